@@ -1,0 +1,31 @@
+// Package acquisition reads logs that are already written: files, plain or
+// compressed with gzip, xz or zstd, standard input, and the journal by
+// journalctl(1). It hands them out in blocks of whole lines. It understands no
+// line, keeps no more than a block of any source, and never takes a source that
+// it could not read to its end for a quiet one.
+package acquisition
+
+import (
+	"context"
+	"time"
+)
+
+// Block is a run of whole lines of one source, in order.
+type Block struct {
+	Text     string    // the lines with their newlines; the last of a source may lack its own
+	First    int64     // 1-based number of the first line
+	Received time.Time // when the lines came to be: dates headers without a year
+	Cut      int       // lines that were longer than MaxLine and lost their end
+	Consumed int64     // bytes of the source, as stored, that are used up
+}
+
+// Source is a log that can be read once, from its start to its end.
+type Source interface {
+	// Name is the source's name in messages.
+	Name() string
+	// Size is what Consumed reaches, or -1 if nobody knows.
+	Size() int64
+	// Read calls yield for each block in order, and stops at the first error of
+	// yield or of ctx.
+	Read(ctx context.Context, yield func(Block) error) error
+}

@@ -1,0 +1,134 @@
+// Package cli is csmail's command line: it reads flags, connects the other
+// packages, and turns errors into messages with a hint and an exit status. What
+// a command does stands in the packages it calls.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
+)
+
+// Version is csmail's version.
+const Version = "0.1.0"
+
+// Streams are the standard streams of a command.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// The exit statuses. They are part of the contract with scripts.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitConfig      = 10
+	exitUnreachable = 11
+	exitRefused     = 12
+	exitInterrupted = 130
+)
+
+// usageError is a wrong command line.
+type usageError struct{ error }
+
+// configError is a configuration that cannot be used.
+type configError struct{ error }
+
+func (e usageError) Unwrap() error  { return e.error }
+func (e configError) Unwrap() error { return e.error }
+
+// Main runs csmail with the arguments after its name and returns the exit
+// status.
+func Main(ctx context.Context, args []string, std Streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	status := exitStatus(ctx, err)
+	if status == exitInterrupted {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintf(std.Err, "csmail: error: %v\n", err)
+	if advice := hint.Of(err); advice != "" {
+		fmt.Fprintf(std.Err, "csmail: hint: %s\n", advice)
+	}
+	return status
+}
+
+func exitStatus(ctx context.Context, err error) int {
+	_, usage := errors.AsType[usageError](err)
+	_, config := errors.AsType[configError](err)
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case usage:
+		return exitUsage
+	case config:
+		return exitConfig
+	case errors.Is(err, lapi.ErrUnreachable):
+		return exitUnreachable
+	case errors.Is(err, lapi.ErrRefused):
+		return exitRefused
+	}
+	return exitError
+}
+
+const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot and tells CrowdSec.
+
+  csmail scan                    who attacked, from the journal or /var/log/mail.log
+  csmail scan --since 24h -o raw the addresses, one a line
+  csmail scan --push             ... and tell CrowdSec
+
+Exit status: 0 ok, 1 error, 2 wrong usage, 10 configuration invalid,
+11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
+
+func newRoot(std Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "csmail",
+		Short:         "CrowdSec for mail servers",
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var configPath string
+	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
+	})
+	root.AddCommand(newScan(std, &configPath), newVersion(std))
+	return root
+}
+
+func newVersion(std Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(std.Out, "csmail %s\n", Version)
+			return err
+		},
+	}
+}
+
+// isTerminal tells whether a person reads what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"csmail": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			os.Exit(Main(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
+		e.Setenv("TZ", "UTC")
+		return nil
+	}})
+}
+
+func TestParseWhen(t *testing.T) {
+	now := time.Date(2026, 6, 3, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"24h": "2026-06-02T12:00:00Z", "7d": "2026-05-27T12:00:00Z", "1d12h": "2026-06-02T00:00:00Z", "90m": "2026-06-03T10:30:00Z",
+		"2026-06-01": "2026-06-01T00:00:00Z", "2026-06-01 04:11": "2026-06-01T04:11:00Z", "2026-06-01T04:11:09+02:00": "2026-06-01T02:11:09Z",
+	} {
+		got, err := parseWhen(text, now, time.UTC)
+		if err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s: %s, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"yesterday", "-4h", "d", "4 hours", "2026-13-01", "xd"} {
+		if got, err := parseWhen(text, now, time.UTC); err == nil {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
+	"csmail/pkg/render"
+)
+
+type pushOptions struct {
+	on, simulate bool
+	duration     string
+	length       time.Duration
+}
+
+func (o *pushOptions) addFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.on, "push", false, "tell CrowdSec's Local API of the sources whose verdict is ban")
+	f.StringVar(&o.duration, "duration", "", "with --push: ban for this long (72h, 7d) instead of what profiles.yaml says")
+	f.BoolVar(&o.simulate, "simulate", false, "with --push: store the alerts as simulated; nobody is banned")
+}
+
+func (o *pushOptions) check() error {
+	if !o.on && (o.simulate || o.duration != "") {
+		return usageError{hint.Wrap(fmt.Errorf("--duration and --simulate go with --push"), "add --push")}
+	}
+	if o.duration == "" {
+		return nil
+	}
+	d, ok := parseDuration(o.duration)
+	if !ok || d <= 0 {
+		return usageError{hint.Wrap(fmt.Errorf("--duration %q is no duration", o.duration), "give it like 4h or 7d")}
+	}
+	o.length = d
+	return nil
+}
+
+// pushBans tells the LAPI of the sources whose verdict is ban and reports on
+// each what came of it.
+func (s scan) pushBans(ctx context.Context, rows []render.Row, std Streams) error {
+	credentials, err := lapi.LoadCredentials(s.config.LAPI.Credentials)
+	if err != nil {
+		return configError{err}
+	}
+	client, err := lapi.New(credentials, Version)
+	if err != nil {
+		return configError{err}
+	}
+	var alerts []event.Alert
+	for _, row := range rows {
+		if row.Verdict.Action == guard.Ban {
+			alerts = append(alerts, row.Source.Alert())
+		}
+	}
+	outcomes, err := client.Push(ctx, alerts, lapi.PushOptions{
+		Duration: s.push.length, Simulate: s.push.simulate, Now: time.Now(),
+	})
+	render.Pushed(std.Err, rows, outcomes)
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		if o.Status == lapi.Rejected {
+			return hint.Wrap(fmt.Errorf("the LAPI rejected the alert on %s: %s", o.Alert.Source, o.Reason),
+				"the other alerts are stored; pushing again sends only what is missing")
+		}
+	}
+	return nil
+}

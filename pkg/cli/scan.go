@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/config"
+	"csmail/pkg/engine"
+	"csmail/pkg/guard"
+	"csmail/pkg/hint"
+	"csmail/pkg/host"
+	"csmail/pkg/render"
+	"csmail/pkg/replay"
+	"csmail/pkg/report"
+)
+
+const scanHelp = `Read mail logs and print one row for each source that did something hostile or
+suspect: how often, what, which users it tried, when, and what csmail makes of it.
+
+Without a FILE the journal is read (facility mail), else /var/log/mail.log or
+/var/log/maillog. A FILE may be compressed with gzip, xz or zstd; - is stdin.
+
+VERDICT is ban from --threshold hostile events on, hold when there is a reason
+not to ban, none otherwise. Suspect events are counted but never lead to a ban.
+Failed logins do not count on an account that the same source also logged in to.
+
+  -o raw prints the addresses, one a line, in the byte order of sort(1);
+  --count puts the number before each, as uniq -c does.
+
+A summary goes to stderr. --push tells CrowdSec of the sources whose verdict is
+ban. See csmail --help for the exit statuses.`
+
+type scanOptions struct {
+	output, since, until, timezone string
+	ips                            []string
+	count, banned, missed, quiet   bool
+	threshold                      int
+	journal                        bool
+	journalFile                    string
+	push                           pushOptions
+}
+
+func newScan(std Streams, configPath *string) *cobra.Command {
+	var o scanOptions
+	c := &cobra.Command{
+		Use:   "scan [FILE...]",
+		Short: "Find who attacked",
+		Long:  scanHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runScan(c.Context(), o, *configPath, args, std)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.output, "output", "o", "human", "human, json or raw")
+	f.BoolVar(&o.count, "count", false, "with -o raw: print the number of events before each address")
+	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
+	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
+	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
+	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
+	f.IntVar(&o.threshold, "threshold", 3, "how many hostile events make a ban")
+	f.StringVar(&o.timezone, "timezone", "", "zone of log lines that name none, like Europe/Berlin (default the host's)")
+	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
+	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
+	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
+	o.push.addFlags(f)
+	return c
+}
+
+// scan is a checked command line.
+type scan struct {
+	scanOptions
+	config       config.Config
+	zone         *time.Location
+	since, until time.Time
+	only         []netip.Prefix
+}
+
+func (o scanOptions) check(configPath string, files []string, now time.Time) (scan, error) {
+	s := scan{scanOptions: o, zone: time.Local}
+	var err error
+	switch {
+	case o.output != "human" && o.output != "json" && o.output != "raw":
+		return s, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, raw", o.output)}
+	case o.count && o.output != "raw":
+		return s, usageError{hint.Wrap(fmt.Errorf("--count goes with -o raw"), "the other formats show the count anyway")}
+	case o.threshold < 1:
+		return s, usageError{fmt.Errorf("--threshold %d: must be at least 1", o.threshold)}
+	case (o.journal || o.journalFile != "") && len(files) > 0:
+		return s, usageError{hint.Wrap(fmt.Errorf("both the journal and files are named"), "scan one of them; a line that stands in both would count twice")}
+	}
+	if o.timezone != "" {
+		if s.zone, err = time.LoadLocation(o.timezone); err != nil {
+			return s, usageError{hint.Wrap(fmt.Errorf("time zone %q: %w", o.timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")}
+		}
+	}
+	if s.since, err = parseWhen(o.since, now, s.zone); err != nil {
+		return s, usageError{fmt.Errorf("--since: %w", err)}
+	}
+	if s.until, err = parseWhen(o.until, now, s.zone); err != nil {
+		return s, usageError{fmt.Errorf("--until: %w", err)}
+	}
+	for _, text := range o.ips {
+		p, err := config.ParseNetwork(text)
+		if err != nil {
+			return s, usageError{fmt.Errorf("--ip: %w", err)}
+		}
+		s.only = append(s.only, p)
+	}
+	if err = o.push.check(); err != nil {
+		return s, err
+	}
+	if s.config, err = config.Load(configPath); err != nil {
+		return s, configError{err}
+	}
+	return s, nil
+}
+
+func runScan(ctx context.Context, o scanOptions, configPath string, files []string, std Streams) error {
+	start := time.Now()
+	s, err := o.check(configPath, files, start)
+	if err != nil {
+		return err
+	}
+	sources, err := s.open(ctx, files, std)
+	if err != nil {
+		return err
+	}
+	collector := report.NewCollector(report.Scope{Since: s.since, Until: s.until, Only: s.only, Evidence: o.push.on})
+	tally, err := s.replay(ctx, sources, collector, std)
+	if err != nil {
+		return err
+	}
+	found := collector.Sources()
+	watch, err := s.guard(ctx, found, std)
+	if err != nil {
+		return err
+	}
+	rows := s.judge(found, watch)
+	if !o.missed {
+		if err := s.print(rows, std); err != nil {
+			return fmt.Errorf("writing the result: %w", err)
+		}
+	}
+	if !o.quiet {
+		render.Summary(std.Err, summary(tally, collector.Events(), len(rows), time.Since(start)))
+	}
+	if !o.push.on {
+		return nil
+	}
+	return s.pushBans(ctx, rows, std)
+}
+
+func (s scan) open(ctx context.Context, files []string, std Streams) ([]acquisition.Source, error) {
+	journal := acquisition.JournalOptions{Since: s.since, Until: s.until, File: s.journalFile}
+	if s.journal || s.journalFile != "" {
+		return []acquisition.Source{acquisition.Journal(journal)}, nil
+	}
+	if len(files) > 0 {
+		return acquisition.Files(files, std.In)
+	}
+	source, err := acquisition.Default(ctx, journal)
+	if err != nil {
+		return nil, err
+	}
+	return []acquisition.Source{source}, nil
+}
+
+// guard gathers what is known about this host, if any source could be banned at
+// all. Parts of mynetworks that cannot be read are told, since an address in
+// them could be banned.
+func (s scan) guard(ctx context.Context, found []*report.Source, std Streams) (*guard.Guard, error) {
+	if !slices.ContainsFunc(found, func(r *report.Source) bool { return r.Hostile >= s.threshold }) {
+		return guard.New(guard.Facts{}), nil
+	}
+	own, err := host.Addresses()
+	if err != nil {
+		return nil, err
+	}
+	networks, skipped, err := host.MyNetworks(ctx)
+	if err != nil {
+		fmt.Fprintf(std.Err, "csmail: warning: %v\n", err)
+	}
+	for _, word := range skipped {
+		fmt.Fprintf(std.Err, "csmail: warning: mynetworks holds %q, which csmail does not look into; list its networks in guard.allow\n", word)
+	}
+	return guard.New(guard.Facts{
+		Own:        own,
+		MyNetworks: networks,
+		Allow:      config.Prefixes(s.config.Guard.Allow),
+		Relays:     config.Prefixes(s.config.Guard.Relays),
+	}), nil
+}
+
+func (s scan) replay(ctx context.Context, sources []acquisition.Source, c *report.Collector, std Streams) (replay.Tally, error) {
+	options := replay.Options{Zone: s.zone, Result: func(r engine.Result) { c.Add(r) }}
+	if s.missed {
+		options.Missed = func(line string) { fmt.Fprintln(std.Out, render.Printable(line)) }
+	}
+	if isTerminal(std.Err) {
+		meter := render.NewMeter(std.Err, time.Now)
+		defer meter.Clear()
+		options.Progress = meter.Show
+	}
+	return replay.Run(ctx, sources, options)
+}
+
+func (s scan) judge(sources []*report.Source, g *guard.Guard) []render.Row {
+	var rows []render.Row
+	for _, source := range sources {
+		rows = append(rows, render.Row{Source: source, Verdict: g.Judge(source.Conduct(), s.threshold)})
+	}
+	return rows
+}
+
+func (s scan) print(rows []render.Row, std Streams) error {
+	if s.banned {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r render.Row) bool { return r.Verdict.Action != guard.Ban })
+	}
+	switch s.output {
+	case "json":
+		return render.JSON(std.Out, rows)
+	case "raw":
+		return render.Raw(std.Out, rows, s.count)
+	}
+	return render.Table(std.Out, rows, s.zone, isTerminal(std.Out))
+}

@@ -1,0 +1,55 @@
+// Package dovecot reads the messages that Dovecot 2.2-2.4 logs about the
+// clients of its login processes. It decides on 2.4's machine-made event
+// reason where there is one, else on the words in brackets. A user name may
+// hold anything where auth_username_chars is empty: if the line can be read in
+// two ways, no address is taken. It keeps no state, does no I/O, and joins no
+// lines.
+package dovecot
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// Parse reads one message of a program tagged "dovecot" into e. It leaves the
+// time, host and process ID of e to the caller.
+func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
+	process, rest, ok := strings.Cut(message, ": ")
+	if !ok {
+		return event.Missed, event.NoTestimony
+	}
+	e.Service = event.Dovecot
+	switch process {
+	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
+		e.Program = programOf(process)
+		return login(cutLevel(rest), e), event.NoTestimony
+	}
+	if strings.HasPrefix(process, "auth") {
+		return event.Missed, event.NoTestimony
+	}
+	return event.Benign, event.NoTestimony
+}
+
+func programOf(process string) string {
+	switch process {
+	case "imap-login":
+		return "dovecot/imap-login"
+	case "pop3-login":
+		return "dovecot/pop3-login"
+	case "submission-login":
+		return "dovecot/submission-login"
+	}
+	return "dovecot/managesieve-login"
+}
+
+// cutLevel takes off the level that Dovecot writes into its own log file and
+// leaves out for syslog.
+func cutLevel(text string) string {
+	for _, level := range [...]string{"Info: ", "Warning: ", "Error: ", "Debug: ", "Fatal: ", "Panic: "} {
+		if rest, ok := strings.CutPrefix(text, level); ok {
+			return rest
+		}
+	}
+	return text
+}

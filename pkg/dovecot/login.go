@@ -1,0 +1,232 @@
+package dovecot
+
+import (
+	"strconv"
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"), the elements as
+// login_log_format_elements has them by default: user=<U>, method=M, rip=A,
+// lip=A, …, session=<S>.
+func login(text string, e *event.Event) event.Outcome {
+	if strings.HasPrefix(text, "proxy(") {
+		return event.Benign // speaks of the server behind us
+	}
+	said, elements, ok := cutElements(text)
+	if !ok {
+		return event.Benign // about the process itself
+	}
+	kind, attempts, known := verdict(said)
+	if !known {
+		return event.Missed
+	}
+	if kind == event.NoKind {
+		return event.Benign
+	}
+	switch readElements(elements, e) {
+	case twoReadings:
+		return event.Ambiguous
+	case noReading:
+		return event.Missed
+	}
+	e.Kind, e.Attempts, e.Reason = kind, attempts, said
+	return event.Noted
+}
+
+// cutElements splits at the first element. What stands before it is the
+// server's own.
+func cutElements(text string) (said, elements string, ok bool) {
+	for _, first := range [...]string{": user=<", ": method=", ": rip="} {
+		if at := strings.Index(text, first); at >= 0 {
+			return text[:at], text[at+2:], true
+		}
+	}
+	return "", "", false
+}
+
+type reading uint8
+
+const (
+	noReading reading = iota
+	oneReading
+	twoReadings
+)
+
+// readElements takes user, method, address and session. The user is client
+// text; it ends at the first ">", and no other ">" may follow but the
+// session's. One rip= must be left, or the line is a forgery or a format that
+// names no client.
+func readElements(elements string, e *event.Event) reading {
+	rest := elements
+	if after, ok := strings.CutPrefix(rest, "user=<"); ok {
+		user, tail, closed := strings.Cut(after, ">")
+		if !closed {
+			return noReading
+		}
+		e.User, rest = user, strings.TrimPrefix(tail, ", ")
+	}
+	if !onlySession(rest) || strings.Count(elements, "rip=") > 1 {
+		return twoReadings
+	}
+	for field := range strings.SplitSeq(rest, ", ") {
+		name, value, _ := strings.Cut(field, "=")
+		switch name {
+		case "method":
+			e.Mechanism = value
+		case "rip":
+			addr, ok := event.ParseAddr(value)
+			if !ok {
+				return noReading
+			}
+			e.Addr = addr
+		case "session":
+			e.Session = strings.Trim(value, "<>")
+		}
+	}
+	if !e.Addr.IsValid() {
+		return noReading
+	}
+	return oneReading
+}
+
+// onlySession is true if the only brackets in text are those of session=<S>.
+func onlySession(text string) bool {
+	if strings.Count(text, ">") == 0 {
+		return strings.Count(text, "<") == 0
+	}
+	return strings.Count(text, ">") == 1 && strings.Count(text, "<") == 1 && strings.Contains(text, "session=<")
+}
+
+// verdict classifies what a login process said. NoKind with true means: known,
+// and no event.
+func verdict(said string) (kind event.Kind, attempts int, known bool) {
+	if said == "Login" || said == "Logged in" {
+		return event.LoginOK, 1, true
+	}
+	why, ok := inBrackets(said)
+	if !ok {
+		return event.NoKind, 0, isBareFarewell(said)
+	}
+	if code, ok := eventReason(said); ok {
+		kind, known = byEventReason(code)
+	} else {
+		kind, known = byWords(why)
+	}
+	return kind, attemptsIn(why), known
+}
+
+// inBrackets returns what stands in the first bracket: "(auth failed, 1
+// attempts in 2 secs)". A call like "read(size=595)" is none.
+func inBrackets(said string) (string, bool) {
+	_, rest, ok := strings.Cut(said, " (")
+	if !ok {
+		return "", false
+	}
+	end := strings.LastIndex(rest, ")")
+	if end < 0 {
+		return "", false
+	}
+	why, _, _ := strings.Cut(rest[:end], ") (")
+	return why, true
+}
+
+// isBareFarewell knows the endings that give no reason.
+func isBareFarewell(said string) bool {
+	return strings.HasPrefix(said, "Disconnected") || strings.HasPrefix(said, "Aborted login") ||
+		strings.HasPrefix(said, "Maximum number of connections")
+}
+
+// eventReason returns 2.4's machine-made reason, the last bracket of "Login
+// aborted: … (WHY) (auth_failed)".
+func eventReason(said string) (string, bool) {
+	if !strings.HasPrefix(said, "Login aborted: ") || !strings.HasSuffix(said, ")") {
+		return "", false
+	}
+	at := strings.LastIndex(said, " (")
+	if at < 0 {
+		return "", false
+	}
+	code := said[at+2 : len(said)-1]
+	return code, !strings.ContainsAny(code, " ,:")
+}
+
+// byEventReason follows client_auth_fail_code and login_aborted reasons of
+// src/login-common/client-common.c, 2.4.
+func byEventReason(code string) (event.Kind, bool) {
+	switch code {
+	case "auth_failed", "proxy_dest_auth_failed":
+		return event.AuthFailed, true
+	case "authorization_failed", "user_disabled", "password_expired", "login_disabled", "invalid_mech",
+		"cleartext_auth_disabled", "anonymous_auth_disabled", "invalid_credentials", "invalid_base64":
+		return event.LoginRefused, true
+	case "auth_aborted_by_client", "auth_waiting_client":
+		return event.AuthAborted, true
+	case "no_auth_attempts":
+		return event.NoAuth, true
+	case "tls_handshake_not_finished":
+		return event.TLSError, true
+	case "temp_fail", "auth_process_comm_fail", "internal_failure":
+		return event.AuthFault, true
+	case "auth_process_not_ready", "process_full", "shutting_down", "connection_limit", "auth_nologin_referral":
+		return event.NoKind, true
+	}
+	if strings.HasPrefix(code, "client_ssl_") || strings.HasPrefix(code, "proxy_dest_") {
+		return event.NoKind, true
+	}
+	return event.NoKind, false
+}
+
+// reasons are the words of 2.2 and 2.3 (client-common.c,
+// client_get_extra_disconnect_reason).
+var reasons = [...]struct {
+	prefix string
+	kind   event.Kind
+}{
+	{"auth failed", event.AuthFailed},
+	{"proxy dest auth failed", event.AuthFailed},
+	{"no auth attempts", event.NoAuth},
+	{"tried to use ", event.LoginRefused},
+	{"sent invalid base64", event.LoginRefused},
+	{"authorization failed", event.LoginRefused},
+	{"user disabled", event.LoginRefused},
+	{"password expired", event.LoginRefused},
+	{"login disabled", event.LoginRefused},
+	{"aborted authentication", event.AuthAborted},
+	{"auth aborted by client", event.AuthAborted},
+	{"client didn't finish SASL auth", event.AuthAborted},
+	{"disconnected during TLS handshake", event.TLSError},
+	{"auth service reported temporary failure", event.AuthFault},
+	{"auth process communication failure", event.AuthFault},
+	{"internal failure", event.AuthFault},
+	{"disconnected before auth was ready", event.NoKind},
+	{"disconnected while ", event.NoKind},
+	{"cert required", event.NoKind},
+	{"client sent an invalid cert", event.NoKind},
+	{"client didn't send a cert", event.NoKind},
+}
+
+func byWords(why string) (event.Kind, bool) {
+	for _, r := range reasons {
+		if strings.HasPrefix(why, r.prefix) {
+			return r.kind, true
+		}
+	}
+	return event.NoKind, false
+}
+
+// attemptsIn reads the N of "auth failed, N attempts in M secs"; 1 if there is
+// none.
+func attemptsIn(why string) int {
+	_, rest, ok := strings.Cut(why, ", ")
+	if !ok {
+		return 1
+	}
+	count, rest, _ := strings.Cut(rest, " ")
+	n, err := strconv.ParseUint(count, 10, 16)
+	if err != nil || n == 0 || !strings.HasPrefix(rest, "attempts") {
+		return 1
+	}
+	return int(n)
+}

@@ -1,0 +1,112 @@
+package dovecot
+
+import (
+	"testing"
+
+	"csmail/pkg/event"
+)
+
+const elements = "user=<u@example.org>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, TLS, session=<abc+/>"
+
+func TestLogin(t *testing.T) {
+	tests := map[string]struct {
+		outcome event.Outcome
+		kind    event.Kind
+		n       int
+	}{
+		"imap-login: Login":     {event.Noted, event.LoginOK, 1},
+		"pop3-login: Logged in": {event.Noted, event.LoginOK, 1},
+		"imap-login: Disconnected (auth failed, 3 attempts in 12 secs)":                                                                    {event.Noted, event.AuthFailed, 3},
+		"imap-login: Info: Disconnected (auth failed, 1 attempts in 2 secs)":                                                               {event.Noted, event.AuthFailed, 1},
+		"imap-login: Aborted login (auth failed, 2 attempts)":                                                                              {event.Noted, event.AuthFailed, 2},
+		"imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 2 secs)":                                       {event.Noted, event.AuthFailed, 1},
+		"imap-login: Disconnected: Connection closed: read(size=595) failed: Connection reset by peer (auth failed, 4 attempts in 2 secs)": {event.Noted, event.AuthFailed, 4},
+		"submission-login: Login aborted: Logged out (auth failed, 5 attempts in 2 secs) (auth_failed)":                                    {event.Noted, event.AuthFailed, 5},
+		"imap-login: Login aborted: Connection closed (no auth attempts in 0 secs) (no_auth_attempts)":                                     {event.Noted, event.NoAuth, 1},
+		"imap-login: Login aborted: x (internal failure, 1/1 successful auths in 3 secs) (temp_fail)":                                      {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected: Inactivity (no auth attempts in 180 secs)":                                                              {event.Noted, event.NoAuth, 1},
+		"imap-login: Disconnected (tried to use disallowed plaintext auth)":                                                                {event.Noted, event.LoginRefused, 1},
+		"imap-login: Disconnected (auth service reported temporary failure)":                                                               {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected (client didn't finish SASL auth, waited 3 secs)":                                                         {event.Noted, event.AuthAborted, 1},
+		"imap-login: Disconnected (disconnected while authenticating, waited 3 secs)":                                                      {event.Benign, event.NoKind, 0},
+		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                 {event.Missed, event.NoKind, 0},
+		"imap-login: Disconnected: Inactivity":                                                                                             {event.Benign, event.NoKind, 0},
+		"imap-login: Something new (of a kind)":                                                                                            {event.Missed, event.NoKind, 0},
+	}
+	for said, want := range tests {
+		var e event.Event
+		outcome, _ := Parse(said+": "+elements, &e)
+		if outcome != want.outcome || e.Kind != want.kind || e.Attempts != want.n {
+			t.Errorf("%s: got %s, %s, %d", said, outcome, e.Kind, e.Attempts)
+		}
+		if outcome == event.Noted && (e.Addr.String() != "192.0.2.1" || e.User != "u@example.org" || e.Session != "abc+/") {
+			t.Errorf("%s: got %s, %q, %q", said, e.Addr, e.User, e.Session)
+		}
+	}
+}
+
+func TestElements(t *testing.T) {
+	tests := map[string]struct {
+		outcome event.Outcome
+		addr    string
+	}{
+		"user=<>, rip=2001:db8::1, lip=2001:db8::2":                  {event.Noted, "2001:db8::1"},
+		"user=<>, rip=::ffff:192.0.2.1, lip=::1":                     {event.Noted, "192.0.2.1"},
+		"method=PLAIN, rip=192.0.2.1":                                {event.Noted, "192.0.2.1"},
+		"rip=192.0.2.1, lip=192.0.2.2":                               {event.Noted, "192.0.2.1"},
+		"user=<a>, rip=192.0.2.1x, lip=192.0.2.2":                    {event.Missed, ""},
+		"user=<a>, lip=192.0.2.2":                                    {event.Missed, ""},
+		"user=<a, rip=192.0.2.1":                                     {event.Missed, ""},
+		"user=<a, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":     {event.Ambiguous, ""},
+		"user=<a>, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":    {event.Ambiguous, ""},
+		"user=<a>, rip=203.0.113.6, session=<b>, lip=x, session=<c>": {event.Ambiguous, ""},
+	}
+	for text, want := range tests {
+		var e event.Event
+		outcome, _ := Parse("imap-login: Disconnected (auth failed, 1 attempts in 2 secs): "+text, &e)
+		if outcome != want.outcome {
+			t.Errorf("%s: got %s", text, outcome)
+		}
+		if outcome == event.Noted && e.Addr.String() != want.addr {
+			t.Errorf("%s: got %s", text, e.Addr)
+		}
+	}
+}
+
+func TestOtherProcesses(t *testing.T) {
+	tests := map[string]event.Outcome{
+		"auth: Debug: x":                      event.Missed,
+		"auth-worker(9): sql(a,192.0.2.1): y": event.Missed,
+		"imap(u)<1><s>: Logged out":           event.Benign,
+		"master: Dovecot v2.3.19 starting":    event.Benign,
+		"no colon":                            event.Missed,
+		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x": event.Benign,
+	}
+	for message, want := range tests {
+		var e event.Event
+		if outcome, _ := Parse(message, &e); outcome != want {
+			t.Errorf("%s: got %s", message, outcome)
+		}
+	}
+}
+
+// FuzzUser: whatever the user name holds, the address is the client's or none.
+func FuzzUser(f *testing.F) {
+	for _, user := range []string{
+		"a", "a>, method=PLAIN, rip=203.0.113.6, lip=198.51.100.1", "a, rip=203.0.113.6", ">", "<", "session=<x>",
+		"a>, rip=203.0.113.6, session=<b", ": rip=203.0.113.6", ": user=<b>, rip=203.0.113.6",
+	} {
+		f.Add(user)
+	}
+	f.Fuzz(func(t *testing.T, user string) {
+		for _, said := range []string{
+			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
+		} {
+			var e event.Event
+			outcome, _ := Parse("imap-login: "+said+": user=<"+user+">, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", &e)
+			if outcome == event.Noted && e.Addr.String() != "192.0.2.1" {
+				t.Errorf("user %q gives %s", user, e.Addr)
+			}
+		}
+	})
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/syslogline"
+)
+
+func parse(text string) event.Record {
+	r := event.Record{Outcome: event.Noted, Event: event.Event{User: "left over"}}
+	Parse(syslogline.Line{Text: text, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: 7}, &r)
+	return r
+}
+
+func TestParse(t *testing.T) {
+	const head = "Jun  3 04:11:09 mail "
+	tests := map[string]struct {
+		outcome event.Outcome
+		kind    event.Kind
+		n       int
+	}{
+		"noise":                      {event.NoHeader, event.NoKind, 0},
+		head + "kernel: x":           {event.Foreign, event.NoKind, 0},
+		head + "postfix/qmgr[1]: x":  {event.Benign, event.NoKind, 0},
+		head + "postfix/smtpd[1]: x": {event.Missed, event.NoKind, 0},
+		head + "postfix/smtpd[1]: connect from a[192.0.2.1]":                                                                     {event.Witness, event.NoKind, 0},
+		head + "logger: postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x":                      {event.Foreign, event.NoKind, 0},
+		head + "postfix/smtpd[1]: message repeated 3 times: [ warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x]": {event.Noted, event.AuthFailed, 3},
+		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a>, rip=192.0.2.1, lip=x":           {event.Noted, event.AuthFailed, 2},
+		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a, rip=203.0.113.6>, rip=192.0.2.1": {event.Ambiguous, event.NoKind, 0},
+	}
+	for text, want := range tests {
+		r := parse(text)
+		if r.Outcome != want.outcome || r.Kind != want.kind || r.Attempts != want.n || r.Line != 7 {
+			t.Errorf("%s: %s, %s, %d, line %d", text, r.Outcome, r.Kind, r.Attempts, r.Line)
+		}
+		if r.Outcome < event.Witness && r.Addr.IsValid() || r.User == "left over" {
+			t.Errorf("%s: address %s, user %q", text, r.Addr, r.User)
+		}
+	}
+}
+
+func TestParseFills(t *testing.T) {
+	r := parse("Jun  3 04:11:09 mail postfix/submission/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x")
+	if r.Host != "mail" || r.Program != "postfix/submission/smtpd" || r.PID != 42 || r.Service != event.Postfix ||
+		r.Message != "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x" ||
+		!r.Time.Equal(time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC)) {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestBenignLinesDoNotAllocate(t *testing.T) {
+	line := syslogline.Line{Text: "Jun  3 04:11:09 mail postfix/qmgr[1]: 4Zk1Yq2Lz3z9v: removed", Zone: time.UTC}
+	var r event.Record
+	if n := testing.AllocsPerRun(100, func() { Parse(line, &r) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,109 @@
+// Package event is the vocabulary of csmail: what a log line became (Record),
+// what a client did (Event, Kind, Class), and what is told to CrowdSec about a
+// source (Alert). Everything after the grammars speaks it. It imports nothing
+// of ours, reads no log text and does no I/O.
+package event
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Service is the mail service that a client talked to.
+type Service uint8
+
+// The services.
+const (
+	NoService Service = iota
+	Postfix
+	Postscreen
+	Dovecot
+	SSHD
+)
+
+var serviceNames = [...]string{NoService: "", Postfix: "postfix", Postscreen: "postscreen", Dovecot: "dovecot", SSHD: "sshd"}
+
+// String returns the service's name, as printed and as scenarios see it.
+func (s Service) String() string { return serviceNames[s] }
+
+// Event is one thing that a client did, or that befell us, as one log line
+// tells it. Its strings may point into the text of the block that the line came
+// from: whoever keeps an Event beyond the block's life clones them.
+type Event struct {
+	Time    time.Time
+	Host    string // the host that logged, "" if the line names none
+	Service Service
+	Program string // as logged: postfix/submission/smtpd, dovecot/imap-login
+	PID     int    // 0 if the line has none
+	Kind    Kind
+
+	// Addr is the connecting client's address, unmapped and without zone, or
+	// the zero Addr where the line gives none that can be trusted.
+	Addr netip.Addr
+
+	User       string // login name as the client sent it
+	ClientName string // verified PTR name, or "unknown"
+	Helo       string
+	Sender     string
+	Recipient  string
+	Mechanism  string // SASL mechanism
+	Code       string // SMTP reply and enhanced code: "554 5.7.1"
+	Reason     string // the server's own words
+	Session    string // queue ID or Dovecot session, "" if none
+
+	// Attempts is how many times it happened, as the line says; at least 1.
+	Attempts int
+
+	// Message is the raw message, after the syslog header.
+	Message string
+}
+
+// Outcome is what became of a line.
+type Outcome uint8
+
+// The outcomes of a line.
+const (
+	NoHeader  Outcome = iota // no log line at all: no header was recognised
+	Foreign                  // a line of a program that is none of ours
+	Benign                   // known, and says nothing against or for a client
+	Missed                   // a daemon of ours, but no grammar matched
+	Ambiguous                // two readings fit, so none was taken
+	Witness                  // benign, but the session join and the guard need it
+	Noted                    // an event
+)
+
+var outcomeNames = [...]string{"no-header", "foreign", "benign", "missed", "ambiguous", "witness", "event"}
+
+// String names the outcome, for explanations.
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// Testimony says what a Witness line tells.
+type Testimony uint8
+
+// The testimonies.
+const (
+	NoTestimony  Testimony = iota
+	Connected              // a client connected; ClientName is its verified name or "unknown"
+	MailAccepted           // smtpd took a message; Session is its queue ID
+	Disconnected           // the session of this process ended
+)
+
+// Record is what one line became. Event is filled for Noted and Witness.
+type Record struct {
+	Outcome   Outcome
+	Testimony Testimony // for Witness, and for a Noted line that is one as well
+	Line      int64     // 1-based number of the line in its source
+	Event
+}
+
+// Clone returns a copy that shares no text with the log it came from.
+func (e Event) Clone() Event {
+	for _, text := range [...]*string{
+		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
+		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session, &e.Message,
+	} {
+		*text = strings.Clone(*text)
+	}
+	return e
+}

@@ -1,0 +1,34 @@
+package event
+
+import "testing"
+
+func TestKinds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range Kinds() {
+		if k.String() == "" || k.Class() == NoClass || k.Meaning() == "" || seen[k.String()] {
+			t.Errorf("kind %d: name %q, class %q, meaning %q", k, k, k.Class(), k.Meaning())
+		}
+		seen[k.String()] = true
+		var back Kind
+		if err := back.UnmarshalText([]byte(k.String())); err != nil || back != k {
+			t.Errorf("%s reads back as %s, %v", k, back, err)
+		}
+	}
+	var k Kind
+	if err := k.UnmarshalText([]byte("nonsense")); err == nil {
+		t.Error("an unknown kind is no error")
+	}
+}
+
+func TestParseAddr(t *testing.T) {
+	tests := map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:0DB8:0:0::1": "2001:db8::1",
+		"192.0.2.01": "", "fe80::1%eth0": "", "192.0.2.1 ": "", "192.0.2": "", "": "", "unknown": "", "192.0.2.1/24": "", "[::1]": "",
+	}
+	for text, want := range tests {
+		addr, ok := ParseAddr(text)
+		if ok != (want != "") || ok && addr.String() != want {
+			t.Errorf("%q: %s, %v", text, addr, ok)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+// Package hint gives an error a second line: how the user can mend it. It
+// formats nothing for a terminal and ends no process; the command line prints
+// the hint.
+package hint
+
+import (
+	"errors"
+	"fmt"
+)
+
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+// Wrap returns err with a hint, formatted like [fmt.Sprintf]. The error's own
+// text does not change. Wrapping nil gives nil.
+func Wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// Of returns the outermost hint of err, or "".
+func Of(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	return ""
+}

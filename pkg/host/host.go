@@ -1,0 +1,93 @@
+// Package host finds facts about this host that the guard needs: its own
+// addresses, and Postfix's mynetworks by postconf(1). It changes nothing.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// postconfTimeout is far more than postconf needs, and short enough for a
+// person who waits.
+const postconfTimeout = 5 * time.Second
+
+// Addresses returns the addresses of this host's interfaces.
+func Addresses() ([]netip.Addr, error) {
+	found, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("reading this host's addresses: %w", err)
+	}
+	var addrs []netip.Addr
+	for _, a := range found {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			addrs = append(addrs, p.Addr().Unmap().WithZone(""))
+		}
+	}
+	return addrs, nil
+}
+
+// MyNetworks asks Postfix for mynetworks. Without Postfix there are none. Parts
+// that are no network (a table, an exclusion) come back as skipped.
+func MyNetworks(ctx context.Context) (networks []netip.Prefix, skipped []string, err error) {
+	if !isConfigured() {
+		return nil, nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, postconfTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "postconf", "-xh", "mynetworks").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, nil, fmt.Errorf("asking postconf for mynetworks: %q", strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking postconf for mynetworks: %w", err)
+	}
+	networks, skipped = parseNetworks(string(out))
+	return networks, skipped, nil
+}
+
+// isConfigured looks for main.cf where Postfix has it on Linux and the BSDs.
+// Without one, postconf sleeps for a second before it says so.
+func isConfigured() bool {
+	for _, dir := range [...]string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"} {
+		if _, err := os.Stat(filepath.Join(dir, "main.cf")); dir != "" && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// parseNetworks reads the list of postconf(5) mynetworks: networks with or
+// without a length, IPv6 in brackets.
+func parseNetworks(text string) (networks []netip.Prefix, skipped []string) {
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' }) {
+		if p, ok := parseNetwork(word); ok {
+			networks = append(networks, p)
+			continue
+		}
+		skipped = append(skipped, word)
+	}
+	return networks, skipped
+}
+
+func parseNetwork(word string) (netip.Prefix, bool) {
+	bare := strings.NewReplacer("[", "", "]", "").Replace(word)
+	if p, err := netip.ParsePrefix(bare); err == nil {
+		return p.Masked(), true
+	}
+	addr, err := netip.ParseAddr(bare)
+	if err != nil || addr.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(addr, addr.BitLen()), true
+}

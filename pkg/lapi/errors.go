@@ -1,0 +1,207 @@
+package lapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"csmail/pkg/hint"
+
+	"github.com/crowdsecurity/crowdsec/pkg/apiclient"
+)
+
+var (
+	// ErrUnreachable says that no working LAPI answered: nobody listens, no answer
+	// in time, a server error whatever is asked, or an answer that is no LAPI's.
+	ErrUnreachable = errors.New("lapi unreachable")
+
+	// ErrRefused says that the LAPI does not take us: a wrong password, a machine
+	// that it does not know or that is not validated.
+	ErrRefused = errors.New("lapi refused us")
+)
+
+// errNonsense stands for an answer that parses and yet is no LAPI's.
+var errNonsense = errors.New("the answer is not a LAPI's")
+
+const maxWords = 300 // bytes of the LAPI's words that are repeated
+
+// callError is what went wrong with one call.
+type callError struct {
+	kind   error // ErrUnreachable, ErrRefused, or nil where it depends on what was sent
+	url    string
+	what   string
+	status int   // 0: no answer
+	cause  error // the LAPI's words, or the network's
+}
+
+func (e *callError) Error() string {
+	if e.kind == nil {
+		return fmt.Sprintf("lapi at %s: %s: %s", e.url, e.what, e.cause)
+	}
+	return fmt.Sprintf("%s at %s: %s: %s", e.kind, e.url, e.what, e.cause)
+}
+
+func (e *callError) Unwrap() []error {
+	if e.kind == nil {
+		return []error{e.cause}
+	}
+	return []error{e.kind, e.cause}
+}
+
+const (
+	downHint   = "is CrowdSec running? systemctl status crowdsec; its address: sudo cscli config show --key Config.API.Server.ListenURI"
+	urlHint    = "does the url of the credentials lead to a LAPI? sudo cscli config show --key Config.API.Server.ListenURI"
+	brokenHint = "CrowdSec's own log says more: journalctl -u crowdsec, or /var/log/crowdsec.log"
+)
+
+// explain makes an error of ours out of CrowdSec's client's.
+func (c *Client) explain(what string, status int, err error) error {
+	e := &callError{url: c.credentials.URL, what: what, status: status}
+	if status == 0 {
+		e.kind, e.cause = ErrUnreachable, c.networkCause(err)
+		return hint.Wrap(e, "%s", downHint)
+	}
+	words, isLAPI := lapiWords(err)
+	e.cause = errors.New(words)
+	switch status {
+	case http.StatusInternalServerError, http.StatusRequestEntityTooLarge, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return e // the caller knows whether it is about the alerts, or about an old LAPI
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
+		e.kind = ErrUnreachable
+		return hint.Wrap(e, "%s", brokenHint)
+	}
+	if !isLAPI {
+		e.kind = ErrUnreachable
+		e.cause = fmt.Errorf("%w: http status %d, %s", errNonsense, status, words)
+		return hint.Wrap(e, "%s", urlHint)
+	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		e.kind = ErrRefused
+		return hint.Wrap(e, "%s", c.refusedHint(words))
+	}
+	return e
+}
+
+func (c *Client) refusedHint(words string) string {
+	login, path := c.credentials.Login, c.credentials.path
+	if login == "" {
+		return "sudo cscli machines list"
+	}
+	if strings.Contains(words, "not validated") {
+		return "sudo cscli machines validate " + login
+	}
+	if path == "" {
+		path = "PATH"
+	}
+	return fmt.Sprintf("is it in sudo cscli machines list? a new password: sudo cscli machines add %s --auto --force -f %s", login, path)
+}
+
+// networkCause is what a person wants to know about a call without an answer.
+func (c *Client) networkCause(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s: %w", c.timeout, context.DeadlineExceeded)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the connection was cut: %w", io.EOF)
+	}
+	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "performing jwt auth: ") {
+		return inner
+	}
+	return err
+}
+
+// lapiWords returns what the server said, and whether it said it as a LAPI does:
+// in JSON.
+func lapiWords(err error) (words string, isLAPI bool) {
+	answer, ok := errors.AsType[*apiclient.ErrorResponse](err)
+	if !ok {
+		if errors.Is(err, errNonsense) {
+			return "no token or list in it", false
+		}
+		return shorten(err.Error()), false // of the JSON decoder
+	}
+	words = strings.TrimSpace(strings.TrimPrefix(answer.Error(), "API error: "))
+	// CrowdSec's client puts this before an answer that it cannot read, and before
+	// every 422.
+	return shorten(words), !strings.HasPrefix(words, "http code ") || strings.HasPrefix(words, "http code 422")
+}
+
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " ")
+	if len(text) <= maxWords {
+		return text
+	}
+	cut := maxWords
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
+
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*callError](err); ok {
+		return e.status
+	}
+	return 0
+}
+
+// wordsOf returns the LAPI's words alone.
+func wordsOf(err error) string {
+	if e, ok := errors.AsType[*callError](err); ok {
+		return e.cause.Error()
+	}
+	return err.Error()
+}
+
+func isRefused(err error) bool { return errors.Is(err, ErrRefused) }
+
+// isUnknownEndpoint tells an endpoint that an old LAPI does not have.
+func isUnknownEndpoint(err error) bool {
+	status := statusOf(err)
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed
+}
+
+// dependsOnContent tells an answer that another content might not have got.
+func dependsOnContent(err error) bool {
+	e, ok := errors.AsType[*callError](err)
+	return ok && e.kind == nil && !isUnknownEndpoint(err)
+}
+
+// isLost tells a call that may have been carried out though no answer came: the
+// connection stood, and broke or stayed silent.
+func isLost(err error) bool {
+	e, ok := errors.AsType[*callError](err)
+	if !ok || e.status != 0 {
+		return false
+	}
+	op, ok := errors.AsType[*net.OpError](e.cause)
+	return !ok || op.Op != "dial"
+}
+
+func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+
+// settle gives an error that is not about the content of alerts its kind: a LAPI
+// that cannot answer such a call does not work.
+func settle(err error) error {
+	e, ok := errors.AsType[*callError](err)
+	if !ok || e.kind != nil {
+		return err
+	}
+	e.kind = ErrUnreachable
+	if isUnknownEndpoint(err) {
+		return hint.Wrap(err, "%s", urlHint)
+	}
+	return hint.Wrap(err, "%s", brokenHint)
+}

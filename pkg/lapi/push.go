@@ -1,0 +1,311 @@
+package lapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+
+	"github.com/crowdsecurity/crowdsec/pkg/apiclient"
+	"github.com/crowdsecurity/crowdsec/pkg/models"
+)
+
+// PushOptions say how alerts are told.
+type PushOptions struct {
+	// Duration of the ban that each alert carries. 0: none, so that the LAPI's
+	// profiles decide, which is what its operator expects.
+	Duration time.Duration
+
+	// Simulate stores alerts and decisions, shown by cscli as (simul), that no
+	// bouncer gets to see.
+	Simulate bool
+
+	// Now is the time from which bans count; the zero time means the clock's.
+	Now time.Time
+}
+
+// Status is what became of an alert.
+type Status uint8
+
+// The statuses.
+const (
+	undecided Status = iota
+	Pushed           // the LAPI has it
+	HeldBack         // the LAPI need not or must not get it
+	Rejected         // the LAPI will not take it, however often it is sent
+)
+
+var statusNames = [...]string{"undecided", "pushed", "held-back", "rejected"}
+
+// String returns the status as it is printed.
+func (s Status) String() string { return statusNames[s] }
+
+// Outcome is what became of one alert of a push.
+type Outcome struct {
+	Alert  event.Alert
+	Status Status
+	Reason string // why it was held back or rejected; "" if pushed
+	ID     string // the LAPI's number of the alert, "" unless pushed
+}
+
+// Push tells the LAPI about the alerts and returns what became of each, in their
+// order. Nothing is stored twice: an alert whose last event an earlier alert of
+// the same scenario and source already counted is held back, also when a human
+// has deleted that one's decision since.
+//
+// On an error (see [ErrUnreachable] and [ErrRefused]) the outcomes are those of
+// the alerts that were settled before it; pushing all of them again later is
+// safe.
+func (c *Client) Push(ctx context.Context, alerts []event.Alert, o PushOptions) ([]Outcome, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o.Duration < 0 {
+		return nil, fmt.Errorf("duration %s of a ban is negative", o.Duration)
+	}
+	if len(alerts) == 0 {
+		return nil, nil
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	p := &push{client: c, options: o, outcomes: make([]Outcome, len(alerts))}
+	for i, a := range alerts {
+		p.outcomes[i].Alert = a
+	}
+	err := p.run(ctx)
+	return p.settled(), settle(err)
+}
+
+// push is the work on one list of alerts. Items are indices into outcomes.
+type push struct {
+	client   *Client
+	options  PushOptions
+	outcomes []Outcome
+}
+
+func (p *push) run(ctx context.Context) error {
+	p.rejectUnsendable()
+	if err := p.holdAllowlisted(ctx); err != nil {
+		return err
+	}
+	if err := p.holdToldBefore(ctx); err != nil {
+		return err
+	}
+	return p.send(ctx)
+}
+
+func (p *push) settled() []Outcome {
+	settled := make([]Outcome, 0, len(p.outcomes))
+	for _, o := range p.outcomes {
+		if o.Status != undecided {
+			settled = append(settled, o)
+		}
+	}
+	return settled
+}
+
+// open returns the items that nothing is decided about.
+func (p *push) open() []int {
+	var items []int
+	for i, o := range p.outcomes {
+		if o.Status == undecided {
+			items = append(items, i)
+		}
+	}
+	return items
+}
+
+func (p *push) alert(item int) event.Alert { return p.outcomes[item].Alert }
+
+func (p *push) pushed(item int, id string) {
+	p.outcomes[item].Status, p.outcomes[item].ID = Pushed, id
+}
+
+func (p *push) hold(item int, reason string) {
+	p.outcomes[item].Status, p.outcomes[item].Reason = HeldBack, reason
+}
+
+func (p *push) reject(item int, reason string) {
+	p.outcomes[item].Status, p.outcomes[item].Reason = Rejected, reason
+}
+
+// rejectUnsendable also holds back what is twice in the list.
+func (p *push) rejectUnsendable() {
+	seen := map[string]bool{}
+	for i := range p.outcomes {
+		a := p.alert(i)
+		if err := check(a); err != nil {
+			p.reject(i, err.Error())
+			continue
+		}
+		id := idOf(a)
+		if seen[id] {
+			p.hold(i, "the same alert stands twice in this push")
+		}
+		seen[id] = true
+	}
+}
+
+// allowlistBatch is how many values one question is about; the LAPI makes one
+// database query for each.
+const allowlistBatch = 500
+
+// holdAllowlisted asks in both modes: LAPI does not look at its allowlists for an
+// alert that carries a decision, and drops one without a word that carries none.
+func (p *push) holdAllowlisted(ctx context.Context) error {
+	items := map[string][]int{}
+	var values []string
+	for _, i := range p.open() {
+		value := valueOf(p.alert(i))
+		if items[value] == nil {
+			values = append(values, value)
+		}
+		items[value] = append(items[value], i)
+	}
+	for len(values) > 0 {
+		batch := values[:min(allowlistBatch, len(values))]
+		values = values[len(batch):]
+		listed, err := p.client.allowlisted(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for value, reason := range listed {
+			for _, i := range items[value] {
+				p.hold(i, "allowlisted in the LAPI: "+reason)
+			}
+		}
+	}
+	return nil
+}
+
+// allowlisted returns which of the values an allowlist covers, with its name. An
+// old LAPI that has no allowlists covers none.
+func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]string, error) {
+	listed := map[string]string{}
+	err := c.call(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
+		answer, resp, err := c.api.Allowlists.CheckIfAllowlistedBulk(ctx, values)
+		if err != nil {
+			return resp, err
+		}
+		if answer.Results == nil {
+			return resp, errNonsense
+		}
+		for _, r := range answer.Results {
+			if r != nil && r.Target != nil {
+				listed[*r.Target] = strings.Join(r.Allowlists, ", ")
+			}
+		}
+		return resp, nil
+	})
+	if isUnknownEndpoint(err) {
+		return c.allowlistedOneByOne(ctx, values)
+	}
+	return listed, err
+}
+
+// allowlistedOneByOne is for the first LAPIs with allowlists, which cannot be
+// asked about several values at once.
+func (c *Client) allowlistedOneByOne(ctx context.Context, values []string) (map[string]string, error) {
+	listed := map[string]string{}
+	for _, value := range values {
+		err := c.call(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
+			answer, resp, err := c.api.Allowlists.CheckIfAllowlistedWithReason(ctx, value)
+			if err == nil && answer.Allowlisted {
+				listed[value] = answer.Reason
+			}
+			return resp, err
+		})
+		if isUnknownEndpoint(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return listed, nil
+}
+
+// told is an alert of ours that the LAPI has.
+type told struct {
+	number    string // the LAPI's
+	id        string // csmail_id
+	last      time.Time
+	simulated bool
+}
+
+// toldLimit bounds how many alerts of one scenario and source are looked at; the
+// LAPI gives the newest first.
+const toldLimit = 100
+
+// told returns what the LAPI knows from us about the alert's scenario and source,
+// newest first.
+func (c *Client) told(ctx context.Context, a event.Alert) ([]told, error) {
+	value := valueOf(a)
+	options := apiclient.AlertsListOpts{
+		// Not by ip: that filter finds covering ranges, and no alert without decision.
+		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(toldLimit),
+	}
+	var list []told
+	err := c.call(ctx, "ask for earlier alerts", func(ctx context.Context) (*apiclient.Response, error) {
+		answer, resp, err := c.api.Alerts.List(ctx, options)
+		if err != nil {
+			return resp, err
+		}
+		for _, m := range *answer {
+			if t, ok := toldBy(m, a, value); ok {
+				list = append(list, t)
+			}
+		}
+		return resp, nil
+	})
+	return list, settle(err)
+}
+
+// toldBy reads an alert of the LAPI's. It checks what the LAPI was asked to check,
+// for that goes by decisions as well.
+func toldBy(m *models.Alert, a event.Alert, value string) (told, bool) {
+	if m == nil || m.Source == nil || m.Source.Value == nil || *m.Source.Value != value ||
+		m.Scenario == nil || *m.Scenario != a.Scenario {
+		return told{}, false
+	}
+	last, err := time.Parse(time.RFC3339Nano, metaValue(m.Meta, metaLast))
+	if err != nil {
+		return told{}, false // not ours
+	}
+	return told{
+		number:    fmt.Sprint(m.ID),
+		id:        metaValue(m.Meta, metaID),
+		last:      last,
+		simulated: m.Simulated != nil && *m.Simulated,
+	}, true
+}
+
+func (p *push) holdToldBefore(ctx context.Context) error {
+	for _, i := range p.open() {
+		a := p.alert(i)
+		list, err := p.client.told(ctx, a)
+		if err != nil {
+			return err
+		}
+		newest := told{}
+		for _, t := range list {
+			if t.simulated && !p.options.Simulate {
+				continue // a dry run has told nobody
+			}
+			if t.last.After(newest.last) {
+				newest = t
+			}
+		}
+		if !newest.last.Before(a.Last) {
+			p.hold(i, fmt.Sprintf("told before as alert %s, nothing new since %s",
+				newest.number, newest.last.UTC().Format(time.RFC3339)))
+		}
+	}
+	return nil
+}
+
+// errOnlyFailures says that a LAPI refused every alert of a batch.
+var errOnlyFailures = errors.New("it takes none of the alerts")

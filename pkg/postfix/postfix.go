@@ -1,0 +1,140 @@
+// Package postfix reads the messages that Postfix's daemons log about their
+// clients, in every wording from 2.9 to 3.12. Each grammar is anchored at the
+// first byte and goes from left to right; it never searches for an address.
+// What a client sent (HELO, sender, recipient, user, mechanism, the PTR name)
+// is data: it can never become the address. The package keeps no state and
+// does no I/O; it does not join lines.
+package postfix
+
+import (
+	"net/netip"
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// grammar reads one message of one daemon into e.
+type grammar func(message string, e *event.Event) result
+
+// result is what a grammar makes of a message.
+type result struct {
+	outcome   event.Outcome
+	testimony event.Testimony
+}
+
+var (
+	missed = result{outcome: event.Missed}
+	benign = result{outcome: event.Benign}
+	noted  = result{outcome: event.Noted}
+)
+
+func witness(t event.Testimony) result { return result{event.Witness, t} }
+
+// Parse reads one message into e. The program is the whole syslog tag
+// (postfix/submission/smtpd); the daemon is what follows its last slash. It
+// leaves the time, host and process ID of e to the caller, and reports false
+// for a tag that is not Postfix's.
+func Parse(program, message string, e *event.Event) (event.Outcome, event.Testimony, bool) {
+	slash := strings.LastIndexByte(program, '/')
+	if slash < 0 {
+		return event.Foreign, event.NoTestimony, false
+	}
+	read, ours := daemon(program[slash+1:])
+	if !ours {
+		return event.Foreign, event.NoTestimony, false
+	}
+	if read == nil {
+		return event.Benign, event.NoTestimony, true
+	}
+	e.Service = event.Postfix
+	e.Program = program
+	r := read(message, e)
+	return r.outcome, r.testimony, true
+}
+
+// daemon returns the grammar of a Postfix daemon (master.cf(5)), nil for one
+// that says nothing about clients, and false for a name that is not Postfix's.
+func daemon(name string) (grammar, bool) {
+	switch name {
+	case "smtpd":
+		return smtpd, true
+	case "cleanup", "postscreen", "tlsproxy", "dnsblog", "anvil":
+		return unread, true
+	case "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "bounce", "trace",
+		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite",
+		"proxymap", "proxywrite", "scache", "showq", "flush", "verify", "spawn", "qmqpd",
+		"postfix-script", "postlogd", "postlog", "postqueue", "postsuper", "postalias",
+		"postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":
+		return nil, true
+	}
+	return nil, false
+}
+
+// unread stands for the daemons that do speak of clients and have no grammar
+// yet, so that their lines are counted as missed.
+func unread(string, *event.Event) result { return missed }
+
+// cutClient reads NAME[ADDR] or NAME[ADDR]:PORT (smtpd_client_port_logging)
+// off the start of text and sets name and address. NAME passed Postfix's
+// valid_hostname() (src/util/valid_hostname.c), so a bracket or a space in it
+// means that this is no client. ADDR may be "unknown": then no address is set.
+func cutClient(text string, e *event.Event) (string, bool) {
+	open := strings.IndexByte(text, '[')
+	if open < 1 || !isHostname(text[:open]) {
+		return "", false
+	}
+	end := strings.IndexByte(text[open:], ']')
+	if end < 0 {
+		return "", false
+	}
+	e.ClientName = text[:open]
+	e.Addr = netip.Addr{}
+	inner := text[open+1 : open+end]
+	if addr, ok := event.ParseAddr(inner); ok {
+		e.Addr = addr
+	} else if inner != "unknown" {
+		return "", false
+	}
+	return cutPort(text[open+end+1:]), true
+}
+
+// cutPort takes a ":PORT" off, but leaves a ": " that ends the client.
+func cutPort(text string) string {
+	digits := 0
+	for digits+1 < len(text) && text[0] == ':' && text[digits+1]-'0' <= 9 {
+		digits++
+	}
+	if digits == 0 {
+		return text
+	}
+	return text[digits+1:]
+}
+
+func isHostname(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c <= ' ' || c == '[' || c == ']' || c == ':' || c == ',' || c == 0x7f {
+			return false
+		}
+	}
+	return len(name) <= 255
+}
+
+// cutQueueID takes "NOQUEUE: " or a queue ID (short hexadecimal or long base
+// 52, postconf(5) enable_long_queue_ids) off the start of text.
+func cutQueueID(text string) (id, rest string, ok bool) {
+	id, rest, ok = strings.Cut(text, ": ")
+	if !ok || len(id) < 6 || len(id) > 20 {
+		return "", text, false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if c-'0' > 9 && c-'a' > 25 && c-'A' > 25 {
+			return "", text, false
+		}
+	}
+	if id == "NOQUEUE" {
+		id = ""
+	}
+	return id, rest, true
+}

@@ -1,0 +1,298 @@
+package postfix
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// OwnMarker begins the text of every refusal that csmail itself has Postfix
+// give, so that such a refusal never counts as an offence.
+const OwnMarker = "CrowdSec decision"
+
+// reject reads "CMD from CLIENT: TEXT; from=<S> to=<R> proto=P helo=<H>"
+// (smtpd_check.c, smtpd_check_reject). The server writes CMD and the client's
+// address before anything that a client sent, except in ETRN, which is left
+// alone.
+func reject(text string, e *event.Event) result {
+	command, rest, ok := cutToken(text, " ")
+	if !ok {
+		return missed
+	}
+	if command == "ETRN" {
+		return benign
+	}
+	if rest, ok = strings.CutPrefix(rest, "from "); !ok {
+		return missed
+	}
+	if rest, ok = cutClient(rest, e); !ok {
+		return missed
+	}
+	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
+		return missed
+	}
+	// The reply quotes what a client sent as "<…>: ". If that stands in the
+	// line more than once, a client may have written one of them.
+	clear := strings.Count(rest, ">: ") <= 1
+	return classify(readEnvelope(rest, e), clear, e)
+}
+
+// classify decides by the reply's text and the first digit of its code; the
+// codes themselves are settings. Unless clear, words that a client may have
+// written count for no more than a suspicion.
+func classify(reply string, clear bool, e *event.Event) result {
+	e.Attempts = 1
+	if strings.HasPrefix(reply, "bare <LF> received") {
+		e.Kind, e.Reason = event.BareNewline, "bare <LF> received"
+		return noted
+	}
+	code, text, ok := cutCode(reply)
+	if !ok {
+		return missed
+	}
+	e.Code = code
+	e.Reason = cutSubject(text)
+	kind, known := rejection(code, e.Reason)
+	if !clear && kind.Class() != event.Suspect {
+		known = false
+	}
+	if !known {
+		kind = byDigit(code)
+	}
+	if kind == event.NoKind {
+		return benign
+	}
+	e.Kind = kind
+	return noted
+}
+
+// cutCode takes "554 5.7.1 " or "450 " off a reply. The enhanced code (RFC
+// 3463) may be missing.
+func cutCode(reply string) (code, text string, ok bool) {
+	code, text, _ = strings.Cut(reply, " ")
+	if n, isNumber := smallNumber(code); !isNumber || n < 400 || n > 599 {
+		return "", "", false
+	}
+	status, after, _ := strings.Cut(text, " ")
+	if len(status) >= 5 && status[1] == '.' && status[0] == code[0] {
+		return reply[:len(code)+1+len(status)], after, true
+	}
+	return code, text, true
+}
+
+// cutSubject takes the "<SUBJECT>: " off a reply's text.
+func cutSubject(text string) string {
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	_, body, ok := strings.Cut(text, ">: ")
+	if !ok {
+		return text
+	}
+	return body
+}
+
+// byDigit classifies a reply whose text is not known: a rule or a policy server
+// with words of its own. A 4xx may be greylisting and says nothing.
+func byDigit(code string) event.Kind {
+	switch {
+	case strings.HasPrefix(code, "4"):
+		return event.NoKind
+	case len(code) > 6 && code[4:7] == "5.5":
+		return event.ProtocolError
+	}
+	return event.PolicyRejected
+}
+
+// rejection classifies a reply's text by Postfix's own words (smtpd_check.c,
+// 2.9-3.12). NoKind with true means: known, and no event.
+func rejection(code, text string) (event.Kind, bool) {
+	if kind, ok := ownTrouble(code, text); ok {
+		return kind, true
+	}
+	if strings.HasPrefix(text, "Relay access denied") {
+		return event.RelayDenied, true
+	}
+	if rest, ok := strings.CutPrefix(text, "Service unavailable"); ok {
+		return blockList(rest)
+	}
+	for _, quiet := range [...]string{"Session encryption is required", "Message size exceeds fixed limit", "Must issue a STARTTLS command first"} {
+		if strings.HasPrefix(text, quiet) {
+			return event.NoKind, true
+		}
+	}
+	object, reason, ok := strings.Cut(text, " rejected: ")
+	if !ok {
+		return event.NoKind, false
+	}
+	if kind, ok := anyObject(reason); ok {
+		return kind, true
+	}
+	temporary := code[0] == '4'
+	switch object {
+	case "Client host", "Unverified Client host":
+		return clientRejected(reason, temporary)
+	case "Helo command":
+		return heloRejected(reason, temporary)
+	case "Sender address":
+		return senderRejected(reason, temporary)
+	case "Recipient address":
+		return recipientRejected(reason, temporary)
+	case "Data command", "End-of-data", "Etrn command":
+		if strings.HasPrefix(reason, "Multi-recipient bounce") {
+			return event.ProtocolError, true
+		}
+	}
+	return event.NoKind, false
+}
+
+// ownTrouble knows the X.3.x codes, which stand for the mail system's own state
+// (RFC 3463 section 3.4), and the tables that did not answer.
+func ownTrouble(code, text string) (event.Kind, bool) {
+	if strings.HasPrefix(text, "Temporary lookup failure") || strings.Contains(text, " rejected: Temporary lookup failure") {
+		return event.LookupFault, true
+	}
+	if len(code) < 9 || code[4:8] != code[:1]+".3." {
+		return event.NoKind, false
+	}
+	switch code[8:] {
+	case "2", "4": // "Try again later", "Message size exceeds fixed limit"
+		return event.NoKind, true
+	}
+	return event.ServerFault, true
+}
+
+// anyObject knows the reasons that a rule may give about the client, HELO,
+// sender or recipient alike.
+func anyObject(reason string) (event.Kind, bool) {
+	switch {
+	case strings.HasPrefix(reason, OwnMarker):
+		return event.OwnRefusal, true
+	case hasPrefixFold(reason, "greylist"), hasPrefixFold(reason, "graylist"),
+		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"):
+		return event.NoKind, true
+	case strings.HasPrefix(reason, "Improper use of SMTP command pipelining"):
+		return event.Pipelining, true
+	case strings.HasPrefix(reason, "Server configuration "):
+		return event.ServerFault, true
+	}
+	return event.NoKind, false
+}
+
+func clientRejected(reason string, temporary bool) (event.Kind, bool) {
+	switch {
+	case strings.HasPrefix(reason, "cannot find your "):
+		return event.NoHostname, true
+	case !temporary:
+		return event.AccessDenied, true
+	case strings.HasPrefix(reason, "Access denied"):
+		return event.PolicyRejected, true
+	}
+	return event.NoKind, true
+}
+
+// heloRejected never takes "Host not found" for hostile, whatever the code:
+// that answer hangs on DNS.
+func heloRejected(reason string, temporary bool) (event.Kind, bool) {
+	known := strings.HasPrefix(reason, "need fully-qualified hostname") || strings.HasPrefix(reason, "Invalid name") ||
+		strings.HasPrefix(reason, "invalid ip address")
+	switch {
+	case strings.HasPrefix(reason, "Host not found"), strings.HasPrefix(reason, "Malformed DNS"):
+		return event.HeloDeferred, true
+	case !temporary:
+		return event.HeloRejected, true
+	case known:
+		return event.HeloDeferred, true
+	}
+	return event.NoKind, true
+}
+
+func senderRejected(reason string, temporary bool) (event.Kind, bool) {
+	for _, known := range [...]string{"Domain not found", "Domain ", "Malformed DNS", "not owned by user", "not logged in",
+		"need fully-qualified address", "undeliverable address", "User unknown"} {
+		if strings.HasPrefix(reason, known) {
+			return event.SenderRejected, true
+		}
+	}
+	if temporary {
+		return event.NoKind, true
+	}
+	return event.PolicyRejected, true
+}
+
+func recipientRejected(reason string, temporary bool) (event.Kind, bool) {
+	switch {
+	case strings.HasPrefix(reason, "User unknown"):
+		return event.RecipientUnknown, true
+	case temporary, strings.HasPrefix(reason, "unverified address"), strings.HasPrefix(reason, "address verification problem"):
+		return event.NoKind, true
+	case strings.HasPrefix(reason, "undeliverable address"):
+		return event.RecipientUnknown, true
+	}
+	return event.PolicyRejected, true
+}
+
+// blockList reads "; Client host [A] blocked using DOMAIN[; REASON]". A list
+// that refuses our queries answers for every client: "Error:" in its text, or a
+// code in 127.255.255.0/24.
+func blockList(text string) (event.Kind, bool) {
+	_, list, ok := strings.Cut(text, " blocked using ")
+	if !ok {
+		return event.NoKind, false
+	}
+	_, reason, _ := strings.Cut(list, "; ")
+	if strings.HasPrefix(reason, "Error:") || strings.HasPrefix(reason, "127.255.255.") {
+		return event.DNSBLFault, true
+	}
+	return event.DNSBLListed, true
+}
+
+// milterReject reads "CMD from CLIENT: TEXT; …" of a mail filter. A temporary
+// refusal is mostly greylisting and no event.
+func milterReject(text string, e *event.Event) result {
+	_, rest, ok := cutToken(text, " from ")
+	if !ok {
+		return missed
+	}
+	if rest, ok = cutClient(rest, e); !ok {
+		return missed
+	}
+	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
+		return missed
+	}
+	reply := readEnvelope(rest, e)
+	if !strings.HasPrefix(reply, "5") {
+		return benign
+	}
+	e.Kind, e.Attempts, e.Reason = event.ContentRejected, 1, reply
+	return noted
+}
+
+// readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P
+// helo=<H>" and notes what the client claimed. All of it is the client's text;
+// nothing but descriptions is taken from it.
+func readEnvelope(text string, e *event.Event) string {
+	at := strings.Index(text, "; from=<")
+	if at < 0 {
+		at = strings.Index(text, "; proto=")
+	}
+	if at < 0 {
+		return strings.TrimSuffix(text, ";")
+	}
+	reply, envelope := text[:at], text[at+2:]
+	if rest, ok := strings.CutPrefix(envelope, "from=<"); ok {
+		e.Sender, envelope, _ = strings.Cut(rest, "> ")
+	}
+	if rest, ok := strings.CutPrefix(envelope, "to=<"); ok {
+		e.Recipient, envelope, _ = strings.Cut(rest, "> ")
+	}
+	if _, rest, ok := strings.Cut(envelope, "helo=<"); ok {
+		rest, _, _ = strings.Cut(rest, "> sasl_")
+		e.Helo = strings.TrimSuffix(rest, ">")
+	}
+	return reply
+}
+
+func hasPrefixFold(text, prefix string) bool {
+	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
+}

@@ -1,0 +1,219 @@
+package postfix
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// smtpd reads src/smtpd/smtpd.c's messages. Its first byte tells most lines
+// apart; the connect and disconnect lines, which are the most frequent by far,
+// leave first.
+func smtpd(message string, e *event.Event) result {
+	if message == "" {
+		return missed
+	}
+	switch message[0] {
+	case 'c':
+		if rest, ok := strings.CutPrefix(message, "connect from "); ok {
+			return clientOnly(rest, e, event.Connected)
+		}
+	case 'd':
+		if rest, ok := strings.CutPrefix(message, "disconnect from "); ok {
+			return disconnect(rest, e)
+		}
+	case 'w':
+		if rest, ok := strings.CutPrefix(message, "warning: "); ok {
+			return smtpdWarning(rest, e)
+		}
+	case 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't':
+		if r := smtpdPlain(message, e); r.outcome != event.Missed {
+			return r
+		}
+	}
+	return smtpdQueued(message, e)
+}
+
+// clientOnly ends a message that is nothing but a client.
+func clientOnly(text string, e *event.Event, t event.Testimony) result {
+	rest, ok := cutClient(text, e)
+	if !ok || rest != "" {
+		return missed
+	}
+	return witness(t)
+}
+
+// disconnect reads "CLIENT ehlo=1 auth=0/3 commands=1/4", the numbers since
+// 3.0: NAME=SUCCEEDED or NAME=SUCCEEDED/TOTAL.
+func disconnect(text string, e *event.Event) result {
+	rest, ok := cutClient(text, e)
+	if !ok {
+		return missed
+	}
+	for field := range strings.FieldsSeq(rest) {
+		counts, isAuth := strings.CutPrefix(field, "auth=")
+		if !isAuth {
+			continue
+		}
+		good, total, both := strings.Cut(counts, "/")
+		attempts, ok := smallNumber(total)
+		if both && good == "0" && ok && attempts > 0 {
+			e.Kind, e.Attempts, e.Reason = event.AuthFailed, attempts, "session ended with "+field
+			return result{event.Noted, event.Disconnected}
+		}
+	}
+	return witness(event.Disconnected)
+}
+
+// smtpdPlain reads the messages without a queue ID and without a level, and
+// those of a level that is never the client's doing.
+func smtpdPlain(message string, e *event.Event) result {
+	for _, known := range [...]string{
+		"error: ", "fatal: ", "panic: ", "statistics: ", "setting up TLS connection from ",
+		"Anonymous TLS connection established from ", "Untrusted TLS connection established from ",
+		"Trusted TLS connection established from ", "Verified TLS connection established from ",
+		"TLS connection established from ", "sql_select", "initializing the server-side TLS engine",
+		"SSL_accept:", "SSL3 alert", "table ",
+	} {
+		if strings.HasPrefix(message, known) {
+			return benign
+		}
+	}
+	if rest, ok := strings.CutPrefix(message, "SSL_accept error from "); ok {
+		return tail(rest, ": ", event.TLSError, e)
+	}
+	if rest, ok := strings.CutPrefix(message, "improper command pipelining after "); ok {
+		_, rest, ok = cutToken(rest, " from ")
+		if !ok {
+			return missed
+		}
+		return tail(rest, ": ", event.Pipelining, e)
+	}
+	return hangup(message, e)
+}
+
+// hangup reads "lost connection after AUTH from CLIENT" and its kin: smtpd.c
+// names the last command, or UNKNOWN, or the stage, with "(N bytes)" for DATA.
+func hangup(message string, e *event.Event) result {
+	reason, rest, ok := cutToken(message, " after ")
+	switch {
+	case !ok:
+		return missed
+	case reason != "lost connection" && reason != "timeout" && reason != "too many errors" && reason != "bare <LF> received":
+		return missed
+	}
+	stage, rest, ok := cutToken(rest, " from ")
+	if !ok {
+		return missed
+	}
+	if rest, ok = cutClient(rest, e); !ok || rest != "" {
+		return missed
+	}
+	command, _, _ := strings.Cut(stage, " ")
+	e.Reason = reason + " after " + command
+	switch {
+	case reason == "too many errors":
+		e.Kind = event.TooManyErrors
+	case reason == "bare <LF> received":
+		e.Kind = event.BareNewline
+	case command == "AUTH" || command == "UNKNOWN" || command == "CONNECT":
+		e.Kind = event.LostConnection
+	default:
+		return benign
+	}
+	e.Attempts = 1
+	return noted
+}
+
+// smtpdQueued reads what follows a queue ID or NOQUEUE.
+func smtpdQueued(message string, e *event.Event) result {
+	id, rest, ok := cutQueueID(message)
+	if !ok {
+		return missed
+	}
+	e.Session = id
+	word, after, ok := strings.Cut(rest, ": ")
+	if ok {
+		switch word {
+		case "reject":
+			return reject(after, e)
+		case "milter-reject":
+			return milterReject(after, e)
+		case "reject_warning", "hold", "discard", "filter", "redirect", "info", "warn", "prepend", "permit",
+			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "proxy-reject", "abort", "trigger":
+			return benign
+		}
+	}
+	if client, ok := strings.CutPrefix(rest, "client="); ok {
+		return accepted(client, e)
+	}
+	switch r := hangup(rest, e); {
+	case r.outcome != event.Missed:
+		return r
+	case strings.HasPrefix(rest, "to=<") || strings.HasPrefix(rest, "warning: "):
+		return benign
+	}
+	return missed
+}
+
+// accepted reads "client=CLIENT[, sasl_method=M][, sasl_username=U]…".
+func accepted(text string, e *event.Event) result {
+	rest, ok := cutClient(text, e)
+	if !ok {
+		return missed
+	}
+	rest = strings.TrimPrefix(rest, ", ")
+	method, ok := strings.CutPrefix(rest, "sasl_method=")
+	if !ok {
+		return witness(event.MailAccepted)
+	}
+	e.Mechanism, rest, _ = strings.Cut(method, ", ")
+	user, ok := strings.CutPrefix(rest, "sasl_username=")
+	if !ok {
+		return witness(event.MailAccepted)
+	}
+	e.User, _, _ = strings.Cut(user, ", sasl_sender=")
+	e.Kind, e.Attempts = event.AuthMailOK, 1
+	return result{event.Noted, event.MailAccepted}
+}
+
+// tail ends a message with a client and, after sep, text that the client may
+// have written.
+func tail(text, sep string, kind event.Kind, e *event.Event) result {
+	rest, ok := cutClient(text, e)
+	if !ok {
+		return missed
+	}
+	if rest != "" {
+		if rest, ok = strings.CutPrefix(rest, sep); !ok {
+			return missed
+		}
+	}
+	e.Kind, e.Attempts, e.Reason = kind, 1, rest
+	return noted
+}
+
+// cutToken cuts text at the first sep, if what stands before it is short and
+// the server's own: printable, without a bracket or a colon.
+func cutToken(text, sep string) (before, after string, ok bool) {
+	before, after, ok = strings.Cut(text, sep)
+	if !ok || len(before) > 60 || strings.ContainsAny(before, "[]:;") {
+		return "", "", false
+	}
+	return before, after, true
+}
+
+// smallNumber reads a count of up to six digits.
+func smallNumber(text string) (int, bool) {
+	if text == "" || len(text) > 6 {
+		return 0, false
+	}
+	n := 0
+	for i := range len(text) {
+		if text[i]-'0' > 9 {
+			return 0, false
+		}
+		n = n*10 + int(text[i]-'0')
+	}
+	return n, true
+}

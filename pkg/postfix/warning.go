@@ -1,0 +1,198 @@
+package postfix
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// limits are anvil(8)'s complaints, as smtpd.c words them:
+// "LIMIT: COUNT from CLIENT for service SERVICE".
+var limits = [...]struct {
+	text string
+	kind event.Kind
+}{
+	{"Connection concurrency limit exceeded: ", event.RateLimited},
+	{"Connection rate limit exceeded: ", event.RateLimited},
+	{"Message delivery request rate limit exceeded: ", event.RateLimited},
+	{"Recipient address rate limit exceeded: ", event.RateLimited},
+	{"New TLS session rate limit exceeded: ", event.RateLimited},
+	{"AUTH command rate limit exceeded: ", event.AuthRateLimited},
+}
+
+// smtpdWarning reads what follows "warning: ".
+func smtpdWarning(text string, e *event.Event) result {
+	if rest, ok := strings.CutPrefix(text, "hostname "); ok {
+		return hostname(rest, e)
+	}
+	if rest, ok := strings.CutPrefix(text, "non-SMTP command from "); ok {
+		return tail(rest, ": ", event.NonSMTP, e)
+	}
+	if rest, ok := strings.CutPrefix(text, "Illegal address syntax from "); ok {
+		return illegalAddress(rest, e)
+	}
+	for _, limit := range limits {
+		if rest, ok := strings.CutPrefix(text, limit.text); ok {
+			return rateLimit(rest, limit.kind, e)
+		}
+	}
+	for _, refusal := range [...]string{"Refusing STARTTLS request from ", "Refusing TLS service request from "} {
+		if rest, ok := strings.CutPrefix(text, refusal); ok {
+			return tail(rest, " for service ", event.RateLimited, e)
+		}
+	}
+	before := *e
+	rest, ok := cutClient(text, e)
+	if ok {
+		if rest, ok = strings.CutPrefix(rest, ": "); ok {
+			return clientWarning(rest, e)
+		}
+	}
+	*e = before
+	return addressWarning(text, e)
+}
+
+// hostname reads "H does not resolve to address A" with or without ": REASON"
+// (src/smtpd/smtpd_peer.c since 2.9). H is the PTR name and holds no space, so
+// the address is where the fixed words end.
+func hostname(text string, e *event.Event) result {
+	name, rest, ok := strings.Cut(text, " ")
+	if !ok || !isHostname(name) {
+		return missed
+	}
+	rest, ok = strings.CutPrefix(rest, "does not resolve to address ")
+	if !ok {
+		return missed
+	}
+	address, reason, more := strings.Cut(rest, " ")
+	if more {
+		if address, ok = strings.CutSuffix(address, ":"); !ok {
+			return missed
+		}
+	}
+	return mismatch(name, address, reason, e)
+}
+
+// addressWarning reads the same complaint of Postfix before 2.9:
+// "A: hostname H verification failed: REASON" and
+// "A: address not listed for hostname H".
+func addressWarning(text string, e *event.Event) result {
+	text = strings.TrimPrefix(text, "smtpd_peer_init: ")
+	address, rest, ok := strings.Cut(text, ": ")
+	if !ok {
+		return ourWarning(text)
+	}
+	if name, listed := strings.CutPrefix(rest, "address not listed for hostname "); listed && isHostname(name) {
+		return mismatch(name, address, "", e)
+	}
+	if after, failed := strings.CutPrefix(rest, "hostname "); failed {
+		name, reason, found := strings.Cut(after, " verification failed: ")
+		if found && isHostname(name) {
+			return mismatch(name, address, reason, e)
+		}
+	}
+	return ourWarning(text)
+}
+
+func mismatch(name, address, reason string, e *event.Event) result {
+	addr, ok := event.ParseAddr(address)
+	if !ok {
+		return missed
+	}
+	e.Addr, e.ClientName, e.Reason, e.Attempts = addr, name, reason, 1
+	e.Kind = event.HostnameMismatch
+	if strings.HasPrefix(reason, "Temporary failure in name resolution") {
+		e.Kind = event.DNSFault
+	}
+	return noted
+}
+
+// ourWarning tells warnings about our own set-up, which name no client.
+func ourWarning(text string) result {
+	for _, known := range [...]string{
+		"TLS library problem: ", "SASL authentication failure: ", "SASL: Connect to ", "connect to ", "problem talking to ",
+		"timeout on ", "premature end-of-input on ", "dict_", "proxy:", "hash:", "mysql:", "pgsql:", "ldap:", "sqlite:",
+		"milter ", "cannot load ", "TLS has been disabled", "database ", "run-time library vs", "unknown smtpd restriction",
+		"restriction ", "access table ", "xsasl_", "unable to ", "do not list ", "No server certs available",
+		"No TLS", "Wrapper-mode request dropped from ", "support for restriction",
+	} {
+		if strings.HasPrefix(text, known) {
+			return benign
+		}
+	}
+	return missed
+}
+
+// clientWarning reads what follows "warning: CLIENT: ".
+func clientWarning(text string, e *event.Event) result {
+	if rest, ok := strings.CutPrefix(text, "SASL "); ok {
+		return sasl(rest, e)
+	}
+	if rest, ok := strings.CutPrefix(text, "request longer than "); ok {
+		e.Kind, e.Attempts, e.Reason = event.ProtocolError, 1, "request longer than "+rest
+		return noted
+	}
+	return missed
+}
+
+// sasl reads "MECH authentication failed: REASON[, sasl_username=USER]" and
+// "MECH authentication aborted" (smtpd_sasl_glue.c; the user since 3.9 and the
+// patch releases 3.5.22, 3.6.12, 3.7.8 and 3.8.3). MECH is one word that the
+// client sent; the reason holds no client text with a space in it, so the first
+// ", sasl_username=" is the server's.
+func sasl(text string, e *event.Event) result {
+	mechanism, rest, ok := strings.Cut(text, " ")
+	if !ok {
+		return missed
+	}
+	e.Mechanism, e.Attempts = mechanism, 1
+	if rest == "authentication aborted" {
+		e.Kind = event.AuthAborted
+		return noted
+	}
+	rest, ok = strings.CutPrefix(rest, "authentication failed:")
+	if !ok {
+		return missed
+	}
+	reason, user, named := strings.Cut(strings.TrimPrefix(rest, " "), ", sasl_username=")
+	e.Reason = reason
+	if named && user != "(unavailable)" {
+		e.User = user
+	}
+	e.Kind = event.AuthFailed
+	if isAuthFault(reason) {
+		e.Kind = event.AuthFault
+	}
+	return noted
+}
+
+// isAuthFault knows the reasons that are our own login service's: Postfix lost
+// it (xsasl_dovecot_server.c), Dovecot has trouble of its own, or Cyrus SASL
+// cannot reach saslauthd ("generic failure").
+func isAuthFault(reason string) bool {
+	for _, fault := range [...]string{"Connection lost to authentication server", "Temporary authentication failure", "generic failure"} {
+		if strings.HasPrefix(reason, fault) {
+			return true
+		}
+	}
+	return false
+}
+
+// illegalAddress reads "CLIENT in MAIL command: TEXT".
+func illegalAddress(text string, e *event.Event) result {
+	rest, ok := cutClient(text, e)
+	if !ok || !strings.HasPrefix(rest, " in ") {
+		return missed
+	}
+	e.Kind, e.Attempts, e.Reason = event.ProtocolError, 1, "illegal address syntax"+rest
+	return noted
+}
+
+// rateLimit reads "COUNT from CLIENT for service SERVICE".
+func rateLimit(text string, kind event.Kind, e *event.Event) result {
+	count, rest, ok := strings.Cut(text, " from ")
+	if _, isNumber := smallNumber(count); !ok || !isNumber {
+		return missed
+	}
+	return tail(rest, " for service ", kind, e)
+}

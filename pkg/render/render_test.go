@@ -1,0 +1,109 @@
+package render
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/lapi"
+	"csmail/pkg/report"
+)
+
+func rows(t *testing.T, users ...string) []Row {
+	t.Helper()
+	c := report.NewCollector(report.Scope{})
+	for i, user := range users {
+		c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
+			Time: time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC), Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(20 - i/5)}),
+			User: user, Kind: event.AuthFailed, Attempts: 1, Service: event.Dovecot,
+		}}})
+	}
+	var all []Row
+	for _, s := range c.Sources() {
+		all = append(all, Row{s, guard.Verdict{Action: guard.Hold, Reason: "private address"}})
+	}
+	return all
+}
+
+func TestRaw(t *testing.T) {
+	sources := rows(t, "a", "b", "c", "d", "e", "f")
+	for _, tt := range []struct {
+		count bool
+		want  string
+	}{{false, "192.0.2.19\n192.0.2.20\n"}, {true, "      1 192.0.2.19\n      5 192.0.2.20\n"}} {
+		var out bytes.Buffer
+		if err := Raw(&out, sources, tt.count); err != nil || out.String() != tt.want {
+			t.Errorf("got %q, %v", out.String(), err)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	evil := "a\x1b]0;owned\x07b"
+	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"auth-failed 5", "a?]0;owned?b", "and 2 more", "hold: private address", "2026-06-03 04:11:09"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.ContainsAny(out.String(), "\x1b\x07╭") {
+		t.Errorf("control characters or boxes in\n%q", out.String())
+	}
+	out.Reset()
+	if err := Table(&out, rows(t, "a"), time.UTC, true); err != nil || !strings.Contains(out.String(), "╭") {
+		t.Errorf("no box on a terminal:\n%s", out.String())
+	}
+}
+
+func TestSummary(t *testing.T) {
+	var out bytes.Buffer
+	Summary(&out, Totals{Lines: 9, Events: 3, Sources: 2, Missed: 1, NoHeader: 4, Took: 1234 * time.Millisecond})
+	want := "Lines: 9 lines, 3 events, 2 sources, 1 missed [processed in 1.23 sec]\n" +
+		"  1 lines of a known daemon matched no grammar; --missed prints them\n" +
+		"  4 lines had no syslog header and were passed over\n"
+	if out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestPushed(t *testing.T) {
+	var out bytes.Buffer
+	alert := event.Alert{Source: netip.MustParseAddr("192.0.2.1")}
+	Pushed(&out, rows(t, "a"), []lapi.Outcome{
+		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "allowlisted"},
+		{Alert: alert, Status: lapi.Rejected, Reason: "bad"},
+	})
+	want := "pushed 192.0.2.1 as alert 7\nheld back 192.0.2.1: allowlisted\nrejected 192.0.2.1: bad\n" +
+		"held back 192.0.2.20: private address\nPush: 1 pushed, 2 held back, 1 rejected\n"
+	if out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestMeter(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	m := NewMeter(&out, func() time.Time { return now })
+	m.Show(1<<20, 4<<20)
+	m.Clear()
+	if out.Len() != 0 {
+		t.Errorf("shown within the first second: %q", out.String())
+	}
+	now = now.Add(2 * time.Second)
+	m.Show(1<<20, 4<<20)
+	m.Show(2<<20, 4<<20)
+	now = now.Add(time.Second)
+	m.Show(3<<20, -1)
+	m.Clear()
+	if want := "\r 25 % of 4 MB read \r3 MB read \r\033[K"; out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}

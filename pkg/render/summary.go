@@ -1,0 +1,66 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"csmail/pkg/guard"
+	"csmail/pkg/lapi"
+)
+
+// Totals are the numbers of a whole scan.
+type Totals struct {
+	Lines           int64
+	Events, Sources int
+	Missed          int64 // lines of known daemons that no grammar matched
+	Ambiguous       int64 // lines that can be read in two ways
+	NoHeader        int64 // lines that are no log lines
+	Cut             int64 // lines that were too long and lost their end
+	Took            time.Duration
+}
+
+// Summary prints the totals in one line, and a line for each trouble.
+func Summary(w io.Writer, t Totals) {
+	fmt.Fprintf(w, "Lines: %d lines, %d events, %d sources, %d missed [processed in %.2f sec]\n",
+		t.Lines, t.Events, t.Sources, t.Missed, t.Took.Seconds())
+	for _, trouble := range [...]struct {
+		n    int64
+		text string
+	}{
+		{t.Missed, "of a known daemon matched no grammar; --missed prints them"},
+		{t.Ambiguous, "can be read in two ways, so no address was taken; --missed prints them"},
+		{t.NoHeader, "had no syslog header and were passed over"},
+		{t.Cut, "were too long and read in part"},
+	} {
+		if trouble.n > 0 {
+			fmt.Fprintf(w, "  %d lines %s\n", trouble.n, trouble.text)
+		}
+	}
+}
+
+// Pushed prints what became of each source that was to be told, and of each
+// that the guard held.
+func Pushed(w io.Writer, rows []Row, outcomes []lapi.Outcome) {
+	pushed, held, rejected := 0, 0, 0
+	for _, o := range outcomes {
+		switch o.Status {
+		case lapi.Pushed:
+			pushed++
+			fmt.Fprintf(w, "pushed %s as alert %s\n", o.Alert.Source, o.ID)
+		case lapi.HeldBack:
+			held++
+			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Source, o.Reason)
+		case lapi.Rejected:
+			rejected++
+			fmt.Fprintf(w, "rejected %s: %s\n", o.Alert.Source, o.Reason)
+		}
+	}
+	for _, r := range rows {
+		if r.Verdict.Action == guard.Hold {
+			held++
+			fmt.Fprintf(w, "held back %s: %s\n", r.Source.Addr, r.Verdict.Reason)
+		}
+	}
+	fmt.Fprintf(w, "Push: %d pushed, %d held back, %d rejected\n", pushed, held, rejected)
+}

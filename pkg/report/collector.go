@@ -1,0 +1,210 @@
+// Package report gathers what the engine made of a log into one row a source.
+// It is synchronous, keeps nothing of the text it was given, bounds what it
+// keeps of each source, and prints nothing.
+package report
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+)
+
+const (
+	// maxUsers bounds the names kept of one source; a spraying source tries
+	// thousands, and nobody reads more.
+	maxUsers = 64
+	// maxEvidence bounds the events kept of one source: the first three show
+	// how it began, the rest how it goes on.
+	maxEvidence  = 10
+	keepEvidence = 3
+)
+
+// Scope is what of a log is looked at. The zero value looks at everything.
+type Scope struct {
+	Since, Until time.Time      // zero: no bound; Until is not included
+	Only         []netip.Prefix // empty: every source
+	Evidence     bool           // keep events as evidence
+}
+
+// Source is what one address did.
+type Source struct {
+	Addr     netip.Addr
+	Count    int // attempts of hostile and suspect kinds
+	Hostile  int // attempts of hostile kinds
+	Kinds    []event.Count
+	Services []string
+	Users    []string // as tried, in lower case; at most 64
+	First    time.Time
+	Last     time.Time
+
+	// FirstHostile and LastHostile bound what counts towards a ban.
+	FirstHostile, LastHostile time.Time
+
+	Evidence []event.Event // only with Scope.Evidence
+
+	conduct guard.Conduct
+}
+
+// Conduct returns what the guard needs to know about the source.
+func (s *Source) Conduct() guard.Conduct {
+	c := s.conduct
+	c.Addr, c.Hostile = s.Addr, s.Hostile
+	return c
+}
+
+// Collector gathers results. Use it from one goroutine at a time.
+type Collector struct {
+	scope   Scope
+	sources map[netip.Addr]*Source
+	events  int
+}
+
+// NewCollector returns an empty Collector.
+func NewCollector(scope Scope) *Collector {
+	return &Collector{scope: scope, sources: make(map[netip.Addr]*Source)}
+}
+
+// Events returns how many events were looked at, folded ones left out.
+func (c *Collector) Events() int { return c.events }
+
+// Add takes the next result. It keeps no string of it without a copy.
+func (c *Collector) Add(r engine.Result) {
+	if r.Outcome != event.Noted || r.Folded || !c.inScope(&r.Event) {
+		return
+	}
+	c.events++
+	if !r.Addr.IsValid() {
+		return
+	}
+	switch r.Kind.Class() {
+	case event.Success:
+		c.source(r.Addr).login(&r.Event)
+	case event.Hostile, event.Suspect:
+		c.source(r.Addr).offence(&r.Event, c.scope.Evidence)
+	}
+}
+
+func (c *Collector) inScope(e *event.Event) bool {
+	if !c.scope.Since.IsZero() && e.Time.Before(c.scope.Since) {
+		return false
+	}
+	if !c.scope.Until.IsZero() && !e.Time.Before(c.scope.Until) {
+		return false
+	}
+	if len(c.scope.Only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(c.scope.Only, func(p netip.Prefix) bool { return p.Contains(e.Addr) })
+}
+
+func (c *Collector) source(addr netip.Addr) *Source {
+	s, ok := c.sources[addr]
+	if !ok {
+		s = &Source{Addr: addr}
+		c.sources[addr] = s
+	}
+	return s
+}
+
+// Sources returns the sources with a hostile or suspect event, those with the
+// most events first, equals by address.
+func (c *Collector) Sources() []*Source {
+	var all []*Source
+	for _, s := range c.sources {
+		if s.Count > 0 {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Source) int {
+		if a.Count != b.Count {
+			return b.Count - a.Count
+		}
+		return a.Addr.Compare(b.Addr)
+	})
+	return all
+}
+
+func (s *Source) login(e *event.Event) {
+	if s.conduct.LoggedIn == nil {
+		s.conduct.LoggedIn = make(map[string]struct{}, 1)
+	}
+	user := strings.ToLower(e.User)
+	if _, known := s.conduct.LoggedIn[user]; !known {
+		s.conduct.LoggedIn[strings.Clone(user)] = struct{}{}
+	}
+}
+
+func (s *Source) offence(e *event.Event, evidence bool) {
+	s.Count += e.Attempts
+	s.countKind(e.Kind.String(), e.Attempts)
+	s.Services = addName(s.Services, e.Service.String(), 8)
+	if e.User != "" {
+		s.Users = addName(s.Users, strings.ToLower(e.User), maxUsers)
+	}
+	widen(&s.First, &s.Last, e.Time)
+	if e.Kind.Class() == event.Hostile {
+		s.Hostile += e.Attempts
+		widen(&s.FirstHostile, &s.LastHostile, e.Time)
+	}
+	if e.Kind == event.AuthFailed {
+		s.failedLogin(e)
+	}
+	if evidence {
+		s.keep(e)
+	}
+}
+
+// failedLogin counts by account. A source with more accounts than are kept is
+// no mistyping user; what goes uncounted there is not forgiven.
+func (s *Source) failedLogin(e *event.Event) {
+	if s.conduct.FailedLogins == nil {
+		s.conduct.FailedLogins = make(map[string]int, 1)
+	}
+	user := strings.ToLower(e.User)
+	if _, known := s.conduct.FailedLogins[user]; !known {
+		if len(s.conduct.FailedLogins) >= maxUsers {
+			return
+		}
+		user = strings.Clone(user)
+	}
+	s.conduct.FailedLogins[user] += e.Attempts
+}
+
+func (s *Source) countKind(name string, n int) {
+	i := slices.IndexFunc(s.Kinds, func(k event.Count) bool { return k.Name == name })
+	if i < 0 {
+		s.Kinds = append(s.Kinds, event.Count{Name: name, N: n})
+		return
+	}
+	s.Kinds[i].N += n
+}
+
+// keep holds the first events and the latest ones.
+func (s *Source) keep(e *event.Event) {
+	if len(s.Evidence) == maxEvidence {
+		copy(s.Evidence[keepEvidence:], s.Evidence[keepEvidence+1:])
+		s.Evidence = s.Evidence[:maxEvidence-1]
+	}
+	s.Evidence = append(s.Evidence, e.Clone())
+}
+
+func addName(names []string, name string, most int) []string {
+	if len(names) >= most || slices.Contains(names, name) {
+		return names
+	}
+	return append(names, strings.Clone(name))
+}
+
+func widen(first, last *time.Time, t time.Time) {
+	if first.IsZero() || t.Before(*first) {
+		*first = t
+	}
+	if t.After(*last) {
+		*last = t
+	}
+}

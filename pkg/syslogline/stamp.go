@@ -1,0 +1,208 @@
+package syslogline
+
+import (
+	"strings"
+	"time"
+)
+
+// stamp is a time as the header wrote it. Turning it into a time.Time costs
+// more than reading it, and most lines never need that.
+type stamp struct {
+	year, month, day     int // year 0: the header has none
+	hour, minute, second int
+	nanos                int
+	offset               int  // seconds east of UTC
+	hasOffset            bool // else the line's zone counts
+	exact                time.Time
+}
+
+const (
+	// clockSkew is how far a line's clock may run ahead of its arrival.
+	clockSkew = 5 * time.Second
+	// yearSlack lets a year-less stamp lie ahead of its reference, as it does
+	// when the log was written in a zone further east, before the year before
+	// is taken instead.
+	yearSlack = 24 * time.Hour
+)
+
+// cutStamp takes a stamp and the space after it off the start of text.
+func cutStamp(text string) (stamp, string, bool) {
+	if len(text) < 16 {
+		return stamp{}, "", false
+	}
+	if text[0] <= '9' && text[4] == '-' {
+		return cutISO(text)
+	}
+	return cutRFC3164(text)
+}
+
+// cutRFC3164 reads "Jun  3 04:11:09 " (RFC 3164 section 4.1.2), the zero-padded
+// day of Postfix's own log file, and the fraction of journalctl's short-precise.
+func cutRFC3164(text string) (stamp, string, bool) {
+	var s stamp
+	if text[3] != ' ' || text[6] != ' ' {
+		return s, "", false
+	}
+	s.month = monthNumber(text[:3])
+	day, ok := number(strings.TrimPrefix(text[4:6], " "))
+	s.day = day
+	if !ok || s.month == 0 || day < 1 || day > daysIn(s.month) || !s.readClock(text[7:15]) {
+		return s, "", false
+	}
+	rest, ok := s.cutFraction(text[15:])
+	if !ok || rest == "" || rest[0] != ' ' {
+		return s, "", false
+	}
+	return s, rest[1:], true
+}
+
+// cutISO reads RFC 3339 and its looser relatives: a space for the T, an offset
+// without a colon (journalctl's short-iso) or no offset at all (Dovecot's
+// log_timestamp set to "%Y-%m-%d %H:%M:%S ").
+func cutISO(text string) (stamp, string, bool) {
+	var s stamp
+	if len(text) < 20 || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') {
+		return s, "", false
+	}
+	year, ok1 := number(text[:4])
+	month, ok2 := number(text[5:7])
+	day, ok3 := number(text[8:10])
+	if !ok1 || !ok2 || !ok3 || year == 0 || month < 1 || month > 12 || day < 1 || day > daysIn(month) {
+		return s, "", false
+	}
+	s.year, s.month, s.day = year, month, day
+	if !s.readClock(text[11:19]) {
+		return s, "", false
+	}
+	rest, ok := s.cutFraction(text[19:])
+	if !ok {
+		return s, "", false
+	}
+	rest, ok = s.cutOffset(rest)
+	if !ok || rest == "" || rest[0] != ' ' {
+		return s, "", false
+	}
+	return s, rest[1:], true
+}
+
+// readClock reads "04:11:09"; a leap second is allowed.
+func (s *stamp) readClock(text string) bool {
+	if text[2] != ':' || text[5] != ':' {
+		return false
+	}
+	hour, ok1 := number(text[:2])
+	minute, ok2 := number(text[3:5])
+	second, ok3 := number(text[6:8])
+	s.hour, s.minute, s.second = hour, minute, second
+	return ok1 && ok2 && ok3 && hour < 24 && minute < 60 && second <= 60
+}
+
+// cutFraction reads an optional ".123456", up to nanoseconds.
+func (s *stamp) cutFraction(text string) (string, bool) {
+	if text == "" || text[0] != '.' {
+		return text, true
+	}
+	end := 1
+	for end < len(text) && text[end]-'0' <= 9 {
+		end++
+	}
+	digits := text[1:end]
+	if len(digits) > 9 {
+		digits = digits[:9]
+	}
+	n, ok := number(digits)
+	for range 9 - len(digits) {
+		n *= 10
+	}
+	s.nanos = n
+	return text[end:], ok
+}
+
+// cutOffset reads "Z", "+01:00" or "+0100", or nothing.
+func (s *stamp) cutOffset(text string) (string, bool) {
+	if text == "" || text[0] == ' ' {
+		return text, true
+	}
+	s.hasOffset = true
+	if text[0] == 'Z' {
+		return text[1:], true
+	}
+	if len(text) < 5 || (text[0] != '+' && text[0] != '-') {
+		return text, false
+	}
+	minutes, rest := text[3:5], text[5:]
+	if text[3] == ':' {
+		if len(text) < 6 {
+			return text, false
+		}
+		minutes, rest = text[4:6], text[6:]
+	}
+	h, ok1 := number(text[1:3])
+	m, ok2 := number(minutes)
+	s.offset = (h*60 + m) * 60
+	if text[0] == '-' {
+		s.offset = -s.offset
+	}
+	return rest, ok1 && ok2 && h < 24 && m < 60
+}
+
+func (s stamp) resolve(received time.Time, zone *time.Location) time.Time {
+	t := s.exact
+	switch {
+	case !t.IsZero():
+	case s.year != 0:
+		t = s.in(s.year, zone)
+	default:
+		t = s.yearLess(received, zone)
+	}
+	if !received.IsZero() && t.After(received.Add(clockSkew)) {
+		return received
+	}
+	return t
+}
+
+func (s stamp) yearLess(received time.Time, zone *time.Location) time.Time {
+	year := received.In(zone).Year()
+	latest := received.Add(yearSlack)
+	if s.in(year+1, zone).Before(latest) && s.existsIn(year+1) {
+		return s.in(year+1, zone) // New Year has come where the log is written
+	}
+	for !s.existsIn(year) || s.in(year, zone).After(latest) {
+		year--
+	}
+	return s.in(year, zone)
+}
+
+// existsIn is false for a 29 February in a year without one.
+func (s stamp) existsIn(year int) bool {
+	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
+	return leap || s.month != 2 || s.day != 29
+}
+
+func (s stamp) in(year int, zone *time.Location) time.Time {
+	if s.hasOffset {
+		utc := time.Date(year, time.Month(s.month), s.day, s.hour, s.minute, s.second, s.nanos, time.UTC)
+		return utc.Add(-time.Duration(s.offset) * time.Second)
+	}
+	return time.Date(year, time.Month(s.month), s.day, s.hour, s.minute, s.second, s.nanos, zone)
+}
+
+func monthNumber(name string) int {
+	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+	for i := 0; i < len(months); i += 3 {
+		if months[i:i+3] == name {
+			return i/3 + 1
+		}
+	}
+	return 0
+}
+
+func daysIn(month int) int {
+	switch month {
+	case 2:
+		return 29
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}

@@ -1,0 +1,104 @@
+// Command bench times csmail scan beside the shell pipeline that it replaces, on
+// one generated log, turn by turn in one run, and prints the ratios. Machines
+// differ and are noisy; ratios of the same run hold.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// rival is a command that csmail is timed against.
+type rival struct{ name, script string }
+
+const pattern = `UGFzc3dvcmQ6|not resolve|reject`
+
+func main() {
+	csmail := flag.String("csmail", "bin/csmail", "the csmail binary")
+	lines := flag.Int("lines", 1_000_000, "lines of the generated log")
+	runs := flag.Int("runs", 5, "runs of each command")
+	flag.Parse()
+	if err := bench(*csmail, *lines, *runs); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func bench(csmail string, lines, runs int) error {
+	dir, err := os.MkdirTemp("", "csmail-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	log := filepath.Join(dir, "mail.log")
+	if err := generate(log, lines); err != nil {
+		return err
+	}
+	ours := rival{"csmail scan", fmt.Sprintf("%s scan -q -o raw %s", csmail, log)}
+	rivals := []rival{
+		{"grep pipeline", fmt.Sprintf(`LC_ALL=C.UTF-8 grep -E '%s' %s | LC_ALL=C.UTF-8 grep -oE '([0-9]{1,3}\.){3}[0-9]{1,3}' | sort | uniq`, pattern, log)},
+		{"wc -l", "wc -l " + log},
+	}
+	if _, err := exec.LookPath("rg"); err == nil {
+		rivals = append(rivals, rival{"ripgrep pipeline", fmt.Sprintf(`rg '%s' %s | rg -o '([0-9]{1,3}\.){3}[0-9]{1,3}' | sort | uniq`, pattern, log)})
+	}
+	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
+	for _, r := range rivals {
+		if err := compare(ours, r, lines, runs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare runs both in turn and prints the median of the paired ratios.
+func compare(ours, theirs rival, lines, runs int) error {
+	var ratios, own []float64
+	var memory int64
+	for i := range runs + 1 {
+		a, used, err := measure(ours.script)
+		if err != nil {
+			return err
+		}
+		b, _, err := measure(theirs.script)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			continue // warms the page cache
+		}
+		memory = max(memory, used)
+		ratios, own = append(ratios, b/a), append(own, a)
+	}
+	fmt.Printf("%-18s takes %5.2f times as long as csmail scan (%.1f to %.1f); csmail: %.2f million lines/s, %d MB resident\n",
+		theirs.name, median(ratios), slices.Min(ratios), slices.Max(ratios), float64(lines)/median(own)/1e6, memory>>10)
+	return nil
+}
+
+// measure returns the seconds and, in KB, the largest process of one run.
+func measure(script string) (seconds float64, memory int64, err error) {
+	c := exec.Command("sh", "-c", "exec >/dev/null; "+script)
+	start := time.Now()
+	out, err := c.CombinedOutput()
+	seconds = time.Since(start).Seconds()
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w: %s", script, err, out)
+	}
+	usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, 0, errors.New("no resource usage on this system")
+	}
+	return seconds, usage.Maxrss, nil
+}
+
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}

@@ -1,0 +1,106 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// passwords are the accounts of the server.
+var passwords = map[string]string{"alice": "violet-harbour", "bob": "copper-kettle", "carol": "quiet-meadow"}
+
+// writeDovecot writes Dovecot's configuration, its accounts and empty mailboxes.
+// auth_verbose is on, so that one failed login is told more than once. The
+// delays against guessing are off: they would only make the lab slow.
+func writeDovecot(cfg serverConfig) error {
+	mail := filepath.Join(cfg.Dir, "mail")
+	if err := os.Mkdir(mail, 0o700); err != nil {
+		return err
+	}
+	if err := chownTo(mail, "nobody"); err != nil {
+		return err
+	}
+	certificate, key, err := newCertificate("mx1." + domain)
+	if err != nil {
+		return err
+	}
+	return writeFiles(filepath.Join(cfg.Dir, "etc", "dovecot"), map[string]string{
+		"dovecot.conf": dovecotConf(cfg, mail),
+		"users":        accounts(),
+		"cert.pem":     certificate,
+		"key.pem":      key,
+	})
+}
+
+func accounts() string {
+	var rows strings.Builder
+	for name, password := range passwords {
+		fmt.Fprintf(&rows, "%s@%s:{PLAIN}%s\n", name, domain, password)
+	}
+	return rows.String()
+}
+
+func dovecotConf(cfg serverConfig, mail string) string {
+	logs := ""
+	if cfg.OwnLogs {
+		logs = "log_path = " + dovecotOwnLog(cfg.Dir) + "\n"
+	}
+	return logs + strings.ReplaceAll(dovecotTemplate, "@MAIL@", mail)
+}
+
+func dovecotOwnLog(dir string) string { return filepath.Join(dir, "dovecot-own.log") }
+
+const dovecotTemplate = `
+protocols = imap pop3
+listen = *, ::
+ssl = yes
+ssl_cert = </etc/dovecot/cert.pem
+ssl_key = </etc/dovecot/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_verbose = yes
+auth_failure_delay = 0
+first_valid_uid = 1
+mail_location = maildir:@MAIL@/%n
+passdb {
+  driver = passwd-file
+  args = username_format=%u /etc/dovecot/users
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=@MAIL@/%n
+}
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+`
+
+func chownTo(path, name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("%w (does install.sh say that all packages are there?)", err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, uid, gid)
+}

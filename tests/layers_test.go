@@ -1,0 +1,123 @@
+// Package tests checks the structure of the whole repository.
+package tests
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layer is one package: what of ours it may import, and whether it may do I/O.
+type layer struct {
+	imports []string
+	io      bool
+}
+
+// layers is the whole table of docs/architecture.md. Data goes down the list.
+var layers = map[string]layer{
+	"hint":        {},
+	"event":       {},
+	"syslogline":  {},
+	"postfix":     {imports: []string{"event"}},
+	"dovecot":     {imports: []string{"event"}},
+	"session":     {imports: []string{"event"}},
+	"engine":      {imports: []string{"dovecot", "event", "postfix", "session", "syslogline"}},
+	"guard":       {},
+	"report":      {imports: []string{"engine", "event", "guard"}},
+	"acquisition": {imports: []string{"hint"}, io: true},
+	"replay":      {imports: []string{"acquisition", "engine", "event", "hint", "syslogline"}, io: true},
+	"host":        {io: true},
+	"config":      {imports: []string{"hint"}, io: true},
+	"lapi":        {imports: []string{"event", "hint"}, io: true},
+	"render":      {imports: []string{"event", "guard", "lapi", "report"}, io: true},
+	"cli": {imports: []string{
+		"acquisition", "config", "engine", "event", "guard", "hint", "host", "lapi", "render", "replay", "report",
+	}, io: true},
+}
+
+// ioPackages may stand only where the table says so. "time" is allowed for its
+// types; a call of time.Now is found by its own check.
+var ioPackages = []string{"os", "os/exec", "net", "net/http", "io", "bufio", "log", "log/slog", "syscall", "context", "sync"}
+
+func TestLayers(t *testing.T) {
+	seen := map[string]bool{}
+	for _, file := range sourceFiles(t) {
+		name := filepath.Base(filepath.Dir(file.path))
+		seen[name] = true
+		allowed, listed := layers[name]
+		if !listed {
+			t.Errorf("%s: package %s is not in the table", file.path, name)
+			continue
+		}
+		for _, spec := range file.tree.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			if ours, ok := strings.CutPrefix(path, "csmail/pkg/"); ok && !slices.Contains(allowed.imports, ours) {
+				t.Errorf("%s: %s must not import %s", file.path, name, ours)
+			}
+			if !allowed.io && slices.Contains(ioPackages, path) {
+				t.Errorf("%s: %s does no I/O and must not import %s", file.path, name, path)
+			}
+		}
+		if !allowed.io && callsClock(file.tree) {
+			t.Errorf("%s: %s must not read the clock", file.path, name)
+		}
+	}
+	for name := range layers {
+		if !seen[name] {
+			t.Errorf("the table lists %s, which is not there", name)
+		}
+	}
+}
+
+func TestPackageComments(t *testing.T) {
+	comments := map[string]bool{}
+	for _, file := range sourceFiles(t) {
+		dir := filepath.Dir(file.path)
+		comments[dir] = comments[dir] || (file.tree.Doc != nil && strings.HasPrefix(file.tree.Doc.Text(), "Package "))
+	}
+	for dir, ok := range comments {
+		if !ok {
+			t.Errorf("%s has no package comment", dir)
+		}
+	}
+}
+
+type source struct {
+	path string
+	tree *ast.File
+}
+
+func sourceFiles(t *testing.T) []source {
+	t.Helper()
+	var files []source
+	err := filepath.WalkDir("../pkg", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		files = append(files, source{path, tree})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func callsClock(tree *ast.File) bool {
+	found := false
+	ast.Inspect(tree, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if ok {
+			pkg, isName := selector.X.(*ast.Ident)
+			found = found || (isName && pkg.Name == "time" && (selector.Sel.Name == "Now" || selector.Sel.Name == "Since"))
+		}
+		return true
+	})
+	return found
+}
