@@ -116,7 +116,7 @@ func (r *run) source(ctx context.Context, s acquisition.Source) error {
 		r.consume(j)
 		own.add(j.tally)
 		select {
-		case spare <- j.records[:0]:
+		case spare <- j.forget():
 		default:
 		}
 	}
@@ -165,6 +165,13 @@ func (j *job) next() *event.Record {
 		j.records = append(j.records, event.Record{})
 	}
 	return &j.records[len(j.records)-1]
+}
+
+// forget empties the records for their next use, so that they hold on to no
+// block's text. Behind the last one there may be one more that was begun.
+func (j *job) forget() []event.Record {
+	clear(j.records[:min(len(j.records)+1, cap(j.records))])
+	return j.records[:0]
 }
 
 func (r *run) consume(j *job) {

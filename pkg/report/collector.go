@@ -170,9 +170,10 @@ func (s *Source) failedLogin(e *event.Event) {
 		if len(s.conduct.FailedLogins) >= maxUsers {
 			return
 		}
-		user = strings.Clone(user)
 	}
-	s.conduct.FailedLogins[user] += e.Attempts
+	// An assignment replaces the key of a string map even if it is there, and
+	// the key would hold the whole block that it points into.
+	s.conduct.FailedLogins[strings.Clone(user)] += e.Attempts
 }
 
 func (s *Source) countKind(name string, n int) {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +101,23 @@ func TestAlertIsDiscreet(t *testing.T) {
 	if strings.Contains(a.Message, "@") || a.Count != 3 || len(a.Evidence) != 3 || len(a.Users) != 2 {
 		t.Errorf("alert %+v", a)
 	}
+}
+
+// What is kept of a source must not hold the block that a line came in.
+func TestBlocksAreLetGo(t *testing.T) {
+	c := NewCollector(Scope{})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 200 {
+		block := strings.Repeat("x", 1<<20) + fmt.Sprint("user", i%10)
+		add(c, i, "192.0.2.1", block[1<<20:], event.AuthFailed, 1)
+		add(c, i, "192.0.2.1", block[1<<20:], event.LoginOK, 1)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 5<<20 {
+		t.Errorf("%d MB are held", grown>>20)
+	}
+	runtime.KeepAlive(c)
 }

@@ -30,12 +30,12 @@ type state struct {
 
 // Joiner remembers the open sessions. Use it from one goroutine at a time.
 type Joiner struct {
-	open  map[key]state
+	open  map[key]*state
 	order []key // of opening; may hold keys that are closed
 }
 
 // New returns a Joiner that knows no session.
-func New() *Joiner { return &Joiner{open: make(map[key]state)} }
+func New() *Joiner { return &Joiner{open: make(map[key]*state)} }
 
 // Join takes the records in the order of their logging. It lowers the attempts
 // of r by those that earlier lines of the session told, and reports true if
@@ -65,17 +65,17 @@ func isLogin(k event.Kind) bool {
 
 func (j *Joiner) count(k key, r *event.Record) {
 	s, known := j.open[k]
-	if known && s.addr != r.Addr {
-		s = state{}
-	}
 	if !known {
+		s = &state{}
 		k = key{strings.Clone(k.host), strings.Clone(k.program), k.pid}
 		j.makeRoom()
 		j.order = append(j.order, k)
+		j.open[k] = s
 	}
-	s.addr = r.Addr
+	if s.addr != r.Addr {
+		*s = state{addr: r.Addr}
+	}
 	s.attempts += r.Attempts
-	j.open[k] = s
 }
 
 // makeRoom forgets the sessions that began first once there are too many.

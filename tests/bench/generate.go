@@ -16,6 +16,7 @@ type generator struct {
 	out    *bufio.Writer
 	at     time.Time
 	lines  int
+	pid    int // of the session under way
 }
 
 func generate(path string, lines int) error {
@@ -39,11 +40,12 @@ func generate(path string, lines int) error {
 
 func (g *generator) line(program, format string, args ...any) {
 	g.lines++
-	fmt.Fprintf(g.out, "%s mx1 %s[%d]: "+format+"\n", append([]any{g.at.Format(time.Stamp), program, 1000 + g.random.IntN(400)}, args...)...)
+	fmt.Fprintf(g.out, "%s mx1 %s[%d]: "+format+"\n", append([]any{g.at.Format(time.Stamp), program, g.pid}, args...)...)
 }
 
 func (g *generator) session() {
 	g.at = g.at.Add(time.Duration(g.random.IntN(4000)) * time.Millisecond)
+	g.pid = 1000 + g.random.IntN(400)
 	switch n := g.random.IntN(100); {
 	case n < 45:
 		g.delivery()
