@@ -34,7 +34,7 @@ var layers = map[string]layer{
 	"host":        {io: true},
 	"config":      {imports: []string{"hint"}, io: true},
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
-	"render":      {imports: []string{"event", "guard", "lapi", "report"}, io: true},
+	"render":      {imports: []string{"engine", "event", "guard", "lapi", "report"}, io: true},
 	"cli": {imports: []string{
 		"acquisition", "config", "engine", "event", "guard", "hint", "host", "lapi", "render", "replay", "report",
 	}, io: true},

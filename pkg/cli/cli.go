@@ -92,6 +92,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail scan                    who attacked, from the journal or /var/log/mail.log
   csmail scan --since 24h -o raw the addresses, one a line
   csmail scan --push             ... and tell CrowdSec
+  csmail events -o json FILE     every event of a log
 
 Exit status: 0 ok, 1 error, 2 wrong usage, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
@@ -111,7 +112,7 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newVersion(std))
+	root.AddCommand(newScan(std, &configPath), newEvents(std, &configPath), newVersion(std))
 	return root
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"csmail/pkg/acquisition"
 	"csmail/pkg/config"
@@ -61,17 +62,22 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "human", "human, json or raw")
 	f.BoolVar(&o.count, "count", false, "with -o raw: print the number of events before each address")
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
+	f.IntVar(&o.threshold, "threshold", 3, "how many hostile events make a ban")
+	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
+	o.addInputFlags(f)
+	o.push.addFlags(f)
+	return c
+}
+
+// addInputFlags are the flags that say what is read.
+func (o *scanOptions) addInputFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
 	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
 	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
-	f.IntVar(&o.threshold, "threshold", 3, "how many hostile events make a ban")
 	f.StringVar(&o.timezone, "timezone", "", "zone of log lines that name none, like Europe/Berlin (default the host's)")
-	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
 	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
 	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
-	o.push.addFlags(f)
-	return c
 }
 
 // scan is a checked command line.
@@ -200,7 +206,7 @@ func (s scan) guard(ctx context.Context, found []*report.Source, std Streams) (*
 }
 
 func (s scan) replay(ctx context.Context, sources []acquisition.Source, c *report.Collector, std Streams) (replay.Tally, error) {
-	options := replay.Options{Zone: s.zone, Result: func(r engine.Result) { c.Add(r) }}
+	options := replay.Options{Zone: s.zone, Result: func(_ string, r engine.Result) { c.Add(r) }}
 	if s.missed {
 		options.Missed = func(line string) { fmt.Fprintln(std.Out, render.Printable(line)) }
 	}

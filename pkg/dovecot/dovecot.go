@@ -1,5 +1,5 @@
 // Package dovecot reads the messages that Dovecot 2.2-2.4 logs about the
-// clients of its login processes. It decides on 2.4's machine-made event
+// clients of its login and auth processes. It decides on 2.4's machine-made event
 // reason where there is one, else on the words in brackets. A user name may
 // hold anything where auth_username_chars is empty: if the line can be read in
 // two ways, no address is taken. It keeps no state, does no I/O, and joins no
@@ -15,18 +15,19 @@ import (
 // Parse reads one message of a program tagged "dovecot" into e. It leaves the
 // time, host and process ID of e to the caller.
 func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
+	e.Service = event.Dovecot
+	if strings.HasPrefix(message, "auth") {
+		e.Program = "dovecot/auth"
+		return auth(message, e), event.NoTestimony
+	}
 	process, rest, ok := strings.Cut(message, ": ")
 	if !ok {
 		return event.Missed, event.NoTestimony
 	}
-	e.Service = event.Dovecot
 	switch process {
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		e.Program = programOf(process)
 		return login(cutLevel(rest), e), event.NoTestimony
-	}
-	if strings.HasPrefix(process, "auth") {
-		return event.Missed, event.NoTestimony
 	}
 	return event.Benign, event.NoTestimony
 }

@@ -75,7 +75,7 @@ func TestElements(t *testing.T) {
 
 func TestOtherProcesses(t *testing.T) {
 	tests := map[string]event.Outcome{
-		"auth: Debug: x":                      event.Missed,
+		"auth: Debug: x":                      event.Benign,
 		"auth-worker(9): sql(a,192.0.2.1): y": event.Missed,
 		"imap(u)<1><s>: Logged out":           event.Benign,
 		"master: Dovecot v2.3.19 starting":    event.Benign,

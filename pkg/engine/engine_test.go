@@ -58,3 +58,11 @@ func TestBenignLinesDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestEachKindHasAnExample(t *testing.T) {
+	for _, k := range event.Kinds() {
+		if r := parse("Jun  3 04:11:09 mx1 " + k.Example()); r.Kind != k || r.Outcome != event.Noted || r.Addr.String() != "192.0.2.1" {
+			t.Errorf("%s: %q gives %s, %s, %s", k, k.Example(), r.Outcome, r.Kind, r.Addr)
+		}
+	}
+}

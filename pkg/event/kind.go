@@ -32,6 +32,9 @@ const (
 	AccessDenied
 	Pipelining
 	NonSMTP
+	Pregreet
+	CommandLimit
+	Denylisted
 	TooManyErrors
 	AuthRateLimited
 	AuthAborted
@@ -46,6 +49,7 @@ const (
 	BareNewline
 	ContentRejected
 	LostConnection
+	Hangup
 	RateLimited
 	TLSError
 	NoAuth
@@ -74,6 +78,9 @@ var kindTable = [kindCount]kindRow{
 	AccessDenied:     {"access-denied", Hostile, "refused for good by a local access table or the last rule"},
 	Pipelining:       {"pipelining", Hostile, "commands sent before the server's answer to the one before"},
 	NonSMTP:          {"non-smtp", Hostile, "something that is not SMTP, on a mail port"},
+	Pregreet:         {"pregreet", Hostile, "talking before the server's greeting, as mail programs never do"},
+	CommandLimit:     {"command-limit", Hostile, "too many or too long commands for a client that postscreen still tests"},
+	Denylisted:       {"denylisted", Hostile, "a client on postscreen's own deny list"},
 	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many refused commands in one session"},
 	AuthRateLimited:  {"auth-rate-limited", Hostile, "more logins in a minute than the server allows"},
 	AuthAborted:      {"auth-aborted", Suspect, "a login given up half-way by the client"},
@@ -88,6 +95,7 @@ var kindTable = [kindCount]kindRow{
 	BareNewline:      {"bare-newline", Suspect, "a line that ends in LF without CR"},
 	ContentRejected:  {"content-rejected", Suspect, "a message refused for good by a filter"},
 	LostConnection:   {"lost-connection", Suspect, "a connection given up during login or before any mail"},
+	Hangup:           {"hangup", Suspect, "a connection given up during postscreen's tests"},
 	RateLimited:      {"rate-limited", Suspect, "more connections, messages or recipients than the server allows"},
 	TLSError:         {"tls-error", Suspect, "a TLS handshake that failed"},
 	NoAuth:           {"no-auth", Suspect, "a login connection that never tried to log in"},

@@ -99,7 +99,11 @@ func TestPushDryRunHoldsOnlyDryRuns(t *testing.T) {
 	wantText(t, "dry run", mustPush(t, c, PushOptions{Simulate: true}, a), "192.0.2.1 pushed 1")
 	wantText(t, "dry run again", mustPush(t, c, PushOptions{Simulate: true}, a),
 		"192.0.2.1 held-back told before as alert 1, nothing new since 2026-06-03T04:11:11Z")
+	f.cutUnstored = 1 // what is looked up then is the real one
 	wantText(t, "for real", mustPush(t, c, PushOptions{}, a), "192.0.2.1 pushed 2")
+	if n := len(f.stored()); n != 2 {
+		t.Errorf("%d stored, want 2", n)
+	}
 }
 
 func TestPushSettlesBeforeSending(t *testing.T) {

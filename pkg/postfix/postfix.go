@@ -54,14 +54,20 @@ func Parse(program, message string, e *event.Event) (event.Outcome, event.Testim
 
 // daemon returns the grammar of a Postfix daemon (master.cf(5)), nil for one
 // that says nothing about clients, and false for a name that is not Postfix's.
+// dnsblog names lists that speak for a client as well as against it, and anvil
+// maxima over all clients: neither says anything about one.
 func daemon(name string) (grammar, bool) {
 	switch name {
 	case "smtpd":
 		return smtpd, true
-	case "cleanup", "postscreen", "tlsproxy", "dnsblog", "anvil":
-		return unread, true
+	case "postscreen":
+		return postscreen, true
+	case "tlsproxy":
+		return tlsproxy, true
+	case "cleanup":
+		return cleanup, true
 	case "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "bounce", "trace",
-		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite",
+		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite", "anvil", "dnsblog",
 		"proxymap", "proxywrite", "scache", "showq", "flush", "verify", "spawn", "qmqpd",
 		"postfix-script", "postlogd", "postlog", "postqueue", "postsuper", "postalias",
 		"postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":
@@ -69,10 +75,6 @@ func daemon(name string) (grammar, bool) {
 	}
 	return nil, false
 }
-
-// unread stands for the daemons that do speak of clients and have no grammar
-// yet, so that their lines are counted as missed.
-func unread(string, *event.Event) result { return missed }
 
 // cutClient reads NAME[ADDR] or NAME[ADDR]:PORT (smtpd_client_port_logging)
 // off the start of text and sets name and address. NAME passed Postfix's

@@ -181,7 +181,7 @@ func TestQuietLines(t *testing.T) {
 func TestPrograms(t *testing.T) {
 	tests := map[string]event.Outcome{
 		"postfix/smtpd": event.Witness, "mx1/smtps/smtpd": event.Witness, "postfix/qmgr": event.Benign,
-		"postfix/postscreen": event.Missed, "smtpd": event.Foreign, "sshd": event.Foreign, "a/b": event.Foreign,
+		"postfix/postscreen": event.Missed, "postfix/anvil": event.Benign, "smtpd": event.Foreign, "sshd": event.Foreign, "a/b": event.Foreign,
 	}
 	for program, want := range tests {
 		var e event.Event

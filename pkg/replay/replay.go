@@ -24,9 +24,9 @@ import (
 type Options struct {
 	Zone *time.Location // of headers that name none; nil means local time
 
-	// Result gets every witness and event, in order. The record is only lent:
-	// whoever keeps it clones it.
-	Result func(engine.Result)
+	// Result gets every witness and event, in order, with the name of its source.
+	// The record is only lent: whoever keeps it clones it.
+	Result func(source string, r engine.Result)
 	// Missed gets the lines of known daemons that no grammar matched, and those
 	// that can be read in two ways. Nil: they are only counted.
 	Missed func(line string)
@@ -113,7 +113,7 @@ func (r *run) source(ctx context.Context, s acquisition.Source) error {
 	var own Tally
 	for j := range ordered {
 		<-j.done
-		r.consume(j)
+		r.consume(s.Name(), j)
 		own.add(j.tally)
 		select {
 		case spare <- j.forget():
@@ -174,14 +174,14 @@ func (j *job) forget() []event.Record {
 	return j.records[:0]
 }
 
-func (r *run) consume(j *job) {
+func (r *run) consume(source string, j *job) {
 	for i := range j.records {
 		record := &j.records[i]
 		if record.Outcome < event.Witness {
 			r.options.Missed(record.Message)
 			continue
 		}
-		r.options.Result(r.engine.Step(record))
+		r.options.Result(source, r.engine.Step(record))
 	}
 	if r.options.Progress != nil {
 		r.options.Progress(r.before+j.block.Consumed, r.total)

@@ -43,7 +43,7 @@ func TestOrderAndNumbers(t *testing.T) {
 		blocks = append(blocks, fmt.Sprintf(prefix+"connect from unknown[192.0.2.1]\n"+prefix+"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: %d\nno header\n", i))
 	}
 	var lines []int64
-	tally, err := Run(t.Context(), []acquisition.Source{blocks}, Options{Zone: time.UTC, Result: func(r engine.Result) {
+	tally, err := Run(t.Context(), []acquisition.Source{blocks}, Options{Zone: time.UTC, Result: func(_ string, r engine.Result) {
 		lines = append(lines, r.Line)
 		if r.Kind == event.AuthFailed && r.Reason != fmt.Sprint(r.Line/3) {
 			t.Fatalf("line %d says %q", r.Line, r.Reason)
@@ -65,7 +65,7 @@ func TestSessionsAreJoined(t *testing.T) {
 	_, err := Run(t.Context(), []acquisition.Source{text{
 		prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n",
 		prefix + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n",
-	}}, Options{Result: func(r engine.Result) {
+	}}, Options{Result: func(_ string, r engine.Result) {
 		if !r.Folded {
 			kept++
 		}
@@ -89,7 +89,7 @@ func TestMissedAndProgress(t *testing.T) {
 	var missed []string
 	var last int64
 	_, err := Run(t.Context(), []acquisition.Source{text{prefix + "news\n"}, text{prefix + "connect from a[192.0.2.1]\n"}}, Options{
-		Result:   func(engine.Result) {},
+		Result:   func(string, engine.Result) {},
 		Missed:   func(line string) { missed = append(missed, line) },
 		Progress: func(done, total int64) { last = done*1000 + total },
 	})
@@ -112,7 +112,7 @@ func (endless) Read(ctx context.Context, yield func(acquisition.Block) error) er
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	_, err := Run(ctx, []acquisition.Source{endless{}}, Options{Result: func(engine.Result) {
+	_, err := Run(ctx, []acquisition.Source{endless{}}, Options{Result: func(string, engine.Result) {
 		if n++; n == 100 {
 			cancel()
 		}

@@ -74,7 +74,7 @@ func (c *Collector) Events() int { return c.events }
 
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
-	if r.Outcome != event.Noted || r.Folded || !c.inScope(&r.Event) {
+	if r.Outcome != event.Noted || r.Folded || !c.scope.Holds(&r.Event) {
 		return
 	}
 	c.events++
@@ -89,17 +89,18 @@ func (c *Collector) Add(r engine.Result) {
 	}
 }
 
-func (c *Collector) inScope(e *event.Event) bool {
-	if !c.scope.Since.IsZero() && e.Time.Before(c.scope.Since) {
+// Holds tells whether an event is looked at.
+func (s Scope) Holds(e *event.Event) bool {
+	if !s.Since.IsZero() && e.Time.Before(s.Since) {
 		return false
 	}
-	if !c.scope.Until.IsZero() && !e.Time.Before(c.scope.Until) {
+	if !s.Until.IsZero() && !e.Time.Before(s.Until) {
 		return false
 	}
-	if len(c.scope.Only) == 0 {
+	if len(s.Only) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(c.scope.Only, func(p netip.Prefix) bool { return p.Contains(e.Addr) })
+	return slices.ContainsFunc(s.Only, func(p netip.Prefix) bool { return p.Contains(e.Addr) })
 }
 
 func (c *Collector) source(addr netip.Addr) *Source {

@@ -1,59 +1,125 @@
 // Package session joins the lines of one attempt, so that one attempt counts
-// once. Postfix logs a failed login when it happens and counts it again when
-// the session ends ("auth=0/3"); what was counted before is taken off there.
-// Sessions are told apart by host, program and process ID, since one smtpd
-// process serves one client at a time. The package is synchronous, bounded in
-// memory, and does no I/O.
+// once. Postfix logs a failed login when it happens and counts it again when the
+// session ends; Dovecot's auth process logs it, then its login process counts
+// it; and where Postfix asks Dovecot, both do. The first line to tell of an
+// attempt counts, the later ones carry only what is left. The package also finds
+// the client of a message by its queue ID. It goes by the times of the events,
+// not by a clock; it is synchronous, bounded in memory, and does no I/O.
 package session
 
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"csmail/pkg/event"
 )
 
-// maxOpen bounds the sessions that are remembered. A Postfix host runs at most
-// default_process_limit (100) smtpd processes a service; a log may hold many
-// hosts. The oldest goes first.
-const maxOpen = 20000
+const (
+	// maxOpen bounds the sessions of each sort that are remembered. A Postfix
+	// host runs at most default_process_limit (100) smtpd processes a service; a
+	// log may hold many hosts. The oldest goes first.
+	maxOpen = 20000
 
-type key struct {
+	// sameAttempt is how long after a failure Dovecot still speaks of the same
+	// attempt: it asks one password database after the other, and delays its
+	// answer, and so the next attempt, by auth_failure_delay (2 s). Stamps have
+	// full seconds.
+	sameAttempt = time.Second
+
+	// saslDelay bounds the time from Dovecot's line to Postfix's about the same
+	// login: Dovecot's penalty holds an answer back for up to 15 s.
+	saslDelay = 20 * time.Second
+)
+
+// Joiner remembers the open sessions. Use it from one goroutine at a time.
+type Joiner struct {
+	smtp     *memory[smtpKey, smtpSession]
+	logins   *memory[loginKey, loginSession]
+	sasl     *memory[clientKey, saslSession]
+	messages *memory[messageKey, netip.Addr]
+}
+
+// smtpKey is one smtpd process: it serves one client at a time.
+type smtpKey struct {
 	host, program string
 	pid           int
 }
 
-type state struct {
-	addr     netip.Addr
-	attempts int // logins of this session that have been accounted for
+// loginKey is Dovecot's session of one connection.
+type loginKey struct{ host, session string }
+
+// clientKey is a client of a host, for lines that name no session.
+type clientKey struct {
+	host string
+	addr netip.Addr
 }
 
-// Joiner remembers the open sessions. Use it from one goroutine at a time.
-type Joiner struct {
-	open  map[key]*state
-	order []key // of opening; may hold keys that are closed
+// messageKey is one message in the queue of a host.
+type messageKey struct{ host, queueID string }
+
+type smtpSession struct {
+	addr     netip.Addr
+	attempts int // logins that have been accounted for
+}
+
+type loginSession struct {
+	addr     netip.Addr
+	attempts int // failed logins that the auth process told of
+	last     time.Time
+	user     string
+}
+
+type saslSession struct {
+	attempts int // failed logins that Postfix has yet to tell of
+	last     time.Time
 }
 
 // New returns a Joiner that knows no session.
-func New() *Joiner { return &Joiner{open: make(map[key]*state)} }
+func New() *Joiner {
+	return &Joiner{
+		smtp:     newMemory[smtpKey, smtpSession](maxOpen),
+		logins:   newMemory[loginKey, loginSession](maxOpen),
+		sasl:     newMemory[clientKey, saslSession](maxOpen),
+		messages: newMemory[messageKey, netip.Addr](maxOpen),
+	}
+}
 
 // Join takes the records in the order of their logging. It lowers the attempts
-// of r by those that earlier lines of the session told, and reports true if
-// nothing is left: r is folded into them.
+// of r by those that earlier lines told, and reports true if nothing is left: r
+// is folded into them.
 func (j *Joiner) Join(r *event.Record) bool {
-	if r.Service != event.Postfix || r.PID == 0 {
-		return false
+	switch r.Service {
+	case event.Postfix:
+		return j.postfix(r)
+	case event.Dovecot:
+		return j.dovecot(r)
 	}
-	k := key{r.Host, r.Program, r.PID}
-	if r.Testimony == event.Disconnected {
-		return j.end(k, r)
+	return false
+}
+
+func (j *Joiner) postfix(r *event.Record) bool {
+	switch {
+	case r.Testimony == event.MailAccepted:
+		addr := r.Addr // the record is only lent
+		j.messages.put(messageKey{strings.Clone(r.Host), strings.Clone(r.Session)}, &addr)
+	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
+		if addr, ok := j.messages.get(messageKey{r.Host, r.Session}); ok {
+			r.Addr = *addr
+		}
 	}
-	if r.Testimony == event.Connected {
-		delete(j.open, k)
-		return false
+	if r.PID == 0 {
+		return j.isToldByDovecot(r)
 	}
-	if isLogin(r.Kind) {
-		j.count(k, r)
+	k := smtpKey{r.Host, r.Program, r.PID}
+	switch {
+	case r.Testimony == event.Disconnected:
+		return j.endSMTP(k, r)
+	case r.Testimony == event.Connected:
+		j.smtp.drop(k)
+	case isLogin(r.Kind):
+		j.countSMTP(k, r)
+		return j.isToldByDovecot(r)
 	}
 	return false
 }
@@ -63,35 +129,104 @@ func isLogin(k event.Kind) bool {
 	return k == event.AuthFailed || k == event.AuthFault || k == event.AuthAborted || k == event.OwnRefusal
 }
 
-func (j *Joiner) count(k key, r *event.Record) {
-	s, known := j.open[k]
+func (j *Joiner) countSMTP(k smtpKey, r *event.Record) {
+	s, known := j.smtp.get(k)
 	if !known {
-		s = &state{}
-		k = key{strings.Clone(k.host), strings.Clone(k.program), k.pid}
-		j.makeRoom()
-		j.order = append(j.order, k)
-		j.open[k] = s
+		k.host, k.program = strings.Clone(k.host), strings.Clone(k.program)
+		s = &smtpSession{}
+		j.smtp.put(k, s)
 	}
 	if s.addr != r.Addr {
-		*s = state{addr: r.Addr}
+		*s = smtpSession{addr: r.Addr}
 	}
 	s.attempts += r.Attempts
 }
 
-// makeRoom forgets the sessions that began first once there are too many.
-func (j *Joiner) makeRoom() {
-	for len(j.order) >= maxOpen {
-		delete(j.open, j.order[0])
-		j.order = j.order[1:]
-	}
-}
-
-func (j *Joiner) end(k key, r *event.Record) bool {
-	s, known := j.open[k]
-	delete(j.open, k)
+func (j *Joiner) endSMTP(k smtpKey, r *event.Record) bool {
+	s, known := j.smtp.get(k)
+	j.smtp.drop(k)
 	if !known || r.Outcome != event.Noted || s.addr != r.Addr {
 		return false
 	}
 	r.Attempts -= s.attempts
+	return r.Attempts <= 0
+}
+
+func (j *Joiner) dovecot(r *event.Record) bool {
+	switch {
+	case r.Kind.Class() == event.Success || r.Kind == event.NoKind || !r.Addr.IsValid():
+		return false
+	case r.Program != "dovecot/auth":
+		return j.endLogin(r)
+	case r.Session == "":
+		j.expectSASL(r)
+		return false
+	}
+	return j.countLogin(r)
+}
+
+// countLogin counts a line of the auth process. A second database that does not
+// know the user either is no second attempt.
+func (j *Joiner) countLogin(r *event.Record) bool {
+	k := loginKey{r.Host, r.Session}
+	s, known := j.logins.get(k)
+	if !known {
+		k.host, k.session = strings.Clone(k.host), strings.Clone(k.session)
+		s = &loginSession{addr: r.Addr}
+		j.logins.put(k, s)
+	}
+	if s.addr != r.Addr {
+		return false
+	}
+	if s.attempts > 0 && s.user == r.User && r.Time.Sub(s.last).Abs() <= sameAttempt {
+		return true
+	}
+	s.attempts += r.Attempts
+	s.last, s.user = r.Time, strings.Clone(r.User)
+	return false
+}
+
+// endLogin reads the login process's count of the whole connection. Its refusals
+// without a failed login fold into the auth process's line about them.
+func (j *Joiner) endLogin(r *event.Record) bool {
+	k := loginKey{r.Host, r.Session}
+	s, known := j.logins.get(k)
+	if !known || s.addr != r.Addr {
+		return false
+	}
+	j.logins.drop(k)
+	r.Attempts -= s.attempts
+	return r.Attempts <= 0
+}
+
+// expectSASL remembers a failed login without a session: a program like Postfix
+// asked, and will tell of it too.
+func (j *Joiner) expectSASL(r *event.Record) {
+	k := clientKey{r.Host, r.Addr}
+	s, known := j.sasl.get(k)
+	if !known {
+		k.host = strings.Clone(k.host)
+		s = &saslSession{}
+		j.sasl.put(k, s)
+	}
+	if r.Time.Sub(s.last) > saslDelay {
+		s.attempts = 0
+	}
+	s.attempts += r.Attempts
+	s.last = r.Time
+}
+
+// isToldByDovecot takes off what Dovecot told of the same client's login.
+func (j *Joiner) isToldByDovecot(r *event.Record) bool {
+	if r.Kind != event.AuthFailed || !r.Addr.IsValid() {
+		return false
+	}
+	s, known := j.sasl.get(clientKey{r.Host, r.Addr})
+	if !known || s.attempts == 0 || r.Time.Sub(s.last).Abs() > saslDelay {
+		return false
+	}
+	told := min(s.attempts, r.Attempts)
+	s.attempts -= told
+	r.Attempts -= told
 	return r.Attempts <= 0
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"csmail/pkg/event"
 )
@@ -58,14 +59,84 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// at puts a record of Dovecot's or Postfix's at a second of the log.
+func at(second int, r event.Record) event.Record {
+	r.Time = time.Unix(int64(1780459869+second), 0)
+	return r
+}
+
+func dovecot(program, session, user string, n int) event.Record {
+	r := record(0, one, event.AuthFailed, event.NoTestimony, n)
+	r.Service, r.Program, r.Session, r.User = event.Dovecot, program, session, user
+	return r
+}
+
+func TestDovecot(t *testing.T) {
+	auth := func(second int, session, user string) event.Record {
+		return at(second, dovecot("dovecot/auth", session, user, 1))
+	}
+	login := func(second, n int) event.Record { return at(second, dovecot("dovecot/imap-login", "s", "a", n)) }
+	smtpd := func(second int) event.Record {
+		return at(second, record(9, one, event.AuthFailed, event.NoTestimony, 1))
+	}
+	end := func(second, n int) event.Record {
+		return at(second, record(9, one, event.AuthFailed, event.Disconnected, n))
+	}
+	tests := map[string]struct {
+		before []event.Record
+		last   event.Record
+		folded bool
+		left   int
+	}{
+		"auth, then login":               {[]event.Record{auth(0, "s", "a"), auth(3, "s", "b")}, login(9, 2), true, 0},
+		"login tells of more":            {[]event.Record{auth(0, "s", "a")}, login(9, 3), false, 2},
+		"login alone":                    {nil, login(9, 3), false, 3},
+		"another session":                {[]event.Record{auth(0, "x", "a")}, login(9, 1), false, 1},
+		"two databases":                  {[]event.Record{auth(0, "s", "a")}, auth(1, "s", "a"), true, 1},
+		"two attempts":                   {[]event.Record{auth(0, "s", "a")}, auth(2, "s", "a"), false, 1},
+		"two users":                      {[]event.Record{auth(0, "s", "a")}, auth(1, "s", "b"), false, 1},
+		"Postfix asks Dovecot":           {[]event.Record{auth(0, "", "a")}, smtpd(2), true, 0},
+		"Postfix, then the session ends": {[]event.Record{auth(0, "", "a"), smtpd(2)}, end(3, 1), true, 0},
+		"Postfix asks twice":             {[]event.Record{auth(0, "", "a"), smtpd(2)}, smtpd(4), false, 1},
+		"Postfix much later":             {[]event.Record{auth(0, "", "a")}, smtpd(60), false, 1},
+		"Dovecot tells of another time":  {[]event.Record{auth(0, "", "a"), auth(60, "", "a"), smtpd(62)}, smtpd(63), false, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			j := New()
+			for _, r := range tt.before {
+				j.Join(&r)
+			}
+			last := tt.last
+			if folded := j.Join(&last); folded != tt.folded || last.Attempts != tt.left {
+				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
+			}
+		})
+	}
+}
+
+func TestQueueID(t *testing.T) {
+	j := New()
+	accepted := record(1, two, event.NoKind, event.MailAccepted, 0)
+	accepted.Session = "4Zk1Yq2Lz3z9v"
+	j.Join(&accepted)
+	for id, want := range map[string]netip.Addr{"4Zk1Yq2Lz3z9v": two, "4Zk1Yq2Lz3z9w": {}} {
+		refused := record(2, netip.Addr{}, event.ContentRejected, event.NoTestimony, 1)
+		refused.Program, refused.Session = "postfix/cleanup", id
+		if j.Join(&refused); refused.Addr != want {
+			t.Errorf("%s: client %s", id, refused.Addr)
+		}
+	}
+}
+
 func TestBounded(t *testing.T) {
 	j := New()
 	for pid := 1; pid <= 3*maxOpen; pid++ {
 		r := record(pid, one, event.AuthFailed, event.NoTestimony, 1)
 		j.Join(&r)
 	}
-	if len(j.open) > maxOpen || len(j.order) > maxOpen {
-		t.Errorf("%d sessions open, %d in order", len(j.open), len(j.order))
+	if len(j.smtp.values) > maxOpen || len(j.smtp.order) > maxOpen {
+		t.Errorf("%d sessions open, %d in order", len(j.smtp.values), len(j.smtp.order))
 	}
 	last := record(3*maxOpen, one, event.AuthFailed, event.Disconnected, 1)
 	if !j.Join(&last) {

@@ -1,0 +1,193 @@
+package dovecot
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// auth reads the lines of the auth and auth-worker processes (auth_verbose =
+// yes), in the wording of 2.0-2.3
+//
+//	auth: DRIVER(USER,ADDRESS[,master][,<SESSION>]): TEXT
+//	auth-worker(PID): [conn unix:… (pid=N,uid=N): auth-worker<N>: ]DRIVER(…): TEXT
+//
+// and of 2.4 (src/auth/auth-request.c, get_log_prefix)
+//
+//	auth(USER,ADDRESS[,sasl:MECH][,master])<SESSION>: DRIVER: TEXT
+//	auth-worker(USER,ADDRESS,…)<PID><SESSION>: request [N]: DRIVER: TEXT
+//
+// The user stands before the address, and the text may quote the user or the
+// password. If the end of the bracket is not certain, nothing is taken.
+func auth(message string, e *event.Event) event.Outcome {
+	text := cutLevel(cutProcess(message))
+	open := strings.IndexByte(text, '(')
+	if open < 1 || strings.ContainsAny(text[:open], " :,<>") {
+		return event.Benign // about the process itself
+	}
+	inner, said, ends := cutBracket(text[open+1:])
+	switch {
+	case ends == 0:
+		return event.Benign
+	case ends > 1:
+		return event.Ambiguous
+	}
+	kind, known := authKind(cutDriver(said))
+	if !known {
+		return event.Missed
+	}
+	if kind == event.NoKind {
+		return event.Benign
+	}
+	if !readRequest(inner, e) {
+		return event.Ambiguous
+	}
+	e.Program = "dovecot/auth"
+	e.Kind, e.Attempts, e.Reason = kind, 1, said
+	return event.Noted
+}
+
+// cutProcess takes "auth: ", "auth-worker(PID): " and the connection off; 2.4's
+// prefix, which holds the request itself, it leaves.
+func cutProcess(message string) string {
+	text, ok := strings.CutPrefix(message, "auth: ")
+	if !ok {
+		text, ok = strings.CutPrefix(message, "auth-worker: ")
+	}
+	if !ok {
+		if rest, worker := strings.CutPrefix(message, "auth-worker("); worker {
+			pid, after, closed := strings.Cut(rest, "): ")
+			if closed && isNumber(pid) {
+				text, ok = after, true
+			}
+		}
+	}
+	if !ok {
+		return message
+	}
+	text = cutLevel(text)
+	if conn, is := strings.CutPrefix(text, "conn unix:auth-worker ("); is {
+		if _, after, found := strings.Cut(conn, ">: "); found {
+			return after
+		}
+	}
+	return text
+}
+
+// cutBracket splits at the end of the first bracket and counts how many places
+// look like such an end.
+func cutBracket(text string) (inner, said string, ends int) {
+	ends = strings.Count(text, "): ") + strings.Count(text, ")<")
+	inner, rest, ok := strings.Cut(text, ")")
+	if !ok || ends == 0 {
+		return "", "", 0
+	}
+	for strings.HasPrefix(rest, "<") {
+		session, after, closed := strings.Cut(rest[1:], ">")
+		if !closed {
+			return "", "", 2
+		}
+		inner, rest = inner+",<"+session+">", after
+	}
+	said, ok = strings.CutPrefix(rest, ": ")
+	if !ok {
+		return "", "", 2
+	}
+	return inner, said, ends
+}
+
+// cutDriver takes "request [N]: " and "sql: " of 2.4 off.
+func cutDriver(said string) string {
+	said = cutLevel(said)
+	if rest, ok := strings.CutPrefix(said, "request ["); ok {
+		_, said, _ = strings.Cut(rest, "]: ")
+	}
+	driver, rest, ok := strings.Cut(said, ": ")
+	if ok && driver != "" && !strings.ContainsAny(driver, " ()") {
+		return rest
+	}
+	return said
+}
+
+// readRequest reads USER,ADDRESS and the fields after them, each of a known
+// form. A user that holds a comma leaves a field that is none.
+func readRequest(inner string, e *event.Event) bool {
+	fields := strings.Split(inner, ",")
+	for i, f := range fields {
+		switch {
+		case i == 0:
+			if f != "?" {
+				e.User = f
+			}
+		case f == "":
+		case i == 1:
+			addr, ok := event.ParseAddr(f)
+			if !ok {
+				return false
+			}
+			e.Addr = addr
+		case strings.HasPrefix(f, "<") && strings.HasSuffix(f, ">"):
+			if session := f[1 : len(f)-1]; !isNumber(session) {
+				e.Session = session
+			}
+		case strings.HasPrefix(f, "sasl:"):
+			e.Mechanism = f[len("sasl:"):]
+		case f != "master":
+			return false
+		}
+	}
+	return !strings.ContainsAny(e.User, "()<>")
+}
+
+// answers are what a password database says (src/auth/auth-request.c,
+// passdb-pam.c, passdb-ldap.c), in this order. What the login process counts as
+// "auth failed" is no less here, since its line folds into this one.
+var answers = [...]struct {
+	text string
+	kind event.Kind
+}{
+	{"unknown user", event.AuthFailed},
+	{"Unknown user", event.AuthFailed},
+	{"Password mismatch", event.AuthFailed},
+	{"password mismatch", event.AuthFailed},
+	{"invalid credentials", event.AuthFailed},
+	{"pam_authenticate() failed: Authentication failure", event.AuthFailed},
+	{"pam_authenticate() failed: User not known", event.AuthFailed},
+	{"pam_authenticate() failed: Permission denied", event.AuthFailed},
+	{"pam_authenticate() failed: Authentication service cannot retrieve", event.AuthFault},
+	{"Login attempt with empty password", event.AuthFailed},
+	{"Attempted login with password having illegal chars", event.AuthFailed},
+	{"Username character disallowed by auth_username_chars", event.AuthFailed},
+	{"Authentication failure due to policy server refusal: " + ownMarker, event.OwnRefusal},
+	{"Authentication failure due to policy server refusal", event.LoginRefused},
+	{"allow_nets check failed", event.LoginRefused},
+	{"Request timed out", event.AuthFault},
+	{"ldap_bind() failed", event.AuthFault},
+	{"Aborted", event.NoKind},
+	{"Policy check action is ", event.NoKind},
+}
+
+// ownMarker begins the text of every refusal that csmail itself has Dovecot give.
+const ownMarker = "CrowdSec decision"
+
+func authKind(said string) (event.Kind, bool) {
+	for _, a := range answers {
+		if !strings.HasPrefix(said, a.text) {
+			continue
+		}
+		if strings.HasSuffix(said, " - trying the next passdb") {
+			return event.NoKind, true
+		}
+		return a.kind, true
+	}
+	return event.NoKind, false
+}
+
+func isNumber(text string) bool {
+	for i := range len(text) {
+		if text[i]-'0' > 9 {
+			return false
+		}
+	}
+	return text != ""
+}

@@ -1,0 +1,72 @@
+package dovecot
+
+import (
+	"testing"
+
+	"csmail/pkg/event"
+)
+
+func TestAuth(t *testing.T) {
+	tests := map[string]struct {
+		outcome             event.Outcome
+		kind                event.Kind
+		addr, user, session string
+	}{
+		"auth: passwd-file(a@example.org,192.0.2.1,<s+/>): Password mismatch":                                                           {event.Noted, event.AuthFailed, "192.0.2.1", "a@example.org", "s+/"},
+		"auth: passwd-file(a,2001:db8::1): unknown user":                                                                                {event.Noted, event.AuthFailed, "2001:db8::1", "a", ""},
+		"auth: Info: sql(a,192.0.2.1,master,<s>): Password mismatch":                                                                    {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth-worker(7): Info: pam(a,192.0.2.1,<s>): pam_authenticate() failed: Authentication failure (Password mismatch?)":            {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth-worker(7): conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(a,192.0.2.1,<s>): unknown user":                       {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth(a,192.0.2.1,sasl:plain)<s>: passwd-file: Password mismatch":                                                               {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth(a,192.0.2.1,sasl:plain)<s>: Info: passwd-file: Password mismatch":                                                         {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth-worker(a,192.0.2.1,sasl:login)<77><s>: request [1]: sql: unknown user":                                                    {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth: plain(?,192.0.2.1,<s>): Username character disallowed by auth_username_chars: 0x2c (username: x, rip=203.0.113.6, lip=)": {event.Noted, event.AuthFailed, "192.0.2.1", "", "s"},
+		"auth: policy(a,192.0.2.1,<s>): Authentication failure due to policy server refusal: CrowdSec decision: ban":                    {event.Noted, event.OwnRefusal, "192.0.2.1", "a", "s"},
+		"auth: sql(a,192.0.2.1,<s>): unknown user - trying the next passdb":                                                             {event.Benign, event.NoKind, "", "", ""},
+		"auth: policy(a,192.0.2.1,<s>): Policy check action is drop connection":                                                         {event.Benign, event.NoKind, "", "", ""},
+		"auth: Error: sql: connect failed":                                                                                              {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,<s>): something new":                                                                                     {event.Missed, event.NoKind, "", "", ""},
+		"auth: sql(a,203.0.113.6): unknown user,192.0.2.1,<s>): unknown user":                                                           {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,203.0.113.6,192.0.2.1,<s>): unknown user":                                                                          {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,<s>): unknown user (given password: ,203.0.113.6): Password mismatch)":                                   {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth(a,203.0.113.6,sasl:plain)<x>: sql: unknown user,192.0.2.1,sasl:plain)<s>: sql: unknown user":                              {event.Ambiguous, event.NoKind, "", "", ""},
+	}
+	for message, want := range tests {
+		var e event.Event
+		outcome, _ := Parse(message, &e)
+		if outcome != want.outcome || (outcome == event.Noted && e.Kind != want.kind) {
+			t.Errorf("%s: got %s, %s", message, outcome, e.Kind)
+			continue
+		}
+		if outcome == event.Noted && (e.Addr.String() != want.addr || e.User != want.user || e.Session != want.session) {
+			t.Errorf("%s: got %s, %q, %q", message, e.Addr, e.User, e.Session)
+		}
+	}
+}
+
+// FuzzAuth: whatever user and password hold, the address is the client's or
+// none.
+func FuzzAuth(f *testing.F) {
+	for _, text := range []string{
+		"a", "a,203.0.113.6): unknown user", "a,203.0.113.6,sasl:plain)<x>: sql: unknown user", ",203.0.113.6", "a,203.0.113.6,<x>",
+		",203.0.113.6): Password mismatch", "auth(a,203.0.113.6)<", "(", ")", "a)", "a)<b>", "x: y(z,203.0.113.6",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, message := range []string{
+			"auth: sql(" + text + ",192.0.2.1,<s>): unknown user",
+			"auth: sql(u,192.0.2.1,<s>): unknown user (given password: " + text + ")",
+			"auth: plain(?,192.0.2.1,<s>): Username character disallowed by auth_username_chars: 0x2c (username: " + text + ")",
+			"auth-worker(9): conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(" + text + ",192.0.2.1,<s>): Password mismatch",
+			"auth(" + text + ",192.0.2.1,sasl:plain)<s>: sql: unknown user",
+			"auth-worker(" + text + ",192.0.2.1,sasl:plain)<9><s>: request [1]: sql: unknown user",
+		} {
+			var e event.Event
+			outcome, _ := Parse(message, &e)
+			if outcome == event.Noted && e.Addr.IsValid() && e.Addr.String() != "192.0.2.1" {
+				t.Errorf("%q gives %s", message, e.Addr)
+			}
+		}
+	})
+}

@@ -1,0 +1,96 @@
+package render
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+)
+
+// eventLine is one event as `csmail events -o json` prints it. Tools depend on
+// the names.
+type eventLine struct {
+	Source    string     `json:"source"`
+	Line      int64      `json:"line"`
+	Time      time.Time  `json:"time"`
+	Host      string     `json:"host,omitempty"`
+	Service   string     `json:"service"`
+	Program   string     `json:"program"`
+	PID       int        `json:"pid,omitempty"`
+	Kind      event.Kind `json:"kind"`
+	Class     string     `json:"class"`
+	IP        string     `json:"ip,omitempty"`
+	User      string     `json:"user,omitempty"`
+	Client    string     `json:"client_name,omitempty"`
+	Helo      string     `json:"helo,omitempty"`
+	Sender    string     `json:"sender,omitempty"`
+	Recipient string     `json:"recipient,omitempty"`
+	Mechanism string     `json:"mechanism,omitempty"`
+	Code      string     `json:"code,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+	Session   string     `json:"session,omitempty"`
+	Attempts  int        `json:"attempts"`
+	Folded    bool       `json:"folded,omitempty"`
+}
+
+// Events prints events one a line. Use it from one goroutine at a time.
+type Events struct {
+	out     *bufio.Writer
+	encoder *json.Encoder
+	human   bool
+	zone    *time.Location
+	err     error
+}
+
+// NewEvents prints JSON objects, or lines for a person with times in zone.
+func NewEvents(w io.Writer, human bool, zone *time.Location) *Events {
+	out := bufio.NewWriter(w)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return &Events{out: out, encoder: encoder, human: human, zone: zone}
+}
+
+// Print prints one event of a source. After an error it prints nothing more.
+func (p *Events) Print(source string, r engine.Result) {
+	if p.err != nil {
+		return
+	}
+	if p.human {
+		_, p.err = fmt.Fprintln(p.out, humanEvent(r, p.zone))
+		return
+	}
+	line := eventLine{
+		Source: source, Line: r.Line, Time: r.Time, Host: r.Host, Service: r.Service.String(), Program: r.Program, PID: r.PID,
+		Kind: r.Kind, Class: r.Kind.Class().String(), User: r.User, Client: r.ClientName, Helo: r.Helo, Sender: r.Sender,
+		Recipient: r.Recipient, Mechanism: r.Mechanism, Code: r.Code, Reason: r.Reason, Session: r.Session,
+		Attempts: max(r.Attempts, 0), Folded: r.Folded,
+	}
+	if r.Addr.IsValid() {
+		line.IP = r.Addr.String()
+	}
+	p.err = p.encoder.Encode(line)
+}
+
+// Flush writes what is left and returns the first error.
+func (p *Events) Flush() error {
+	if p.err != nil {
+		return p.err
+	}
+	return p.out.Flush()
+}
+
+func humanEvent(r engine.Result, zone *time.Location) string {
+	address := "-"
+	if r.Addr.IsValid() {
+		address = r.Addr.String()
+	}
+	folded := ""
+	if r.Folded {
+		folded = " (told before)"
+	}
+	return fmt.Sprintf("%s  %-39s  %-18s %-8s %s%s", r.Time.In(zone).Format(time.DateTime), address, r.Kind, r.Kind.Class(), Printable(r.User), folded)
+}

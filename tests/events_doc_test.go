@@ -1,0 +1,56 @@
+package tests
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/syslogline"
+)
+
+var update = flag.Bool("update", false, "write the generated documents")
+
+const eventsHead = `# Events
+
+What csmail makes of a log line. This page is generated from the tables in
+pkg/event (go test ./tests -update).
+
+| class | meaning | may lead to a ban |
+|---|---|---|
+| hostile | an offence by itself, though most need a count | yes |
+| suspect | honest clients do it too | not by itself |
+| fault | trouble on our own side | never |
+| success | the client proved that it belongs here | never; it speaks for the client |
+| own | a refusal of our own that comes back through the log | never |
+
+`
+
+func TestEventsDocument(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(eventsHead)
+	for _, k := range event.Kinds() {
+		fmt.Fprintf(&b, "## %s\n\n%s, %s: %s.\n\n```\n%s\n```\n\n", k, k.Class(), serviceOf(k), k.Meaning(), k.Example())
+	}
+	const path = "../docs/events.md"
+	want := strings.TrimSuffix(b.String(), "\n")
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("docs/events.md is stale (%v); go test ./tests -update writes it", err)
+	}
+}
+
+func serviceOf(k event.Kind) event.Service {
+	var r event.Record
+	engine.Parse(syslogline.Line{Text: "Jun  3 04:11:09 mx1 " + k.Example(), Zone: time.UTC}, &r)
+	return r.Service
+}
