@@ -163,6 +163,41 @@ func TestFilesInOrderOfTime(t *testing.T) {
 	}
 }
 
+func TestTwins(t *testing.T) {
+	text := manyLines(200)
+	_, err := Files([]string{write(t, "mail.log", text), write(t, "mail.log.gz", packed(t, "gz", text))}, nil)
+	if err == nil || !strings.Contains(err.Error(), "hold the same lines") || hint.Of(err) == "" {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Files([]string{write(t, "a", ""), write(t, "b", "")}, nil); err != nil {
+		t.Errorf("two empty files: %v", err)
+	}
+}
+
+// Members that were put together each keep their own time.
+func TestGzipMembersTellTime(t *testing.T) {
+	var out bytes.Buffer
+	for i, text := range []string{"old\n", "young\n"} {
+		w := gzip.NewWriter(&out)
+		w.ModTime = time.Unix(1560000000+int64(i)*86400, 0)
+		if _, err := io.WriteString(w, text); err != nil || w.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	sources, err := Files([]string{write(t, "mail.log.gz", out.String())}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var times []int64
+	err = sources[0].Read(t.Context(), func(b Block) error {
+		times = append(times, b.Received.Unix())
+		return nil
+	})
+	if err != nil || fmt.Sprint(times) != "[1560000000 1560086400]" {
+		t.Errorf("received %d, error %v", times, err)
+	}
+}
+
 func TestGzipTellsTime(t *testing.T) {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
@@ -254,7 +289,7 @@ func FuzzBlocks(f *testing.F) {
 			from = iotest.OneByteReader(from)
 		}
 		var got []string
-		b := blocks{from: from, consumed: func() int64 { return 0 }}
+		b := blocks{from: from, received: untold, now: time.Now, consumed: func() int64 { return 0 }}
 		err := b.each(t.Context(), func(b Block) error {
 			if b.First != int64(len(got))+1 {
 				t.Fatalf("block begins with line %d after %d lines", b.First, len(got))

@@ -21,7 +21,8 @@ const (
 // blocks cuts a stream into blocks at line borders.
 type blocks struct {
 	from     io.Reader
-	received time.Time
+	received func() time.Time
+	now      func() time.Time
 	consumed func() int64
 
 	buffer   []byte
@@ -89,7 +90,7 @@ func (b *blocks) flush(atEnd bool, yield func(Block) error) error {
 		return nil
 	}
 	whole, cut := cutLongLines(whole)
-	block := Block{Text: whole, First: b.line, Received: b.received, Cut: b.cut + cut, Consumed: b.consumed()}
+	block := Block{Text: whole, First: b.line, Received: b.received(), Read: b.now(), Cut: b.cut + cut, Consumed: b.consumed()}
 	b.cut = 0
 	b.line += countLines(whole)
 	return yield(block)

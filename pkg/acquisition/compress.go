@@ -20,7 +20,7 @@ const zstdMemory = 128 << 20
 // unpacked is a stream without its compression.
 type unpacked struct {
 	io.Reader
-	written time.Time // when the log was written, if the container tells
+	written func() time.Time // when the log was written, zero if the container does not tell
 	close   func()
 }
 
@@ -32,19 +32,16 @@ func unpack(r io.Reader) (unpacked, error) {
 	if err != nil && err != io.EOF {
 		return unpacked{}, err
 	}
-	plain := unpacked{Reader: in, close: func() {}}
+	plain := unpacked{Reader: in, written: untold, close: func() {}}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return unpacked{}, err
-		}
-		return unpacked{Reader: z, written: z.ModTime, close: func() { z.Close() }}, nil
+		m, err := newMembers(in)
+		return unpacked{Reader: m, written: m.written, close: func() {}}, err
 	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
 		z, err := xz.NewReader(in)
-		return unpacked{Reader: z, close: func() {}}, err
+		return unpacked{Reader: z, written: untold, close: func() {}}, err
 	case bytes.HasPrefix(magic, []byte("BZh")):
-		return unpacked{Reader: bzip2.NewReader(in), close: func() {}}, nil
+		return unpacked{Reader: bzip2.NewReader(in), written: untold, close: func() {}}, nil
 	case bytes.HasPrefix(magic, []byte("LPKSHH")):
 		return unpacked{}, errJournalFile
 	case isZstd(magic):
@@ -52,12 +49,46 @@ func unpack(r io.Reader) (unpacked, error) {
 		if err != nil {
 			return unpacked{}, err
 		}
-		return unpacked{Reader: z, close: z.Close}, nil
+		return unpacked{Reader: z, written: untold, close: z.Close}, nil
 	case bytes.HasPrefix(magic, []byte("\xef\xbb\xbf")):
 		_, err := in.Discard(3)
 		return plain, err
 	}
 	return plain, nil
+}
+
+func untold() time.Time { return time.Time{} }
+
+// members reads a gzip file member by member, since each tells when its own
+// log was written (RFC 1952 section 2.3.1, MTIME).
+type members struct {
+	in *bufio.Reader
+	z  *gzip.Reader
+}
+
+func newMembers(in *bufio.Reader) (*members, error) {
+	z, err := gzip.NewReader(in)
+	if err == nil {
+		z.Multistream(false)
+	}
+	return &members{in, z}, err
+}
+
+func (m *members) written() time.Time { return m.z.ModTime }
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.z.Read(p)
+	if n > 0 && err == io.EOF {
+		return n, nil // the next call finds the end again
+	}
+	if err != io.EOF {
+		return n, err
+	}
+	if err := m.z.Reset(m.in); err != nil {
+		return 0, err // io.EOF behind the last member
+	}
+	m.z.Multistream(false)
+	return m.z.Read(p)
 }
 
 // errJournalFile is systemd's binary journal, named like a log file.

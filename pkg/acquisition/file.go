@@ -41,12 +41,54 @@ func Files(paths []string, stdin io.Reader) ([]Source, error) {
 		}
 		files = append(files, f)
 	}
+	if err := refuseTwins(files); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(files, func(a, b *file) int { return a.info.ModTime().Compare(b.info.ModTime()) })
 	ordered := make([]Source, 0, len(paths))
 	for _, f := range files {
 		ordered = append(ordered, f)
 	}
 	return append(ordered, sources...), nil
+}
+
+// twinBytes is how much of two logs must be equal for them to be the same log.
+const twinBytes = 4 << 10
+
+// refuseTwins finds logs that begin with the same lines: a copy, a compressed
+// copy, or the mail.info beside mail.log.
+func refuseTwins(files []*file) error {
+	if len(files) < 2 {
+		return nil
+	}
+	heads := make(map[string]string, len(files))
+	for _, f := range files {
+		head := f.head()
+		if other, known := heads[head]; known && head != "" {
+			return hint.Wrap(fmt.Errorf("%q and %q hold the same lines", other, f.path), "name one of them, or each line would count twice")
+		}
+		heads[head] = f.path
+	}
+	return nil
+}
+
+var errEnough = errors.New("enough")
+
+// head returns the first bytes of the log without its compression; of a pipe,
+// which can be read once only, nothing. What cannot be read shows later.
+func (f *file) head() string {
+	if !f.info.Mode().IsRegular() {
+		return ""
+	}
+	var head string
+	_ = f.Read(context.Background(), func(b Block) error {
+		head += b.Text
+		if len(head) >= twinBytes {
+			return errEnough
+		}
+		return nil
+	})
+	return head[:min(len(head), twinBytes)]
 }
 
 // file is a log file, or a pipe that the shell made.
@@ -100,14 +142,15 @@ func (f *file) Size() int64 {
 }
 
 func (f *file) Read(ctx context.Context, yield func(Block) error) error {
+	if !f.info.Mode().IsRegular() {
+		open := func() (io.ReadCloser, error) { return os.Open(f.path) }
+		return readStream(ctx, f.path, interruptible(ctx, open), time.Now(), yield)
+	}
 	in, err := os.Open(f.path)
 	if err != nil {
 		return openError(f.path, err)
 	}
 	defer in.Close()
-	if !f.info.Mode().IsRegular() {
-		return readStream(ctx, f.path, interruptible(ctx, in), time.Now(), yield)
-	}
 	return readStream(ctx, f.path, in, f.info.ModTime(), yield)
 }
 
@@ -125,12 +168,15 @@ func readStream(ctx context.Context, name string, in io.Reader, received time.Ti
 		return damaged(name, 0, err)
 	}
 	defer stream.close()
-	if !stream.written.IsZero() && stream.written.Before(received) {
-		received = stream.written
+	dated := func() time.Time {
+		if written := stream.written(); !written.IsZero() && written.Before(received) {
+			return written
+		}
+		return received
 	}
 	lines := int64(0)
 	fromYield := false
-	b := blocks{from: stream, received: received, consumed: counted.n.Load}
+	b := blocks{from: stream, received: dated, now: time.Now, consumed: counted.n.Load}
 	err = b.each(ctx, func(block Block) error {
 		lines = block.First - 1 + countLines(block.Text)
 		err := yield(block)

@@ -14,7 +14,8 @@ import (
 type Block struct {
 	Text     string    // the lines with their newlines; the last of a source may lack its own
 	First    int64     // 1-based number of the first line
-	Received time.Time // when the lines came to be: dates headers without a year
+	Received time.Time // when the last line came to be: dates headers without a year
+	Read     time.Time // when the block was read: no line is younger
 	Cut      int       // lines that were longer than MaxLine and lost their end
 	Consumed int64     // bytes of the source, as stored, that are used up
 }

@@ -20,7 +20,12 @@ import (
 // The user stands before the address, and the text may quote the user or the
 // password. If the end of the bracket is not certain, nothing is taken.
 func auth(message string, e *event.Event) event.Outcome {
-	text := cutLevel(cutProcess(message))
+	text := cutProcess(message)
+	if isTrouble(text) {
+		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, text
+		return event.Noted
+	}
+	text = cutLevel(text)
 	open := strings.IndexByte(text, '(')
 	if open < 1 || strings.ContainsAny(text[:open], " :,<>") {
 		return event.Benign // about the process itself
@@ -47,6 +52,12 @@ func auth(message string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
+// isTrouble knows what the auth process says of its own databases; the line may
+// name a client, who has no part in it.
+func isTrouble(text string) bool {
+	return strings.HasPrefix(text, "Error: ") || strings.HasPrefix(text, "Fatal: ") || strings.HasPrefix(text, "Panic: ")
+}
+
 // cutProcess takes "auth: ", "auth-worker(PID): " and the connection off; 2.4's
 // prefix, which holds the request itself, it leaves.
 func cutProcess(message string) string {
@@ -65,8 +76,8 @@ func cutProcess(message string) string {
 	if !ok {
 		return message
 	}
-	text = cutLevel(text)
-	if conn, is := strings.CutPrefix(text, "conn unix:auth-worker ("); is {
+	bare := cutLevel(text)
+	if conn, is := strings.CutPrefix(bare, "conn unix:auth-worker ("); is {
 		if _, after, found := strings.Cut(conn, ">: "); found {
 			return after
 		}

@@ -11,9 +11,6 @@ import (
 // login_log_format_elements has them by default: user=<U>, method=M, rip=A,
 // lip=A, …, session=<S>.
 func login(text string, e *event.Event) event.Outcome {
-	if strings.HasPrefix(text, "proxy(") {
-		return event.Benign // speaks of the server behind us
-	}
 	said, elements, ok := cutElements(text)
 	if !ok {
 		return event.Benign // about the process itself
@@ -38,12 +35,16 @@ func login(text string, e *event.Event) event.Outcome {
 // cutElements splits at the first element. What stands before it is the
 // server's own.
 func cutElements(text string) (said, elements string, ok bool) {
+	start := len(text)
 	for _, first := range [...]string{": user=<", ": method=", ": rip="} {
 		if at := strings.Index(text, first); at >= 0 {
-			return text[:at], text[at+2:], true
+			start = min(start, at)
 		}
 	}
-	return "", "", false
+	if start == len(text) {
+		return "", "", false
+	}
+	return text[:start], text[start+2:], true
 }
 
 type reading uint8
@@ -102,12 +103,23 @@ func onlySession(text string) bool {
 // verdict classifies what a login process said. NoKind with true means: known,
 // and no event.
 func verdict(said string) (kind event.Kind, attempts int, known bool) {
-	if said == "Login" || said == "Logged in" {
+	switch {
+	case said == "Login" || said == "Logged in":
 		return event.LoginOK, 1, true
+	case strings.HasPrefix(said, "proxy("):
+		// The password was right; the rest is about the server behind us.
+		if strings.Contains(said, "): started proxying to ") {
+			return event.LoginOK, 1, true
+		}
+		return event.NoKind, 0, true
+	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"):
+		return event.NoKind, 0, true
+	case !isFarewell(said):
+		return event.NoKind, 0, false
 	}
 	why, ok := inBrackets(said)
 	if !ok {
-		return event.NoKind, 0, isBareFarewell(said)
+		return event.NoKind, 0, true
 	}
 	if code, ok := eventReason(said); ok {
 		kind, known = byEventReason(code)
@@ -132,10 +144,15 @@ func inBrackets(said string) (string, bool) {
 	return why, true
 }
 
-// isBareFarewell knows the endings that give no reason.
-func isBareFarewell(said string) bool {
-	return strings.HasPrefix(said, "Disconnected") || strings.HasPrefix(said, "Aborted login") ||
-		strings.HasPrefix(said, "Maximum number of connections")
+// isFarewell knows how the line begins that ends a login connection. Another
+// ("ID sent", imap_id_log) quotes what the client said of itself.
+func isFarewell(said string) bool {
+	for _, farewell := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit the connection", "Remote closed connection"} {
+		if strings.HasPrefix(said, farewell) {
+			return true
+		}
+	}
+	return false
 }
 
 // eventReason returns 2.4's machine-made reason, the last bracket of "Login

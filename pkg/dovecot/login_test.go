@@ -29,7 +29,7 @@ func TestLogin(t *testing.T) {
 		"imap-login: Disconnected (auth service reported temporary failure)":                                                               {event.Noted, event.AuthFault, 1},
 		"imap-login: Disconnected (client didn't finish SASL auth, waited 3 secs)":                                                         {event.Noted, event.AuthAborted, 1},
 		"imap-login: Disconnected (disconnected while authenticating, waited 3 secs)":                                                      {event.Benign, event.NoKind, 0},
-		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                 {event.Missed, event.NoKind, 0},
+		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                 {event.Benign, event.NoKind, 0},
 		"imap-login: Disconnected: Inactivity":                                                                                             {event.Benign, event.NoKind, 0},
 		"imap-login: Something new (of a kind)":                                                                                            {event.Missed, event.NoKind, 0},
 	}
@@ -41,6 +41,20 @@ func TestLogin(t *testing.T) {
 		}
 		if outcome == event.Noted && (e.Addr.String() != "192.0.2.1" || e.User != "u@example.org" || e.Session != "abc+/") {
 			t.Errorf("%s: got %s, %q, %q", said, e.Addr, e.User, e.Session)
+		}
+	}
+}
+
+// A format of the admin's own, with the user last: his name must not give the
+// address.
+func TestUserLast(t *testing.T) {
+	for _, line := range []string{
+		"imap-login: Disconnected: Connection closed (auth failed, 3 attempts in 10 secs): method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, user=<x: user=<a>, rip=203.0.113.6, session=<b>",
+		"imap-login: ID sent: name=x (auth failed, 9 attempts in 2 secs): user=<a>, rip=203.0.113.6, lip=198.51.100.1",
+	} {
+		var e event.Event
+		if outcome, _ := Parse(line, &e); outcome == event.Noted {
+			t.Errorf("%s: got %s of %s", line, e.Kind, e.Addr)
 		}
 	}
 }

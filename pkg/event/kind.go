@@ -42,6 +42,8 @@ const (
 	HostnameMismatch
 	DNSBLListed
 	HeloDeferred
+	RelayRefused
+	ErrorLimit
 	SenderRejected
 	RecipientUnknown
 	PolicyRejected
@@ -81,12 +83,14 @@ var kindTable = [kindCount]kindRow{
 	Pregreet:         {"pregreet", Hostile, "talking before the server's greeting, as mail programs never do"},
 	CommandLimit:     {"command-limit", Hostile, "too many or too long commands for a client that postscreen still tests"},
 	Denylisted:       {"denylisted", Hostile, "a client on postscreen's own deny list"},
-	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many refused commands in one session"},
-	AuthRateLimited:  {"auth-rate-limited", Hostile, "more logins in a minute than the server allows"},
+	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many errors before any mail"},
+	AuthRateLimited:  {"auth-rate-limited", Suspect, "more logins in a minute than the server allows"},
 	AuthAborted:      {"auth-aborted", Suspect, "a login given up half-way by the client"},
 	NoHostname:       {"no-hostname", Suspect, "an address without a verified name, refused for that"},
 	HostnameMismatch: {"hostname-mismatch", Suspect, "a name that does not resolve back to the address"},
 	DNSBLListed:      {"dnsbl-listed", Suspect, "refused because a DNS block list names the client, its sender or HELO"},
+	RelayRefused:     {"relay-refused", Suspect, "mail for a domain that is not ours, from a host with a verified name: it may follow a wrong MX record"},
+	ErrorLimit:       {"error-limit", Suspect, "cut off after too many refusals in one session, which may have been temporary ones of ours"},
 	HeloDeferred:     {"helo-deferred", Suspect, "a HELO name that did not resolve"},
 	SenderRejected:   {"sender-rejected", Suspect, "a sender address that does not exist or is not the user's own"},
 	RecipientUnknown: {"recipient-unknown", Suspect, "mail for a user that does not exist"},

@@ -39,12 +39,28 @@ type Conduct struct {
 	// in to with the right password.
 	FailedLogins map[string]int
 	LoggedIn     map[string]struct{}
+
+	// DuringFault counts the failed logins while our login service had trouble,
+	// and Accounts the accounts that the source tried at any time.
+	DuringFault int
+	Accounts    int
 }
+
+const (
+	// sprayedAccounts is from how many accounts on a source is guessing even
+	// while our login service has trouble.
+	sprayedAccounts = 10
+	// mistypedName is how many failures on one other account a source may have
+	// that logged in as well: somebody who mistypes his name.
+	mistypedName = 10
+)
 
 // Judge bans from threshold hostile attempts on. Failed logins do not count on
 // an account that the same source logged in to as well: that is a mistyped or a
 // stale password. Where the log names no account, any login of the source
-// stands for it.
+// stands for it; and a source that logged in may fail a few times on one other
+// account, a mistyped name. While our login service had trouble, failures do not
+// count for a source that tried few accounts.
 func (g *Guard) Judge(c Conduct, threshold int) Verdict {
 	if c.Hostile < threshold {
 		return Verdict{None, fmt.Sprintf("%d of %d hostile events", c.Hostile, threshold)}
@@ -52,20 +68,30 @@ func (g *Guard) Judge(c Conduct, threshold int) Verdict {
 	if reason, held := g.Never(c.Addr); held {
 		return Verdict{Hold, reason}
 	}
+	if c.Accounts < sprayedAccounts && c.Hostile-c.DuringFault < threshold {
+		return Verdict{Hold, fmt.Sprintf("%d failed logins while our login service had trouble", c.DuringFault)}
+	}
 	forgiven := c.forgiven()
 	if c.Hostile-forgiven < threshold {
-		return Verdict{Hold, fmt.Sprintf("%d failed logins on accounts that it also logged in to", forgiven)}
+		return Verdict{Hold, fmt.Sprintf("%d failed logins on accounts that it also logged in to, or one mistyped", forgiven)}
 	}
 	return Verdict{Ban, fmt.Sprintf("%d hostile events, %d are enough", c.Hostile-forgiven, threshold)}
 }
 
 func (c Conduct) forgiven() int {
-	n := 0
+	if len(c.LoggedIn) == 0 {
+		return 0
+	}
+	n, others, other := 0, 0, 0
 	for user, failures := range c.FailedLogins {
-		_, same := c.LoggedIn[user]
-		if same || (user == "" && len(c.LoggedIn) > 0) {
+		if _, same := c.LoggedIn[user]; same || user == "" {
 			n += failures
+			continue
 		}
+		others, other = others+1, failures
+	}
+	if others == 1 && other <= mistypedName {
+		n += other
 	}
 	return n
 }

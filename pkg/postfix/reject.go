@@ -56,8 +56,15 @@ func classify(reply string, clear bool, e *event.Event) result {
 	if !clear && kind.Class() != event.Suspect {
 		known = false
 	}
-	if !known {
+	switch {
+	case !clear && code[0] == '4':
+		kind = event.PolicyRejected // no honest client sends such text
+	case !known:
 		kind = byDigit(code)
+	case kind == event.RelayDenied && e.ClientName != "unknown":
+		// Anybody can name us as the MX of a domain of his, and have honest
+		// servers bring us its mail.
+		kind = event.RelayRefused
 	}
 	if kind == event.NoKind {
 		return benign

@@ -26,7 +26,7 @@ func smtpd(message string, e *event.Event) result {
 		if rest, ok := strings.CutPrefix(message, "warning: "); ok {
 			return smtpdWarning(rest, e)
 		}
-	case 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't':
+	case 'b', 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't':
 		if r := smtpdPlain(message, e); r.outcome != event.Missed {
 			return r
 		}
@@ -59,6 +59,10 @@ func disconnect(text string, e *event.Event) result {
 		attempts, ok := smallNumber(total)
 		if both && good == "0" && ok && attempts > 0 {
 			e.Kind, e.Attempts, e.Reason = event.AuthFailed, attempts, "session ended with "+field
+			return result{event.Noted, event.Disconnected}
+		}
+		if good != "0" && good != "" {
+			e.Kind, e.Attempts, e.Reason = event.LoginOK, 1, "session ended with "+field
 			return result{event.Noted, event.Disconnected}
 		}
 	}
@@ -112,8 +116,10 @@ func hangup(message string, e *event.Event) result {
 	command, _, _ := strings.Cut(stage, " ")
 	e.Reason = reason + " after " + command
 	switch {
-	case reason == "too many errors":
+	case reason == "too many errors" && isBeforeMail(command):
 		e.Kind = event.TooManyErrors
+	case reason == "too many errors":
+		e.Kind = event.ErrorLimit
 	case reason == "bare <LF> received":
 		e.Kind = event.BareNewline
 	case command == "AUTH" || command == "UNKNOWN" || command == "CONNECT":
@@ -123,6 +129,13 @@ func hangup(message string, e *event.Event) result {
 	}
 	e.Attempts = 1
 	return noted
+}
+
+// isBeforeMail knows the commands whose errors are the client's. Behind RCPT and
+// its like the refusals count as errors too, greylisting and our own faults
+// among them.
+func isBeforeMail(command string) bool {
+	return command == "AUTH" || command == "UNKNOWN" || command == "HELO" || command == "EHLO" || command == "CONNECT"
 }
 
 // smtpdQueued reads what follows a queue ID or NOQUEUE.

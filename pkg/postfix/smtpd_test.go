@@ -45,7 +45,10 @@ func TestEvents(t *testing.T) {
 		{"disconnect from unknown[192.0.2.1] ehlo=1 auth=0/3 commands=1/4", event.AuthFailed, "192.0.2.1", "", 3},
 		{"lost connection after AUTH from unknown[192.0.2.1]", event.LostConnection, "192.0.2.1", "", 1},
 		{"NOQUEUE: timeout after CONNECT from unknown[192.0.2.1]", event.LostConnection, "192.0.2.1", "", 1},
-		{"4Zk1Yq2Lz3z9v: too many errors after RCPT from unknown[192.0.2.1]", event.TooManyErrors, "192.0.2.1", "", 1},
+		{"bare <LF> received after DATA (12 bytes) from unknown[192.0.2.1]", event.BareNewline, "192.0.2.1", "", 1},
+		{"disconnect from a.example[192.0.2.1] ehlo=1 auth=1/2 mail=1 commands=3/4", event.LoginOK, "192.0.2.1", "", 1},
+		{"too many errors after AUTH from unknown[192.0.2.1]", event.TooManyErrors, "192.0.2.1", "", 1},
+		{"4Zk1Yq2Lz3z9v: too many errors after RCPT from unknown[192.0.2.1]", event.ErrorLimit, "192.0.2.1", "", 1},
 		{"improper command pipelining after EHLO from unknown[192.0.2.1]: QUIT from a[203.0.113.6]:", event.Pipelining, "192.0.2.1", "", 1},
 		{"warning: non-SMTP command from unknown[192.0.2.1]: GET / from b[203.0.113.6]", event.NonSMTP, "192.0.2.1", "", 1},
 		{"SSL_accept error from unknown[192.0.2.1]: -1", event.TLSError, "192.0.2.1", "", 1},
@@ -83,8 +86,8 @@ const envelope = "; from=<s@example.com> to=<r@example.org> proto=ESMTP helo=<h.
 
 func TestRejects(t *testing.T) {
 	tests := map[string]event.Kind{
-		"554 5.7.1 <r@example.net>: Relay access denied":                                                              event.RelayDenied,
-		"454 4.7.1 <r@example.net>: Relay access denied":                                                              event.RelayDenied,
+		"554 5.7.1 <r@example.net>: Relay access denied":                                                              event.RelayRefused,
+		"454 4.7.1 <r@example.net>: Relay access denied":                                                              event.RelayRefused,
 		"450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]":                                     event.NoHostname,
 		"550 Client host rejected: cannot find your reverse hostname, [192.0.2.1]":                                    event.NoHostname,
 		"554 5.7.1 <a.example[192.0.2.1]>: Client host rejected: Access denied":                                       event.AccessDenied,
@@ -132,6 +135,19 @@ func TestRejects(t *testing.T) {
 	}
 }
 
+func TestRelayByName(t *testing.T) {
+	for client, want := range map[string]event.Kind{"unknown": event.RelayDenied, "a.example": event.RelayRefused} {
+		e, _, _ := read(t, "NOQUEUE: reject: RCPT from "+client+"[192.0.2.1]: 554 5.7.1 <r@example.net>: Relay access denied"+envelope)
+		if e.Kind != want {
+			t.Errorf("%s: got %s", client, e.Kind)
+		}
+	}
+	e, outcome, _ := read(t, `NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 454 4.7.1 <a>: b@example.net>: Relay access denied`+envelope)
+	if outcome != event.Noted || e.Kind != event.PolicyRejected {
+		t.Errorf("a recipient with brackets: %s, %s", outcome, e.Kind)
+	}
+}
+
 // What a client or an honest relay passes on must make no reject look worse,
 // nor hide one of ours as a fault.
 func TestClientTextDoesNotClassify(t *testing.T) {
@@ -150,10 +166,9 @@ func TestClientTextDoesNotClassify(t *testing.T) {
 
 func TestQuietLines(t *testing.T) {
 	tests := map[string]event.Outcome{
-		"connect from a.example[192.0.2.1]":                                                                      event.Witness,
-		"disconnect from a.example[192.0.2.1]":                                                                   event.Witness,
-		"disconnect from a.example[192.0.2.1] ehlo=1 auth=1/2 mail=1 commands=3/4":                               event.Witness,
-		"00ADB3C0899: client=a.example[192.0.2.1]":                                                               event.Witness,
+		"connect from a.example[192.0.2.1]":        event.Witness,
+		"disconnect from a.example[192.0.2.1]":     event.Witness,
+		"00ADB3C0899: client=a.example[192.0.2.1]": event.Witness,
 		"NOQUEUE: reject_warning: RCPT from a.example[192.0.2.1]: 554 5.7.1 <x>: Relay access denied" + envelope: event.Benign,
 		"NOQUEUE: reject: ETRN from unknown[203.0.113.6]: 554 5.7.1 x... from a.example[192.0.2.1]":              event.Benign,
 		"lost connection after DATA (12 bytes) from a.example[192.0.2.1]":                                        event.Benign,

@@ -142,7 +142,7 @@ func submit(ctx context.Context, j *job, ordered, todo chan<- *job) error {
 }
 
 func (j *job) parse(zone *time.Location, missed bool) {
-	line := syslogline.Line{Received: j.block.Received, Zone: zone, Number: j.block.First}
+	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
 	j.tally.Cut = int64(j.block.Cut)
 	for rest := j.block.Text; rest != ""; line.Number++ {
 		line.Text, rest, _ = strings.Cut(rest, "\n")

@@ -22,6 +22,9 @@ const (
 	// how it began, the rest how it goes on.
 	maxEvidence  = 10
 	keepEvidence = 3
+	// faultLasts is how long after a complaint of our login service a failed
+	// login may be its doing. A database that is down is complained of at each.
+	faultLasts = time.Minute
 )
 
 // Scope is what of a log is looked at. The zero value looks at everything.
@@ -53,7 +56,7 @@ type Source struct {
 // Conduct returns what the guard needs to know about the source.
 func (s *Source) Conduct() guard.Conduct {
 	c := s.conduct
-	c.Addr, c.Hostile = s.Addr, s.Hostile
+	c.Addr, c.Hostile, c.Accounts = s.Addr, s.Hostile, len(c.FailedLogins)
 	return c
 }
 
@@ -61,12 +64,13 @@ func (s *Source) Conduct() guard.Conduct {
 type Collector struct {
 	scope   Scope
 	sources map[netip.Addr]*Source
+	faults  map[string]time.Time // the last trouble of the login service, by host
 	events  int
 }
 
 // NewCollector returns an empty Collector.
 func NewCollector(scope Scope) *Collector {
-	return &Collector{scope: scope, sources: make(map[netip.Addr]*Source)}
+	return &Collector{scope: scope, sources: make(map[netip.Addr]*Source), faults: make(map[string]time.Time)}
 }
 
 // Events returns how many events were looked at, folded ones left out.
@@ -74,19 +78,35 @@ func (c *Collector) Events() int { return c.events }
 
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
-	if r.Outcome != event.Noted || r.Folded || !c.scope.Holds(&r.Event) {
+	if r.Outcome != event.Noted || r.Folded {
+		return
+	}
+	if r.Kind == event.AuthFault {
+		c.faults[strings.Clone(r.Host)] = r.Time
+	}
+	// A login speaks for its source whenever it was.
+	if r.Kind.Class() == event.Success && r.Addr.IsValid() {
+		c.source(r.Addr).login(&r.Event)
+	}
+	if !c.scope.Holds(&r.Event) {
 		return
 	}
 	c.events++
-	if !r.Addr.IsValid() {
-		return
+	if class := r.Kind.Class(); r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect) {
+		s := c.source(r.Addr)
+		s.offence(&r.Event, c.scope.Evidence)
+		if r.Kind == event.AuthFailed && c.isTroubled(r) {
+			s.conduct.DuringFault += r.Attempts
+		}
 	}
-	switch r.Kind.Class() {
-	case event.Success:
-		c.source(r.Addr).login(&r.Event)
-	case event.Hostile, event.Suspect:
-		c.source(r.Addr).offence(&r.Event, c.scope.Evidence)
-	}
+}
+
+// isTroubled tells whether our login service complained shortly before. Postfix
+// and Dovecot log a login that such trouble fails like one with a wrong
+// password.
+func (c *Collector) isTroubled(r engine.Result) bool {
+	fault, ok := c.faults[r.Host]
+	return ok && r.Time.Sub(fault).Abs() <= faultLasts
 }
 
 // Holds tells whether an event is looked at.

@@ -53,9 +53,31 @@ func TestConduct(t *testing.T) {
 	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
 		t.Errorf("a mistyped password: %s, %s", v.Action, v.Reason)
 	}
-	add(c, 2, "192.0.2.1", "eve", event.AuthFailed, 3)
+	add(c, 2, "192.0.2.1", "eve", event.AuthFailed, 2)
+	add(c, 2, "192.0.2.1", "joe", event.AuthFailed, 2)
 	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Ban {
 		t.Errorf("guesses at another account: %s, %s", v.Action, v.Reason)
+	}
+}
+
+func TestOutage(t *testing.T) {
+	for second, want := range map[int]guard.Action{30: guard.Hold, 90: guard.Ban} {
+		c := NewCollector(Scope{})
+		c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFault, Time: start, Attempts: 1}}})
+		add(c, second, "192.0.2.1", "bob", event.AuthFailed, 5)
+		if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != want {
+			t.Errorf("%d seconds after the trouble: %s, %s", second, v.Action, v.Reason)
+		}
+	}
+}
+
+// A login before --since speaks for its source all the same.
+func TestLoginBeforeSince(t *testing.T) {
+	c := NewCollector(Scope{Since: start.Add(time.Hour)})
+	add(c, 0, "192.0.2.1", "bob", event.LoginOK, 1)
+	add(c, 4000, "192.0.2.1", "bob", event.AuthFailed, 5)
+	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
+		t.Errorf("%s, %s", v.Action, v.Reason)
 	}
 }
 

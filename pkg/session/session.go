@@ -61,6 +61,8 @@ type messageKey struct{ host, queueID string }
 type smtpSession struct {
 	addr     netip.Addr
 	attempts int // logins that have been accounted for
+
+	pipelined bool
 }
 
 type loginSession struct {
@@ -109,7 +111,8 @@ func (j *Joiner) postfix(r *event.Record) bool {
 		}
 	}
 	if r.PID == 0 {
-		return j.isToldByDovecot(r)
+		// Without a process ID nobody can tell what the session's end counts again.
+		return j.isToldByDovecot(r) || (r.Testimony == event.Disconnected && r.Kind == event.AuthFailed)
 	}
 	k := smtpKey{r.Host, r.Program, r.PID}
 	switch {
@@ -117,19 +120,42 @@ func (j *Joiner) postfix(r *event.Record) bool {
 		return j.endSMTP(k, r)
 	case r.Testimony == event.Connected:
 		j.smtp.drop(k)
-	case isLogin(r.Kind):
+	case r.Kind == event.Pipelining:
+		return j.isKnownPipelining(k, r)
+	case isLogin(r):
 		j.countSMTP(k, r)
 		return j.isToldByDovecot(r)
 	}
 	return false
 }
 
-// isLogin knows the lines of a login that smtpd also counts as auth=0/1.
-func isLogin(k event.Kind) bool {
-	return k == event.AuthFailed || k == event.AuthFault || k == event.AuthAborted || k == event.OwnRefusal
+// isLogin knows the lines of a login that smtpd also counts as auth=0/1, those
+// among them in which no password was tried: the client gave up or went away, or
+// we would not let it.
+func isLogin(r *event.Record) bool {
+	switch r.Kind {
+	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.OwnRefusal:
+		return true
+	case event.LostConnection:
+		return strings.HasSuffix(r.Reason, " after AUTH")
+	}
+	return false
 }
 
 func (j *Joiner) countSMTP(k smtpKey, r *event.Record) {
+	j.openSMTP(k, r).attempts += r.Attempts
+}
+
+// isKnownPipelining is true but for the first time in a session: Postfix logs
+// each command that came too early, and each that it refused for it.
+func (j *Joiner) isKnownPipelining(k smtpKey, r *event.Record) bool {
+	s := j.openSMTP(k, r)
+	known := s.pipelined
+	s.pipelined = true
+	return known
+}
+
+func (j *Joiner) openSMTP(k smtpKey, r *event.Record) *smtpSession {
 	s, known := j.smtp.get(k)
 	if !known {
 		k.host, k.program = strings.Clone(k.host), strings.Clone(k.program)
@@ -139,13 +165,13 @@ func (j *Joiner) countSMTP(k smtpKey, r *event.Record) {
 	if s.addr != r.Addr {
 		*s = smtpSession{addr: r.Addr}
 	}
-	s.attempts += r.Attempts
+	return s
 }
 
 func (j *Joiner) endSMTP(k smtpKey, r *event.Record) bool {
 	s, known := j.smtp.get(k)
 	j.smtp.drop(k)
-	if !known || r.Outcome != event.Noted || s.addr != r.Addr {
+	if !known || r.Kind != event.AuthFailed || s.addr != r.Addr {
 		return false
 	}
 	r.Attempts -= s.attempts

@@ -27,6 +27,10 @@ func TestJoin(t *testing.T) {
 	connect := record(1, one, event.NoKind, event.Connected, 0)
 	failed := record(1, one, event.AuthFailed, event.NoTestimony, 1)
 	fault := record(1, one, event.AuthFault, event.NoTestimony, 1)
+	limited := record(1, one, event.AuthRateLimited, event.NoTestimony, 1)
+	pipelined := record(1, one, event.Pipelining, event.NoTestimony, 1)
+	lost := record(1, one, event.LostConnection, event.NoTestimony, 1)
+	lost.Reason = "lost connection after AUTH"
 	end := func(n int) event.Record { return record(1, one, event.AuthFailed, event.Disconnected, n) }
 	tests := map[string]struct {
 		before []event.Record
@@ -34,16 +38,21 @@ func TestJoin(t *testing.T) {
 		folded bool
 		left   int
 	}{
-		"told before":            {[]event.Record{connect, failed, failed}, end(2), true, 0},
-		"more than was told":     {[]event.Record{connect, failed}, end(3), false, 2},
-		"never told":             {[]event.Record{connect}, end(2), false, 2},
-		"our fault":              {[]event.Record{connect, fault}, end(1), true, 0},
-		"connect not in the log": {[]event.Record{failed}, end(1), true, 0},
-		"process taken up anew":  {[]event.Record{failed, connect}, end(1), false, 1},
-		"ended before":           {[]event.Record{failed, end(1)}, end(1), false, 1},
-		"another process":        {[]event.Record{record(2, one, event.AuthFailed, event.NoTestimony, 1)}, end(1), false, 1},
-		"another client":         {[]event.Record{record(1, two, event.AuthFailed, event.NoTestimony, 1)}, end(1), false, 1},
-		"interleaved":            {[]event.Record{failed, record(2, two, event.AuthFailed, event.Disconnected, 5)}, end(1), true, 0},
+		"told before":                 {[]event.Record{connect, failed, failed}, end(2), true, 0},
+		"more than was told":          {[]event.Record{connect, failed}, end(3), false, 2},
+		"never told":                  {[]event.Record{connect}, end(2), false, 2},
+		"our fault":                   {[]event.Record{connect, fault}, end(1), true, 0},
+		"connect not in the log":      {[]event.Record{failed}, end(1), true, 0},
+		"process taken up anew":       {[]event.Record{failed, connect}, end(1), false, 1},
+		"ended before":                {[]event.Record{failed, end(1)}, end(1), false, 1},
+		"went away before a password": {[]event.Record{connect, lost}, end(1), true, 0},
+		"not let in":                  {[]event.Record{connect, limited}, end(1), true, 0},
+		"pipelining again":            {[]event.Record{connect, pipelined}, pipelined, true, 1},
+		"pipelining by the next":      {[]event.Record{pipelined, connect}, pipelined, false, 1},
+		"no process ID":               {nil, record(0, one, event.AuthFailed, event.Disconnected, 1), true, 1},
+		"another process":             {[]event.Record{record(2, one, event.AuthFailed, event.NoTestimony, 1)}, end(1), false, 1},
+		"another client":              {[]event.Record{record(1, two, event.AuthFailed, event.NoTestimony, 1)}, end(1), false, 1},
+		"interleaved":                 {[]event.Record{failed, record(2, two, event.AuthFailed, event.Disconnected, 5)}, end(1), true, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

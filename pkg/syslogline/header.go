@@ -62,9 +62,10 @@ func splitBare(text string) (Header, string, bool) {
 
 // Time dates the line: a header without a year gets the latest year that does
 // not lie ahead of line.Received, one without a zone gets line.Zone, and a
-// clock that runs more than five seconds ahead is set to line.Received.
+// clock that runs more than five seconds ahead is set to line.Received, or to
+// line.Read if the header has a year.
 func (h Header) Time(line Line) time.Time {
-	return h.stamp.resolve(line.Received, line.Zone)
+	return h.stamp.resolve(line)
 }
 
 // cutPriority takes off the <PRI> of a raw syslog datagram.

@@ -8,8 +8,13 @@ type Line struct {
 
 	// Received is when the line came to us: the arrival for a live source, the
 	// file's modification time for a file. It gives a header without a year
-	// its year, and bounds a clock that runs ahead.
+	// its year, and bounds its clock.
 	Received time.Time
+
+	// Read is when the line was read, which bounds the clock of a header that
+	// has its year: a file's modification time may be anything. The zero time
+	// stands for Received.
+	Read time.Time
 
 	// Zone is the time zone of headers that name none. Never nil.
 	Zone *time.Location

@@ -146,17 +146,20 @@ func (s *stamp) cutOffset(text string) (string, bool) {
 	return rest, ok1 && ok2 && h < 24 && m < 60
 }
 
-func (s stamp) resolve(received time.Time, zone *time.Location) time.Time {
-	t := s.exact
+func (s stamp) resolve(line Line) time.Time {
+	t, latest := s.exact, line.Read
 	switch {
 	case !t.IsZero():
 	case s.year != 0:
-		t = s.in(s.year, zone)
+		t = s.in(s.year, line.Zone)
 	default:
-		t = s.yearLess(received, zone)
+		t, latest = s.yearLess(line.Received, line.Zone), line.Received
 	}
-	if !received.IsZero() && t.After(received.Add(clockSkew)) {
-		return received
+	if latest.IsZero() {
+		latest = line.Received
+	}
+	if !latest.IsZero() && t.After(latest.Add(clockSkew)) {
+		return latest
 	}
 	return t
 }

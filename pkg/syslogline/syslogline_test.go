@@ -145,6 +145,18 @@ func TestTime(t *testing.T) {
 	}
 }
 
+// A file whose modification time is nonsense does not change a full stamp.
+func TestTimeOfAnOddFile(t *testing.T) {
+	line := Line{
+		Text: "2026-06-03T04:11:09Z mail postfix/smtpd[1]: x", Received: time.Unix(0, 0),
+		Read: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC,
+	}
+	h, _, ok := Split(line)
+	if got := h.Time(line).UTC().Format(time.RFC3339); !ok || got != "2026-06-03T04:11:09Z" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func FuzzSplit(f *testing.F) {
 	f.Add("Jun  3 04:11:09 mail postfix/smtpd[4242]: message repeated 3 times: [ x]")
 	f.Add(`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":[1,2]}`)

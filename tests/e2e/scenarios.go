@@ -17,8 +17,8 @@ func scenarios() []scenario {
 		{"guess-submission", "198.51.100.12", "2001:db8:12::12", true, dangling, guessSubmission},
 		{"guess-imap", "203.0.113.13", "2001:db8:13::13", true, verified, guessIMAP},
 		{"guess-pop3", "198.51.100.14", "2001:db8:14::14", true, unnamed, guessPOP3},
-		{"relay", "203.0.113.15", "2001:db8:15::15", true, verified, relay},
-		{"forge-helo", "198.51.100.16", "2001:db8:16::16", true, posing, forgeHelo},
+		{"relay", "203.0.113.15", "2001:db8:15::15", true, unnamed, relay},
+		{"forge-helo", "198.51.100.16", "2001:db8:16::16", true, unnamed, forgeHelo},
 		{"forge-user", "203.0.113.17", "2001:db8:17::17", true, posing, forgeUser},
 		{"forge-user-imap", "198.51.100.18", "2001:db8:18::18", true, unnamed, forgeUserIMAP},
 		{"nameless-relay", "203.0.113.19", "2001:db8:19::19", true, borrowed, namelessRelay},
@@ -40,6 +40,8 @@ func scenarios() []scenario {
 		{"phone", "198.51.100.58", "2001:db8:58::58", false, unnamed, forgotLogin},
 		{"monitor", "203.0.113.59", "2001:db8:59::59", false, verified, monitor},
 		{"web-probe", "198.51.100.60", "2001:db8:60::60", false, unnamed, probe},
+		// An honest server that follows a wrong MX record looks like this.
+		{"named-relay", "203.0.113.61", "2001:db8:61::61", false, verified, relay},
 		{"refusing-mx", refusingV4, refusingV6, false, verified, refuseMail},
 	}
 }
