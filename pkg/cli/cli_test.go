@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"testing"
@@ -23,8 +26,29 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
 		e.Setenv("TZ", "UTC")
+		for name, answer := range brokenLAPIs {
+			server := httptest.NewServer(answer)
+			e.Defer(server.Close)
+			e.Setenv(name, server.URL)
+		}
 		return nil
 	}})
+}
+
+// brokenLAPIs answer each call alike. The name is the variable with their URL.
+var brokenLAPIs = map[string]http.HandlerFunc{
+	"REFUSING":    say(http.StatusUnauthorized, "application/json", `{"code":401,"message":"incorrect Username or Password"}`),
+	"UNVALIDATED": say(http.StatusForbidden, "application/json", `{"message":"machine csmail not validated"}`),
+	"FAILING":     say(http.StatusInternalServerError, "application/json", `{"message":"database is locked"}`),
+	"NONSENSE":    say(http.StatusOK, "text/html", "<html>It works!</html>"),
+}
+
+func say(status int, kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
 }
 
 func TestParseWhen(t *testing.T) {

@@ -53,8 +53,10 @@ func splitBare(text string) (Header, string, bool) {
 	if isContainerStream(rest) {
 		return h, "", false
 	}
-	if _, _, second := cutStamp(rest); second {
-		return h, "", false // a runtime's own stamp before the line's
+	if looksStamped(rest) {
+		if _, _, second := cutStamp(rest); second {
+			return h, "", false // a runtime's own stamp before the line's
+		}
 	}
 	msg, ok := h.readOrigin(rest)
 	return h, msg, ok

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // splitJSON reads one object of journalctl -o json, or of Docker's json-file
@@ -25,7 +24,7 @@ func splitJSON(text string) (Header, string, bool) {
 		return Header{}, "", false
 	}
 	h := Header{Host: f.host, Program: f.program, Repeat: 1}
-	h.stamp.exact = time.UnixMicro(micros)
+	h.stamp.micros = micros
 	if h.PID, _ = number(f.syslogPID); h.PID == 0 {
 		h.PID, _ = number(f.pid)
 	}

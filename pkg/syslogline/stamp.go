@@ -8,12 +8,13 @@ import (
 // stamp is a time as the header wrote it. Turning it into a time.Time costs
 // more than reading it, and most lines never need that.
 type stamp struct {
-	year, month, day     int // year 0: the header has none
-	hour, minute, second int
-	nanos                int
-	offset               int  // seconds east of UTC
-	hasOffset            bool // else the line's zone counts
-	exact                time.Time
+	year                 int16 // 0: the header has none
+	month, day           int8
+	hour, minute, second int8
+	hasOffset            bool  // else the line's zone counts
+	offset               int32 // seconds east of UTC
+	nanos                int32
+	micros               int64 // since 1970, of a header that has nothing else
 }
 
 const (
@@ -36,6 +37,11 @@ func cutStamp(text string) (stamp, string, bool) {
 	return cutRFC3164(text)
 }
 
+// looksStamped tells cheaply whether text may begin with a stamp.
+func looksStamped(text string) bool {
+	return len(text) > 9 && (text[3] == ' ' && text[6] == ' ' && text[9] == ':' || text[4] == '-' && text[7] == '-')
+}
+
 // cutRFC3164 reads "Jun  3 04:11:09 " (RFC 3164 section 4.1.2), the zero-padded
 // day of Postfix's own log file, and the fraction of journalctl's short-precise.
 func cutRFC3164(text string) (stamp, string, bool) {
@@ -43,10 +49,10 @@ func cutRFC3164(text string) (stamp, string, bool) {
 	if text[3] != ' ' || text[6] != ' ' {
 		return s, "", false
 	}
-	s.month = monthNumber(text[:3])
+	month := monthNumber(text[:3])
 	day, ok := number(strings.TrimPrefix(text[4:6], " "))
-	s.day = day
-	if !ok || s.month == 0 || day < 1 || day > daysIn(s.month) || !s.readClock(text[7:15]) {
+	s.month, s.day = int8(month), int8(day)
+	if !ok || month == 0 || day < 1 || day > daysIn(month) || !s.readClock(text[7:15]) {
 		return s, "", false
 	}
 	rest, ok := s.cutFraction(text[15:])
@@ -70,7 +76,7 @@ func cutISO(text string) (stamp, string, bool) {
 	if !ok1 || !ok2 || !ok3 || year == 0 || month < 1 || month > 12 || day < 1 || day > daysIn(month) {
 		return s, "", false
 	}
-	s.year, s.month, s.day = year, month, day
+	s.year, s.month, s.day = int16(year), int8(month), int8(day)
 	if !s.readClock(text[11:19]) {
 		return s, "", false
 	}
@@ -93,7 +99,7 @@ func (s *stamp) readClock(text string) bool {
 	hour, ok1 := number(text[:2])
 	minute, ok2 := number(text[3:5])
 	second, ok3 := number(text[6:8])
-	s.hour, s.minute, s.second = hour, minute, second
+	s.hour, s.minute, s.second = int8(hour), int8(minute), int8(second)
 	return ok1 && ok2 && ok3 && hour < 24 && minute < 60 && second <= 60
 }
 
@@ -114,7 +120,7 @@ func (s *stamp) cutFraction(text string) (string, bool) {
 	for range 9 - len(digits) {
 		n *= 10
 	}
-	s.nanos = n
+	s.nanos = int32(n)
 	return text[end:], ok
 }
 
@@ -139,7 +145,7 @@ func (s *stamp) cutOffset(text string) (string, bool) {
 	}
 	h, ok1 := number(text[1:3])
 	m, ok2 := number(minutes)
-	s.offset = (h*60 + m) * 60
+	s.offset = int32((h*60 + m) * 60)
 	if text[0] == '-' {
 		s.offset = -s.offset
 	}
@@ -147,11 +153,11 @@ func (s *stamp) cutOffset(text string) (string, bool) {
 }
 
 func (s stamp) resolve(line Line) time.Time {
-	t, latest := s.exact, line.Read
+	t, latest := time.UnixMicro(s.micros), line.Read
 	switch {
-	case !t.IsZero():
+	case s.micros != 0:
 	case s.year != 0:
-		t = s.in(s.year, line.Zone)
+		t = s.in(int(s.year), line.Zone)
 	default:
 		t, latest = s.yearLess(line.Received, line.Zone), line.Received
 	}
@@ -184,10 +190,10 @@ func (s stamp) existsIn(year int) bool {
 
 func (s stamp) in(year int, zone *time.Location) time.Time {
 	if s.hasOffset {
-		utc := time.Date(year, time.Month(s.month), s.day, s.hour, s.minute, s.second, s.nanos, time.UTC)
+		utc := time.Date(year, time.Month(s.month), int(s.day), int(s.hour), int(s.minute), int(s.second), int(s.nanos), time.UTC)
 		return utc.Add(-time.Duration(s.offset) * time.Second)
 	}
-	return time.Date(year, time.Month(s.month), s.day, s.hour, s.minute, s.second, s.nanos, zone)
+	return time.Date(year, time.Month(s.month), int(s.day), int(s.hour), int(s.minute), int(s.second), int(s.nanos), zone)
 }
 
 func monthNumber(name string) int {
