@@ -104,8 +104,13 @@ func newRoot(std Streams) *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "csmail --help lists the commands; to read a log: csmail scan %s", args[0])}
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var configPath string
 	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")

@@ -41,24 +41,29 @@ func (o *pushOptions) check() error {
 	return nil
 }
 
-// pushBans tells the LAPI of the sources whose verdict is ban and reports on
-// each what came of it.
-func (s scan) pushBans(ctx context.Context, rows []render.Row, std Streams) error {
+// newClient reads the credentials, before any work is done.
+func (s scan) newClient() (*lapi.Client, error) {
 	credentials, err := lapi.LoadCredentials(s.config.LAPI.Credentials)
 	if err != nil {
-		return configError{err}
+		return nil, configError{err}
 	}
 	client, err := lapi.New(credentials, Version)
 	if err != nil {
-		return configError{err}
+		return nil, configError{err}
 	}
+	return client, nil
+}
+
+// pushBans tells the LAPI of the sources whose verdict is ban and reports on
+// each what came of it.
+func (s scan) pushBans(ctx context.Context, rows []render.Row, std Streams) error {
 	var alerts []event.Alert
 	for _, row := range rows {
 		if row.Verdict.Action == guard.Ban {
 			alerts = append(alerts, row.Source.Alert())
 		}
 	}
-	outcomes, err := client.Push(ctx, alerts, lapi.PushOptions{
+	outcomes, err := s.client.Push(ctx, alerts, lapi.PushOptions{
 		Duration: s.push.length, Simulate: s.push.simulate, Now: time.Now(),
 	})
 	render.Pushed(std.Err, rows, outcomes)

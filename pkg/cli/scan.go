@@ -16,6 +16,7 @@ import (
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
 	"csmail/pkg/host"
+	"csmail/pkg/lapi"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
 	"csmail/pkg/report"
@@ -87,6 +88,7 @@ type scan struct {
 	zone         *time.Location
 	since, until time.Time
 	only         []netip.Prefix
+	client       *lapi.Client // only to push
 }
 
 func (o scanOptions) check(configPath string, files []string, now time.Time) (scan, error) {
@@ -126,7 +128,10 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 	if s.config, err = config.Load(configPath); err != nil {
 		return s, configError{err}
 	}
-	return s, nil
+	if o.push.on {
+		s.client, err = s.newClient()
+	}
+	return s, err
 }
 
 func runScan(ctx context.Context, o scanOptions, configPath string, files []string, std Streams) error {

@@ -55,7 +55,23 @@ func bench(csmail string, lines, runs int) error {
 			return err
 		}
 	}
-	return nil
+	return benchFail2ban(csmail, dir, lines/20, max(runs/2, 1))
+}
+
+// benchFail2ban takes a shorter log, since fail2ban-regex needs minutes for a
+// million lines.
+func benchFail2ban(csmail, dir string, lines, runs int) error {
+	if _, err := exec.LookPath("fail2ban-regex"); err != nil {
+		fmt.Println("fail2ban-regex is not installed, so not compared")
+		return nil
+	}
+	log := filepath.Join(dir, "short.log")
+	if err := generate(log, lines); err != nil {
+		return err
+	}
+	ours := rival{"csmail scan", fmt.Sprintf("%s scan -q -o raw %s", csmail, log)}
+	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
+	return compare(ours, rival{"fail2ban-regex", fmt.Sprintf("fail2ban-regex --print-no-missed %s 'postfix[mode=aggressive]'", log)}, lines, runs)
 }
 
 // compare runs both in turn and prints the median of the paired ratios.
