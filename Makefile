@@ -34,6 +34,7 @@ FUZZTIME ?= 5m
 fuzz:
 	$(GO) test -run=NONE -fuzz=FuzzSplit -fuzztime=$(FUZZTIME) ./pkg/syslogline
 	$(GO) test -run=NONE -fuzz=FuzzClientText -fuzztime=$(FUZZTIME) ./pkg/postfix
+	$(GO) test -run=NONE -fuzz=FuzzScreened -fuzztime=$(FUZZTIME) ./pkg/postfix
 	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot
 	$(GO) test -run=NONE -fuzz=FuzzAuth -fuzztime=$(FUZZTIME) ./pkg/dovecot
 	$(GO) test -run=NONE -fuzz=FuzzBlocks -fuzztime=$(FUZZTIME) ./pkg/acquisition
