@@ -81,6 +81,7 @@ func TestFileForms(t *testing.T) {
 		"plain": text, "no last newline": strings.TrimSuffix(text, "\n"), "empty": "", "bom": "\xef\xbb\xbf" + text,
 		"gz": packed(t, "gz", text), "xz": packed(t, "xz", text), "zst": packed(t, "zst", text),
 		"zst with a skippable frame": "\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + packed(t, "zst", text),
+		"gz of many members":         packed(t, "gz", text[:100]) + packed(t, "gz", "") + packed(t, "gz", text[100:200]) + packed(t, "gz", text[200:]),
 		"gz of two members":          packed(t, "gz", text[:100]) + packed(t, "gz", text[100:]), "binary": "\x00\xff\n\x00",
 	} {
 		t.Run(name, func(t *testing.T) {

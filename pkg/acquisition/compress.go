@@ -77,18 +77,19 @@ func newMembers(in *bufio.Reader) (*members, error) {
 func (m *members) written() time.Time { return m.z.ModTime }
 
 func (m *members) Read(p []byte) (int, error) {
-	n, err := m.z.Read(p)
-	if n > 0 && err == io.EOF {
-		return n, nil // the next call finds the end again
+	for {
+		n, err := m.z.Read(p)
+		if n > 0 && err == io.EOF {
+			return n, nil // the next call finds the end again
+		}
+		if err != io.EOF {
+			return n, err
+		}
+		if err := m.z.Reset(m.in); err != nil {
+			return 0, err // io.EOF behind the last member
+		}
+		m.z.Multistream(false)
 	}
-	if err != io.EOF {
-		return n, err
-	}
-	if err := m.z.Reset(m.in); err != nil {
-		return 0, err // io.EOF behind the last member
-	}
-	m.z.Multistream(false)
-	return m.z.Read(p)
 }
 
 // errJournalFile is systemd's binary journal, named like a log file.

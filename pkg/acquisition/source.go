@@ -1,5 +1,5 @@
 // Package acquisition reads logs that are already written: files, plain or
-// compressed with gzip, xz or zstd, standard input, and the journal by
+// compressed with gzip, bzip2, xz or zstd, standard input, and the journal by
 // journalctl(1). It hands them out in blocks of whole lines. It understands no
 // line, keeps no more than a block of any source, and never takes a source that
 // it could not read to its end for a quiet one.

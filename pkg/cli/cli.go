@@ -104,13 +104,8 @@ func newRoot(std Streams) *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "csmail --help lists the commands; to read a log: csmail scan %s", args[0])}
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:          noCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var configPath string
 	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")
@@ -121,11 +116,19 @@ func newRoot(std Streams) *cobra.Command {
 	return root
 }
 
+// noCommand refuses words after a command that takes none.
+func noCommand(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "csmail --help lists the commands; to read a log: csmail scan %s", args[0])}
+}
+
 func newVersion(std Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noCommand,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(std.Out, "csmail %s\n", Version)
 			return err

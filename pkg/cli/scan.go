@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -26,7 +27,7 @@ const scanHelp = `Read mail logs and print one row for each source that did some
 suspect: how often, what, which users it tried, when, and what csmail makes of it.
 
 Without a FILE the journal is read (facility mail), else /var/log/mail.log or
-/var/log/maillog. A FILE may be compressed with gzip, xz or zstd; - is stdin.
+/var/log/maillog. A FILE may be compressed with gzip, bzip2, xz or zstd; - is stdin.
 
 VERDICT is ban from --threshold hostile events on, hold when there is a reason
 not to ban, none otherwise. Suspect events are counted but never lead to a ban.
@@ -81,6 +82,10 @@ func (o *scanOptions) addInputFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
 }
 
+// loginsBefore is how much further back than --since the journal is read: a
+// login speaks for its source. (A file is read whole.)
+const loginsBefore = 24 * time.Hour
+
 // scan is a checked command line.
 type scan struct {
 	scanOptions
@@ -114,6 +119,9 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 	}
 	if s.until, err = parseWhen(o.until, now, s.zone); err != nil {
 		return s, usageError{fmt.Errorf("--until: %w", err)}
+	}
+	if !s.since.IsZero() && !s.until.IsZero() && !s.since.Before(s.until) {
+		return s, usageError{hint.Wrap(fmt.Errorf("--since %s is not before --until %s", o.since, o.until), "as durations both count back from now: --since 2h --until 1h")}
 	}
 	for _, text := range o.ips {
 		p, err := config.ParseNetwork(text)
@@ -170,7 +178,10 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 }
 
 func (s scan) open(ctx context.Context, files []string, std Streams) ([]acquisition.Source, error) {
-	journal := acquisition.JournalOptions{Since: s.since, Until: s.until, File: s.journalFile}
+	journal := acquisition.JournalOptions{Until: s.until, File: s.journalFile}
+	if !s.since.IsZero() {
+		journal.Since = s.since.Add(-loginsBefore)
+	}
 	if s.journal || s.journalFile != "" {
 		return []acquisition.Source{acquisition.Journal(journal)}, nil
 	}
@@ -211,16 +222,22 @@ func (s scan) guard(ctx context.Context, found []*report.Source, std Streams) (*
 }
 
 func (s scan) replay(ctx context.Context, sources []acquisition.Source, c *report.Collector, std Streams) (replay.Tally, error) {
+	var writeErr error
 	options := replay.Options{Zone: s.zone, Result: func(_ string, r engine.Result) { c.Add(r) }}
 	if s.missed {
-		options.Missed = func(line string) { fmt.Fprintln(std.Out, render.Printable(line)) }
+		options.Missed = func(line string) {
+			if _, err := fmt.Fprintln(std.Out, render.Printable(line)); err != nil && writeErr == nil {
+				writeErr = fmt.Errorf("writing the lines: %w", err)
+			}
+		}
 	}
 	if isTerminal(std.Err) {
 		meter := render.NewMeter(std.Err, time.Now)
 		defer meter.Clear()
 		options.Progress = meter.Show
 	}
-	return replay.Run(ctx, sources, options)
+	tally, err := replay.Run(ctx, sources, options)
+	return tally, cmp.Or(err, writeErr)
 }
 
 func (s scan) judge(sources []*report.Source, g *guard.Guard) []render.Row {

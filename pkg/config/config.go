@@ -54,6 +54,9 @@ func (n *Network) UnmarshalYAML(node *yaml.Node) error {
 // ParseNetwork reads an address or a network.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(text); err == nil {
+		if p.Addr().Is4In6() {
+			return netip.Prefix{}, fmt.Errorf("%q is an IPv4 network written as IPv6: write it as IPv4", text)
+		}
 		return p.Masked(), nil
 	}
 	addr, err := netip.ParseAddr(text)
@@ -89,7 +92,7 @@ func Load(path string) (Config, error) {
 		return defaults(), nil
 	}
 	if err != nil {
-		return Config{}, fmt.Errorf("reading the configuration: %w", err)
+		return Config{}, hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "without -c csmail reads %s, which may be missing", DefaultPath)
 	}
 	return parse(path, data)
 }

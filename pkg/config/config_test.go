@@ -36,7 +36,8 @@ func TestLoadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"lapy: {}":                       "line 1: field lapy not found",
 		"guard:\n  allow: [192.0.2.300]": `line 2: "192.0.2.300" is neither an address nor a network`,
-		"guard: [":                       "yaml",
+		"guard:\n  allow: [\"::ffff:203.0.113.0/120\"]": "write it as IPv4",
+		"guard: [": "yaml",
 	} {
 		_, err := load(t, text)
 		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {

@@ -37,6 +37,10 @@ func auth(message string, e *event.Event) event.Outcome {
 	case ends > 1:
 		return event.Ambiguous
 	}
+	if isTrouble(said) {
+		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, said
+		return event.Noted
+	}
 	kind, known := authKind(cutDriver(said))
 	if !known {
 		return event.Missed
@@ -172,6 +176,7 @@ var answers = [...]struct {
 	{"Authentication failure due to policy server refusal: " + ownMarker, event.OwnRefusal},
 	{"Authentication failure due to policy server refusal", event.LoginRefused},
 	{"allow_nets check failed", event.LoginRefused},
+	{"Request timed out waiting for client", event.AuthAborted},
 	{"Request timed out", event.AuthFault},
 	{"ldap_bind() failed", event.AuthFault},
 	{"Aborted", event.NoKind},

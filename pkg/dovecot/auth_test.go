@@ -25,6 +25,8 @@ func TestAuth(t *testing.T) {
 		"auth: sql(a,192.0.2.1,<s>): unknown user - trying the next passdb":                                                             {event.Benign, event.NoKind, "", "", ""},
 		"auth: policy(a,192.0.2.1,<s>): Policy check action is drop connection":                                                         {event.Benign, event.NoKind, "", "", ""},
 		"auth: Error: sql: connect failed":                                                                                              {event.Noted, event.AuthFault, "invalid IP", "", ""},
+		"auth(a,192.0.2.1,sasl:plain)<s>: Error: sql: connect failed":                                                                   {event.Noted, event.AuthFault, "invalid IP", "", ""},
+		"auth: plain(a,192.0.2.1,<s>): Request timed out waiting for client to continue authentication (150 secs)":                      {event.Noted, event.AuthAborted, "192.0.2.1", "a", "s"},
 		"auth: sql(a,192.0.2.1,<s>): something new":                                                                                     {event.Missed, event.NoKind, "", "", ""},
 		"auth: sql(a,203.0.113.6): unknown user,192.0.2.1,<s>): unknown user":                                                           {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: sql(a,203.0.113.6,192.0.2.1,<s>): unknown user":                                                                          {event.Ambiguous, event.NoKind, "", "", ""},

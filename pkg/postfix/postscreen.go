@@ -67,6 +67,9 @@ func (c complaint) read(text string, e *event.Event) result {
 		return missed
 	}
 	e.Kind, e.Attempts, e.Reason = c.kind, 1, strings.TrimSpace(strings.TrimPrefix(rest, ":"))
+	if c.kind == event.Pregreet && strings.HasPrefix(e.Reason, "EHLO we-guess.mozilla.org") {
+		e.Kind = event.ProtocolError // Thunderbird, when it looks for a mail server
+	}
 	return noted
 }
 

@@ -19,7 +19,8 @@ func readAs(t *testing.T, program, message string) (event.Event, event.Outcome) 
 func TestPostscreen(t *testing.T) {
 	const client = "[192.0.2.1]:4711"
 	tests := map[string]event.Kind{
-		"PREGREET 14 after 0.04 from " + client + ": EHLO [203.0.113.6]:1\\r\\n": event.Pregreet,
+		"PREGREET 14 after 0.04 from " + client + ": EHLO [203.0.113.6]:1\\r\\n":      event.Pregreet,
+		"PREGREET 30 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n": event.ProtocolError,
 		"DNSBL rank 5 for " + client: event.DNSBLListed,
 		"BLACKLISTED " + client:      event.Denylisted,
 		"DENYLISTED " + client:       event.Denylisted,

@@ -181,14 +181,16 @@ func (s *Source) offence(e *event.Event, evidence bool) {
 }
 
 // failedLogin counts by account. A source with more accounts than are kept is
-// no mistyping user; what goes uncounted there is not forgiven.
+// no mistyping user; what goes uncounted there is not forgiven, but for accounts
+// that it logged in to, as an office behind one address does.
 func (s *Source) failedLogin(e *event.Event) {
 	if s.conduct.FailedLogins == nil {
 		s.conduct.FailedLogins = make(map[string]int, 1)
 	}
 	user := strings.ToLower(e.User)
 	if _, known := s.conduct.FailedLogins[user]; !known {
-		if len(s.conduct.FailedLogins) >= maxUsers {
+		_, isIn := s.conduct.LoggedIn[user]
+		if len(s.conduct.FailedLogins) >= maxUsers && !isIn {
 			return
 		}
 	}

@@ -111,6 +111,17 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+func TestLargeOffice(t *testing.T) {
+	c := NewCollector(Scope{})
+	for i := range 2 * maxUsers {
+		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.LoginOK, 1)
+		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.AuthFailed, 1)
+	}
+	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
+		t.Errorf("%s, %s", v.Action, v.Reason)
+	}
+}
+
 func TestAlertIsDiscreet(t *testing.T) {
 	c := NewCollector(Scope{Evidence: true})
 	add(c, 0, "2001:db8::1", "alice@example.org", event.AuthFailed, 2)

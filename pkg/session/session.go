@@ -30,13 +30,18 @@ const (
 	// saslDelay bounds the time from Dovecot's line to Postfix's about the same
 	// login: Dovecot's penalty holds an answer back for up to 15 s.
 	saslDelay = 20 * time.Second
+
+	// oneConnection is how long postscreen's tests take: the greet wait is 6 s
+	// (postscreen_greet_wait), and what follows is soon over.
+	oneConnection = 10 * time.Second
 )
 
 // Joiner remembers the open sessions. Use it from one goroutine at a time.
 type Joiner struct {
 	smtp     *memory[smtpKey, smtpSession]
 	logins   *memory[loginKey, loginSession]
-	sasl     *memory[clientKey, saslSession]
+	sasl     *memory[netip.Addr, saslSession] // Dovecot may log under another host than Postfix
+	screened *memory[netip.Addr, time.Time]   // when postscreen last caught a client
 	messages *memory[messageKey, netip.Addr]
 }
 
@@ -48,12 +53,6 @@ type smtpKey struct {
 
 // loginKey is Dovecot's session of one connection.
 type loginKey struct{ host, session string }
-
-// clientKey is a client of a host, for lines that name no session.
-type clientKey struct {
-	host string
-	addr netip.Addr
-}
 
 // messageKey is one message in the queue of a host.
 type messageKey struct{ host, queueID string }
@@ -75,6 +74,7 @@ type loginSession struct {
 type saslSession struct {
 	attempts int // failed logins that Postfix has yet to tell of
 	last     time.Time
+	user     string
 }
 
 // New returns a Joiner that knows no session.
@@ -82,7 +82,8 @@ func New() *Joiner {
 	return &Joiner{
 		smtp:     newMemory[smtpKey, smtpSession](maxOpen),
 		logins:   newMemory[loginKey, loginSession](maxOpen),
-		sasl:     newMemory[clientKey, saslSession](maxOpen),
+		sasl:     newMemory[netip.Addr, saslSession](maxOpen),
+		screened: newMemory[netip.Addr, time.Time](maxOpen),
 		messages: newMemory[messageKey, netip.Addr](maxOpen),
 	}
 }
@@ -96,7 +97,25 @@ func (j *Joiner) Join(r *event.Record) bool {
 		return j.postfix(r)
 	case event.Dovecot:
 		return j.dovecot(r)
+	case event.Postscreen:
+		return j.postscreen(r)
 	}
+	return false
+}
+
+// postscreen folds what one connection did wrong into one offence: a client that
+// talks too early also pipelines, and what it sends is no SMTP.
+func (j *Joiner) postscreen(r *event.Record) bool {
+	if r.Kind.Class() != event.Hostile || !r.Addr.IsValid() {
+		return false
+	}
+	first, known := j.screened.get(r.Addr)
+	if known && r.Time.Sub(*first).Abs() <= oneConnection {
+		return true
+	}
+	at := r.Time // the record is only lent
+	j.screened.drop(r.Addr)
+	j.screened.put(r.Addr, &at)
 	return false
 }
 
@@ -185,8 +204,7 @@ func (j *Joiner) dovecot(r *event.Record) bool {
 	case r.Program != "dovecot/auth":
 		return j.endLogin(r)
 	case r.Session == "":
-		j.expectSASL(r)
-		return false
+		return j.expectSASL(r)
 	}
 	return j.countLogin(r)
 }
@@ -227,19 +245,21 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 
 // expectSASL remembers a failed login without a session: a program like Postfix
 // asked, and will tell of it too.
-func (j *Joiner) expectSASL(r *event.Record) {
-	k := clientKey{r.Host, r.Addr}
-	s, known := j.sasl.get(k)
+func (j *Joiner) expectSASL(r *event.Record) bool {
+	s, known := j.sasl.get(r.Addr)
 	if !known {
-		k.host = strings.Clone(k.host)
 		s = &saslSession{}
-		j.sasl.put(k, s)
+		j.sasl.put(r.Addr, s)
+	}
+	if s.attempts > 0 && s.user == r.User && r.Time.Sub(s.last).Abs() <= sameAttempt {
+		return true // the next password database
 	}
 	if r.Time.Sub(s.last) > saslDelay {
 		s.attempts = 0
 	}
 	s.attempts += r.Attempts
-	s.last = r.Time
+	s.last, s.user = r.Time, strings.Clone(r.User)
+	return false
 }
 
 // isToldByDovecot takes off what Dovecot told of the same client's login.
@@ -247,7 +267,7 @@ func (j *Joiner) isToldByDovecot(r *event.Record) bool {
 	if r.Kind != event.AuthFailed || !r.Addr.IsValid() {
 		return false
 	}
-	s, known := j.sasl.get(clientKey{r.Host, r.Addr})
+	s, known := j.sasl.get(r.Addr)
 	if !known || s.attempts == 0 || r.Time.Sub(s.last).Abs() > saslDelay {
 		return false
 	}

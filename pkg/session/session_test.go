@@ -88,6 +88,8 @@ func TestDovecot(t *testing.T) {
 	smtpd := func(second int) event.Record {
 		return at(second, record(9, one, event.AuthFailed, event.NoTestimony, 1))
 	}
+	elsewhere := smtpd(2)
+	elsewhere.Host = "smtp"
 	end := func(second, n int) event.Record {
 		return at(second, record(9, one, event.AuthFailed, event.Disconnected, n))
 	}
@@ -107,6 +109,8 @@ func TestDovecot(t *testing.T) {
 		"Postfix asks Dovecot":           {[]event.Record{auth(0, "", "a")}, smtpd(2), true, 0},
 		"Postfix, then the session ends": {[]event.Record{auth(0, "", "a"), smtpd(2)}, end(3, 1), true, 0},
 		"Postfix asks twice":             {[]event.Record{auth(0, "", "a"), smtpd(2)}, smtpd(4), false, 1},
+		"Postfix, two databases":         {[]event.Record{auth(0, "", "a")}, auth(1, "", "a"), true, 1},
+		"Postfix under another host":     {[]event.Record{auth(0, "", "a")}, elsewhere, true, 0},
 		"Postfix much later":             {[]event.Record{auth(0, "", "a")}, smtpd(60), false, 1},
 		"Dovecot tells of another time":  {[]event.Record{auth(0, "", "a"), auth(60, "", "a"), smtpd(62)}, smtpd(63), false, 1},
 	}
@@ -121,6 +125,40 @@ func TestDovecot(t *testing.T) {
 				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
 			}
 		})
+	}
+}
+
+func TestPostscreen(t *testing.T) {
+	j := New()
+	for _, tt := range []struct {
+		second int
+		folded bool
+	}{{0, false}, {0, true}, {9, true}, {11, false}, {12, true}} {
+		r := at(tt.second, record(1, one, event.Pipelining, event.NoTestimony, 1))
+		r.Service = event.Postscreen
+		if j.Join(&r) != tt.folded {
+			t.Errorf("second %d: folded %v", tt.second, !tt.folded)
+		}
+	}
+}
+
+// A process ID that is used again keeps its new session when its first use is
+// forgotten.
+func TestReusedKey(t *testing.T) {
+	m := newMemory[int, int](3)
+	v := new(int)
+	m.put(1, v)
+	m.drop(1)
+	m.put(2, v)
+	m.put(1, v)
+	m.put(3, v) // the first arrival of 1 goes
+	if _, ok := m.get(1); !ok {
+		t.Error("forgotten too early")
+	}
+	m.put(4, v)
+	m.put(5, v)
+	if _, ok := m.get(1); ok || len(m.values) != 3 {
+		t.Errorf("%d values", len(m.values))
 	}
 }
 
