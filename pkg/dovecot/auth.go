@@ -173,7 +173,7 @@ var answers = [...]struct {
 	{"Login attempt with empty password", event.AuthFailed},
 	{"Attempted login with password having illegal chars", event.AuthFailed},
 	{"Username character disallowed by auth_username_chars", event.AuthFailed},
-	{"Authentication failure due to policy server refusal: " + ownMarker, event.OwnRefusal},
+	{"Authentication failure due to policy server refusal: " + event.OwnMarker, event.OwnRefusal},
 	{"Authentication failure due to policy server refusal", event.LoginRefused},
 	{"allow_nets check failed", event.LoginRefused},
 	{"Request timed out waiting for client", event.AuthAborted},
@@ -182,9 +182,6 @@ var answers = [...]struct {
 	{"Aborted", event.NoKind},
 	{"Policy check action is ", event.NoKind},
 }
-
-// ownMarker begins the text of every refusal that csmail itself has Dovecot give.
-const ownMarker = "CrowdSec decision"
 
 func authKind(said string) (event.Kind, bool) {
 	for _, a := range answers {

@@ -114,6 +114,10 @@ var kindTable = [kindCount]kindRow{
 	OwnRefusal:       {"own-refusal", Own, "a client that we refused ourselves because of a CrowdSec decision"},
 }
 
+// OwnMarker begins the text of every refusal that csmail itself has Postfix or
+// Dovecot give, so that such a refusal never counts as an offence.
+const OwnMarker = "CrowdSec decision"
+
 // Kinds returns every kind, in the order of the table.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, kindCount-1)

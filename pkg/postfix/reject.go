@@ -6,10 +6,6 @@ import (
 	"csmail/pkg/event"
 )
 
-// OwnMarker begins the text of every refusal that csmail itself has Postfix
-// give, so that such a refusal never counts as an offence.
-const OwnMarker = "CrowdSec decision"
-
 // reject reads "CMD from CLIENT: TEXT; from=<S> to=<R> proto=P helo=<H>"
 // (smtpd_check.c, smtpd_check_reject). The server writes CMD and the client's
 // address before anything that a client sent, except in ETRN, which is left
@@ -173,7 +169,7 @@ func ownTrouble(code, text string) (event.Kind, bool) {
 // sender or recipient alike.
 func anyObject(reason string) (event.Kind, bool) {
 	switch {
-	case strings.HasPrefix(reason, OwnMarker):
+	case strings.HasPrefix(reason, event.OwnMarker):
 		return event.OwnRefusal, true
 	case hasPrefixFold(reason, "greylist"), hasPrefixFold(reason, "graylist"),
 		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"):

@@ -86,11 +86,11 @@ type job struct {
 func (r *run) source(ctx context.Context, s acquisition.Source) error {
 	workers := runtime.GOMAXPROCS(0)
 	ordered := make(chan *job, 2*workers) // owned by the reader
-	todo := make(chan *job, 2*workers)    // owned by the reader
+	work := make(chan *job, 2*workers)    // owned by the reader
 	spare := make(chan []event.Record, 4*workers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer close(todo)
+		defer close(work)
 		defer close(ordered)
 		return s.Read(ctx, func(b acquisition.Block) error {
 			j := &job{block: b, done: make(chan struct{})}
@@ -98,12 +98,12 @@ func (r *run) source(ctx context.Context, s acquisition.Source) error {
 			case j.records = <-spare:
 			default:
 			}
-			return submit(ctx, j, ordered, todo)
+			return submit(ctx, j, ordered, work)
 		})
 	})
 	for range workers {
 		group.Go(func() error {
-			for j := range todo {
+			for j := range work {
 				j.parse(r.options.Zone, r.options.Missed != nil)
 				close(j.done)
 			}
@@ -130,8 +130,8 @@ func (r *run) source(ctx context.Context, s acquisition.Source) error {
 
 // submit hands a job to a worker first, so that the consumer never waits for a
 // job that no worker has.
-func submit(ctx context.Context, j *job, ordered, todo chan<- *job) error {
-	for _, queue := range [...]chan<- *job{todo, ordered} {
+func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
+	for _, queue := range [...]chan<- *job{work, ordered} {
 		select {
 		case queue <- j:
 		case <-ctx.Done():
