@@ -78,7 +78,11 @@ func (c *Collector) Events() int { return c.events }
 
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
-	if r.Outcome != event.Noted || r.Folded {
+	if r.Outcome != event.Noted {
+		return
+	}
+	if r.Folded {
+		c.nameUser(&r.Event)
 		return
 	}
 	if r.Kind == event.AuthFault {
@@ -98,6 +102,14 @@ func (c *Collector) Add(r engine.Result) {
 		if r.Kind == event.AuthFailed && c.isTroubled(r) {
 			s.conduct.DuringFault += r.Attempts
 		}
+	}
+}
+
+// nameUser keeps the user of a line that told of a known attempt: the first line
+// may have named none.
+func (c *Collector) nameUser(e *event.Event) {
+	if s, known := c.sources[e.Addr]; known && e.User != "" && c.scope.Holds(e) {
+		s.Users = addName(s.Users, strings.ToLower(e.User), maxUsers)
 	}
 }
 

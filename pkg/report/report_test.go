@@ -31,9 +31,14 @@ func TestSources(t *testing.T) {
 	add(c, 5, "192.0.2.3", "", event.AuthFault, 1)
 	add(c, 5, "192.0.2.4", "eve", event.LoginOK, 1)
 	c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed, Attempts: 1}}})
-	c.Add(engine.Result{Folded: true, Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed}}})
+	c.Add(engine.Result{Folded: true, Record: &event.Record{Outcome: event.Noted, Event: event.Event{
+		Kind: event.AuthFailed, Addr: netip.MustParseAddr("192.0.2.2"), User: "Joe",
+	}}})
 	c.Add(engine.Result{Record: &event.Record{Outcome: event.Witness}})
 	sources := c.Sources()
+	if got := fmt.Sprint(sources[1].Users); got != "[joe]" {
+		t.Errorf("the folded line's user: %s", got)
+	}
 	if len(sources) != 2 || c.Events() != 7 {
 		t.Fatalf("%d sources, %d events", len(sources), c.Events())
 	}
