@@ -12,7 +12,6 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
-	"csmail/pkg/report"
 )
 
 const eventsHelp = `Read mail logs and print every event, one a line, in the order of the log.
@@ -23,47 +22,44 @@ that tells of an attempt that an earlier line has told. docs/events.md lists the
 kinds. A line that no grammar knows prints nothing; the summary on stderr counts
 it.`
 
-func newEvents(std Streams, configPath *string) *cobra.Command {
-	var o scanOptions
+type eventsOptions struct {
+	inputOptions
+	output string
+}
+
+func newEvents(std Streams) *cobra.Command {
+	var o eventsOptions
 	c := &cobra.Command{
 		Use:   "events [FILE...]",
 		Short: "Print every event of a log",
 		Long:  eventsHelp,
-		RunE: func(c *cobra.Command, args []string) error {
-			return runEvents(c.Context(), o, *configPath, args, std)
-		},
+		RunE:  func(c *cobra.Command, args []string) error { return runEvents(c.Context(), o, args, std) },
 	}
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "human", "human or json")
-	o.addInputFlags(f)
+	o.inputOptions.addFlags(f)
 	return c
 }
 
-func runEvents(ctx context.Context, o scanOptions, configPath string, files []string, std Streams) error {
+func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams) error {
 	start := time.Now()
-	o.threshold = 1
-	if o.output == "raw" {
+	if o.output != "human" && o.output != "json" {
 		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", o.output)}
 	}
-	s, err := o.check(configPath, files, start)
+	in, err := o.inputOptions.check(files, start)
 	if err != nil {
 		return err
 	}
-	sources, err := s.open(ctx, files, std)
-	if err != nil {
-		return err
-	}
-	scope := report.Scope{Since: s.since, Until: s.until, Only: s.only}
-	out := render.NewEvents(std.Out, o.output == "human", s.zone)
+	out := render.NewEvents(std.Out, o.output == "human", in.zone)
 	events, seen := 0, make(map[netip.Addr]struct{})
-	tally, err := replay.Run(ctx, sources, replay.Options{Zone: s.zone, Result: func(source string, r engine.Result) {
-		if r.Outcome == event.Noted && scope.Holds(&r.Event) {
+	tally, err := in.replay(ctx, files, replay.Options{Result: func(source string, r engine.Result) {
+		if r.Outcome == event.Noted && in.scope.Holds(&r.Event) {
 			events++
 			seen[r.Addr] = struct{}{}
 			out.Print(source, r)
 		}
-	}})
+	}}, std)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("writing the events: %w", flushErr)
 	}

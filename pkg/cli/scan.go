@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/guard"
@@ -40,13 +37,11 @@ A summary goes to stderr. --push tells CrowdSec of the sources whose verdict is
 ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
-	output, since, until, timezone string
-	ips                            []string
-	count, banned, missed, quiet   bool
-	threshold                      int
-	journal                        bool
-	journalFile                    string
-	push                           pushOptions
+	inputOptions
+	output                string
+	count, banned, missed bool
+	threshold             int
+	push                  pushOptions
 }
 
 func newScan(std Streams, configPath *string) *cobra.Command {
@@ -66,38 +61,21 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
 	f.IntVar(&o.threshold, "threshold", 3, "how many hostile events make a ban")
 	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
-	o.addInputFlags(f)
+	o.inputOptions.addFlags(f)
 	o.push.addFlags(f)
 	return c
 }
 
-// addInputFlags are the flags that say what is read.
-func (o *scanOptions) addInputFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
-	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
-	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
-	f.StringVar(&o.timezone, "timezone", "", "zone of log lines that name none, like Europe/Berlin (default the host's)")
-	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
-	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
-}
-
-// loginsBefore is how much further back than --since the journal is read: a
-// login speaks for its source. (A file is read whole.)
-const loginsBefore = 24 * time.Hour
-
 // scan is a checked command line.
 type scan struct {
 	scanOptions
-	config       config.Config
-	zone         *time.Location
-	since, until time.Time
-	only         []netip.Prefix
-	client       *lapi.Client // only to push
+	input  input
+	config config.Config
+	client *lapi.Client // only to push
 }
 
 func (o scanOptions) check(configPath string, files []string, now time.Time) (scan, error) {
-	s := scan{scanOptions: o, zone: time.Local}
+	s := scan{scanOptions: o}
 	var err error
 	switch {
 	case o.output != "human" && o.output != "json" && o.output != "raw":
@@ -106,29 +84,9 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 		return s, usageError{hint.Wrap(fmt.Errorf("--count goes with -o raw"), "the other formats show the count anyway")}
 	case o.threshold < 1:
 		return s, usageError{fmt.Errorf("--threshold %d: must be at least 1", o.threshold)}
-	case (o.journal || o.journalFile != "") && len(files) > 0:
-		return s, usageError{hint.Wrap(fmt.Errorf("both the journal and files are named"), "scan one of them; a line that stands in both would count twice")}
 	}
-	if o.timezone != "" {
-		if s.zone, err = time.LoadLocation(o.timezone); err != nil {
-			return s, usageError{hint.Wrap(fmt.Errorf("time zone %q: %w", o.timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")}
-		}
-	}
-	if s.since, err = parseWhen(o.since, now, s.zone); err != nil {
-		return s, usageError{fmt.Errorf("--since: %w", err)}
-	}
-	if s.until, err = parseWhen(o.until, now, s.zone); err != nil {
-		return s, usageError{fmt.Errorf("--until: %w", err)}
-	}
-	if !s.since.IsZero() && !s.until.IsZero() && !s.since.Before(s.until) {
-		return s, usageError{hint.Wrap(fmt.Errorf("--since %s is not before --until %s", o.since, o.until), "as durations both count back from now: --since 2h --until 1h")}
-	}
-	for _, text := range o.ips {
-		p, err := config.ParseNetwork(text)
-		if err != nil {
-			return s, usageError{fmt.Errorf("--ip: %w", err)}
-		}
-		s.only = append(s.only, p)
+	if s.input, err = o.inputOptions.check(files, now); err != nil {
+		return s, err
 	}
 	if err = o.push.check(); err != nil {
 		return s, err
@@ -148,12 +106,10 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	if err != nil {
 		return err
 	}
-	sources, err := s.open(ctx, files, std)
-	if err != nil {
-		return err
-	}
-	collector := report.NewCollector(report.Scope{Since: s.since, Until: s.until, Only: s.only, Evidence: o.push.on})
-	tally, err := s.replay(ctx, sources, collector, std)
+	scope := s.input.scope
+	scope.Evidence = o.push.on
+	collector := report.NewCollector(scope)
+	tally, err := s.replay(ctx, files, collector, std)
 	if err != nil {
 		return err
 	}
@@ -175,24 +131,6 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		return nil
 	}
 	return s.pushBans(ctx, rows, std)
-}
-
-func (s scan) open(ctx context.Context, files []string, std Streams) ([]acquisition.Source, error) {
-	journal := acquisition.JournalOptions{Until: s.until, File: s.journalFile}
-	if !s.since.IsZero() {
-		journal.Since = s.since.Add(-loginsBefore)
-	}
-	if s.journal || s.journalFile != "" {
-		return []acquisition.Source{acquisition.Journal(journal)}, nil
-	}
-	if len(files) > 0 {
-		return acquisition.Files(files, std.In)
-	}
-	source, err := acquisition.Default(ctx, journal)
-	if err != nil {
-		return nil, err
-	}
-	return []acquisition.Source{source}, nil
 }
 
 // guard gathers what is known about this host, if any source could be banned at
@@ -221,9 +159,9 @@ func (s scan) guard(ctx context.Context, found []*report.Source, std Streams) (*
 	}), nil
 }
 
-func (s scan) replay(ctx context.Context, sources []acquisition.Source, c *report.Collector, std Streams) (replay.Tally, error) {
+func (s scan) replay(ctx context.Context, files []string, c *report.Collector, std Streams) (replay.Tally, error) {
 	var writeErr error
-	options := replay.Options{Zone: s.zone, Result: func(_ string, r engine.Result) { c.Add(r) }}
+	options := replay.Options{Result: func(_ string, r engine.Result) { c.Add(r) }}
 	if s.missed {
 		options.Missed = func(line string) {
 			if _, err := fmt.Fprintln(std.Out, render.Printable(line)); err != nil && writeErr == nil {
@@ -231,12 +169,7 @@ func (s scan) replay(ctx context.Context, sources []acquisition.Source, c *repor
 			}
 		}
 	}
-	if isTerminal(std.Err) {
-		meter := render.NewMeter(std.Err, time.Now)
-		defer meter.Clear()
-		options.Progress = meter.Show
-	}
-	tally, err := replay.Run(ctx, sources, options)
+	tally, err := s.input.replay(ctx, files, options, std)
 	return tally, cmp.Or(err, writeErr)
 }
 
@@ -258,5 +191,5 @@ func (s scan) print(rows []render.Row, std Streams) error {
 	case "raw":
 		return render.Raw(std.Out, rows, s.count)
 	}
-	return render.Table(std.Out, rows, s.zone, isTerminal(std.Out))
+	return render.Table(std.Out, rows, s.input.zone, isTerminal(std.Out))
 }

@@ -27,7 +27,6 @@ type Alert struct {
 
 	Kinds    []Count  // how often each kind
 	Services []string // sorted
-	Users    []string // as tried, sorted; private: only for event meta
 	Evidence []Event  // a sample in the order of time, oldest first
 }
 

@@ -25,7 +25,6 @@ func fullAlert() event.Alert {
 	a := alertOn("::ffff:192.0.2.1")
 	a.Kinds = []event.Count{{Name: "auth-failed", N: 5}, {Name: "relay-denied", N: 1}}
 	a.Services = []string{"dovecot", "postfix"}
-	a.Users = []string{"bob@example.org"}
 	a.Evidence = []event.Event{
 		{
 			Time: a.First, Service: event.Dovecot, Program: "dovecot/imap-login", Kind: event.AuthFailed, Addr: a.Source,

@@ -15,7 +15,6 @@ const ScanScenario = "csmail/hostile-mail-client"
 // Alert tells of a source to CrowdSec. Its message names no user.
 func (s *Source) Alert() event.Alert {
 	hostile := s.hostileKinds()
-	users := slices.Sorted(slices.Values(s.Users))
 	services := slices.Sorted(slices.Values(s.Services))
 	return event.Alert{
 		Scenario: ScanScenario,
@@ -27,7 +26,6 @@ func (s *Source) Alert() event.Alert {
 		Message:  s.message(hostile, services),
 		Kinds:    s.Kinds,
 		Services: services,
-		Users:    users,
 		Evidence: s.Evidence,
 	}
 }

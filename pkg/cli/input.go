@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/config"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+	"csmail/pkg/replay"
+	"csmail/pkg/report"
+)
+
+// loginsBefore is how much further back than --since the journal is read: a
+// login speaks for its source. (A file is read whole.)
+const loginsBefore = 24 * time.Hour
+
+// inputOptions are the flags that say what is read, and what of it is looked at.
+type inputOptions struct {
+	since, until, timezone string
+	ips                    []string
+	journal                bool
+	journalFile            string
+	quiet                  bool
+}
+
+func (o *inputOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
+	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
+	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
+	f.StringVar(&o.timezone, "timezone", "", "zone of log lines that name none, like Europe/Berlin (default the host's)")
+	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
+	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
+}
+
+// input is what the flags came to.
+type input struct {
+	inputOptions
+	zone  *time.Location
+	scope report.Scope
+}
+
+func (o inputOptions) check(files []string, now time.Time) (input, error) {
+	in := input{inputOptions: o, zone: time.Local}
+	if (o.journal || o.journalFile != "") && len(files) > 0 {
+		return in, usageError{hint.Wrap(fmt.Errorf("both the journal and files are named"), "name one of them; a line that stands in both would count twice")}
+	}
+	if o.timezone != "" {
+		zone, err := time.LoadLocation(o.timezone)
+		if err != nil {
+			return in, usageError{hint.Wrap(fmt.Errorf("time zone %q: %w", o.timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")}
+		}
+		in.zone = zone
+	}
+	if err := in.readTimes(now); err != nil {
+		return in, usageError{err}
+	}
+	for _, text := range o.ips {
+		p, err := config.ParseNetwork(text)
+		if err != nil {
+			return in, usageError{hint.Wrap(fmt.Errorf("--ip: %w", err), "write it like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32")}
+		}
+		in.scope.Only = append(in.scope.Only, p)
+	}
+	return in, nil
+}
+
+func (in *input) readTimes(now time.Time) (err error) {
+	if in.scope.Since, err = parseWhen(in.since, now, in.zone); err != nil {
+		return fmt.Errorf("--since: %w", err)
+	}
+	if in.scope.Until, err = parseWhen(in.until, now, in.zone); err != nil {
+		return fmt.Errorf("--until: %w", err)
+	}
+	since, until := in.scope.Since, in.scope.Until
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return hint.Wrap(fmt.Errorf("--since %s is not before --until %s", in.since, in.until),
+			"as durations both count back from now: --since 2h --until 1h")
+	}
+	return nil
+}
+
+func (in input) open(ctx context.Context, files []string, std Streams) ([]acquisition.Source, error) {
+	journal := acquisition.JournalOptions{Until: in.scope.Until, File: in.journalFile}
+	if !in.scope.Since.IsZero() {
+		journal.Since = in.scope.Since.Add(-loginsBefore)
+	}
+	if in.journal || in.journalFile != "" {
+		return []acquisition.Source{acquisition.Journal(journal)}, nil
+	}
+	if len(files) > 0 {
+		return acquisition.Files(files, std.In)
+	}
+	source, err := acquisition.Default(ctx, journal)
+	if err != nil {
+		return nil, err
+	}
+	return []acquisition.Source{source}, nil
+}
+
+// replay reads the files, or what stands for none, and shows progress to a
+// person.
+func (in input) replay(ctx context.Context, files []string, o replay.Options, std Streams) (replay.Tally, error) {
+	sources, err := in.open(ctx, files, std)
+	if err != nil {
+		return replay.Tally{}, err
+	}
+	o.Zone = in.zone
+	if isTerminal(std.Err) {
+		meter := render.NewMeter(std.Err, time.Now)
+		defer meter.Clear()
+		o.Progress = meter.Show
+	}
+	return replay.Run(ctx, sources, o)
+}
