@@ -13,21 +13,33 @@ type Scope string
 const (
 	ScopeIP    Scope = "Ip"
 	ScopeRange Scope = "Range"
+
+	// ScopeAccount is one login name, tried from many addresses. It is a scope of
+	// our own: no profile of CrowdSec's knows it and no bouncer enforces it.
+	ScopeAccount Scope = "Username"
 )
 
 // Alert is a finding about one source, ready to be told to CrowdSec.
 type Alert struct {
 	Scenario string // csmail/…
 	Scope    Scope
-	Source   netip.Addr
-	Count    int       // attempts that counted
-	First    time.Time // of the first and the last event that counted
+	Source   netip.Addr // of ScopeIP; any address in the /24 or /64 of ScopeRange
+	Account  string     // of ScopeAccount, else ""
+	Count    int        // attempts that counted
+	First    time.Time  // of the first and the last event that counted
 	Last     time.Time
 	Message  string // for everybody: no user name, no mail address
 
 	Kinds    []Count  // how often each kind
 	Services []string // sorted
 	Evidence []Event  // a sample in the order of time, oldest first
+
+	// Informational alerts tell a person and ask for no decision.
+	Informational bool
+
+	// Checks are what the guard looked at before it let the alert pass, in words
+	// for a person and without user names.
+	Checks []string
 }
 
 // Count is how often something was seen.
