@@ -3,7 +3,6 @@ package tests
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,17 +35,7 @@ func TestEventsDocument(t *testing.T) {
 	for _, k := range event.Kinds() {
 		fmt.Fprintf(&b, "## %s\n\n%s, %s: %s.\n\n```\n%s\n```\n\n", k, k.Class(), serviceOf(k), k.Meaning(), k.Example())
 	}
-	const path = "../docs/events.md"
-	want := strings.TrimSuffix(b.String(), "\n")
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil || string(got) != want {
-		t.Errorf("docs/events.md is stale (%v); go test ./tests -update writes it", err)
-	}
+	checkDocument(t, "../docs/events.md", strings.TrimSuffix(b.String(), "\n"))
 }
 
 func serviceOf(k event.Kind) event.Service {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"csmail/pkg/config"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
@@ -33,7 +34,7 @@ func (o *pushOptions) check() error {
 	if o.duration == "" {
 		return nil
 	}
-	d, ok := parseDuration(o.duration)
+	d, ok := config.ParseDuration(o.duration)
 	if !ok || d <= 0 {
 		return usageError{hint.Wrap(fmt.Errorf("--duration %q is no duration", o.duration), "give it like 4h or 7d")}
 	}

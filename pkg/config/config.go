@@ -1,109 +1,92 @@
 // Package config reads csmail's configuration file, a strict YAML: a key that
-// csmail does not know is an error that names file and line. It sets nothing up
-// and opens nothing but that file.
+// csmail does not know is an error that names file and line. A file of the same
+// name with .local behind it is laid over it, and ${VARIABLES} are expanded, both
+// as CrowdSec does. The package sets nothing up and opens nothing but these files.
 package config
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"net/netip"
-	"os"
-
-	"gopkg.in/yaml.v3"
-
-	"csmail/pkg/hint"
-)
+import "time"
 
 // DefaultPath is where the configuration stands unless -c names another file.
 const DefaultPath = "/etc/csmail/csmail.yaml"
 
-// Config is the whole configuration. The zero value plus defaults runs.
+// Config is the whole configuration. Without a file its defaults run. The doc
+// tags are the text of docs/configuration.md.
 type Config struct {
-	LAPI  LAPI  `yaml:"lapi"`
-	Guard Guard `yaml:"guard"`
+	LAPI       LAPI       `yaml:"lapi" doc:"CrowdSec's Local API."`
+	Sources    []Source   `yaml:"sources" doc:"What csmail run follows, in the shape of CrowdSec's acquis.yaml. Default: the journal if it holds mail, else /var/log/mail.log or /var/log/maillog. Two sources that hold the same lines are an error: each line would count twice."`
+	Scenarios  []string   `yaml:"scenarios" doc:"Scenario files or folders of CrowdSec's format, or the sets that csmail brings along: balanced, strict."`
+	State      string     `yaml:"state" doc:"The file in which csmail run keeps what it knows and what it has yet to send."`
+	Socket     string     `yaml:"socket" doc:"The control socket of csmail run, through which csmail status, why, held, outbox and unban ask it."`
+	Guard      Guard      `yaml:"guard" doc:"Who is never banned."`
+	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
+	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
+	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz."`
 }
 
-// LAPI says how to reach CrowdSec's Local API.
+// LAPI says how to reach CrowdSec's Local API and what to tell it.
 type LAPI struct {
-	// Credentials is the file that `cscli machines add` wrote.
-	Credentials string `yaml:"credentials"`
+	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
+	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url."`
+	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
+	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing."`
+	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
+	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is told again in time."`
+	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`
+	ShareAccounts     bool     `yaml:"share_accounts" doc:"Send alerts on accounts. They carry the login name, and the LAPI may pass alerts on to CrowdSec's central API."`
+}
+
+// Source is one source of log lines.
+type Source struct {
+	Source           string            `yaml:"source" doc:"file, journalctl, syslog or stdin."`
+	Filenames        []string          `yaml:"filenames" doc:"Files to follow; globs are allowed, and files that appear later are taken."`
+	Filename         string            `yaml:"filename" doc:"One file more, as acquis.yaml has it."`
+	JournalctlFilter []string          `yaml:"journalctl_filter" doc:"What journalctl is asked for. Default SYSLOG_FACILITY=2, which is mail; sshd and PAM are SYSLOG_FACILITY=10."`
+	ListenAddr       string            `yaml:"listen_addr" doc:"The address on which syslog lines are taken."`
+	ListenPort       int               `yaml:"listen_port" doc:"The port on which syslog lines are taken."`
+	Protocol         string            `yaml:"protocol" doc:"udp or tcp (octet counting and newlines)."`
+	Path             string            `yaml:"path" doc:"A unix socket on which syslog lines are taken, instead of address and port."`
+	Timezone         string            `yaml:"timezone" doc:"The zone of lines that name none, like Europe/Berlin. Default the host's."`
+	Labels           map[string]string `yaml:"labels" doc:"Taken as acquis.yaml has them, and of no account."`
 }
 
 // Guard lists who is never banned.
 type Guard struct {
-	Allow  []Network `yaml:"allow"`
-	Relays []Network `yaml:"relays"` // backup MX, forwarders, webmail
+	Allow         []Network `yaml:"allow" doc:"Addresses and networks that are never banned."`
+	Relays        []Network `yaml:"relays" doc:"The same for hosts that bring us other people's mail: backup MX, forwarders, webmail."`
+	ProviderNames []string  `yaml:"provider_names" doc:"Domains whose hosts, by a verified name, are never banned for what honest hosts do too: google.com stands for all hosts below it."`
+	BansPerHour   int       `yaml:"bans_per_hour" doc:"From so many bans an hour on, further ones are held for a person to look at. 0: no limit."`
 }
 
-// Network is an address or a network in CIDR notation.
-type Network netip.Prefix
-
-// UnmarshalYAML reads 192.0.2.1, 192.0.2.0/24 or their IPv6 twins.
-func (n *Network) UnmarshalYAML(node *yaml.Node) error {
-	p, err := ParseNetwork(node.Value)
-	if err != nil {
-		return fmt.Errorf("line %d: %w", node.Line, err)
-	}
-	*n = Network(p)
-	return nil
+// Prometheus says where metrics are served.
+type Prometheus struct {
+	Enabled    bool   `yaml:"enabled" doc:"Serve /metrics and /healthz."`
+	ListenAddr string `yaml:"listen_addr" doc:"The address to serve on."`
+	ListenPort int    `yaml:"listen_port" doc:"The port to serve on."`
 }
 
-// ParseNetwork reads an address or a network.
-func ParseNetwork(text string) (netip.Prefix, error) {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		if p.Addr().Is4In6() {
-			return netip.Prefix{}, fmt.Errorf("%q is an IPv4 network written as IPv6: write it as IPv4", text)
-		}
-		return p.Masked(), nil
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || addr.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network", text)
-	}
-	addr = addr.Unmap()
-	return netip.PrefixFrom(addr, addr.BitLen()), nil
-}
+// The values of LAPI.Decisions.
+const (
+	DecisionsByProfiles = "profiles"
+	DecisionsExplicit   = "explicit"
+)
 
-// Prefixes returns the networks as netip prefixes.
-func Prefixes(networks []Network) []netip.Prefix {
-	prefixes := make([]netip.Prefix, 0, len(networks))
-	for _, n := range networks {
-		prefixes = append(prefixes, netip.Prefix(n))
+// Default returns the configuration of an empty file.
+func Default() Config {
+	return Config{
+		LAPI: LAPI{
+			Credentials: "/etc/csmail/lapi_credentials.yaml",
+			Decisions:   DecisionsByProfiles,
+			Duration:    Duration(4 * time.Hour),
+		},
+		Scenarios: []string{"balanced"},
+		State:     "/var/lib/csmail/csmail.db",
+		Socket:    "/run/csmail/csmail.sock",
+		Guard:     Guard{BansPerHour: 500},
+		History:   Duration(30 * 24 * time.Hour),
+		LogLevel:  "info",
+		Prometheus: Prometheus{
+			ListenAddr: "127.0.0.1",
+			ListenPort: 60602,
+		},
 	}
-	return prefixes
-}
-
-func defaults() Config {
-	return Config{LAPI: LAPI{Credentials: "/etc/csmail/lapi_credentials.yaml"}}
-}
-
-// Load reads the file at path, or at [DefaultPath] if path is empty; only then
-// may it be missing.
-func Load(path string) (Config, error) {
-	named := path != ""
-	if !named {
-		path = DefaultPath
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		return defaults(), nil
-	}
-	if err != nil {
-		return Config{}, hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "without -c csmail reads %s, which may be missing", DefaultPath)
-	}
-	return parse(path, data)
-}
-
-func parse(path string, data []byte) (Config, error) {
-	c := defaults()
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, hint.Wrap(fmt.Errorf("reading the configuration %q: %w", path, err),
-			"the keys are lapi.credentials, guard.allow and guard.relays")
-	}
-	return c, nil
 }

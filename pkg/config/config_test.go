@@ -6,29 +6,58 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"csmail/pkg/hint"
 )
 
-func load(t *testing.T, text string) (Config, error) {
+// load reads text as csmail.yaml, with local as csmail.yaml.local unless empty.
+func load(t *testing.T, text, local string) (Config, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "csmail.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{path: text, path + ".local": local} {
+		if name != path && content == "" {
+			continue
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return Load(path)
 }
 
 func TestLoad(t *testing.T) {
-	c, err := load(t, "lapi:\n  credentials: /x\nguard:\n  allow: [192.0.2.9/24, 2001:db8::1]\n  relays: [\"::ffff:203.0.113.5\"]\n")
+	c, err := load(t, "lapi:\n  credentials: /x\nguard:\n  allow: [192.0.2.9/24, 2001:db8::1]\n  relays: [\"::ffff:203.0.113.5\"]\n", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(c.LAPI.Credentials, Prefixes(c.Guard.Allow), Prefixes(c.Guard.Relays)); got != "/x[192.0.2.0/24 2001:db8::1/128] [203.0.113.5/32]" {
 		t.Errorf("got %s", got)
 	}
-	if c, err = load(t, ""); err != nil || c.LAPI.Credentials != "/etc/csmail/lapi_credentials.yaml" {
+	if c, err = load(t, "", ""); err != nil || c.LAPI.Credentials != "/etc/csmail/lapi_credentials.yaml" || c.Scenarios[0] != "balanced" {
 		t.Errorf("empty file: %+v, %v", c, err)
+	}
+}
+
+func TestLocalFileIsLaidOver(t *testing.T) {
+	c, err := load(t, "guard: {allow: [192.0.2.1], bans_per_hour: 7}\nscenarios: [strict]\n", "guard: {allow: [192.0.2.2]}\nhistory: 7d\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(Prefixes(c.Guard.Allow), c.Guard.BansPerHour, c.Scenarios, c.History); got != "[192.0.2.2/32] 7 [strict] 7d" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestVariables(t *testing.T) {
+	t.Setenv("CSMAIL_TEST_KEY", "secret")
+	c, err := load(t, "lapi: {bouncer_key: \"${CSMAIL_TEST_KEY}\", url: \"$CSMAIL_TEST_UNSET\"} # $", "")
+	if err != nil || c.LAPI.BouncerKey != "secret" || c.LAPI.URL != "$CSMAIL_TEST_UNSET" {
+		t.Fatalf("%+v, %v", c.LAPI, err)
+	}
+	text, err := c.YAML()
+	if err != nil || strings.Contains(string(text), "secret\n") || !strings.Contains(string(text), "bouncer_key: '********'") {
+		t.Errorf("the secret shows, or not even its mask:\n%s%v", text, err)
 	}
 }
 
@@ -37,14 +66,64 @@ func TestLoadRefuses(t *testing.T) {
 		"lapy: {}":                       "line 1: field lapy not found",
 		"guard:\n  allow: [192.0.2.300]": `line 2: "192.0.2.300" is neither an address nor a network`,
 		"guard:\n  allow: [\"::ffff:203.0.113.0/120\"]": "write it as IPv4",
-		"guard: [": "yaml",
+		"guard: [":                    "yaml",
+		"history: soon":               `line 1: "soon" is no duration`,
+		"lapi: {decisions: mine}":     `lapi.decisions "mine": must be profiles or explicit`,
+		"lapi: {duration: 0s}":        "lapi.duration 0s",
+		"log_level: loud":             `log_level "loud"`,
+		"scenarios: []":               "nobody would ever be banned",
+		"guard: {bans_per_hour: -1}":  "must not be negative",
+		"sources: [{source: kafka}]":  `sources, number 1: source "kafka": must be one of file, journalctl, syslog, stdin`,
+		"sources: [{source: file}]":   "names no file",
+		"sources: [{source: syslog}]": "names no place to listen on",
+		"sources: [{source: stdin, timezone: Middle/Earth}]":                      `timezone "Middle/Earth"`,
+		"sources: [{source: syslog, listen_port: 514, protocol: carrier-pigeon}]": `protocol "carrier-pigeon"`,
 	} {
-		_, err := load(t, text)
+		_, err := load(t, text, "")
 		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%q: error %v", text, err)
+			t.Errorf("%q: error %v, hint %q", text, err, hint.Of(err))
 		}
 	}
 	if _, err := Load("/nonexistent/csmail.yaml"); err == nil {
 		t.Error("a named file that is missing is no error")
+	}
+	if _, err := load(t, "", "nonsense: 1"); err == nil || !strings.Contains(err.Error(), ".local") {
+		t.Errorf("a bad .local file: %v", err)
+	}
+}
+
+func TestKeyHint(t *testing.T) {
+	for text, want := range map[string]string{
+		"lapi: {credential: /x}":       "did you mean lapi.credentials?",
+		"guard: {alow: []}":            "did you mean guard.allow?",
+		"fish_and_chips_on_fridays: 1": "docs/configuration.md lists every key",
+	} {
+		_, err := load(t, text, "")
+		if got := hint.Of(err); got != want {
+			t.Errorf("%q: hint %q, expected %q", text, got, want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]string{"4h": "4h", "90m": "1h30m", "24h": "1d", "1d12h": "36h", "7d": "7d", "90s": "1m30s"} {
+		d, ok := ParseDuration(text)
+		if !ok || Duration(d).String() != want {
+			t.Errorf("%q is written %q, expected %q", text, Duration(d), want)
+		}
+	}
+	if _, ok := ParseDuration("-4h"); ok {
+		t.Error("a negative duration is one")
+	}
+	if d := Duration(time.Duration(0)); d.String() != "0s" {
+		t.Errorf("nothing is written %q", d)
+	}
+}
+
+func TestEveryKeyHasItsText(t *testing.T) {
+	for _, k := range Keys() {
+		if k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") || strings.HasSuffix(k.Path, ".") {
+			t.Errorf("key %q: meaning %q", k.Path, k.Meaning)
+		}
 	}
 }

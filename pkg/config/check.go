@@ -1,0 +1,115 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/hint"
+)
+
+// sources are the kinds of sources, and whether each needs a place to read from.
+var sources = []string{"file", "journalctl", "syslog", "stdin"}
+
+// check finds values that no csmail can work with.
+func (c Config) check() error {
+	if c.LAPI.Decisions != DecisionsByProfiles && c.LAPI.Decisions != DecisionsExplicit {
+		return hint.Wrap(fmt.Errorf("lapi.decisions %q: must be profiles or explicit", c.LAPI.Decisions), "profiles leaves it to the LAPI's profiles.yaml")
+	}
+	if c.LAPI.Duration <= 0 {
+		return hint.Wrap(fmt.Errorf("lapi.duration %s: must be more than nothing", c.LAPI.Duration), "write it like 4h or 7d")
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		return hint.Wrap(fmt.Errorf("log_level %q: must be debug, info, warn or error", c.LogLevel), "info is the default")
+	}
+	if len(c.Scenarios) == 0 {
+		return hint.Wrap(fmt.Errorf("scenarios: the list is empty, so nobody would ever be banned"), "leave the key out for the set balanced")
+	}
+	if c.Guard.BansPerHour < 0 {
+		return hint.Wrap(fmt.Errorf("guard.bans_per_hour %d: must not be negative", c.Guard.BansPerHour), "0 stands for no limit")
+	}
+	for i, s := range c.Sources {
+		if err := s.check(); err != nil {
+			return fmt.Errorf("sources, number %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s Source) check() error {
+	if !slices.Contains(sources, s.Source) {
+		return hint.Wrap(fmt.Errorf("source %q: must be one of %s", s.Source, strings.Join(sources, ", ")), "to follow a log file: source: file, filenames: [/var/log/mail.log]")
+	}
+	if s.Source == "file" && len(s.Files()) == 0 {
+		return hint.Wrap(fmt.Errorf("source file names no file"), "filenames: [/var/log/mail.log]")
+	}
+	if s.Source == "syslog" && s.Path == "" && s.ListenPort == 0 {
+		return hint.Wrap(fmt.Errorf("source syslog names no place to listen on"), "listen_addr: 127.0.0.1, listen_port: 5140; or path: /run/csmail/log.sock")
+	}
+	if !slices.Contains([]string{"", "udp", "tcp"}, s.Protocol) {
+		return hint.Wrap(fmt.Errorf("protocol %q: must be udp or tcp", s.Protocol), "udp is the default")
+	}
+	if _, err := s.Zone(); err != nil {
+		return hint.Wrap(fmt.Errorf("timezone %q: %w", s.Timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")
+	}
+	return nil
+}
+
+// Files returns the paths and globs of a source of kind file.
+func (s Source) Files() []string {
+	if s.Filename == "" {
+		return s.Filenames
+	}
+	return append(slices.Clone(s.Filenames), s.Filename)
+}
+
+// Zone returns the time zone of lines that name none.
+func (s Source) Zone() (*time.Location, error) {
+	if s.Timezone == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(s.Timezone)
+}
+
+var unknownKey = regexp.MustCompile(`field (\S+) not found in type config\.(\w+)`)
+
+// keyHint names the key that may have been meant.
+func keyHint(err error) string {
+	m := unknownKey.FindStringSubmatch(err.Error())
+	if m == nil {
+		return "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels"
+	}
+	best, distance := "", 3
+	for _, k := range Keys() {
+		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
+		if d := editDistance(name, m[1]); d < distance {
+			best, distance = k.Path, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return "docs/configuration.md lists every key"
+}
+
+// editDistance counts the letters that differ (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, before+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/crowdsecurity/go-cs-lib/csstring"
+	"gopkg.in/yaml.v3"
+
+	"csmail/pkg/hint"
+)
+
+// Load reads the file at path, or at [DefaultPath] if path is empty; only then
+// may it be missing. A file with .local behind its name is laid over it: its
+// scalars and lists replace, its maps add.
+func Load(path string) (Config, error) {
+	named := path != ""
+	if !named {
+		path = DefaultPath
+	}
+	c := Default()
+	err := c.lay(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		err = nil
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	if err := c.lay(path + ".local"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Config{}, err
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("the configuration %q: %w", path, err)
+	}
+	return c, nil
+}
+
+// lay reads a file over c.
+func (c *Config) lay(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "without -c csmail reads %s, which may be missing", DefaultPath)
+	}
+	// The newline: a dollar that ends the text is more than StrictExpand can take.
+	text := csstring.StrictExpand(string(data)+"\n", os.LookupEnv)
+	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return hint.Wrap(fmt.Errorf("reading the configuration %q: %w", path, err), "%s", keyHint(err))
+	}
+	return nil
+}
+
+// YAML returns the configuration as a file would hold it, with its secrets
+// masked.
+func (c Config) YAML() ([]byte, error) {
+	for _, secret := range []*string{&c.LAPI.BouncerKey, &c.LAPI.RegistrationToken} {
+		if *secret != "" {
+			*secret = "********"
+		}
+	}
+	return yaml.Marshal(c)
+}
