@@ -1,0 +1,152 @@
+// Package control is the conversation between csmail's commands and the running
+// daemon: HTTP with JSON bodies over a unix socket that only its owner and group
+// may open. It holds both ends and the words that they share. It decides nothing,
+// and it never listens on a network.
+package control
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Daemon is what the commands may ask of the running daemon.
+type Daemon interface {
+	Status(ctx context.Context) (Status, error)
+	Why(ctx context.Context, addr netip.Addr) (Why, error)
+	// Unban forgives a source: its buckets are emptied, it has amnesty for a day,
+	// and what waits to be told about it is dropped.
+	Unban(ctx context.Context, addr netip.Addr) (Unbanned, error)
+	// List returns the alerts of a list, oldest first.
+	List(ctx context.Context, list List) ([]Alert, error)
+	// Move takes one alert of a list further, or all of them with seq 0.
+	Move(ctx context.Context, list List, seq uint64, move Move) (int, error)
+}
+
+// List is one of the daemon's lists of alerts.
+type List string
+
+// The lists.
+const (
+	Outbox List = "outbox" // waits to be sent
+	Parked List = "parked" // the LAPI will not take it
+	Held   List = "held"   // the guard keeps it back
+)
+
+// Move is what may be done with an alert of a list.
+type Move string
+
+// The moves.
+const (
+	Release Move = "release" // a held alert goes to the outbox
+	Retry   Move = "retry"   // a parked alert goes to the outbox
+	Drop    Move = "drop"
+)
+
+// Status is how the daemon is doing.
+type Status struct {
+	Version  string         `json:"version"`
+	Started  time.Time      `json:"started"`
+	Config   string         `json:"config"`
+	Reload   string         `json:"reload,omitempty"` // why the last reload failed
+	Lines    int64          `json:"lines"`
+	Events   int64          `json:"events"`
+	Missed   int64          `json:"missed"`
+	Tracked  int            `json:"tracked_sources"`
+	Sources  []Source       `json:"sources"`
+	Outbox   OutboxStatus   `json:"outbox"`
+	LAPI     LAPI           `json:"lapi"`
+	State    StateStatus    `json:"state"`
+	Breakers []string       `json:"breakers"` // outages of ours that hold bans back now
+	Alerts   []Alert        `json:"alerts"`   // the latest, newest first
+	Verdicts map[string]int `json:"verdicts"` // since the start
+}
+
+// Source is one followed log.
+type Source struct {
+	Name     string           `json:"name"`
+	State    string           `json:"state"`
+	Error    string           `json:"error,omitempty"`
+	Hint     string           `json:"hint,omitempty"`
+	Lines    int64            `json:"lines"`
+	Lag      int64            `json:"lag_bytes"` // -1: nobody knows
+	LastLine time.Time        `json:"last_line"`
+	Drops    map[string]int64 `json:"drops,omitempty"`
+}
+
+// OutboxStatus counts what is on its way.
+type OutboxStatus struct {
+	Pending int       `json:"pending"`
+	Parked  int       `json:"parked"`
+	Held    int       `json:"held"`
+	Oldest  time.Time `json:"oldest"` // zero if nothing waits
+	Dropped uint64    `json:"dropped"`
+}
+
+// LAPI says whether alerts get through.
+type LAPI struct {
+	Reached   time.Time `json:"reached"` // the last answer, zero if none
+	Error     string    `json:"error,omitempty"`
+	Hint      string    `json:"hint,omitempty"`
+	Delivered uint64    `json:"delivered"`
+}
+
+// StateStatus says whether what is known is stored.
+type StateStatus struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	Error  string `json:"error,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+	Commit int64  `json:"commits"`
+}
+
+// Alert is one alert of a list.
+type Alert struct {
+	Seq      uint64    `json:"seq,omitempty"`
+	ID       string    `json:"id,omitempty"`
+	Number   string    `json:"number,omitempty"` // the LAPI's
+	Scenario string    `json:"scenario"`
+	Scope    string    `json:"scope"`
+	Value    string    `json:"value"`
+	Count    int       `json:"count"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	At       time.Time `json:"at"` // when it came into the list
+	Status   string    `json:"status,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Until    time.Time `json:"until"` // of its ban, zero if unknown
+}
+
+// Unbanned says what an unban found.
+type Unbanned struct {
+	Dropped int       `json:"dropped"` // alerts about it that waited
+	Amnesty time.Time `json:"amnesty_until"`
+}
+
+// Why is what the daemon knows of a source.
+type Why struct {
+	Addr     netip.Addr `json:"ip"`
+	History  []string   `json:"history"` // what the guard knows, in words
+	Buckets  []Bucket   `json:"buckets"`
+	Evidence []Evidence `json:"evidence"` // oldest first
+	Alerts   []Alert    `json:"alerts"`   // told, waiting and held
+}
+
+// Bucket is where one scenario stands with the source.
+type Bucket struct {
+	Scenario    string    `json:"scenario"`
+	Count       int       `json:"count"`
+	Needed      int       `json:"needed"`
+	NextLeak    time.Time `json:"next_leak"`
+	Blackholed  time.Time `json:"blackholed_until"`
+	Description string    `json:"description,omitempty"`
+}
+
+// Evidence is one event.
+type Evidence struct {
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	Service string    `json:"service"`
+	User    string    `json:"user,omitempty"`
+	Line    string    `json:"line,omitempty"`
+}

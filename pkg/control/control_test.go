@@ -1,0 +1,134 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"csmail/pkg/hint"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// told is a daemon that remembers what it was asked.
+type told struct{ asked []string }
+
+func (d *told) Status(context.Context) (Status, error) {
+	return Status{Version: "1", Outbox: OutboxStatus{Pending: 3}}, nil
+}
+
+func (d *told) Why(_ context.Context, addr netip.Addr) (Why, error) {
+	return Why{Addr: addr, Buckets: []Bucket{{Scenario: "csmail/auth-bf", Count: 3, Needed: 6}}}, nil
+}
+
+func (d *told) Unban(_ context.Context, addr netip.Addr) (Unbanned, error) {
+	d.asked = append(d.asked, "unban "+addr.String())
+	return Unbanned{Dropped: 2, Amnesty: time.Unix(1, 0).UTC()}, nil
+}
+
+func (d *told) List(_ context.Context, list List) ([]Alert, error) {
+	return []Alert{{Seq: 7, Value: string(list)}}, nil
+}
+
+func (d *told) Move(_ context.Context, list List, seq uint64, move Move) (int, error) {
+	if seq == 404 {
+		return 0, hint.Wrap(errors.New("no alert 404"), "csmail held list shows them")
+	}
+	d.asked = append(d.asked, fmt.Sprint(list, seq, move))
+	return 1, nil
+}
+
+func serve(t *testing.T) (*told, *Client) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &told{}
+	s := NewServer(d)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		<-done
+	})
+	return d, NewClient(path)
+}
+
+func TestQuestions(t *testing.T) {
+	d, c := serve(t)
+	status, err := c.Status(t.Context())
+	if err != nil || status.Outbox.Pending != 3 {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	addr := netip.MustParseAddr("2001:db8::1")
+	why, err := c.Why(t.Context(), addr)
+	if err != nil || why.Addr != addr || why.Buckets[0].Count != 3 {
+		t.Errorf("why %+v, %v", why, err)
+	}
+	done, err := c.Unban(t.Context(), netip.MustParseAddr("::ffff:192.0.2.1"))
+	if err != nil || done.Dropped != 2 {
+		t.Errorf("unban %+v, %v", done, err)
+	}
+	list, err := c.List(t.Context(), Held)
+	if err != nil || len(list) != 1 || list[0].Value != "held" {
+		t.Errorf("list %+v, %v", list, err)
+	}
+	if n, err := c.Move(t.Context(), Parked, 9, Retry); n != 1 || err != nil {
+		t.Errorf("move %d, %v", n, err)
+	}
+	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.1, parked9retry" {
+		t.Errorf("asked %q", got)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	_, c := serve(t)
+	_, err := c.Move(t.Context(), Held, 404, Drop)
+	if err == nil || err.Error() != "no alert 404" || hint.Of(err) != "csmail held list shows them" {
+		t.Errorf("error %v, hint %q", err, hint.Of(err))
+	}
+	for _, path := range []string{"/list/nonsense", "/why?ip=x", "/nowhere"} {
+		if _, err := ask[Status](t.Context(), c, "GET", path); err == nil {
+			t.Errorf("%s is no error", path)
+		}
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	_, err := NewClient(path).Status(t.Context())
+	if !errors.Is(err, ErrNotRunning) || hint.Of(err) == "" {
+		t.Errorf("error %v", err)
+	}
+	// A dead daemon's socket refuses the connection, and is replaced.
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another csmail") {
+		t.Errorf("two daemons on one socket: %v", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	if l, err = Listen(path); err != nil {
+		t.Fatalf("a dead daemon's socket: %v", err)
+	}
+	l.Close()
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); err == nil {
+		t.Error("a file was taken for a dead socket")
+	}
+}

@@ -1,0 +1,143 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"csmail/pkg/hint"
+)
+
+// answerTimeout bounds how long the daemon takes for one question.
+const answerTimeout = 10 * time.Second
+
+// Listen opens the socket. A socket that a dead daemon left behind is replaced;
+// one on which somebody listens is an error.
+func Listen(path string) (net.Listener, error) {
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		conn.Close()
+		return nil, hint.Wrap(fmt.Errorf("the control socket %q: another csmail listens on it", path), "csmail status asks it; systemctl status csmail shows its process")
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("the control socket: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("the control socket: %w", err), "its folder must be there and writable for csmail; the key is socket")
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("the control socket: %w", err)
+	}
+	return l, nil
+}
+
+// NewServer answers for d. The caller calls Serve and Shutdown.
+func NewServer(d Daemon) *http.Server {
+	mux := http.NewServeMux()
+	s := server{d}
+	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("GET /why", s.why)
+	mux.HandleFunc("POST /unban", s.unban)
+	mux.HandleFunc("GET /list/{list}", s.list)
+	mux.HandleFunc("POST /list/{list}/{move}", s.move)
+	return &http.Server{
+		Handler:           http.TimeoutHandler(mux, answerTimeout, `{"error":"the daemon is too busy to answer"}`),
+		ReadHeaderTimeout: answerTimeout,
+		IdleTimeout:       time.Minute,
+	}
+}
+
+type server struct{ daemon Daemon }
+
+// problem is the body of every answer but 200.
+type problem struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+func answer(w http.ResponseWriter, body any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		body = problem{err.Error(), hint.Of(err)}
+	}
+	// An asker that is gone is nobody to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (s server) status(w http.ResponseWriter, r *http.Request) {
+	status, err := s.daemon.Status(r.Context())
+	answer(w, status, err)
+}
+
+func (s server) why(w http.ResponseWriter, r *http.Request) {
+	addr, err := netip.ParseAddr(r.URL.Query().Get("ip"))
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	why, err := s.daemon.Why(r.Context(), addr.Unmap())
+	answer(w, why, err)
+}
+
+func (s server) unban(w http.ResponseWriter, r *http.Request) {
+	addr, err := netip.ParseAddr(r.URL.Query().Get("ip"))
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	done, err := s.daemon.Unban(r.Context(), addr.Unmap())
+	answer(w, done, err)
+}
+
+func (s server) list(w http.ResponseWriter, r *http.Request) {
+	list, err := listOf(r)
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	alerts, err := s.daemon.List(r.Context(), list)
+	answer(w, alerts, err)
+}
+
+func (s server) move(w http.ResponseWriter, r *http.Request) {
+	list, err := listOf(r)
+	move := Move(r.PathValue("move"))
+	if err == nil && move != Release && move != Retry && move != Drop {
+		err = fmt.Errorf("move %q is none", move)
+	}
+	seq := uint64(0)
+	if text := r.URL.Query().Get("seq"); err == nil && text != "" {
+		if seq, err = strconv.ParseUint(text, 10, 64); err != nil {
+			err = fmt.Errorf("number %q of an alert is no number", text)
+		}
+	}
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	n, err := s.daemon.Move(r.Context(), list, seq, move)
+	answer(w, moved{n}, err)
+}
+
+// moved says how many alerts a move found.
+type moved struct {
+	Moved int `json:"moved"`
+}
+
+func listOf(r *http.Request) (List, error) {
+	list := List(r.PathValue("list"))
+	if list != Outbox && list != Parked && list != Held {
+		return "", errors.New("no list of that name")
+	}
+	return list, nil
+}
