@@ -12,22 +12,17 @@ type Action uint8
 const (
 	None Action = iota // not enough against it
 	Ban
-	Hold // enough against it, but a reason not to ban
+	Hold  // enough against it, but a reason not to ban
+	Alert // tell a person, ban nobody
 )
 
-var actionNames = [...]string{None: "none", Ban: "ban", Hold: "hold"}
+var actionNames = [...]string{None: "none", Ban: "ban", Hold: "hold", Alert: "alert"}
 
 // String returns the action as it is printed.
 func (a Action) String() string { return actionNames[a] }
 
 // MarshalText writes the name.
 func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
-
-// Verdict is an action with its reason in words for a person.
-type Verdict struct {
-	Action Action
-	Reason string
-}
 
 // Conduct is what a source did.
 type Conduct struct {
@@ -63,19 +58,19 @@ const (
 // count for a source that tried few accounts.
 func (g *Guard) Judge(c Conduct, threshold int) Verdict {
 	if c.Hostile < threshold {
-		return Verdict{None, fmt.Sprintf("%d of %d hostile events", c.Hostile, threshold)}
+		return Verdict{Action: None, Reason: fmt.Sprintf("%d of %d hostile events", c.Hostile, threshold)}
 	}
 	if reason, held := g.Never(c.Addr); held {
-		return Verdict{Hold, reason}
+		return Verdict{Action: Hold, Reason: reason}
 	}
 	if c.Accounts < sprayedAccounts && c.Hostile-c.DuringFault < threshold {
-		return Verdict{Hold, fmt.Sprintf("%d failed logins while our login service had trouble", c.DuringFault)}
+		return Verdict{Action: Hold, Reason: fmt.Sprintf("%d failed logins while our login service had trouble", c.DuringFault)}
 	}
 	forgiven := c.forgiven()
 	if c.Hostile-forgiven < threshold {
-		return Verdict{Hold, fmt.Sprintf("%d failed logins on accounts that it also logged in to, or one mistyped", forgiven)}
+		return Verdict{Action: Hold, Reason: fmt.Sprintf("%d failed logins on accounts that it also logged in to, or one mistyped", forgiven)}
 	}
-	return Verdict{Ban, fmt.Sprintf("%d hostile events, %d are enough", c.Hostile-forgiven, threshold)}
+	return Verdict{Action: Ban, Reason: fmt.Sprintf("%d hostile events, %d are enough", c.Hostile-forgiven, threshold)}
 }
 
 func (c Conduct) forgiven() int {

@@ -1,7 +1,10 @@
 // Package guard holds the reasons not to ban: addresses that are never banned,
-// and conduct that an honest user shows too. It is given facts about this host
-// and about a source as values and answers with a verdict and its reason; it
-// looks nothing up.
+// sources that proved themselves, stale passwords, outages of our own. It is
+// given facts about this host as values, watches every witness and event of the
+// log in its order, and answers a scenario's finding with a verdict and its
+// reason. It goes by the times of the events; it is synchronous, bounded in
+// memory, keeps no text of the log (of an account only a hash), and looks
+// nothing up.
 package guard
 
 import (
@@ -15,6 +18,7 @@ type Facts struct {
 	MyNetworks []netip.Prefix // Postfix's mynetworks
 	Allow      []netip.Prefix // guard.allow of the configuration
 	Relays     []netip.Prefix // guard.relays: backup MX, forwarders, webmail
+	Allowlists []netip.Prefix // the LAPI's allowlists
 }
 
 // special are the networks that stand for no client on the Internet.
@@ -42,35 +46,44 @@ type rule struct {
 	reason  string
 }
 
-// Guard answers for one set of facts. It is safe for concurrent use.
-type Guard struct{ never []rule }
-
-// New returns a Guard that knows the facts and the networks that stand for no
-// client on the Internet.
-func New(f Facts) *Guard {
-	g := &Guard{}
+// rules lists who is never banned.
+func rules(f Facts) []rule {
+	var all []rule
 	for _, s := range special {
-		g.never = append(g.never, rule{netip.MustParsePrefix(s.network), s.reason})
+		all = append(all, rule{netip.MustParsePrefix(s.network), s.reason})
 	}
 	for _, own := range f.Own {
 		own = own.Unmap().WithZone("")
-		g.never = append(g.never, rule{netip.PrefixFrom(own, own.BitLen()), "address of this host"})
+		all = append(all, rule{netip.PrefixFrom(own, own.BitLen()), "address of this host"})
 	}
-	g.add(f.MyNetworks, "in mynetworks of Postfix")
-	g.add(f.Allow, "in guard.allow")
-	g.add(f.Relays, "in guard.relays")
-	return g
-}
-
-func (g *Guard) add(networks []netip.Prefix, reason string) {
-	for _, n := range networks {
-		g.never = append(g.never, rule{n.Masked(), reason})
+	for _, list := range [...]struct {
+		networks []netip.Prefix
+		reason   string
+	}{
+		{f.MyNetworks, "in mynetworks of Postfix"},
+		{f.Allow, "in guard.allow"},
+		{f.Relays, "in guard.relays"},
+		{f.Allowlists, "on an allowlist of CrowdSec"},
+	} {
+		for _, n := range list.networks {
+			all = append(all, rule{n.Masked(), list.reason})
+		}
 	}
+	return all
 }
 
 // Never tells whether an address must not be banned whatever it does, and why.
 func (g *Guard) Never(addr netip.Addr) (reason string, held bool) {
 	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Contains(addr) })
+	if i < 0 {
+		return "", false
+	}
+	return g.never[i].reason, true
+}
+
+// touches tells whether a network overlaps one that is never banned, and why.
+func (g *Guard) touches(network netip.Prefix) (reason string, held bool) {
+	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Overlaps(network) })
 	if i < 0 {
 		return "", false
 	}

@@ -1,0 +1,91 @@
+package guard
+
+import (
+	"fmt"
+
+	"csmail/pkg/event"
+)
+
+// goodClients counts who got in on a day, and who of them was banned.
+type goodClients struct {
+	today          uint32 // days since 1970
+	count0, count1 int    // today and yesterday
+	banned         int    // today
+}
+
+func (c *goodClients) roll(today uint32) {
+	if today <= c.today {
+		return
+	}
+	c.count1 = c.count0
+	if today > c.today+1 {
+		c.count1 = 0
+	}
+	c.today, c.count0, c.banned = today, 0, 0
+}
+
+func (c *goodClients) count(s *source, at uint32) {
+	today := at / day
+	c.roll(today)
+	if s.goodDay < today && today == c.today {
+		s.goodDay = today
+		c.count0++
+	}
+}
+
+// isGood tells whether a source got in today or yesterday.
+func (c *goodClients) isGood(s *source) bool { return s.goodDay != 0 && s.goodDay+1 >= c.today }
+
+// capped holds a ban that goes beyond the caps, and counts one that does not.
+func (g *Guard) capped(f Finding, v Verdict) Verdict {
+	g.rollBans()
+	total := 0
+	for _, n := range g.bans {
+		total += int(n)
+	}
+	if total >= g.limits.bans {
+		v.Action, v.Rule = Hold, TooManyBans
+		v.Reason = fmt.Sprintf("%d bans within the hour are the cap", g.limits.bans)
+		return v
+	}
+	g.good.roll(g.now / day)
+	hit := g.goodHit(f)
+	clients := max(g.good.count0, g.good.count1)
+	allowed := max(1, clients*g.limits.share/100)
+	if hit > 0 && g.good.banned+hit > allowed {
+		v.Action, v.Rule = Hold, TooManyGood
+		v.Reason = fmt.Sprintf("%d of %d clients that got in today would be banned, %d are the cap", g.good.banned+hit, clients, allowed)
+		return v
+	}
+	g.good.banned += hit
+	g.bans[g.banned%60]++
+	return v
+}
+
+// goodHit counts the day's successful clients that a ban would hit.
+func (g *Guard) goodHit(f Finding) int {
+	if f.Scope != event.ScopeRange {
+		if s, known := g.sources[keyOf(f.Addr)]; known && g.good.isGood(s) {
+			return 1
+		}
+		return 0
+	}
+	hit := 0
+	for key, s := range g.sources {
+		if g.good.isGood(s) && f.Network.Overlaps(networkOf(key)) {
+			hit++
+		}
+	}
+	return hit
+}
+
+func (g *Guard) rollBans() {
+	current := g.now / minute
+	if current <= g.banned {
+		return
+	}
+	for m := g.banned + 1; m <= current && m <= g.banned+60; m++ {
+		g.bans[m%60] = 0
+	}
+	g.banned = current
+}

@@ -1,0 +1,208 @@
+package guard
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Decide answers for a finding; now is the time of the event that made it. What
+// it bans counts towards the caps, and a verdict that is pending is kept for
+// [Guard.Due]: ask once for each finding.
+func (g *Guard) Decide(f Finding, now time.Time) Verdict {
+	g.now = max(g.now, stamp(now))
+	v := g.decide(f)
+	if v.Pending {
+		g.wait(f, v)
+	}
+	return v
+}
+
+func (g *Guard) decide(f Finding) Verdict {
+	var v Verdict
+	if f.Scope == event.ScopeRange {
+		v = g.decideRange(f)
+	} else {
+		v = g.decideSources(f)
+	}
+	switch {
+	case v.Action != Ban:
+		return v
+	case f.Informational || f.Scope == event.ScopeAccount:
+		v.Action, v.Reason, v.Widen = Alert, v.Reason+"; for information only", netip.Prefix{}
+		return v
+	}
+	return g.capped(f, v)
+}
+
+// decideRange looks at the network as a whole first: a ban of it hits everybody
+// inside.
+func (g *Guard) decideRange(f Finding) Verdict {
+	network := f.Network.Masked()
+	if reason, held := g.touches(network); held {
+		return hold(NeverListed, "the network holds an address that is never banned: "+reason)
+	}
+	proven := 0
+	for key, s := range g.sources {
+		if network.Overlaps(networkOf(key)) && (g.proof(key, s, g.now) != "" || g.now < s.amnesty) {
+			proven++
+		}
+	}
+	if proven > 0 {
+		return hold(Proven, fmt.Sprintf("the network holds %s that proved to be honest or were forgiven", count(proven, "source")))
+	}
+	v := g.decideSources(f)
+	v.Checks = append([]string{"never banned: nothing in the network", "proven sources: none in the network"}, v.Checks...)
+	return v
+}
+
+// decideSources takes out what a rule excuses, and sees what is left.
+func (g *Guard) decideSources(f Finding) Verdict {
+	addrs := f.Sources
+	if f.Scope == event.ScopeIP || f.Scope == "" {
+		addrs = []netip.Addr{f.Addr}
+	}
+	var t tally
+	t.accounts = make(map[uint64]struct{})
+	seen := make(map[uint64]struct{}, len(addrs))
+	for _, addr := range addrs {
+		if reason, held := g.Never(addr); held {
+			if len(addrs) == 1 {
+				return hold(NeverListed, "never banned: "+reason)
+			}
+			continue
+		}
+		key := keyOf(addr)
+		if _, twice := seen[key]; twice {
+			continue
+		}
+		seen[key] = struct{}{}
+		s, known := g.sources[key]
+		if !known {
+			continue
+		}
+		if g.now < s.amnesty && f.Scope != event.ScopeAccount {
+			return hold(Amnesty, "forgiven by a person until "+clock(s.amnesty))
+		}
+		g.weigh(&f, key, s, &t)
+	}
+	return g.sum(f, &t, seen)
+}
+
+// sum turns what was counted and what was excused into a verdict.
+func (g *Guard) sum(f Finding, t *tally, sources map[uint64]struct{}) Verdict {
+	needed := min(f.Needed, t.total())
+	v := Verdict{Checks: t.checks(g)}
+	if t.total() == 0 {
+		return g.nothingKnown(f, v)
+	}
+	if !t.reaches(f, needed) {
+		v.Action, v.Rule = Hold, t.dominant()
+		v.Pending = t.notYet > 0 && t.counted+t.notYet >= needed
+		v.wait = g.now + max(g.resolver.gap(), g.lists.gap()) + 1
+		v.Reason = fmt.Sprintf("%d of %d attempts count, %d are needed: %s", t.counted, t.total(), f.Needed, t.reason(v.Rule, g))
+		return v
+	}
+	if f.Scope == event.ScopeIP || f.Scope == "" {
+		if rule, until, reason := g.patience(f, t); rule != NoRule {
+			v.Action, v.Rule, v.Reason, v.Pending, v.wait = Hold, rule, reason, true, until
+			return v
+		}
+		v.Widen = g.widen(f.Addr)
+	}
+	v.Action = Ban
+	v.Reason = fmt.Sprintf("%d attempts count, %d are enough", t.counted, f.Needed)
+	if f.Distinct {
+		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", len(t.accounts), f.Needed)
+	}
+	return v
+}
+
+// nothingKnown answers for a finding of which the guard saw nothing: it would
+// have to ban on somebody else's word.
+func (g *Guard) nothingKnown(f Finding, v Verdict) Verdict {
+	if f.Informational || f.Scope == event.ScopeAccount {
+		v.Action, v.Reason = Ban, "nothing speaks against it" // becomes an alert
+		return v
+	}
+	v.Action, v.Rule, v.Reason = Hold, Forgotten, "nothing is known any more of what it did"
+	return v
+}
+
+// patience holds what may yet turn out to be a person.
+func (g *Guard) patience(f Finding, t *tally) (rule Rule, until uint32, reason string) {
+	until = t.last + g.limits.typingTime
+	if t.isTyping(g.limits.typing) && g.now < until {
+		return Typing, until, fmt.Sprintf("%s on one account: waiting until %s for the right password",
+			count(t.guesses, "failed login"), clock(until))
+	}
+	s, known := g.sources[keyOf(f.Addr)]
+	if !known || t.hostile {
+		return NoRule, 0, ""
+	}
+	if until = s.first + g.limits.firstContact; g.now < until {
+		return FirstContact, until, "first seen just now, doing what honest hosts do too: waiting until " + clock(until) + " for a login"
+	}
+	return NoRule, 0, ""
+}
+
+// widen returns the /64 of an IPv6 address, unless somebody in it is never
+// banned.
+func (g *Guard) widen(addr netip.Addr) netip.Prefix {
+	if !addr.Is6() || addr.Is4In6() {
+		return netip.Prefix{}
+	}
+	network := netip.PrefixFrom(addr, 64).Masked()
+	if _, held := g.touches(network); held {
+		return netip.Prefix{}
+	}
+	return network
+}
+
+// proof tells why a source is proven at a time, "" if it is not.
+func (g *Guard) proof(key uint64, s *source, at uint32) string {
+	switch {
+	case s != nil && isWithin(s.login, at, g.limits.login):
+		return "it logged in on " + date(s.login)
+	case s != nil && s.mailedDays(at) >= g.limits.mailDays:
+		return fmt.Sprintf("its mail was taken on %d of the last 30 days", s.mailedDays(at))
+	case s != nil && isWithin(s.provider, at, 30*day):
+		return "it has a name of guard.provider_names"
+	case g.evicted.wasProven(key, at):
+		return "it was proven before the guard had to forget it"
+	}
+	return ""
+}
+
+func hold(rule Rule, reason string) Verdict {
+	return Verdict{Action: Hold, Rule: rule, Reason: reason, Checks: []string{reason}}
+}
+
+func clock(at uint32) string { return time.Unix(int64(at), 0).UTC().Format("15:04:05 UTC") }
+func date(at uint32) string  { return time.Unix(int64(at), 0).UTC().Format(time.DateOnly) }
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// mostIn returns the most attempts within any stretch of time.
+func mostIn(offences []offence, stretch uint32, holds func(offence) bool) int {
+	chosen := slices.DeleteFunc(slices.Clone(offences), func(o offence) bool { return !holds(o) })
+	slices.SortStableFunc(chosen, func(a, b offence) int { return int(int64(a.at) - int64(b.at)) })
+	most, sum, from := 0, 0, 0
+	for _, o := range chosen {
+		sum += int(o.n)
+		for chosen[from].at+stretch <= o.at {
+			sum -= int(chosen[from].n)
+			from++
+		}
+		most = max(most, sum)
+	}
+	return most
+}

@@ -1,0 +1,137 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Guard watches the events and answers for findings. Use it from one goroutine
+// at a time: its answers depend on the order of what it was told, and on nothing
+// else.
+type Guard struct {
+	never    []rule
+	addrs    [addrCache]addrNote // remembers which addresses are never banned
+	limits   limits
+	now      uint32 // the latest event, in seconds since 1970
+	sources  map[uint64]*source
+	logins   [event.SSHD + 1]outage // by service
+	tables   outage                 // of recipients
+	refusals outage                 // block lists that refuse us
+	resolver evidence               // clients with a verified name
+	lists    evidence               // mail taken from strangers
+	pending  []pending
+	nextDue  uint32 // when a pending finding may have its answer
+	sighted  bool   // our resolver or lists were seen to work since the last review
+	good     goodClients
+	bans     [60]uint16 // a minute each
+	banned   uint32     // the minute of the latest ban
+	gateway  gateway
+	evicted  evictions
+}
+
+const (
+	addrCache = 256
+	never     = ^uint32(0) // later than any event
+)
+
+type addrNote struct {
+	addr  netip.Addr
+	never bool
+}
+
+// New returns a Guard that has seen nothing. It knows the facts and the networks
+// that stand for no client on the Internet.
+func New(f Facts, o ...Options) *Guard {
+	g := &Guard{sources: make(map[uint64]*source), nextDue: never}
+	if len(o) > 0 {
+		g.limits = o[0].limits()
+	} else {
+		g.limits = Options{}.limits()
+	}
+	g.SetFacts(f)
+	g.resolver = newEvidence(g.limits.resolverQuiet)
+	g.lists = newEvidence(g.limits.listQuiet)
+	g.configure()
+	return g
+}
+
+// configure sets the numbers that the rules on our own services go by.
+func (g *Guard) configure() {
+	for i := range g.logins {
+		g.logins[i].set(g.limits.faultLasts, g.limits.faultQuiet, 2)
+	}
+	g.tables.set(g.limits.faultLasts, g.limits.faultQuiet, 3)
+	g.refusals.set(hour, hour, 0)
+	g.resolver.least, g.resolver.most = 10, g.limits.resolverQuiet
+	g.lists.least, g.lists.most = 10*minute, g.limits.listQuiet
+}
+
+// SetFacts replaces the facts, as after a reload. What was observed stays.
+func (g *Guard) SetFacts(f Facts) {
+	g.never = rules(f)
+	g.addrs = [addrCache]addrNote{}
+}
+
+// Observe takes the next witness or event of the log, in the order of the log
+// and before a scenario sees it. folded says that an earlier line told of the
+// same attempt. The record is only lent.
+func (g *Guard) Observe(r *event.Record, folded bool) {
+	at := stamp(r.Time)
+	g.now = max(g.now, at)
+	if !r.Addr.IsValid() {
+		if r.Kind.Class() == event.Fault {
+			g.fault(&r.Event, 0, at)
+		}
+		return
+	}
+	if r.Testimony == event.Connected {
+		g.connected(r, at)
+		return
+	}
+	class := r.Kind.Class()
+	if class == event.NoClass && r.Testimony != event.MailAccepted || g.isNever(r.Addr) {
+		return
+	}
+	key := keyOf(r.Addr)
+	switch class {
+	case event.NoClass:
+		g.accepted(key, at)
+	case event.Success:
+		g.loggedIn(&r.Event, key, at)
+	case event.Fault:
+		g.fault(&r.Event, key, at)
+	case event.Hostile, event.Suspect:
+		if folded {
+			g.nameAccount(&r.Event, key, at)
+			return
+		}
+		g.offence(&r.Event, key, at)
+	}
+}
+
+// Forgive takes a person's word for a source: what it did is forgotten, and what
+// it does until then is not held against it. For IPv6 that is the whole /64.
+func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
+	s := g.source(keyOf(addr.Unmap()), g.now)
+	s.amnesty = stamp(until)
+	s.offences, s.lost, s.lostAt, s.first = nil, 0, 0, 0
+	g.hurry(s)
+}
+
+// isNever is Never without the reason, for every line.
+func (g *Guard) isNever(addr netip.Addr) bool {
+	raw := addr.As16()
+	note := &g.addrs[raw[15]^raw[7]^raw[14]]
+	if note.addr != addr {
+		*note = addrNote{addr, slices.ContainsFunc(g.never, func(r rule) bool { return r.network.Contains(addr) })}
+	}
+	return note.never
+}
+
+// stamp turns a time into seconds since 1970; times before that are 0.
+func stamp(t time.Time) uint32 {
+	return uint32(min(max(t.Unix(), 0), int64(never-1)))
+}

@@ -1,0 +1,160 @@
+package guard
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// History is what the guard knows of a source, for a person who asks why.
+type History struct {
+	Source    netip.Prefix // the address; for IPv6 its /64
+	Never     string       // why it is never banned, "" if it may be
+	Amnesty   time.Time    // until then; zero: none
+	Proof     string       // why it is proven, "" if it is not
+	LastLogin time.Time    // zero: none known
+	Accounts  int          // that logged in
+	MailDays  int          // of the last 30, with mail taken
+	First     time.Time    // of the first offence and the last sign of it; zero: none
+	Last      time.Time
+	Offences  []event.Count // kept ones, by kind, in the order of the kinds
+	Tried     int           // accounts that failed
+	Forgotten int           // attempts that had no more room
+	Excuses   []Excuse      // in the order of the rules
+}
+
+// Excuse is how many of a source's attempts a rule takes out.
+type Excuse struct {
+	Rule     Rule
+	Attempts int
+}
+
+// History returns what is known of the source of an address.
+func (g *Guard) History(addr netip.Addr) History {
+	addr = addr.Unmap()
+	key := keyOf(addr)
+	h := History{Source: networkOf(key)}
+	h.Never, _ = g.Never(addr)
+	s, known := g.sources[key]
+	h.Proof = g.proof(key, s, g.now)
+	if !known {
+		return h
+	}
+	h.Amnesty, h.LastLogin, h.First, h.Last = moment(s.amnesty), moment(s.login), moment(s.first), moment(s.seen)
+	if s.amnesty <= g.now {
+		h.Amnesty = time.Time{}
+	}
+	h.Accounts, h.MailDays, h.Forgotten = len(s.accounts), s.mailedDays(g.now), int(s.lost)
+	g.tell(&h, key, s)
+	return h
+}
+
+func (g *Guard) tell(h *History, key uint64, s *source) {
+	j := g.judgement(key, s)
+	var kinds [64]int
+	var excuses [ruleCount]int
+	tried := make(map[uint64]struct{})
+	for _, o := range s.offences {
+		kinds[o.kind] += int(o.n)
+		if rule, _ := j.excuse(o); rule != NoRule {
+			excuses[rule] += int(o.n)
+		}
+		if o.account != 0 {
+			tried[o.account] = struct{}{}
+		}
+	}
+	for _, k := range event.Kinds() {
+		if kinds[k] > 0 {
+			h.Offences = append(h.Offences, event.Count{Name: k.String(), N: kinds[k]})
+		}
+	}
+	for rule, n := range excuses {
+		if n > 0 {
+			h.Excuses = append(h.Excuses, Excuse{Rule(rule), n})
+		}
+	}
+	h.Tried = len(tried)
+}
+
+// moment is stamp's inverse; 0 is no time.
+func moment(at uint32) time.Time {
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(at), 0).UTC()
+}
+
+// Breaker is the state of something of ours that a rule hangs on.
+type Breaker struct {
+	Name  string // resolver, block-lists, login postfix, login dovecot, login sshd, user-database
+	Holds bool   // what hangs on it is held just now
+	Since time.Time
+	Why   string // for a person
+}
+
+// Breakers returns the state of all of them, in a fixed order. A host that
+// nobody with a verified name visits has no evidence that its resolver works:
+// that holds, and is no alarm by itself.
+func (g *Guard) Breakers() []Breaker {
+	all := []Breaker{
+		g.resolver.breaker("resolver", "client with a verified name", g.now),
+		g.lists.breaker("block-lists", "mail taken from a stranger", g.now),
+	}
+	if g.refusals.covers(g.now) {
+		all[1] = g.refusals.breaker("block-lists", g.now)
+		all[1].Why = "a block list refuses our queries"
+	}
+	for _, service := range [...]event.Service{event.Postfix, event.Dovecot, event.SSHD} {
+		all = append(all, g.logins[service].breaker("login "+service.String(), g.now))
+	}
+	return append(all, g.tables.breaker("user-database", g.now))
+}
+
+func (e *evidence) breaker(name, sight string, now uint32) Breaker {
+	b := Breaker{Name: name, Holds: true, Why: "no " + sight + " yet"}
+	if len(e.spans) == 0 {
+		return b
+	}
+	last := e.spans[len(e.spans)-1]
+	b.Holds = uint64(now) > uint64(last.end)+uint64(e.gap())
+	b.Since = moment(last.start)
+	if b.Holds {
+		b.Since = moment(last.end)
+	}
+	b.Why = fmt.Sprintf("last %s at %s; without one for %s it holds", sight, clock(last.end), time.Duration(e.gap())*time.Second)
+	return b
+}
+
+func (o *outage) breaker(name string, now uint32) Breaker {
+	b := Breaker{Name: name, Holds: o.covers(now), Why: "no trouble known"}
+	if o.lastFault != 0 {
+		b.Why = "last trouble at " + clock(o.lastFault)
+	}
+	if b.Holds && len(o.spans) > 0 {
+		b.Since = moment(o.spans[len(o.spans)-1].start)
+	}
+	return b
+}
+
+// Gateway tells of an address of our own that stands for more than half of at
+// least a hundred connections: a container network or a proxy hides the clients
+// behind it, and csmail can ban nobody there. ok is false if there is none.
+func (g *Guard) Gateway() (addr netip.Addr, percent int, ok bool) {
+	w := g.gateway
+	if w.total < 100 || w.n <= w.total/2 {
+		return netip.Addr{}, 0, false
+	}
+	return w.addr, int(uint64(w.n) * 100 / uint64(w.total)), true
+}
+
+// Forgot returns how many sources had to be forgotten for lack of room, how many
+// of them with a proof (which is remembered), and how many findings could not
+// wait and stay held.
+func (g *Guard) Forgot() (sources, proofs, findings int) {
+	return g.evicted.sources, g.evicted.proofs, g.evicted.pending
+}
+
+// Sources returns how many sources are remembered.
+func (g *Guard) Sources() int { return len(g.sources) }

@@ -1,0 +1,177 @@
+package guard
+
+import (
+	"net/netip"
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// connected takes a connection. That a name was verified shows that our resolver
+// works.
+func (g *Guard) connected(r *event.Record, at uint32) {
+	if g.isNever(r.Addr) {
+		g.gateway.count(r.Addr)
+		return
+	}
+	g.gateway.total++
+	if r.ClientName == "" || r.ClientName == "unknown" {
+		return
+	}
+	key := keyOf(r.Addr)
+	g.resolver.seen(key, at)
+	g.sight(at)
+	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
+		return
+	}
+	s := g.source(key, at)
+	s.provider = max(s.provider, at)
+}
+
+// isProvider compares suffixes at a dot, without case.
+func (g *Guard) isProvider(name string) bool {
+	for _, p := range g.limits.providers {
+		rest := len(name) - len(p)
+		if rest >= 0 && strings.EqualFold(name[rest:], p) && (rest == 0 || name[rest-1] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+// accepted takes a mail from somebody who did not log in.
+func (g *Guard) accepted(key uint64, at uint32) {
+	s := g.source(key, at)
+	s.mailOn(at / day)
+	g.lists.seen(key, at)
+	g.tables.works(key, at)
+	g.good.count(s, at)
+	g.hurry(s)
+	g.sight(at)
+}
+
+func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
+	s := g.source(key, at)
+	s.know(accountOf(e.User), at)
+	g.logins[e.Service].works(key, at)
+	g.good.count(s, at)
+	g.hurry(s)
+}
+
+// fault takes trouble of our own. What a client's own DNS does (dns-fault) is
+// none, and trouble of the whole server (server-fault) shows in no offence.
+func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
+	var o *outage
+	switch e.Kind {
+	case event.AuthFault:
+		o = &g.logins[e.Service]
+	case event.LookupFault:
+		o = &g.tables
+	case event.DNSBLFault:
+		g.refusals.fault(at)
+		return
+	default:
+		return
+	}
+	if key == 0 {
+		o.fault(at)
+		return
+	}
+	o.clientFault(key, at)
+	if s, known := g.sources[key]; known || e.Kind == event.AuthFault {
+		if !known {
+			s = g.source(key, at)
+		}
+		s.faulted = max(s.faulted, at)
+	}
+}
+
+func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
+	s := g.source(key, at)
+	if at < s.amnesty {
+		return
+	}
+	o := offence{
+		at: at, kind: e.Kind, tag: uint8(areaOf(e))<<4 | uint8(e.Service),
+		n: uint16(min(max(e.Attempts, 1), 1<<16-1)),
+	}
+	switch o.area() {
+	case loginArea:
+		o.account = accountOf(e.User)
+		if e.Kind == event.AuthFailed {
+			g.logins[e.Service].goodFails(key, at, s.wasGood(o.account, at, g.limits.login))
+		}
+	case recipientArea:
+		if s.mailedDays(at) >= g.limits.mailDays {
+			g.tables.goodFails(key, at, true)
+		}
+	}
+	s.add(o)
+	g.hurry(s)
+}
+
+// wasGood tells whether an account got in from here until now: it did within
+// span, and did not fail since.
+func (s *source) wasGood(name uint64, at, span uint32) bool {
+	last := s.loginOf(name)
+	if !isWithin(last, at, span) {
+		return false
+	}
+	for _, o := range s.offences {
+		if o.kind == event.AuthFailed && o.at > last && (name == 0 || isSame(o.account, name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameLogin is how long after a failure another line may tell of it: Dovecot's
+// penalty holds an answer back for up to 15 s, and the session must end.
+const sameLogin = 30
+
+// nameAccount gives the user of a folded line to the failure it belongs to.
+func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
+	s, known := g.sources[key]
+	if !known || e.Kind != event.AuthFailed || e.User == "" {
+		return
+	}
+	for i := len(s.offences) - 1; i >= 0; i-- {
+		o := &s.offences[i]
+		if !isWithin(o.at, at, sameLogin) {
+			return
+		}
+		if o.kind == event.AuthFailed && o.account == 0 {
+			o.account = accountOf(e.User)
+			g.hurry(s)
+			return
+		}
+	}
+}
+
+// gateway finds out whether one address of our own stands for most clients, as
+// a container network's gateway does that hides them.
+type gateway struct {
+	addr  netip.Addr
+	votes uint32 // majority vote (Boyer and Moore) among the addresses never banned
+	n     uint32 // connections of addr since it is the candidate
+	total uint32
+}
+
+func (w *gateway) count(addr netip.Addr) {
+	if addr.IsLoopback() {
+		return
+	}
+	w.total++
+	switch {
+	case w.votes == 0:
+		w.addr, w.votes, w.n = addr, 1, 1
+	case w.addr == addr:
+		w.votes++
+		w.n++
+	default:
+		w.votes--
+	}
+	if w.total >= 1<<30 {
+		w.votes, w.n, w.total = w.votes/2, w.n/2, w.total/2
+	}
+}

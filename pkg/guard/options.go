@@ -1,0 +1,97 @@
+package guard
+
+import (
+	"cmp"
+	"strings"
+	"time"
+)
+
+// Options are the numbers of the rules. A zero value stands for the default,
+// which is in brackets.
+type Options struct {
+	// ProviderNames are the suffixes of verified client names whose hosts are
+	// proven (guard.provider_names): "outlook.example" stands for itself and all
+	// names below it. [none]
+	ProviderNames []string
+
+	LoginProves     time.Duration // how long a login proves its source [14 days]
+	MailDays        int           // on how many of the last 30 days mail must have been taken from a source to prove it [3]
+	StalePerHour    int           // failures an hour on one account that a proven source may have [10]
+	UnnamedPerHour  int           // failures an hour without a user name that a recent login outweighs [120]
+	SprayedAccounts int           // from how many accounts on no outage excuses a source [10]
+
+	// Typing is how many failures on one account a new source may have before a
+	// person who mistypes is ruled out, and TypingTime how long the guard waits for
+	// the right password after the last of them. [5, 5 minutes]
+	Typing     int
+	TypingTime time.Duration
+
+	// FirstContact is how long the guard waits for a login before a source that it
+	// first saw just then is banned for suspect kinds. [1 minute]
+	FirstContact time.Duration
+
+	// ResolverQuiet is the longest time between two clients with a verified name
+	// for which the resolver counts as working, ListQuiet the longest between two
+	// mails taken from others for which block lists do. [30 minutes, 2 hours]
+	ResolverQuiet time.Duration
+	ListQuiet     time.Duration
+
+	FaultLasts   time.Duration // how long a fault holds at the least [2 minutes]
+	FaultSilence time.Duration // how long it holds while nobody gets in [30 minutes]
+
+	VisitsPerHour int // empty visits an hour that no monitoring makes [600]
+	BansPerHour   int // [2000]
+	GoodShare     int // percent of a day's successful clients that may be banned on that day; at least one [2]
+	MaxSources    int // sources remembered [100000]
+	MaxPending    int // findings that wait for evidence [4096]
+}
+
+const (
+	minute = uint32(60)
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// limits are the Options in the guard's own units, defaults filled in.
+type limits struct {
+	providers                                        []string
+	login, typingTime, firstContact                  uint32 // seconds
+	resolverQuiet, listQuiet, faultLasts, faultQuiet uint32
+	mailDays, stale, unnamed, sprayed, typing        int
+	visits, bans, share, sources, pending            int
+}
+
+func (o Options) limits() limits {
+	l := limits{
+		login:         seconds(o.LoginProves, 14*day),
+		typingTime:    seconds(o.TypingTime, 5*minute),
+		firstContact:  seconds(o.FirstContact, minute),
+		resolverQuiet: seconds(o.ResolverQuiet, 30*minute),
+		listQuiet:     seconds(o.ListQuiet, 2*hour),
+		faultLasts:    seconds(o.FaultLasts, 2*minute),
+		faultQuiet:    seconds(o.FaultSilence, 30*minute),
+		mailDays:      cmp.Or(o.MailDays, 3),
+		stale:         cmp.Or(o.StalePerHour, 10),
+		unnamed:       cmp.Or(o.UnnamedPerHour, 120),
+		sprayed:       cmp.Or(o.SprayedAccounts, 10),
+		typing:        cmp.Or(o.Typing, 5),
+		visits:        cmp.Or(o.VisitsPerHour, 600),
+		bans:          cmp.Or(o.BansPerHour, 2000),
+		share:         cmp.Or(o.GoodShare, 2),
+		sources:       cmp.Or(o.MaxSources, 100_000),
+		pending:       cmp.Or(o.MaxPending, 4096),
+	}
+	for _, name := range o.ProviderNames {
+		if name = strings.ToLower(strings.Trim(name, ".")); name != "" {
+			l.providers = append(l.providers, name)
+		}
+	}
+	return l
+}
+
+func seconds(d time.Duration, otherwise uint32) uint32 {
+	if d <= 0 {
+		return otherwise
+	}
+	return uint32(min(d/time.Second, 1<<31))
+}

@@ -1,0 +1,210 @@
+package guard
+
+import "slices"
+
+const (
+	// maxSpans bounds what is remembered of outages and of proofs that our DNS
+	// works. The oldest goes first.
+	maxSpans = 256
+	// faultBefore is how long before a fault is logged it may have had its
+	// effect: a query that runs into its time limit.
+	faultBefore = minute
+	// faultTogether is within what time faults of two clients are one outage.
+	faultTogether = 10 * minute
+)
+
+// span is a stretch of time, both ends included.
+type span struct {
+	start, end uint32
+	by         uint64 // of evidence: the only source behind it, 0 for several
+}
+
+// outage remembers when a service of ours was in trouble. It lasts for a while
+// after each fault, and on until somebody gets in again or silence is over.
+type outage struct {
+	lasts, silence uint32 // constants
+	witnesses      int    // how many good sources that fail make an outage; 0: none does
+
+	spans     []span
+	open      bool // nobody got in since the last fault
+	lastFault uint32
+	lost      uint32 // end of the newest span that had no more room
+
+	client   uint64 // who met the latest fault that a client met
+	clientAt uint32
+
+	worked   uint32 // last time somebody got in, and who
+	workedBy uint64
+
+	failing []uint64 // good sources that fail since somebody got in
+	since   uint32   // the first of those failures
+}
+
+func (o *outage) set(lasts, silence uint32, witnesses int) {
+	o.lasts, o.silence, o.witnesses = lasts, silence, witnesses
+}
+
+// fault notes trouble that is certainly ours.
+func (o *outage) fault(at uint32) {
+	if n := len(o.spans); n > 0 {
+		last := &o.spans[n-1]
+		if at <= last.end || o.open && at <= o.lastFault+o.silence {
+			last.start = min(last.start, at-min(at, faultBefore))
+			last.end = max(last.end, at+o.lasts)
+			o.lastFault, o.open = max(o.lastFault, at), true
+			return
+		}
+		if n >= maxSpans {
+			o.lost = o.spans[0].end
+			o.spans = slices.Delete(o.spans, 0, 1)
+		}
+	}
+	o.spans = append(o.spans, span{start: at - min(at, faultBefore), end: at + o.lasts})
+	o.lastFault, o.open = max(o.lastFault, at), true
+}
+
+// clientFault notes trouble that one client met. A client may have brought it
+// about, so it takes a second one to make an outage.
+func (o *outage) clientFault(key uint64, at uint32) {
+	if o.client != 0 && o.client != key && isWithin(o.clientAt, at, faultTogether) {
+		o.fault(o.clientAt)
+		o.fault(at)
+	}
+	o.client, o.clientAt = key, at
+}
+
+// goodFails notes that a source which got in before fails; newly says that it
+// did not before.
+func (o *outage) goodFails(key uint64, at uint32, newly bool) {
+	known := slices.Contains(o.failing, key)
+	if !known && !newly {
+		return
+	}
+	if len(o.failing) == 0 {
+		o.since = at
+	}
+	if !known && len(o.failing) < o.witnesses {
+		o.failing = append(o.failing, key)
+	}
+	if len(o.failing) >= o.witnesses {
+		o.fault(o.since)
+		o.fault(at)
+	}
+}
+
+// works notes that somebody got in.
+func (o *outage) works(key uint64, at uint32) {
+	o.worked, o.workedBy = max(o.worked, at), key
+	o.failing = o.failing[:0]
+	if o.open && at > o.lastFault {
+		last := &o.spans[len(o.spans)-1]
+		last.end = max(last.end, min(at, o.lastFault+o.silence))
+		o.open = false
+	}
+}
+
+// covers tells whether the service was in trouble. Of what is too long ago to
+// know it says yes.
+func (o *outage) covers(at uint32) bool {
+	if o.lost != 0 && at <= o.lost {
+		return true
+	}
+	for _, s := range slices.Backward(o.spans) {
+		if s.start <= at && at <= s.end {
+			return true
+		}
+	}
+	return o.open && at > o.lastFault && at <= o.lastFault+o.silence
+}
+
+// metBy tells whether a fault that one source alone met excuses that source:
+// not if somebody else got in since.
+func (o *outage) metBy(s *source, key uint64, at uint32) bool {
+	if s.faulted == 0 || !isWithin(s.faulted, at, o.lasts) || !isWithin(at, s.faulted, faultBefore) {
+		return false
+	}
+	return o.worked <= s.faulted || o.workedBy == key
+}
+
+// evidence remembers when something of ours was known to work, by what only
+// happens if it does. A gap between two such sights is bridged if it is not
+// much longer than usual, so an outage shows as a gap.
+type evidence struct {
+	least, most uint32 // constants: bounds of the longest gap that is bridged
+	usual       uint32 // gap, sixteenths of a second, a moving mean
+	spans       []span
+	lost        uint32 // end of the newest span that had no more room
+}
+
+// certainty is what evidence says of a moment.
+type certainty uint8
+
+const (
+	unknown certainty = iota
+	notYet            // the next sight may tell
+	works
+)
+
+// usualGaps is how many times the usual gap is still no sign of an outage: with
+// clients that come at random one gap in 3000 is longer.
+const usualGaps = 8
+
+func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
+
+func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
+
+// seen notes a sight, owed to the source key.
+func (e *evidence) seen(key uint64, at uint32) {
+	n := len(e.spans)
+	if n == 0 {
+		e.spans = append(e.spans, span{at, at, key})
+		return
+	}
+	last := &e.spans[n-1]
+	if at <= last.end {
+		if last.by != key {
+			last.by = 0
+		}
+		return
+	}
+	gap := at - last.end
+	if gap > e.gap() {
+		e.open(span{at, at, key})
+		return
+	}
+	e.usual += uint32(int32(gap*16-e.usual) / 16)
+	last.end = at
+	if last.by != key {
+		last.by = 0
+	}
+}
+
+func (e *evidence) open(s span) {
+	if len(e.spans) >= maxSpans {
+		e.lost = e.spans[0].end
+		e.spans = slices.Delete(e.spans, 0, 1)
+	}
+	e.spans = append(e.spans, s)
+}
+
+// at tells whether others than key saw it work both before and after a moment,
+// and shortly. The same second proves nothing: it may be the one in which an
+// outage began.
+func (e *evidence) at(key uint64, at, now uint32) certainty {
+	for _, s := range slices.Backward(e.spans) {
+		if s.start < at && at < s.end {
+			if s.by == key {
+				return unknown
+			}
+			return works
+		}
+	}
+	n := len(e.spans)
+	if n == 0 || at <= e.spans[n-1].start {
+		return unknown
+	}
+	if last := e.spans[n-1]; last.by == key || uint64(now) > uint64(last.end)+uint64(e.gap()) {
+		return unknown
+	}
+	return notYet
+}

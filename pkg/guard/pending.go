@@ -1,0 +1,136 @@
+package guard
+
+import (
+	"slices"
+	"time"
+)
+
+// pending is a finding that waits for evidence.
+type pending struct {
+	finding  Finding
+	key      uint64
+	until    uint32 // patience ends
+	evidence bool   // waits for our resolver or lists to be seen to work
+}
+
+// Ruling is the final word about a finding that was pending.
+type Ruling struct {
+	Finding Finding
+	Verdict Verdict
+}
+
+// wait keeps a finding. A newer one of the same scenario about the same source
+// takes the place of the older.
+func (g *Guard) wait(f Finding, v Verdict) {
+	p := pending{f, keyOf(f.Addr), v.wait, v.Rule == Resolver || v.Rule == BlockList}
+	i := slices.IndexFunc(g.pending, func(o pending) bool {
+		return o.key == p.key && o.finding.Scenario == f.Scenario && o.finding.Scope == f.Scope &&
+			o.finding.Network == f.Network && o.finding.Account == f.Account
+	})
+	switch {
+	case i >= 0:
+		p.finding.First = earlier(f.First, g.pending[i].finding.First)
+		g.pending[i] = p
+	case len(g.pending) >= g.limits.pending:
+		g.evicted.pending++
+		return
+	default:
+		g.pending = append(g.pending, p)
+	}
+	g.await(p)
+}
+
+// await has a pending finding looked at in time.
+func (g *Guard) await(p pending) {
+	if s, known := g.sources[p.key]; known {
+		s.waits = true
+	}
+	g.nextDue = min(g.nextDue, p.until)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// hurry has a source's pending findings looked at again, since something
+// happened.
+func (g *Guard) hurry(s *source) {
+	if s.waits {
+		s.nudged, g.nextDue = true, 0
+	}
+}
+
+// sight has those looked at that wait for our resolver or lists, once a second
+// at the most.
+func (g *Guard) sight(at uint32) {
+	if len(g.pending) > 0 {
+		g.sighted, g.nextDue = true, min(g.nextDue, at+1)
+	}
+}
+
+// Due returns the findings whose wait is over, in the order in which they came:
+// bans and alerts, and holds that are final. It is cheap when none is: call it
+// after each Observe, and when time passes without events.
+func (g *Guard) Due(now time.Time) []Ruling {
+	g.now = max(g.now, stamp(now))
+	if g.now < g.nextDue {
+		return nil
+	}
+	return g.review(g.now)
+}
+
+// Settle returns a last word on every pending finding: nothing more will come,
+// as at the end of a log that is not followed. Who waits for a password or a
+// login has had his time; what our resolver or lists have not confirmed stays
+// held.
+func (g *Guard) Settle() []Ruling {
+	now := g.now
+	g.now += g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
+	rulings := g.review(now)
+	g.now = now
+	return rulings
+}
+
+// review looks at the pending findings whose time has come. What its source did
+// since a finding was made belongs to it.
+func (g *Guard) review(until uint32) []Ruling {
+	var rulings []Ruling
+	waiting, sighted := g.pending, g.sighted
+	g.pending, g.nextDue, g.sighted = nil, never, false
+	for _, p := range waiting {
+		if g.now < p.until && !g.isNudged(p.key) && !(sighted && p.evidence) {
+			g.pending = append(g.pending, p)
+			continue
+		}
+		f := p.finding
+		if last := time.Unix(int64(until), 0); last.After(f.Last) {
+			f.Last = last
+		}
+		v := g.decide(f)
+		if v.Pending {
+			g.pending = append(g.pending, pending{p.finding, p.key, v.wait, v.Rule == Resolver || v.Rule == BlockList})
+			continue
+		}
+		rulings = append(rulings, Ruling{p.finding, v})
+	}
+	for _, p := range waiting {
+		if s, known := g.sources[p.key]; known {
+			s.waits, s.nudged = false, false
+		}
+	}
+	for _, p := range g.pending {
+		g.await(p)
+	}
+	return rulings
+}
+
+func (g *Guard) isNudged(key uint64) bool {
+	s, known := g.sources[key]
+	return known && s.nudged
+}
+
+// Pending returns how many findings wait.
+func (g *Guard) Pending() int { return len(g.pending) }

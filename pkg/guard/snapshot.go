@@ -1,0 +1,145 @@
+package guard
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// snapshotVersion changes with every change of what is written.
+const snapshotVersion = 1
+
+// AppendSnapshot appends everything that was observed to b. Equal states give
+// equal bytes. Facts and Options are not part of it.
+func (g *Guard) AppendSnapshot(b []byte) []byte {
+	c := codec{b: append(b, snapshotVersion)}
+	c.guard(g)
+	return c.b
+}
+
+// Restore replaces what was observed by what AppendSnapshot wrote. On an error
+// the guard is as it was.
+func (g *Guard) Restore(b []byte) error {
+	if len(b) == 0 || b[0] != snapshotVersion {
+		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
+	}
+	fresh := New(Facts{})
+	c := codec{b: b[1:], reading: true}
+	c.guard(fresh)
+	if c.err == nil && len(c.b) > 0 {
+		c.err = errDamaged
+	}
+	if c.err != nil {
+		return fmt.Errorf("reading the guard's snapshot: %w", c.err)
+	}
+	fresh.never, fresh.limits = g.never, g.limits
+	fresh.configure()
+	*g = *fresh
+	return nil
+}
+
+func (c *codec) guard(g *Guard) {
+	numbers(c, &g.now, &g.nextDue, &g.banned)
+	c.bools(&g.sighted)
+	for i := range g.bans {
+		numbers(c, &g.bans[i])
+	}
+	for i := range g.logins {
+		c.outage(&g.logins[i])
+	}
+	c.outage(&g.tables)
+	c.outage(&g.refusals)
+	c.evidence(&g.resolver)
+	c.evidence(&g.lists)
+	numbers(c, &g.good.today)
+	c.ints(&g.good.count0, &g.good.count1, &g.good.banned)
+	c.addr(&g.gateway.addr)
+	numbers(c, &g.gateway.votes, &g.gateway.n, &g.gateway.total)
+	c.evictions(&g.evicted)
+	list(c, &g.pending, c.pending)
+	c.sources(g)
+}
+
+func (c *codec) outage(o *outage) {
+	numbers(c, &o.lastFault, &o.lost, &o.clientAt, &o.worked, &o.since)
+	numbers(c, &o.client, &o.workedBy)
+	c.bools(&o.open)
+	list(c, &o.spans, c.span)
+	list(c, &o.failing, func(key *uint64) { numbers(c, key) })
+}
+
+func (c *codec) evidence(e *evidence) {
+	numbers(c, &e.usual, &e.lost)
+	list(c, &e.spans, c.span)
+}
+
+func (c *codec) span(s *span) {
+	numbers(c, &s.start, &s.end)
+	numbers(c, &s.by)
+}
+
+func (c *codec) evictions(e *evictions) {
+	c.ints(&e.sources, &e.proofs, &e.pending)
+	numbers(c, &e.everybody)
+	keys := slices.Sorted(maps.Keys(e.proven))
+	list(c, &keys, func(key *uint64) {
+		until := e.proven[*key]
+		numbers(c, key)
+		numbers(c, &until)
+		if c.reading {
+			if e.proven == nil {
+				e.proven = make(map[uint64]uint32)
+			}
+			e.proven[*key] = until
+		}
+	})
+}
+
+func (c *codec) pending(p *pending) {
+	f := &p.finding
+	c.text(&f.Scenario)
+	c.text((*string)(&f.Scope))
+	c.addr(&f.Addr)
+	c.prefix(&f.Network)
+	c.text(&f.Account)
+	list(c, &f.Sources, func(addr *netip.Addr) { c.addr(addr) })
+	numbers(c, &f.Kinds)
+	c.ints(&f.Needed)
+	f.Leak = time.Duration(c.number(uint64(f.Leak)))
+	c.bools(&f.Distinct, &f.Informational, &p.evidence)
+	c.time(&f.First)
+	c.time(&f.Last)
+	numbers(c, &p.key)
+	numbers(c, &p.until)
+}
+
+func (c *codec) sources(g *Guard) {
+	keys := slices.Sorted(maps.Keys(g.sources))
+	list(c, &keys, func(key *uint64) {
+		s := g.sources[*key]
+		if c.reading {
+			s = &source{}
+		}
+		numbers(c, key)
+		c.source(s)
+		g.sources[*key] = s
+	})
+}
+
+func (c *codec) source(s *source) {
+	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
+	c.bools(&s.waits, &s.nudged, &s.crowded)
+	list(c, &s.accounts, func(a *account) {
+		numbers(c, &a.name)
+		numbers(c, &a.at)
+	})
+	list(c, &s.offences, func(o *offence) {
+		numbers(c, &o.account)
+		numbers(c, &o.at)
+		numbers(c, &o.n)
+		numbers(c, &o.kind)
+		numbers(c, &o.tag)
+	})
+}

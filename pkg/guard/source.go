@@ -1,0 +1,229 @@
+package guard
+
+import (
+	"math/bits"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+const (
+	// maxOffences is what is kept of one source. A finding that counts more is
+	// judged by the newest.
+	maxOffences = 64
+	// maxAccounts bounds the accounts kept that logged in from one source, as a
+	// large office or a webmail host has them. With more, every account counts as
+	// known there.
+	maxAccounts = 256
+)
+
+// source is what the guard knows of an IPv4 address or an IPv6 /64, in which
+// privacy addresses (RFC 8981) rotate.
+type source struct {
+	first    uint32 // offence
+	seen     uint32 // last
+	login    uint32 // last; 0: never
+	provider uint32 // last time with a verified name of a provider
+	faulted  uint32 // last time that one of our faults hit it
+	amnesty  uint32 // until then
+	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
+	mailDays uint32 // on which days its mail was taken, newest first
+	goodDay  uint32 // last day with a success
+	lostAt   uint32 // time of the newest offence that had no more room
+	lost     uint32 // how many those are
+	waits    bool   // a finding about it is pending
+	nudged   bool   // something happened while it waits
+	crowded  bool   // had more than maxAccounts accounts
+	accounts []account
+	offences []offence // in the order of the log
+}
+
+type account struct {
+	name uint64
+	at   uint32 // its last login
+}
+
+// offence is one hostile or suspect line, 16 bytes of it.
+type offence struct {
+	account uint64
+	at      uint32
+	n       uint16 // attempts
+	kind    event.Kind
+	tag     uint8 // area and service
+}
+
+func (o offence) area() area             { return area(o.tag >> 4) }
+func (o offence) service() event.Service { return event.Service(o.tag & 15) }
+
+// keyOf maps an address to its source: an IPv6 address to its /64, an IPv4
+// address into 0:1::/32, which no client has.
+func keyOf(addr netip.Addr) uint64 {
+	raw := addr.As16()
+	if addr.Is4() {
+		return 1<<32 | uint64(raw[12])<<24 | uint64(raw[13])<<16 | uint64(raw[14])<<8 | uint64(raw[15])
+	}
+	var key uint64
+	for _, b := range raw[:8] {
+		key = key<<8 | uint64(b)
+	}
+	return key
+}
+
+// networkOf is keyOf's inverse.
+func networkOf(key uint64) netip.Prefix {
+	if key>>32 == 1 {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(key >> 24), byte(key >> 16), byte(key >> 8), byte(key)}), 32)
+	}
+	var raw [16]byte
+	for i := range 8 {
+		raw[i] = byte(key >> (56 - 8*i))
+	}
+	return netip.PrefixFrom(netip.AddrFrom16(raw), 64)
+}
+
+// source returns what is known under key, and makes room for it.
+func (g *Guard) source(key uint64, at uint32) *source {
+	s, known := g.sources[key]
+	if !known {
+		if len(g.sources) >= g.limits.sources {
+			g.evict()
+		}
+		s = &source{}
+		g.sources[key] = s
+	}
+	s.seen = max(s.seen, at)
+	return s
+}
+
+// accountOf hashes a login name, without its case (FNV-1a): the name before the
+// @ in the upper half, the domain in the lower, which is 0 without one. 0 is no
+// name.
+func accountOf(user string) uint64 {
+	if user == "" {
+		return 0
+	}
+	name, domain, _ := strings.Cut(user, "@")
+	return uint64(max(hash32(name), 1))<<32 | uint64(hash32(domain))
+}
+
+func hash32(text string) uint32 {
+	if text == "" {
+		return 0
+	}
+	h := uint32(2166136261)
+	for i := range len(text) {
+		c := text[i]
+		if c-'A' < 26 {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
+}
+
+// isSame compares accounts. One without a domain is in any: Dovecot adds its
+// default realm, Postfix does not.
+func isSame(a, b uint64) bool {
+	return a == b || a>>32 == b>>32 && (uint32(a) == 0 || uint32(b) == 0)
+}
+
+// loginOf returns when an account last logged in from here. A failure without a
+// name goes by any login.
+func (s *source) loginOf(name uint64) uint32 {
+	if name == 0 || s.crowded {
+		return s.login
+	}
+	var last uint32
+	for _, a := range s.accounts {
+		if isSame(a.name, name) {
+			last = max(last, a.at)
+		}
+	}
+	return last
+}
+
+// know notes a login. A login without a name is of the account that failed
+// within the last minutes, if only one did: somebody who mistyped.
+func (s *source) know(name uint64, at uint32) {
+	s.login = max(s.login, at)
+	if name == 0 {
+		if name = s.justFailed(at); name == 0 {
+			return
+		}
+	}
+	i := slices.IndexFunc(s.accounts, func(a account) bool { return a.name == name })
+	if i >= 0 {
+		s.accounts[i].at = max(s.accounts[i].at, at)
+		return
+	}
+	if len(s.accounts) >= maxAccounts {
+		s.crowded = true
+		return
+	}
+	s.accounts = append(s.accounts, account{name, at})
+}
+
+func (s *source) justFailed(at uint32) uint64 {
+	var only uint64
+	for _, o := range s.offences {
+		if o.area() != loginArea || o.account == 0 || o.at+10*minute < at {
+			continue
+		}
+		if only != 0 && only != o.account {
+			return 0
+		}
+		only = o.account
+	}
+	return only
+}
+
+// add keeps an offence. Equal ones of one second are one with more attempts.
+func (s *source) add(o offence) {
+	if s.first == 0 {
+		s.first = o.at
+	}
+	if n := len(s.offences); n > 0 {
+		last := &s.offences[n-1]
+		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.account == o.account {
+			last.n = uint16(min(int(last.n)+int(o.n), 1<<16-1))
+			return
+		}
+	}
+	if len(s.offences) >= maxOffences {
+		s.lost += uint32(s.offences[0].n)
+		s.lostAt = max(s.lostAt, s.offences[0].at)
+		copy(s.offences, s.offences[1:])
+		s.offences[maxOffences-1] = o
+		return
+	}
+	s.offences = append(s.offences, o)
+}
+
+// mailOn notes that mail was taken on a day since 1970.
+func (s *source) mailOn(today uint32) {
+	switch {
+	case today > s.mailDay:
+		s.mailDays = s.mailDays<<min(today-s.mailDay, 32) | 1
+		s.mailDay = today
+	case s.mailDay-today < 32:
+		s.mailDays |= 1 << (s.mailDay - today)
+	}
+}
+
+// mailedDays counts the days with mail among the last 30 before at.
+func (s *source) mailedDays(at uint32) int {
+	today := at / day
+	mask := uint32(1<<30 - 1)
+	if today < s.mailDay {
+		return bits.OnesCount32(s.mailDays & mask) // an earlier day than the last one with mail
+	}
+	return bits.OnesCount32(s.mailDays << min(today-s.mailDay, 32) & mask)
+}
+
+// isWithin tells whether something that last happened at when was no longer than
+// span before at, or later.
+func isWithin(when, at, span uint32) bool {
+	return when != 0 && uint64(when)+uint64(span) >= uint64(at)
+}

@@ -1,0 +1,287 @@
+package guard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// tally is what is left of a finding, and what excuses the rest.
+type tally struct {
+	counted  int // attempts that nothing excuses
+	logins   int // of these, those that hang on our login service
+	guesses  int // of these, failed logins
+	hostile  bool
+	accounts map[uint64]struct{} // of the guesses that count
+	last     uint32              // of the attempts that count
+	notYet   int                 // attempts excused only until our resolver or lists are seen to work
+	excused  [ruleCount]int
+	proof    string
+	left     []offence // that count
+}
+
+func (t *tally) total() int {
+	n := t.counted
+	for _, excused := range t.excused {
+		n += excused
+	}
+	return n
+}
+
+// weigh sorts the offences of one source that a finding counts.
+func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
+	j := g.judgement(key, s)
+	from, to := stamp(f.First), stamp(f.Last)
+	visits := 0
+	for _, o := range s.offences {
+		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !isSame(o.account, accountOf(f.Account)) {
+			continue
+		}
+		rule, pending := j.excuse(o)
+		switch {
+		case rule == EmptyVisits:
+			visits += int(o.n)
+			t.left = append(t.left, o)
+		case rule != NoRule:
+			t.excused[rule] += int(o.n)
+			if pending {
+				t.notYet += int(o.n)
+			}
+		default:
+			t.count(o)
+		}
+	}
+	// Empty visits say something only beside something else.
+	if visits > 0 && t.counted == 0 {
+		t.excused[EmptyVisits] += visits
+		t.left = slices.DeleteFunc(t.left, func(o offence) bool { return o.area() == visitArea })
+	} else {
+		t.counted += visits
+	}
+	if t.proof == "" {
+		t.proof = j.proof
+	}
+}
+
+func (t *tally) count(o offence) {
+	t.counted += int(o.n)
+	t.last = max(t.last, o.at)
+	t.hostile = t.hostile || o.kind.Class() == event.Hostile
+	t.left = append(t.left, o)
+	if o.area() != loginArea {
+		return
+	}
+	t.logins += int(o.n)
+	if o.kind == event.AuthFailed {
+		t.guesses += int(o.n)
+	}
+	if o.account != 0 {
+		t.accounts[o.account] = struct{}{}
+	}
+}
+
+// isTyping tells whether all that counts may be a person at one account, with
+// the connections that were lost or cut over it.
+func (t *tally) isTyping(most int) bool {
+	return t.logins == t.counted && len(t.accounts) <= 1 && t.guesses <= most && t.logins <= 3*most
+}
+
+// reaches tells whether what counts would still have made the finding.
+func (t *tally) reaches(f Finding, needed int) bool {
+	switch {
+	case t.counted == 0:
+		return false
+	case f.Distinct:
+		return len(t.accounts) >= min(needed, f.Needed) || len(t.accounts) == 0 && t.counted >= needed
+	case t.counted < needed:
+		return false
+	case f.Leak <= 0 || needed < f.Needed:
+		return true
+	}
+	return t.overflows(f)
+}
+
+// overflows pours what counts into the finding's bucket again. Its times are
+// whole seconds, so two more of them are allowed for.
+func (t *tally) overflows(f Finding) bool {
+	slices.SortStableFunc(t.left, func(a, b offence) int { return int(int64(a.at) - int64(b.at)) })
+	var level time.Duration
+	var before uint32
+	for _, o := range t.left {
+		if before != 0 {
+			level = max(0, level-time.Duration(o.at-before)*time.Second)
+		}
+		level += time.Duration(min(o.n, 1000)) * f.Leak
+		before = o.at
+		if level+2*time.Second > time.Duration(f.Needed-1)*f.Leak {
+			return true
+		}
+	}
+	return false
+}
+
+// dominant is the rule that excuses most.
+func (t *tally) dominant() Rule {
+	best := NoRule
+	for rule, n := range t.excused {
+		if n > t.excused[best] {
+			best = Rule(rule)
+		}
+	}
+	return best
+}
+
+// judgement is what decides about every offence of one source.
+type judgement struct {
+	g        *Guard
+	key      uint64
+	s        *source
+	proof    string
+	named    int // strange accounts that it failed on within a day: it never logged in to them
+	perHour  int // failures on them, at most
+	unnamed  int // failures without a name an hour, at most
+	visiting int // empty visits an hour, at most
+}
+
+func (g *Guard) judgement(key uint64, s *source) judgement {
+	j := judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
+	strange := make(map[uint64]struct{})
+	isStrange := func(o offence) bool {
+		return o.area() == loginArea && o.account != 0 && isWithin(o.at, g.now, day) && s.loginOf(o.account) == 0
+	}
+	for _, o := range s.offences {
+		if isStrange(o) {
+			strange[o.account] = struct{}{}
+		}
+	}
+	j.named = len(strange)
+	j.perHour = mostIn(s.offences, hour, isStrange)
+	j.unnamed = mostIn(s.offences, hour, func(o offence) bool { return o.area() == loginArea && o.account == 0 && o.at > s.login })
+	j.visiting = mostIn(s.offences, hour, func(o offence) bool { return o.area() == visitArea })
+	return j
+}
+
+// excuse finds the rule that takes an offence out, if any. pending says that it
+// may yet count.
+func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
+	if o.kind.Class() == event.Suspect && j.g.proof(j.key, j.s, o.at) != "" {
+		return Proven, false
+	}
+	switch o.area() {
+	case loginArea:
+		return j.login(o), false
+	case resolverArea:
+		return j.resolver(o)
+	case listArea:
+		return j.list(o)
+	case recipientArea:
+		if j.g.tables.covers(o.at) || j.g.tables.metBy(j.s, j.key, o.at) {
+			return UserDatabase, false
+		}
+	case visitArea:
+		if j.visiting < j.g.limits.visits {
+			return EmptyVisits, false
+		}
+	}
+	return NoRule, false
+}
+
+func (j *judgement) login(o offence) Rule {
+	l := &j.g.limits
+	if o.account != 0 || j.unnamed <= l.unnamed {
+		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
+			return Stale
+		}
+	}
+	if j.named <= 1 && j.perHour <= l.stale && o.account != 0 && j.g.proof(j.key, j.s, o.at) != "" {
+		return Stale
+	}
+	if j.named >= l.sprayed {
+		return NoRule
+	}
+	if j.loginTrouble(o) {
+		return LoginOutage
+	}
+	return NoRule
+}
+
+// loginTrouble looks at the offence's own service; and Postfix mostly asks
+// Dovecot.
+func (j *judgement) loginTrouble(o offence) bool {
+	service := o.service()
+	mine := &j.g.logins[service]
+	if mine.covers(o.at) || mine.metBy(j.s, j.key, o.at) {
+		return true
+	}
+	return service == event.Postfix && j.g.logins[event.Dovecot].covers(o.at)
+}
+
+// resolver holds what hangs on our DNS. A source whose mail was taken had a name
+// then, by the same rules.
+func (j *judgement) resolver(o offence) (rule Rule, pending bool) {
+	if j.s.mailedDays(o.at) > 0 {
+		return Proven, false
+	}
+	switch j.g.resolver.at(j.key, o.at, j.g.now) {
+	case works:
+		return NoRule, false
+	case notYet:
+		return Resolver, true
+	}
+	return Resolver, false
+}
+
+func (j *judgement) list(o offence) (rule Rule, pending bool) {
+	if j.g.refusals.covers(o.at) {
+		return BlockList, false
+	}
+	switch j.g.lists.at(j.key, o.at, j.g.now) {
+	case works:
+		return NoRule, false
+	case notYet:
+		return BlockList, true
+	}
+	return BlockList, false
+}
+
+// ruleWords say what a rule found, for a person.
+var ruleWords = [ruleCount]string{
+	Proven:       "a source that proved itself may do this",
+	Stale:        "a stale or mistyped password",
+	LoginOutage:  "our login service had trouble",
+	Resolver:     "our resolver is not known to have worked",
+	BlockList:    "our block lists are not known to have worked",
+	UserDatabase: "our tables of recipients had trouble",
+	EmptyVisits:  "connections that asked for nothing",
+}
+
+func (t *tally) reason(rule Rule, g *Guard) string {
+	switch {
+	case rule == Proven && t.proof != "":
+		return t.proof + ", and honest hosts do this too"
+	case rule == Resolver:
+		return fmt.Sprintf("no other client with a verified name connected within %s before and after",
+			time.Duration(g.resolver.gap())*time.Second)
+	case rule == BlockList:
+		return fmt.Sprintf("no mail of others was taken within %s before and after", time.Duration(g.lists.gap())*time.Second)
+	}
+	return ruleWords[rule]
+}
+
+// checks lists every rule that was looked at.
+func (t *tally) checks(g *Guard) []string {
+	proof := "none"
+	if t.proof != "" {
+		proof = t.proof
+	}
+	all := []string{"never banned: no", "amnesty: none", "proof: " + proof}
+	for rule := Proven; rule <= EmptyVisits; rule++ {
+		if words := ruleWords[rule]; words != "" {
+			all = append(all, fmt.Sprintf("%s: %s excused (%s)", strings.ReplaceAll(rule.String(), "-", " "), count(t.excused[rule], "attempt"), words))
+		}
+	}
+	return append(all, fmt.Sprintf("counts: %s", count(t.counted, "attempt")))
+}
