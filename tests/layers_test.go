@@ -34,6 +34,8 @@ var layers = map[string]layer{
 	"host":        {io: true},
 	"config":      {imports: []string{"hint"}, io: true},
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
+	"state":       {imports: []string{"event", "hint"}, io: true},
+	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":      {imports: []string{"engine", "event", "guard", "lapi", "report"}, io: true},
 	"cli": {imports: []string{
 		"acquisition", "config", "engine", "event", "guard", "hint", "host", "lapi", "render", "replay", "report",

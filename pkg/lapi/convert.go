@@ -1,15 +1,11 @@
 package lapi
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -23,36 +19,26 @@ const (
 	metaLast = "csmail_last" // time of the last event that it counted
 )
 
-// The prefix length of a Range alert's value.
-const (
-	rangeBits4 = 24
-	rangeBits6 = 64
-)
+// maxAlertMeta is how many bytes the LAPI takes in one value of an alert's meta
+// (pkg/database/ent/schema/meta.go, v1.7.8).
+const maxAlertMeta = 4095
 
-// valueOf returns what CrowdSec is told to act on, in canonical form: LAPI
-// stores values as they come.
-func valueOf(a event.Alert) string {
-	addr := a.Source.Unmap().WithZone("")
-	if a.Scope != event.ScopeRange {
-		return addr.String()
-	}
-	bits := rangeBits6
-	if addr.Is4() {
-		bits = rangeBits4
-	}
-	return netip.PrefixFrom(addr, bits).Masked().String()
-}
-
-// check tells what makes an alert impossible to send.
-func check(a event.Alert) error {
+// Check tells what makes an alert impossible to send.
+func Check(a event.Alert) error {
 	if a.Scenario == "" {
 		return errors.New("the alert has no scenario")
 	}
-	if a.Scope != event.ScopeIP && a.Scope != event.ScopeRange {
-		return fmt.Errorf("the alert's scope is %q, not Ip or Range", a.Scope)
-	}
-	if !a.Source.IsValid() {
-		return errors.New("the alert has no source address")
+	switch a.Scope {
+	case event.ScopeIP, event.ScopeRange:
+		if !a.Source.IsValid() {
+			return errors.New("the alert has no source address")
+		}
+	case event.ScopeAccount:
+		if a.Account == "" {
+			return errors.New("the alert has no account")
+		}
+	default:
+		return fmt.Errorf("the alert's scope is %q, not Ip, Range or Username", a.Scope)
 	}
 	if a.First.IsZero() || a.Last.IsZero() {
 		return errors.New("the alert has no time")
@@ -60,13 +46,12 @@ func check(a event.Alert) error {
 	return nil
 }
 
-// idOf returns the alert's csmail_id: the same for the same finding, whoever
-// works it out, and whenever.
-func idOf(a event.Alert) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		a.Scenario, string(a.Scope), valueOf(a), timeText(a.First), timeText(a.Last),
-	}, "\x00")))
-	return hex.EncodeToString(sum[:16])
+// idOf returns the alert's csmail_id. Each renewal of a ban is an alert of its own.
+func idOf(a event.Alert, o PushOptions) string {
+	if o.Renewal == 0 {
+		return a.ID()
+	}
+	return fmt.Sprintf("%s-%d", a.ID(), o.Renewal)
 }
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -78,7 +63,7 @@ func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // Hash and version of the scenario stay empty. With them the alert would go to
 // CrowdSec's central API as a certified one.
 func toModel(a event.Alert, o PushOptions) *models.Alert {
-	value := valueOf(a)
+	value := a.Value()
 	alert := &models.Alert{
 		Scenario:        &a.Scenario,
 		ScenarioHash:    new(""),
@@ -87,19 +72,19 @@ func toModel(a event.Alert, o PushOptions) *models.Alert {
 		Capacity:        new(int32(0)), // as cscli sends it: the bucket stays ours
 		Leakspeed:       new("0"),
 		EventsCount:     new(int32(min(a.Count, math.MaxInt32))),
-		Remediation:     true,
+		Remediation:     !a.Informational,
 		Simulated:       new(o.Simulate),
 		StartAt:         new(timeText(earlier(a.First, o.Now))),
 		StopAt:          new(timeText(o.Now)),
 		Source:          sourceOf(a, value),
 		Kind:            "crowdsec",
-		Meta:            alertMeta(a),
+		Meta:            alertMeta(a, o),
 		Events:          make([]*models.Event, 0, len(a.Evidence)), // LAPI takes no null
 	}
 	for _, e := range a.Evidence {
 		alert.Events = append(alert.Events, &models.Event{Timestamp: new(timeText(e.Time)), Meta: eventMeta(e)})
 	}
-	if o.Duration > 0 {
+	if o.Duration > 0 && !a.Informational && a.Scope != event.ScopeAccount { // nothing enforces a ban on an account
 		alert.Decisions = []*models.Decision{{
 			Duration: new(o.Duration.String()),
 			// Bouncers choose by the origin's exact name, and many know only CrowdSec's.
@@ -118,16 +103,20 @@ func messageOf(a event.Alert, value string) string {
 	if a.Message != "" {
 		return clean(a.Message)
 	}
+	if a.Scope == event.ScopeAccount {
+		value = "of this host" // no user name in a message
+	}
 	return fmt.Sprintf("%s %s performed %s, %d times", a.Scope, value, a.Scenario, a.Count)
 }
 
 func sourceOf(a event.Alert, value string) *models.Source {
 	source := &models.Source{Scope: new(string(a.Scope)), Value: &value}
-	if a.Scope == event.ScopeRange {
+	switch a.Scope {
+	case event.ScopeRange:
 		source.Range = value
-		return source
+	case event.ScopeIP:
+		source.IP = value
 	}
-	source.IP = value
 	return source
 }
 
@@ -140,7 +129,7 @@ func earlier(a, b time.Time) time.Time {
 
 // alertMeta is the context that cscli alerts inspect shows. cscli demands that
 // each value is a JSON list of texts.
-func alertMeta(a event.Alert) models.Meta {
+func alertMeta(a event.Alert, o PushOptions) models.Meta {
 	kinds := make([]string, 0, len(a.Kinds))
 	for _, k := range a.Kinds {
 		kinds = append(kinds, k.Name+": "+strconv.Itoa(k.N))
@@ -150,10 +139,11 @@ func alertMeta(a event.Alert) models.Meta {
 		key    string
 		values []string
 	}{
-		{metaID, []string{idOf(a)}},
+		{metaID, []string{idOf(a, o)}},
 		{metaLast, []string{timeText(a.Last)}},
 		{"kinds", kinds},
 		{"services", a.Services},
+		{"guard", a.Checks},
 	} {
 		if len(item.values) > 0 {
 			meta = append(meta, &models.MetaItems0{Key: item.key, Value: listText(item.values)})
@@ -162,12 +152,19 @@ func alertMeta(a event.Alert) models.Meta {
 	return meta
 }
 
+// listText leaves out the last texts of a list that the LAPI would cut.
 func listText(values []string) string {
-	text, err := json.Marshal(values)
-	if err != nil {
-		return "[]" // no list of texts fails
+	for n := len(values); n > 0; n-- {
+		cleaned := make([]string, 0, n)
+		for _, v := range values[:n] {
+			cleaned = append(cleaned, clean(v))
+		}
+		text, err := json.Marshal(cleaned)
+		if err == nil && len(text) <= maxAlertMeta {
+			return string(text)
+		}
 	}
-	return string(text)
+	return "[]"
 }
 
 // metaValue returns the first text of an alert meta value, "" if the key is not

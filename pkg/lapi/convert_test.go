@@ -102,7 +102,7 @@ func TestIDOf(t *testing.T) {
 	same := fullAlert()
 	same.Source, same.Count, same.Message, same.Evidence = netip.MustParseAddr("192.0.2.1"), 99, "x", nil
 	same.First = same.First.In(time.FixedZone("CEST", 7200))
-	if idOf(base) != idOf(same) {
+	if base.ID() != same.ID() {
 		t.Error("what is not part of the finding changes its id")
 	}
 	for name, change := range map[string]func(*event.Alert){
@@ -114,7 +114,7 @@ func TestIDOf(t *testing.T) {
 	} {
 		a := fullAlert()
 		change(&a)
-		if idOf(a) == idOf(base) {
+		if a.ID() == base.ID() {
 			t.Errorf("another %s, the same id", name)
 		}
 	}

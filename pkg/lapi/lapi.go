@@ -50,6 +50,7 @@ type Client struct {
 	timeout     time.Duration // of one call
 
 	loginUntil time.Time // zero: not logged in
+	noUsage    bool      // the LAPI takes no usage metrics
 }
 
 // New returns a client; it does no I/O but to read the certificates that the

@@ -23,6 +23,15 @@ type PushOptions struct {
 	// bouncer gets to see.
 	Simulate bool
 
+	// ShareAccounts sends alerts on accounts as well, with the account's name. From
+	// the LAPI they go on to CrowdSec's central API unless its operator has turned
+	// that off. Without it such alerts are held back.
+	ShareAccounts bool
+
+	// Renewal is the number of a repetition that keeps a long ban alive; 0: the
+	// first alert. A renewal is sent though the LAPI knows its events.
+	Renewal int
+
 	// Now is the time from which bans count; the zero time means the clock's.
 	Now time.Time
 }
@@ -48,7 +57,7 @@ type Outcome struct {
 	Alert  event.Alert
 	Status Status
 	Reason string // why it was held back or rejected; "" if pushed
-	ID     string // the LAPI's number of the alert, "" unless pushed
+	ID     string // the LAPI's number of the alert; "" if it does not have this very alert
 }
 
 // Push tells the LAPI about the alerts and returns what became of each, in their
@@ -137,11 +146,15 @@ func (p *push) rejectUnsendable() {
 	seen := map[string]bool{}
 	for i := range p.outcomes {
 		a := p.alert(i)
-		if err := check(a); err != nil {
+		if err := Check(a); err != nil {
 			p.reject(i, err.Error())
 			continue
 		}
-		id := idOf(a)
+		if a.Scope == event.ScopeAccount && !p.options.ShareAccounts {
+			p.hold(i, "alerts on accounts stay on this host (share_accounts)")
+			continue
+		}
+		id := idOf(a, p.options)
 		if seen[id] {
 			p.hold(i, "the same alert stands twice in this push")
 		}
@@ -159,7 +172,10 @@ func (p *push) holdAllowlisted(ctx context.Context) error {
 	items := map[string][]int{}
 	var values []string
 	for _, i := range p.open() {
-		value := valueOf(p.alert(i))
+		if p.alert(i).Scope == event.ScopeAccount {
+			continue // allowlists hold addresses
+		}
+		value := p.alert(i).Value()
 		if items[value] == nil {
 			values = append(values, value)
 		}
@@ -243,7 +259,7 @@ const toldLimit = 100
 // told returns what the LAPI knows from us about the alert's scenario and source,
 // newest first.
 func (c *Client) told(ctx context.Context, a event.Alert) ([]told, error) {
-	value := valueOf(a)
+	value := a.Value()
 	options := apiclient.AlertsListOpts{
 		// Not by ip: that filter finds covering ranges, and no alert without decision.
 		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(toldLimit),
@@ -290,6 +306,14 @@ func (p *push) holdToldBefore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if number := numberOf(list, idOf(a, p.options), p.options.Simulate); number != "" {
+			p.hold(i, toldBefore(number, a.Last))
+			p.outcomes[i].ID = number
+			continue
+		}
+		if p.options.Renewal > 0 {
+			continue
+		}
 		newest := told{}
 		for _, t := range list {
 			if t.simulated && !p.options.Simulate {
@@ -300,12 +324,17 @@ func (p *push) holdToldBefore(ctx context.Context) error {
 			}
 		}
 		if !newest.last.Before(a.Last) {
-			p.hold(i, fmt.Sprintf("told before as alert %s, nothing new since %s",
-				newest.number, newest.last.UTC().Format(time.RFC3339)))
+			p.hold(i, toldBefore(newest.number, newest.last))
 		}
 	}
 	return nil
 }
 
-// errOnlyFailures says that a LAPI refused every alert of a batch.
-var errOnlyFailures = errors.New("it takes none of the alerts")
+func toldBefore(number string, last time.Time) string {
+	return fmt.Sprintf("told before as alert %s, nothing new since %s", number, last.UTC().Format(time.RFC3339))
+}
+
+// ErrTakesNone says that the LAPI answered 500 to each alert of a batch, sent
+// alone: its disk or database, rather than the alerts. It comes with
+// [ErrUnreachable].
+var ErrTakesNone = errors.New("it takes none of the alerts")

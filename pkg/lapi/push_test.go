@@ -41,7 +41,7 @@ func alertsOn(n int) []event.Alert {
 func text(outcomes []Outcome) []string {
 	lines := []string{}
 	for _, o := range outcomes {
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s%s", valueOf(o.Alert), o.Status, o.ID, o.Reason)))
+		lines = append(lines, strings.Join(strings.Fields(fmt.Sprint(o.Alert.Value(), " ", o.Status, " ", o.ID, " ", o.Reason)), " "))
 	}
 	return lines
 }
@@ -74,7 +74,8 @@ func TestPushTwiceTellsOnce(t *testing.T) {
 	a := alertOn("192.0.2.1")
 	wantText(t, "first", mustPush(t, c, PushOptions{}, a), "192.0.2.1 pushed 1")
 	const again = "192.0.2.1 held-back told before as alert 1, nothing new since 2026-06-03T04:11:11Z"
-	wantText(t, "second", mustPush(t, c, PushOptions{}, a), again)
+	const same = "192.0.2.1 held-back 1 told before as alert 1, nothing new since 2026-06-03T04:11:11Z"
+	wantText(t, "second", mustPush(t, c, PushOptions{}, a), same)
 	wantText(t, "as dry run", mustPush(t, c, PushOptions{Simulate: true}, a), again)
 
 	overlap := a
@@ -88,7 +89,10 @@ func TestPushTwiceTellsOnce(t *testing.T) {
 	later := a
 	later.Last = a.Last.Add(time.Nanosecond)
 	wantText(t, "one event more", mustPush(t, c, PushOptions{}, later), "192.0.2.1 pushed 3")
-	wantText(t, "the old one after it", mustPush(t, c, PushOptions{}, a),
+	wantText(t, "the old one after it", mustPush(t, c, PushOptions{}, a), same)
+	between := a
+	between.First = a.First.Add(time.Minute)
+	wantText(t, "another one, older than the newest", mustPush(t, c, PushOptions{}, between),
 		"192.0.2.1 held-back told before as alert 3, nothing new since 2026-06-03T04:11:11Z")
 }
 
@@ -98,7 +102,7 @@ func TestPushDryRunHoldsOnlyDryRuns(t *testing.T) {
 	a := alertOn("192.0.2.1")
 	wantText(t, "dry run", mustPush(t, c, PushOptions{Simulate: true}, a), "192.0.2.1 pushed 1")
 	wantText(t, "dry run again", mustPush(t, c, PushOptions{Simulate: true}, a),
-		"192.0.2.1 held-back told before as alert 1, nothing new since 2026-06-03T04:11:11Z")
+		"192.0.2.1 held-back 1 told before as alert 1, nothing new since 2026-06-03T04:11:11Z")
 	f.cutUnstored = 1 // what is looked up then is the real one
 	wantText(t, "for real", mustPush(t, c, PushOptions{}, a), "192.0.2.1 pushed 2")
 	if n := len(f.stored()); n != 2 {

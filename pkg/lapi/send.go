@@ -48,7 +48,7 @@ func (p *push) sendBatch(ctx context.Context, batch []int) error {
 		// Not one got through, so it is not about the alerts: a full disk, a locked
 		// database. To give them all up would lose them.
 		return hint.Wrap(fmt.Errorf("%w at %s: send alerts: %w: %s", ErrUnreachable, p.client.credentials.URL,
-			errOnlyFailures, rejected[batch[0]]), "%s", brokenHint)
+			ErrTakesNone, rejected[batch[0]]), "%s", brokenHint)
 	}
 	for item, words := range rejected {
 		p.reject(item, "the LAPI rejects it: "+words)
@@ -145,7 +145,7 @@ func (p *push) readBack(ctx context.Context, items []int) (left []int, err error
 		if err != nil {
 			return nil, err
 		}
-		if number := numberOf(list, idOf(a), p.options.Simulate); number != "" {
+		if number := numberOf(list, idOf(a, p.options), p.options.Simulate); number != "" {
 			p.pushed(i, number)
 			continue
 		}

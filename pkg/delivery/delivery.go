@@ -1,0 +1,296 @@
+// Package delivery brings the alerts of the outbox to CrowdSec's Local API: each
+// once, in order, however long the LAPI is down, and looks after the bans that
+// came of them.
+//
+// It holds at most one batch in memory; what is not settled stays in the outbox.
+// An alert leaves it when the LAPI has it, when the LAPI must not get it (it is
+// allowlisted), or when the LAPI demonstrably takes others but not this one: then
+// it is parked, for a person to see.
+//
+// Watching bans (watch.go) tells a person who ended a ban early from flushes,
+// expiries and empty databases, and renews bans that are longer than the LAPI
+// remembers. The package decides about no source, deletes no decision, and keeps
+// no file of its own.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
+	"csmail/pkg/state"
+)
+
+// Store is the part of the state file that is the sender's.
+type Store interface {
+	Pending(after uint64, limit int) ([]state.Entry, error)
+	Settle([]state.Settlement) error
+	Refused(seq uint64, reason string, at time.Time) error
+	Park(seq uint64, reason string) error
+	Prune(now time.Time) error
+
+	History(value string, limit int) ([]state.Told, error)
+	Running(after *state.Told, limit int) ([]state.Told, error)
+	Looked(state.Told, []state.Ban) error
+	Unbanned(t state.Told, at time.Time) error
+	Ended(state.Told) error
+	Renew(t state.Told, until, now time.Time) error
+}
+
+// LAPI is a Local API that we are a machine of.
+type LAPI interface {
+	Push(context.Context, []event.Alert, lapi.PushOptions) ([]lapi.Outcome, error)
+	Bans(ctx context.Context, number, id string) (bans []lapi.Ban, known bool, err error)
+	Close()
+}
+
+// The times of the sender.
+const (
+	minBackoff = time.Second
+	maxBackoff = time.Minute
+
+	// DefaultFlushAge is after how long the LAPI forgets alerts and, with them, bans
+	// that still run (flush.max_age; pkg/database/flush.go, v1.7.8).
+	DefaultFlushAge = 7 * 24 * time.Hour
+
+	defaultWatchEvery = 30 * time.Second
+	pruneEvery        = time.Hour
+)
+
+// batchSize is how many alerts go in one request: the LAPI stores them in
+// transactions of 50 (pkg/database/alerts.go, v1.7.8).
+const batchSize = 50
+
+// Options of a Sender. Connect is required.
+type Options struct {
+	// Connect returns a client with credentials that are read anew. It is called
+	// at the start, after [Sender.Reconnect], and after each time that the LAPI
+	// refused us: a password may have been mended. The sender closes the client.
+	Connect func(context.Context) (LAPI, error)
+
+	// Unbanned is told that a person ended a ban early. It is told again if it
+	// returns an error, or if the process dies before that is noted; so it must
+	// bear repetition.
+	Unbanned func(context.Context, Unbanned) error
+
+	ShareAccounts bool          // see [lapi.PushOptions]
+	Renew         bool          // renew bans that are longer than FlushAge
+	FlushAge      time.Duration // the LAPI's flush.max_age; default DefaultFlushAge
+	WatchEvery    time.Duration // between looks at bans; default 30 s; at most 50 are looked at each time
+	Log           *slog.Logger  // default: slog.Default()
+}
+
+// Sender delivers. Its methods but Run are safe for concurrent use.
+type Sender struct {
+	store   Store
+	options Options
+
+	wake      chan struct{} // something is in the outbox
+	kick      chan struct{} // do not wait for the end of the backoff
+	reconnect atomic.Bool
+
+	// Run's own:
+	lapi      LAPI
+	after     uint64       // the place in the outbox that this round is at
+	left      error        // why this round left something behind
+	unsettled []result     // known outcomes that could not be stored yet
+	fresh     []state.Told // delivered, and their bans not looked at yet
+	watched   *state.Told  // the place in the running bans
+	pruned    time.Time
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// Stats are figures since the start, for metrics.
+type Stats struct {
+	Delivered uint64 // alerts that the LAPI has
+	HeldBack  uint64 // that it must not or need not get
+	Parked    uint64 // that it will not take
+	Failures  uint64 // rounds that ended with an error
+	Batches   uint64 // pushes with an answer
+	Spent     time.Duration
+
+	Unbanned uint64 // bans that a person ended
+	Renewed  uint64
+	Vanished uint64 // alerts that the LAPI no longer has though their bans should run
+
+	LastDelivered time.Time
+	FailingSince  time.Time // zero: the last round went well
+	LastError     string    // of the failure that goes on, "" if none does
+}
+
+// New returns a sender that does nothing before Run.
+func New(store Store, o Options) *Sender {
+	if o.FlushAge <= 0 {
+		o.FlushAge = DefaultFlushAge
+	}
+	if o.WatchEvery <= 0 {
+		o.WatchEvery = defaultWatchEvery
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return &Sender{store: store, options: o, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+}
+
+// Wake says that the outbox has a new entry. While the LAPI is in trouble it
+// changes nothing.
+func (s *Sender) Wake() { signal(s.wake) }
+
+// Reconnect has the next round use a new client, at once.
+func (s *Sender) Reconnect() {
+	s.reconnect.Store(true)
+	signal(s.kick)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is signalled already
+	}
+}
+
+// Stats returns the figures.
+func (s *Sender) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+func (s *Sender) count(f func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.stats)
+}
+
+// Run delivers until the context ends. What is under way then is found out at the
+// next start: the LAPI is asked before anything is sent again.
+func (s *Sender) Run(ctx context.Context) {
+	defer s.disconnect()
+	look := time.NewTicker(s.options.WatchEvery)
+	defer look.Stop()
+	failures := 0
+	for ctx.Err() == nil {
+		err := s.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if s.note(err); err == nil {
+			failures = 0
+			s.lookAtFresh(ctx)
+			s.idle(ctx, look.C)
+			continue
+		}
+		s.pause(ctx, backoff(failures))
+		failures++
+	}
+}
+
+// backoff doubles up to a minute. A quarter is left to chance, so that many
+// hosts do not come back to their LAPI at the same moment.
+func backoff(failures int) time.Duration {
+	wait := maxBackoff
+	if failures < 6 {
+		wait = min(minBackoff<<failures, maxBackoff)
+	}
+	return wait - rand.N(wait/4)
+}
+
+func (s *Sender) pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-s.kick:
+	}
+}
+
+// idle waits for something to send and looks at the bans meanwhile.
+func (s *Sender) idle(ctx context.Context, look <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+			return
+		case <-s.kick:
+			return
+		case <-look:
+			renewed, err := s.look(ctx)
+			if err != nil {
+				s.options.Log.Debug("looking at the bans failed", "error", err)
+			}
+			if renewed {
+				return
+			}
+		}
+	}
+}
+
+// note logs when trouble begins, changes or ends, not each time.
+func (s *Sender) note(err error) {
+	now := time.Now()
+	s.mu.Lock()
+	before, since := s.stats.LastError, s.stats.FailingSince
+	if err == nil {
+		s.stats.LastError, s.stats.FailingSince = "", time.Time{}
+	} else {
+		s.stats.Failures++
+		s.stats.LastError = err.Error()
+		if since.IsZero() {
+			s.stats.FailingSince = now
+		}
+	}
+	s.mu.Unlock()
+	if err == nil && !since.IsZero() {
+		s.options.Log.Info("alerts are delivered again", "after", now.Sub(since).Round(time.Second))
+	}
+	if err != nil && err.Error() != before {
+		s.options.Log.Warn("alerts are not delivered now; they are kept", "error", err, "hint", hint.Of(err))
+	}
+}
+
+func (s *Sender) connect(ctx context.Context) error {
+	if s.reconnect.Swap(false) {
+		s.disconnect()
+	}
+	if s.lapi != nil {
+		return nil
+	}
+	client, err := s.options.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	s.lapi = client
+	return nil
+}
+
+func (s *Sender) disconnect() {
+	if s.lapi != nil {
+		s.lapi.Close()
+		s.lapi = nil
+	}
+}
+
+// CheckDuration refuses a ban that would end, unnoticed by bouncers, when the LAPI
+// forgets its alert.
+func CheckDuration(d, flushAge time.Duration, renew bool) error {
+	if d <= flushAge || renew {
+		return nil
+	}
+	return hint.Wrap(fmt.Errorf("a ban of %s is longer than CrowdSec keeps its alert (%s), and would end with it", d, flushAge),
+		"turn renewing on, or raise db_config.flush.max_age in CrowdSec's config.yaml and tell csmail of it")
+}
+
+// isRefusal tells errors after which the credentials are read again.
+func isRefusal(err error) bool { return errors.Is(err, lapi.ErrRefused) }

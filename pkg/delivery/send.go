@@ -1,0 +1,261 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/lapi"
+	"csmail/pkg/state"
+)
+
+// round goes through the outbox once, or until the LAPI or the disk fails.
+// Without an error nothing is left in it.
+func (s *Sender) round(ctx context.Context) error {
+	if err := s.prune(); err != nil {
+		return err
+	}
+	sent := false
+	for {
+		if err := s.settle(); err != nil {
+			return err
+		}
+		pending, err := s.store.Pending(s.after, batchSize)
+		if err != nil {
+			return err
+		}
+		if len(pending) == 0 {
+			if s.after == 0 {
+				return nil
+			}
+			left := s.left
+			s.after, s.left = 0, nil
+			if sent && left != nil {
+				return left
+			}
+			continue // with what a round before left behind
+		}
+		sent = true
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+		if err := s.sendBatch(ctx, alike(pending, time.Now())); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Sender) prune() error {
+	if now := time.Now(); now.Sub(s.pruned) >= pruneEvery {
+		if err := s.store.Prune(now); err != nil {
+			return err
+		}
+		s.pruned = now
+	}
+	return nil
+}
+
+// batch is a run of entries that are pushed with the same options.
+type batch struct {
+	entries []state.Entry
+	options lapi.PushOptions
+}
+
+// alike takes as many entries from the front as have the same options, so that
+// the order of alerts stays.
+func alike(pending []state.Entry, now time.Time) batch {
+	b := batch{options: optionsOf(pending[0], now)}
+	for _, e := range pending {
+		if optionsOf(e, now) != b.options {
+			break
+		}
+		b.entries = append(b.entries, e)
+	}
+	return b
+}
+
+func optionsOf(e state.Entry, now time.Time) lapi.PushOptions {
+	o := lapi.PushOptions{Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal, Now: now}
+	if e.Renewal > 0 {
+		o.Duration = e.Until.Sub(now).Round(time.Second)
+	}
+	return o
+}
+
+// sendBatch pushes a batch and stores what came of it.
+func (s *Sender) sendBatch(ctx context.Context, b batch) error {
+	b.options.ShareAccounts = s.options.ShareAccounts
+	entries, err := s.sendable(b)
+	if err != nil {
+		return err
+	}
+	last := b.entries[len(b.entries)-1].Seq
+	if len(entries) == 0 {
+		return s.settle()
+	}
+	alerts := make([]event.Alert, 0, len(entries))
+	for _, e := range entries {
+		alerts = append(alerts, e.Alert)
+	}
+	began := time.Now()
+	outcomes, err := s.lapi.Push(ctx, alerts, b.options)
+	s.count(func(stats *Stats) { stats.Batches++; stats.Spent += time.Since(began) })
+	if storeErr := s.take(entries, outcomes); storeErr != nil {
+		return storeErr
+	}
+	if isRefusal(err) {
+		s.disconnect()
+	}
+	if errors.Is(err, lapi.ErrTakesNone) {
+		// If these are to blame and not the LAPI, those behind them must not wait.
+		s.after, s.left = last, err
+	}
+	return err
+}
+
+// sendable sorts out what need not even be tried.
+func (s *Sender) sendable(b batch) ([]state.Entry, error) {
+	var entries []state.Entry
+	for _, e := range b.entries {
+		if err := lapi.Check(e.Alert); err != nil {
+			if err := s.park(e, err.Error()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if e.Renewal > 0 && b.options.Duration <= 0 {
+			s.unsettled = append(s.unsettled, result{state.Settlement{
+				Seq: e.Seq, Status: state.HeldBack, Reason: "the ban was over before it could be renewed", At: b.options.Now,
+			}, e})
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// take settles the entries by the outcomes of their push.
+func (s *Sender) take(entries []state.Entry, outcomes []lapi.Outcome) error {
+	byID := map[string]state.Entry{}
+	for _, e := range entries {
+		byID[e.Alert.ID()] = e
+	}
+	now := time.Now()
+	works := s.Stats().LastDelivered
+	for _, o := range outcomes {
+		if o.Status == lapi.Pushed {
+			works = now
+		}
+	}
+	var rejected []lapi.Outcome
+	for _, o := range outcomes {
+		if o.Status == lapi.Rejected {
+			rejected = append(rejected, o)
+			continue
+		}
+		e := byID[o.Alert.ID()]
+		s.unsettled = append(s.unsettled, result{settlementOf(o, e.Seq, now), e})
+	}
+	if err := s.settle(); err != nil {
+		return err
+	}
+	for _, o := range rejected {
+		if err := s.reject(byID[o.Alert.ID()], o.Reason, works, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settlementOf reads an outcome. An alert that the LAPI had already, from a push
+// whose answer never came or was never stored, is as delivered as any.
+func settlementOf(o lapi.Outcome, seq uint64, now time.Time) state.Settlement {
+	settled := state.Settlement{Seq: seq, Status: state.HeldBack, Number: o.ID, Reason: o.Reason, At: now}
+	if o.ID != "" {
+		settled.Status, settled.Reason = state.Delivered, ""
+	}
+	return settled
+}
+
+// result is what became of an entry.
+type result struct {
+	state.Settlement
+	entry state.Entry
+}
+
+// freshen has the bans of a delivered alert looked at soon.
+func (s *Sender) freshen(r result) {
+	if len(s.fresh) < maxFresh && !r.entry.Simulate && !r.entry.Alert.Informational {
+		s.fresh = append(s.fresh, state.Told{
+			ID: r.entry.ID, Number: r.Number, Sent: r.At, Alert: r.entry.Alert, Duration: r.entry.Duration, Renewal: r.entry.Renewal,
+		})
+	}
+}
+
+// settle stores the outcomes that are known. It must not fail for ever: as long as
+// it does, nothing more is sent.
+func (s *Sender) settle() error {
+	if len(s.unsettled) == 0 {
+		return nil
+	}
+	settlements := make([]state.Settlement, 0, len(s.unsettled))
+	for _, r := range s.unsettled {
+		settlements = append(settlements, r.Settlement)
+	}
+	if err := s.store.Settle(settlements); err != nil {
+		return err
+	}
+	s.count(func(stats *Stats) {
+		for _, r := range s.unsettled {
+			if r.Status == state.Delivered {
+				stats.Delivered++
+				stats.LastDelivered = r.At
+				s.freshen(r)
+			} else {
+				stats.HeldBack++
+			}
+		}
+	})
+	s.unsettled = nil
+	return nil
+}
+
+// patience is how often the LAPI may refuse an alert before it is parked; a busy
+// database refuses now and then.
+const patience = 3
+
+// reject parks an alert that the LAPI will not take, if there is proof that it
+// takes others: works is when it last took one. A LAPI with a full disk says the
+// same of every alert; without proof the alert stays, and the round goes past it.
+func (s *Sender) reject(e state.Entry, reason string, works, now time.Time) error {
+	since := e.Refused
+	if since.IsZero() {
+		since = now
+	}
+	if !works.Before(since) && e.Tries+1 >= patience {
+		return s.park(e, reason)
+	}
+	s.after = max(s.after, e.Seq)
+	s.left = fmt.Errorf("the alert on %s: %s", describe(e.Alert), reason)
+	return s.store.Refused(e.Seq, reason, now)
+}
+
+func (s *Sender) park(e state.Entry, reason string) error {
+	if err := s.store.Park(e.Seq, reason); err != nil {
+		return err
+	}
+	s.count(func(stats *Stats) { stats.Parked++ })
+	s.options.Log.Error("the LAPI does not take an alert; it is parked", "id", e.ID, "scenario", e.Alert.Scenario,
+		"source", describe(e.Alert), "reason", reason, "hint", "csmail outbox list; csmail outbox retry "+e.ID)
+	return nil
+}
+
+// describe names a source without a user's name.
+func describe(a event.Alert) string {
+	if a.Scope == event.ScopeAccount {
+		return "an account"
+	}
+	return a.Value()
+}

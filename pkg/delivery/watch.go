@@ -1,0 +1,245 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/lapi"
+	"csmail/pkg/state"
+)
+
+// Unbanned says that a person ended a ban of ours early.
+type Unbanned struct {
+	Alert  event.Alert // that led to the ban, without evidence
+	Number string      // the LAPI's of the alert
+	At     time.Time   // when it was ended, by the LAPI's clock
+}
+
+// What is a person's word, and what is not?
+//
+// The LAPI keeps a deleted decision and sets its end to the time of the deletion
+// (SoftDeleteDecisions in pkg/database/decisions.go, v1.7.8), so the evidence is:
+// the LAPI answers, has the very alert (number and csmail_id), has the very
+// decision (by its number), and that one's end lies earlier than when it was first
+// read. Both ends are by the LAPI's clock, so clocks that differ or jump do not
+// matter. cscli decisions delete, cscli allowlists add and CrowdSec's console do
+// this, each by a person's hand; nothing else does.
+//
+// All of these are not: no answer or an error; no alert of that number, or another
+// one (flushed by age or number, deleted, an emptied or replaced database); an
+// alert without the decision; a decision that reached its end; the deletion of one
+// of several bans on the same source, while another still runs.
+const (
+	// slack is more than the error of reading an end twice: both the LAPI's clock
+	// and the durations come in whole seconds.
+	slack = 10 * time.Second
+
+	lookBatch = 50
+	maxFresh  = 500 // more wait for their turn
+)
+
+// finding is what one look at an alert's bans says.
+type finding uint8
+
+const (
+	stillRuns  finding = iota
+	firstLook          // its bans are known now
+	over               // nothing to watch
+	vanished           // the LAPI does not have the alert
+	renewalDue         // a long ban: the LAPI will forget it, or has
+	endedEarly         // by a person
+)
+
+// judge compares what the LAPI says with what it said first.
+func judge(t state.Told, seen []lapi.Ban, known bool, now time.Time, renewAt time.Time) finding {
+	long := t.Looked && t.Duration > 0 && !renewAt.IsZero() && t.End().After(now.Add(slack)) && !now.Before(renewAt)
+	switch {
+	case !known && long:
+		return renewalDue
+	case !known:
+		return vanished
+	case !t.Looked && len(seen) == 0:
+		return over
+	case !t.Looked:
+		return firstLook
+	case shortened(t, seen):
+		return endedEarly
+	case long:
+		return renewalDue
+	case t.End().Before(now.Add(-slack)):
+		return over
+	}
+	return stillRuns
+}
+
+// shortened tells that every ban of the alert ends earlier than it did at first.
+func shortened(t state.Told, seen []lapi.Ban) bool {
+	ends := map[int64]time.Time{}
+	for _, b := range seen {
+		ends[b.ID] = b.Until
+	}
+	for _, b := range t.Bans {
+		end, found := ends[b.ID]
+		if !found || !end.Before(b.Until.Add(-slack)) {
+			return false
+		}
+	}
+	return len(t.Bans) > 0
+}
+
+// lookAtFresh reads the bans of what was just delivered, so that their first ends
+// are known. What fails has its turn later.
+func (s *Sender) lookAtFresh(ctx context.Context) {
+	fresh := s.fresh
+	s.fresh = nil
+	for _, t := range fresh {
+		if _, err := s.lookAt(ctx, t); err != nil {
+			s.options.Log.Debug("looking at a new ban failed", "error", err)
+			return
+		}
+	}
+}
+
+// look asks the LAPI about the next bans that should run, and says whether one is
+// to be renewed. An error ends it without a conclusion.
+func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
+	running, err := s.store.Running(s.watched, lookBatch)
+	if err != nil {
+		return false, err
+	}
+	if len(running) == 0 {
+		s.watched = nil
+		return false, nil
+	}
+	if err := s.connect(ctx); err != nil {
+		return false, err
+	}
+	for _, t := range running {
+		again, err := s.lookAt(ctx, t)
+		renewed = renewed || again
+		if isRefusal(err) {
+			s.disconnect()
+		}
+		if err != nil {
+			return renewed, err
+		}
+		s.watched = &t
+	}
+	if len(running) < lookBatch {
+		s.watched = nil
+	}
+	return renewed, nil
+}
+
+func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err error) {
+	seen, known, err := s.lapi.Bans(ctx, t.Number, t.ID)
+	if err != nil {
+		return false, err
+	}
+	now := time.Now()
+	switch judge(t, seen, known, now, s.renewAt(t)) {
+	case firstLook:
+		s.warnOfFlush(t, seen)
+		return false, s.store.Looked(t, kept(seen))
+	case over:
+		if !t.Looked {
+			if err := s.store.Looked(t, nil); err != nil {
+				return false, err
+			}
+		}
+		return false, s.store.Ended(t)
+	case vanished:
+		s.count(func(stats *Stats) { stats.Vanished++ })
+		s.options.Log.Info("the LAPI no longer has an alert; its bans have ended with it", "alert", t.Number, "source", describe(t.Alert))
+		return false, s.store.Ended(t)
+	case renewalDue:
+		s.count(func(stats *Stats) { stats.Renewed++ })
+		return true, s.store.Renew(t, t.End(), now)
+	case endedEarly:
+		return false, s.endedEarly(ctx, t, seen, now)
+	}
+	return false, nil
+}
+
+// renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time
+// if the ban is not to be renewed.
+func (s *Sender) renewAt(t state.Told) time.Time {
+	if !s.options.Renew || t.End().Before(t.Sent.Add(s.options.FlushAge)) {
+		return time.Time{}
+	}
+	return t.Sent.Add(s.options.FlushAge / 7 * 6)
+}
+
+func (s *Sender) warnOfFlush(t state.Told, seen []lapi.Ban) {
+	flushed := t.Sent.Add(s.options.FlushAge)
+	for _, b := range seen {
+		if b.Until.After(flushed.Add(slack)) && (t.Duration == 0 || !s.options.Renew) {
+			s.options.Log.Warn("a ban is longer than CrowdSec keeps its alert, and will end with it", "source", describe(t.Alert),
+				"until", b.Until, "ends", flushed, "hint", "raise db_config.flush.max_age in CrowdSec's config.yaml")
+			return
+		}
+	}
+}
+
+// endedEarly reports a person's word, unless another ban on the same source runs
+// on: then it is looked at again, until that one has ended as well.
+func (s *Sender) endedEarly(ctx context.Context, t state.Told, seen []lapi.Ban, now time.Time) error {
+	other, err := s.anotherRuns(ctx, t, now)
+	if err != nil || other {
+		return err
+	}
+	at := t.Sent
+	for _, b := range seen {
+		if b.Until.After(at) {
+			at = b.Until
+		}
+	}
+	if s.options.Unbanned != nil {
+		if err := s.options.Unbanned(ctx, Unbanned{Alert: t.Alert, Number: t.Number, At: at}); err != nil {
+			return fmt.Errorf("unban %s: %w", describe(t.Alert), err)
+		}
+	}
+	s.count(func(stats *Stats) { stats.Unbanned++ })
+	s.options.Log.Info("a person ended a ban early", "alert", t.Number, "source", describe(t.Alert), "at", at)
+	return s.store.Unbanned(t, now)
+}
+
+// maxOthers bounds how many earlier alerts on the same source are looked at.
+const maxOthers = 50
+
+func (s *Sender) anotherRuns(ctx context.Context, t state.Told, now time.Time) (bool, error) {
+	history, err := s.store.History(t.Alert.Value(), maxOthers)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range history {
+		if other.ID == t.ID || !mayRun(other, now) {
+			continue
+		}
+		seen, known, err := s.lapi.Bans(ctx, other.Number, other.ID)
+		if err != nil {
+			return false, err
+		}
+		if known && !shortened(other, seen) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func mayRun(t state.Told, now time.Time) bool {
+	if t.Status != state.Delivered || t.Simulate || !t.Unbanned.IsZero() {
+		return false
+	}
+	return !t.Looked || t.End().After(now)
+}
+
+func kept(seen []lapi.Ban) []state.Ban {
+	bans := make([]state.Ban, 0, len(seen))
+	for _, b := range seen {
+		bans = append(bans, state.Ban{ID: b.ID, Type: b.Type, Until: b.Until})
+	}
+	return bans
+}

@@ -1,0 +1,43 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// The prefix length of a Range alert's value.
+const (
+	rangeBits4 = 24
+	rangeBits6 = 64
+)
+
+// Value returns what CrowdSec is told to act on, in canonical form: an address,
+// a network, or an account. The LAPI stores values as they come.
+func (a Alert) Value() string {
+	if a.Scope == ScopeAccount {
+		return a.Account
+	}
+	addr := a.Source.Unmap().WithZone("")
+	if a.Scope != ScopeRange {
+		return addr.String()
+	}
+	bits := rangeBits6
+	if addr.Is4() {
+		bits = rangeBits4
+	}
+	return netip.PrefixFrom(addr, bits).Masked().String()
+}
+
+// ID names the finding: it is the same for the same finding, whoever works it
+// out, and whenever. It depends on scenario, scope, value and the times of the
+// first and the last event.
+func (a Alert) ID() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		a.Scenario, string(a.Scope), a.Value(),
+		a.First.UTC().Format(time.RFC3339Nano), a.Last.UTC().Format(time.RFC3339Nano),
+	}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,80 @@
+package lapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/crowdsecurity/crowdsec/pkg/apiclient"
+	"github.com/crowdsecurity/crowdsec/pkg/models"
+)
+
+// Ban is one decision that the LAPI made of an alert, or that the alert carried.
+type Ban struct {
+	ID   int64
+	Type string // "ban", "captcha" …
+
+	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
+	// that somebody deleted ends at the time of that.
+	Until time.Time
+}
+
+// Bans returns the decisions of an alert, also those that are over. The number is
+// the LAPI's, as in [Outcome]; known is false if the LAPI does not have the alert
+// (any more), or has another one of that number: it was flushed, deleted, or the
+// database is a new one.
+//
+// Machines may not read decisions (GET /v1/decisions answers 403), so it reads
+// the alert.
+func (c *Client) Bans(ctx context.Context, number, id string) (bans []Ban, known bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, false, fmt.Errorf("alert number %q: %w", number, err)
+	}
+	err = c.call(ctx, "ask for an alert's decisions", func(ctx context.Context) (*apiclient.Response, error) {
+		bans, known = nil, false
+		alert, resp, err := c.api.Alerts.GetByID(ctx, n)
+		if err != nil || metaValue(alert.Meta, metaID) != id {
+			return resp, err
+		}
+		known = true
+		for _, d := range alert.Decisions {
+			ban, err := banOf(d, clockOf(resp))
+			if err != nil {
+				return resp, err
+			}
+			bans = append(bans, ban)
+		}
+		return resp, nil
+	})
+	if isUnknownEndpoint(err) {
+		return nil, false, nil
+	}
+	return bans, known, settle(err)
+}
+
+// clockOf is what the LAPI's clock showed when it answered. The durations of
+// decisions count from there, whatever our own clock shows.
+func clockOf(resp *apiclient.Response) time.Time {
+	if resp != nil && resp.Response != nil {
+		if t, err := http.ParseTime(resp.Response.Header.Get("Date")); err == nil {
+			return t
+		}
+	}
+	return time.Now()
+}
+
+func banOf(d *models.Decision, now time.Time) (Ban, error) {
+	if d == nil || d.Duration == nil || d.Type == nil {
+		return Ban{}, errNonsense
+	}
+	left, err := time.ParseDuration(*d.Duration)
+	if err != nil {
+		return Ban{}, errNonsense
+	}
+	return Ban{ID: d.ID, Type: *d.Type, Until: now.Add(left).UTC()}, nil
+}

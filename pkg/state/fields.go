@@ -1,0 +1,147 @@
+package state
+
+import (
+	"csmail/pkg/event"
+)
+
+// codecVersion is the first byte of everything that the codec writes. A field
+// more, or another order, is a new version; reading one means to go on reading
+// those before it.
+const codecVersion = 1
+
+func (c *codec) version() {
+	version := uint8(codecVersion)
+	c.byte(&version)
+	if c.err == nil && version != codecVersion {
+		c.fail("version %d, known is %d", version, codecVersion)
+	}
+}
+
+// kind is kept by its name: the numbers differ from release to release.
+func (c *codec) kind(v *event.Kind) {
+	name := ""
+	if !c.reading && *v != event.NoKind {
+		name = v.String()
+	}
+	c.string(&name)
+	if !c.reading || c.err != nil || name == "" {
+		return
+	}
+	if err := v.UnmarshalText([]byte(name)); err != nil {
+		c.fail("%v", err)
+	}
+}
+
+func (c *codec) event(e *event.Event) {
+	service := uint8(e.Service)
+	c.time(&e.Time)
+	c.string(&e.Host)
+	c.byte(&service)
+	c.string(&e.Program)
+	c.int(&e.PID)
+	c.kind(&e.Kind)
+	c.addr(&e.Addr)
+	c.string(&e.User)
+	c.string(&e.ClientName)
+	c.string(&e.Helo)
+	c.string(&e.Sender)
+	c.string(&e.Recipient)
+	c.string(&e.Mechanism)
+	c.string(&e.Code)
+	c.string(&e.Reason)
+	c.string(&e.Session)
+	c.int(&e.Attempts)
+	c.string(&e.Message)
+	if service > uint8(event.SSHD) {
+		c.fail("service %d", service)
+		return
+	}
+	e.Service = event.Service(service)
+}
+
+func (c *codec) record(r *event.Record) {
+	outcome, testimony := uint8(r.Outcome), uint8(r.Testimony)
+	c.byte(&outcome)
+	c.byte(&testimony)
+	c.int64(&r.Line)
+	c.event(&r.Event)
+	if outcome > uint8(event.Noted) || testimony > uint8(event.Disconnected) {
+		c.fail("outcome %d, testimony %d", outcome, testimony)
+		return
+	}
+	r.Outcome, r.Testimony = event.Outcome(outcome), event.Testimony(testimony)
+}
+
+func (c *codec) input(in *Input) {
+	isRecord := in.Record != nil
+	c.bool(&isRecord)
+	if !isRecord {
+		c.time(&in.Tick)
+		return
+	}
+	if c.reading {
+		in.Record = new(event.Record)
+	}
+	c.string(&in.Source)
+	c.record(in.Record)
+}
+
+func (c *codec) alert(a *event.Alert) {
+	scope := string(a.Scope)
+	c.string(&a.Scenario)
+	c.string(&scope)
+	c.addr(&a.Source)
+	c.string(&a.Account)
+	c.int(&a.Count)
+	c.time(&a.First)
+	c.time(&a.Last)
+	c.string(&a.Message)
+	list(c, &a.Kinds, func(n *event.Count) { c.string(&n.Name); c.int(&n.N) })
+	list(c, &a.Services, c.string)
+	list(c, &a.Evidence, c.event)
+	c.bool(&a.Informational)
+	list(c, &a.Checks, c.string)
+	a.Scope = event.Scope(scope)
+}
+
+func (c *codec) entry(e *Entry) {
+	c.version()
+	c.string(&e.ID)
+	c.alert(&e.Alert)
+	c.duration(&e.Duration)
+	c.time(&e.Until)
+	c.bool(&e.Simulate)
+	c.int(&e.Renewal)
+	c.time(&e.Queued)
+	c.int(&e.Tries)
+	c.time(&e.Refused)
+	c.string(&e.Reason)
+}
+
+func (c *codec) told(t *Told) {
+	status := uint8(t.Status)
+	c.version()
+	c.string(&t.ID)
+	c.string(&t.Number)
+	c.byte(&status)
+	c.string(&t.Reason)
+	c.time(&t.Sent)
+	c.alert(&t.Alert)
+	c.duration(&t.Duration)
+	c.bool(&t.Simulate)
+	c.int(&t.Renewal)
+	list(c, &t.Bans, c.ban)
+	c.bool(&t.Looked)
+	c.time(&t.Unbanned)
+	if status > uint8(lastStatus) {
+		c.fail("status %d", status)
+		return
+	}
+	t.Status = Status(status)
+}
+
+func (c *codec) ban(b *Ban) {
+	c.int64(&b.ID)
+	c.string(&b.Type)
+	c.time(&b.Until)
+}

@@ -1,0 +1,245 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	chunkSize = 256 << 10 // bytes of inputs in one value, before compression
+	partSize  = 1 << 20   // of a checkpoint
+
+	// maxUnpacked bounds what a damaged value can make us allocate. No input is
+	// anywhere near: sources bound the length of lines.
+	maxUnpacked = 64 << 20
+)
+
+// Commit stores a batch in one transaction: all of it, or, with an error, nothing,
+// and the caller may try again. When it returns, the batch is on the disk.
+func (s *Store) Commit(b Batch) error {
+	mark := s.Mark()
+	chunks, err := packInputs(b.Inputs, mark)
+	if err != nil {
+		return s.explain("commit", err)
+	}
+	return s.update("commit", func(tx *bolt.Tx, counted *change) error {
+		counted.commits, counted.inputs = 1, len(b.Inputs)
+		inputs := tx.Bucket(inputsBucket)
+		inputs.FillPercent = 1 // keys only grow
+		for _, c := range chunks {
+			counted.journal += int64(len(c.data))
+			if err := inputs.Put(key(uint64(c.last)), c.data); err != nil {
+				return err
+			}
+		}
+		cursors := tx.Bucket(cursorsBucket)
+		for _, source := range slices.Sorted(maps.Keys(b.Cursors)) {
+			if err := cursors.Put([]byte(source), []byte(b.Cursors[source])); err != nil {
+				return err
+			}
+		}
+		return s.addAll(tx, b, counted)
+	})
+}
+
+func (s *Store) addAll(tx *bolt.Tx, b Batch, counted *change) error {
+	for _, e := range b.Alerts {
+		if err := s.add(tx, outboxBucket, e, counted); err != nil {
+			return err
+		}
+	}
+	for _, e := range b.Held {
+		if err := s.add(tx, heldBucket, e, counted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Mark returns the place after the newest input. Commits and the taking of Marks
+// for checkpoints are up to one goroutine.
+func (s *Store) Mark() Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mark
+}
+
+type chunk struct {
+	last Mark
+	data []byte // sealed and compressed
+}
+
+func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
+	var chunks []chunk
+	c := &codec{}
+	flush := func() error {
+		if c.err != nil || len(c.data) == 0 {
+			return c.err
+		}
+		if len(c.data) > maxUnpacked {
+			return fmt.Errorf("an input of %d bytes is too long", len(c.data))
+		}
+		chunks = append(chunks, chunk{mark, seal(s2.Encode(nil, c.data))})
+		c.data = c.data[:0]
+		return nil
+	}
+	for i := range inputs {
+		if len(c.data) == 0 {
+			c.version()
+		}
+		c.input(&inputs[i])
+		mark++
+		if len(c.data) >= chunkSize {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return chunks, flush()
+}
+
+func unpack(value []byte) ([]byte, error) {
+	packed, err := unseal(value)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s2.DecodedLen(packed)
+	if err != nil || n > maxUnpacked {
+		return nil, fmt.Errorf("%w: compressed text of %d bytes", errDamaged, n)
+	}
+	data, err := s2.Decode(nil, packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return data, nil
+}
+
+// readInputs calls f with each input of a chunk. Their texts share memory.
+func readInputs(data []byte, f func(Input)) error {
+	return decode(data, func(c *codec) {
+		c.version()
+		for c.err == nil && c.text != "" {
+			var in Input
+			if c.input(&in); c.err == nil {
+				f(in)
+			}
+		}
+	})
+}
+
+// Recover gives back what was committed: first the newest checkpoint to restore,
+// if there is one, then each input after it to replay, in order. The cursors say
+// where reading goes on. The alerts that the replay brings are in the outbox or
+// beyond already; the caller drops them. An error of restore or replay is
+// returned as it is.
+func (s *Store) Recover(restore func(checkpoint []byte) error, replay func(Input) error) (cursors map[string]string, err error) {
+	checkpoint, mark, err := s.checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	if checkpoint != nil {
+		if err := restore(checkpoint); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		var inputs []Input
+		inputs, mark, err = s.nextInputs(mark)
+		if err != nil {
+			return nil, err
+		}
+		if inputs == nil {
+			return s.Cursors()
+		}
+		for _, in := range inputs {
+			if err := replay(in); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// nextInputs reads the chunk after a mark, none at the end.
+func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
+	err = s.view("recover", func(tx *bolt.Tx) error {
+		k, v := tx.Bucket(inputsBucket).Cursor().Seek(key(uint64(after) + 1))
+		if k == nil {
+			return nil
+		}
+		last = Mark(number(k))
+		data, err := unpack(v)
+		if err != nil {
+			return err
+		}
+		return readInputs(data, func(in Input) { inputs = append(inputs, in) })
+	})
+	return inputs, last, err
+}
+
+func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
+	err = s.view("recover", func(tx *bolt.Tx) error {
+		mark = Mark(number(tx.Bucket(metaBucket).Get(markKey)))
+		return tx.Bucket(checkpointBucket).ForEach(func(_, v []byte) error {
+			part, err := unpack(v)
+			state = append(state, part...)
+			return err
+		})
+	})
+	return state, mark, err
+}
+
+// Cursors returns how far each source was read at the newest commit.
+func (s *Store) Cursors() (map[string]string, error) {
+	cursors := map[string]string{}
+	err := s.view("read the cursors", func(tx *bolt.Tx) error {
+		return tx.Bucket(cursorsBucket).ForEach(func(k, v []byte) error {
+			cursors[string(k)] = string(v)
+			return nil
+		})
+	})
+	return cursors, err
+}
+
+// Checkpoint stores the engine's whole state as it was at the mark, in place of
+// the checkpoint before, and forgets the inputs up to the mark. Inputs that were
+// committed after it stay, so commits may go on while a checkpoint is encoded.
+// An empty state counts as none.
+func (s *Store) Checkpoint(state []byte, at Mark) error {
+	if now := s.Mark(); at > now {
+		return s.explain("checkpoint", fmt.Errorf("mark %d is not committed yet, %d is", at, now))
+	}
+	var parts [][]byte
+	for part := range slices.Chunk(state, partSize) {
+		parts = append(parts, seal(s2.Encode(nil, part)))
+	}
+	return s.update("checkpoint", func(tx *bolt.Tx, counted *change) error {
+		counted.checkpoints = 1
+		if err := tx.DeleteBucket(checkpointBucket); err != nil {
+			return err
+		}
+		bucket, err := tx.CreateBucket(checkpointBucket)
+		if err != nil {
+			return err
+		}
+		for i, part := range parts {
+			if err := bucket.Put(key(uint64(i)), part); err != nil {
+				return err
+			}
+		}
+		if err := tx.Bucket(metaBucket).Put(markKey, key(uint64(at))); err != nil {
+			return err
+		}
+		cursor := tx.Bucket(inputsBucket).Cursor()
+		for k, v := cursor.First(); k != nil && Mark(number(k)) <= at; k, v = cursor.First() {
+			counted.journal -= int64(len(v))
+			if err := cursor.Delete(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

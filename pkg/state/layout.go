@@ -1,0 +1,153 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// The buckets of the file.
+var (
+	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint
+	inputsBucket     = []byte("inputs")     // number of its last input → chunk of inputs
+	checkpointBucket = []byte("checkpoint") // number → part of the engine's state
+	cursorsBucket    = []byte("cursors")    // source → cursor
+	outboxBucket     = []byte("outbox")     // sequence → Entry
+	parkedBucket     = []byte("parked")     // the same
+	heldBucket       = []byte("held")       // the same
+	knownBucket      = []byte("known")      // ID → when it was added
+	historyBucket    = []byte("history")    // time and ID → Told
+	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
+	runningBucket    = []byte("running")    // key of the history → nothing, while a ban of it may run
+
+	schemaKey = []byte("schema")
+	markKey   = []byte("mark")
+)
+
+func buckets() [][]byte {
+	return [][]byte{
+		metaBucket, inputsBucket, checkpointBucket, cursorsBucket, outboxBucket, parkedBucket, heldBucket,
+		knownBucket, historyBucket, valuesBucket, runningBucket,
+	}
+}
+
+// load checks the version, makes the buckets of a new file, and counts. It
+// walks over every key, so that damage shows at the start.
+func (s *Store) load() error {
+	if err := s.db.View(checkSchema); err != nil {
+		return err
+	}
+	if !s.options.ReadOnly {
+		if err := s.db.Update(create); err != nil {
+			return err
+		}
+	}
+	return s.db.View(s.count)
+}
+
+func checkSchema(tx *bolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return fmt.Errorf("%w: it is another program's", errDamaged)
+		}
+		return nil // new
+	}
+	version := number(meta.Get(schemaKey))
+	if version > schema {
+		return fmt.Errorf("%w: its version is %d, this one knows %d", ErrNewer, version, schema)
+	}
+	if version == 0 {
+		return fmt.Errorf("%w: it has no version", errDamaged)
+	}
+	return nil
+}
+
+func create(tx *bolt.Tx) error {
+	for _, name := range buckets() {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(metaBucket).Put(schemaKey, key(schema))
+}
+
+func (s *Store) count(tx *bolt.Tx) error {
+	keys := map[string]int{}
+	for _, name := range buckets() {
+		bucket := tx.Bucket(name)
+		if bucket == nil {
+			return fmt.Errorf("%w: %s is missing", errDamaged, name)
+		}
+		cursor := bucket.Cursor()
+		for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+			keys[string(name)]++
+			if string(name) == string(inputsBucket) {
+				s.stats.JournalBytes += int64(len(v))
+				s.mark = Mark(number(k))
+			}
+		}
+	}
+	s.mark = max(s.mark, Mark(number(tx.Bucket(metaBucket).Get(markKey))))
+	s.stats.Pending, s.stats.Parked, s.stats.Held = keys[string(outboxBucket)], keys[string(parkedBucket)], keys[string(heldBucket)]
+	s.stats.FileBytes = tx.Size()
+	return nil
+}
+
+func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// number reads a key that key made; 0 is none.
+func number(k []byte) uint64 {
+	if len(k) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(k)
+}
+
+// timeKey sorts as the time does.
+func timeKey(t time.Time, id string) []byte {
+	return append(key(uint64(t.UnixNano())^1<<63), id...)
+}
+
+const checksumSize = 4
+
+// seal puts a checksum before the bytes: bbolt has none on its pages.
+func seal(data []byte) []byte {
+	sealed := make([]byte, 0, checksumSize+len(data))
+	sealed = binary.BigEndian.AppendUint32(sealed, checksum(data))
+	return append(sealed, data...)
+}
+
+func unseal(sealed []byte) ([]byte, error) {
+	if len(sealed) < checksumSize {
+		return nil, fmt.Errorf("%w: %d bytes", errDamaged, len(sealed))
+	}
+	data := sealed[checksumSize:]
+	if binary.BigEndian.Uint32(sealed) != checksum(data) {
+		return nil, fmt.Errorf("%w: wrong checksum", errDamaged)
+	}
+	return data, nil
+}
+
+func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+
+// put stores what the codec writes.
+func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
+	data, err := encode(fields)
+	if err != nil {
+		return err
+	}
+	return bucket.Put(key, seal(data))
+}
+
+// get reads what put stored. It copies: nothing points into the file.
+func get(value []byte, fields func(*codec)) error {
+	data, err := unseal(value)
+	if err != nil {
+		return err
+	}
+	return decode(data, fields)
+}

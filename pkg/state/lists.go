@@ -1,0 +1,291 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// change is what a transaction did to the figures; it counts once it is on the
+// disk.
+type change struct {
+	commits, checkpoints, added, repeated, overflowed uint64
+	pending, parked, held, inputs                     int
+	journal                                           int64
+}
+
+func (s *Store) apply(c change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mark += Mark(c.inputs)
+	s.stats.Commits += c.commits
+	s.stats.Checkpoints += c.checkpoints
+	s.stats.Added += c.added
+	s.stats.Repeated += c.repeated
+	s.stats.Overflowed += c.overflowed
+	s.stats.Pending += c.pending
+	s.stats.Parked += c.parked
+	s.stats.Held += c.held
+	s.stats.JournalBytes += c.journal
+}
+
+// of returns the figure of a list.
+func (c *change) of(list []byte) *int {
+	switch string(list) {
+	case string(outboxBucket):
+		return &c.pending
+	case string(parkedBucket):
+		return &c.parked
+	}
+	return &c.held
+}
+
+func (s *Store) limit(list []byte) int {
+	if bytes.Equal(list, heldBucket) {
+		return s.options.MaxHeld
+	}
+	return s.options.MaxPending
+}
+
+func (s *Store) size(list []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *(&change{pending: s.stats.Pending, parked: s.stats.Parked, held: s.stats.Held}).of(list)
+}
+
+// add puts a new entry into a list, unless its ID is known.
+func (s *Store) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
+	e.ID = e.Alert.ID()
+	if e.Renewal > 0 {
+		e.ID = fmt.Sprintf("%s-%d", e.ID, e.Renewal)
+	}
+	known := tx.Bucket(knownBucket)
+	if known.Get([]byte(e.ID)) != nil {
+		counted.repeated++
+		return nil
+	}
+	if err := known.Put([]byte(e.ID), timeKey(e.Queued, "")); err != nil {
+		return err
+	}
+	if bytes.Equal(list, outboxBucket) {
+		counted.added++
+	}
+	return s.insert(tx, list, e, counted)
+}
+
+// insert puts an entry at the end of a list, and drops the oldest of a full one.
+func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
+	bucket := tx.Bucket(list)
+	for s.size(list)+*counted.of(list) >= s.limit(list) {
+		k, v := bucket.Cursor().First()
+		if k == nil {
+			break
+		}
+		var oldest Entry
+		if err := get(v, func(c *codec) { c.entry(&oldest) }); err != nil {
+			return err
+		}
+		reason := fmt.Sprintf("%s was full with %d alerts", list, s.limit(list))
+		if err := remember(tx, oldest, Settlement{Status: Dropped, Reason: reason, At: e.Queued}); err != nil {
+			return err
+		}
+		if err := bucket.Delete(slices.Clone(k)); err != nil {
+			return err
+		}
+		*counted.of(list)--
+		counted.overflowed++
+	}
+	seq, err := bucket.NextSequence()
+	if err != nil {
+		return err
+	}
+	*counted.of(list)++
+	return put(bucket, key(seq), func(c *codec) { c.entry(&e) })
+}
+
+// read returns up to limit entries of a list after a sequence number, in order.
+func (s *Store) read(list []byte, after uint64, limit int) ([]Entry, error) {
+	var entries []Entry
+	err := s.view("read "+string(list), func(tx *bolt.Tx) error {
+		cursor := tx.Bucket(list).Cursor()
+		for k, v := cursor.Seek(key(after + 1)); k != nil && len(entries) < limit; k, v = cursor.Next() {
+			e := Entry{}
+			if err := get(v, func(c *codec) { c.entry(&e) }); err != nil {
+				return err
+			}
+			e.Seq = number(k)
+			entries = append(entries, e)
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// Pending returns up to limit entries of the outbox that come after a sequence
+// number (0: from the first on), oldest first.
+func (s *Store) Pending(after uint64, limit int) ([]Entry, error) {
+	return s.read(outboxBucket, after, limit)
+}
+
+// Parked returns up to limit alerts that the LAPI will not take, oldest first.
+func (s *Store) Parked(after uint64, limit int) ([]Entry, error) {
+	return s.read(parkedBucket, after, limit)
+}
+
+// Held returns up to limit alerts that are kept back, oldest first.
+func (s *Store) Held(after uint64, limit int) ([]Entry, error) {
+	return s.read(heldBucket, after, limit)
+}
+
+// Settle takes entries out of the outbox and remembers what became of them. One
+// that is not there any more is passed over.
+func (s *Store) Settle(settlements []Settlement) error {
+	return s.update("settle", func(tx *bolt.Tx, counted *change) error {
+		for _, settled := range settlements {
+			e, err := take(tx, outboxBucket, settled.Seq, counted)
+			if err != nil {
+				return err
+			}
+			if e == nil {
+				continue
+			}
+			if err := remember(tx, *e, settled); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// take removes an entry from a list and returns it, nil if it is not there.
+func take(tx *bolt.Tx, list []byte, seq uint64, counted *change) (*Entry, error) {
+	bucket := tx.Bucket(list)
+	value := bucket.Get(key(seq))
+	if value == nil {
+		return nil, nil
+	}
+	e := &Entry{}
+	if err := get(value, func(c *codec) { c.entry(e) }); err != nil {
+		return nil, err
+	}
+	e.Seq = seq
+	*counted.of(list)--
+	return e, bucket.Delete(key(seq))
+}
+
+// Refused notes that the LAPI would not take an entry, which stays in the outbox.
+func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
+	return s.update("note a refusal", func(tx *bolt.Tx, _ *change) error {
+		bucket := tx.Bucket(outboxBucket)
+		value := bucket.Get(key(seq))
+		if value == nil {
+			return nil
+		}
+		e := Entry{}
+		if err := get(value, func(c *codec) { c.entry(&e) }); err != nil {
+			return err
+		}
+		e.Tries, e.Reason = e.Tries+1, reason
+		if e.Refused.IsZero() {
+			e.Refused = at
+		}
+		return put(bucket, key(seq), func(c *codec) { c.entry(&e) })
+	})
+}
+
+// Park moves an entry of the outbox to those that the LAPI will not take.
+func (s *Store) Park(seq uint64, reason string) error {
+	return s.move("park", outboxBucket, parkedBucket, func(e *Entry) bool {
+		if e.Seq != seq {
+			return false
+		}
+		e.Reason = reason
+		return true
+	})
+}
+
+// Retry moves parked alerts back into the outbox. ErrUnknown if none has the ID.
+func (s *Store) Retry(id string, now time.Time) error {
+	return s.requeue("retry", parkedBucket, id, now)
+}
+
+// Release moves a held alert into the outbox. ErrUnknown if none has the ID.
+func (s *Store) Release(id string, now time.Time) error {
+	return s.requeue("release", heldBucket, id, now)
+}
+
+func (s *Store) requeue(what string, from []byte, id string, now time.Time) error {
+	return s.move(what, from, outboxBucket, func(e *Entry) bool {
+		if e.ID != id {
+			return false
+		}
+		e.Queued, e.Tries, e.Refused, e.Reason = now, 0, time.Time{}, ""
+		return true
+	})
+}
+
+// move takes the entry that want chooses, and may change, to another list.
+func (s *Store) move(what string, from, to []byte, want func(*Entry) bool) error {
+	return s.update(what, func(tx *bolt.Tx, counted *change) error {
+		e, err := find(tx, from, want)
+		if err != nil {
+			return err
+		}
+		if _, err := take(tx, from, e.Seq, counted); err != nil {
+			return err
+		}
+		return s.insert(tx, to, *e, counted)
+	})
+}
+
+func find(tx *bolt.Tx, list []byte, want func(*Entry) bool) (*Entry, error) {
+	cursor := tx.Bucket(list).Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		e := &Entry{}
+		if err := get(v, func(c *codec) { c.entry(e) }); err != nil {
+			return nil, err
+		}
+		if e.Seq = number(k); want(e) {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("%w in %s", ErrUnknown, list)
+}
+
+// Drop takes an alert out of outbox, parked or held, whichever has it, for good.
+// ErrUnknown if none has the ID.
+func (s *Store) Drop(id string, now time.Time) error {
+	return s.update("drop", func(tx *bolt.Tx, counted *change) error {
+		for _, list := range [][]byte{outboxBucket, parkedBucket, heldBucket} {
+			e, err := find(tx, list, func(e *Entry) bool { return e.ID == id })
+			if err != nil {
+				continue
+			}
+			if _, err := take(tx, list, e.Seq, counted); err != nil {
+				return err
+			}
+			return remember(tx, *e, Settlement{Status: Dropped, Reason: "dropped by hand", At: now})
+		}
+		return fmt.Errorf("%w: %q", ErrUnknown, id)
+	})
+}
+
+// Stats returns the figures.
+func (s *Store) Stats() Stats {
+	oldest, err := s.Pending(0, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := s.stats
+	if err == nil && len(oldest) > 0 {
+		stats.Oldest = oldest[0].Queued
+	}
+	if s.broken == nil {
+		if info, err := fileSize(s.path); err == nil {
+			stats.FileBytes = info
+		}
+	}
+	return stats
+}

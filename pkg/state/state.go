@@ -1,0 +1,261 @@
+// Package state keeps what the daemon must not forget in one bbolt file: the
+// journal of the engine's inputs, checkpoints of the engine, how far each source
+// was read, the alerts that are to be delivered (outbox), those that could not
+// be (parked) or are kept back (held), and the history of what was delivered.
+//
+// Whatever belongs together is written in one transaction, so that after a crash
+// at any moment the newest checkpoint, the inputs after it, the cursors and the
+// lists agree with one another.
+//
+// The file has one owner. The package reads no log, knows no LAPI, runs no
+// goroutine, and never repairs a damaged file: it says so and leaves it alone.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"csmail/pkg/hint"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// schema is the version of the file's layout.
+const schema = 1
+
+// The limits of the lists. When one is full, its oldest entry goes into the
+// history as dropped, and is counted.
+const (
+	DefaultMaxPending = 20_000
+	DefaultMaxHeld    = 5_000
+)
+
+// Keep is how long the history is kept if the options do not say.
+const Keep = 30 * 24 * time.Hour
+
+var (
+	// ErrLocked says that another process has the file open.
+	ErrLocked = errors.New("the state file is in use")
+
+	// ErrDamaged says that the file is not, or no longer, what csmail wrote. The
+	// store refuses everything from then on.
+	ErrDamaged = errors.New("the state file is damaged")
+
+	// ErrNewer says that a newer csmail wrote the file.
+	ErrNewer = errors.New("the state file is of a newer csmail")
+
+	// ErrUnknown says that no entry has the given ID.
+	ErrUnknown = errors.New("no such alert")
+)
+
+// Options of [Open]. The zero value suits the daemon.
+type Options struct {
+	ReadOnly bool          // look only, while no daemon runs; the file must be there
+	Timeout  time.Duration // to wait for another owner to end; default 2 s
+
+	MaxPending int           // entries in outbox and in parked, each; default DefaultMaxPending
+	MaxHeld    int           // default DefaultMaxHeld
+	History    time.Duration // how long the history is kept; default Keep
+}
+
+// Store is an open state file. It is safe for concurrent use.
+type Store struct {
+	path    string
+	options Options
+	db      *bolt.DB
+
+	writing sync.Mutex // from a transaction's begin until it is counted
+
+	mu     sync.Mutex // of what follows
+	mark   Mark       // after the newest input
+	stats  Stats
+	broken error // ErrDamaged, once seen
+}
+
+// Open opens the file, and creates it, and its folder, unless it is opened for
+// reading only. Errors are ErrLocked, ErrDamaged, ErrNewer or the system's, and
+// carry a hint. The caller calls Close.
+func Open(path string, o Options) (*Store, error) {
+	s := &Store{path: path, options: o.withDefaults()}
+	if err := s.prepare(); err != nil {
+		return nil, s.explain("open", err)
+	}
+	if err := guarded(s.open); err != nil {
+		return nil, s.explain("open", err)
+	}
+	if err := guarded(s.load); err != nil {
+		err = s.explain("open", err)
+		if !errors.Is(err, ErrDamaged) {
+			s.db.Close()
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Second
+	}
+	if o.MaxPending <= 0 {
+		o.MaxPending = DefaultMaxPending
+	}
+	if o.MaxHeld <= 0 {
+		o.MaxHeld = DefaultMaxHeld
+	}
+	if o.History <= 0 {
+		o.History = Keep
+	}
+	return o
+}
+
+const ownerOnly = 0o600
+
+// prepare sees to folder and permissions: the file holds log lines.
+func (s *Store) prepare() error {
+	if s.options.ReadOnly {
+		_, err := os.Stat(s.path)
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is no regular file", s.path)
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return os.Chmod(s.path, ownerOnly)
+}
+
+func (s *Store) open() error {
+	options := *bolt.DefaultOptions
+	options.ReadOnly = s.options.ReadOnly
+	options.Timeout = s.options.Timeout
+	options.FreelistType = bolt.FreelistMapType
+	// The list of free pages stays in the file: without it bbolt reads the whole file
+	// in a goroutine of its own, whose panic on a damaged page nobody can recover.
+	options.NoFreelistSync = false
+	db, err := bolt.Open(s.path, ownerOnly, &options)
+	s.db = db
+	return err
+}
+
+// Close gives the file up to others. After damage was seen it does nothing, for
+// bbolt may wait for ever then; the file is given up when the process ends.
+func (s *Store) Close() error {
+	if s.damage() != nil {
+		return nil
+	}
+	return s.explain("close", s.db.Close())
+}
+
+// guarded turns a panic of bbolt's on a damaged file, or a fault in the mapped
+// memory of a file that was cut, into an error.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, r)
+		}
+	}()
+	return f()
+}
+
+func (s *Store) damage() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// update runs one transaction, all of it or nothing, and counts what it did once
+// it is on the disk.
+func (s *Store) update(what string, f func(*bolt.Tx, *change) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var counted change
+	err := s.run(what, func() error {
+		return s.db.Update(func(tx *bolt.Tx) error { return f(tx, &counted) })
+	})
+	if err == nil {
+		s.apply(counted)
+	}
+	return err
+}
+
+func (s *Store) view(what string, f func(*bolt.Tx) error) error {
+	return s.run(what, func() error { return s.db.View(f) })
+}
+
+func (s *Store) run(what string, f func() error) error {
+	if err := s.damage(); err != nil {
+		return err
+	}
+	err := s.explain(what, guarded(f))
+	if errors.Is(err, ErrDamaged) {
+		s.mu.Lock()
+		s.broken = err
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// explain gives an error its noun and its hint.
+func (s *Store) explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return err
+	case errors.Is(err, bolt.ErrTimeout):
+		owner := ownerOf(s.path)
+		return hint.Wrap(fmt.Errorf("state %q: %w by %s", s.path, ErrLocked, owner),
+			"one csmail a state file: systemctl status csmail; or give this one another: state: PATH in csmail.yaml")
+	case errors.Is(err, ErrNewer):
+		return hint.Wrap(fmt.Errorf("state %q: %w", s.path, err), "run the newer csmail, or move the file away and lose what it holds")
+	case isDamage(err):
+		return hint.Wrap(fmt.Errorf("state %q: %s: %w: %w", s.path, what, ErrDamaged, err),
+			"move it away: mv %s %[1]s.damaged; csmail then starts anew and reads the last day's logs again", s.path)
+	case isFull(err):
+		return hint.Wrap(fmt.Errorf("state %q: %s: %w", s.path, what, err), "free space: df %s; nothing is lost meanwhile", filepath.Dir(s.path))
+	case errors.Is(err, fs.ErrPermission):
+		return hint.Wrap(fmt.Errorf("state: %s: %w", what, err), "run as the user csmail, or: sudo chown csmail %s", s.path)
+	case errors.Is(err, fs.ErrNotExist):
+		return hint.Wrap(fmt.Errorf("state: %s: %w", what, err), "csmail run writes it; another path is given by state: PATH in csmail.yaml")
+	}
+	return fmt.Errorf("state %q: %s: %w", s.path, what, err)
+}
+
+func isDamage(err error) bool {
+	for _, kind := range []error{errDamaged, bolt.ErrInvalid, bolt.ErrVersionMismatch, bolt.ErrChecksum, bolt.ErrInvalidMapping} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFull(err error) bool {
+	for _, kind := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
