@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/scenario"
+)
+
+// Finding is an overflow of a scenario with the guard's word on it.
+type Finding struct {
+	Alert   event.Alert
+	Verdict guard.Verdict
+	Needed  int // attempts, or distinct values, that the scenario asks for
+}
+
+// alertOf makes the alert of an overflow. It names no user but as the value of
+// an account's alert.
+func alertOf(o *scenario.Overflow) event.Alert {
+	a := event.Alert{
+		Scenario: o.Scenario.Name, Scope: scopeOf(o), Source: o.Addr, Account: o.Account,
+		Count: o.Count, First: o.First, Last: o.Last,
+		Kinds: slices.Clone(o.Kinds), Services: slices.Sorted(slices.Values(o.Services)),
+		Evidence:      o.Evidence,
+		Informational: !o.Scenario.Labels.Remediation,
+	}
+	if a.Scope == event.ScopeRange {
+		a.Source = o.Network.Addr()
+	}
+	return a
+}
+
+func scopeOf(o *scenario.Overflow) event.Scope {
+	switch {
+	case o.Account != "":
+		return event.ScopeAccount
+	case o.Network.IsValid():
+		return event.ScopeRange
+	}
+	return event.ScopeIP
+}
+
+// findingOf puts an overflow before the guard.
+func findingOf(o *scenario.Overflow) guard.Finding {
+	s := o.Scenario
+	return guard.Finding{
+		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: slices.Clone(o.Sources),
+		Kinds: guard.KindsOf(s.Kinds()...), Needed: s.Capacity + 1, Distinct: s.CountsAccounts(), Leak: s.LeakSpeed,
+		First: o.First, Last: o.Last, Informational: !s.Labels.Remediation,
+	}
+}
+
+// rule lets the verdict shape the alert: an IPv6 address is widened to its /64,
+// and what the guard looked at goes along.
+func rule(a event.Alert, v guard.Verdict) event.Alert {
+	if v.Widen.IsValid() && a.Scope == event.ScopeIP {
+		a.Scope, a.Source = event.ScopeRange, v.Widen.Addr()
+	}
+	a.Checks = v.Checks
+	a.Message = message(a)
+	return a
+}
+
+// message says in one line who did what. It may reach CrowdSec's central API, so
+// it names no user.
+func message(a event.Alert) string {
+	who := a.Value()
+	if a.Scope == event.ScopeAccount {
+		who = "an account"
+	}
+	kinds := make([]string, 0, len(a.Kinds))
+	for _, k := range a.Kinds {
+		kinds = append(kinds, fmt.Sprintf("%d × %s", k.N, k.Name))
+	}
+	verb := "made"
+	if a.Scope == event.ScopeAccount {
+		verb = "saw"
+	}
+	return fmt.Sprintf("%s %s %s on %s within %s (%s)", who, verb, strings.Join(kinds, ", "),
+		strings.Join(a.Services, " and "), span(a.Last.Sub(a.First)), a.Scenario)
+}
+
+// span writes a time span as people do: 12s, 5m, 11h, 3d.
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return d.Round(time.Second).String()
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}
