@@ -1,5 +1,7 @@
 package session
 
+import "strings"
+
 // processKey is one smtpd process: it serves one client at a time. The name is a
 // hash of host and program, neither of which a client has a say in.
 type processKey struct {
@@ -34,9 +36,9 @@ func (j *Joiner) processKey(host, program string, pid int) processKey {
 }
 
 // hash is FNV-1a of 64 bits, which is the same in every process, as snapshots
-// need. It remembers the last text, since lines that follow each other have the
-// same host and often the same program.
-type hash struct {
+// need. It remembers the last texts, since lines that are near each other have
+// the same host and few programs.
+type hash [8]struct {
 	text string
 	sum  uint64
 }
@@ -47,13 +49,15 @@ const (
 )
 
 func (h *hash) of(text string) uint64 {
-	if text == h.text && h.sum != 0 {
-		return h.sum
+	known := &h[len(text)%len(h)]
+	if text == known.text && known.sum != 0 {
+		return known.sum
 	}
 	sum := uint64(basis)
 	for i := range len(text) {
 		sum = (sum ^ uint64(text[i])) * prime
 	}
-	h.text, h.sum = text, sum
+	// A copy, or the hash would hold the whole block that the text points into.
+	known.text, known.sum = strings.Clone(text), sum
 	return sum
 }
