@@ -1,68 +1,31 @@
 // Package engine is the one way of a line through the core: Parse turns it into
 // a Record, on any core and without state; Step takes the Records in the order
-// of the log. It has no I/O, no goroutine, no clock and no logger; every command
-// goes through it and differs only in where lines come from and what it does
-// with the results.
+// of the log, joins the lines of one attempt, lets the guard see them, pours them
+// into the scenarios, and puts what overflows before the guard. Advance tells the
+// time when logs are silent. It has no I/O, no goroutine, no clock and no logger;
+// every command goes through it and differs only in where lines come from and
+// what it does with the results.
 package engine
 
 import (
-	"csmail/pkg/dovecot"
+	"net/netip"
+	"time"
+
 	"csmail/pkg/event"
-	"csmail/pkg/postfix"
+	"csmail/pkg/guard"
+	"csmail/pkg/scenario"
 	"csmail/pkg/session"
-	"csmail/pkg/syslogline"
 )
-
-// Parse reads one line into r, whatever r held before. It is a pure function:
-// the same line gives the same Record. The strings of the Record point into
-// line.Text. A Missed or Ambiguous Record holds nothing but the whole line, as
-// its Message. (A Record is large and most lines need none, so the caller brings it.)
-func Parse(line syslogline.Line, r *event.Record) {
-	var p Parser
-	p.Parse(&line, r)
-}
-
-// Parser parses the lines of one source, in any order but fastest in theirs. It
-// gives what [Parse] gives. The zero value is ready; use it from one goroutine at
-// a time. It keeps hold of the text of one line.
-type Parser struct {
-	splitter syslogline.Splitter
-	header   syslogline.Header
-}
-
-// Parse does what the function Parse does.
-func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
-	*r = event.Record{Line: line.Number}
-	h := &p.header
-	message, ok := p.splitter.Split(line, h)
-	if !ok {
-		return
-	}
-	read(h.Program, message, r)
-	switch r.Outcome {
-	case event.Missed, event.Ambiguous:
-		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}
-	case event.Witness, event.Noted:
-		r.Time = p.splitter.Time(line, h)
-		r.Host, r.PID, r.Message = h.Host, h.PID, message
-		r.Attempts *= h.Repeat
-	}
-}
-
-// read finds the grammar by the program's tag.
-func read(program, message string, r *event.Record) {
-	if program == "dovecot" {
-		r.Outcome, r.Testimony = dovecot.Parse(message, &r.Event)
-		return
-	}
-	r.Outcome, r.Testimony, _ = postfix.Parse(program, message, &r.Event)
-}
 
 // Result is what a Record came to in its place in the log.
 type Result struct {
 	*event.Record
 	Folded   bool // an earlier line has told of this attempt
 	Repeated bool // the same SMTP session was refused for the same before
+
+	// Findings are those that this Record made, and those whose wait it ended.
+	// The slice is valid until the next Step; what it holds is the caller's.
+	Findings []Finding
 }
 
 // maxPours bounds what one line can be worth: Dovecot's and syslog's counts may
@@ -79,16 +42,113 @@ func (r Result) Pours() int {
 	return min(r.Attempts, maxPours)
 }
 
+// Options say what an Engine judges by. Without scenarios it only joins sessions.
+type Options struct {
+	Scenarios *scenario.Set
+	Limits    scenario.Limits
+	Guard     *guard.Guard // belongs to the engine from then on; nil without scenarios
+
+	// Counts tells of an event whether it may count against its source; nil: each
+	// may. What may not still speaks for it.
+	Counts func(*event.Event) bool
+}
+
 // Engine is the state that Step needs. Use it from one goroutine at a time.
 type Engine struct {
 	sessions *session.Joiner
+	buckets  *scenario.Engine // nil without scenarios
+	guard    *guard.Guard
+	counts   func(*event.Event) bool
+	waiting  map[string]waiting // findings of which the guard has the last word to say
+	findings []Finding
+}
+
+// waiting is a finding whose verdict is pending.
+type waiting struct {
+	Alert  event.Alert
+	Needed int
 }
 
 // New returns an Engine that has seen nothing.
-func New() *Engine { return &Engine{sessions: session.New()} }
+func New(o Options) *Engine {
+	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[string]waiting{}}
+	if o.Scenarios != nil {
+		e.buckets = scenario.New(o.Scenarios, o.Limits)
+		e.guard = o.Guard
+		if e.guard == nil {
+			e.guard = guard.New(guard.Facts{})
+		}
+	}
+	return e
+}
 
 // Step takes the next Record of the log. The Result points to it.
 func (e *Engine) Step(r *event.Record) Result {
 	told := e.sessions.Join(r)
-	return Result{Record: r, Folded: told == session.Folded, Repeated: told == session.Again}
+	result := Result{Record: r, Folded: told == session.Folded, Repeated: told == session.Again}
+	if e.buckets == nil {
+		return result
+	}
+	e.findings = e.findings[:0]
+	e.guard.Observe(r, told != session.First)
+	e.settle(e.guard.Due(r.Time))
+	if pours := result.Pours(); pours > 0 && isOffence(r) && (e.counts == nil || e.counts(&r.Event)) {
+		for range pours {
+			e.decide(e.buckets.Pour(&r.Event), r.Time)
+		}
+	}
+	result.Findings = e.findings
+	return result
 }
+
+// isOffence is true for what can count against a client at all: with an address,
+// and of a class that says something about it. So no scenario, however it is
+// written, can ban for a fault of ours.
+func isOffence(r *event.Record) bool {
+	class := r.Kind.Class()
+	return r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect)
+}
+
+// Advance tells the engine that it is now: scenarios that end by time overflow,
+// and what waited for evidence may have its answer. A time before the latest
+// Record does nothing. The slice is valid until the next Step or Advance.
+func (e *Engine) Advance(now time.Time) []Finding {
+	e.findings = e.findings[:0]
+	if e.buckets == nil {
+		return nil
+	}
+	e.settle(e.guard.Due(now))
+	e.decide(e.buckets.Advance(now), now)
+	return e.findings
+}
+
+// Settle ends the wait of every finding, as at the end of a log that nobody
+// follows.
+func (e *Engine) Settle() []Finding {
+	e.findings = e.findings[:0]
+	if e.buckets != nil {
+		e.settle(e.guard.Settle())
+	}
+	return e.findings
+}
+
+// Unban takes a person's word for a source: its buckets are emptied, what waits
+// for the guard is dropped, and until then nothing is held against it.
+func (e *Engine) Unban(addr netip.Addr, until time.Time) {
+	if e.buckets == nil {
+		return
+	}
+	e.buckets.Forget(addr)
+	e.guard.Forgive(addr, until)
+	for id, w := range e.waiting {
+		if w.Alert.Scope != event.ScopeAccount && w.Alert.Source == addr {
+			delete(e.waiting, id)
+		}
+	}
+}
+
+// Guard returns the engine's guard, for questions; nil without scenarios.
+func (e *Engine) Guard() *guard.Guard { return e.guard }
+
+// Buckets returns the engine's buckets, for questions; nil without scenarios.
+func (e *Engine) Buckets() *scenario.Engine { return e.buckets }

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/scenario"
+)
+
+// decide puts overflows before the guard. The six addresses of one /64 that fill
+// a bucket together make one finding about the /64.
+func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
+	for i := range overflows {
+		o := &overflows[i]
+		f := findingOf(o)
+		alert := alertOf(o)
+		if i > 0 && isSameBlock(&overflows[i-1], o) {
+			continue
+		}
+		v := e.guard.Decide(f, now)
+		if v.Pending {
+			e.waiting[keyOf(f)] = waiting{alert, f.Needed}
+			continue
+		}
+		e.add(alert, v, f.Needed)
+	}
+}
+
+// isSameBlock knows two overflows of one bucket that the guard would widen to
+// one /64.
+func isSameBlock(a, b *scenario.Overflow) bool {
+	if a.Scenario != b.Scenario || scopeOf(a) != event.ScopeIP || scopeOf(b) != event.ScopeIP || !a.Addr.Is6() || !b.Addr.Is6() {
+		return false
+	}
+	block, err := a.Addr.Prefix(64)
+	return err == nil && block.Contains(b.Addr)
+}
+
+// settle adds the findings about which the guard has come to its last word.
+func (e *Engine) settle(rulings []guard.Ruling) {
+	for _, r := range rulings {
+		key := keyOf(r.Finding)
+		w, known := e.waiting[key]
+		if !known {
+			continue // forgiven in the meantime
+		}
+		delete(e.waiting, key)
+		e.add(w.Alert, r.Verdict, w.Needed)
+	}
+}
+
+func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
+	if v.Action == guard.None {
+		return
+	}
+	e.findings = append(e.findings, Finding{Alert: rule(a, v), Verdict: v, Needed: needed})
+}
+
+// keyOf names a finding until its verdict is final.
+func keyOf(f guard.Finding) string {
+	value := f.Account
+	switch f.Scope {
+	case event.ScopeIP:
+		value = f.Addr.String()
+	case event.ScopeRange:
+		value = f.Network.String()
+	}
+	return f.Scenario + "\x00" + value + "\x00" + f.First.Format(time.RFC3339Nano) + f.Last.Format(time.RFC3339Nano)
+}

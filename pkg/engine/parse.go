@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"csmail/pkg/dovecot"
+	"csmail/pkg/event"
+	"csmail/pkg/postfix"
+	"csmail/pkg/syslogline"
+)
+
+// Parse reads one line into r, whatever r held before. It is a pure function:
+// the same line gives the same Record. The strings of the Record point into
+// line.Text. A Missed or Ambiguous Record holds nothing but the whole line, as
+// its Message. (A Record is large and most lines need none, so the caller brings
+// it.)
+func Parse(line syslogline.Line, r *event.Record) {
+	var p Parser
+	p.Parse(&line, r)
+}
+
+// Parser parses the lines of one source, in any order but fastest in theirs. It
+// gives what [Parse] gives. The zero value is ready; use it from one goroutine at
+// a time. It keeps hold of the text of one line.
+type Parser struct {
+	splitter syslogline.Splitter
+	header   syslogline.Header
+}
+
+// Parse does what the function Parse does.
+func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
+	*r = event.Record{Line: line.Number}
+	h := &p.header
+	message, ok := p.splitter.Split(line, h)
+	if !ok {
+		return
+	}
+	read(h.Program, message, r)
+	switch r.Outcome {
+	case event.Missed, event.Ambiguous:
+		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}
+	case event.Witness, event.Noted:
+		r.Time = p.splitter.Time(line, h)
+		r.Host, r.PID, r.Message = h.Host, h.PID, message
+		r.Attempts *= h.Repeat
+	}
+}
+
+// read finds the grammar by the program's tag.
+func read(program, message string, r *event.Record) {
+	if program == "dovecot" {
+		r.Outcome, r.Testimony = dovecot.Parse(message, &r.Event)
+		return
+	}
+	r.Outcome, r.Testimony, _ = postfix.Parse(program, message, &r.Event)
+}
