@@ -28,6 +28,7 @@ var layers = map[string]layer{
 	"session":     {imports: []string{"event"}},
 	"engine":      {imports: []string{"dovecot", "event", "postfix", "session", "syslogline"}},
 	"guard":       {},
+	"scenario":    {imports: []string{"event"}},
 	"report":      {imports: []string{"engine", "event", "guard"}},
 	"acquisition": {imports: []string{"hint"}, io: true},
 	"replay":      {imports: []string{"acquisition", "engine", "event", "hint", "syslogline"}, io: true},
