@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"csmail/pkg/config"
+	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
@@ -55,25 +56,25 @@ func (s scan) newClient() (*lapi.Client, error) {
 	return client, nil
 }
 
-// pushBans tells the LAPI of the sources whose verdict is ban and reports on
+// pushBans tells the LAPI of the findings whose verdict is ban and reports on
 // each what came of it.
-func (s scan) pushBans(ctx context.Context, rows []render.Row, std Streams) error {
+func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Streams) error {
 	var alerts []event.Alert
-	for _, row := range rows {
-		if row.Verdict.Action == guard.Ban {
-			alerts = append(alerts, row.Source.Alert())
+	for _, f := range findings {
+		if f.Verdict.Action == guard.Ban {
+			alerts = append(alerts, f.Alert)
 		}
 	}
 	outcomes, err := s.client.Push(ctx, alerts, lapi.PushOptions{
 		Duration: s.push.length, Simulate: s.push.simulate, Now: time.Now(),
 	})
-	render.Pushed(std.Err, rows, outcomes)
+	render.Pushed(std.Err, findings, outcomes)
 	if err != nil {
 		return err
 	}
 	for _, o := range outcomes {
 		if o.Status == lapi.Rejected {
-			return hint.Wrap(fmt.Errorf("the LAPI rejected the alert on %s: %s", o.Alert.Source, o.Reason),
+			return hint.Wrap(fmt.Errorf("the LAPI rejected the alert on %s: %s", o.Alert.Value(), o.Reason),
 				"the other alerts are stored; pushing again sends only what is missing")
 		}
 	}

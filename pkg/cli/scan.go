@@ -9,11 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
-	"csmail/pkg/host"
 	"csmail/pkg/lapi"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
@@ -21,14 +19,15 @@ import (
 )
 
 const scanHelp = `Read mail logs and print one row for each source that did something hostile or
-suspect: how often, what, which users it tried, when, and what csmail makes of it.
+suspect: how often, what, which users it tried, when, which scenarios found it,
+and what csmail makes of it.
 
 Without a FILE the journal is read (facility mail), else /var/log/mail.log or
 /var/log/maillog. A FILE may be compressed with gzip, bzip2, xz or zstd; - is stdin.
 
-VERDICT is ban from --threshold hostile events on, hold when there is a reason
-not to ban, none otherwise. Suspect events are counted but never lead to a ban.
-Failed logins do not count on an account that the same source also logged in to.
+VERDICT is ban when a scenario found the source and nothing speaks against it,
+hold when the guard keeps it back (docs/safety.md tells why it may), none
+otherwise. csmail explain FILE shows how a verdict came about.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
@@ -38,9 +37,9 @@ ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
 	inputOptions
+	judgeOptions
 	output                string
 	count, banned, missed bool
-	threshold             int
 	push                  pushOptions
 }
 
@@ -59,8 +58,8 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "human", "human, json or raw")
 	f.BoolVar(&o.count, "count", false, "with -o raw: print the number of events before each address")
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
-	f.IntVar(&o.threshold, "threshold", 3, "how many hostile events make a ban")
 	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
+	o.judgeOptions.addFlags(f)
 	o.inputOptions.addFlags(f)
 	o.push.addFlags(f)
 	return c
@@ -69,12 +68,12 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 // scan is a checked command line.
 type scan struct {
 	scanOptions
+	judgement
 	input  input
-	config config.Config
 	client *lapi.Client // only to push
 }
 
-func (o scanOptions) check(configPath string, files []string, now time.Time) (scan, error) {
+func (o scanOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (scan, error) {
 	s := scan{scanOptions: o}
 	var err error
 	switch {
@@ -82,8 +81,6 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 		return s, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, raw", o.output)}
 	case o.count && o.output != "raw":
 		return s, usageError{hint.Wrap(fmt.Errorf("--count goes with -o raw"), "the other formats show the count anyway")}
-	case o.threshold < 1:
-		return s, usageError{fmt.Errorf("--threshold %d: must be at least 1", o.threshold)}
 	}
 	if s.input, err = o.inputOptions.check(files, now); err != nil {
 		return s, err
@@ -91,8 +88,8 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 	if err = o.push.check(); err != nil {
 		return s, err
 	}
-	if s.config, err = config.Load(configPath); err != nil {
-		return s, configError{err}
+	if s.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
+		return s, err
 	}
 	if o.push.on {
 		s.client, err = s.newClient()
@@ -102,66 +99,34 @@ func (o scanOptions) check(configPath string, files []string, now time.Time) (sc
 
 func runScan(ctx context.Context, o scanOptions, configPath string, files []string, std Streams) error {
 	start := time.Now()
-	s, err := o.check(configPath, files, start)
+	s, err := o.check(ctx, configPath, files, std, start)
 	if err != nil {
 		return err
 	}
-	scope := s.input.scope
-	scope.Evidence = o.push.on
-	collector := report.NewCollector(scope)
+	collector := report.NewCollector(s.input.scope)
 	tally, err := s.replay(ctx, files, collector, std)
 	if err != nil {
 		return err
 	}
-	found := collector.Sources()
-	watch, err := s.guard(ctx, found, std)
-	if err != nil {
-		return err
-	}
-	rows := s.judge(found, watch)
+	sources := collector.Sources()
 	if !o.missed {
-		if err := s.print(rows, std); err != nil {
+		if err := s.print(sources, std); err != nil {
 			return fmt.Errorf("writing the result: %w", err)
 		}
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, collector.Events(), len(rows), time.Since(start)))
+		render.Summary(std.Err, summary(tally, collector.Events(), len(sources), time.Since(start)))
 	}
 	if !o.push.on {
 		return nil
 	}
-	return s.pushBans(ctx, rows, std)
-}
-
-// guard gathers what is known about this host, if any source could be banned at
-// all. Parts of mynetworks that cannot be read are told, since an address in
-// them could be banned.
-func (s scan) guard(ctx context.Context, found []*report.Source, std Streams) (*guard.Guard, error) {
-	if !slices.ContainsFunc(found, func(r *report.Source) bool { return r.Hostile >= s.threshold }) {
-		return guard.New(guard.Facts{}), nil
-	}
-	own, err := host.Addresses()
-	if err != nil {
-		return nil, err
-	}
-	networks, skipped, err := host.MyNetworks(ctx)
-	if err != nil {
-		fmt.Fprintf(std.Err, "csmail: warning: %v\n", err)
-	}
-	for _, word := range skipped {
-		fmt.Fprintf(std.Err, "csmail: warning: mynetworks holds %q, which csmail does not look into; list its networks in guard.allow\n", word)
-	}
-	return guard.New(guard.Facts{
-		Own:        own,
-		MyNetworks: networks,
-		Allow:      config.Prefixes(s.config.Guard.Allow),
-		Relays:     config.Prefixes(s.config.Guard.Relays),
-	}), nil
+	return s.pushBans(ctx, collector.Findings(), std)
 }
 
 func (s scan) replay(ctx context.Context, files []string, c *report.Collector, std Streams) (replay.Tally, error) {
 	var writeErr error
-	options := replay.Options{Result: func(_ string, r engine.Result) { c.Add(r) }}
+	judge := s.engine(s.set, s.input.scope.Holds)
+	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) { c.Add(r) }}
 	if s.missed {
 		options.Missed = func(line string) {
 			if _, err := fmt.Fprintln(std.Out, render.Printable(line)); err != nil && writeErr == nil {
@@ -170,26 +135,19 @@ func (s scan) replay(ctx context.Context, files []string, c *report.Collector, s
 		}
 	}
 	tally, err := s.input.replay(ctx, files, options, std)
+	c.AddFindings(judge.Settle())
 	return tally, cmp.Or(err, writeErr)
 }
 
-func (s scan) judge(sources []*report.Source, g *guard.Guard) []render.Row {
-	var rows []render.Row
-	for _, source := range sources {
-		rows = append(rows, render.Row{Source: source, Verdict: g.Judge(source.Conduct(), s.threshold)})
-	}
-	return rows
-}
-
-func (s scan) print(rows []render.Row, std Streams) error {
+func (s scan) print(sources []*report.Source, std Streams) error {
 	if s.banned {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(r render.Row) bool { return r.Verdict.Action != guard.Ban })
+		sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool { return r.Verdict.Action != guard.Ban })
 	}
 	switch s.output {
 	case "json":
-		return render.JSON(std.Out, rows)
+		return render.JSON(std.Out, sources)
 	case "raw":
-		return render.Raw(std.Out, rows, s.count)
+		return render.Raw(std.Out, sources, s.count)
 	}
-	return render.Table(std.Out, rows, s.input.zone, isTerminal(std.Out))
+	return render.Table(std.Out, sources, s.input.zone, isTerminal(std.Out))
 }

@@ -49,7 +49,7 @@ func findingOf(o *scenario.Overflow) guard.Finding {
 	s := o.Scenario
 	return guard.Finding{
 		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: slices.Clone(o.Sources),
-		Kinds: guard.KindsOf(s.Kinds()...), Needed: s.Capacity + 1, Distinct: s.CountsAccounts(), Leak: s.LeakSpeed,
+		Kinds: guard.Kinds(s.Kinds), Needed: s.Capacity + 1, Distinct: s.CountsAccounts(), Leak: s.LeakSpeed,
 		First: o.First, Last: o.Last, Informational: !s.Labels.Remediation,
 	}
 }
@@ -61,6 +61,11 @@ func rule(a event.Alert, v guard.Verdict) event.Alert {
 		a.Scope, a.Source = event.ScopeRange, v.Widen.Addr()
 	}
 	a.Checks = v.Checks
+	return Describe(a)
+}
+
+// Describe returns the alert with the message that its other fields make.
+func Describe(a event.Alert) event.Alert {
 	a.Message = message(a)
 	return a
 }

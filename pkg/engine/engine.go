@@ -86,19 +86,26 @@ func New(o Options) *Engine {
 func (e *Engine) Step(r *event.Record) Result {
 	told := e.sessions.Join(r)
 	result := Result{Record: r, Folded: told == session.Folded, Repeated: told == session.Again}
+	result.Findings = e.Judge(result)
+	return result
+}
+
+// Judge does what Step does with a Record that another engine has joined, so that
+// two engines can judge one log by different scenarios. The slice is valid until
+// the next call.
+func (e *Engine) Judge(r Result) []Finding {
 	if e.buckets == nil {
-		return result
+		return nil
 	}
 	e.findings = e.findings[:0]
-	e.guard.Observe(r, told != session.First)
+	e.guard.Observe(r.Record, r.Folded || r.Repeated)
 	e.settle(e.guard.Due(r.Time))
-	if pours := result.Pours(); pours > 0 && isOffence(r) && (e.counts == nil || e.counts(&r.Event)) {
+	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && (e.counts == nil || e.counts(&r.Event)) {
 		for range pours {
 			e.decide(e.buckets.Pour(&r.Event), r.Time)
 		}
 	}
-	result.Findings = e.findings
-	return result
+	return e.findings
 }
 
 // isOffence is true for what can count against a client at all: with an address,

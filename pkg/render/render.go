@@ -21,21 +21,15 @@ import (
 	"csmail/pkg/report"
 )
 
-// Row is a source with the guard's verdict on it.
-type Row struct {
-	Source  *report.Source
-	Verdict guard.Verdict
-}
-
 // Raw prints the addresses in byte order, as `sort` with LC_ALL=C would, so
 // that comm(1) and join(1) take them; with count as `uniq -c` does.
-func Raw(w io.Writer, rows []Row, count bool) error {
-	lines := make([]string, 0, len(rows))
-	counts := make(map[string]int, len(rows))
-	for _, r := range rows {
-		address := r.Source.Addr.String()
+func Raw(w io.Writer, sources []*report.Source, count bool) error {
+	lines := make([]string, 0, len(sources))
+	counts := make(map[string]int, len(sources))
+	for _, s := range sources {
+		address := s.Addr.String()
 		lines = append(lines, address)
-		counts[address] = r.Source.Count
+		counts[address] = s.Count
 	}
 	slices.Sort(lines)
 	out := bufio.NewWriter(w)
@@ -57,29 +51,35 @@ type jsonRow struct {
 	Users     []string       `json:"users"`
 	FirstSeen time.Time      `json:"first_seen"`
 	LastSeen  time.Time      `json:"last_seen"`
+	Scenarios []string       `json:"scenarios"`
 	Verdict   guard.Action   `json:"verdict"`
+	Rule      guard.Rule     `json:"rule"`
 	Reason    string         `json:"reason"`
 }
 
-// JSON prints one array of objects, in the order of rows.
-func JSON(w io.Writer, rows []Row) error {
-	out := make([]jsonRow, 0, len(rows))
-	for _, r := range rows {
-		kinds := make(map[string]int, len(r.Source.Kinds))
-		for _, k := range r.Source.Kinds {
+// JSON prints one array of objects, in the order of sources.
+func JSON(w io.Writer, sources []*report.Source) error {
+	out := make([]jsonRow, 0, len(sources))
+	for _, s := range sources {
+		kinds := make(map[string]int, len(s.Kinds))
+		for _, k := range s.Kinds {
 			kinds[k.Name] = k.N
 		}
 		out = append(out, jsonRow{
-			Source: r.Source.Addr.String(), Count: r.Source.Count, Hostile: r.Source.Hostile, Kinds: kinds,
-			Services: sorted(r.Source.Services), Users: sorted(r.Source.Users),
-			FirstSeen: r.Source.First, LastSeen: r.Source.Last,
-			Verdict: r.Verdict.Action, Reason: r.Verdict.Reason,
+			Source: s.Addr.String(), Count: s.Count, Hostile: s.Hostile, Kinds: kinds,
+			Services: sorted(s.Services), Users: sorted(s.Users),
+			FirstSeen: s.First, LastSeen: s.Last, Scenarios: sorted(s.Scenarios),
+			Verdict: s.Verdict.Action, Rule: s.Verdict.Rule, Reason: s.Verdict.Reason,
 		})
 	}
+	return writeJSON(w, out)
+}
+
+func writeJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(out)
+	return encoder.Encode(v)
 }
 
 func sorted(texts []string) []string {
@@ -88,26 +88,32 @@ func sorted(texts []string) []string {
 
 // Table prints the rows for a person: a rounded box on a terminal, ASCII
 // elsewhere, as cscli does.
-func Table(w io.Writer, rows []Row, zone *time.Location, terminal bool) error {
-	if len(rows) == 0 {
+func Table(w io.Writer, sources []*report.Source, zone *time.Location, terminal bool) error {
+	if len(sources) == 0 {
 		_, err := fmt.Fprintln(w, "No hostile or suspect sources")
 		return err
 	}
+	t := newTable(terminal, "Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict")
+	for _, s := range sources {
+		t.AppendRow(table.Row{
+			s.Addr.String(), s.Count, kindsText(s.Kinds), usersText(s.Users),
+			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime),
+			strings.Join(s.Scenarios, "\n"), verdictText(s.Verdict),
+		})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+func newTable(terminal bool, header ...any) table.Writer {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleDefault)
 	if terminal {
 		t.SetStyle(table.StyleRounded)
 	}
 	t.Style().Format.Header = text.FormatDefault
-	t.AppendHeader(table.Row{"Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Verdict"})
-	for _, r := range rows {
-		t.AppendRow(table.Row{
-			r.Source.Addr.String(), r.Source.Count, kindsText(r.Source.Kinds), usersText(r.Source.Users),
-			r.Source.First.In(zone).Format(time.DateTime), r.Source.Last.In(zone).Format(time.DateTime), verdictText(r.Verdict),
-		})
-	}
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	t.AppendHeader(header)
+	return t
 }
 
 func kindsText(kinds []event.Count) string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"csmail/pkg/engine"
 	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
 )
@@ -41,25 +42,25 @@ func Summary(w io.Writer, t Totals) {
 
 // Pushed prints what became of each source that was to be told, and of each
 // that the guard held.
-func Pushed(w io.Writer, rows []Row, outcomes []lapi.Outcome) {
+func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome) {
 	pushed, held, rejected := 0, 0, 0
 	for _, o := range outcomes {
 		switch o.Status {
 		case lapi.Pushed:
 			pushed++
-			fmt.Fprintf(w, "pushed %s as alert %s\n", o.Alert.Source, o.ID)
+			fmt.Fprintf(w, "pushed %s as alert %s\n", o.Alert.Value(), o.ID)
 		case lapi.HeldBack:
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Source, o.Reason)
+			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Value(), o.Reason)
 		case lapi.Rejected:
 			rejected++
-			fmt.Fprintf(w, "rejected %s: %s\n", o.Alert.Source, o.Reason)
+			fmt.Fprintf(w, "rejected %s: %s\n", o.Alert.Value(), o.Reason)
 		}
 	}
-	for _, r := range rows {
-		if r.Verdict.Action == guard.Hold {
+	for _, f := range findings {
+		if f.Verdict.Action == guard.Hold {
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", r.Source.Addr, r.Verdict.Reason)
+			fmt.Fprintf(w, "held back %s: %s\n", f.Alert.Value(), f.Verdict.Reason)
 		}
 	}
 	fmt.Fprintf(w, "Push: %d pushed, %d held back, %d rejected\n", pushed, held, rejected)

@@ -24,6 +24,10 @@ import (
 type Options struct {
 	Zone *time.Location // of headers that name none; nil means local time
 
+	// Engine steps the records; nil: one that only joins sessions. The caller
+	// settles it when the replay is over.
+	Engine *engine.Engine
+
 	// Result gets every witness and event, in order, with the name of its source.
 	// The record is only lent: whoever keeps it clones it.
 	Result func(source string, r engine.Result)
@@ -56,7 +60,10 @@ func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, e
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
-	r := &run{options: o, engine: engine.New(), total: totalSize(sources)}
+	if o.Engine == nil {
+		o.Engine = engine.New(engine.Options{})
+	}
+	r := &run{options: o, engine: o.Engine, total: totalSize(sources)}
 	for _, s := range sources {
 		if err := r.source(ctx, s); err != nil {
 			return r.tally, err

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/config"
+	"csmail/pkg/engine"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+	"csmail/pkg/replay"
+	"csmail/pkg/report"
+	"csmail/pkg/ruleset"
+	"csmail/pkg/scenario"
+)
+
+const backtestHelp = `Read the logs of days or weeks and tell what csmail run would have done: who
+would have been banned, by which scenario and how soon, what the guard would have
+held and why, how many offences the bans would have prevented, and which of the
+banned later logged in or brought mail that was accepted.
+
+  csmail backtest /var/log/mail.log*
+  csmail backtest --scenarios strict --against balanced /var/log/mail.log*
+
+-o json prints {"alerts": [...], "outcome": {...}}; the alerts are in the order of
+their events, each with scenario, scope, value, start_at, stop_at, events_count,
+remediation, verdict (ban, alert or hold) and the guard's reason.`
+
+type backtestOptions struct {
+	inputOptions
+	judgeOptions
+	output  string
+	against []string
+	ban     string
+}
+
+func newBacktest(std Streams, configPath *string) *cobra.Command {
+	var o backtestOptions
+	c := &cobra.Command{
+		Use:   "backtest [FILE...]",
+		Short: "What would have been banned",
+		Long:  backtestHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runBacktest(c.Context(), o, *configPath, args, std)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.output, "output", "o", "human", "human or json")
+	o.judgeOptions.addFlags(f)
+	f.StringSliceVar(&o.against, "against", nil, "judge by these scenarios as well, and show both side by side")
+	f.StringVar(&o.ban, "ban", "", "how long a ban lasts (default lapi.duration of the configuration)")
+	o.inputOptions.addFlags(f)
+	return c
+}
+
+// backtest is a checked command line.
+type backtest struct {
+	backtestOptions
+	judgement
+	input    input
+	other    *scenario.Set // nil without --against
+	duration time.Duration
+}
+
+func (o backtestOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (backtest, error) {
+	b := backtest{backtestOptions: o}
+	var err error
+	if o.output != "human" && o.output != "json" {
+		return b, usageError{fmt.Errorf("output format %q not supported: must be one of human, json", o.output)}
+	}
+	if b.input, err = o.inputOptions.check(files, now); err != nil {
+		return b, err
+	}
+	if b.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
+		return b, err
+	}
+	if len(o.against) > 0 {
+		if b.other, err = ruleset.Load(o.against); err != nil {
+			return b, usageError{err}
+		}
+	}
+	b.duration = time.Duration(b.config.LAPI.Duration)
+	if o.ban == "" {
+		return b, nil
+	}
+	d, ok := config.ParseDuration(o.ban)
+	if !ok || d <= 0 {
+		return b, usageError{hint.Wrap(fmt.Errorf("--ban %q is no duration", o.ban), "give it like 4h or 7d")}
+	}
+	b.duration = d
+	return b, nil
+}
+
+func runBacktest(ctx context.Context, o backtestOptions, configPath string, files []string, std Streams) error {
+	start := time.Now()
+	b, err := o.check(ctx, configPath, files, std, start)
+	if err != nil {
+		return err
+	}
+	var alerts *render.Alerts
+	show := func([]engine.Finding) {}
+	if b.output == "json" {
+		alerts = render.NewAlerts(std.Out)
+		show = alerts.Print
+	}
+	outcome, against, tally, err := b.run(ctx, files, show, std)
+	if err != nil {
+		return err
+	}
+	if alerts != nil {
+		err = alerts.Close(outcome, against)
+	} else {
+		err = render.Backtest(std.Out, outcome, against, b.input.zone, isTerminal(std.Out))
+	}
+	if err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	if !o.quiet {
+		render.Summary(std.Err, summary(tally, outcome.Offences, outcome.Bans, time.Since(start)))
+	}
+	return nil
+}
+
+// run judges the log by the scenarios and, if there are others, by those too.
+func (b backtest) run(ctx context.Context, files []string, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
+	judge := b.engine(b.set, b.input.scope.Holds)
+	test := report.NewBacktest(b.duration)
+	var otherJudge *engine.Engine
+	var otherTest *report.Backtest
+	if b.other != nil {
+		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.duration)
+	}
+	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+		show(r.Findings)
+		test.Add(r, r.Findings)
+		if otherTest != nil {
+			otherTest.Add(r, otherJudge.Judge(r))
+		}
+	}}, std)
+	if err != nil {
+		return report.Outcome{}, nil, tally, err
+	}
+	last := judge.Settle()
+	show(last)
+	test.AddFindings(last)
+	if otherTest == nil {
+		return test.Outcome(), nil, tally, nil
+	}
+	otherTest.AddFindings(otherJudge.Settle())
+	against := otherTest.Outcome()
+	return test.Outcome(), &against, tally, nil
+}

@@ -1,0 +1,223 @@
+package render
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/guard"
+	"csmail/pkg/report"
+)
+
+// alertLine is one alert as `csmail backtest -o json` prints it. Tools depend on
+// the names.
+type alertLine struct {
+	Scenario    string       `json:"scenario"`
+	Scope       string       `json:"scope"`
+	Value       string       `json:"value"`
+	StartAt     time.Time    `json:"start_at"`
+	StopAt      time.Time    `json:"stop_at"`
+	EventsCount int          `json:"events_count"`
+	Remediation bool         `json:"remediation"`
+	Verdict     guard.Action `json:"verdict"`
+	Rule        guard.Rule   `json:"rule"`
+	Reason      string       `json:"reason"`
+	Message     string       `json:"message"`
+}
+
+// Alerts prints the object of `csmail backtest -o json` while it comes about, so
+// that no list of alerts is held. Use it from one goroutine at a time.
+type Alerts struct {
+	out   *bufio.Writer
+	count int
+	err   error
+}
+
+// NewAlerts begins the object.
+func NewAlerts(w io.Writer) *Alerts {
+	a := &Alerts{out: bufio.NewWriter(w)}
+	_, a.err = a.out.WriteString("{\n  \"alerts\": [")
+	return a
+}
+
+// Print adds findings. After an error it prints nothing more.
+func (a *Alerts) Print(findings []engine.Finding) {
+	for _, f := range findings {
+		line := alertLine{
+			Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), StartAt: f.Alert.First, StopAt: f.Alert.Last,
+			EventsCount: f.Alert.Count, Remediation: !f.Alert.Informational,
+			Verdict: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason, Message: f.Alert.Message,
+		}
+		text, err := json.Marshal(line)
+		if err != nil && a.err == nil {
+			a.err = err
+		}
+		separator := ",\n    "
+		if a.count == 0 {
+			separator = "\n    "
+		}
+		a.count++
+		a.write(separator, string(text))
+	}
+}
+
+func (a *Alerts) write(texts ...string) {
+	for _, text := range texts {
+		if a.err == nil {
+			_, a.err = a.out.WriteString(text)
+		}
+	}
+}
+
+// Close ends the object with the outcome, and with that of the other scenarios if
+// there are any.
+func (a *Alerts) Close(o report.Outcome, against *report.Outcome) error {
+	if a.count > 0 {
+		a.write("\n  ")
+	}
+	a.write("],\n  \"outcome\": ", indented(o))
+	if against != nil {
+		a.write(",\n  \"against\": ", indented(*against))
+	}
+	a.write("\n}\n")
+	if a.err != nil {
+		return a.err
+	}
+	return a.out.Flush()
+}
+
+func indented(o report.Outcome) string {
+	text, err := json.MarshalIndent(o, "  ", "  ")
+	if err != nil {
+		return "null" // no outcome fails
+	}
+	return string(text)
+}
+
+// Backtest prints an outcome for a person, beside that of other scenarios if
+// there are any.
+func Backtest(w io.Writer, o report.Outcome, against *report.Outcome, zone *time.Location, terminal bool) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "From %s to %s\n", o.From.In(zone).Format(time.DateTime), o.To.In(zone).Format(time.DateTime))
+	columns := []report.Outcome{o}
+	header := []any{"", "these scenarios"}
+	if against != nil {
+		columns, header = append(columns, *against), append(header, "against")
+	}
+	t := newTable(terminal, header...)
+	for _, row := range backtestRows {
+		line := table.Row{row.name}
+		for _, c := range columns {
+			line = append(line, row.value(c))
+		}
+		t.AppendRow(line)
+	}
+	b.WriteString(t.Render())
+	b.WriteByte('\n')
+	for i, c := range columns {
+		if against != nil {
+			fmt.Fprintf(&b, "\n%s:\n", header[i+1])
+		}
+		backtestDetail(&b, c, zone, terminal)
+	}
+	if against != nil {
+		difference(&b, o.Values, against.Values)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+var backtestRows = [...]struct {
+	name  string
+	value func(report.Outcome) string
+}{
+	{"Bans", func(o report.Outcome) string { return fmt.Sprintf("%d (%d more while banned)", o.Bans, o.Renewed) }},
+	{"Held by the guard", func(o report.Outcome) string { return fmt.Sprint(o.Holds) }},
+	{"Alerts without a ban", func(o report.Outcome) string { return fmt.Sprint(o.Alerts) }},
+	{"Offences", func(o report.Outcome) string { return fmt.Sprint(o.Offences) }},
+	{"of these prevented", func(o report.Outcome) string {
+		return fmt.Sprintf("%d (%s)", o.Prevented, percent(o.Prevented, o.Offences))
+	}},
+	{"First offence to ban", func(o report.Outcome) string {
+		return fmt.Sprintf("%s (median), %s at most", o.MedianWait.Round(time.Second), o.Longest.Round(time.Second))
+	}},
+	{"Banned, later honest", func(o report.Outcome) string { return fmt.Sprint(o.Good) }},
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+}
+
+func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, terminal bool) {
+	if len(o.ByDay) > 0 {
+		t := newTable(terminal, "Day", "Scenario", "Bans")
+		for _, d := range o.ByDay {
+			t.AppendRow(table.Row{d.Day, d.Scenario, d.Bans})
+		}
+		fmt.Fprintln(b, t.Render())
+	}
+	if len(o.HeldBy) > 0 {
+		t := newTable(terminal, "Held by", "Findings")
+		for _, rule := range sortedKeys(o.HeldBy) {
+			t.AppendRow(table.Row{rule, o.HeldBy[rule]})
+		}
+		fmt.Fprintln(b, t.Render())
+	}
+	if len(o.Collateral) == 0 {
+		return
+	}
+	t := newTable(terminal, "Banned, later honest", "Scenario", "Banned", "Proof", "At", "In the ban")
+	for _, c := range o.Collateral {
+		t.AppendRow(table.Row{c.Value, c.Scenario, c.Banned.In(zone).Format(time.DateTime), c.Proof, c.Good.In(zone).Format(time.DateTime), yesNo(c.InBan)})
+	}
+	fmt.Fprintln(b, t.Render())
+}
+
+// difference lists who is banned by one set of scenarios only.
+func difference(b *strings.Builder, these, others []string) {
+	for _, side := range [...]struct {
+		name         string
+		mine, theirs []string
+	}{{"only by these scenarios", these, others}, {"only by the others", others, these}} {
+		var only []string
+		for _, value := range side.mine {
+			if _, both := slices.BinarySearch(side.theirs, value); !both {
+				only = append(only, value)
+			}
+		}
+		fmt.Fprintf(b, "Banned %s: %d\n", side.name, len(only))
+		for i, value := range only {
+			if i == 20 {
+				fmt.Fprintf(b, "  and %d more; -o json lists all\n", len(only)-i)
+				break
+			}
+			fmt.Fprintf(b, "  %s\n", value)
+		}
+	}
+}
+
+func sortedKeys(m map[string]int) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

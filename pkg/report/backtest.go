@@ -1,0 +1,233 @@
+package report
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+)
+
+const (
+	// maxCollateral bounds the list of banned sources that turned out well; all
+	// are counted.
+	maxCollateral = 1000
+	// maxOffenders bounds the sources whose first offence is remembered.
+	maxOffenders = 1_000_000
+)
+
+// Backtest works out what a log would have led to: who would have been banned and
+// when, which offences the bans would have prevented, and which of the banned
+// turned out to be honest. It keeps counts and one small entry a source. Use it
+// from one goroutine at a time.
+type Backtest struct {
+	duration time.Duration
+	bans     map[netip.Prefix]*ban
+	first    map[netip.Addr]time.Time // first offences
+	days     map[day]int
+	result   Outcome
+	waits    []time.Duration
+}
+
+// ban is one banned value.
+type ban struct {
+	since, until time.Time
+	scenario     string
+	good         bool // counted as collateral
+}
+
+type day struct{ date, scenario string }
+
+// DayBans counts the bans of one scenario on one day.
+type DayBans struct {
+	Day      string `json:"day"`
+	Scenario string `json:"scenario"`
+	Bans     int    `json:"bans"`
+}
+
+// Collateral is a banned source that later logged in, or whose mail was later
+// accepted.
+type Collateral struct {
+	Value    string    `json:"value"`
+	Scenario string    `json:"scenario"`
+	Banned   time.Time `json:"banned"`
+	Good     time.Time `json:"good"`
+	Proof    string    `json:"proof"`
+	InBan    bool      `json:"in_ban"` // while the ban lasted: the mail would have been lost
+}
+
+// Outcome is what a backtest came to.
+type Outcome struct {
+	From       time.Time      `json:"from"`
+	To         time.Time      `json:"to"`
+	Bans       int            `json:"bans"`    // values newly banned
+	Renewed    int            `json:"renewed"` // findings on a value while it was banned
+	Alerts     int            `json:"alerts"`  // that ban nobody
+	Holds      int            `json:"holds"`
+	HeldBy     map[string]int `json:"held_by"` // by the guard's rule
+	ByDay      []DayBans      `json:"by_day"`
+	Offences   int            `json:"offences"`
+	Prevented  int            `json:"prevented"`         // offences within bans
+	MedianWait time.Duration  `json:"median_wait_ns"`    // from first offence to ban
+	Longest    time.Duration  `json:"longest_wait_ns"`   //
+	Good       int            `json:"collateral_count"`  // banned sources that turned out well
+	Collateral []Collateral   `json:"collateral"`        // at most 1000 of them
+	Values     []string       `json:"banned_values"`     // sorted
+	Scenarios  map[string]int `json:"bans_by_scenario"`  //
+	Unseen     int            `json:"offenders_dropped"` // sources beyond what is remembered
+}
+
+// NewBacktest returns a Backtest whose bans last for the duration.
+func NewBacktest(duration time.Duration) *Backtest {
+	return &Backtest{
+		duration: duration, bans: make(map[netip.Prefix]*ban), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
+		result: Outcome{HeldBy: map[string]int{}, Scenarios: map[string]int{}},
+	}
+}
+
+// Add takes the next result and what was found.
+func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
+	if r.Outcome == event.Noted || r.Testimony == event.MailAccepted {
+		b.observe(r)
+	}
+	b.AddFindings(findings)
+}
+
+func (b *Backtest) observe(r engine.Result) {
+	widen(&b.result.From, &b.result.To, r.Time)
+	if !r.Addr.IsValid() {
+		return
+	}
+	switch class := r.Kind.Class(); {
+	case class == event.Hostile || class == event.Suspect:
+		b.offence(r)
+	case class == event.Success:
+		b.good(r, "a login")
+	case r.Testimony == event.MailAccepted:
+		b.good(r, "mail accepted")
+	}
+}
+
+func (b *Backtest) offence(r engine.Result) {
+	if r.Folded {
+		return
+	}
+	b.result.Offences += r.Attempts
+	if found := b.banOf(r.Addr); found != nil && r.Time.After(found.since) && r.Time.Before(found.until) {
+		b.result.Prevented += r.Attempts
+	}
+	if _, known := b.first[r.Addr]; known {
+		return
+	}
+	if len(b.first) >= maxOffenders {
+		b.result.Unseen++
+		return
+	}
+	b.first[r.Addr] = r.Time
+}
+
+// banOf returns the ban on the address or on its /24 or /64.
+func (b *Backtest) banOf(addr netip.Addr) *ban {
+	if len(b.bans) == 0 {
+		return nil
+	}
+	if found := b.bans[netip.PrefixFrom(addr, addr.BitLen())]; found != nil {
+		return found
+	}
+	return b.bans[networkOf(addr)]
+}
+
+func networkOf(addr netip.Addr) netip.Prefix {
+	bits := 24
+	if addr.Is6() {
+		bits = 64
+	}
+	network, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return network
+}
+
+func (b *Backtest) good(r engine.Result, proof string) {
+	found := b.banOf(r.Addr)
+	if found == nil || found.good || r.Time.Before(found.since) {
+		return
+	}
+	found.good = true
+	b.result.Good++
+	if len(b.result.Collateral) < maxCollateral {
+		b.result.Collateral = append(b.result.Collateral, Collateral{
+			Value: r.Addr.String(), Scenario: found.scenario, Banned: found.since, Good: r.Time, Proof: proof, InBan: r.Time.Before(found.until),
+		})
+	}
+}
+
+// AddFindings takes what was found without a line of its own.
+func (b *Backtest) AddFindings(findings []engine.Finding) {
+	for _, f := range findings {
+		switch f.Verdict.Action {
+		case guard.Ban:
+			b.ban(f)
+		case guard.Hold:
+			b.result.Holds++
+			b.result.HeldBy[f.Verdict.Rule.String()]++
+		case guard.Alert:
+			b.result.Alerts++
+		}
+	}
+}
+
+func (b *Backtest) ban(f engine.Finding) {
+	value, err := netip.ParsePrefix(f.Alert.Value())
+	if err != nil {
+		addr := f.Alert.Source
+		value = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	at := f.Alert.Last
+	if known := b.bans[value]; known != nil && at.Before(known.until) {
+		known.until = at.Add(b.duration)
+		b.result.Renewed++
+		return
+	}
+	b.bans[value] = &ban{since: at, until: at.Add(b.duration), scenario: f.Alert.Scenario}
+	b.result.Bans++
+	b.result.Scenarios[f.Alert.Scenario]++
+	b.days[day{at.UTC().Format(time.DateOnly), f.Alert.Scenario}]++
+	if first, known := b.first[f.Alert.Source]; known && len(b.waits) < maxOffenders {
+		b.waits = append(b.waits, at.Sub(first))
+	}
+}
+
+// Outcome returns what came of it so far.
+func (b *Backtest) Outcome() Outcome {
+	o := b.result
+	for d, n := range b.days {
+		o.ByDay = append(o.ByDay, DayBans{d.date, d.scenario, n})
+	}
+	slices.SortFunc(o.ByDay, func(a, c DayBans) int {
+		if a.Day != c.Day {
+			return strings.Compare(a.Day, c.Day)
+		}
+		return strings.Compare(a.Scenario, c.Scenario)
+	})
+	if len(b.waits) > 0 {
+		waits := slices.Sorted(slices.Values(b.waits))
+		o.MedianWait, o.Longest = waits[len(waits)/2], waits[len(waits)-1]
+	}
+	for value := range b.bans {
+		o.Values = append(o.Values, valueText(value))
+	}
+	slices.Sort(o.Values)
+	return o
+}
+
+func valueText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

@@ -1,0 +1,54 @@
+package ruleset
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"csmail/pkg/hint"
+)
+
+const trigger = "type: trigger\nname: me/one\ndescription: one\nfilter: evt.Meta.kind == 'pregreet'\nlabels: {remediation: true}\n"
+
+func TestLoad(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("one.yaml", []byte(trigger), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"balanced": 11, "strict": 14, "one.yaml": 1, "./one.yaml": 1, ".": 1, here: 1, here + "/one.yaml": 1} {
+		set, err := Load([]string{name})
+		if err != nil || len(set.Scenarios()) != want {
+			t.Errorf("%s: %v, %v", name, set, err)
+		}
+	}
+	set, err := Load([]string{"balanced", "one.yaml"})
+	if err != nil || len(set.Scenarios()) != 12 {
+		t.Errorf("a set and a file: %v", err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("bad.yaml", []byte("type: leeky\nname: me/x\ndescription: x\nfilter: 1 == 1\nlabels: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("empty", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"ballanced": "no such file", "bad.yaml": "leeky", "empty": "no scenario stands there",
+	} {
+		_, err := Load([]string{name})
+		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+			t.Errorf("%s: %v, hint %q", name, err, hint.Of(err))
+		}
+	}
+	if _, err := Load([]string{"balanced", "strict"}); err == nil || !strings.Contains(err.Error(), "stands in") {
+		t.Errorf("a scenario twice: %v", err)
+	}
+}

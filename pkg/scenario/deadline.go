@@ -1,0 +1,76 @@
+package scenario
+
+import "cmp"
+
+// deadline is the end of a counter.
+type deadline struct {
+	at     int64
+	bucket uint32
+	group  uint32
+}
+
+func compareDeadlines(a, b deadline) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.bucket, b.bucket))
+}
+
+// push adds to the heap.
+func (e *Engine) push(d deadline) {
+	e.due = append(e.due, d)
+	for i := len(e.due) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if compareDeadlines(e.due[parent], e.due[i]) <= 0 {
+			return
+		}
+		e.due[parent], e.due[i] = e.due[i], e.due[parent]
+		i = parent
+	}
+}
+
+// pop takes the earliest from the heap.
+func (e *Engine) pop() deadline {
+	first, n := e.due[0], len(e.due)-1
+	e.due[0] = e.due[n]
+	e.due = e.due[:n]
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
+			if compareDeadlines(e.due[child], e.due[least]) < 0 {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		e.due[i], e.due[least] = e.due[least], e.due[i]
+		i = least
+	}
+}
+
+// advance moves the time and lets the counters overflow that have ended.
+func (e *Engine) advance(now int64) {
+	e.now = max(e.now, now)
+	for len(e.due) > 0 && e.due[0].at <= e.now {
+		if d := e.pop(); e.isCurrent(d) {
+			b := e.buckets.at(d.bucket)
+			b.last = max(b.last, d.at)
+			e.overflow(e.set.scenarios[b.scenario], d.group, b)
+		}
+	}
+}
+
+// isCurrent is false if the bucket of the deadline is gone, or is another one by
+// now.
+func (e *Engine) isCurrent(d deadline) bool {
+	g := e.groups.at(d.group)
+	if g.bits == 0 {
+		return false
+	}
+	for bi := g.head; bi != 0; bi = e.buckets.at(bi).next {
+		if bi == d.bucket {
+			b := e.buckets.at(bi)
+			s := e.set.scenarios[b.scenario]
+			return s.isTimed() && b.total > 0 && b.busy+s.life == d.at
+		}
+	}
+	return false
+}

@@ -1,0 +1,247 @@
+package scenario
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Limits bound what an Engine keeps. A zero takes the default.
+type Limits struct {
+	Sources  int // addresses, networks and accounts tracked at once; default 500,000
+	Distinct int // values that a bucket with distinct remembers; default 1024
+	Queue    int // events that a bucket without capacity holds; default 1024
+	Texts    int // newest events whose text is kept for alerts; default 4096
+}
+
+func (l Limits) filled() Limits {
+	fill := func(n *int, otherwise int) {
+		if *n <= 0 {
+			*n = otherwise
+		}
+	}
+	fill(&l.Sources, 500_000)
+	fill(&l.Distinct, 1024)
+	fill(&l.Queue, 1024)
+	fill(&l.Texts, 4096)
+	l.Distinct, l.Queue = min(l.Distinct, 1<<15), min(l.Queue, 1<<15)
+	return l
+}
+
+// Stats are counts for metrics.
+type Stats struct {
+	Sources   int   // tracked now
+	Buckets   int   // open or blackholed now
+	Evicted   int64 // sources forgotten because of the limit
+	Untracked int64 // events that were not counted because all sources at hand are blackholed
+}
+
+// Engine holds the buckets of a Set. Use it from one goroutine at a time.
+type Engine struct {
+	set    *Set
+	limits Limits
+	stats  Stats
+
+	groups  *groups
+	buckets slab[bucket]
+	extras  slab[extra]
+	cells   slab[cell]
+	events  map[uint32]*queuedEvent // by cell, for scenarios that read whole events
+	ring    ring
+	due     []deadline // a heap: counters, by the time at which they end
+	cursor  uint32     // of the sweep
+	now     int64      // the latest time that was seen
+
+	takers [][]*Scenario // by kind, service and shape; nil: not asked yet
+
+	// Of the pour at hand:
+	in      input
+	at      int64
+	current uint32 // number in the ring
+	touched []uint32
+	machine machine
+	out     []Overflow
+}
+
+// New returns an Engine without buckets.
+func New(set *Set, limits Limits) *Engine {
+	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), events: map[uint32]*queuedEvent{}}
+	e.ring.clones = make([]clone, e.limits.Texts)
+	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(shapeCount))
+	e.machine.in = &e.in
+	return e
+}
+
+// services is how many services there are, event.NoService among them.
+const services = int(event.SSHD) + 1
+
+// Stats returns the counts of now.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Sources, s.Buckets = e.groups.len(), e.buckets.len()
+	return s
+}
+
+// Pour pours the event once into every scenario that takes it and returns what
+// overflowed: first the counters that end before the event, then the scenarios in
+// the order of the Set. The event is lent. The slice is valid until the next call
+// of Pour or Advance; what it holds is the caller's.
+func (e *Engine) Pour(ev *event.Event) []Overflow {
+	e.begin(ev)
+	e.advance(e.at)
+	for _, s := range e.takersOf() {
+		if e.passes(s.rest) {
+			e.pourInto(s)
+		}
+	}
+	e.sweep(1)
+	e.in = input{} // the event is lent
+	return e.out
+}
+
+// Advance tells the Engine that it is now. Counters that have ended overflow;
+// buckets that died give their memory back. A time before the latest event does
+// nothing.
+func (e *Engine) Advance(now time.Time) []Overflow {
+	e.out = e.out[:0]
+	e.advance(nanoseconds(now))
+	e.sweep(sweepPerTick)
+	return e.out
+}
+
+func (e *Engine) begin(ev *event.Event) {
+	e.in = input{ev: ev}
+	if e.set.shapes {
+		e.in.shape = shapeOf(ev)
+	}
+	e.at = nanoseconds(ev.Time)
+	e.current, e.touched, e.out = 0, e.touched[:0], e.out[:0]
+}
+
+// nanoseconds returns the Unix time, within the years that it can tell.
+func nanoseconds(t time.Time) int64 {
+	const latest = 1 << 32 // seconds: the year 2106
+	return time.Unix(max(0, min(t.Unix(), latest)), int64(t.Nanosecond())).UnixNano()
+}
+
+// takersOf returns the scenarios whose filters may take the event at hand, as far
+// as kind, service and shape decide.
+func (e *Engine) takersOf() []*Scenario {
+	at := (int(e.in.ev.Kind)*services+int(e.in.ev.Service))*int(shapeCount) + int(e.in.shape)
+	if at >= len(e.takers) {
+		return nil
+	}
+	if takers := e.takers[at]; takers != nil {
+		return takers
+	}
+	takers := []*Scenario{}
+	for _, s := range e.set.scenarios {
+		if s.mayTake(e.in.ev.Kind, e.in.ev.Service, e.in.shape) {
+			takers = append(takers, s)
+		}
+	}
+	e.takers[at] = takers
+	return takers
+}
+
+func (e *Engine) passes(conditions []*expression) bool {
+	for _, x := range conditions {
+		if !e.machine.isTrue(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// pourInto follows pkg/leakybucket/manager_run.go and bucket.go (v1.7.8): the
+// bucket is looked up by the key, a dead one starts afresh, distinct and cancel_on
+// come before the pour, condition and the bayesian conditions after it.
+func (e *Engine) pourInto(s *Scenario) {
+	gi := e.groupOf(s)
+	if gi == 0 {
+		e.stats.Untracked++
+		return
+	}
+	e.remember(gi)
+	bi := e.bucketOf(gi, s)
+	b := e.buckets.at(bi)
+	if s.Type == "trigger" {
+		e.count(s, b)
+		e.hold(s, gi, b)
+		b.first, b.last = e.at, e.at
+		e.overflow(s, gi, b)
+		return
+	}
+	if b.total > 0 && !s.isTimed() && e.at > b.last+s.life {
+		e.restart(b)
+	}
+	if s.distinct != nil && !e.isNew(s, b) {
+		return
+	}
+	if s.cancelOn != nil && e.machine.isTrue(s.cancelOn) {
+		e.restart(b)
+		return
+	}
+	e.pour(s, gi, bi)
+}
+
+func (e *Engine) pour(s *Scenario, gi, bi uint32) {
+	b := e.buckets.at(bi)
+	if s.isTimed() && b.total == 0 {
+		b.busy = max(e.at, b.last)
+		e.push(deadline{b.busy + s.life, bi, gi})
+	}
+	e.count(s, b)
+	e.hold(s, gi, b)
+	full := s.Type == "leaky" && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
+	b.last = max(b.last, e.at)
+	full = full || e.meetsCondition(s, b)
+	if full {
+		e.overflow(s, gi, b)
+	}
+}
+
+// count notes the event in the bucket.
+func (e *Engine) count(s *Scenario, b *bucket) {
+	if b.total == 0 || e.at < b.first {
+		b.first = e.at
+	}
+	b.total++
+	b.services |= 1 << e.in.ev.Service
+	kind := e.in.ev.Kind
+	for i := range b.kinds {
+		if b.kinds[i] == kind || b.kindCounts[i] == 0 {
+			b.kinds[i] = kind
+			if b.kindCounts[i] < 1<<16-1 {
+				b.kindCounts[i]++
+			}
+			return
+		}
+	}
+	e.countMore(b, kind)
+}
+
+// Forget resets what the Engine holds against an address, because a person said
+// so: its own buckets and those of its /64, and its part in the buckets of
+// networks and accounts.
+func (e *Engine) Forget(addr netip.Addr) {
+	addr = addr.Unmap()
+	if !addr.IsValid() {
+		return
+	}
+	keys := []groupKey{addrKey(addr)}
+	if addr.Is6() {
+		keys = append(keys, networkKey(rangeOf(addr)))
+	}
+	for _, key := range keys {
+		if gi := e.groups.findNetwork(key); gi != 0 {
+			e.release(gi)
+		}
+	}
+	for gi := e.groups.oldest; gi != 0; gi = e.groups.at(gi).newer {
+		if g := e.groups.at(gi); g.bits == isText || (g.bits < 128 && g.prefix().Contains(addr)) {
+			e.forgetPart(g, addr)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package scenario
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Level is how full a bucket is.
+type Level struct {
+	Scenario *Scenario
+	Key      string    // for whom it counts: the value of groupby
+	Count    int       // events that have not leaked; of a scenario that does not leak, all
+	Limit    int       // so many overflow: capacity+1; 0 if not the number decides
+	Total    int       // events since First, those that have leaked among them
+	First    time.Time // zero if the bucket is empty
+	Last     time.Time
+	NextLeak time.Time // zero if nothing leaks
+	Silent   time.Time // overflows are not told of until then; zero if they are
+}
+
+// Levels returns, for each scenario whose filter takes the event, its bucket as
+// it is at the time of the event, before or after the pour. Nothing changes.
+func (e *Engine) Levels(ev *event.Event) []Level {
+	e.begin(ev)
+	defer func() { e.in = input{} }()
+	var levels []Level
+	for _, s := range e.takersOf() {
+		if !e.passes(s.rest) {
+			continue
+		}
+		level := Level{Scenario: s, Limit: s.limit()}
+		key, text := e.keyOf(s)
+		if level.Key = text; key.bits != isText {
+			level.Key = e.keyText(&group{groupKey: key})
+		}
+		if gi := e.findGroup(s); gi != 0 {
+			if bi := e.findBucket(e.groups.at(gi), s); bi != 0 {
+				level = e.level(e.groups.at(gi), e.buckets.at(bi), e.at)
+			}
+		}
+		levels = append(levels, level)
+	}
+	return levels
+}
+
+// LevelsOf returns the open and the silent buckets of an address, of its /64 and
+// of its /24, in the order of the Set.
+func (e *Engine) LevelsOf(addr netip.Addr) []Level {
+	addr = addr.Unmap()
+	if !addr.IsValid() {
+		return nil
+	}
+	var levels []Level
+	for _, key := range [...]groupKey{addrKey(addr), networkKey(rangeOf(addr))} {
+		gi := e.groups.findNetwork(key)
+		if gi == 0 {
+			continue
+		}
+		g := e.groups.at(gi)
+		for bi := g.head; bi != 0; bi = e.buckets.at(bi).next {
+			if level := e.level(g, e.buckets.at(bi), e.now); level.Total > 0 || !level.Silent.IsZero() {
+				levels = append(levels, level)
+			}
+		}
+	}
+	slices.SortFunc(levels, func(a, b Level) int {
+		if d := int(a.Scenario.index) - int(b.Scenario.index); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Key, b.Key)
+	})
+	return levels
+}
+
+func (s *Scenario) limit() int {
+	if s.Type == "leaky" || s.Type == "trigger" {
+		return s.Capacity + 1
+	}
+	return 0
+}
+
+func (e *Engine) level(g *group, b *bucket, now int64) Level {
+	s := e.set.scenarios[b.scenario]
+	level := Level{Scenario: s, Key: e.keyText(g), Limit: s.limit()}
+	if b.extra != 0 {
+		if until := e.extras.at(b.extra).blackhole; until > now {
+			level.Silent = stamp(until)
+		}
+	}
+	if b.total == 0 || (!s.isTimed() && now > b.last+s.life) {
+		return level
+	}
+	level.Total, level.First, level.Last = int(b.total), stamp(b.first), stamp(b.last)
+	level.Count = level.Total
+	if s.Type == "leaky" {
+		leak := int64(s.LeakSpeed)
+		now = max(now, b.last)
+		if level.Count = b.level(now, leak); level.Count > 0 {
+			level.NextLeak = stamp(b.empty(leak) - int64(level.Count-1)*leak)
+		}
+	}
+	return level
+}
+
+func (e *Engine) keyText(g *group) string {
+	switch g.bits {
+	case isText:
+		return *e.groups.texts.at(uint32(g.lo))
+	case 128:
+		return g.addr().String()
+	}
+	return g.prefix().String()
+}

@@ -1,0 +1,300 @@
+package scenario
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// maxScenarios bounds a Set; a bucket holds the number of its scenario in 16 bits.
+const maxScenarios = 4096
+
+// Load reads scenario files, or every *.yaml and *.yml below a folder, sorted by
+// path. A file may hold several documents. The data files of a scenario lie beside
+// it or at the top of fsys. The first fault ends it with a [Problem].
+func Load(fsys fs.FS, paths ...string) (*Set, error) {
+	files, err := scenarioFiles(fsys, paths)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{fsys: fsys, data: newDataFiles(), set: &Set{}}
+	l.compiler = newCompiler(l.data)
+	for _, file := range files {
+		text, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, fmt.Errorf("read scenario file: %w", err)
+		}
+		documents, err := readDocuments(file, text)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range documents {
+			if err := l.add(d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l.set, nil
+}
+
+func scenarioFiles(fsys fs.FS, paths []string) ([]string, error) {
+	var files []string
+	for _, name := range paths {
+		name = path.Clean(name)
+		err := fs.WalkDir(fsys, name, func(found string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			isYAML := strings.HasSuffix(found, ".yaml") || strings.HasSuffix(found, ".yml")
+			if !entry.IsDir() && (isYAML || found == name) && !slices.Contains(files, found) {
+				files = append(files, found)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("find scenario files: %w", err)
+		}
+	}
+	return files, nil
+}
+
+type loader struct {
+	fsys     fs.FS
+	data     *dataFiles
+	compiler *compiler
+	set      *Set
+}
+
+// add compiles a document and appends it to the set.
+func (l *loader) add(d *document) error {
+	if d.Name == "" {
+		return d.problem("name", fmt.Errorf("a scenario needs a name"))
+	}
+	for _, other := range l.set.scenarios {
+		if other.Name == d.Name {
+			return d.problem("name", fmt.Errorf("the scenario %q stands in %s:%d already", d.Name, other.File, other.Line))
+		}
+	}
+	if len(l.set.scenarios) == maxScenarios {
+		return d.problem("name", fmt.Errorf("more than %d scenarios", maxScenarios))
+	}
+	for _, data := range d.Data {
+		if err := l.dataFile(d, data); err != nil {
+			return d.problem("data", err)
+		}
+	}
+	s := &Scenario{
+		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
+		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)),
+	}
+	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
+		if err := step(d, s); err != nil {
+			return err
+		}
+	}
+	if d.Reprocess {
+		s.Notes = append(s.Notes, "reprocess: an overflow is not fed back into the scenarios")
+	}
+	s.hash = hashOf(d)
+	l.survey(s)
+	l.set.scenarios = append(l.set.scenarios, s)
+	return nil
+}
+
+func (l *loader) dataFile(d *document, data dataSpec) error {
+	switch data.Type {
+	case "":
+		return nil // CrowdSec downloads such a file for others and reads nothing of it
+	case "string":
+		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "string")
+	case "regexp", "regex":
+		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "regexp")
+	}
+	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, nearest(data.Type, []string{"string", "regexp"}))
+}
+
+func (l *loader) durations(d *document, s *Scenario) error {
+	for _, key := range [...]struct {
+		name, text string
+		to         *time.Duration
+	}{{"leakspeed", d.LeakSpeed, &s.LeakSpeed}, {"duration", d.Duration, &s.Duration}, {"blackhole", d.Blackhole, &s.Blackhole}} {
+		if key.text == "" {
+			continue
+		}
+		value, err := time.ParseDuration(key.text)
+		if err != nil {
+			return d.problem(key.name, fmt.Errorf("%q is no duration; write it as 90s, 5m or 4h", key.text))
+		}
+		if value < 0 {
+			return d.problem(key.name, fmt.Errorf("%q is less than nothing", key.text))
+		}
+		*key.to = value
+	}
+	return nil
+}
+
+// validate follows pkg/leakybucket/buckettype.go (v1.7.8).
+func validate(d *document, s *Scenario) error {
+	if d.Description == "" {
+		return d.problem("description", fmt.Errorf("a scenario needs a description"))
+	}
+	if d.Filter == "" {
+		return d.problem("filter", fmt.Errorf("a scenario needs a filter"))
+	}
+	needsLeak := false
+	switch d.Type {
+	case "leaky":
+		if d.Capacity <= 0 {
+			return d.problem("capacity", fmt.Errorf("%d is too small: a leaky scenario holds at least 1", d.Capacity))
+		}
+		needsLeak = true
+	case "trigger":
+		if d.Capacity != 0 {
+			return d.problem("capacity", fmt.Errorf("%d: a trigger has none", d.Capacity))
+		}
+	case "counter":
+		if d.Capacity != -1 {
+			return d.problem("capacity", fmt.Errorf("%d: a counter has the capacity -1", d.Capacity))
+		}
+		if s.Duration <= 0 {
+			return d.problem("duration", fmt.Errorf("%q: a counter needs a duration", d.Duration))
+		}
+	case "conditional":
+		if d.Condition == "" {
+			return d.problem("condition", fmt.Errorf("a conditional scenario needs a condition"))
+		}
+		needsLeak = true
+	case "bayesian":
+		if err := validateBayes(d); err != nil {
+			return err
+		}
+		needsLeak = true
+	default:
+		types := []string{"leaky", "trigger", "counter", "conditional", "bayesian"}
+		return d.problem("type", fmt.Errorf("unknown type %q%s", d.Type, nearest(d.Type, types)))
+	}
+	if needsLeak && s.LeakSpeed <= 0 {
+		return d.problem("leakspeed", fmt.Errorf("%q: a %s scenario needs a leakspeed", d.LeakSpeed, d.Type))
+	}
+	if d.Type != "counter" && s.Duration > 0 {
+		return d.problem("duration", fmt.Errorf("%q: only a counter has a duration", d.Duration))
+	}
+	s.life = lifeOf(s)
+	return nil
+}
+
+func validateBayes(d *document) error {
+	switch {
+	case len(d.BayesianConditions) == 0:
+		return d.problem("bayesian_conditions", fmt.Errorf("a bayesian scenario needs conditions"))
+	case len(d.BayesianConditions) > 32:
+		return d.problem("bayesian_conditions", fmt.Errorf("more than 32 conditions"))
+	case d.BayesianPrior <= 0 || d.BayesianPrior > 1:
+		return d.problem("bayesian_prior", fmt.Errorf("%v lies not between 0 and 1", d.BayesianPrior))
+	case d.BayesianThreshold <= 0 || d.BayesianThreshold > 1:
+		return d.problem("bayesian_threshold", fmt.Errorf("%v lies not between 0 and 1", d.BayesianThreshold))
+	case d.Capacity != -1:
+		return d.problem("capacity", fmt.Errorf("%d: a bayesian scenario has the capacity -1", d.Capacity))
+	}
+	return nil
+}
+
+// lifeOf is how long a bucket lives without an event (pkg/leakybucket/bucket.go,
+// NewLeakyFromFactory), and a counter from its first one.
+func lifeOf(s *Scenario) int64 {
+	switch s.Type {
+	case "leaky":
+		return int64(s.Capacity+1) * int64(s.LeakSpeed)
+	case "counter":
+		return int64(s.Duration)
+	case "trigger":
+		return 0
+	}
+	return int64(s.LeakSpeed)
+}
+
+func (l *loader) expressions(d *document, s *Scenario) error {
+	for _, key := range [...]struct {
+		name, text string
+		env        any
+		kind       reflect.Kind
+		to         **expression
+	}{
+		{"filter", d.Filter, filterEnv{}, reflect.Bool, &s.filter},
+		{"groupby", d.GroupBy, filterEnv{}, reflect.String, &s.groupBy},
+		{"distinct", d.Distinct, filterEnv{}, reflect.String, &s.distinct},
+		{"cancel_on", d.CancelOn, filterEnv{}, reflect.Bool, &s.cancelOn},
+		{"overflow_filter", d.OverflowFilter, bucketEnv{}, reflect.Bool, &s.overflowFilter},
+		{"condition", d.Condition, bucketEnv{}, reflect.Bool, &s.condition},
+	} {
+		if key.text == "" {
+			continue
+		}
+		x, err := l.compiler.compile(key.text, key.env, key.kind)
+		if err != nil {
+			return d.problem(key.name, fmt.Errorf("%q: %w", key.text, err))
+		}
+		*key.to = x
+	}
+	for _, b := range d.BayesianConditions {
+		x, err := l.compiler.compile(b.Condition, bucketEnv{}, reflect.Bool)
+		if err != nil {
+			return d.problem("bayesian_conditions", fmt.Errorf("%q: %w", b.Condition, err))
+		}
+		s.bayes = append(s.bayes, bayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
+	}
+	s.prior, s.threshold = d.BayesianPrior, d.BayesianThreshold
+	return l.splitFilter(d, s)
+}
+
+func (l *loader) splitFilter(d *document, s *Scenario) error {
+	parts, err := l.compiler.conjuncts(s.filter)
+	if err != nil {
+		return d.problem("filter", fmt.Errorf("%q: %w", d.Filter, err))
+	}
+	for _, part := range parts {
+		if part.isEnumerated() {
+			s.sure = append(s.sure, part)
+		} else {
+			s.rest = append(s.rest, part)
+		}
+	}
+	if s.groupBy != nil {
+		s.groupField = s.groupBy.field()
+	}
+	if s.distinct != nil {
+		s.distinctField = s.distinct.field()
+	}
+	return nil
+}
+
+// scopeOf follows pkg/leakybucket/scopetype.go (v1.7.8).
+func (l *loader) scopeOf(d *document, s *Scenario) error {
+	s.Scope = d.Scope.Type
+	if s.Scope == "" || s.Scope == "undefined" {
+		s.Scope = string(event.ScopeIP)
+	}
+	switch {
+	case s.Scope == string(event.ScopeIP) && d.Scope.Expression != "":
+		return d.problem("scope", fmt.Errorf("%q: the scope Ip takes no expression", d.Scope.Expression))
+	case s.Scope == string(event.ScopeIP):
+		return nil
+	case d.Scope.Expression == "" && s.Scope != string(event.ScopeRange):
+		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, nearest(s.Scope, []string{"Ip", "Range"})))
+	case d.Scope.Expression == "":
+		s.scopeField = fieldSourceRange
+		return nil
+	}
+	x, err := l.compiler.compile(d.Scope.Expression, filterEnv{}, reflect.String)
+	if err != nil {
+		return d.problem("scope", fmt.Errorf("%q: %w", d.Scope.Expression, err))
+	}
+	s.scope, s.scopeField = x, x.field()
+	return nil
+}

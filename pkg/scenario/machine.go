@@ -1,0 +1,70 @@
+package scenario
+
+import (
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+)
+
+// Leaky is "leaky" of an expression: the bucket (pkg/leakybucket/bucket.go,
+// v1.7.8).
+type Leaky struct {
+	Total_count int       //nolint:revive // the name is CrowdSec's
+	First_ts    time.Time //nolint:revive
+	Last_ts     time.Time //nolint:revive
+	Ovflw_ts    time.Time //nolint:revive
+}
+
+// machine runs expressions about one event, and about a bucket where queue and
+// leaky are set.
+type machine struct {
+	in    *input
+	queue *Queue
+	leaky *Leaky
+	vm    vm.VM
+}
+
+// isTrue runs a condition; one that fails is not true.
+func (m *machine) isTrue(x *expression) bool {
+	value, ok := m.decide(x)
+	return value && ok
+}
+
+// decide runs a condition and reports false if it failed.
+func (m *machine) decide(x *expression) (value, ok bool) {
+	if x.match != nil {
+		return x.match(m.in), true
+	}
+	result, err := m.run(x)
+	if err != nil {
+		return false, false
+	}
+	value, ok = result.(bool)
+	return value, ok
+}
+
+// text runs an expression that yields text; one that fails yields "".
+func (m *machine) text(x *expression) string {
+	if x.text != nil {
+		return x.text(m.in)
+	}
+	result, err := m.run(x)
+	if err != nil {
+		return ""
+	}
+	text, _ := result.(string)
+	return text
+}
+
+func (m *machine) run(x *expression) (any, error) {
+	if x.bucket {
+		env := bucketEnv{Queue: m.queue, Leaky: m.leaky, TimeNow: m.timeNow}
+		if x.readsEvt {
+			env.Evt = m.in.evt()
+		}
+		return m.vm.Run(x.program, env)
+	}
+	return m.vm.Run(x.program, filterEnv{Evt: m.in.evt(), TimeNow: m.timeNow})
+}
+
+func (m *machine) timeNow() string { return m.in.ev.Time.UTC().Format(time.RFC3339) }

@@ -1,0 +1,124 @@
+// Package scenario evaluates CrowdSec scenario files (the YAML of CrowdSec
+// v1.7.8, pkg/leakybucket) over events, in the time of the events: the same log
+// gives the same overflows at any speed. It knows the types leaky, trigger,
+// counter, conditional and bayesian, compiles expressions with expr-lang/expr as
+// CrowdSec does, and keeps its whole state in bounded, compact tables that can
+// be written down and read back. It does no I/O but through the fs.FS that Load
+// is given, has no clock and no goroutine, and decides about no ban.
+package scenario
+
+import (
+	"cmp"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Scenario is one loaded scenario. It does not change after Load.
+type Scenario struct {
+	Name        string
+	Description string
+	Type        string // leaky, trigger, counter, conditional, bayesian
+	File        string
+	Line        int
+	Scope       string // Ip, Range, or a word of the file's own
+	Capacity    int
+	LeakSpeed   time.Duration
+	Duration    time.Duration // of a counter
+	Blackhole   time.Duration
+	Labels      Labels
+
+	// Kinds are the kinds of event that the scenario may count.
+	Kinds KindSet
+
+	// Notes are remarks on what the file asks for and csmail does not do: fields
+	// that it never sets, keys that it ignores.
+	Notes []string
+
+	index uint16
+	hash  uint64 // of all that decides
+
+	filter         *expression
+	sure           []*expression // conjuncts of the filter that (kind, service, shape) decides
+	rest           []*expression // the others
+	groupBy        *expression
+	groupField     field
+	distinct       *expression
+	distinctField  field
+	cancelOn       *expression
+	overflowFilter *expression
+	condition      *expression
+	scope          *expression
+	scopeField     field
+	bayes          []bayesCondition
+	prior          float32
+	threshold      float32
+
+	queueLimit int  // events that the queue holds at most; -1: no limit
+	keepFacts  bool // an expression reads the queue, but only enumerated fields
+	keepEvents bool // an expression reads more of the queue
+	life       int64
+}
+
+type bayesCondition struct {
+	*expression
+	evil, benign float32
+	guillotine   bool
+}
+
+// Labels are what a scenario says of itself (the hub's taxonomy).
+type Labels struct {
+	Service        string
+	Label          string
+	Behavior       string
+	Classification []string
+	Confidence     int // 0-3
+	Spoofable      int // 0-3
+	Remediation    bool
+}
+
+// KindSet is a set of kinds of event.
+type KindSet uint64
+
+// Has is true if k is in the set.
+func (s KindSet) Has(k event.Kind) bool { return s&(1<<k) != 0 }
+
+// Set is the scenarios of a configuration, in the order of their files.
+type Set struct {
+	scenarios []*Scenario
+	shapes    bool // some filter reads a field of the hub's parsers
+}
+
+// Scenarios returns the scenarios in the order in which they were loaded.
+func (s *Set) Scenarios() []*Scenario { return s.scenarios }
+
+// isTimed is true for a scenario that overflows by time, not by an event.
+func (s *Scenario) isTimed() bool { return s.Duration > 0 }
+
+// counts is true if the scenario counts leaks.
+func (s *Scenario) leaks() bool { return s.Capacity > 0 }
+
+// label reads the labels, which are free in CrowdSec, into their usual types.
+func labelsOf(raw map[string]any) Labels {
+	text := func(key string) string { value, _ := raw[key].(string); return value }
+	number := func(key string) int { value, _ := raw[key].(int); return value }
+	l := Labels{
+		Service: text("service"), Label: text("label"), Behavior: text("behavior"),
+		Confidence: number("confidence"), Spoofable: number("spoofable"),
+	}
+	l.Behavior = cmp.Or(l.Behavior, text("type"))
+	l.Remediation, _ = raw["remediation"].(bool)
+	list, _ := raw["classification"].([]any)
+	for _, item := range list {
+		if value, ok := item.(string); ok {
+			l.Classification = append(l.Classification, value)
+		}
+	}
+	return l
+}
+
+// CountsAccounts is true if the scenario counts different accounts rather than
+// attempts.
+func (s *Scenario) CountsAccounts() bool {
+	return s.distinctField == fieldAccount || s.distinctField == fieldUsername
+}
