@@ -61,8 +61,12 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 		return r.number
 	}
 	r.number++
-	c := r.slot(r.number)
-	c.time, c.addr, c.number = t, e.Addr, r.number
+	r.slot(r.number).fill(e, t, r.number)
+	return r.number
+}
+
+func (c *clone) fill(e *event.Event, t int64, number uint32) {
+	c.time, c.addr, c.number = t, e.Addr, number
 	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
 	c.text = c.text[:0]
 	for i, text := range textsOf(e) {
@@ -70,7 +74,6 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 		c.lengths[i] = uint32(len(part))
 		c.text = append(c.text, part...)
 	}
-	return r.number
 }
 
 func (r *ring) slot(number uint32) *clone { return &r.clones[number%uint32(len(r.clones))] }

@@ -66,10 +66,10 @@ type groups struct {
 	slab[group]
 	texts   slab[string]
 	index   []uint32 // open addressing, linear probing; a power of two
+	entered int      // in the index
 	seed    uint64
 	oldest  uint32
 	newest  uint32
-	scratch []byte
 }
 
 func newGroups() *groups {
@@ -113,14 +113,20 @@ func (g *groups) findText(text string, h uint64) uint32 {
 
 // add makes the group of a key that is not there yet.
 func (g *groups) add(k groupKey) uint32 {
-	if (g.len()+1)*4 > len(g.index)*3 {
-		g.grow()
-	}
 	i := g.take()
 	g.at(i).groupKey = k
-	g.enter(i)
+	g.reindex(i)
 	g.link(i)
 	return i
+}
+
+// reindex enters a group into the index, which has room for a third more.
+func (g *groups) reindex(i uint32) {
+	g.entered++
+	if g.entered*4 > len(g.index)*3 {
+		g.growIndex()
+	}
+	g.enter(i)
 }
 
 func (g *groups) addText(text string, h uint64) uint32 {
@@ -146,7 +152,7 @@ func (g *groups) enter(i uint32) {
 	g.index[at] = i
 }
 
-func (g *groups) grow() {
+func (g *groups) growIndex() {
 	old := g.index
 	g.index = make([]uint32, 2*len(old))
 	for _, i := range old {
@@ -174,6 +180,7 @@ func (g *groups) remove(i uint32) {
 			g.index[gap], gap = j, next
 		}
 	}
+	g.entered--
 	g.unlink(i)
 	if k := g.at(i); k.bits == isText {
 		g.texts.give(uint32(k.lo))
