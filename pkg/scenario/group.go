@@ -52,14 +52,17 @@ func (k groupKey) prefix() netip.Prefix {
 
 // group is one key with its buckets and a sample of what happened to them.
 type group struct {
-	groupKey
-	seen     uint8 // references in evidence
-	newest   uint8 // index of the newest one
+	hi, lo   uint64 // of the key
+	bits     uint8  // of the key
+	seen     uint8  // references in evidence
+	newest   uint8  // index of the newest one
 	head     uint32
 	older    uint32 // in the order of the last use
 	newer    uint32
 	evidence [evidencePerGroup]reference
 }
+
+func (g *group) key() groupKey { return groupKey{g.hi, g.lo, g.bits} }
 
 // groups finds groups by their key and keeps them in the order of their use.
 type groups struct {
@@ -91,7 +94,7 @@ func (g *groups) findNetwork(k groupKey) uint32 {
 	mask := uint64(len(g.index) - 1)
 	for at := g.hash(k.hi, k.lo, k.bits) & mask; ; at = (at + 1) & mask {
 		i := g.index[at]
-		if i == 0 || g.at(i).groupKey == k {
+		if i == 0 || g.at(i).key() == k {
 			return i
 		}
 	}
@@ -114,7 +117,8 @@ func (g *groups) findText(text string, h uint64) uint32 {
 // add makes the group of a key that is not there yet.
 func (g *groups) add(k groupKey) uint32 {
 	i := g.take()
-	g.at(i).groupKey = k
+	e := g.at(i)
+	e.hi, e.lo, e.bits = k.hi, k.lo, k.bits
 	g.reindex(i)
 	g.link(i)
 	return i
@@ -136,7 +140,7 @@ func (g *groups) addText(text string, h uint64) uint32 {
 }
 
 func (g *groups) home(i uint32) uint64 {
-	k := &g.at(i).groupKey
+	k := g.at(i)
 	if k.bits == isText {
 		return g.hash(k.hi, 0, isText)
 	}

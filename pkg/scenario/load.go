@@ -194,8 +194,8 @@ func validateBayes(d *document) error {
 	switch {
 	case len(d.BayesianConditions) == 0:
 		return d.problem("bayesian_conditions", fmt.Errorf("a bayesian scenario needs conditions"))
-	case len(d.BayesianConditions) > 32:
-		return d.problem("bayesian_conditions", fmt.Errorf("more than 32 conditions"))
+	case len(d.BayesianConditions) > 16:
+		return d.problem("bayesian_conditions", fmt.Errorf("more than 16 conditions"))
 	case d.BayesianPrior <= 0 || d.BayesianPrior > 1:
 		return d.problem("bayesian_prior", fmt.Errorf("%v lies not between 0 and 1", d.BayesianPrior))
 	case d.BayesianThreshold <= 0 || d.BayesianThreshold > 1:

@@ -231,10 +231,7 @@ func (r *stateReader) group(g *group) {
 	g.bits, g.seen, g.newest = r.byte(), min(r.byte(), evidencePerGroup), r.byte()%evidencePerGroup
 	g.head, g.older, g.newer = uint32(r.number()), uint32(r.number()), uint32(r.number())
 	for i := range g.evidence[:g.seen] {
-		ref := &g.evidence[i]
-		ref.seconds, ref.number = uint32(r.number()), uint32(r.number())
-		ref.kind, ref.service = event.Kind(r.byte()), event.Service(r.byte())
-		ref.attempts = uint16(r.number())
+		g.evidence[i] = reference(r.fixed())
 	}
 }
 
@@ -248,7 +245,7 @@ func (r *stateReader) bucket(b *bucket) {
 
 func (r *stateReader) extra(x *extra) {
 	x.blackhole = r.time()
-	x.set, x.queue, x.kinds, x.guillotine = uint32(r.number()), uint32(r.number()), uint32(r.number()), uint32(r.number())
+	x.set, x.queue, x.kinds = uint32(r.number()), uint32(r.number()), uint32(r.number())
 	x.setLen, x.queueLen = uint16(r.number()), uint16(r.number())
 }
 

@@ -134,10 +134,7 @@ func (w *writer) group(g *group) {
 	w.number(uint64(g.older))
 	w.number(uint64(g.newer))
 	for _, ref := range g.evidence[:g.seen] {
-		w.number(uint64(ref.seconds))
-		w.number(uint64(ref.number))
-		w.b = append(w.b, byte(ref.kind), byte(ref.service))
-		w.number(uint64(ref.attempts))
+		w.fixed(uint64(ref))
 	}
 }
 
@@ -155,7 +152,7 @@ func (w *writer) bucket(b *bucket) {
 
 func (w *writer) extra(x *extra) {
 	w.time(x.blackhole)
-	for _, n := range [...]uint32{x.set, x.queue, x.kinds, x.guillotine, uint32(x.setLen), uint32(x.queueLen)} {
+	for _, n := range [...]uint32{x.set, x.queue, x.kinds, uint32(x.setLen), uint32(x.queueLen)} {
 		w.number(uint64(n))
 	}
 }
