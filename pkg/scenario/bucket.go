@@ -16,20 +16,19 @@ type bucket struct {
 	kindCounts [2]uint16
 	kinds      [2]event.Kind
 	scenario   uint16
-	poured     uint16 // since busy
+	poured     uint16 // since busy; of a bayesian scenario the conditions that stay true
 	services   uint8  // set of services
 }
 
 // extra is the part of a bucket that not every scenario needs, or that it needs
 // only after its first overflow.
 type extra struct {
-	blackhole  int64  // overflows are silent until then
-	set        uint32 // chain of cells: the values that were seen, of distinct
-	queue      uint32 // chain of cells: the events that it holds, oldest first
-	kinds      uint32 // chain of cells: kinds beyond the first two
-	guillotine uint32 // bayesian conditions that stay true
-	setLen     uint16
-	queueLen   uint16
+	blackhole int64  // overflows are silent until then
+	set       uint32 // chain of cells: the values that were seen, of distinct
+	queue     uint32 // ring of cells: the events that it holds; the newest, whose next is the oldest
+	kinds     uint32 // chain of cells: kinds beyond the first two
+	setLen    uint16
+	queueLen  uint16
 }
 
 // cell is one link of a chain: an event of a queue, three values of a set, or a

@@ -24,8 +24,8 @@ func (e *Engine) aboutBucket(s *Scenario, b *bucket) *machine {
 func (e *Engine) posterior(s *Scenario, b *bucket, m *machine) float32 {
 	p := s.prior
 	for i, c := range s.bayes {
-		bit := uint32(1) << i
-		if c.guillotine && b.extra != 0 && e.extras.at(b.extra).guillotine&bit != 0 {
+		bit := uint16(1) << i
+		if c.guillotine && b.poured&bit != 0 {
 			p = bayes(p, c.evil, c.benign)
 			continue
 		}
@@ -34,7 +34,7 @@ func (e *Engine) posterior(s *Scenario, b *bucket, m *machine) float32 {
 		case !ok:
 		case value:
 			p = bayes(p, c.evil, c.benign)
-			e.extraOf(b).guillotine |= bit
+			b.poured |= bit
 		default:
 			p = bayes(p, 1-c.evil, 1-c.benign)
 		}

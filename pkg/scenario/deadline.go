@@ -1,6 +1,9 @@
 package scenario
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // deadline is the end of a counter.
 type deadline struct {
@@ -13,8 +16,13 @@ func compareDeadlines(a, b deadline) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.bucket, b.bucket))
 }
 
-// push adds to the heap.
+// push adds to the heap. Before the heap gets much larger than there are buckets,
+// the ends of buckets that are gone leave it.
 func (e *Engine) push(d deadline) {
+	if len(e.due) > 2*e.buckets.len()+1024 {
+		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return !e.isCurrent(d) })
+		slices.SortFunc(e.due, compareDeadlines)
+	}
 	e.due = append(e.due, d)
 	for i := len(e.due) - 1; i > 0; {
 		parent := (i - 1) / 2

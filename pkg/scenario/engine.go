@@ -240,7 +240,7 @@ func (e *Engine) Forget(addr netip.Addr) {
 		}
 	}
 	for gi := e.groups.oldest; gi != 0; gi = e.groups.at(gi).newer {
-		if g := e.groups.at(gi); g.bits == isText || (g.bits < 128 && g.prefix().Contains(addr)) {
+		if g := e.groups.at(gi); g.bits == isText || (g.bits < 128 && g.key().prefix().Contains(addr)) {
 			e.forgetPart(g, addr)
 		}
 	}

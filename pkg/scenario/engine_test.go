@@ -12,14 +12,20 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// failer is a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
 // load makes an engine of scenario documents.
-func load(t testing.TB, text string) *Engine {
+func load(t failer, text string) *Engine {
 	t.Helper()
 	set, err := Load(fstest.MapFS{"s.yaml": {Data: []byte(text)}}, "s.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(set, Limits{})
+	return New(set, Limits{Texts: 32})
 }
 
 func failure(addr, user string, after time.Duration) *event.Event {

@@ -3,7 +3,6 @@ package scenario
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -14,12 +13,31 @@ const evidencePerGroup = 6
 
 // reference is an event in few bytes: enough to say what happened when the ring
 // holds its text no more.
-type reference struct {
-	seconds  uint32 // since 1970
-	number   uint32 // in the ring
-	kind     event.Kind
-	service  event.Service
-	attempts uint16
+type reference uint64
+
+// The parts of a reference: seconds since 2020 (31 bits), the end of the number
+// in the ring (18), attempts (6, no more than 63), kind (6) and service (3).
+const (
+	epoch2020    = 1577836800
+	numberBits   = 18
+	mostAttempts = 63
+)
+
+func newReference(t int64, number uint32, k event.Kind, s event.Service) reference {
+	seconds := max(t/int64(time.Second)-epoch2020, 0) & (1<<31 - 1)
+	return reference(seconds)<<33 | reference(number&(1<<numberBits-1))<<15 | 1<<9 | reference(k&63)<<3 | reference(s&7)
+}
+
+func (r reference) seconds() int64         { return int64(r>>33) + epoch2020 }
+func (r reference) number() uint32         { return uint32(r>>15) & (1<<numberBits - 1) }
+func (r reference) attempts() int          { return int(r >> 9 & mostAttempts) }
+func (r reference) kind() event.Kind       { return event.Kind(r >> 3 & 63) }
+func (r reference) service() event.Service { return event.Service(r & 7) }
+
+// isOf is true if the clone is the event that the reference means.
+func (r reference) isOf(c *clone) bool {
+	return c.number != 0 && c.number&(1<<numberBits-1) == r.number() && c.kind == r.kind() &&
+		max(c.time/int64(time.Second), epoch2020) == r.seconds()
 }
 
 // texts is how many texts an event holds.
@@ -61,8 +79,12 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 		return r.number
 	}
 	r.number++
-	c := r.slot(r.number)
-	c.time, c.addr, c.number = t, e.Addr, r.number
+	r.slot(r.number).fill(e, t, r.number)
+	return r.number
+}
+
+func (c *clone) fill(e *event.Event, t int64, number uint32) {
+	c.time, c.addr, c.number = t, e.Addr, number
 	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
 	c.text = c.text[:0]
 	for i, text := range textsOf(e) {
@@ -70,10 +92,19 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 		c.lengths[i] = uint32(len(part))
 		c.text = append(c.text, part...)
 	}
-	return r.number
 }
 
 func (r *ring) slot(number uint32) *clone { return &r.clones[number%uint32(len(r.clones))] }
+
+// find returns the clone that a reference means, or nil. The whole number follows
+// from its end: it is the latest one that is not after the newest.
+func (r *ring) find(ref reference) *clone {
+	back := (r.number - ref.number()) & (1<<numberBits - 1)
+	if c := r.slot(r.number - back); ref.isOf(c) {
+		return c
+	}
+	return nil
+}
 
 // is true if the clone is one of this very event.
 func (c *clone) is(e *event.Event, t int64) bool {
@@ -91,7 +122,7 @@ func (c *clone) event() event.Event {
 	}
 	all := string(c.text)
 	for i, text := range textsOf(&e) {
-		*text, all = strings.Clone(all[:c.lengths[i]]), all[c.lengths[i]:]
+		*text, all = all[:c.lengths[i]], all[c.lengths[i]:]
 	}
 	return e
 }
@@ -107,17 +138,17 @@ func (e *Engine) remember(gi uint32) {
 	}
 	g := e.groups.at(gi)
 	ref := &g.evidence[g.newest]
-	if g.seen > 0 && ref.number == e.current {
-		ref.attempts++
+	if g.seen > 0 && ref.number() == e.current&(1<<numberBits-1) && ref.isOf(e.ring.slot(e.current)) {
+		if ref.attempts() < mostAttempts {
+			*ref += 1 << 9
+		}
 		return
 	}
 	if g.seen > 0 {
 		g.newest = (g.newest + 1) % evidencePerGroup
 	}
 	g.seen = min(g.seen+1, evidencePerGroup)
-	g.evidence[g.newest] = reference{
-		seconds: uint32(e.at / int64(time.Second)), number: e.current, kind: e.in.ev.Kind, service: e.in.ev.Service, attempts: 1,
-	}
+	g.evidence[g.newest] = newReference(e.at, e.current, e.in.ev.Kind, e.in.ev.Service)
 }
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not
@@ -127,7 +158,7 @@ func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
 	for i := range int(g.seen) {
 		at := (int(g.newest) + evidencePerGroup - int(g.seen) + 1 + i) % evidencePerGroup
 		ref := g.evidence[at]
-		if !kinds.Has(ref.kind) || int64(ref.seconds) < from/int64(time.Second) {
+		if !kinds.Has(ref.kind()) || ref.seconds() < from/int64(time.Second) {
 			continue
 		}
 		found = append(found, e.resolve(ref, g))
@@ -137,17 +168,16 @@ func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
 
 // resolve finds the event in the ring, or tells of it in its few facts.
 func (e *Engine) resolve(ref reference, g *group) event.Event {
-	c := e.ring.slot(ref.number)
 	var found event.Event
-	if c.number == ref.number && c.kind == ref.kind && uint32(c.time/int64(time.Second)) == ref.seconds {
+	if c := e.ring.find(ref); c != nil {
 		found = c.event()
 	} else {
-		found = event.Event{Time: time.Unix(int64(ref.seconds), 0).UTC(), Kind: ref.kind, Service: ref.service}
+		found = event.Event{Time: time.Unix(ref.seconds(), 0).UTC(), Kind: ref.kind(), Service: ref.service()}
 		if g.bits == 128 {
-			found.Addr = g.addr()
+			found.Addr = g.key().addr()
 		}
 	}
-	found.Attempts = max(int(ref.attempts), 1)
+	found.Attempts = ref.attempts()
 	return found
 }
 

@@ -52,24 +52,27 @@ func (k groupKey) prefix() netip.Prefix {
 
 // group is one key with its buckets and a sample of what happened to them.
 type group struct {
-	groupKey
-	seen     uint8 // references in evidence
-	newest   uint8 // index of the newest one
+	hi, lo   uint64 // of the key
+	bits     uint8  // of the key
+	seen     uint8  // references in evidence
+	newest   uint8  // index of the newest one
 	head     uint32
 	older    uint32 // in the order of the last use
 	newer    uint32
 	evidence [evidencePerGroup]reference
 }
 
+func (g *group) key() groupKey { return groupKey{g.hi, g.lo, g.bits} }
+
 // groups finds groups by their key and keeps them in the order of their use.
 type groups struct {
 	slab[group]
 	texts   slab[string]
 	index   []uint32 // open addressing, linear probing; a power of two
+	entered int      // in the index
 	seed    uint64
 	oldest  uint32
 	newest  uint32
-	scratch []byte
 }
 
 func newGroups() *groups {
@@ -91,7 +94,7 @@ func (g *groups) findNetwork(k groupKey) uint32 {
 	mask := uint64(len(g.index) - 1)
 	for at := g.hash(k.hi, k.lo, k.bits) & mask; ; at = (at + 1) & mask {
 		i := g.index[at]
-		if i == 0 || g.at(i).groupKey == k {
+		if i == 0 || g.at(i).key() == k {
 			return i
 		}
 	}
@@ -113,14 +116,21 @@ func (g *groups) findText(text string, h uint64) uint32 {
 
 // add makes the group of a key that is not there yet.
 func (g *groups) add(k groupKey) uint32 {
-	if (g.len()+1)*4 > len(g.index)*3 {
-		g.grow()
-	}
 	i := g.take()
-	g.at(i).groupKey = k
-	g.enter(i)
+	e := g.at(i)
+	e.hi, e.lo, e.bits = k.hi, k.lo, k.bits
+	g.reindex(i)
 	g.link(i)
 	return i
+}
+
+// reindex enters a group into the index, which has room for a third more.
+func (g *groups) reindex(i uint32) {
+	g.entered++
+	if g.entered*4 > len(g.index)*3 {
+		g.growIndex()
+	}
+	g.enter(i)
 }
 
 func (g *groups) addText(text string, h uint64) uint32 {
@@ -130,7 +140,7 @@ func (g *groups) addText(text string, h uint64) uint32 {
 }
 
 func (g *groups) home(i uint32) uint64 {
-	k := &g.at(i).groupKey
+	k := g.at(i)
 	if k.bits == isText {
 		return g.hash(k.hi, 0, isText)
 	}
@@ -146,7 +156,7 @@ func (g *groups) enter(i uint32) {
 	g.index[at] = i
 }
 
-func (g *groups) grow() {
+func (g *groups) growIndex() {
 	old := g.index
 	g.index = make([]uint32, 2*len(old))
 	for _, i := range old {
@@ -174,6 +184,7 @@ func (g *groups) remove(i uint32) {
 			g.index[gap], gap = j, next
 		}
 	}
+	g.entered--
 	g.unlink(i)
 	if k := g.at(i); k.bits == isText {
 		g.texts.give(uint32(k.lo))

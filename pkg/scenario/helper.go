@@ -26,7 +26,7 @@ type helper struct {
 var unsupported = []string{
 	"CrowdsecCTI", "Distance", "GetFromStash", "SetInStash", "JsonExtract", "JsonExtractUnescape", "JsonExtractLib",
 	"JsonExtractSlice", "JsonExtractObject", "ToJsonString", "FileMap", "LookupFile", "ParseUri", "ParseQuery", "ExtractQueryParam",
-	"PathUnescape", "QueryUnescape", "PathEscape", "QueryEscape", "XMLGetAttributeValue", "XMLGetNodeValue", "LookupHost",
+	"XMLGetAttributeValue", "XMLGetNodeValue", "LookupHost",
 	"GetDecisionsCount", "GetActiveDecisionsCount", "GetActiveDecisionsTimeLeft", "GetDecisionsSinceCount", "UnmarshalJSON",
 	"ParseKV", "ParseKVLax", "Hostname", "LibInjectionIsSQLI", "LibInjectionIsXSS", "GeoIPEnrich", "GeoIPASNEnrich",
 	"GeoIPRangeEnrich", "JA4H",

@@ -1,6 +1,9 @@
 package scenario
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // textHelpers are CrowdSec's wrappers of package strings
 // (pkg/exprhelpers/strings.go, v1.7.8).
@@ -16,6 +19,10 @@ func textHelpers() []helper {
 		{"Upper", one(strings.ToUpper), oneType},
 		{"Lower", one(strings.ToLower), oneType},
 		{"TrimSpace", one(strings.TrimSpace), oneType},
+		{"PathEscape", one(url.PathEscape), oneType},
+		{"QueryEscape", one(url.QueryEscape), oneType},
+		{"PathUnescape", one(orSame(url.PathUnescape)), oneType},
+		{"QueryUnescape", one(orSame(url.QueryUnescape)), oneType},
 		{"Trim", two(strings.Trim), twoType},
 		{"TrimLeft", two(strings.TrimLeft), twoType},
 		{"TrimRight", two(strings.TrimRight), twoType},
@@ -42,5 +49,15 @@ func textHelpers() []helper {
 			}
 			return list[i], nil
 		}, new(func([]string, int) string)},
+	}
+}
+
+// orSame returns the text itself where f fails, as CrowdSec does.
+func orSame(f func(string) (string, error)) func(string) string {
+	return func(text string) string {
+		if plain, err := f(text); err == nil {
+			return plain
+		}
+		return text
 	}
 }

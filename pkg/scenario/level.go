@@ -35,7 +35,7 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 		level := Level{Scenario: s, Limit: s.limit()}
 		key, text := e.keyOf(s)
 		if level.Key = text; key.bits != isText {
-			level.Key = e.keyText(&group{groupKey: key})
+			level.Key = e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 		}
 		if gi := e.findGroup(s); gi != 0 {
 			if bi := e.findBucket(e.groups.at(gi), s); bi != 0 {
@@ -111,7 +111,7 @@ func (e *Engine) keyText(g *group) string {
 	case isText:
 		return *e.groups.texts.at(uint32(g.lo))
 	case 128:
-		return g.addr().String()
+		return g.key().addr().String()
 	}
-	return g.prefix().String()
+	return g.key().prefix().String()
 }

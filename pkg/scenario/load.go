@@ -76,9 +76,11 @@ func (l *loader) add(d *document) error {
 	if d.Name == "" {
 		return d.problem("name", fmt.Errorf("a scenario needs a name"))
 	}
+	hash := hashOf(d)
 	for _, other := range l.set.scenarios {
-		if other.Name == d.Name {
-			return d.problem("name", fmt.Errorf("the scenario %q stands in %s:%d already", d.Name, other.File, other.Line))
+		// Some of the hub's files hold two scenarios of one name.
+		if other.Name == d.Name && other.hash == hash {
+			return d.problem("name", fmt.Errorf("the same scenario %q stands in %s:%d already", d.Name, other.File, other.Line))
 		}
 	}
 	if len(l.set.scenarios) == maxScenarios {
@@ -91,7 +93,7 @@ func (l *loader) add(d *document) error {
 	}
 	s := &Scenario{
 		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
-		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)),
+		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)), hash: hash,
 	}
 	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
 		if err := step(d, s); err != nil {
@@ -101,7 +103,6 @@ func (l *loader) add(d *document) error {
 	if d.Reprocess {
 		s.Notes = append(s.Notes, "reprocess: an overflow is not fed back into the scenarios")
 	}
-	s.hash = hashOf(d)
 	l.survey(s)
 	l.set.scenarios = append(l.set.scenarios, s)
 	return nil
@@ -193,8 +194,8 @@ func validateBayes(d *document) error {
 	switch {
 	case len(d.BayesianConditions) == 0:
 		return d.problem("bayesian_conditions", fmt.Errorf("a bayesian scenario needs conditions"))
-	case len(d.BayesianConditions) > 32:
-		return d.problem("bayesian_conditions", fmt.Errorf("more than 32 conditions"))
+	case len(d.BayesianConditions) > 16:
+		return d.problem("bayesian_conditions", fmt.Errorf("more than 16 conditions"))
 	case d.BayesianPrior <= 0 || d.BayesianPrior > 1:
 		return d.problem("bayesian_prior", fmt.Errorf("%v lies not between 0 and 1", d.BayesianPrior))
 	case d.BayesianThreshold <= 0 || d.BayesianThreshold > 1:

@@ -9,10 +9,10 @@ import (
 // Leaky is "leaky" of an expression: the bucket (pkg/leakybucket/bucket.go,
 // v1.7.8).
 type Leaky struct {
-	Total_count int       //nolint:revive // the name is CrowdSec's
-	First_ts    time.Time //nolint:revive
-	Last_ts     time.Time //nolint:revive
-	Ovflw_ts    time.Time //nolint:revive
+	Total_count int
+	First_ts    time.Time
+	Last_ts     time.Time
+	Ovflw_ts    time.Time
 }
 
 // machine runs expressions about one event, and about a bucket where queue and

@@ -69,7 +69,7 @@ func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 // none, there is nobody to tell of.
 func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || b.extra == 0 || e.extras.at(b.extra).queueLen == 0) {
-		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, 0, g.addr()), []netip.Addr{g.addr()}))
+		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, 0, g.key().addr()), []netip.Addr{g.key().addr()}))
 		return
 	}
 	var values []string

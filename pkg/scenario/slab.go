@@ -23,11 +23,16 @@ func (s *slab[T]) take() uint32 {
 		s.free = s.free[:n-1]
 		return i
 	}
+	s.grow()
+	return s.used
+}
+
+// grow makes one more record.
+func (s *slab[T]) grow() {
 	s.used++
 	if int(s.used>>chunkBits) >= len(s.chunks) {
 		s.chunks = append(s.chunks, new([chunkSize]T))
 	}
-	return s.used
 }
 
 // give takes a record back.
