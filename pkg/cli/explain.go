@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+	"csmail/pkg/scenario"
+	"csmail/pkg/syslogline"
+)
+
+const explainHelp = `Show the way of each line through every stage: its header, the grammar that read it
+and what was taken from which byte, whether it counts or tells of an attempt that
+an earlier line told, where each scenario stands after it, and, when one
+overflows, what the guard looked at and said.
+
+  csmail explain -l 'Jun  3 04:11:09 mail postfix/smtpd[42]: warning: ...'
+  csmail explain -i 203.0.113.7 /var/log/mail.log
+
+With -i only the lines of that address or network are printed; the others are
+read all the same, since sessions and the guard need them.`
+
+type explainOptions struct {
+	inputOptions
+	judgeOptions
+	line string
+}
+
+func newExplain(std Streams, configPath *string) *cobra.Command {
+	var o explainOptions
+	c := &cobra.Command{
+		Use:   "explain [-l LINE] [FILE...]",
+		Short: "Show the way of a line through every stage",
+		Long:  explainHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runExplain(c.Context(), o, *configPath, args, std)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.line, "line", "l", "", "explain this line")
+	o.judgeOptions.addFlags(f)
+	o.inputOptions.addFlags(f)
+	return c
+}
+
+func runExplain(ctx context.Context, o explainOptions, configPath string, files []string, std Streams) error {
+	if o.line != "" && len(files) > 0 {
+		return usageError{hint.Wrap(fmt.Errorf("both --line and files are named"), "explain one or the other")}
+	}
+	now := time.Now()
+	in, err := o.inputOptions.check(files, now)
+	if err != nil {
+		return err
+	}
+	judge, err := o.judgeOptions.check(ctx, configPath, std)
+	if err != nil {
+		return err
+	}
+	w := &walk{
+		engine: judge.engine(judge.set, in.scope.Holds), zone: in.zone, only: in.scope.Only,
+		out: render.NewExplanation(std.Out, in.zone, isTerminal(std.Out)),
+	}
+	if o.line != "" {
+		for text := range strings.SplitSeq(strings.TrimSuffix(o.line, "\n"), "\n") {
+			w.number++
+			w.step(syslogline.Line{Text: text, Received: now, Read: now, Zone: in.zone, Number: w.number})
+		}
+	} else if err := w.files(ctx, in, files, std); err != nil {
+		return err
+	}
+	w.settle()
+	if err := w.out.Err(); err != nil {
+		return fmt.Errorf("writing the explanation: %w", err)
+	}
+	return nil
+}
+
+// walk takes lines one after the other through every stage.
+type walk struct {
+	engine *engine.Engine
+	zone   *time.Location
+	only   []netip.Prefix
+	out    *render.Explanation
+	number int64
+}
+
+func (w *walk) files(ctx context.Context, in input, files []string, std Streams) error {
+	sources, err := in.open(ctx, files, std)
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if err := s.Read(ctx, w.block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) block(b acquisition.Block) error {
+	number := b.First
+	for rest := b.Text; rest != ""; number++ {
+		var text string
+		text, rest, _ = strings.Cut(rest, "\n")
+		w.step(syslogline.Line{Text: text, Received: b.Received, Read: b.Read, Zone: w.zone, Number: number})
+	}
+	return w.out.Err()
+}
+
+func (w *walk) step(line syslogline.Line) {
+	s := render.Step{Number: line.Number, Trace: engine.Follow(line)}
+	r := s.Trace.Record
+	if r.Outcome >= event.Witness {
+		s.Result = w.engine.Step(&r)
+		s.Levels = w.levels(&r)
+	}
+	if w.shows(&r, s.Result.Findings) {
+		w.out.Step(s)
+	}
+}
+
+func (w *walk) levels(r *event.Record) []scenario.Level {
+	if r.Outcome != event.Noted || !r.Addr.IsValid() {
+		return nil
+	}
+	return w.engine.Buckets().Levels(&r.Event)
+}
+
+// shows tells whether a line is asked for.
+func (w *walk) shows(r *event.Record, findings []engine.Finding) bool {
+	if len(w.only) == 0 {
+		return true
+	}
+	if r.Addr.IsValid() && holds(w.only, r.Addr) {
+		return true
+	}
+	return slices.ContainsFunc(findings, w.isAsked)
+}
+
+func (w *walk) isAsked(f engine.Finding) bool {
+	return f.Alert.Scope != event.ScopeAccount && holds(w.only, f.Alert.Source)
+}
+
+func holds(networks []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+func (w *walk) settle() {
+	findings := slices.Clone(w.engine.Settle())
+	if len(w.only) > 0 {
+		findings = slices.DeleteFunc(findings, func(f engine.Finding) bool { return !w.isAsked(f) })
+	}
+	w.out.Findings(findings)
+}

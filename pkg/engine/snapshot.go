@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// snapshotVersion changes with the order of the parts. Each part has a version
+// of its own.
+const snapshotVersion = 1
+
+// errSnapshot is a snapshot that is cut or of another version.
+var errSnapshot = errors.New("the engine's snapshot is damaged or of another version")
+
+// AppendSnapshot appends the whole state to b. The scenarios and the facts about
+// the host are no part of it.
+func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
+	b = append(b, snapshotVersion)
+	b = appendPart(b, e.sessions.AppendSnapshot(nil))
+	if e.buckets == nil {
+		return b, nil
+	}
+	b = appendPart(b, e.buckets.AppendSnapshot(nil))
+	b = appendPart(b, e.guard.AppendSnapshot(nil))
+	waiting, err := json.Marshal(e.waiting)
+	if err != nil {
+		return nil, fmt.Errorf("the findings that wait: %w", err)
+	}
+	return appendPart(b, waiting), nil
+}
+
+func appendPart(b, part []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(part)))
+	return append(b, part...)
+}
+
+// Restore replaces the state by what AppendSnapshot wrote. A scenario that has
+// changed since starts empty. On an error the engine must not be used further.
+func (e *Engine) Restore(b []byte) error {
+	if len(b) == 0 || b[0] != snapshotVersion {
+		return errSnapshot
+	}
+	b = b[1:]
+	restore := []func([]byte) error{e.sessions.Restore}
+	if e.buckets != nil {
+		restore = append(restore, e.buckets.Restore, e.guard.Restore, e.restoreWaiting)
+	}
+	for _, part := range restore {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			return errSnapshot
+		}
+		if err := part(b[size : size+int(n)]); err != nil {
+			return err
+		}
+		b = b[size+int(n):]
+	}
+	return nil
+}
+
+func (e *Engine) restoreWaiting(b []byte) error {
+	clear(e.waiting)
+	if err := json.Unmarshal(b, &e.waiting); err != nil {
+		return fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	return nil
+}
