@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"csmail/pkg/hint"
+	"csmail/pkg/report"
 )
 
 // ErrNotRunning says that no daemon listens on the socket.
@@ -48,8 +49,8 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Why implements [Daemon].
-func (c *Client) Why(ctx context.Context, addr netip.Addr) (Why, error) {
-	return ask[Why](ctx, c, http.MethodGet, "/why?ip="+url.QueryEscape(addr.String()))
+func (c *Client) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
+	return ask[report.Why](ctx, c, http.MethodGet, "/why?ip="+url.QueryEscape(addr.String()))
 }
 
 // Unban implements [Daemon].

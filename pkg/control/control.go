@@ -8,12 +8,14 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"csmail/pkg/report"
 )
 
 // Daemon is what the commands may ask of the running daemon.
 type Daemon interface {
 	Status(ctx context.Context) (Status, error)
-	Why(ctx context.Context, addr netip.Addr) (Why, error)
+	Why(ctx context.Context, addr netip.Addr) (report.Why, error)
 	// Unban forgives a source: its buckets are emptied, it has amnesty for a day,
 	// and what waits to be told about it is dropped.
 	Unban(ctx context.Context, addr netip.Addr) (Unbanned, error)
@@ -121,32 +123,4 @@ type Alert struct {
 type Unbanned struct {
 	Dropped int       `json:"dropped"` // alerts about it that waited
 	Amnesty time.Time `json:"amnesty_until"`
-}
-
-// Why is what the daemon knows of a source.
-type Why struct {
-	Addr     netip.Addr `json:"ip"`
-	History  []string   `json:"history"` // what the guard knows, in words
-	Buckets  []Bucket   `json:"buckets"`
-	Evidence []Evidence `json:"evidence"` // oldest first
-	Alerts   []Alert    `json:"alerts"`   // told, waiting and held
-}
-
-// Bucket is where one scenario stands with the source.
-type Bucket struct {
-	Scenario    string    `json:"scenario"`
-	Count       int       `json:"count"`
-	Needed      int       `json:"needed"`
-	NextLeak    time.Time `json:"next_leak"`
-	Blackholed  time.Time `json:"blackholed_until"`
-	Description string    `json:"description,omitempty"`
-}
-
-// Evidence is one event.
-type Evidence struct {
-	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"`
-	Service string    `json:"service"`
-	User    string    `json:"user,omitempty"`
-	Line    string    `json:"line,omitempty"`
 }

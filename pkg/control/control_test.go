@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"csmail/pkg/hint"
+	"csmail/pkg/report"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,8 +27,8 @@ func (d *told) Status(context.Context) (Status, error) {
 	return Status{Version: "1", Outbox: OutboxStatus{Pending: 3}}, nil
 }
 
-func (d *told) Why(_ context.Context, addr netip.Addr) (Why, error) {
-	return Why{Addr: addr, Buckets: []Bucket{{Scenario: "csmail/auth-bf", Count: 3, Needed: 6}}}, nil
+func (d *told) Why(_ context.Context, addr netip.Addr) (report.Why, error) {
+	return report.Why{Addr: addr, Buckets: []report.Bucket{{Scenario: "csmail/auth-bf", Count: 3, Needed: 6}}}, nil
 }
 
 func (d *told) Unban(_ context.Context, addr netip.Addr) (Unbanned, error) {

@@ -34,7 +34,7 @@ type Explanation struct {
 // NewExplanation prints to w, with times in zone.
 func NewExplanation(w io.Writer, zone *time.Location, terminal bool) *Explanation {
 	if terminal {
-		return &Explanation{w: w, zone: zone, fork: "├ ", last: "└ ", bar: "| "}
+		return &Explanation{w: w, zone: zone, fork: "├ ", last: "└ ", bar: "│ "}
 	}
 	return &Explanation{w: w, zone: zone, fork: "|- ", last: "`- ", bar: "|  "}
 }

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
+	"csmail/pkg/render"
+	"csmail/pkg/replay"
+	"csmail/pkg/report"
+)
+
+const whyHelp = `Tell all that is known of one address: what scenarios found about it and what the
+guard said, how full its buckets are, what speaks for it, the log lines behind it,
+and the alerts and decisions that the LAPI has on it.
+
+Without a FILE csmail run is asked, if it runs; else the logs are read as csmail
+scan does. The LAPI is asked if its credentials are there.`
+
+// maxLines bounds the log lines that why shows.
+const maxLines = 20
+
+type whyOptions struct {
+	inputOptions
+	judgeOptions
+	output string
+	noLAPI bool
+}
+
+func newWhy(std Streams, configPath *string) *cobra.Command {
+	var o whyOptions
+	c := &cobra.Command{
+		Use:   "why IP [FILE...]",
+		Short: "Why an address is banned, or is not",
+		Long:  whyHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{hint.Wrap(fmt.Errorf("no address is named"), "csmail why 203.0.113.7")}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return runWhy(c.Context(), o, *configPath, args[0], args[1:], std)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.output, "output", "o", "human", "human or json")
+	f.BoolVar(&o.noLAPI, "no-lapi", false, "do not ask the LAPI")
+	o.judgeOptions.addFlags(f)
+	o.inputOptions.addFlags(f)
+	return c
+}
+
+func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []string, std Streams) error {
+	addr, err := parseAddr(ip)
+	if err != nil {
+		return err
+	}
+	if o.output != "human" && o.output != "json" {
+		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", o.output)}
+	}
+	in, err := o.inputOptions.check(files, time.Now())
+	if err != nil {
+		return err
+	}
+	judge, err := o.judgeOptions.check(ctx, configPath, std)
+	if err != nil {
+		return err
+	}
+	answer := render.Answer{LAPI: []lapi.Known{}}
+	if answer.Why, err = o.ask(ctx, judge, in, addr, files, std); err != nil {
+		return err
+	}
+	if answer.LAPI, err = o.askLAPI(ctx, judge.config, addr); err != nil {
+		answer.LAPIErr = err.Error()
+	}
+	if o.output == "json" {
+		err = render.WhyJSON(std.Out, answer)
+	} else {
+		err = render.Why(std.Out, answer, in.zone)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return nil
+}
+
+func parseAddr(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "write it like 192.0.2.1 or 2001:db8::1")}
+	}
+	return addr.Unmap(), nil
+}
+
+// ask asks the daemon, or reads the logs.
+func (o whyOptions) ask(ctx context.Context, j judgement, in input, addr netip.Addr, files []string, std Streams) (report.Why, error) {
+	readsLogs := len(files) > 0 || in.journal || in.journalFile != "" || in.since != "" || len(o.scenarios) > 0
+	if !readsLogs {
+		why, err := control.NewClient(j.config.Socket).Why(ctx, addr)
+		if !errors.Is(err, control.ErrNotRunning) {
+			return why, err
+		}
+	}
+	return whyOfLogs(ctx, j, in, addr, files, std)
+}
+
+// whyOfLogs reads the logs and keeps what concerns the address.
+func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, files []string, std Streams) (report.Why, error) {
+	judge := j.engine(j.set, in.scope.Holds)
+	var lines []report.Evidence
+	var told []report.Told
+	keep := func(findings []engine.Finding) {
+		for _, f := range findings {
+			if concerns(f, addr) {
+				told = append(told, report.ToldOf(f))
+			}
+		}
+	}
+	_, err := in.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+		keep(r.Findings)
+		if r.Outcome != event.Noted || r.Addr != addr {
+			return
+		}
+		if len(lines) == maxLines {
+			lines = slices.Delete(lines, 0, 1)
+		}
+		lines = append(lines, report.EvidenceOf(&r.Event))
+	}}, std)
+	if err != nil {
+		return report.Why{}, err
+	}
+	keep(judge.Settle())
+	why := report.StateOf(judge, addr)
+	why.Evidence, why.Alerts = append(why.Evidence, lines...), append(why.Alerts, told...)
+	return why, nil
+}
+
+// concerns tells whether a finding is about the address or its network.
+func concerns(f engine.Finding, addr netip.Addr) bool {
+	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil {
+		return network.Contains(addr)
+	}
+	return f.Alert.Scope == event.ScopeIP && f.Alert.Source == addr
+}
+
+// askLAPI returns what the LAPI has, or why it cannot be asked.
+func (o whyOptions) askLAPI(ctx context.Context, c config.Config, addr netip.Addr) ([]lapi.Known, error) {
+	if o.noLAPI {
+		return nil, errors.New("--no-lapi was given")
+	}
+	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	client, err := lapi.New(credentials, Version)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	return client.About(ctx, addr)
+}

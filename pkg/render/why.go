@@ -1,0 +1,107 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"csmail/pkg/lapi"
+	"csmail/pkg/report"
+)
+
+// Answer is what csmail why found out.
+type Answer struct {
+	report.Why
+	LAPI    []lapi.Known `json:"lapi"`
+	LAPIErr string       `json:"lapi_error,omitempty"` // why the LAPI was not asked
+}
+
+// WhyJSON prints it as one object.
+func WhyJSON(w io.Writer, a Answer) error { return writeJSON(w, a) }
+
+// Why prints it for a person.
+func Why(w io.Writer, a Answer, zone *time.Location) error {
+	var b strings.Builder
+	at := func(t time.Time) string { return t.In(zone).Format(time.DateTime) }
+	fmt.Fprintf(&b, "%s\n\nWhat scenarios found\n", a.Addr)
+	for _, t := range a.Alerts {
+		fmt.Fprintf(&b, "  %s  %s on %s %s: %d events since %s\n", at(t.Last), t.Scenario, t.Scope, t.Value, t.Count, at(t.First))
+		fmt.Fprintf(&b, "    %s\n", toldText(t))
+		for _, check := range t.Checks {
+			fmt.Fprintf(&b, "      %s\n", check)
+		}
+	}
+	none(&b, len(a.Alerts), "no scenario overflowed")
+	b.WriteString("\nWhere the scenarios stand\n")
+	for _, l := range a.Buckets {
+		fmt.Fprintf(&b, "  %s\n", bucketText(l, at))
+	}
+	none(&b, len(a.Buckets), "no bucket is open")
+	b.WriteString("\nWhat the guard knows\n")
+	for _, text := range a.History {
+		fmt.Fprintf(&b, "  %s\n", text)
+	}
+	fmt.Fprintf(&b, "\nThe log lines (the newest %d)\n", len(a.Evidence))
+	for _, e := range a.Evidence {
+		fmt.Fprintf(&b, "  %s  %-18s %s\n", at(e.Time), e.Kind, Printable(e.Line))
+	}
+	none(&b, len(a.Evidence), "none was kept")
+	b.WriteString("\nWhat the LAPI has\n")
+	known(&b, a)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func none(b *strings.Builder, n int, text string) {
+	if n == 0 {
+		fmt.Fprintf(b, "  %s\n", text)
+	}
+}
+
+func toldText(t report.Told) string {
+	text := t.Verdict
+	if t.Rule != "" {
+		text += " by rule " + t.Rule
+	}
+	if t.Reason != "" {
+		text += ": " + t.Reason
+	}
+	if t.State != "" {
+		text += " (" + t.State
+		if t.Number != "" {
+			text += " as alert " + t.Number
+		}
+		text += ")"
+	}
+	return text
+}
+
+func bucketText(l report.Bucket, at func(time.Time) string) string {
+	text := fmt.Sprintf("%s %d", l.Scenario, l.Count)
+	if l.Needed > 0 {
+		text += fmt.Sprintf("/%d", l.Needed)
+	}
+	text += " (for " + l.Key + ")"
+	if !l.NextLeak.IsZero() && l.Count > 0 {
+		text += ", next leak at " + at(l.NextLeak)
+	}
+	if !l.Silent.IsZero() {
+		text += ", silent until " + at(l.Silent)
+	}
+	return text
+}
+
+func known(b *strings.Builder, a Answer) {
+	if a.LAPIErr != "" {
+		fmt.Fprintf(b, "  not asked: %s\n", a.LAPIErr)
+		return
+	}
+	none(b, len(a.LAPI), "nothing")
+	for _, k := range a.LAPI {
+		fmt.Fprintf(b, "  alert %d of %s: %s on %s %s\n    %s\n", k.Number, k.Created, k.Scenario, k.Scope, k.Value, Printable(k.Message))
+		for _, d := range k.Decisions {
+			fmt.Fprintf(b, "    %s\n", d)
+		}
+	}
+}

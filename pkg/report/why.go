@@ -1,0 +1,127 @@
+package report
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+)
+
+// Why is what is known of one source, for a person who asks why it is banned or
+// is not.
+type Why struct {
+	Addr     netip.Addr `json:"ip"`
+	History  []string   `json:"history"` // what the guard knows, in words
+	Buckets  []Bucket   `json:"buckets"`
+	Evidence []Evidence `json:"evidence"` // the newest, oldest first
+	Alerts   []Told     `json:"alerts"`   // what scenarios found, oldest first
+}
+
+// Bucket is where one scenario stands with the source.
+type Bucket struct {
+	Scenario string    `json:"scenario"`
+	Key      string    `json:"key"`
+	Count    int       `json:"count"`
+	Needed   int       `json:"needed"` // so many overflow; 0: not the number decides
+	NextLeak time.Time `json:"next_leak"`
+	Silent   time.Time `json:"silent_until"`
+}
+
+// Evidence is one event of the source.
+type Evidence struct {
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	Class   string    `json:"class"`
+	Service string    `json:"service"`
+	User    string    `json:"user,omitempty"`
+	Line    string    `json:"line,omitempty"`
+}
+
+// Told is one alert about the source, and what came of it.
+type Told struct {
+	Scenario string    `json:"scenario"`
+	Scope    string    `json:"scope"`
+	Value    string    `json:"value"`
+	Count    int       `json:"count"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Verdict  string    `json:"verdict"`
+	Rule     string    `json:"rule,omitempty"`
+	Reason   string    `json:"reason"`
+	Checks   []string  `json:"checks,omitempty"`
+	State    string    `json:"state,omitempty"`  // pending, parked, held, delivered, held-back, dropped
+	Number   string    `json:"number,omitempty"` // the LAPI's
+}
+
+// ToldOf describes a finding.
+func ToldOf(f engine.Finding) Told {
+	return Told{
+		Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Count: f.Alert.Count,
+		First: f.Alert.First, Last: f.Alert.Last,
+		Verdict: f.Verdict.Action.String(), Rule: ruleText(f.Verdict.Rule), Reason: f.Verdict.Reason, Checks: f.Verdict.Checks,
+	}
+}
+
+func ruleText(r guard.Rule) string {
+	if r == guard.NoRule {
+		return ""
+	}
+	return r.String()
+}
+
+// EvidenceOf describes an event. It shares no text with the log.
+func EvidenceOf(e *event.Event) Evidence {
+	return Evidence{
+		Time: e.Time, Kind: e.Kind.String(), Class: e.Kind.Class().String(), Service: e.Service.String(),
+		User: strings.Clone(e.User), Line: strings.Clone(e.Message),
+	}
+}
+
+// StateOf asks an engine what it knows of a source now.
+func StateOf(e *engine.Engine, addr netip.Addr) Why {
+	w := Why{Addr: addr, History: historyTexts(e.Guard().History(addr)), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}
+	for _, l := range e.Buckets().LevelsOf(addr) {
+		w.Buckets = append(w.Buckets, Bucket{
+			Scenario: l.Scenario.Name, Key: l.Key, Count: l.Count, Needed: l.Limit, NextLeak: l.NextLeak, Silent: l.Silent,
+		})
+	}
+	return w
+}
+
+func historyTexts(h guard.History) []string {
+	var texts []string
+	say := func(format string, args ...any) { texts = append(texts, fmt.Sprintf(format, args...)) }
+	if h.Never != "" {
+		say("never banned: %s", h.Never)
+	}
+	if !h.Amnesty.IsZero() {
+		say("amnesty until %s, by a person's word", h.Amnesty.UTC().Format(time.RFC3339))
+	}
+	if h.Proof != "" {
+		say("proven: %s", h.Proof)
+	}
+	if h.Accounts > 0 {
+		say("%d accounts logged in from there, the last one at %s", h.Accounts, h.LastLogin.UTC().Format(time.RFC3339))
+	}
+	if h.MailDays > 0 {
+		say("mail was accepted from it on %d of the last 30 days", h.MailDays)
+	}
+	if len(h.Offences) > 0 {
+		kinds := make([]string, 0, len(h.Offences))
+		for _, k := range h.Offences {
+			kinds = append(kinds, fmt.Sprintf("%d × %s", k.N, k.Name))
+		}
+		say("offences since %s: %s, on %d accounts", h.First.UTC().Format(time.RFC3339), strings.Join(kinds, ", "), h.Tried)
+	}
+	for _, x := range h.Excuses {
+		say("%d of its attempts are excused by the rule %s", x.Attempts, x.Rule)
+	}
+	if len(texts) == 0 {
+		say("nothing is known of it")
+	}
+	return texts
+}
