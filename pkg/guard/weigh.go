@@ -209,14 +209,15 @@ func (j *judgement) login(o offence) Rule {
 }
 
 // loginTrouble looks at the offence's own service; and Postfix mostly asks
-// Dovecot.
+// Dovecot. A fault that this source alone met speaks for it only while nobody
+// else logs in anywhere.
 func (j *judgement) loginTrouble(o offence) bool {
-	service := o.service()
+	service, dovecot := o.service(), &j.g.logins[event.Dovecot]
 	mine := &j.g.logins[service]
-	if mine.covers(o.at) || mine.metBy(j.s, j.key, o.at) {
+	if mine.covers(o.at) || service == event.Postfix && dovecot.covers(o.at) {
 		return true
 	}
-	return service == event.Postfix && j.g.logins[event.Dovecot].covers(o.at)
+	return mine.metBy(j.s, j.key, o.at) && (dovecot.worked <= j.s.faulted || dovecot.workedBy == j.key)
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name
