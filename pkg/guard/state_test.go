@@ -260,6 +260,28 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(g)
 }
 
+// The fast test of addresses agrees with the list that gives the reasons.
+func TestMatcher(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "address")
+		if rapid.Bool().Draw(t, "IPv4") {
+			raw = raw[:4]
+		}
+		addr, _ := netip.AddrFromSlice(raw)
+		near, _ := netip.AddrFromSlice(raw)
+		if rapid.Bool().Draw(t, "near") {
+			near = near.Next()
+		}
+		length := rapid.IntRange(0, addr.BitLen()).Draw(t, "length")
+		g := New(Facts{Allow: []netip.Prefix{netip.PrefixFrom(addr, length)}})
+		for _, a := range []netip.Addr{addr, near} {
+			if _, held := g.Never(a); a.IsValid() && g.matcher.has(a) != held {
+				t.Fatalf("%s: never %v", a, held)
+			}
+		}
+	})
+}
+
 func BenchmarkWitness(b *testing.B) {
 	for name, r := range map[string]event.Record{
 		"connect":  {Outcome: event.Witness, Testimony: event.Connected, Event: event.Event{ClientName: "mx.example"}},
