@@ -84,7 +84,13 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	class := r.Kind.Class()
-	if class == event.NoClass && r.Testimony != event.MailAccepted || g.matcher.has(r.Addr) {
+	if class == event.NoClass && r.Testimony != event.MailAccepted {
+		return
+	}
+	if g.matcher.has(r.Addr) {
+		if class == event.Fault { // of a friend: nobody's doing but ours
+			g.fault(&r.Event, 0, at)
+		}
 		return
 	}
 	key := keyOf(r.Addr)

@@ -218,6 +218,16 @@ func TestExcuses(t *testing.T) {
 			s.nameless(57*time.Second, "192.0.2.1")
 			s.connect(2*time.Hour, "192.0.2.2", "unknown")
 		}, Resolver},
+		"a traveller mistypes": {func(s *scene) {
+			s.busy(0, time.Minute)
+			s.kind(30*time.Second, "192.0.2.1", event.HostnameMismatch, "")
+			s.fail(35*time.Second, "192.0.2.1", "bob", event.Dovecot)
+		}, Typing},
+		"two newcomers in an office of five": {func(s *scene) { s.users5(); twoStrangers(s) }, Stale},
+		"a colleague meets the fault": {func(s *scene) {
+			s.put(0, "10.0.0.5", fault)
+			s.fail(0, "192.0.2.1", "bob", event.Dovecot)
+		}, LoginOutage},
 		"monitoring and something else": {func(s *scene) { s.kind(0, "192.0.2.1", event.Hangup, ""); s.kind(0, "192.0.2.1", event.NonSMTP, "") }, NoRule},
 	}
 	for name, tt := range tests {
@@ -233,4 +243,34 @@ func TestExcuses(t *testing.T) {
 func twoStrangers(s *scene) {
 	s.fail(0, "192.0.2.1", "bob@a.example", event.Postfix)
 	s.fail(1, "192.0.2.1", "joe@a.example", event.Postfix)
+}
+
+// users5 logs five users in from one address.
+func (s *scene) users5() {
+	for i := range 5 {
+		s.login(0, "192.0.2.1", fmt.Sprint("user", i))
+	}
+}
+
+// A source that does more than the guard keeps is judged by what is kept, and
+// one excused attempt does not save it.
+func TestMoreThanIsKept(t *testing.T) {
+	for name, excused := range map[string]int{"a few excused": 3, "most excused": 50} {
+		g, now := told(Options{}, func(s *scene) {
+			for i := range 200 {
+				s.fail(time.Duration(i)*time.Second, "192.0.2.1", fmt.Sprint("user", i%20), event.Dovecot)
+			}
+			for i := range excused {
+				s.fail(time.Duration(200+i)*time.Second, "192.0.2.1", "bob", event.Dovecot)
+			}
+			s.login(5*time.Minute, "192.0.2.1", "bob")
+		})
+		want := Ban
+		if excused == 50 {
+			want = Hold
+		}
+		if v := g.Decide(found("192.0.2.1", 100, now), now); v.Action != want {
+			t.Errorf("%s: %s, %s", name, v.Action, v.Reason)
+		}
+	}
 }
