@@ -94,14 +94,13 @@ func (g *Guard) decideSources(f Finding) Verdict {
 
 // sum turns what was counted and what was excused into a verdict.
 func (g *Guard) sum(f Finding, t *tally, sources map[uint64]struct{}) Verdict {
-	needed := min(f.Needed, t.total())
 	v := Verdict{Checks: t.checks(g)}
 	if t.total() == 0 {
 		return g.nothingKnown(f, v)
 	}
-	if !t.reaches(f, needed) {
+	if !t.reaches(f) {
 		v.Action, v.Rule = Hold, t.dominant()
-		v.Pending = t.notYet > 0 && t.counted+t.notYet >= needed
+		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
 		v.wait = g.now + max(g.resolver.gap(), g.lists.gap()) + 1
 		v.Reason = fmt.Sprintf("%d of %d attempts count, %d are needed: %s", t.counted, t.total(), f.Needed, t.reason(v.Rule, g))
 		return v

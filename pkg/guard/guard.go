@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -13,7 +12,7 @@ import (
 // else.
 type Guard struct {
 	never    []rule
-	addrs    [addrCache]addrNote // remembers which addresses are never banned
+	matcher  matcher // of never, for every connection
 	limits   limits
 	now      uint32 // the latest event, in seconds since 1970
 	sources  map[uint64]*source
@@ -32,15 +31,8 @@ type Guard struct {
 	evicted  evictions
 }
 
-const (
-	addrCache = 256
-	never     = ^uint32(0) // later than any event
-)
-
-type addrNote struct {
-	addr  netip.Addr
-	never bool
-}
+// never is later than any event.
+const never = ^uint32(0)
 
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
@@ -72,7 +64,7 @@ func (g *Guard) configure() {
 // SetFacts replaces the facts, as after a reload. What was observed stays.
 func (g *Guard) SetFacts(f Facts) {
 	g.never = rules(f)
-	g.addrs = [addrCache]addrNote{}
+	g.matcher = newMatcher(g.never)
 }
 
 // Observe takes the next witness or event of the log, in the order of the log
@@ -92,7 +84,13 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	class := r.Kind.Class()
-	if class == event.NoClass && r.Testimony != event.MailAccepted || g.isNever(r.Addr) {
+	if class == event.NoClass && r.Testimony != event.MailAccepted {
+		return
+	}
+	if g.matcher.has(r.Addr) {
+		if class == event.Fault { // of a friend: nobody's doing but ours
+			g.fault(&r.Event, 0, at)
+		}
 		return
 	}
 	key := keyOf(r.Addr)
@@ -119,16 +117,6 @@ func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
 	s.amnesty = stamp(until)
 	s.offences, s.lost, s.lostAt, s.first = nil, 0, 0, 0
 	g.hurry(s)
-}
-
-// isNever is Never without the reason, for every line.
-func (g *Guard) isNever(addr netip.Addr) bool {
-	raw := addr.As16()
-	note := &g.addrs[raw[15]^raw[7]^raw[14]]
-	if note.addr != addr {
-		*note = addrNote{addr, slices.ContainsFunc(g.never, func(r rule) bool { return r.network.Contains(addr) })}
-	}
-	return note.never
 }
 
 // stamp turns a time into seconds since 1970; times before that are 0.

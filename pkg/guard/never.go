@@ -18,6 +18,7 @@ type Facts struct {
 	MyNetworks []netip.Prefix // Postfix's mynetworks
 	Allow      []netip.Prefix // guard.allow of the configuration
 	Relays     []netip.Prefix // guard.relays: backup MX, forwarders, webmail
+	Trusted    []netip.Prefix // whom Postfix or Dovecot trusts to name its clients: proxies, webmail
 	Allowlists []netip.Prefix // the LAPI's allowlists
 }
 
@@ -63,6 +64,7 @@ func rules(f Facts) []rule {
 		{f.MyNetworks, "in mynetworks of Postfix"},
 		{f.Allow, "in guard.allow"},
 		{f.Relays, "in guard.relays"},
+		{f.Trusted, "trusted as a proxy by Postfix or Dovecot"},
 		{f.Allowlists, "on an allowlist of CrowdSec"},
 	} {
 		for _, n := range list.networks {

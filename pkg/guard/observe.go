@@ -10,7 +10,7 @@ import (
 // connected takes a connection. That a name was verified shows that our resolver
 // works.
 func (g *Guard) connected(r *event.Record, at uint32) {
-	if g.isNever(r.Addr) {
+	if g.matcher.has(r.Addr) {
 		g.gateway.count(r.Addr)
 		return
 	}

@@ -34,7 +34,7 @@ func (g *Guard) Restore(b []byte) error {
 	if c.err != nil {
 		return fmt.Errorf("reading the guard's snapshot: %w", c.err)
 	}
-	fresh.never, fresh.limits = g.never, g.limits
+	fresh.never, fresh.matcher, fresh.limits = g.never, g.matcher, g.limits
 	fresh.configure()
 	*g = *fresh
 	return nil

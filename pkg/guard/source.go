@@ -60,15 +60,11 @@ func (o offence) service() event.Service { return event.Service(o.tag & 15) }
 // keyOf maps an address to its source: an IPv6 address to its /64, an IPv4
 // address into 0:1::/32, which no client has.
 func keyOf(addr netip.Addr) uint64 {
-	raw := addr.As16()
 	if addr.Is4() {
-		return 1<<32 | uint64(raw[12])<<24 | uint64(raw[13])<<16 | uint64(raw[14])<<8 | uint64(raw[15])
+		return 1<<32 | uint64(low32(addr))
 	}
-	var key uint64
-	for _, b := range raw[:8] {
-		key = key<<8 | uint64(b)
-	}
-	return key
+	high, _ := halves(addr)
+	return high
 }
 
 // networkOf is keyOf's inverse.

@@ -12,8 +12,10 @@ import (
 // tally is what is left of a finding, and what excuses the rest.
 type tally struct {
 	counted  int // attempts that nothing excuses
-	logins   int // of these, those that hang on our login service
-	guesses  int // of these, failed logins
+	guesses  int // of these, at our login service
+	failed   int // of these, failed logins
+	others   int // hostile ones elsewhere
+	lost     int // attempts that the guard had no more room for
 	hostile  bool
 	accounts map[uint64]struct{} // of the guesses that count
 	last     uint32              // of the attempts that count
@@ -35,6 +37,12 @@ func (t *tally) total() int {
 func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	j := g.judgement(key, s)
 	from, to := stamp(f.First), stamp(f.Last)
+	if f.Last.IsZero() {
+		to = g.now
+	}
+	if s.lost > 0 && s.lostAt >= from {
+		t.lost += int(s.lost)
+	}
 	visits := 0
 	for _, o := range s.offences {
 		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !isSame(o.account, accountOf(f.Account)) {
@@ -72,36 +80,41 @@ func (t *tally) count(o offence) {
 	t.hostile = t.hostile || o.kind.Class() == event.Hostile
 	t.left = append(t.left, o)
 	if o.area() != loginArea {
+		if o.kind.Class() == event.Hostile {
+			t.others += int(o.n)
+		}
 		return
 	}
-	t.logins += int(o.n)
+	t.guesses += int(o.n)
 	if o.kind == event.AuthFailed {
-		t.guesses += int(o.n)
+		t.failed += int(o.n)
 	}
 	if o.account != 0 {
 		t.accounts[o.account] = struct{}{}
 	}
 }
 
-// isTyping tells whether all that counts may be a person at one account, with
-// the connections that were lost or cut over it.
+// isTyping tells whether what counts may be a person at one account, with the
+// connections that were lost or cut over it.
 func (t *tally) isTyping(most int) bool {
-	return t.logins == t.counted && len(t.accounts) <= 1 && t.guesses <= most && t.logins <= 3*most
+	return t.guesses > 0 && t.others == 0 && len(t.accounts) <= 1 && t.failed <= most && t.guesses <= 3*most
 }
 
-// reaches tells whether what counts would still have made the finding.
-func (t *tally) reaches(f Finding, needed int) bool {
-	switch {
-	case t.counted == 0:
+// reaches tells whether what counts would still have made the finding. Of what
+// the guard had no more room for, it takes the same share to count.
+func (t *tally) reaches(f Finding) bool {
+	seen := t.total()
+	if t.counted == 0 || seen == 0 {
 		return false
-	case f.Distinct:
-		return len(t.accounts) >= min(needed, f.Needed) || len(t.accounts) == 0 && t.counted >= needed
-	case t.counted < needed:
-		return false
-	case f.Leak <= 0 || needed < f.Needed:
-		return true
 	}
-	return t.overflows(f)
+	needed := min(f.Needed, seen+t.lost)
+	if f.Distinct && len(t.accounts) > 0 {
+		return len(t.accounts) >= needed
+	}
+	if t.counted+t.lost*t.counted/seen < needed {
+		return false
+	}
+	return f.Leak <= 0 || seen < f.Needed || t.overflows(f)
 }
 
 // overflows pours what counts into the finding's bucket again. Its times are
@@ -189,6 +202,10 @@ func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
 	return NoRule, false
 }
 
+// usersPerTypist is how many known accounts of a source make room for one more
+// strange account a day: somebody new, or a mistyped name.
+const usersPerTypist = 5
+
 func (j *judgement) login(o offence) Rule {
 	l := &j.g.limits
 	if o.account != 0 || j.unnamed <= l.unnamed {
@@ -196,7 +213,7 @@ func (j *judgement) login(o offence) Rule {
 			return Stale
 		}
 	}
-	if j.named <= 1 && j.perHour <= l.stale && o.account != 0 && j.g.proof(j.key, j.s, o.at) != "" {
+	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.proof(j.key, j.s, o.at) != "" {
 		return Stale
 	}
 	if j.named >= l.sprayed {
@@ -209,14 +226,15 @@ func (j *judgement) login(o offence) Rule {
 }
 
 // loginTrouble looks at the offence's own service; and Postfix mostly asks
-// Dovecot.
+// Dovecot. A fault that this source alone met speaks for it only while nobody
+// else logs in anywhere.
 func (j *judgement) loginTrouble(o offence) bool {
-	service := o.service()
+	service, dovecot := o.service(), &j.g.logins[event.Dovecot]
 	mine := &j.g.logins[service]
-	if mine.covers(o.at) || mine.metBy(j.s, j.key, o.at) {
+	if mine.covers(o.at) || service == event.Postfix && dovecot.covers(o.at) {
 		return true
 	}
-	return service == event.Postfix && j.g.logins[event.Dovecot].covers(o.at)
+	return mine.metBy(j.s, j.key, o.at) && (dovecot.worked <= j.s.faulted || dovecot.workedBy == j.key)
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name

@@ -1,5 +1,6 @@
 // Package host finds facts about this host that the guard needs: its own
-// addresses, and Postfix's mynetworks by postconf(1). It changes nothing.
+// addresses, Postfix's mynetworks by postconf(1), and whom Postfix and Dovecot
+// trust to speak for their clients. It changes nothing.
 package host
 
 import (
@@ -40,20 +41,27 @@ func MyNetworks(ctx context.Context) (networks []netip.Prefix, skipped []string,
 	if !isConfigured() {
 		return nil, nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, postconfTimeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "postconf", "-xh", "mynetworks").Output()
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, nil, nil
-	}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return nil, nil, fmt.Errorf("asking postconf for mynetworks: %q", strings.TrimSpace(string(exit.Stderr)))
-	}
+	out, err := ask(ctx, "postconf", "-xh", "mynetworks")
 	if err != nil {
 		return nil, nil, fmt.Errorf("asking postconf for mynetworks: %w", err)
 	}
-	networks, skipped = parseNetworks(string(out))
+	networks, skipped = parseNetworks(out)
 	return networks, skipped, nil
+}
+
+// ask runs a program that prints settings. Where there is no such program, it
+// prints none.
+func ask(ctx context.Context, program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, postconfTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, args...).Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", nil
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("%q", strings.TrimSpace(string(exit.Stderr)))
+	}
+	return string(out), err
 }
 
 // isConfigured looks for main.cf where Postfix has it on Linux and the BSDs.

@@ -1,0 +1,102 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Trust is what the settings of Postfix and Dovecot say of hosts that stand
+// between us and our clients. A ban of one of them would shut out everybody
+// behind it.
+type Trust struct {
+	// Own are addresses under which others reach us although no interface has
+	// them: proxy_interfaces, of a host behind NAT.
+	Own []netip.Addr
+	// Proxies may tell us who their client is: smtpd_authorized_xclient_hosts,
+	// smtpd_authorized_xforward_hosts, login_trusted_networks (mostly webmail),
+	// haproxy_trusted_networks.
+	Proxies []netip.Prefix
+	// Skipped are parts that are no address and no network, or one so wide that
+	// nobody would be left to ban, with the setting before them.
+	Skipped []string
+}
+
+var (
+	postfixTrust = []string{"proxy_interfaces", "smtpd_authorized_xclient_hosts", "smtpd_authorized_xforward_hosts"}
+	dovecotTrust = []string{"login_trusted_networks", "haproxy_trusted_networks"}
+)
+
+// Trusted asks postconf(1) and doveconf(1), where there are any. What one of
+// them does not tell comes back as an error, beside what the other told.
+func Trusted(ctx context.Context) (Trust, error) {
+	var t Trust
+	var failed []error
+	if isConfigured() {
+		failed = append(failed, t.read(ctx, "postconf", append([]string{"-x"}, postfixTrust...), postfixTrust))
+	}
+	if hasDovecot() {
+		failed = append(failed, t.read(ctx, "doveconf", dovecotTrust, dovecotTrust))
+	}
+	return t, errors.Join(failed...)
+}
+
+func hasDovecot() bool {
+	for _, dir := range [...]string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"} {
+		if _, err := os.Stat(filepath.Join(dir, "dovecot.conf")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Trust) read(ctx context.Context, program string, args, settings []string) error {
+	out, err := ask(ctx, program, args...)
+	if err != nil {
+		return fmt.Errorf("asking %s for trusted hosts: %w", program, err)
+	}
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(line, "=")
+		if name = strings.TrimSpace(name); slices.Contains(settings, name) {
+			t.add(name, value)
+		}
+	}
+	return nil
+}
+
+func (t *Trust) add(setting, value string) {
+	networks, skipped := parseNetworks(value)
+	for _, word := range skipped {
+		t.Skipped = append(t.Skipped, setting+": "+word)
+	}
+	for _, n := range networks {
+		switch {
+		case setting == "proxy_interfaces":
+			t.Own = append(t.Own, n.Addr().Unmap())
+		case n.Bits() < widestProxy:
+			t.Skipped = append(t.Skipped, setting+": "+n.String())
+		default:
+			t.Proxies = append(t.Proxies, n)
+		}
+	}
+}
+
+// widestProxy is the shortest prefix that is taken for a network of proxies:
+// fc00::/7.
+const widestProxy = 7
+
+// bridges are how interfaces of container networks are called: Docker's, its
+// user networks', Podman's, CNI's, LXC's and libvirt's.
+var bridges = [...]string{"docker", "br-", "podman", "cni", "lxcbr", "virbr"}
+
+// IsContainerBridge tells whether an interface belongs to a network of
+// containers. Its address is the gateway under which every client appears when
+// the network hides its clients' addresses.
+func IsContainerBridge(name string) bool {
+	return slices.ContainsFunc(bridges[:], func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
