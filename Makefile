@@ -37,6 +37,7 @@ fuzz:
 	$(GO) test -run=NONE -fuzz=FuzzScreened -fuzztime=$(FUZZTIME) ./pkg/postfix
 	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot
 	$(GO) test -run=NONE -fuzz=FuzzAuth -fuzztime=$(FUZZTIME) ./pkg/dovecot
+	$(GO) test -run=NONE -fuzz=FuzzDecode -fuzztime=$(FUZZTIME) ./pkg/state
 	$(GO) test -run=NONE -fuzz=FuzzBlocks -fuzztime=$(FUZZTIME) ./pkg/acquisition
 
 lint:

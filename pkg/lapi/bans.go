@@ -37,7 +37,7 @@ func (c *Client) Bans(ctx context.Context, number, id string) (bans []Ban, known
 	}
 	err = c.call(ctx, "ask for an alert's decisions", func(ctx context.Context) (*apiclient.Response, error) {
 		bans, known = nil, false
-		alert, resp, err := c.api.Alerts.GetByID(ctx, n)
+		alert, resp, err := c.alertByID(ctx, n)
 		if err != nil || metaValue(alert.Meta, metaID) != id {
 			return resp, err
 		}
@@ -55,6 +55,18 @@ func (c *Client) Bans(ctx context.Context, number, id string) (bans []Ban, known
 		return nil, false, nil
 	}
 	return bans, known, settle(err)
+}
+
+// alertByID is [apiclient.AlertsService.GetByID], which keeps the status of an
+// error to itself (v1.7.8).
+func (c *Client) alertByID(ctx context.Context, number int) (*models.Alert, *apiclient.Response, error) {
+	req, err := c.api.PrepareRequest(ctx, http.MethodGet, fmt.Sprintf("%s/alerts/%d", c.api.URLPrefix, number), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var alert models.Alert
+	resp, err := c.api.Do(ctx, req, &alert)
+	return &alert, resp, err
 }
 
 // clockOf is what the LAPI's clock showed when it answered. The durations of

@@ -45,10 +45,16 @@ func TestToModel(t *testing.T) {
 	ranged.Scope, ranged.Message, ranged.Evidence = event.ScopeRange, "", nil
 	future := alertOn("2001:db8::1%eth0")
 	future.First = now.Add(time.Hour)
+	account := fullAlert()
+	account.Scope, account.Source, account.Account, account.Message = event.ScopeAccount, netip.Addr{}, "bob@example.org", ""
+	account.Informational = true
+	account.Checks = []string{"no login from it in 14 days", "our resolver works"}
 	for name, tt := range map[string]struct {
 		alert   event.Alert
 		options PushOptions
 	}{
+		"account":   {account, PushOptions{Duration: time.Hour, ShareAccounts: true}},
+		"renewal":   {fullAlert(), PushOptions{Duration: time.Hour, Renewal: 2}},
 		"profiles":  {fullAlert(), PushOptions{}},
 		"explicit":  {fullAlert(), PushOptions{Duration: 36 * time.Hour, Simulate: true}},
 		"range":     {ranged, PushOptions{Duration: time.Hour}},

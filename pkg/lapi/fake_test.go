@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/crowdsecurity/crowdsec/pkg/models"
+	"github.com/go-openapi/strfmt"
 	"go.uber.org/goleak"
 )
 
@@ -44,6 +45,12 @@ type fakeLAPI struct {
 	cutStored    int  // so many POSTs are stored, and the connection cut then
 	cutUnstored  int  // the same without storing
 	failStored   int  // so many POSTs are stored, and answered with 500
+
+	registered map[string]string // password by machine, of those that registered themselves
+	noToken    bool              // auto_registration is off: such machines are not validated
+	beats      int
+	usage      []models.AllMetrics
+	clock      time.Time // of the LAPI, as the Date of its answers; zero: the real one
 }
 
 // serve starts the fake and returns a client for it.
@@ -90,6 +97,10 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.login(w, body)
 		return
 	}
+	if r.URL.Path == "/v1/watchers" {
+		f.register(w, body)
+		return
+	}
 	if r.Header.Get("Authorization") != "Bearer "+f.token {
 		reply(w, http.StatusUnauthorized, message("cookie token is empty"))
 		return
@@ -103,6 +114,13 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.post(w, r, body)
 	case r.URL.Path == "/v1/alerts":
 		f.list(w, r)
+	case strings.HasPrefix(r.URL.Path, "/v1/alerts/"):
+		f.one(w, strings.TrimPrefix(r.URL.Path, "/v1/alerts/"))
+	case r.URL.Path == "/v1/heartbeat":
+		f.beats++
+		w.WriteHeader(http.StatusOK)
+	case r.URL.Path == "/v1/usage-metrics" && !f.old:
+		f.report(w, body)
 	case r.URL.Path == "/v1/allowlists/check" && !f.old && !f.noBulk:
 		f.checkBulk(w, body)
 	case strings.HasPrefix(r.URL.Path, "/v1/allowlists/check/") && !f.old:
@@ -131,10 +149,65 @@ func (f *fakeLAPI) login(w http.ResponseWriter, body []byte) {
 		reply(w, f.loginStatus, map[string]any{"code": f.loginStatus, "message": f.loginMessage})
 		return
 	}
+	if password, ok := f.registered[*auth.MachineID]; ok && password != string(*auth.Password) {
+		reply(w, http.StatusUnauthorized, message("incorrect Username or Password"))
+		return
+	}
 	f.logins++
 	f.token = "token" + strconv.Itoa(f.logins)
 	// Its clock is ten years behind.
 	reply(w, http.StatusOK, models.WatcherAuthResponse{Code: 200, Expire: "2016-06-03T04:11:11Z", Token: f.token})
+}
+
+const registrationToken = "a token of at least thirty-two characters"
+
+// register answers as pkg/apiserver/controllers/v1/machines.go does.
+func (f *fakeLAPI) register(w http.ResponseWriter, body []byte) {
+	var request models.WatcherRegistrationRequest
+	_ = json.Unmarshal(body, &request)
+	if !f.noToken && request.RegistrationToken != registrationToken {
+		reply(w, http.StatusUnauthorized, message("invalid token for auto registration"))
+		return
+	}
+	if f.registered[*request.MachineID] != "" {
+		reply(w, http.StatusForbidden, message("user '"+*request.MachineID+"': user already exist"))
+		return
+	}
+	if f.registered == nil {
+		f.registered = map[string]string{}
+	}
+	f.registered[*request.MachineID] = string(*request.Password)
+	if f.cutStored > 0 {
+		f.cutStored--
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (f *fakeLAPI) report(w http.ResponseWriter, body []byte) {
+	var metrics models.AllMetrics
+	if err := json.Unmarshal(body, &metrics); err != nil {
+		reply(w, http.StatusBadRequest, message(err.Error()))
+		return
+	}
+	if err := metrics.Validate(strfmt.Default); err != nil {
+		reply(w, http.StatusUnprocessableEntity, message(err.Error()))
+		return
+	}
+	f.usage = append(f.usage, metrics)
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (f *fakeLAPI) one(w http.ResponseWriter, number string) {
+	if !f.clock.IsZero() {
+		w.Header().Set("Date", f.clock.Format(http.TimeFormat))
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(f.alerts) {
+		reply(w, http.StatusNotFound, message("object not found"))
+		return
+	}
+	reply(w, http.StatusOK, f.alerts[n-1])
 }
 
 func (f *fakeLAPI) checkBulk(w http.ResponseWriter, body []byte) {

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -153,7 +154,17 @@ func (s *Store) open() error {
 	options.NoFreelistSync = false
 	db, err := bolt.Open(s.path, ownerOnly, &options)
 	s.db = db
-	return err
+	if err == nil || errors.Is(err, bolt.ErrTimeout) || isSystem(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
+// isSystem tells an error of the operating system's.
+func isSystem(err error) bool {
+	_, onPath := errors.AsType[*fs.PathError](err)
+	_, bare := errors.AsType[syscall.Errno](err)
+	return onPath || bare || isFull(err)
 }
 
 // Close gives the file up to others. After damage was seen it does nothing, for
@@ -251,9 +262,11 @@ func isDamage(err error) bool {
 	return false
 }
 
+// isFull goes by the text too: where bbolt grows the file it does not wrap the
+// system's error (db.grow, v1.5.0).
 func isFull(err error) bool {
 	for _, kind := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
-		if errors.Is(err, kind) {
+		if errors.Is(err, kind) || strings.Contains(err.Error(), kind.Error()) {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 const (
 	configFile       = "config.yaml"
 	cscliCredentials = "local_api_credentials.yaml"
+	socketName       = "lapi.sock"
 )
 
 // DefaultProfiles is the profiles.yaml that a server gets when it is given
@@ -66,8 +67,16 @@ func writeConfig(dir, listen string, o Options) error {
 	if o.AutoRegistration != "" {
 		registration = fmt.Sprintf("    auto_registration: {enabled: true, token: %q, allowed_ranges: [127.0.0.0/8]}\n", o.AutoRegistration)
 	}
+	more := registration
+	if o.Socket {
+		more += fmt.Sprintf("    listen_socket: %q\n", path(socketName))
+	}
+	if o.TLS != nil {
+		more += fmt.Sprintf("    tls: {cert_file: %q, key_file: %q, ca_cert_path: %q, client_verification: VerifyClientCertIfGiven, agents_allowed_ou: [%q]}\n",
+			o.TLS.Cert, o.TLS.Key, o.TLS.CA, o.TLS.AgentOU)
+	}
 	config := fmt.Sprintf(configText, dir, path("data"), path("simulation.yaml"), path("hub"), path("hub", ".index.json"),
-		path("data", "crowdsec.db"), path(cscliCredentials), listen, path("profiles.yaml"), path("console.yaml"), registration)
+		path("data", "crowdsec.db"), path(cscliCredentials), listen, path("profiles.yaml"), path("console.yaml"), more)
 	profiles := o.Profiles
 	if profiles == "" {
 		profiles = DefaultProfiles

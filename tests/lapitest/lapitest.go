@@ -51,6 +51,21 @@ type Options struct {
 	// AutoRegistration is the token (at least 32 characters) with which a machine
 	// on loopback may register itself. Empty: none may. CrowdSec 1.7 only.
 	AutoRegistration string
+
+	// Socket has the LAPI listen on a unix socket in Dir as well; see
+	// [Server.Socket]. CrowdSec 1.7 only.
+	Socket bool
+
+	// TLS has the LAPI speak TLS only, and take client certificates. cscli can then
+	// do no more than what goes past the LAPI: machines, bouncers.
+	TLS *TLS
+}
+
+// TLS are the paths of PEM files. A client certificate is an agent's if its OU is
+// AgentOU.
+type TLS struct {
+	Cert, Key, CA string
+	AgentOU       string
 }
 
 // Server is a running LAPI. Its methods are safe for concurrent use.
@@ -175,6 +190,9 @@ func (s *Server) Stop() error {
 	})
 	return s.stopErr
 }
+
+// Socket is the path of the LAPI's unix socket.
+func (s *Server) Socket() string { return filepath.Join(s.Dir, socketName) }
 
 // Log returns what crowdsec has written so far, standard output and error.
 func (s *Server) Log() string { return s.process.out.String() }

@@ -81,10 +81,14 @@ func decisions(t *testing.T, s *Server) []Decision {
 }
 
 func onEach(t *testing.T, test func(t *testing.T, s *Server, c *lapi.Client)) {
+	onEachRelease(t, func(t *testing.T, _ Release, s *Server, c *lapi.Client) { test(t, s, c) })
+}
+
+func onEachRelease(t *testing.T, test func(t *testing.T, r Release, s *Server, c *lapi.Client)) {
 	for _, r := range releases {
 		t.Run(string(r), func(t *testing.T) {
 			s, c := machine(t, r)
-			test(t, s, c)
+			test(t, r, s, c)
 		})
 	}
 }

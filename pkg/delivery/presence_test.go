@@ -1,0 +1,76 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"csmail/pkg/lapi"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fakeBeacon writes down what it is told.
+type fakeBeacon struct {
+	beats, closed int
+	reports       []string
+	fails         error
+}
+
+func (f *fakeBeacon) Close() { f.closed++ }
+
+func (f *fakeBeacon) Heartbeat(context.Context) error {
+	if f.fails == nil {
+		f.beats++
+	}
+	return f.fails
+}
+
+func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
+	text := fmt.Sprint(u.Version, " ", u.Window)
+	for _, s := range u.Sources {
+		text += fmt.Sprintf(" %s %d=%d+%d", s.Source, s.Read, s.Parsed, s.Unparsed)
+	}
+	f.reports = append(f.reports, text)
+	return nil
+}
+
+func TestPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeBeacon{}
+		connects, lines := 0, uint64(10)
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &Presence{
+			Connect: func(context.Context) (Beacon, error) { connects++; return f, nil },
+			Totals: func() []lapi.SourceUsage {
+				return []lapi.SourceUsage{{Source: "mail.log", Read: lines, Parsed: lines - 1, Unparsed: 1}}
+			},
+			Version: "1.0.0", Started: time.Now(),
+		}
+		done := make(chan struct{})
+		go func() { p.Run(ctx); close(done) }()
+		synctest.Wait()
+		if f.beats != 1 || len(f.reports) != 1 {
+			t.Errorf("at the start: %d beats, reports %v", f.beats, f.reports)
+		}
+		lines = 110
+		time.Sleep(35 * time.Minute)
+		f.fails = fmt.Errorf("%w: wrong password", lapi.ErrRefused)
+		lines = 115
+		time.Sleep(30 * time.Minute)
+		f.fails = nil
+		time.Sleep(2 * time.Minute)
+		cancel()
+		<-done
+		want := []string{"1.0.0 0s mail.log 10=9+1", "1.0.0 30m0s mail.log 100=100+0", "1.0.0 36m0s mail.log 5=5+0"}
+		if d := cmp.Diff(want, f.reports); d != "" {
+			t.Errorf("reports (-want +got):\n%s", d)
+		}
+		if connects != f.closed || connects < 30 || !slices.Contains([]int{37, 38, 39}, f.beats) {
+			t.Errorf("%d connections, %d closed, %d beats", connects, f.closed, f.beats)
+		}
+	})
+}

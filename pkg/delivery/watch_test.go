@@ -1,0 +1,278 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
+	"csmail/pkg/state"
+)
+
+func TestAPersonsWord(t *testing.T) {
+	for name, tt := range map[string]struct {
+		act  func(l *lab)
+		want string
+	}{
+		"ban deleted": {func(l *lab) { l.lapi.deleteBan("192.0.2.1") }, "192.0.2.1"},
+		"both deleted": {func(l *lab) {
+			l.lapi.deleteBan("192.0.2.1")
+			l.lapi.deleteBan("192.0.2.2")
+		}, "192.0.2.1 192.0.2.2"},
+		"deleted while the LAPI is away": {func(l *lab) {
+			l.lapi.set(func() { l.lapi.fails = errDown })
+			l.wait(10 * time.Minute)
+			l.lapi.deleteBan("192.0.2.2")
+			l.lapi.set(func() { l.lapi.fails = nil })
+		}, "192.0.2.2"},
+		"nothing":          {func(l *lab) {}, ""},
+		"expired":          {func(l *lab) { l.wait(5 * time.Hour) }, ""},
+		"LAPI unreachable": {func(l *lab) { l.lapi.set(func() { l.lapi.fails = errDown }) }, ""},
+		"LAPI hangs":       {func(l *lab) { l.lapi.set(func() { l.lapi.hangs = true }) }, ""},
+		"alerts flushed":   {func(l *lab) { l.lapi.set(func() { l.lapi.alerts = nil }) }, ""},
+		"another database with the same numbers": {func(l *lab) {
+			l.lapi.set(func() {
+				for i := range l.lapi.alerts {
+					l.lapi.alerts[i].id = "of somebody else"
+					l.lapi.alerts[i].bans[0].Until = time.Now()
+				}
+			})
+		}, ""},
+		"decisions flushed": {func(l *lab) {
+			l.lapi.set(func() {
+				for i := range l.lapi.alerts {
+					l.lapi.alerts[i].bans = nil
+				}
+			})
+		}, ""},
+		"the LAPI rounds otherwise": {func(l *lab) {
+			l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = l.lapi.alerts[0].bans[0].Until.Add(-2 * time.Second) })
+		}, ""},
+		"prolonged": {func(l *lab) {
+			l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = l.lapi.alerts[0].bans[0].Until.Add(time.Hour) })
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.lapi.skew = -37 * time.Minute
+				l.start()
+				l.add(1, 2)
+				l.wait(time.Minute)
+				tt.act(l)
+				l.wait(5 * time.Minute)
+				slices.Sort(l.unbanned)
+				if got := strings.Join(l.unbanned, " "); got != tt.want {
+					t.Errorf("unbanned %q, want %q", got, tt.want)
+				}
+				l.wait(6 * time.Hour) // nothing is left to watch, unless the LAPI cannot be asked
+				looks := l.lapi.looks
+				l.wait(time.Hour)
+				if l.lapi.fails == nil && !l.lapi.hangs && l.lapi.looks != looks {
+					t.Errorf("%d looks at what is over", l.lapi.looks-looks)
+				}
+				if n := len(l.unbanned); n != len(strings.Fields(tt.want)) {
+					t.Errorf("%d times unbanned", n)
+				}
+			})
+		})
+	}
+}
+
+// One of two bans on a source is deleted: the source is still banned.
+func TestAnotherBanRuns(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.start()
+		spray := alertOn(1)
+		spray.Scenario = "csmail/spray"
+		l.queue(state.Entry{Alert: alertOn(1)}, state.Entry{Alert: spray})
+		l.wait(time.Minute)
+		l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = time.Now() })
+		l.wait(10 * time.Minute)
+		if l.unbanned != nil {
+			t.Errorf("unbanned %v though one runs", l.unbanned)
+		}
+		l.lapi.deleteBan("192.0.2.1")
+		l.wait(10 * time.Minute)
+		if len(l.unbanned) == 0 || l.unbanned[0] != "192.0.2.1" {
+			t.Errorf("unbanned %v", l.unbanned)
+		}
+	})
+}
+
+func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		tries := 0
+		l.options.Unbanned = func(context.Context, Unbanned) error {
+			if tries++; tries < 3 {
+				return errors.New("busy")
+			}
+			return nil
+		}
+		l.start()
+		l.add(1, 1)
+		l.wait(time.Minute)
+		l.lapi.deleteBan("192.0.2.1")
+		l.wait(time.Hour)
+		if tries != 3 || l.sender.Stats().Unbanned != 1 {
+			t.Errorf("%d tries, %+v", tries, l.sender.Stats())
+		}
+		told, err := l.store.History("192.0.2.1", 1)
+		if err != nil || told[0].Unbanned.IsZero() {
+			t.Errorf("%+v, %v", told, err)
+		}
+	})
+}
+
+func TestManyBansAreLookedAtInTurn(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.start()
+		l.add(1, 120)
+		l.wait(10 * time.Second)
+		for _, n := range []string{"192.0.2.1", "192.0.2.60", "192.0.2.120"} {
+			l.lapi.deleteBan(n)
+		}
+		l.wait(2 * time.Minute)
+		slices.Sort(l.unbanned)
+		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1 192.0.2.120 192.0.2.60" {
+			t.Errorf("unbanned %q", got)
+		}
+		looks := l.lapi.looks
+		l.wait(10 * time.Minute)
+		if n := l.lapi.looks - looks; n > 20*lookBatch {
+			t.Errorf("%d looks in ten minutes", n)
+		}
+	})
+}
+
+func TestSimulatedAndInformationalAreNotWatched(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		informational := alertOn(2)
+		informational.Informational = true
+		l.queue(state.Entry{Alert: alertOn(1), Simulate: true}, state.Entry{Alert: informational})
+		l.start()
+		l.wait(time.Hour)
+		l.wantStored("1 2")
+		if l.lapi.looks != 0 {
+			t.Errorf("%d looks", l.lapi.looks)
+		}
+	})
+}
+
+func TestLongBansAreRenewed(t *testing.T) {
+	const day = 24 * time.Hour
+	flush := func(l *lab) { // what the LAPI does by itself after a week
+		l.lapi.set(func() {
+			for i := range l.lapi.alerts {
+				if time.Since(l.lapi.alerts[i].sent) > 7*day {
+					l.lapi.alerts[i].id = "flushed"
+				}
+			}
+		})
+	}
+	for name, tt := range map[string]struct {
+		act  func(l *lab, d int)
+		want int // alerts in all
+		end  bool
+	}{
+		"renewed": {func(*lab, int) {}, 4, true},
+		"the LAPI is away when it is due": {func(l *lab, d int) {
+			l.lapi.set(func() { l.lapi.fails = map[bool]error{true: errDown}[d >= 5 && d < 9] })
+		}, 3, true},
+		"a person ends it on the 2nd day":  {func(l *lab, d int) { l.at(d, 2, "192.0.2.1") }, 1, false},
+		"a person ends it on the 10th day": {func(l *lab, d int) { l.at(d, 10, "192.0.2.1") }, 2, false},
+		"it is gone on the 2nd day": {func(l *lab, d int) {
+			if d == 2 {
+				l.lapi.set(func() { l.lapi.alerts[0].id = "gone" })
+			}
+		}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.options.WatchEvery = time.Hour
+				end := time.Now().Add(20 * day)
+				l.start()
+				l.queue(state.Entry{Alert: alertOn(1), Duration: 20 * day})
+				for d := range 25 {
+					flush(l)
+					tt.act(l, d)
+					l.wait(day)
+				}
+				if got := len(l.lapi.alerts); got != tt.want {
+					t.Fatalf("%d alerts, want %d", got, tt.want)
+				}
+				last := l.lapi.alerts[tt.want-1].bans[0].Until
+				if tt.end && last.Sub(end).Abs() > 5*time.Second {
+					t.Errorf("the last ban ends at %s, want %s", last, end)
+				}
+			})
+		})
+	}
+}
+
+func (l *lab) at(day, wanted int, value string) {
+	if day == wanted {
+		l.lapi.deleteBan(value)
+	}
+}
+
+func TestLongBanWithoutRenewalIsTold(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.lapi.banFor = 30 * 24 * time.Hour // the profiles say so
+		l.start()
+		l.add(1, 1)
+		l.wait(time.Hour)
+		if text := l.log.String(); strings.Count(text, "a ban is longer than CrowdSec keeps its alert") != 1 {
+			t.Errorf("log %s", text)
+		}
+	})
+}
+
+func TestCheckDuration(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for name, tt := range map[string]struct {
+		d     time.Duration
+		renew bool
+		want  string
+	}{
+		"short": {4 * time.Hour, false, ""}, "as long": {week, false, ""}, "longer, renewed": {2 * week, true, ""},
+		"longer": {2 * week, false, "a ban of 336h0m0s is longer than CrowdSec keeps its alert (168h0m0s), and would end with it"},
+	} {
+		err := CheckDuration(tt.d, week, tt.renew)
+		if got := map[bool]string{true: ""}; err != nil {
+			got[false] = err.Error()
+			if got[false] != tt.want || hint.Of(err) == "" {
+				t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
+			}
+		} else if tt.want != "" {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	now := time.Now()
+	later := now.Add(time.Hour)
+	two := state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: later}, {ID: 2, Until: later}}}
+	for name, tt := range map[string]struct {
+		told  state.Told
+		seen  []lapi.Ban
+		known bool
+		want  finding
+	}{
+		"one of two ended": {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
+		"both ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
+		"one is not there": {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
+		"others are there": {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
+		"no bans made":     {state.Told{}, nil, true, over},
+		"first look":       {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
+		"not there":        {two, nil, false, vanished},
+	} {
+		if got := judge(tt.told, tt.seen, tt.known, now, time.Time{}); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"csmail/pkg/hint"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+func TestPermissions(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "new", "csmail.db")
+	s := open(t, p, Options{})
+	must(t, os.Chmod(p, 0o644))
+	reopen(t, s, Options{})
+	info, err := os.Stat(p)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if _, err := Open(t.TempDir(), Options{}); err == nil || !strings.Contains(err.Error(), "is no regular file") {
+		t.Errorf("a folder: %v", err)
+	}
+}
+
+func TestSecondOwner(t *testing.T) {
+	p := path(t)
+	held := exec.Command(os.Args[0])
+	held.Env = append(os.Environ(), owner+"="+p)
+	out, err := held.StdoutPipe()
+	must(t, err)
+	_, err = held.StdinPipe()
+	must(t, err)
+	must(t, held.Start())
+	defer func() {
+		must(t, held.Process.Kill())
+		_ = held.Wait() // killed
+	}()
+	if _, err := out.Read(make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{false, true} {
+		_, err = Open(p, Options{ReadOnly: readOnly, Timeout: 100 * time.Millisecond})
+		want := fmt.Sprintf("state %q: the state file is in use by process %d (state.test)", p, held.Process.Pid)
+		if !errors.Is(err, ErrLocked) || err.Error() != want {
+			t.Errorf("read only %t: %v, want %s", readOnly, err, want)
+		}
+		if want := "one csmail a state file: systemctl status csmail; or give this one another: state: PATH in csmail.yaml"; hint.Of(err) != want {
+			t.Errorf("hint %q", hint.Of(err))
+		}
+	}
+}
+
+func TestLockHolder(t *testing.T) {
+	const locks = "1: POSIX  ADVISORY  WRITE 7 08:01:42 0 EOF\n2: FLOCK  ADVISORY  WRITE 99 08:01:142 0 EOF\n" +
+		"2: -> FLOCK  ADVISORY  WRITE 5 08:01:42 0 EOF\n3: FLOCK  ADVISORY  WRITE 1234 00:2f:42 0 EOF\n4: FLOCK ADVISORY\n"
+	for inode, want := range map[uint64]string{42: "1234", 142: "99", 2: "", 1: ""} {
+		if got := lockHolder(locks, inode); got != want {
+			t.Errorf("inode %d: %q, want %q", inode, got, want)
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	p := path(t)
+	_, err := Open(p, Options{ReadOnly: true})
+	if !errors.Is(err, os.ErrNotExist) || hint.Of(err) != "csmail run writes it; another path is given by state: PATH in csmail.yaml" {
+		t.Errorf("missing: %v (%s)", err, hint.Of(err))
+	}
+	s := open(t, p, Options{})
+	must(t, s.Commit(Batch{Alerts: entries(1, 1)}))
+	must(t, s.Close())
+	one, two := open(t, p, Options{ReadOnly: true}), open(t, p, Options{ReadOnly: true})
+	wantLists(t, one, "1", "", "")
+	wantLists(t, two, "1", "", "")
+	if err := one.Commit(Batch{Alerts: entries(2, 2)}); !errors.Is(err, bolt.ErrDatabaseReadOnly) {
+		t.Errorf("commit: %v", err)
+	}
+}
+
+// A full disk is a limit on the size of files here: the system then refuses to
+// let the file grow, as it does when no block is left.
+func TestFullDisk(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	must(t, s.Commit(Batch{Inputs: []Input{record(1)}, Cursors: map[string]string{"mail.log": "1"}, Alerts: entries(1, 1)}))
+
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var before syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	size := s.Stats().FileBytes
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size), Max: before.Max}))
+	random := make([]byte, 1<<20)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	big := record(2)
+	big.Record.Message = string(random)
+	batch := Batch{Inputs: []Input{big}, Cursors: map[string]string{"mail.log": "2"}, Alerts: entries(2, 2)}
+	var errs []error
+	for range 3 {
+		errs = append(errs, s.Commit(batch))
+	}
+	mark := s.Mark()
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
+	for _, err := range errs {
+		if !isFull(err) || hint.Of(err) != "free space: df "+filepath.Dir(p)+"; nothing is lost meanwhile" {
+			t.Fatalf("%v (%s)", err, hint.Of(err))
+		}
+	}
+	lines, cursors := recovered(t, s)
+	if mark != 1 || len(lines) != 1 || cursors["mail.log"] != "1" {
+		t.Errorf("half done: mark %d, %d lines, %v", mark, len(lines), cursors)
+	}
+	wantLists(t, s, "1", "", "")
+
+	must(t, s.Commit(batch))
+	s = reopen(t, s, Options{})
+	if lines, cursors := recovered(t, s); len(lines) != 2 || cursors["mail.log"] != "2" {
+		t.Errorf("after it: %d lines, %v", len(lines), cursors)
+	}
+	wantLists(t, s, "1 2", "", "")
+}
+
+func TestNewerAndForeignFiles(t *testing.T) {
+	newer, foreign, empty, unversioned := path(t), path(t), path(t), path(t)
+	for p, fill := range map[string]func(*bolt.Tx) error{
+		newer: func(tx *bolt.Tx) error {
+			b, err := tx.CreateBucket(metaBucket)
+			return errors.Join(err, b.Put(schemaKey, key(schema+1)))
+		},
+		foreign:     func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("x")); return err },
+		unversioned: func(tx *bolt.Tx) error { _, err := tx.CreateBucket(metaBucket); return err },
+	} {
+		db, err := bolt.Open(p, 0o600, nil)
+		must(t, err)
+		must(t, db.Update(fill))
+		must(t, db.Close())
+	}
+	must(t, os.WriteFile(empty, nil, 0o600)) // as a process that was killed at its first start leaves it
+	open(t, empty, Options{})
+	_, err := Open(newer, Options{})
+	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is 2, this one knows 1", newer)
+	if !errors.Is(err, ErrNewer) || err.Error() != want || hint.Of(err) == "" {
+		t.Errorf("newer: %v", err)
+	}
+	for _, p := range []string{foreign, unversioned} {
+		if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// Whatever happens to the bytes of the file: no panic, no fault; either an error
+// with a hint or values that were written.
+func TestDamage(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	var inputs []Input
+	for n := range 3000 {
+		inputs = append(inputs, record(n))
+	}
+	must(t, s.Commit(Batch{Inputs: inputs, Alerts: entries(1, 60), Held: entries(61, 90), Cursors: map[string]string{"mail.log": "1"}}))
+	must(t, s.Checkpoint(bytes.Repeat([]byte("state"), 9999), 0))
+	must(t, s.Settle([]Settlement{{Seq: 1, Number: "1", At: now}}))
+	must(t, s.Close())
+	good, err := os.ReadFile(p)
+	must(t, err)
+	random := rand.New(rand.NewPCG(7, 7))
+	seen := map[string]int{}
+	for n := range 150 {
+		bad := slices.Clone(good)
+		switch n % 3 {
+		case 0:
+			bad = bad[:random.IntN(len(bad))]
+		case 1:
+			for range 1 + random.IntN(20) {
+				bad[random.IntN(len(bad))] ^= byte(1 + random.IntN(255))
+			}
+		case 2:
+			page := random.IntN(len(bad)/4096) * 4096
+			for i := range 4096 {
+				bad[page+i] = byte(random.Uint32())
+			}
+		}
+		p := path(t)
+		must(t, os.WriteFile(p, bad, 0o600))
+		seen[use(t, p)]++
+	}
+	if seen["damaged"] < 25 || seen["ok"] == 0 {
+		t.Errorf("outcomes %v", seen)
+	}
+}
+
+// use does everything with a file that may be damaged.
+func use(t *testing.T, p string) string {
+	t.Helper()
+	s, err := Open(p, Options{})
+	if err == nil {
+		defer s.Close()
+		err = errors.Join(
+			s.Commit(Batch{Inputs: []Input{record(1)}, Alerts: entries(100, 101)}),
+			second(s.Recover(func([]byte) error { return nil }, func(Input) error { return nil })),
+			second(s.Pending(0, 100)), second(s.Held(0, 100)), second(s.Recent(10)), second(s.History("192.0.2.1", 10)),
+			s.Checkpoint([]byte("x"), s.Mark()),
+		)
+	}
+	if err == nil {
+		return "ok"
+	}
+	if !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v", err)
+	}
+	return "damaged"
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// A file that is cut while it is open faults in the mapped memory.
+func TestCutWhileOpen(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	var list []Entry
+	for n := 1; n <= 200; n++ {
+		e := entry(n)
+		e.Alert.Message = strings.Repeat("x", 5000)
+		list = append(list, e)
+	}
+	must(t, s.Commit(Batch{Alerts: list}))
+	must(t, os.Truncate(p, 4*4096))
+	_, err := s.Pending(0, 1000)
+	if !errors.Is(err, ErrDamaged) || !strings.HasPrefix(hint.Of(err), "move it away: mv "+p+" ") {
+		t.Errorf("%v (%s)", err, hint.Of(err))
+	}
+	if err := s.Commit(Batch{Alerts: entries(201, 201)}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
