@@ -31,6 +31,7 @@ var layers = map[string]layer{
 	"scenario":    {imports: []string{"event"}},
 	"report":      {imports: []string{"engine", "event", "guard"}},
 	"acquisition": {imports: []string{"hint"}, io: true},
+	"follow":      {imports: []string{"acquisition", "hint", "syslogline"}, io: true},
 	"replay":      {imports: []string{"acquisition", "engine", "event", "hint", "syslogline"}, io: true},
 	"host":        {io: true},
 	"config":      {imports: []string{"hint"}, io: true},

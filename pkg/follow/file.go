@@ -1,0 +1,271 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/hint"
+)
+
+// FileOptions say which logs are followed.
+type FileOptions struct {
+	// Globs name the live files (path/filepath.Match). What logrotate makes of
+	// one of them is read with it and is no log of its own.
+	Globs []string
+	// Back is how far the first start reads back: all of each live or rotated
+	// file that was written since. 0 begins at the end of the live files.
+	Back time.Duration
+	// Quiet is how long a rotated file must have been silent before it is left,
+	// 10 seconds if 0.
+	Quiet  time.Duration
+	Logger *slog.Logger // nil logs nothing
+
+	clock clock
+	waker waker
+}
+
+const (
+	defaultQuiet = 10 * time.Second
+	// safetyPoll is for what inotify(7) does not tell: lost events, a directory
+	// that comes back.
+	safetyPoll = 2 * time.Second
+	// plainPoll is for file systems of other hosts, where inotify is silent.
+	plainPoll = 200 * time.Millisecond
+	// settle lets more lines come before the next small batch.
+	settle = 2 * time.Millisecond
+	// smallBatch is a batch that shows that we keep up.
+	smallBatch = 32 << 10
+)
+
+// files follows the logs that its globs match.
+type files struct {
+	FileOptions
+	*meter
+	name   string
+	logs   []*log
+	known  filesCursor
+	start  time.Time
+	first  bool // no cursor
+	buffer []byte
+
+	started bool // the logs that are there at the start are known
+}
+
+var _ Source = (*files)(nil)
+
+// Files returns the logs that the globs match, now and later, as one source.
+func Files(o FileOptions) (Source, error) {
+	if len(o.Globs) == 0 {
+		return nil, hint.Wrap(errors.New("a file source without a file name"), "filenames: [/var/log/mail.log]")
+	}
+	for _, glob := range o.Globs {
+		if _, err := filepath.Match(glob, ""); err != nil {
+			return nil, hint.Wrap(fmt.Errorf("file name %q: %w", glob, err), `a [ in a name is written \[`)
+		}
+	}
+	if o.Quiet == 0 {
+		o.Quiet = defaultQuiet
+	}
+	if o.clock == nil {
+		o.clock = wallClock{}
+	}
+	name := strings.Join(o.Globs, ",")
+	return &files{FileOptions: o, name: name, meter: newMeter(name, o.Logger)}, nil
+}
+
+func (f *files) Name() string { return f.name }
+
+func (f *files) Follow(ctx context.Context, from Cursor, emit func(Batch) error) error {
+	var err error
+	if f.known, err = decodeFilesCursor(from); err != nil {
+		f.set(Failing, err)
+		return err
+	}
+	f.first = from == ""
+	f.start = f.clock.Now()
+	f.buffer = make([]byte, maxBatch)
+	wake := f.waker
+	if wake == nil {
+		wake = newWaker()
+		defer wake.close()
+	}
+	defer f.closeLogs()
+	looked := time.Time{}
+	for context.Cause(ctx) == nil {
+		if wake.foldersChanged() || f.clock.Now().Sub(looked) >= safetyPoll {
+			looked = f.clock.Now()
+			f.discover(wake)
+		}
+		size, err := f.round(emit)
+		if err != nil {
+			return err
+		}
+		if err := f.rest(ctx, wake, size); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// rest waits for more, shortly if the round had a batch of size bytes.
+func (f *files) rest(ctx context.Context, wake waker, size int) error {
+	switch {
+	case size >= smallBatch:
+		return context.Cause(ctx)
+	case size > 0:
+		return pause(ctx, f.clock, settle, nil)
+	case wake.sees():
+		return pause(ctx, f.clock, safetyPoll, wake.wake())
+	}
+	return pause(ctx, f.clock, plainPoll, wake.wake())
+}
+
+// round reads at most one batch from each log, and returns how many bytes that
+// were.
+func (f *files) round(emit func(Batch) error) (int, error) {
+	size := 0
+	for _, l := range f.logs {
+		l.refresh()
+		text, received := l.next(f.buffer)
+		if text == "" && !l.changed {
+			continue
+		}
+		l.changed = false
+		size += len(text)
+		b := Batch{Source: l.path, Text: text, Received: received, Read: f.clock.Now(), Lag: l.lag(), Cursor: f.cursor()}
+		f.count(&b)
+		if err := emit(b); err != nil {
+			return size, err
+		}
+	}
+	f.judge()
+	return size, nil
+}
+
+// judge sums up how the logs are.
+func (f *files) judge() {
+	state, lag := Waiting, int64(0)
+	var err error
+	for _, l := range f.logs {
+		lag += l.lag()
+		if l.present && state == Waiting {
+			state = Following
+		}
+		if l.err != nil && !errors.Is(l.err, errMoving) && err == nil {
+			state, err = Failing, l.err
+		}
+	}
+	if len(f.logs) == 0 {
+		if err = f.globError(); err != nil {
+			state = Failing
+		}
+	}
+	f.setLag(lag)
+	f.set(state, err)
+}
+
+// globError tells when a glob matches nothing because its folder cannot be read.
+func (f *files) globError() error {
+	for _, glob := range f.Globs {
+		if _, err := family(glob); err != nil && !hasPattern(filepath.Dir(glob)) {
+			return listError(glob, err)
+		}
+	}
+	return nil
+}
+
+func (f *files) cursor() Cursor {
+	c := filesCursor{Version: 1, Time: f.clock.Now(), Globs: f.Globs, Logs: map[string][]position{}}
+	for path, positions := range f.known.Logs {
+		c.Logs[path] = positions // not found again yet
+	}
+	for _, l := range f.logs {
+		c.Logs[l.path] = l.known()
+	}
+	return c.encode()
+}
+
+// discover looks for logs that the globs match by now.
+func (f *files) discover(wake waker) {
+	folders := map[string]bool{}
+	for _, glob := range f.Globs {
+		paths := []string{glob}
+		if hasPattern(glob) {
+			paths, _ = filepath.Glob(glob) // its one error is a bad pattern, refused before
+		} else {
+			folders[filepath.Dir(glob)] = true
+		}
+		for _, path := range paths {
+			folders[filepath.Dir(path)] = true
+		}
+		if !hasPattern(filepath.Dir(glob)) {
+			folders[filepath.Dir(glob)] = true
+		}
+		for _, path := range liveOnly(paths) {
+			f.add(glob, path, wake)
+		}
+	}
+	f.started = true
+	for _, l := range f.logs {
+		if target, err := filepath.EvalSymlinks(l.path); err == nil {
+			folders[filepath.Dir(target)] = true
+		}
+	}
+	for folder := range folders {
+		wake.folder(folder)
+	}
+}
+
+// add starts a log unless it is there already.
+func (f *files) add(glob, path string, wake waker) {
+	path = filepath.Clean(path)
+	if slices.ContainsFunc(f.logs, func(l *log) bool { return l.path == path }) {
+		return
+	}
+	l := &log{path: path, back: f.Back, quiet: f.Quiet, clock: f.clock, meter: f.meter, waker: wake}
+	newGlob := f.first || !slices.Contains(f.known.Globs, glob)
+	positions, known := f.known.Logs[path]
+	switch {
+	case known:
+		l.positions = positions
+		if len(positions) == 0 {
+			l.since = f.known.Time.Add(-clockStep)
+		}
+		delete(f.known.Logs, path)
+	case newGlob && !f.started:
+		l.firstStart = true
+		l.since = f.start.Add(-f.Back)
+	case newGlob:
+		l.since = f.start.Add(-clockStep)
+	default:
+		l.since = f.known.Time.Add(-clockStep)
+	}
+	f.logs = append(f.logs, l)
+}
+
+func (f *files) closeLogs() {
+	for _, l := range f.logs {
+		l.close()
+	}
+	f.logs = nil
+}
+
+// liveOnly leaves out what was rotated away from another of the paths, and what
+// is compressed.
+func liveOnly(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		return slices.ContainsFunc(packedEndings, func(e string) bool { return strings.HasSuffix(path, e) }) ||
+			slices.ContainsFunc(paths, func(live string) bool {
+				m, ok := parseMember(filepath.Base(live), filepath.Base(path))
+				return ok && !m.live && filepath.Dir(live) == filepath.Dir(path)
+			})
+	})
+}
+
+func hasPattern(path string) bool { return strings.ContainsAny(path, `*?[\`) }

@@ -1,0 +1,300 @@
+package follow
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/hint"
+)
+
+// JournalOptions say what of which journal is followed.
+type JournalOptions struct {
+	Filter []string      // matches of journalctl(1); SYSLOG_FACILITY=2 if empty
+	Back   time.Duration // how far the first start reads back; 0: from now on
+	// Directory holds the journal files, as systemd-journal-remote(8) writes them;
+	// "" is the host's journal. journalctl cannot follow a single file.
+	Directory string
+	Command   string       // journalctl unless set
+	Logger    *slog.Logger // nil logs nothing
+
+	clock clock
+}
+
+// suppressedID is the MESSAGE_ID under which journald tells that its rate limit
+// threw messages away (SD_MESSAGE_JOURNAL_DROPPED, systemd v252
+// src/systemd/sd-messages.h).
+const suppressedID = "a596d6fe7bfa4994828e72309e95d61e"
+
+// journal follows the journal by a journalctl that is started again whenever it
+// ends.
+type journal struct {
+	JournalOptions
+	*meter
+	at      journalCursor
+	units   map[string]bool // that have logged to us
+	skipTo  int64           // microseconds: entries up to then are known; 0 skips none
+	resumed bool            // the first entry should be the one of at
+}
+
+var _ Source = (*journal)(nil)
+
+// Journal returns the journal as a source of journalctl's JSON lines.
+func Journal(o JournalOptions) Source {
+	if len(o.Filter) == 0 {
+		o.Filter = []string{"SYSLOG_FACILITY=2"}
+	}
+	if o.Command == "" {
+		o.Command = "journalctl"
+	}
+	if o.clock == nil {
+		o.clock = wallClock{}
+	}
+	j := &journal{JournalOptions: o, units: map[string]bool{}}
+	j.meter = newMeter(j.Name(), o.Logger)
+	j.setLag(-1)
+	return j
+}
+
+func (j *journal) Name() string {
+	if j.Directory != "" {
+		return j.Directory
+	}
+	return "journal"
+}
+
+// journalCursor is the Cursor of a journal.
+type journalCursor struct {
+	Entry  string `json:"entry,omitempty"` // __CURSOR of the last entry
+	Micros int64  `json:"micros"`          // its __REALTIME_TIMESTAMP
+}
+
+func (c journalCursor) encode() Cursor {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "" // cannot be: no type in it fails
+	}
+	return Cursor(text)
+}
+
+// same compares by time and content (t= and x= of a cursor, which sd-journal
+// documents as opaque but writes since v38): one entry that stands in two
+// journal files has two cursors.
+func (c journalCursor) same(entry string) bool {
+	pick := func(cursor string) string {
+		var kept []string
+		for part := range strings.SplitSeq(cursor, ";") {
+			if strings.HasPrefix(part, "t=") || strings.HasPrefix(part, "x=") {
+				kept = append(kept, part)
+			}
+		}
+		return strings.Join(kept, ";")
+	}
+	if c.Entry == entry {
+		return true
+	}
+	own := pick(c.Entry)
+	return own != "" && own == pick(entry)
+}
+
+func (j *journal) Follow(ctx context.Context, from Cursor, emit func(Batch) error) error {
+	j.at = journalCursor{Micros: j.clock.Now().Add(-j.Back).UnixMicro()}
+	if from == "" {
+		if err := j.announce(emit); err != nil {
+			return err
+		}
+	} else if err := json.Unmarshal([]byte(from), &j.at); err != nil {
+		err = hint.Wrap(fmt.Errorf("the stored position %.80q is not one of the journal: %w", from, err),
+			"was it stored by a newer csmail? without it the journal is read again")
+		j.set(Failing, err)
+		return err
+	}
+	var retry backoff
+	for {
+		before := j.at
+		err := j.run(ctx, emit)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if emitted, ok := errors.AsType[*emitError](err); ok {
+			return emitted.error
+		}
+		if j.at != before {
+			retry.succeed()
+		}
+		j.set(Failing, err)
+		j.restarted()
+		if err := pause(ctx, j.clock, retry.fail(), nil); err != nil {
+			return err
+		}
+	}
+}
+
+// announce stores where the first start begins.
+func (j *journal) announce(emit func(Batch) error) error {
+	now := j.clock.Now()
+	b := Batch{Source: j.Name(), Received: now, Read: now, Cursor: j.at.encode(), Lag: -1}
+	j.count(&b)
+	return emit(b)
+}
+
+// emitError is an error of emit, not of the journal.
+type emitError struct{ error }
+
+// arguments are those of journalctl. The entry of the cursor is asked for again,
+// since nothing else tells that the journal still has it: journalctl goes to the
+// nearest entry without a word.
+func (j *journal) arguments() []string {
+	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "-o", "json",
+		"--output-fields=" + acquisition.JournalFields + ",_SYSTEMD_UNIT,MESSAGE_ID,N_DROPPED"}
+	if j.Directory != "" {
+		args = append(args, "--directory="+j.Directory)
+	}
+	if j.at.Entry != "" && j.skipTo == 0 {
+		args = append(args, "--cursor="+j.at.Entry)
+	} else {
+		args = append(args, "--since=@"+strconv.FormatInt(j.at.Micros/1e6, 10))
+	}
+	args = append(args, j.Filter...)
+	return append(args, "+", "MESSAGE_ID="+suppressedID)
+}
+
+// run reads one journalctl to its end, which is always an error.
+func (j *journal) run(ctx context.Context, emit func(Batch) error) error {
+	j.resumed = j.at.Entry != "" && j.skipTo == 0
+	if !j.resumed {
+		j.skipTo = j.at.Micros
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	child := command(ctx, j.Command, j.arguments()...)
+	complaint := &complaints{}
+	child.Stderr = complaint
+	out, err := child.StdoutPipe()
+	if err == nil {
+		err = child.Start()
+	}
+	if err != nil {
+		return hint.Wrap(fmt.Errorf("starting journalctl: %w", err), "without systemd's journal, follow the log file: sources: [{source: file, filenames: [/var/log/mail.log]}]")
+	}
+	j.set(Following, nil)
+	readErr := j.read(out, emit)
+	cancel()
+	waitErr := child.Wait()
+	if readErr != nil && !errors.Is(readErr, io.EOF) {
+		return readErr
+	}
+	said := complaint.String()
+	if strings.Contains(said, "cursor") && j.resumed {
+		j.lose(said)
+	}
+	return hint.Wrap(fmt.Errorf("journalctl ended: %w, it says %q", exitError(waitErr), said), "%s", journalHint(said))
+}
+
+// command is journalctl with messages in English.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	child := exec.CommandContext(ctx, name, args...)
+	child.Env = append(os.Environ(), "LC_ALL=C")
+	child.WaitDelay = time.Second
+	return child
+}
+
+// exitError names the end of a process that should have gone on.
+func exitError(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+// lose goes on by time: the journal does not have the cursor any more.
+func (j *journal) lose(why string) {
+	j.drop(DropGone, 1)
+	j.log.Warn("the journal no longer has the last entry that was read; going on by time", "entry", j.at.Entry,
+		"since", time.UnixMicro(j.at.Micros).UTC(), "journalctl", why)
+	j.skipTo = j.at.Micros
+	j.resumed = false
+}
+
+// read hands out entries until the stream ends.
+func (j *journal) read(out io.Reader, emit func(Batch) error) error {
+	in := bufio.NewReaderSize(out, maxBatch)
+	for {
+		var text bytes.Buffer
+		for {
+			line, err := readLine(in)
+			if err == nil {
+				j.take(line, &text)
+			}
+			if err != nil || in.Buffered() == 0 || text.Len() >= maxBatch {
+				if emitErr := j.send(text.String(), emit); emitErr != nil {
+					return &emitError{emitErr}
+				}
+				if err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+}
+
+// readLine reads a line with its newline; what comes after the last newline of
+// a process that ended is half an entry, and no line.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	long := bytes.Clone(line)
+	rest, err := in.ReadBytes('\n')
+	return append(long, rest...), err
+}
+
+func (j *journal) send(text string, emit func(Batch) error) error {
+	if text == "" {
+		return nil
+	}
+	now := j.clock.Now()
+	b := Batch{Source: j.Name(), Text: text, Received: now, Read: now, Cursor: j.at.encode(), Lag: -1}
+	j.count(&b)
+	return emit(b)
+}
+
+// complaints keeps the start of what a process says on stderr.
+type complaints struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (c *complaints) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text = append(c.text, p[:min(len(p), 1024-min(1024, len(c.text)))]...)
+	return len(p), nil
+}
+
+func (c *complaints) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.TrimSpace(string(c.text))
+}
+
+func journalHint(said string) string {
+	if strings.Contains(strings.ToLower(said), "permission") || strings.Contains(said, "not seeing messages") {
+		return "let csmail's user join the group systemd-journal"
+	}
+	return "csmail starts it again; does `journalctl -n 1` work? else follow the log file"
+}

@@ -1,0 +1,246 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/hint"
+)
+
+// fakeClock never waits: what sleeps goes on at once, and how long it would
+// have slept is kept.
+type fakeClock struct {
+	now   time.Time
+	waits chan time.Duration
+}
+
+func newFakeClock() *fakeClock {
+	return &fakeClock{time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), make(chan time.Duration, 100)}
+}
+
+func (c *fakeClock) Now() time.Time { return c.now }
+
+func (c *fakeClock) After(d time.Duration) (<-chan time.Time, func()) {
+	c.waits <- d
+	tick := make(chan time.Time, 1)
+	tick <- c.now
+	return tick, func() {}
+}
+
+func entryLine(n int, more string) string {
+	return fmt.Sprintf(`{"__CURSOR":"s=1;i=%d;b=2;m=3;t=%x;x=%d","__REALTIME_TIMESTAMP":"%d","_HOSTNAME":"mx","SYSLOG_IDENTIFIER":"postfix/smtpd",`+
+		`"_SYSTEMD_UNIT":"mail.service","_PID":"7","MESSAGE":"line %d"%s}`, n, 1000000*n, n, 1000000*n, n, more)
+}
+
+// fakeJournalctl is a script that notes its arguments and, at its run number n,
+// does what runs[n] says.
+func fakeJournalctl(t *testing.T, runs ...string) (command, arguments string) {
+	t.Helper()
+	dir := t.TempDir()
+	arguments = filepath.Join(dir, "arguments")
+	script := "#!/bin/sh\necho \"$@\" >>" + arguments + "\nn=$(wc -l <" + arguments + ")\ncase $n in\n"
+	for i, run := range runs {
+		script += fmt.Sprintf("%d)\n%s\n;;\n", i+1, run)
+	}
+	script += "*) exec sleep 60 ;;\nesac\n"
+	command = filepath.Join(dir, "journalctl")
+	if err := os.WriteFile(command, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return command, arguments
+}
+
+func prints(lines ...string) string {
+	return "cat <<'END'\n" + strings.Join(lines, "\n") + "\nEND\n"
+}
+
+// followJournal reads until n lines have come.
+func followJournal(t *testing.T, o JournalOptions, from Cursor, n int) (string, Cursor, Source) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	source := Journal(o)
+	var text strings.Builder
+	var last Cursor
+	err := source.Follow(ctx, from, func(b Batch) error {
+		text.WriteString(b.Text)
+		last = b.Cursor
+		if strings.Count(text.String(), "\n") >= n {
+			return errKilled
+		}
+		return nil
+	})
+	if !errors.Is(err, errKilled) {
+		t.Fatalf("Follow: %v after %q", err, text.String())
+	}
+	return text.String(), last, source
+}
+
+func TestJournalGoesOnAfterItsEnd(t *testing.T) {
+	command, arguments := fakeJournalctl(t,
+		prints(entryLine(1, ""), entryLine(2, ""))+"exit 1",
+		"echo 'No space left' >&2; exit 1",
+		prints(entryLine(2, ""), entryLine(3, ""))+"printf '{\"half\":'; exit 0",
+		prints(entryLine(3, ""), entryLine(4, ""))+"exec sleep 60")
+	clock := newFakeClock()
+	text, last, source := followJournal(t, JournalOptions{Command: command, clock: clock, Back: time.Hour}, "", 4)
+	want := entryLine(1, "") + "\n" + entryLine(2, "") + "\n" + entryLine(3, "") + "\n" + entryLine(4, "") + "\n"
+	if text != want {
+		t.Errorf("got %s", text)
+	}
+	if !strings.Contains(string(last), "i=4") {
+		t.Errorf("cursor %q", last)
+	}
+	said, _ := os.ReadFile(arguments)
+	runs := strings.Split(string(said), "\n")
+	for i, part := range []string{fmt.Sprint("--since=@", clock.now.Add(-time.Hour).Unix()), "--cursor=s=1;i=2;", "--cursor=s=1;i=2;", "--cursor=s=1;i=3;"} {
+		if !strings.Contains(runs[i], part) {
+			t.Errorf("run %d: %q lacks %q", i, runs[i], part)
+		}
+	}
+	close(clock.waits)
+	var waits []time.Duration
+	for d := range clock.waits {
+		waits = append(waits, d)
+	}
+	if fmt.Sprint(waits) != "[500ms 1s 500ms]" {
+		t.Errorf("waited %v", waits)
+	}
+	if s := source.Status(); s.Restarts != 3 || s.Lines != 4 || s.State != Following || len(s.Drops) != 0 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestJournalWithoutTheCursor(t *testing.T) {
+	from := journalCursor{Entry: "s=1;i=2;b=2;m=3;t=1e8480;x=2", Micros: 2000000}.encode()
+	tests := map[string][]string{
+		"the nearest entry is another": {prints(entryLine(1, ""), entryLine(5, "")) + "exec sleep 60"},
+		"journalctl refuses it": {"echo 'Failed to seek to cursor: Invalid argument' >&2; exit 1",
+			prints(entryLine(1, ""), entryLine(2, ""), entryLine(5, "")) + "exec sleep 60"},
+	}
+	for name, runs := range tests {
+		t.Run(name, func(t *testing.T) {
+			command, arguments := fakeJournalctl(t, runs...)
+			text, _, source := followJournal(t, JournalOptions{Command: command, clock: newFakeClock()}, from, 1)
+			if text != entryLine(5, "")+"\n" {
+				t.Errorf("got %q", text)
+			}
+			if n := source.Status().Drops[DropGone]; n != 1 {
+				t.Errorf("%d losses noted", n)
+			}
+			said, _ := os.ReadFile(arguments)
+			if len(runs) == 2 && !strings.Contains(string(said), "--since=@2 ") {
+				t.Errorf("not resumed by time: %s", said)
+			}
+		})
+	}
+}
+
+func TestJournalCountsSuppressed(t *testing.T) {
+	suppressed := func(n int, unit string) string {
+		return strings.Replace(entryLine(n, `,"MESSAGE_ID":"`+suppressedID+`"`), fmt.Sprintf("line %d", n), "Suppressed 120 messages from "+unit, 1)
+	}
+	command, _ := fakeJournalctl(t, prints(suppressed(1, "postfix@-.service"), entryLine(2, ""), suppressed(3, "web.service"),
+		suppressed(4, "mail.service"), entryLine(5, ""))+"exec sleep 60")
+	text, _, source := followJournal(t, JournalOptions{Command: command, clock: newFakeClock()}, "", 2)
+	if text != entryLine(2, "")+"\n"+entryLine(5, "")+"\n" {
+		t.Errorf("got %q", text)
+	}
+	if n := source.Status().Drops[DropSuppressed]; n != 240 {
+		t.Errorf("%d suppressed, want 240", n)
+	}
+}
+
+func TestJournalErrors(t *testing.T) {
+	denied, _ := fakeJournalctl(t, "echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1")
+	tests := map[string]struct{ command, text, hint string }{
+		"no journalctl": {"/nonexistent/journalctl", "starting journalctl: fork/exec /nonexistent/journalctl: no such file or directory",
+			"without systemd's journal, follow the log file: sources: [{source: file, filenames: [/var/log/mail.log]}]"},
+		"no permission": {denied, `journalctl ended: exit status 1, it says "No journal files were opened due to insufficient permissions."`,
+			"let csmail's user join the group systemd-journal"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			source := Journal(JournalOptions{Command: test.command, clock: stopClock{newFakeClock(), cancel}})
+			if err := source.Follow(ctx, "", func(Batch) error { return nil }); !errors.Is(err, context.Canceled) {
+				t.Errorf("Follow: %v", err)
+			}
+			s := source.Status()
+			if s.State != Failing || s.Err == nil || s.Err.Error() != test.text || hint.Of(s.Err) != test.hint {
+				t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
+			}
+		})
+	}
+}
+
+// stopClock ends the context at the first wait.
+type stopClock struct {
+	*fakeClock
+	stop func()
+}
+
+func (c stopClock) After(d time.Duration) (<-chan time.Time, func()) {
+	c.stop()
+	return c.fakeClock.After(d)
+}
+
+func TestJournalRefusesAForeignCursor(t *testing.T) {
+	err := Journal(JournalOptions{}).Follow(t.Context(), "rubbish", func(Batch) error { return nil })
+	if err == nil || hint.Of(err) != "was it stored by a newer csmail? without it the journal is read again" {
+		t.Errorf("%v, hint %q", err, hint.Of(err))
+	}
+}
+
+// The real journalctl, on journal files that systemd-journal-remote writes.
+func TestRealJournalctl(t *testing.T) {
+	const remote = "/usr/lib/systemd/systemd-journal-remote"
+	if _, err := exec.LookPath("journalctl"); err != nil {
+		t.Skip("no journalctl here")
+	}
+	if _, err := os.Stat(remote); err != nil {
+		t.Skip("no systemd-journal-remote here")
+	}
+	dir := t.TempDir()
+	export := ""
+	for n := 1; n <= 5; n++ {
+		facility := 2
+		if n == 3 {
+			facility = 10
+		}
+		export += fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=4c6bcb1ec1db4f8c9ed4ee7d4cd1fb84\nSYSLOG_FACILITY=%d\n"+
+			"SYSLOG_IDENTIFIER=postfix/smtpd\n_PID=12\n_HOSTNAME=mx\nMESSAGE=line %d\n\n", 1790000000000000+n*1000000, n*1000000, facility, n)
+	}
+	exportFile := filepath.Join(t.TempDir(), "export")
+	if err := os.WriteFile(exportFile, []byte(export), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(remote, "-o", filepath.Join(dir, "x.journal"), exportFile).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	back := time.Since(time.Unix(1789999990, 0))
+	whole, last, _ := followJournal(t, JournalOptions{Directory: dir, Back: back}, "", 4)
+	lines := strings.SplitAfter(whole, "\n")
+	if !strings.Contains(lines[0], `"line 1"`) || !strings.Contains(lines[3], `"line 5"`) {
+		t.Fatalf("got %s", whole)
+	}
+	second, _ := parseEntry([]byte(lines[1]))
+	rest, end, source := followJournal(t, JournalOptions{Directory: dir}, journalCursor{second.Cursor, 1790000002000000}.encode(), 2)
+	if rest != lines[2]+lines[3] && strings.Count(rest, "\n") != 2 || end != last || len(source.Status().Drops) != 0 {
+		t.Errorf("resumed with %s", rest)
+	}
+	foreign := "s=00000000000000000000000000000001;i=2;b=00000000000000000000000000000002;m=5;t=65bfeda446480;x=1"
+	rest, _, source = followJournal(t, JournalOptions{Directory: dir}, journalCursor{foreign, 1790000002000000}.encode(), 2)
+	if strings.Contains(rest, `"line 2"`) || source.Status().Drops[DropGone] != 1 {
+		t.Errorf("resumed by time with %s", rest)
+	}
+}

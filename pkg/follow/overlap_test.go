@@ -1,0 +1,79 @@
+package follow
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"csmail/pkg/hint"
+)
+
+func TestCheckOverlap(t *testing.T) {
+	dir := t.TempDir()
+	text := func(from, to, pid int) string {
+		var b strings.Builder
+		for n := from; n <= to; n++ {
+			fmt.Fprintf(&b, "Nov 24 03:00:00 mx postfix/smtpd[%d]: line %d of this log\n", pid, n)
+		}
+		return b.String()
+	}
+	put(t, dir+"/mail.log", text(1, 50, 7))
+	put(t, dir+"/mail.info", text(40, 50, 7))
+	put(t, dir+"/other.log", text(1, 50, 8))
+	put(t, dir+"/few.log", text(49, 52, 7))
+	put(t, dir+"/mail.log.1", text(1, 50, 7))
+	put(t, dir+"/empty.log", "")
+	if err := os.Symlink(dir+"/mail.log", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(dir+"/mail.log", dir+"/hard"); err != nil {
+		t.Fatal(err)
+	}
+	journal := func(pid int) *JournalOptions {
+		var entries []string
+		for n := 30; n <= 60; n++ {
+			entries = append(entries, fmt.Sprintf(`{"__CURSOR":"x","__REALTIME_TIMESTAMP":"1790000000000000","_HOSTNAME":"mx",`+
+				`"SYSLOG_IDENTIFIER":"postfix/smtpd","_PID":"%d","MESSAGE":"line %d of this log"}`, pid, n))
+		}
+		command, _ := fakeJournalctl(t, prints(entries...))
+		return &JournalOptions{Command: command}
+	}
+	files := func(name string, globs ...string) Spec {
+		for i := range globs {
+			globs[i] = filepath.Join(dir, globs[i])
+		}
+		return Spec{Name: name, Globs: globs}
+	}
+	tests := map[string]struct {
+		specs []Spec
+		want  string
+	}{
+		"two logs":                          {[]Spec{files("a", "mail.log"), files("b", "other.log", "empty.log")}, ""},
+		"one name, two globs of a source":   {[]Spec{files("a", "mail.lo*", "mail.log")}, ""},
+		"rotated files are no own logs":     {[]Spec{files("a", "mail.log*")}, ""},
+		"two lines in common":               {[]Spec{files("a", "mail.log"), files("b", "few.log")}, ""},
+		"a file that is not there":          {[]Spec{files("a", "mail.log"), files("b", "missing.log")}, ""},
+		"a journal with other lines":        {[]Spec{files("a", "mail.log"), {Name: "j", Journal: journal(9)}}, ""},
+		"a journal that cannot be read":     {[]Spec{files("a", "mail.log"), {Name: "j", Journal: &JournalOptions{Command: "/nonexistent"}}}, ""},
+		"one file in two sources":           {[]Spec{files("a", "mail.log"), files("b", "mail.lo*")}, `sources "a" and "b" read the same file, "DIR/mail.log"`},
+		"a symbolic link":                   {[]Spec{files("a", "mail.log", "link")}, `"DIR/mail.log" and "DIR/link" are the same file`},
+		"a hard link":                       {[]Spec{files("a", "mail.log"), files("b", "hard")}, `"DIR/mail.log" and "DIR/hard" are the same file`},
+		"mail.log and mail.info":            {[]Spec{files("a", "mail.log", "mail.info")}, `"DIR/mail.log" and "DIR/mail.info" hold the same lines`},
+		"the journal and rsyslog's file":    {[]Spec{files("a", "mail.log"), {Name: "j", Journal: journal(7)}}, `"DIR/mail.log" and "journal" hold the same lines`},
+		"the journal before rsyslog's file": {[]Spec{{Name: "j", Journal: journal(7)}, files("a", "mail.log")}, `"journal" and "DIR/mail.log" hold the same lines`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := CheckOverlap(t.Context(), test.specs)
+			want := strings.ReplaceAll(test.want, "DIR", dir)
+			switch {
+			case want == "" && err != nil:
+				t.Errorf("%v", err)
+			case want != "" && (err == nil || err.Error() != want || !strings.HasSuffix(hint.Of(err), "or each line would count twice")):
+				t.Errorf("got %v, hint %q", err, hint.Of(err))
+			}
+		})
+	}
+}
