@@ -43,6 +43,8 @@ type Joiner struct {
 	sasl     *memory[netip.Addr, saslSession] // Dovecot may log under another host than Postfix
 	screened *memory[netip.Addr, time.Time]   // when postscreen last caught a client
 	messages *memory[messageKey, netip.Addr]
+	ssh      *memory[sshKey, sshSession]
+	pam      *memory[pamKey, pamSession]
 }
 
 // smtpKey is one smtpd process: it serves one client at a time.
@@ -85,6 +87,8 @@ func New() *Joiner {
 		sasl:     newMemory[netip.Addr, saslSession](maxOpen),
 		screened: newMemory[netip.Addr, time.Time](maxOpen),
 		messages: newMemory[messageKey, netip.Addr](maxOpen),
+		ssh:      newMemory[sshKey, sshSession](maxOpen),
+		pam:      newMemory[pamKey, pamSession](maxOpen),
 	}
 }
 
@@ -94,9 +98,11 @@ func New() *Joiner {
 func (j *Joiner) Join(r *event.Record) bool {
 	switch r.Service {
 	case event.Postfix:
-		return j.postfix(r)
+		return j.postfix(r) || j.isToldByPAM(r)
 	case event.Dovecot:
-		return j.dovecot(r)
+		return j.pamOrDovecot(r)
+	case event.SSHD:
+		return j.sshd(r)
 	case event.Postscreen:
 		return j.postscreen(r)
 	}
