@@ -180,3 +180,26 @@ func isWorse(plain, imitated event.Class) bool {
 	}
 	return imitated != event.Suspect || plain == event.NoClass || plain == event.Success
 }
+
+// FuzzFields states for every grammar at once what everything rests on: a client
+// may write what it wants, where it can write at all, and the address is its own
+// or none.
+func FuzzFields(f *testing.F) {
+	for i, text := range imitations() {
+		if i%17 == 0 {
+			f.Add(text)
+		}
+	}
+	client := netip.MustParseAddr(clientAddr)
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, clientAddr) {
+			return
+		}
+		for _, place := range fields {
+			line := "Jun  3 04:11:09 mx1 " + strings.ReplaceAll(place.line, "{}", place.lets(text))
+			if r := parse(line); r.Addr.IsValid() && r.Addr != client {
+				t.Errorf("%s: %q gives %s", place.name, line, r.Addr)
+			}
+		}
+	})
+}

@@ -27,6 +27,8 @@ type sshSession struct {
 	told     [sshSorts]int
 	counted  int // attempts that have been accounted for
 	expected int // of them, those that sshd has yet to tell of after PAM
+
+	suspected bool // a line told of something suspect
 }
 
 // sshSort is a sort of line that tells of each attempt.
@@ -78,9 +80,15 @@ func sshProcess(r *event.Record) int {
 	return r.PID
 }
 
-// countSSH leaves r the attempts that no line told before. With
-// keyboard-interactive the module speaks in a process of its own.
+// countSSH leaves r the attempts that no line told before. Something suspect
+// folds into an offence, never the other way round. With keyboard-interactive
+// the module speaks in a process of its own.
 func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
+	if r.Kind.Class() == event.Suspect {
+		told := s.counted > 0 || s.suspected
+		s.suspected = true
+		return told
+	}
 	sort := sshSortOf(r)
 	if sort == sshOther {
 		s.told[sort] = 1

@@ -17,6 +17,7 @@ func TestSSH(t *testing.T) {
 	invalid := ssh(1, event.AuthFailed, "invalid user")
 	failed := ssh(1, event.AuthFailed, "failed password")
 	tooMany := ssh(1, event.TooManyErrors, "too many")
+	locked := ssh(1, event.LoginRefused, "not allowed")
 	closed := ssh(1, event.AuthAborted, "connection ended during login")
 	module := func(pid, n int) event.Record {
 		r := ssh(pid, event.AuthFailed, "authentication failure")
@@ -44,6 +45,9 @@ func TestSSH(t *testing.T) {
 		"too many after keys alone":          {nil, tooMany, false, 1},
 		"too many told twice":                {[]event.Record{tooMany}, tooMany, true, 1},
 		"closed after failed":                {[]event.Record{invalid, failed}, closed, true, 1},
+		"closed twice":                       {[]event.Record{closed}, closed, true, 1},
+		"locked, then failed":                {[]event.Record{locked}, failed, false, 1},
+		"failed, then locked":                {[]event.Record{failed}, locked, true, 1},
 		"closed alone":                       {nil, closed, false, 1},
 		"module, then failed":                {[]event.Record{module(1, 1)}, failed, true, 1},
 		"invalid user, then module":          {[]event.Record{invalid}, module(1, 1), true, 1},

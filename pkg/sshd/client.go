@@ -82,8 +82,9 @@ func readID(text string, e *event.Event) (peer, bool) {
 	} else if space := strings.LastIndexByte(text, ' '); space >= 0 {
 		who, at = text[:space], text[space+1:]
 	}
-	addr, ok := event.ParseAddr(strings.TrimSuffix(at, portOf(at)))
-	if !ok {
+	host := strings.TrimSuffix(at, portOf(at))
+	addr, ok := event.ParseAddr(host)
+	if !ok && host != "UNKNOWN" { // the socket was gone before sshd asked
 		return peer{}, false
 	}
 	p, ok := readWho(who)

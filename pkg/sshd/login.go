@@ -99,6 +99,16 @@ func invalidUser(m message, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
+// cutOff is the kind of an end after too many attempts. For a user that exists
+// they may have been the keys that a client tries one after the other; wrong
+// passwords have lines of their own.
+func cutOff(invalid bool) event.Kind {
+	if invalid {
+		return event.TooManyErrors
+	}
+	return event.ErrorLimit
+}
+
 // tooMany reads "[invalid user ]U from A port P ssh2" (auth.c,
 // auth_maxtries_exceeded).
 func tooMany(m message, e *event.Event) event.Outcome {
@@ -110,8 +120,9 @@ func tooMany(m message, e *event.Event) event.Outcome {
 	if !ok || !readPeer(at, e) {
 		return event.Missed
 	}
-	e.User, _ = cutInvalid(user)
-	e.Kind, e.Attempts, e.Reason = event.TooManyErrors, 1, "maximum authentication attempts exceeded"
+	name, invalid := cutInvalid(user)
+	e.User, e.Kind = name, cutOff(invalid)
+	e.Attempts, e.Reason = 1, "maximum authentication attempts exceeded"
 	return event.Noted
 }
 
@@ -135,7 +146,7 @@ func endedFor(reason string, p peer, e *event.Event) event.Outcome {
 	e.Attempts = 1
 	switch {
 	case strings.HasPrefix(reason, "Too many authentication failures"):
-		e.Kind, e.Reason = event.TooManyErrors, "too many authentication failures"
+		e.Kind, e.Reason = cutOff(p.invalid), "too many authentication failures"
 	case strings.HasPrefix(reason, "Change of username or service not allowed"):
 		e.Kind, e.Reason = event.AuthFailed, "change of username or service not allowed"
 	case p.named:

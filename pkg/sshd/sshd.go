@@ -88,19 +88,16 @@ var rules = [...]rule{
 var quiet = [...]string{
 	"Server listening on ", "Received signal ", "Received SIGHUP", "Exiting on signal ", "Starting session: ", "Close session: ",
 	"Closing connection to ", "Transferred: ", "subsystem request for ", "session opened for ", "session closed for ",
-	"User child is on pid ", "Postponed ", "Partial ", "debug", "rexec ", "reverse mapping checking getaddrinfo for ",
+	"Postponed ", "Partial ", "debug1: ", "debug2: ", "debug3: ", "rexec ", "reverse mapping checking getaddrinfo for ",
 	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused: ", "Authentication tried for ",
-	"input_userauth_request: invalid user ", "kex_exchange_identification: ", "kex_protocol_error: ", "kex protocol error: ",
-	"Bad packet length ", "Corrupted MAC on input", "userauth_", "key_", "Accepted key ", "Could not load host key", "Could not write ident string to ",
+	"input_userauth_request: ", "kex_exchange_identification: ", "kex protocol error: ", "dispatch_protocol_error: ",
+	"Bad packet length ", "Corrupted MAC on input", "userauth_", "Could not load host key", "Could not write ident string to ",
 	"Deprecated option ", "Unsupported option ", "/etc/ssh/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
-	"logging rate-limited: ", "Timeout, client not responding", "mm_", "monitor_", "channel ", "chan_", "Write failed: ", "Read error from ",
-	"packet_write_wait: ", "ssh_packet_", "dispatch_protocol_error: ", "Read from socket failed: ", "no hostkey alg", "no matching ",
-	"Bind to port ", "Cannot bind ", "bind: ", "socket: ", "setsockopt ", "getpeername failed", "Found matching ",
-	"Certificate ", "Allocated port ", "Set /proc/self/oom", "sshd: ", "server_input_", "Received request",
-	"last message repeated ", "syslogin_perform_logout: ", "lastlog_", "login_", "Attempt to write login records", "pledge: ",
-	"ssh_sandbox_", "Missing privilege separation directory", "chroot(", "Privilege separation user ", "Unknown ", "expected ",
-	"penalties: ", "ssh-", "SSH: ", "Connection timed out", "Remote protocol version ", "Local version string ", "Enabling compatibility ",
-	"fork: ", "fork of ", "Did not receive ident", "kex_", "cipher_", "buffer_", "Change of username", "Too many authentication failures",
+	"drop connection rate-limited", "Timeout, client not responding", "mm_", "monitor_", "channel ", "Write failed: ",
+	"Read error from ", "packet_write_", "Read from socket failed: ", "no hostkey alg", "no matching ", "Bind to port ", "Cannot bind ",
+	"getpeername failed", "Found matching ", "Certificate ", "Allocated port ", "Set /proc/self/oom", "sshd: ", "Received request to ",
+	"syslogin_perform_logout: ", "lastlog_", "login_", "Attempt to write login records", "Missing privilege separation directory",
+	"chroot(", "Remote protocol version ", "Local version string ", "Enabling compatibility mode ", "fork: ", "fork of ", "penalty table full",
 }
 
 // cutLevel takes the level off that sshd writes before some messages (log.c).
