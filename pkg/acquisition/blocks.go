@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -71,21 +72,17 @@ func (b *blocks) dropTail(fresh []byte) int {
 
 // flush yields the whole lines in the buffer, all of it at the end.
 func (b *blocks) flush(atEnd bool, yield func(Block) error) error {
-	text := b.buffer[:b.kept]
-	end := bytes.LastIndexByte(text, '\n') + 1
-	rest := text[end:]
-	whole := string(text[:end])
-	switch {
-	case len(rest) > MaxLine:
-		whole += string(rest[:MaxLine]) + "\n"
+	end := bytes.LastIndexByte(b.buffer[:b.kept], '\n') + 1
+	if atEnd && b.kept-end <= MaxLine {
+		end = b.kept
+	}
+	whole := b.take(end)
+	if b.kept > MaxLine {
+		whole += string(b.buffer[:MaxLine]) + "\n"
 		b.skipping = true
 		b.cut++
-		rest = nil
-	case atEnd:
-		whole += string(rest)
-		rest = nil
+		b.kept = 0
 	}
-	b.kept = copy(b.buffer, rest)
 	if whole == "" {
 		return nil
 	}
@@ -96,9 +93,31 @@ func (b *blocks) flush(atEnd bool, yield func(Block) error) error {
 	return yield(block)
 }
 
+// take removes the first bytes of the buffer and returns them. If they are most
+// of it, they are not copied: the buffer becomes the text, nobody writes to it
+// again, and the rest moves to a new one.
+func (b *blocks) take(end int) string {
+	if end == 0 {
+		return ""
+	}
+	rest := b.buffer[end:b.kept]
+	if end < len(b.buffer)/2 {
+		text := string(b.buffer[:end])
+		b.kept = copy(b.buffer, rest)
+		return text
+	}
+	text := unsafe.String(&b.buffer[0], end)
+	b.buffer = make([]byte, blockSize)
+	b.kept = copy(b.buffer, rest)
+	return text
+}
+
 // cutLongLines shortens the lines that are whole in the buffer and too long all
 // the same.
 func cutLongLines(text string) (string, int) {
+	if !hasLongLine(text) {
+		return text, 0
+	}
 	var out strings.Builder
 	cut, done := 0, 0 // text[:done] is in out, or was cut
 	for at := 0; at < len(text); {
@@ -113,11 +132,20 @@ func cutLongLines(text string) (string, int) {
 		}
 		at += length + 1
 	}
-	if cut == 0 {
-		return text, 0
-	}
 	out.WriteString(text[done:])
 	return out.String(), cut
+}
+
+// hasLongLine looks from line to line in steps of almost MaxLine.
+func hasLongLine(text string) bool {
+	for len(text) > MaxLine {
+		end := strings.LastIndexByte(text[:MaxLine+1], '\n')
+		if end < 0 {
+			return true
+		}
+		text = text[end+1:]
+	}
+	return false
 }
 
 func countLines(text string) int64 {

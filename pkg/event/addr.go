@@ -6,9 +6,43 @@ import "net/netip"
 // address mapped into IPv6 becomes IPv4; a zone, a leading zero and everything
 // that is not exactly an address is refused.
 func ParseAddr(text string) (netip.Addr, bool) {
+	if addr, ok := parseIPv4(text); ok {
+		return addr, true
+	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, false
 	}
 	return addr.Unmap(), true
+}
+
+// parseIPv4 reads what most lines hold, a plain IPv4 address. What it does not
+// read may be an address all the same.
+func parseIPv4(text string) (netip.Addr, bool) {
+	var octets [4]byte
+	at, value, digits := 0, 0, 0
+	for i := range len(text) {
+		c := text[i]
+		if c == '.' {
+			if digits == 0 || at == 3 {
+				return netip.Addr{}, false
+			}
+			octets[at] = byte(value)
+			at, value, digits = at+1, 0, 0
+			continue
+		}
+		c -= '0'
+		if c > 9 || digits > 0 && value == 0 {
+			return netip.Addr{}, false
+		}
+		value, digits = value*10+int(c), digits+1
+		if value > 255 {
+			return netip.Addr{}, false
+		}
+	}
+	if at != 3 || digits == 0 {
+		return netip.Addr{}, false
+	}
+	octets[3] = byte(value)
+	return netip.AddrFrom4(octets), true
 }

@@ -1,6 +1,9 @@
 package event
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+)
 
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}
@@ -31,4 +34,19 @@ func TestParseAddr(t *testing.T) {
 			t.Errorf("%q: %s, %v", text, addr, ok)
 		}
 	}
+}
+
+// What is read the short way is what net/netip reads, and nothing else.
+func FuzzParseAddr(f *testing.F) {
+	for _, text := range []string{"192.0.2.1", "0.0.0.0", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1..2.3", ".1.2.3", "1.2.3.", "::1", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want, err := netip.ParseAddr(text)
+		isAddr := err == nil && want.Zone() == ""
+		got, ok := ParseAddr(text)
+		if ok != isAddr || ok && got != want.Unmap() {
+			t.Errorf("%q: %s, %v; net/netip says %s, %v", text, got, ok, want, err)
+		}
+	})
 }

@@ -95,11 +95,11 @@ func isPolicyServer(name string) bool {
 // valid_hostname() (src/util/valid_hostname.c), so a bracket or a space in it
 // means that this is no client. ADDR may be "unknown": then no address is set.
 func cutClient(text string, e *event.Event) (string, bool) {
-	open := strings.IndexByte(text, '[')
-	if open < 1 || !isHostname(text[:open]) {
+	open := hostnameEnd(text)
+	if open < 1 || open == len(text) || text[open] != '[' {
 		return "", false
 	}
-	end := strings.IndexByte(text[open:], ']')
+	end := strings.IndexByte(text[open:min(len(text), open+longestAddr)], ']')
 	if end < 0 {
 		return "", false
 	}
@@ -126,31 +126,49 @@ func cutPort(text string) string {
 	return text[digits+1:]
 }
 
-func isHostname(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c <= ' ' || c == '[' || c == ']' || c == ':' || c == ',' || c == 0x7f {
-			return false
+// longestAddr is more than the length of any address in its brackets.
+const longestAddr = 64
+
+func isHostname(name string) bool { return hostnameEnd(name) == len(name) }
+
+// hostnameEnd returns where a host name at the start of text ends.
+func hostnameEnd(text string) int {
+	const longest = 255
+	for i := range min(len(text), longest) {
+		if endsHostname[text[i]] {
+			return i
 		}
 	}
-	return len(name) <= 255
+	return min(len(text), longest)
 }
+
+// endsHostname are the bytes that no host name holds.
+var endsHostname = func() (table [256]bool) {
+	for c := range byte(' ' + 1) {
+		table[c] = true
+	}
+	for _, c := range []byte{'[', ']', ':', ',', 0x7f} {
+		table[c] = true
+	}
+	return table
+}()
 
 // cutQueueID takes "NOQUEUE: " or a queue ID (short hexadecimal or long base
 // 52, postconf(5) enable_long_queue_ids) off the start of text.
 func cutQueueID(text string) (id, rest string, ok bool) {
-	id, rest, ok = strings.Cut(text, ": ")
-	if !ok || len(id) < 6 || len(id) > 20 {
+	const shortest, longest = 6, 20
+	end := 0
+	for end < min(len(text), longest+1) && isQueueIDByte(text[end]) {
+		end++
+	}
+	if end < shortest || end > longest || !strings.HasPrefix(text[end:], ": ") {
 		return "", text, false
 	}
-	for i := range len(id) {
-		c := id[i]
-		if c-'0' > 9 && c-'a' > 25 && c-'A' > 25 {
-			return "", text, false
-		}
-	}
+	id, rest = text[:end], text[end+2:]
 	if id == "NOQUEUE" {
 		id = ""
 	}
 	return id, rest, true
 }
+
+func isQueueIDByte(c byte) bool { return c-'0' <= 9 || c-'a' <= 25 || c-'A' <= 25 }

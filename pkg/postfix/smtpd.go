@@ -50,23 +50,33 @@ func disconnect(text string, e *event.Event) result {
 	if !ok {
 		return missed
 	}
-	for field := range strings.FieldsSeq(rest) {
-		counts, isAuth := strings.CutPrefix(field, "auth=")
-		if !isAuth {
-			continue
+	for {
+		_, after, found := strings.Cut(rest, " auth=")
+		if !found {
+			return witness(event.Disconnected)
 		}
-		good, total, both := strings.Cut(counts, "/")
-		attempts, ok := smallNumber(total)
-		if both && good == "0" && ok && attempts > 0 {
-			e.Kind, e.Attempts, e.Reason = event.AuthFailed, attempts, "session ended with "+field
-			return result{event.Noted, event.Disconnected}
+		counts, _, _ := strings.Cut(after, " ")
+		if r, ok := logins(counts, e); ok {
+			return r
 		}
-		if good != "0" && good != "" {
-			e.Kind, e.Attempts, e.Reason = event.LoginOK, 1, "session ended with "+field
-			return result{event.Noted, event.Disconnected}
-		}
+		rest = after
 	}
-	return witness(event.Disconnected)
+}
+
+// logins reads the counts of a session's AUTH commands, "1", "0/3" or "1/4".
+func logins(counts string, e *event.Event) (result, bool) {
+	good, total, both := strings.Cut(counts, "/")
+	attempts, ok := smallNumber(total)
+	switch {
+	case both && good == "0" && ok && attempts > 0:
+		e.Kind, e.Attempts = event.AuthFailed, attempts
+	case good != "0" && good != "":
+		e.Kind, e.Attempts = event.LoginOK, 1
+	default:
+		return result{}, false
+	}
+	e.Reason = "session ended with auth=" + counts
+	return result{event.Noted, event.Disconnected}, true
 }
 
 // smtpdPlain reads the messages without a queue ID and without a level, and

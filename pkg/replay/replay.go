@@ -142,12 +142,13 @@ func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
 }
 
 func (j *job) parse(zone *time.Location, missed bool) {
+	var parser engine.Parser
 	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
 	j.tally.Cut = int64(j.block.Cut)
 	for rest := j.block.Text; rest != ""; line.Number++ {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
 		record := j.next()
-		engine.Parse(line, record)
+		parser.Parse(&line, record)
 		j.tally.Lines++
 		j.tally.Outcomes[record.Outcome]++
 		if keep := record.Outcome >= event.Witness ||

@@ -50,13 +50,30 @@ type Source struct {
 
 	Evidence []event.Event // only with Scope.Evidence
 
-	conduct guard.Conduct
+	accounts    map[string]*account // by the name as tried, in lower case
+	failing     int                 // accounts with failed logins that are counted
+	duringFault int                 // failed logins while our login service had trouble
+}
+
+// account is what a source did with one login name.
+type account struct {
+	failed   int
+	loggedIn bool
+	named    bool // it stands in Users
 }
 
 // Conduct returns what the guard needs to know about the source.
 func (s *Source) Conduct() guard.Conduct {
-	c := s.conduct
-	c.Addr, c.Hostile, c.Accounts = s.Addr, s.Hostile, len(c.FailedLogins)
+	c := guard.Conduct{Addr: s.Addr, Hostile: s.Hostile, DuringFault: s.duringFault, Accounts: s.failing}
+	c.FailedLogins, c.LoggedIn = make(map[string]int), make(map[string]struct{})
+	for name, a := range s.accounts {
+		if a.failed > 0 {
+			c.FailedLogins[name] = a.failed
+		}
+		if a.loggedIn {
+			c.LoggedIn[name] = struct{}{}
+		}
+	}
 	return c
 }
 
@@ -86,6 +103,8 @@ func (c *Collector) Add(r engine.Result) {
 		return
 	}
 	if r.Kind == event.AuthFault {
+		// An assignment replaces the key of a string map even if it is there, and
+		// the key would hold the whole block that it points into.
 		c.faults[strings.Clone(r.Host)] = r.Time
 	}
 	// A login speaks for its source whenever it was.
@@ -100,7 +119,7 @@ func (c *Collector) Add(r engine.Result) {
 		s := c.source(r.Addr)
 		s.offence(&r.Event, c.scope.Evidence)
 		if r.Kind == event.AuthFailed && c.isTroubled(r) {
-			s.conduct.DuringFault += r.Attempts
+			s.duringFault += r.Attempts
 		}
 	}
 }
@@ -109,7 +128,7 @@ func (c *Collector) Add(r engine.Result) {
 // may have named none.
 func (c *Collector) nameUser(e *event.Event) {
 	if s, known := c.sources[e.Addr]; known && e.User != "" && c.scope.Holds(e) {
-		s.Users = addName(s.Users, strings.ToLower(e.User), maxUsers)
+		s.nameUser(strings.ToLower(e.User))
 	}
 }
 
@@ -162,22 +181,36 @@ func (c *Collector) Sources() []*Source {
 	return all
 }
 
-func (s *Source) login(e *event.Event) {
-	if s.conduct.LoggedIn == nil {
-		s.conduct.LoggedIn = make(map[string]struct{}, 1)
+func (s *Source) login(e *event.Event) { s.account(strings.ToLower(e.User)).loggedIn = true }
+
+// account returns the account of a name, a new one if there is none.
+func (s *Source) account(name string) *account {
+	a := s.accounts[name]
+	if a == nil {
+		if s.accounts == nil {
+			s.accounts = make(map[string]*account, 1)
+		}
+		a = &account{}
+		s.accounts[strings.Clone(name)] = a
 	}
-	user := strings.ToLower(e.User)
-	if _, known := s.conduct.LoggedIn[user]; !known {
-		s.conduct.LoggedIn[strings.Clone(user)] = struct{}{}
+	return a
+}
+
+func (s *Source) nameUser(name string) {
+	if a := s.accounts[name]; a != nil && a.named || len(s.Users) >= maxUsers {
+		return
 	}
+	s.account(name).named = true
+	s.Users = append(s.Users, strings.Clone(name))
 }
 
 func (s *Source) offence(e *event.Event, evidence bool) {
 	s.Count += e.Attempts
 	s.countKind(e.Kind.String(), e.Attempts)
 	s.Services = addName(s.Services, e.Service.String(), 8)
-	if e.User != "" {
-		s.Users = addName(s.Users, strings.ToLower(e.User), maxUsers)
+	user := strings.ToLower(e.User)
+	if user != "" {
+		s.nameUser(user)
 	}
 	widen(&s.First, &s.Last, e.Time)
 	if e.Kind.Class() == event.Hostile {
@@ -185,7 +218,7 @@ func (s *Source) offence(e *event.Event, evidence bool) {
 		widen(&s.FirstHostile, &s.LastHostile, e.Time)
 	}
 	if e.Kind == event.AuthFailed {
-		s.failedLogin(e)
+		s.failedLogin(user, e.Attempts)
 	}
 	if evidence {
 		s.keep(e)
@@ -195,20 +228,16 @@ func (s *Source) offence(e *event.Event, evidence bool) {
 // failedLogin counts by account. A source with more accounts than are kept is
 // no mistyping user; what goes uncounted there is not forgiven, but for accounts
 // that it logged in to, as an office behind one address does.
-func (s *Source) failedLogin(e *event.Event) {
-	if s.conduct.FailedLogins == nil {
-		s.conduct.FailedLogins = make(map[string]int, 1)
+func (s *Source) failedLogin(user string, attempts int) {
+	a := s.accounts[user]
+	isNew := a == nil || a.failed == 0
+	if isNew && s.failing >= maxUsers && (a == nil || !a.loggedIn) {
+		return
 	}
-	user := strings.ToLower(e.User)
-	if _, known := s.conduct.FailedLogins[user]; !known {
-		_, isIn := s.conduct.LoggedIn[user]
-		if len(s.conduct.FailedLogins) >= maxUsers && !isIn {
-			return
-		}
+	if isNew {
+		s.failing++
 	}
-	// An assignment replaces the key of a string map even if it is there, and
-	// the key would hold the whole block that it points into.
-	s.conduct.FailedLogins[strings.Clone(user)] += e.Attempts
+	s.account(user).failed += attempts
 }
 
 func (s *Source) countKind(name string, n int) {

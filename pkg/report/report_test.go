@@ -105,8 +105,8 @@ func TestBounds(t *testing.T) {
 		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.AuthFailed, 1)
 	}
 	s := c.Sources()[0]
-	if len(s.Users) != maxUsers || len(s.conduct.FailedLogins) != maxUsers || len(s.Evidence) != maxEvidence {
-		t.Errorf("%d users, %d accounts, %d events kept", len(s.Users), len(s.conduct.FailedLogins), len(s.Evidence))
+	if len(s.Users) != maxUsers || len(s.Conduct().FailedLogins) != maxUsers || len(s.Evidence) != maxEvidence {
+		t.Errorf("%d users, %d accounts, %d events kept", len(s.Users), len(s.Conduct().FailedLogins), len(s.Evidence))
 	}
 	if s.Evidence[2].Message != "line 2" || s.Evidence[3].Message != "line 993" || s.Evidence[9].Message != "line 999" {
 		t.Errorf("evidence %q, %q, %q", s.Evidence[2].Message, s.Evidence[3].Message, s.Evidence[9].Message)

@@ -1,47 +1,56 @@
 package session
 
-// memory is a map that forgets what came first once it is full. It keeps the
-// keys that it is given: the caller clones their texts.
+// memory is a map that forgets what came first once it is full. A key that was
+// dropped keeps its place in the order, so that a burst of short sessions cannot
+// push the memory beyond its bound. It owns its keys and values.
 type memory[K comparable, V any] struct {
-	values map[K]entry[V]
-	order  []arrival[K] // may hold arrivals of keys that are dropped
+	places map[K]int32
+	slots  []slot[K, V] // in the order of their coming, as a ring once there are most
+	next   int          // the slot that is written next
 	most   int
-	last   uint64 // number of the newest arrival
 }
 
-type entry[V any] struct {
-	value  *V
-	number uint64
-}
-
-// arrival is a key and the number under which it came: a key that was dropped
-// and came again must not go with its first arrival.
-type arrival[K comparable] struct {
-	key    K
-	number uint64
+type slot[K comparable, V any] struct {
+	key   K
+	value V
+	live  bool
 }
 
 func newMemory[K comparable, V any](most int) *memory[K, V] {
-	return &memory[K, V]{values: make(map[K]entry[V]), most: most}
+	return &memory[K, V]{places: make(map[K]int32), most: most}
 }
 
-func (m *memory[K, V]) get(k K) (*V, bool) {
-	e, ok := m.values[k]
-	return e.value, ok
-}
-
-// put remembers v under k; the memory owns it from then on.
-func (m *memory[K, V]) put(k K, v *V) {
-	for len(m.order) >= m.most {
-		oldest := m.order[0]
-		m.order = m.order[1:]
-		if m.values[oldest.key].number == oldest.number {
-			delete(m.values, oldest.key)
-		}
+// get returns the value of k, which may be written to until the next put, or
+// nil.
+func (m *memory[K, V]) get(k K) *V {
+	at, known := m.places[k]
+	if !known {
+		return nil
 	}
-	m.last++
-	m.order = append(m.order, arrival[K]{k, m.last})
-	m.values[k] = entry[V]{v, m.last}
+	return &m.slots[at].value
 }
 
-func (m *memory[K, V]) drop(k K) { delete(m.values, k) }
+// put begins a new value under k, as the latest of all, and returns it.
+func (m *memory[K, V]) put(k K) *V {
+	m.drop(k)
+	if len(m.slots) < m.most {
+		m.slots = append(m.slots, slot[K, V]{})
+	}
+	s := &m.slots[m.next]
+	if s.live {
+		delete(m.places, s.key)
+	}
+	m.places[k] = int32(m.next)
+	*s = slot[K, V]{key: k, live: true}
+	m.next = (m.next + 1) % m.most
+	return &s.value
+}
+
+func (m *memory[K, V]) drop(k K) {
+	at, known := m.places[k]
+	if !known {
+		return
+	}
+	m.slots[at] = slot[K, V]{}
+	delete(m.places, k)
+}

@@ -27,8 +27,8 @@ type pamKey struct {
 }
 
 type pamSession struct {
-	attempts int // failed logins that the daemon has yet to tell of
-	last     time.Time
+	attempts int   // failed logins that the daemon has yet to tell of
+	last     int64 // the time of the last, as time.Time.UnixNano has it
 }
 
 // pamOrDovecot counts a PAM module's line, which is the first about its login,
@@ -56,21 +56,20 @@ func (j *Joiner) expectPAM(r *event.Record) {
 		return
 	}
 	k := pamKeyOf(r)
-	s, known := j.pam.get(k)
-	if !known {
-		s = &pamSession{}
-		j.pam.put(k, s)
+	s := j.pam.get(k)
+	if s == nil {
+		s = j.pam.put(k)
 	}
-	if r.Time.Sub(s.last) > loginStays {
+	if since(s.last, r) > loginStays {
 		s.attempts = 0
 	}
 	s.attempts += r.Attempts
-	s.last = r.Time
+	s.last = r.Time.UnixNano()
 }
 
 // forgetPAM takes one attempt back that the daemon has told of by now.
 func (j *Joiner) forgetPAM(r *event.Record) {
-	if s, known := j.pam.get(pamKeyOf(r)); known && s.attempts > 0 {
+	if s := j.pam.get(pamKeyOf(r)); s != nil && s.attempts > 0 {
 		s.attempts--
 	}
 }
@@ -84,8 +83,8 @@ func (j *Joiner) isToldByPAM(r *event.Record) bool {
 	if r.Service == event.Dovecot && r.Program != "dovecot/auth" {
 		within = loginStays
 	}
-	s, known := j.pam.get(pamKeyOf(r))
-	if !known || s.attempts == 0 || r.Time.Sub(s.last).Abs() > within {
+	s := j.pam.get(pamKeyOf(r))
+	if s == nil || s.attempts == 0 || since(s.last, r).Abs() > within {
 		return false
 	}
 	told := min(s.attempts, r.Attempts)

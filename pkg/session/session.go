@@ -36,56 +36,68 @@ const (
 	oneConnection = 10 * time.Second
 )
 
+// Told says what the lines before have told of a record.
+type Told uint8
+
+const (
+	// First is the first line to tell of it, or of that much of it.
+	First Told = iota
+	// Again is one more refusal of a kind that the same SMTP session has had: an
+	// event of its own, but no more evidence about the client.
+	Again
+	// Folded is a line about attempts of which earlier lines have told.
+	Folded
+)
+
 // Joiner remembers the open sessions. Use it from one goroutine at a time.
 type Joiner struct {
-	smtp     *memory[smtpKey, smtpSession]
+	smtp     *memory[processKey, smtpSession]
 	logins   *memory[loginKey, loginSession]
-	sasl     *memory[netip.Addr, saslSession] // Dovecot may log under another host than Postfix
-	screened *memory[netip.Addr, time.Time]   // when postscreen last caught a client
+	sasl     *memory[netip.Addr, loginSession] // what Postfix has yet to tell of; Dovecot may log under another host
+	screened *memory[netip.Addr, int64]        // when postscreen last caught a client
 	messages *memory[messageKey, netip.Addr]
 	ssh      *memory[sshKey, sshSession]
 	pam      *memory[pamKey, pamSession]
+
+	host, program hash
 }
-
-// smtpKey is one smtpd process: it serves one client at a time.
-type smtpKey struct {
-	host, program string
-	pid           int
-}
-
-// loginKey is Dovecot's session of one connection.
-type loginKey struct{ host, session string }
-
-// messageKey is one message in the queue of a host.
-type messageKey struct{ host, queueID string }
 
 type smtpSession struct {
 	addr     netip.Addr
-	attempts int // logins that have been accounted for
-
-	pipelined bool
+	attempts int    // logins that have been accounted for
+	kinds    uint64 // a bit for each kind of refusal that the session has had
 }
 
 type loginSession struct {
 	addr     netip.Addr
-	attempts int // failed logins that the auth process told of
-	last     time.Time
+	attempts int   // failed logins that the auth process told of
+	last     int64 // the time of the last, as time.Time.UnixNano has it
 	user     string
 }
 
-type saslSession struct {
-	attempts int // failed logins that Postfix has yet to tell of
-	last     time.Time
-	user     string
+// isSame tells whether r is still about the last attempt of s.
+func (s *loginSession) isSame(r *event.Record) bool {
+	return s.attempts > 0 && s.user == r.User && since(s.last, r).Abs() <= sameAttempt
 }
+
+func (s *loginSession) count(r *event.Record) {
+	s.attempts += r.Attempts
+	s.last = r.Time.UnixNano()
+	if s.user != r.User {
+		s.user = strings.Clone(r.User)
+	}
+}
+
+// since is how long r comes after a time.
+func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Time.UnixNano() - at) }
 
 // New returns a Joiner that knows no session.
 func New() *Joiner {
 	return &Joiner{
-		smtp:     newMemory[smtpKey, smtpSession](maxOpen),
+		smtp:     newMemory[processKey, smtpSession](maxOpen),
 		logins:   newMemory[loginKey, loginSession](maxOpen),
-		sasl:     newMemory[netip.Addr, saslSession](maxOpen),
-		screened: newMemory[netip.Addr, time.Time](maxOpen),
+		sasl:     newMemory[netip.Addr, loginSession](maxOpen),
+		screened: newMemory[netip.Addr, int64](maxOpen),
 		messages: newMemory[messageKey, netip.Addr](maxOpen),
 		ssh:      newMemory[sshKey, sshSession](maxOpen),
 		pam:      newMemory[pamKey, pamSession](maxOpen),
@@ -93,20 +105,43 @@ func New() *Joiner {
 }
 
 // Join takes the records in the order of their logging. It lowers the attempts
-// of r by those that earlier lines told, and reports true if nothing is left: r
-// is folded into them.
-func (j *Joiner) Join(r *event.Record) bool {
+// of r by those that earlier lines told; if nothing is left, r is Folded.
+func (j *Joiner) Join(r *event.Record) Told {
+	folded := false
 	switch r.Service {
 	case event.Postfix:
-		return j.postfix(r) || j.isToldByPAM(r)
+		if j.isRefusedAgain(r) {
+			return Again
+		}
+		folded = j.postfix(r) || j.isToldByPAM(r)
 	case event.Dovecot:
-		return j.pamOrDovecot(r)
+		folded = j.pamOrDovecot(r)
 	case event.SSHD:
-		return j.sshd(r)
+		folded = j.sshd(r)
 	case event.Postscreen:
-		return j.postscreen(r)
+		folded = j.postscreen(r)
 	}
-	return false
+	if folded {
+		return Folded
+	}
+	return First
+}
+
+// isRefusedAgain knows a refusal by smtpd for which the same session was refused
+// before: a client with a hundred recipients gets a hundred of them. (What came
+// too early folds, see isKnownPipelining.)
+func (j *Joiner) isRefusedAgain(r *event.Record) bool {
+	if r.Code == "" || r.PID == 0 || r.Kind == event.Pipelining || !strings.HasSuffix(r.Program, "/smtpd") {
+		return false
+	}
+	return j.openSMTP(j.processKey(r.Host, r.Program, r.PID), r).isKnown(r.Kind)
+}
+
+// isKnown is false for the first refusal of a kind.
+func (s *smtpSession) isKnown(k event.Kind) bool {
+	known := s.kinds&(1<<k) != 0
+	s.kinds |= 1 << k
+	return known
 }
 
 // postscreen folds what one connection did wrong into one offence: a client that
@@ -115,40 +150,38 @@ func (j *Joiner) postscreen(r *event.Record) bool {
 	if r.Kind.Class() != event.Hostile || !r.Addr.IsValid() {
 		return false
 	}
-	first, known := j.screened.get(r.Addr)
-	if known && r.Time.Sub(*first).Abs() <= oneConnection {
+	if first := j.screened.get(r.Addr); first != nil && since(*first, r).Abs() <= oneConnection {
 		return true
 	}
-	at := r.Time // the record is only lent
-	j.screened.drop(r.Addr)
-	j.screened.put(r.Addr, &at)
+	*j.screened.put(r.Addr) = r.Time.UnixNano()
 	return false
 }
 
 func (j *Joiner) postfix(r *event.Record) bool {
 	switch {
 	case r.Testimony == event.MailAccepted:
-		addr := r.Addr // the record is only lent
-		j.messages.put(messageKey{strings.Clone(r.Host), strings.Clone(r.Session)}, &addr)
-	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
-		if addr, ok := j.messages.get(messageKey{r.Host, r.Session}); ok {
-			r.Addr = *addr
+		if k, ok := j.messageKey(r.Host, r.Session); ok {
+			*j.messages.put(k) = r.Addr
 		}
+	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
+		r.Addr = j.clientOf(r)
 	}
 	if r.PID == 0 {
 		// Without a process ID nobody can tell what the session's end counts again.
 		return j.isToldByDovecot(r) || (r.Testimony == event.Disconnected && r.Kind == event.AuthFailed)
 	}
-	k := smtpKey{r.Host, r.Program, r.PID}
+	k := j.processKey(r.Host, r.Program, r.PID)
 	switch {
 	case r.Testimony == event.Disconnected:
 		return j.endSMTP(k, r)
 	case r.Testimony == event.Connected:
 		j.smtp.drop(k)
 	case r.Kind == event.Pipelining:
-		return j.isKnownPipelining(k, r)
+		// Postfix logs each command that came too early, and each that it refused
+		// for it.
+		return j.openSMTP(k, r).isKnown(event.Pipelining)
 	case isLogin(r):
-		j.countSMTP(k, r)
+		j.openSMTP(k, r).attempts += r.Attempts
 		return j.isToldByDovecot(r)
 	}
 	return false
@@ -167,25 +200,20 @@ func isLogin(r *event.Record) bool {
 	return false
 }
 
-func (j *Joiner) countSMTP(k smtpKey, r *event.Record) {
-	j.openSMTP(k, r).attempts += r.Attempts
+// clientOf returns the client of a message, or the zero Addr.
+func (j *Joiner) clientOf(r *event.Record) netip.Addr {
+	if k, ok := j.messageKey(r.Host, r.Session); ok {
+		if addr := j.messages.get(k); addr != nil {
+			return *addr
+		}
+	}
+	return netip.Addr{}
 }
 
-// isKnownPipelining is true but for the first time in a session: Postfix logs
-// each command that came too early, and each that it refused for it.
-func (j *Joiner) isKnownPipelining(k smtpKey, r *event.Record) bool {
-	s := j.openSMTP(k, r)
-	known := s.pipelined
-	s.pipelined = true
-	return known
-}
-
-func (j *Joiner) openSMTP(k smtpKey, r *event.Record) *smtpSession {
-	s, known := j.smtp.get(k)
-	if !known {
-		k.host, k.program = strings.Clone(k.host), strings.Clone(k.program)
-		s = &smtpSession{}
-		j.smtp.put(k, s)
+func (j *Joiner) openSMTP(k processKey, r *event.Record) *smtpSession {
+	s := j.smtp.get(k)
+	if s == nil {
+		s = j.smtp.put(k)
 	}
 	if s.addr != r.Addr {
 		*s = smtpSession{addr: r.Addr}
@@ -193,13 +221,17 @@ func (j *Joiner) openSMTP(k smtpKey, r *event.Record) *smtpSession {
 	return s
 }
 
-func (j *Joiner) endSMTP(k smtpKey, r *event.Record) bool {
-	s, known := j.smtp.get(k)
-	j.smtp.drop(k)
-	if !known || r.Kind != event.AuthFailed || s.addr != r.Addr {
+func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
+	s := j.smtp.get(k)
+	if s == nil {
 		return false
 	}
-	r.Attempts -= s.attempts
+	ended := *s
+	j.smtp.drop(k)
+	if r.Kind != event.AuthFailed || ended.addr != r.Addr {
+		return false
+	}
+	r.Attempts -= ended.attempts
 	return r.Attempts <= 0
 }
 
@@ -218,53 +250,50 @@ func (j *Joiner) dovecot(r *event.Record) bool {
 // countLogin counts a line of the auth process. A second database that does not
 // know the user either is no second attempt.
 func (j *Joiner) countLogin(r *event.Record) bool {
-	k := loginKey{r.Host, r.Session}
-	s, known := j.logins.get(k)
-	if !known {
-		k.host, k.session = strings.Clone(k.host), strings.Clone(k.session)
-		s = &loginSession{addr: r.Addr}
-		j.logins.put(k, s)
+	k := loginKey{j.host.of(r.Host), r.Session}
+	s := j.logins.get(k)
+	if s == nil {
+		k.session = strings.Clone(k.session)
+		s = j.logins.put(k)
+		s.addr = r.Addr
 	}
-	if s.addr != r.Addr {
+	switch {
+	case s.addr != r.Addr:
 		return false
-	}
-	if s.attempts > 0 && s.user == r.User && r.Time.Sub(s.last).Abs() <= sameAttempt {
+	case s.isSame(r):
 		return true
 	}
-	s.attempts += r.Attempts
-	s.last, s.user = r.Time, strings.Clone(r.User)
+	s.count(r)
 	return false
 }
 
 // endLogin reads the login process's count of the whole connection. Its refusals
 // without a failed login fold into the auth process's line about them.
 func (j *Joiner) endLogin(r *event.Record) bool {
-	k := loginKey{r.Host, r.Session}
-	s, known := j.logins.get(k)
-	if !known || s.addr != r.Addr {
+	k := loginKey{j.host.of(r.Host), r.Session}
+	s := j.logins.get(k)
+	if s == nil || s.addr != r.Addr {
 		return false
 	}
-	j.logins.drop(k)
 	r.Attempts -= s.attempts
+	j.logins.drop(k)
 	return r.Attempts <= 0
 }
 
 // expectSASL remembers a failed login without a session: a program like Postfix
 // asked, and will tell of it too.
 func (j *Joiner) expectSASL(r *event.Record) bool {
-	s, known := j.sasl.get(r.Addr)
-	if !known {
-		s = &saslSession{}
-		j.sasl.put(r.Addr, s)
+	s := j.sasl.get(r.Addr)
+	if s == nil {
+		s = j.sasl.put(r.Addr)
 	}
-	if s.attempts > 0 && s.user == r.User && r.Time.Sub(s.last).Abs() <= sameAttempt {
+	if s.isSame(r) {
 		return true // the next password database
 	}
-	if r.Time.Sub(s.last) > saslDelay {
+	if since(s.last, r) > saslDelay {
 		s.attempts = 0
 	}
-	s.attempts += r.Attempts
-	s.last, s.user = r.Time, strings.Clone(r.User)
+	s.count(r)
 	return false
 }
 
@@ -273,8 +302,8 @@ func (j *Joiner) isToldByDovecot(r *event.Record) bool {
 	if r.Kind != event.AuthFailed || !r.Addr.IsValid() {
 		return false
 	}
-	s, known := j.sasl.get(r.Addr)
-	if !known || s.attempts == 0 || r.Time.Sub(s.last).Abs() > saslDelay {
+	s := j.sasl.get(r.Addr)
+	if s == nil || s.attempts == 0 || since(s.last, r).Abs() > saslDelay {
 		return false
 	}
 	told := min(s.attempts, r.Attempts)

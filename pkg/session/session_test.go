@@ -61,7 +61,7 @@ func TestJoin(t *testing.T) {
 				j.Join(&r)
 			}
 			last := tt.last
-			if folded := j.Join(&last); folded != tt.folded || last.Attempts != tt.left {
+			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
 				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
 			}
 		})
@@ -121,7 +121,7 @@ func TestDovecot(t *testing.T) {
 				j.Join(&r)
 			}
 			last := tt.last
-			if folded := j.Join(&last); folded != tt.folded || last.Attempts != tt.left {
+			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
 				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
 			}
 		})
@@ -136,7 +136,7 @@ func TestPostscreen(t *testing.T) {
 	}{{0, false}, {0, true}, {9, true}, {11, false}, {12, true}} {
 		r := at(tt.second, record(1, one, event.Pipelining, event.NoTestimony, 1))
 		r.Service = event.Postscreen
-		if j.Join(&r) != tt.folded {
+		if (j.Join(&r) == Folded) != tt.folded {
 			t.Errorf("second %d: folded %v", tt.second, !tt.folded)
 		}
 	}
@@ -146,19 +146,18 @@ func TestPostscreen(t *testing.T) {
 // forgotten.
 func TestReusedKey(t *testing.T) {
 	m := newMemory[int, int](3)
-	v := new(int)
-	m.put(1, v)
+	m.put(1)
 	m.drop(1)
-	m.put(2, v)
-	m.put(1, v)
-	m.put(3, v) // the first arrival of 1 goes
-	if _, ok := m.get(1); !ok {
+	m.put(2)
+	m.put(1)
+	m.put(3) // the first arrival of 1 goes
+	if m.get(1) == nil {
 		t.Error("forgotten too early")
 	}
-	m.put(4, v)
-	m.put(5, v)
-	if _, ok := m.get(1); ok || len(m.values) != 3 {
-		t.Errorf("%d values", len(m.values))
+	m.put(4)
+	m.put(5)
+	if m.get(1) != nil || len(m.places) != 3 {
+		t.Errorf("%d values", len(m.places))
 	}
 }
 
@@ -182,11 +181,11 @@ func TestBounded(t *testing.T) {
 		r := record(pid, one, event.AuthFailed, event.NoTestimony, 1)
 		j.Join(&r)
 	}
-	if len(j.smtp.values) > maxOpen || len(j.smtp.order) > maxOpen {
-		t.Errorf("%d sessions open, %d in order", len(j.smtp.values), len(j.smtp.order))
+	if len(j.smtp.places) > maxOpen || len(j.smtp.slots) > maxOpen {
+		t.Errorf("%d sessions open, %d in order", len(j.smtp.places), len(j.smtp.slots))
 	}
 	last := record(3*maxOpen, one, event.AuthFailed, event.Disconnected, 1)
-	if !j.Join(&last) {
+	if j.Join(&last) != Folded {
 		t.Error("the newest session is forgotten")
 	}
 }

@@ -15,7 +15,7 @@ const oneLogin = 10 * time.Minute
 
 // sshKey is one sshd process before the login: it serves one connection.
 type sshKey struct {
-	host string
+	host uint64
 	pid  int
 }
 
@@ -23,7 +23,7 @@ type sshKey struct {
 // tells of the same attempts, so what has been tried is the largest count.
 type sshSession struct {
 	addr     netip.Addr
-	first    time.Time
+	first    int64 // its first line, as time.Time.UnixNano has it
 	told     [sshSorts]int
 	counted  int // attempts that have been accounted for
 	expected int // of them, those that sshd has yet to tell of after PAM
@@ -46,24 +46,24 @@ const (
 // password", "maximum authentication attempts exceeded", and the line of its
 // end. It also finds the client of a line that names none.
 func (j *Joiner) sshd(r *event.Record) bool {
-	k := sshKey{r.Host, sshProcess(r)}
+	k := sshKey{j.host.of(r.Host), sshProcess(r)}
 	if k.pid == 0 || r.Kind == event.Penalised { // the listener's own line
 		return false
 	}
-	s, known := j.ssh.get(k)
-	known = known && r.Time.Sub(s.first).Abs() <= oneLogin
-	if known && !r.Addr.IsValid() {
+	s := j.ssh.get(k)
+	if s != nil && since(s.first, r).Abs() > oneLogin {
+		s = nil
+	}
+	if s != nil && !r.Addr.IsValid() {
 		r.Addr = s.addr
 	}
 	if r.Kind == event.LoginOK {
 		j.ssh.drop(k)
 		return false
 	}
-	if !known || s.addr != r.Addr || r.Outcome == event.Witness {
-		j.ssh.drop(k)
-		k.host = strings.Clone(k.host)
-		s = &sshSession{addr: r.Addr, first: r.Time}
-		j.ssh.put(k, s)
+	if s == nil || s.addr != r.Addr || r.Outcome == event.Witness {
+		s = j.ssh.put(k)
+		*s = sshSession{addr: r.Addr, first: r.Time.UnixNano()}
 	}
 	if r.Outcome == event.Witness {
 		return false

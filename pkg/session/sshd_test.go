@@ -79,7 +79,7 @@ func TestSSH(t *testing.T) {
 				j.Join(&r)
 			}
 			last := tt.last
-			if folded := j.Join(&last); folded != tt.folded || last.Attempts != tt.left {
+			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
 				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
 			}
 		})
@@ -93,12 +93,12 @@ func TestSSHAddress(t *testing.T) {
 	j.Join(&known)
 	nameless := ssh(1, event.TooManyErrors, "too many")
 	nameless.Addr = netip.Addr{}
-	if !j.Join(&nameless) || nameless.Addr != one {
+	if j.Join(&nameless) != Folded || nameless.Addr != one {
 		t.Errorf("got %s", nameless.Addr)
 	}
 	stranger := ssh(2, event.TooManyErrors, "too many")
 	stranger.Addr = netip.Addr{}
-	if j.Join(&stranger) || stranger.Addr.IsValid() {
+	if j.Join(&stranger) == Folded || stranger.Addr.IsValid() {
 		t.Errorf("got %s", stranger.Addr)
 	}
 }
@@ -139,7 +139,7 @@ func TestPAMUnderDovecot(t *testing.T) {
 				j.Join(&r)
 			}
 			last := tt.last
-			if folded := j.Join(&last); folded != tt.folded || last.Attempts != tt.left {
+			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
 				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
 			}
 		})

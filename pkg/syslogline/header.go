@@ -18,6 +18,8 @@ type Header struct {
 	PID     int    // 0 where the line has none
 	Repeat  int    // from "message repeated N times", else 1
 	stamp   stamp
+
+	compared bool // read by a Splitter, by comparison
 }
 
 // Split takes the header off a line and returns it with the message. It

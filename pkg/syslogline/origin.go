@@ -37,6 +37,9 @@ func (h *Header) readHostless(text, first, rest string) (string, bool) {
 	if msg, ok := h.readDovecotFile(text); ok {
 		return msg, true
 	}
+	if msg, ok := h.readDovecot1(text, first, rest); ok {
+		return msg, true
+	}
 	tag, isTag := strings.CutSuffix(first, ":")
 	switch {
 	case isTag && isLevel(tag):
@@ -133,4 +136,21 @@ func (h *Header) readDovecotFile(text string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// readDovecot1 reads "Info: auth(default): message" of Dovecot 1.x's own log
+// file. The level goes, but for one of trouble: the message keeps that.
+func (h *Header) readDovecot1(text, level, rest string) (string, bool) {
+	message := text
+	switch level {
+	case "Info:", "Debug:":
+		message = rest
+	case "Warning:", "Error:", "Fatal:", "Panic:":
+	default:
+		return "", false
+	}
+	if _, ok := h.readDovecotFile(rest); !ok {
+		return "", false
+	}
+	return message, true
 }

@@ -1,7 +1,7 @@
 package syslogline
 
 import (
-	"strings"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +24,8 @@ const (
 	// when the log was written in a zone further east, before the year before
 	// is taken instead.
 	yearSlack = 24 * time.Hour
+	// maxEpoch is the last second of the year 9999.
+	maxEpoch = 253_402_300_799
 )
 
 // cutStamp takes a stamp and the space after it off the start of text.
@@ -34,6 +36,9 @@ func cutStamp(text string) (stamp, string, bool) {
 	if text[0] <= '9' && text[4] == '-' {
 		return cutISO(text)
 	}
+	if text[0] == '@' {
+		return cutTAI64N(text)
+	}
 	return cutRFC3164(text)
 }
 
@@ -43,19 +48,29 @@ func looksStamped(text string) bool {
 }
 
 // cutRFC3164 reads "Jun  3 04:11:09 " (RFC 3164 section 4.1.2), the zero-padded
-// day of Postfix's own log file, and the fraction of journalctl's short-precise.
+// day of Postfix's own log file, the day without padding of metalog, and the
+// fraction of journalctl's short-precise.
 func cutRFC3164(text string) (stamp, string, bool) {
 	var s stamp
-	if text[3] != ' ' || text[6] != ' ' {
+	if text[3] != ' ' {
 		return s, "", false
+	}
+	day, clock := text[4:6], text[7:]
+	if text[5] == ' ' {
+		day, clock = text[4:5], text[6:]
+	} else if text[6] != ' ' {
+		return s, "", false
+	}
+	if day[0] == ' ' {
+		day = day[1:]
 	}
 	month := monthNumber(text[:3])
-	day, ok := number(strings.TrimPrefix(text[4:6], " "))
-	s.month, s.day = int8(month), int8(day)
-	if !ok || month == 0 || day < 1 || day > daysIn(month) || !s.readClock(text[7:15]) {
+	n, ok := number(day)
+	s.month, s.day = int8(month), int8(n)
+	if !ok || month == 0 || n < 1 || n > daysIn(month) || !s.readClock(clock[:8]) {
 		return s, "", false
 	}
-	rest, ok := s.cutFraction(text[15:])
+	rest, ok := s.cutFraction(clock[8:])
 	if !ok || rest == "" || rest[0] != ' ' {
 		return s, "", false
 	}
@@ -89,6 +104,26 @@ func cutISO(text string) (stamp, string, bool) {
 		return s, "", false
 	}
 	return s, rest[1:], true
+}
+
+// cutTAI64N reads the label that multilog(8) puts before each line: "@", then 8
+// bytes of seconds and 4 of nanoseconds in hexadecimal. multilog counts 10 s
+// between TAI and UTC, whatever leap seconds came later, and so does this.
+func cutTAI64N(text string) (stamp, string, bool) {
+	const label = len("@400000004c91b044077a9e94")
+	const epoch = 1<<62 + 10
+	if len(text) <= label || text[label] != ' ' {
+		return stamp{}, "", false
+	}
+	seconds, err := strconv.ParseUint(text[1:17], 16, 64)
+	if err != nil || seconds <= epoch || seconds-epoch > maxEpoch {
+		return stamp{}, "", false
+	}
+	nanos, err := strconv.ParseUint(text[17:label], 16, 32)
+	if err != nil || nanos > 999_999_999 {
+		return stamp{}, "", false
+	}
+	return stamp{micros: int64(seconds-epoch)*1e6 + int64(nanos)/1000}, text[label+1:], true
 }
 
 // readClock reads "04:11:09"; a leap second is allowed.

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"csmail/pkg/event"
+)
+
+// anyRecord draws records of few hosts, processes and clients, so that sessions
+// meet.
+var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
+	pick := func(name string, from ...string) string { return rapid.SampledFrom(from).Draw(t, name) }
+	r := event.Record{Outcome: event.Noted, Testimony: event.Testimony(rapid.IntRange(0, 3).Draw(t, "testimony"))}
+	r.Time = time.Unix(1780459869+int64(rapid.IntRange(0, 30).Draw(t, "second")), 0)
+	r.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Postfix, event.Dovecot, event.Postscreen, event.SSHD, event.SSHD}).Draw(t, "service")
+	r.Program = pick("program", "postfix/smtpd", "mx/smtpd", "postfix/cleanup")
+	if r.Service == event.Dovecot {
+		r.Program, r.Testimony = pick("process", "dovecot/auth", "dovecot/imap-login"), event.NoTestimony
+	}
+	if r.Service == event.SSHD {
+		r.Testimony = event.NoTestimony
+	}
+	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password")
+	r.Host, r.PID = pick("host", "", "a", "b"), rapid.IntRange(0, 2).Draw(t, "pid")
+	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.LoginOK}).Draw(t, "kind")
+	if rapid.Bool().Draw(t, "hasAddr") {
+		r.Addr = netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "addr"))})
+	}
+	r.User, r.Session, r.Code = pick("user", "", "u"), pick("session", "", "4Zk1Yq2Lz3z9v", "s"), pick("code", "", "554 5.7.1")
+	r.Attempts = rapid.IntRange(1, 3).Draw(t, "attempts")
+	return r
+})
+
+// A Joiner that was restored cannot be told from the one that was not, however
+// full it is.
+func TestSnapshot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		most := rapid.IntRange(1, 6).Draw(t, "most")
+		one := bounded(most)
+		for _, r := range rapid.SliceOf(anyRecord).Draw(t, "before") {
+			one.Join(&r)
+		}
+		snapshot := one.AppendSnapshot([]byte("x"))[1:]
+		other := bounded(most)
+		if err := other.restore(snapshot, bounded(most)); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rapid.SliceOf(anyRecord).Draw(t, "after") {
+			a, b := r, r
+			toldA, toldB := one.Join(&a), other.Join(&b)
+			if toldA != toldB || fmt.Sprint(a) != fmt.Sprint(b) {
+				t.Fatalf("%+v: %d and %+v, after the restore %d and %+v", r, toldA, a, toldB, b)
+			}
+		}
+		if !bytes.Equal(one.AppendSnapshot(nil), other.AppendSnapshot(nil)) {
+			t.Fatal("the snapshots differ in the end")
+		}
+	})
+}
+
+// bounded returns a Joiner that forgets early.
+func bounded(most int) *Joiner {
+	j := New()
+	j.smtp.most, j.logins.most, j.sasl.most, j.screened.most, j.messages.most = most, most, most, most, most
+	j.ssh.most, j.pam.most = most, most
+	return j
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	j := New()
+	for pid := range 3 {
+		r := record(pid+1, one, event.AuthFailed, event.NoTestimony, 1)
+		j.Join(&r)
+	}
+	good := j.AppendSnapshot(nil)
+	tests := map[string][]byte{
+		"nothing": nil, "another version": append([]byte{snapshotVersion + 1}, good[1:]...), "more behind it": append(bytes.Clone(good), 0),
+		"too many slots": {snapshotVersion, 0xff, 0xff, 0xff, 0x7f, 0}, "no such place": {snapshotVersion, 0, 9},
+	}
+	for n := range good {
+		tests[fmt.Sprintf("cut after %d bytes", n)] = good[:n]
+	}
+	for name, b := range tests {
+		if err := j.Restore(b); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if !bytes.Equal(j.AppendSnapshot(nil), good) {
+		t.Error("a refused snapshot left its mark")
+	}
+	if err := New().Restore(good); err != nil {
+		t.Error(err)
+	}
+}
+
+// One session's refusals of a kind are one offence for the scenarios.
+func TestAgain(t *testing.T) {
+	refused := func(pid int, kind event.Kind, program string) event.Record {
+		r := record(pid, one, kind, event.NoTestimony, 1)
+		r.Code, r.Program = "554 5.7.1", program
+		return r
+	}
+	const smtpd, cleanup = "postfix/smtpd", "postfix/cleanup"
+	first := refused(1, event.RelayDenied, smtpd)
+	ended := record(1, one, event.NoKind, event.Disconnected, 0)
+	tests := map[string]struct {
+		before []event.Record
+		last   event.Record
+		want   Told
+	}{
+		"the first":            {nil, first, First},
+		"the same kind":        {[]event.Record{first}, first, Again},
+		"and once more":        {[]event.Record{first, first}, first, Again},
+		"another kind":         {[]event.Record{first}, refused(1, event.RecipientUnknown, smtpd), First},
+		"another process":      {[]event.Record{first}, refused(2, event.RelayDenied, smtpd), First},
+		"the next session":     {[]event.Record{first, ended}, first, First},
+		"no process ID":        {[]event.Record{refused(0, event.RelayDenied, smtpd)}, refused(0, event.RelayDenied, smtpd), First},
+		"cleanup, no session":  {[]event.Record{refused(1, event.ContentRejected, cleanup)}, refused(1, event.ContentRejected, cleanup), First},
+		"early commands, fold": {[]event.Record{refused(1, event.Pipelining, smtpd)}, refused(1, event.Pipelining, smtpd), Folded},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			j := New()
+			for _, r := range tt.before {
+				j.Join(&r)
+			}
+			last := tt.last
+			if told := j.Join(&last); told != tt.want || last.Attempts != tt.last.Attempts {
+				t.Errorf("told %d, %d attempts", told, last.Attempts)
+			}
+		})
+	}
+}
