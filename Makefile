@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build demo test race e2e bench fuzz lint crowdsec
+.PHONY: build demo test race e2e bench fuzz fuzz-short lint crowdsec
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/csmail ./cmd/csmail
@@ -30,15 +30,29 @@ e2e: crowdsec
 bench: build
 	$(GO) run ./tests/bench -csmail bin/csmail
 
+# Each is a package and a target; make fuzz runs one after the other.
+FUZZ = \
+	syslogline.FuzzSplit \
+	postfix.FuzzClientText \
+	postfix.FuzzScreened \
+	dovecot.FuzzUser \
+	dovecot.FuzzAuth \
+	pam.FuzzRhost \
+	sshd.FuzzLogin \
+	engine.FuzzFields \
+	state.FuzzDecode \
+	acquisition.FuzzBlocks
+
 FUZZTIME ?= 5m
-fuzz:
-	$(GO) test -run=NONE -fuzz=FuzzSplit -fuzztime=$(FUZZTIME) ./pkg/syslogline
-	$(GO) test -run=NONE -fuzz=FuzzClientText -fuzztime=$(FUZZTIME) ./pkg/postfix
-	$(GO) test -run=NONE -fuzz=FuzzScreened -fuzztime=$(FUZZTIME) ./pkg/postfix
-	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot
-	$(GO) test -run=NONE -fuzz=FuzzAuth -fuzztime=$(FUZZTIME) ./pkg/dovecot
-	$(GO) test -run=NONE -fuzz=FuzzDecode -fuzztime=$(FUZZTIME) ./pkg/state
-	$(GO) test -run=NONE -fuzz=FuzzBlocks -fuzztime=$(FUZZTIME) ./pkg/acquisition
+fuzz: $(FUZZ)
+
+.PHONY: $(FUZZ)
+$(FUZZ):
+	$(GO) test -run=NONE -fuzz='^$(patsubst .%,%,$(suffix $@))$$' -fuzztime=$(FUZZTIME) ./pkg/$(basename $@)
+
+# Seconds of each; make test runs the seeds alone.
+fuzz-short:
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 
 lint:
 	@test -z "$$(gofmt -l cmd pkg tests)" || { gofmt -l cmd pkg tests; exit 1; }

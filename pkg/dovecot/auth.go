@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
+	"csmail/pkg/pam"
 )
 
 // auth reads the lines of the auth and auth-worker processes (auth_verbose =
@@ -21,6 +22,12 @@ import (
 // password. If the end of the bracket is not certain, nothing is taken.
 func auth(message string, e *event.Event) event.Outcome {
 	text := cutProcess(message)
+	if pam.IsOurs(text) {
+		return pam.Parse(text, e)
+	}
+	if strings.HasPrefix(text, "Debug: ") {
+		return event.Benign
+	}
 	if isTrouble(text) {
 		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, text
 		return event.Noted
@@ -36,6 +43,9 @@ func auth(message string, e *event.Event) event.Outcome {
 		return event.Benign
 	case ends > 1:
 		return event.Ambiguous
+	}
+	if strings.HasPrefix(said, "Debug: ") {
+		return event.Benign
 	}
 	if isTrouble(said) {
 		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, said
@@ -62,31 +72,40 @@ func isTrouble(text string) bool {
 	return strings.HasPrefix(text, "Error: ") || strings.HasPrefix(text, "Fatal: ") || strings.HasPrefix(text, "Panic: ")
 }
 
-// cutProcess takes "auth: ", "auth-worker(PID): " and the connection off; 2.4's
-// prefix, which holds the request itself, it leaves.
+// cutProcess takes the process and the connection off; 2.4's prefix, which holds
+// the request itself, it leaves.
 func cutProcess(message string) string {
-	text, ok := strings.CutPrefix(message, "auth: ")
-	if !ok {
-		text, ok = strings.CutPrefix(message, "auth-worker: ")
-	}
-	if !ok {
-		if rest, worker := strings.CutPrefix(message, "auth-worker("); worker {
-			pid, after, closed := strings.Cut(rest, "): ")
-			if closed && isNumber(pid) {
-				text, ok = after, true
-			}
+	for _, process := range [...]string{"auth: ", "auth-worker: ", "auth(default): "} { // the last of 1.x
+		if text, ok := strings.CutPrefix(message, process); ok {
+			return cutConnection(text)
 		}
 	}
-	if !ok {
-		return message
-	}
-	bare := cutLevel(text)
-	if conn, is := strings.CutPrefix(bare, "conn unix:auth-worker ("); is {
-		if _, after, found := strings.Cut(conn, ">: "); found {
-			return after
+	if rest, ok := strings.CutPrefix(message, "auth-worker("); ok {
+		if pid, text, closed := strings.Cut(rest, "): "); closed && isNumber(pid) {
+			return cutConnection(text)
 		}
 	}
-	return text
+	return cutConnection(message)
+}
+
+// cutConnection takes "conn unix:auth-worker (pid=N,uid=N): auth-worker<N>: " of
+// 2.3 off, with or without pid (a system that cannot tell it) and worker.
+func cutConnection(text string) string {
+	conn, ok := strings.CutPrefix(cutLevel(text), "conn unix:")
+	if !ok {
+		return text
+	}
+	_, conn, ok = strings.Cut(conn, " (")
+	peer, after, closed := strings.Cut(conn, "): ")
+	if !ok || !closed || strings.ContainsAny(peer, "<>:") {
+		return text
+	}
+	if worker, is := strings.CutPrefix(after, "auth-worker<"); is {
+		if number, rest, found := strings.Cut(worker, ">: "); found && isNumber(number) {
+			return rest
+		}
+	}
+	return after
 }
 
 // cutBracket splits at the end of the first bracket and counts how many places
@@ -169,18 +188,35 @@ var answers = [...]struct {
 	{"pam_authenticate() failed: Authentication failure", event.AuthFailed},
 	{"pam_authenticate() failed: User not known", event.AuthFailed},
 	{"pam_authenticate() failed: Permission denied", event.AuthFailed},
-	{"pam_authenticate() failed: Authentication service cannot retrieve", event.AuthFault},
+	{"pam_authenticate() failed: Have exhausted maximum number of retries", event.AuthFailed},
+	{"pam_authenticate() failed: ", event.AuthFault}, // the module's own trouble
+	{"pam_acct_mgmt() failed: ", event.LoginRefused},
+	{"pam_", event.AuthFault},
+	{"Login failed (status=", event.AuthFailed}, // checkpassword
 	{"Login attempt with empty password", event.AuthFailed},
 	{"Attempted login with password having illegal chars", event.AuthFailed},
 	{"Username character disallowed by auth_username_chars", event.AuthFailed},
 	{"Authentication failure due to policy server refusal: " + event.OwnMarker, event.OwnRefusal},
 	{"Authentication failure due to policy server refusal", event.LoginRefused},
 	{"allow_nets check failed", event.LoginRefused},
+	{"invalid input", event.LoginRefused},
+	{"Invalid username", event.LoginRefused},
+	{"Unsupported authentication mechanism", event.LoginRefused},
+	{"oauth2 failed: ", event.LoginRefused},
+	{"Attempted master login", event.LoginRefused},
+	{"User disabled", event.LoginRefused},
+	{"user disabled", event.LoginRefused},
+	{"Password expired", event.LoginRefused},
 	{"Request timed out waiting for client", event.AuthAborted},
 	{"Request timed out", event.AuthFault},
 	{"ldap_bind() failed", event.AuthFault},
 	{"Aborted", event.NoKind},
 	{"Policy check action is ", event.NoKind},
+	{"Policy server ", event.AuthFault},
+	{"Empty password returned without nopassword", event.AuthFault},
+	{"Falling back to expired data from cache", event.AuthFault},
+	{"username changed ", event.NoKind},
+	{"Master user ", event.NoKind},
 }
 
 func authKind(said string) (event.Kind, bool) {

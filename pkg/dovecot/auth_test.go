@@ -63,6 +63,11 @@ func FuzzAuth(f *testing.F) {
 			"auth-worker(9): conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(" + text + ",192.0.2.1,<s>): Password mismatch",
 			"auth(" + text + ",192.0.2.1,sasl:plain)<s>: sql: unknown user",
 			"auth-worker(" + text + ",192.0.2.1,sasl:plain)<9><s>: request [1]: sql: unknown user",
+			"auth-worker(9): conn unix:auth-worker (uid=143): auth-worker<1>: ldap(" + text + ",192.0.2.1): unknown user",
+			"auth-worker(9): Info: conn unix:auth-worker (pid=8,uid=9): pam(" + text + ",192.0.2.1,<s>): unknown user",
+			"auth(default): sql(" + text + ",192.0.2.1): unknown user",
+			"auth: checkpassword(" + text + ",192.0.2.1,master,<s>): Login failed (status=1)",
+			"auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=" + text + " rhost=192.0.2.1  user=" + text,
 		} {
 			var e event.Event
 			outcome, _ := Parse(message, &e)

@@ -10,15 +10,15 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
+	"csmail/pkg/pam"
 )
 
 // Parse reads one message of a program tagged "dovecot" into e. It leaves the
 // time, host and process ID of e to the caller.
 func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 	e.Service = event.Dovecot
-	if strings.HasPrefix(message, "auth") {
-		e.Program = "dovecot/auth"
-		return auth(message, e), event.NoTestimony
+	if strings.HasPrefix(message, "auth") || pam.IsOurs(message) {
+		return ParseAuth(message, e), event.NoTestimony
 	}
 	process, rest, ok := strings.Cut(message, ": ")
 	if !ok {
@@ -27,9 +27,19 @@ func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 	switch process {
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		e.Program = programOf(process)
+		if strings.HasPrefix(rest, "Debug: ") {
+			return event.Benign, event.NoTestimony
+		}
 		return login(cutLevel(rest), e), event.NoTestimony
 	}
 	return event.Benign, event.NoTestimony
+}
+
+// ParseAuth reads one message of a process that has a tag of its own: auth,
+// auth-worker, or dovecot-auth. PAM modules log under those, too.
+func ParseAuth(message string, e *event.Event) event.Outcome {
+	e.Service, e.Program = event.Dovecot, "dovecot/auth"
+	return auth(message, e)
 }
 
 func programOf(process string) string {

@@ -114,6 +114,8 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		return event.NoKind, 0, true
 	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"):
 		return event.NoKind, 0, true
+	case strings.HasPrefix(said, "Internal login failure"):
+		return event.AuthFault, 1, true
 	case !isFarewell(said):
 		return event.NoKind, 0, false
 	}

@@ -4,6 +4,7 @@ import (
 	"csmail/pkg/dovecot"
 	"csmail/pkg/event"
 	"csmail/pkg/postfix"
+	"csmail/pkg/sshd"
 	"csmail/pkg/syslogline"
 )
 
@@ -37,6 +38,10 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 	switch r.Outcome {
 	case event.Missed, event.Ambiguous:
 		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}
+	case event.Benign: // a grammar may know only after the client that it is nothing
+		if r.Addr.IsValid() {
+			r.Event = event.Event{Service: r.Service, Program: r.Program}
+		}
 	case event.Witness, event.Noted:
 		r.Time = p.splitter.Time(line, h)
 		r.Host, r.PID, r.Message = h.Host, h.PID, message
@@ -46,8 +51,15 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 
 // read finds the grammar by the program's tag.
 func read(program, message string, r *event.Record) {
-	if program == "dovecot" {
+	switch program {
+	case "dovecot":
 		r.Outcome, r.Testimony = dovecot.Parse(message, &r.Event)
+		return
+	case "auth", "auth-worker", "dovecot-auth":
+		r.Outcome = dovecot.ParseAuth(message, &r.Event)
+		return
+	case "sshd", "sshd-session", "sshd-auth":
+		r.Outcome = sshd.Parse(program, message, &r.Event)
 		return
 	}
 	r.Outcome, r.Testimony, _ = postfix.Parse(program, message, &r.Event)

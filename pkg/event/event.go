@@ -27,6 +27,10 @@ var serviceNames = [...]string{NoService: "", Postfix: "postfix", Postscreen: "p
 // String returns the service's name, as printed and as scenarios see it.
 func (s Service) String() string { return serviceNames[s] }
 
+// PAM is the Mechanism of a failed login that a PAM module told of: the daemon
+// that asked it mostly tells of the same login too.
+const PAM = "PAM"
+
 // Event is one thing that a client did, or that befell us, as one log line
 // tells it. Its strings may point into the text of the block that the line came
 // from: whoever keeps an Event beyond the block's life clones them.
@@ -47,7 +51,7 @@ type Event struct {
 	Helo       string
 	Sender     string
 	Recipient  string
-	Mechanism  string // SASL mechanism
+	Mechanism  string // SASL mechanism, SSH method, or PAM
 	Code       string // SMTP reply and enhanced code: "554 5.7.1"
 	Reason     string // the server's own words
 	Session    string // queue ID or Dovecot session, "" if none

@@ -32,6 +32,7 @@ const (
 	AccessDenied
 	Pipelining
 	NonSMTP
+	NonSSH
 	Pregreet
 	CommandLimit
 	Denylisted
@@ -54,8 +55,10 @@ const (
 	Hangup
 	RateLimited
 	TLSError
+	SSHError
 	NoAuth
 	LoginRefused
+	Penalised
 	AuthFault
 	ServerFault
 	LookupFault
@@ -80,17 +83,18 @@ var kindTable = [kindCount]kindRow{
 	AccessDenied:     {"access-denied", Hostile, "refused for good by a local access table or the last rule"},
 	Pipelining:       {"pipelining", Hostile, "commands sent before the server's answer to the one before"},
 	NonSMTP:          {"non-smtp", Hostile, "something that is not SMTP, on a mail port"},
+	NonSSH:           {"non-ssh", Hostile, "something that is not SSH, on the SSH port"},
 	Pregreet:         {"pregreet", Hostile, "talking before the server's greeting, as mail programs never do"},
 	CommandLimit:     {"command-limit", Hostile, "too many or too long commands for a client that postscreen still tests"},
 	Denylisted:       {"denylisted", Hostile, "a client on postscreen's own deny list"},
-	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many errors before any mail"},
+	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many errors before any mail or login"},
 	AuthRateLimited:  {"auth-rate-limited", Suspect, "more logins in a minute than the server allows"},
 	AuthAborted:      {"auth-aborted", Suspect, "a login given up half-way by the client"},
 	NoHostname:       {"no-hostname", Suspect, "an address without a verified name, refused for that"},
 	HostnameMismatch: {"hostname-mismatch", Suspect, "a name that does not resolve back to the address"},
 	DNSBLListed:      {"dnsbl-listed", Suspect, "refused because a DNS block list names the client, its sender or HELO"},
 	RelayRefused:     {"relay-refused", Suspect, "mail for a domain that is not ours, from a host with a verified name: it may follow a wrong MX record"},
-	ErrorLimit:       {"error-limit", Suspect, "cut off after too many refusals in one session, which may have been temporary ones of ours"},
+	ErrorLimit:       {"error-limit", Suspect, "cut off after too many refusals in one session, which may have been temporary ones of ours, or of keys that an SSH client tries"},
 	HeloDeferred:     {"helo-deferred", Suspect, "a HELO name that did not resolve"},
 	SenderRejected:   {"sender-rejected", Suspect, "a sender address that does not exist or is not the user's own"},
 	RecipientUnknown: {"recipient-unknown", Suspect, "mail for a user that does not exist"},
@@ -102,8 +106,10 @@ var kindTable = [kindCount]kindRow{
 	Hangup:           {"hangup", Suspect, "a connection given up during postscreen's tests"},
 	RateLimited:      {"rate-limited", Suspect, "more connections, messages or recipients than the server allows"},
 	TLSError:         {"tls-error", Suspect, "a TLS handshake that failed"},
+	SSHError:         {"ssh-error", Suspect, "an SSH handshake that failed, or found no algorithm in common"},
 	NoAuth:           {"no-auth", Suspect, "a login connection that never tried to log in"},
 	LoginRefused:     {"login-refused", Suspect, "a login refused before the password counted: plaintext, mechanism, disabled account"},
+	Penalised:        {"penalised", Suspect, "a client that sshd keeps out for a time because of earlier connections from its network"},
 	AuthFault:        {"auth-fault", Fault, "our login service did not answer"},
 	ServerFault:      {"server-fault", Fault, "our mail server could not do its work: configuration, disk, ports"},
 	LookupFault:      {"lookup-fault", Fault, "one of our tables did not answer"},

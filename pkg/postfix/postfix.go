@@ -37,6 +37,9 @@ func witness(t event.Testimony) result { return result{event.Witness, t} }
 func Parse(program, message string, e *event.Event) (event.Outcome, event.Testimony, bool) {
 	slash := strings.LastIndexByte(program, '/')
 	if slash < 0 {
+		if isPolicyServer(program) {
+			return event.Benign, event.NoTestimony, true
+		}
 		return event.Foreign, event.NoTestimony, false
 	}
 	read, ours := daemon(program[slash+1:])
@@ -73,7 +76,18 @@ func daemon(name string) (grammar, bool) {
 		"postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":
 		return nil, true
 	}
-	return nil, false
+	return nil, isPolicyServer(name)
+}
+
+// isPolicyServer knows programs that smtpd asks (access policy delegation). What
+// they say of a client, smtpd says again when it refuses it; a greylisted client
+// did nothing wrong.
+func isPolicyServer(name string) bool {
+	switch name {
+	case "postgrey", "policyd-spf", "policy-spf", "spf-policy", "postfwd", "postfwd2", "postfwd3", "policyd", "sqlgrey", "greyfix":
+		return true
+	}
+	return false
 }
 
 // cutClient reads NAME[ADDR] or NAME[ADDR]:PORT (smtpd_client_port_logging)

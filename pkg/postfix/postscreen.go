@@ -14,7 +14,7 @@ func postscreen(message string, e *event.Event) result {
 	for _, known := range [...]string{
 		"CONNECT from ", "DISCONNECT ", "PASS NEW ", "PASS OLD ", "WHITELISTED ", "ALLOWLISTED ", "WHITELIST VETO ", "ALLOWLIST VETO ",
 		"warning: ", "error: ", "fatal: ", "panic: ", "cache ", "close database ", "entering STRESS mode", "leaving STRESS mode",
-		"reject: connect from ", "statistics: ",
+		"reject: connect from ", "statistics: ", "dnsblog reply timeout ", "lookup error", "psc_cache", "close cache",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign

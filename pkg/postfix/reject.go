@@ -33,6 +33,24 @@ func reject(text string, e *event.Event) result {
 	return classify(readEnvelope(rest, e), clear, e)
 }
 
+// hungUp reads "CMD from CLIENT: TEXT; …" of an access table's HANGUP
+// (smtpd_check.c), which cuts the connection without a reply. The table may have
+// judged the client, or what it claimed.
+func hungUp(text string, e *event.Event) result {
+	_, rest, ok := cutToken(text, " from ")
+	if !ok {
+		return missed
+	}
+	if rest, ok = cutClient(rest, e); !ok {
+		return missed
+	}
+	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
+		return missed
+	}
+	e.Kind, e.Attempts, e.Reason = event.PolicyRejected, 1, readEnvelope(rest, e)
+	return noted
+}
+
 // classify decides by the reply's text and the first digit of its code; the
 // codes themselves are settings. Unless clear, words that a client may have
 // written count for no more than a suspicion.

@@ -162,6 +162,8 @@ func smtpdQueued(message string, e *event.Event) result {
 			return reject(after, e)
 		case "milter-reject":
 			return milterReject(after, e)
+		case "hangup":
+			return hungUp(after, e)
 		case "reject_warning", "hold", "discard", "filter", "redirect", "info", "warn", "prepend", "permit",
 			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "proxy-reject", "abort", "trigger":
 			return benign
@@ -173,7 +175,7 @@ func smtpdQueued(message string, e *event.Event) result {
 	switch r := hangup(rest, e); {
 	case r.outcome != event.Missed:
 		return r
-	case strings.HasPrefix(rest, "to=<") || strings.HasPrefix(rest, "warning: "):
+	case strings.HasPrefix(rest, "to=<"), strings.HasPrefix(rest, "warning: "), strings.HasPrefix(rest, "queue file size limit exceeded"):
 		return benign
 	}
 	return missed

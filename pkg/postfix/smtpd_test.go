@@ -235,6 +235,16 @@ func FuzzClientText(f *testing.F) {
 			"warning: " + host + "[" + client + "]: request longer than 2048: " + text + "...",
 			"00ADB3C0899: client=" + host + "[" + client + "], sasl_method=" + word + ", sasl_username=" + text,
 			"disconnect from " + host + "[" + client + "] auth=0/1",
+			"NOQUEUE: hangup: RCPT from " + host + "[" + client + "]: <" + text + ">: x; from=<" + text + "> to=<" + text + "> proto=SMTP helo=<" + text + ">",
+			"NOQUEUE: reject_warning: RCPT from " + host + "[" + client + "]: 554 5.7.1 <" + text + ">: x; from=<" + text + ">",
+			"NOQUEUE: proxy-reject: END-OF-MESSAGE: 554 5.7.1 " + text + "; from=<" + text + "> to=<" + text + "> proto=SMTP helo=<" + text + ">",
+			"NOQUEUE: lost connection after AUTH from " + host + "[" + client + "]",
+			"SSL_accept error from " + host + "[" + client + "]: lost connection",
+			"warning: NOQUEUE: malformed BDAT command syntax from " + host + "[" + client + "]: " + text,
+			"warning: " + host + "[" + client + "] sent " + text + " header instead of SMTP command: " + text,
+			"warning: bad ETRN " + text + "... from " + host + "[" + client + "]",
+			"warning: " + client + ": address not listed for hostname " + host,
+			"warning: Connection rate limit exceeded: 31 from " + host + "[" + client + "] for service smtp",
 		} {
 			e, _, _ := read(t, message)
 			if e.Addr.IsValid() && e.Addr.String() != client {

@@ -44,12 +44,45 @@ func smtpdWarning(text string, e *event.Event) result {
 	before := *e
 	rest, ok := cutClient(text, e)
 	if ok {
-		if rest, ok = strings.CutPrefix(rest, ": "); ok {
-			return clientWarning(rest, e)
+		if said, is := strings.CutPrefix(rest, ": "); is {
+			return clientWarning(said, e)
+		}
+		if said, is := strings.CutPrefix(rest, " sent "); is && strings.Contains(said, " header instead of SMTP command: ") { // before 2.3
+			e.Kind, e.Attempts, e.Reason = event.NonSMTP, 1, said
+			return noted
 		}
 	}
 	*e = before
+	if id, rest, ok := cutQueueID(text); ok {
+		if r := chunking(rest, e); r != missed {
+			e.Session = id
+			return r
+		}
+	}
 	return addressWarning(text, e)
+}
+
+// chunking reads the complaints about BDAT (smtpd.c since 3.4). The client stands
+// before what it sent.
+func chunking(text string, e *event.Event) result {
+	for _, known := range [...]string{
+		"too much BDAT content -- disabling further input from ", "malformed BDAT command syntax from ",
+		"null BDAT request from ", "BDAT request from ",
+	} {
+		rest, ok := strings.CutPrefix(text, known)
+		if !ok {
+			continue
+		}
+		if rest, ok = cutClient(rest, e); !ok || rest != "" && rest[0] != ':' && rest != " exceeds message size limit" {
+			return missed
+		}
+		e.Kind, e.Attempts, e.Reason = event.ProtocolError, 1, known[:len(known)-len(" from ")]
+		return noted
+	}
+	if strings.HasPrefix(text, "queue file size limit exceeded") {
+		return benign
+	}
+	return missed
 }
 
 // hostname reads "H does not resolve to address A" with or without ": REASON"
@@ -114,7 +147,7 @@ func ourWarning(text string) result {
 		"timeout on ", "premature end-of-input on ", "dict_", "proxy:", "hash:", "mysql:", "pgsql:", "ldap:", "sqlite:",
 		"milter ", "cannot load ", "TLS has been disabled", "database ", "run-time library vs", "unknown smtpd restriction",
 		"restriction ", "access table ", "xsasl_", "unable to ", "do not list ", "No server certs available",
-		"No TLS", "Wrapper-mode request dropped from ", "support for restriction",
+		"No TLS", "bad ETRN ", "haproxy ", "SASL per-process initialization failed", "SASL library ", "Wrapper-mode request dropped from ", "support for restriction",
 	} {
 		if strings.HasPrefix(text, known) {
 			return benign

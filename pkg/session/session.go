@@ -56,6 +56,8 @@ type Joiner struct {
 	sasl     *memory[netip.Addr, loginSession] // what Postfix has yet to tell of; Dovecot may log under another host
 	screened *memory[netip.Addr, int64]        // when postscreen last caught a client
 	messages *memory[messageKey, netip.Addr]
+	ssh      *memory[sshKey, sshSession]
+	pam      *memory[pamKey, pamSession]
 
 	host, program hash
 }
@@ -97,6 +99,8 @@ func New() *Joiner {
 		sasl:     newMemory[netip.Addr, loginSession](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
 		messages: newMemory[messageKey, netip.Addr](maxOpen),
+		ssh:      newMemory[sshKey, sshSession](maxOpen),
+		pam:      newMemory[pamKey, pamSession](maxOpen),
 	}
 }
 
@@ -109,9 +113,11 @@ func (j *Joiner) Join(r *event.Record) Told {
 		if j.isRefusedAgain(r) {
 			return Again
 		}
-		folded = j.postfix(r)
+		folded = j.postfix(r) || j.isToldByPAM(r)
 	case event.Dovecot:
-		folded = j.dovecot(r)
+		folded = j.pamOrDovecot(r)
+	case event.SSHD:
+		folded = j.sshd(r)
 	case event.Postscreen:
 		folded = j.postscreen(r)
 	}

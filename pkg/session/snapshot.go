@@ -9,7 +9,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
 // with the meaning of what is in it.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -19,7 +19,9 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	b = appendMemory(b, j.logins, appendLoginKey, appendLogin)
 	b = appendMemory(b, j.sasl, appendAddr, appendLogin)
 	b = appendMemory(b, j.screened, appendAddr, binary.AppendVarint)
-	return appendMemory(b, j.messages, appendMessageKey, appendAddr)
+	b = appendMemory(b, j.messages, appendMessageKey, appendAddr)
+	b = appendMemory(b, j.ssh, appendSSHKey, appendSSH)
+	return appendMemory(b, j.pam, appendPAMKey, appendPAM)
 }
 
 // Restore takes a snapshot for what j remembers; b must hold nothing else. After
@@ -36,6 +38,8 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	readMemory(d, fresh.sasl, (*decoder).addr, readLogin)
 	readMemory(d, fresh.screened, (*decoder).addr, (*decoder).varint)
 	readMemory(d, fresh.messages, readMessageKey, (*decoder).addr)
+	readMemory(d, fresh.ssh, readSSHKey, readSSH)
+	readMemory(d, fresh.pam, readPAMKey, readPAM)
 	if d.err == nil && len(d.rest) > 0 {
 		d.err = errDamaged
 	}

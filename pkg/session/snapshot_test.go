@@ -18,13 +18,17 @@ var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
 	pick := func(name string, from ...string) string { return rapid.SampledFrom(from).Draw(t, name) }
 	r := event.Record{Outcome: event.Noted, Testimony: event.Testimony(rapid.IntRange(0, 3).Draw(t, "testimony"))}
 	r.Time = time.Unix(1780459869+int64(rapid.IntRange(0, 30).Draw(t, "second")), 0)
-	r.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Postfix, event.Dovecot, event.Postscreen}).Draw(t, "service")
+	r.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Postfix, event.Dovecot, event.Postscreen, event.SSHD, event.SSHD}).Draw(t, "service")
 	r.Program = pick("program", "postfix/smtpd", "mx/smtpd", "postfix/cleanup")
 	if r.Service == event.Dovecot {
 		r.Program, r.Testimony = pick("process", "dovecot/auth", "dovecot/imap-login"), event.NoTestimony
 	}
+	if r.Service == event.SSHD {
+		r.Testimony = event.NoTestimony
+	}
+	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password")
 	r.Host, r.PID = pick("host", "", "a", "b"), rapid.IntRange(0, 2).Draw(t, "pid")
-	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected}).Draw(t, "kind")
+	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.LoginOK}).Draw(t, "kind")
 	if rapid.Bool().Draw(t, "hasAddr") {
 		r.Addr = netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "addr"))})
 	}
@@ -64,6 +68,7 @@ func TestSnapshot(t *testing.T) {
 func bounded(most int) *Joiner {
 	j := New()
 	j.smtp.most, j.logins.most, j.sasl.most, j.screened.most, j.messages.most = most, most, most, most, most
+	j.ssh.most, j.pam.most = most, most
 	return j
 }
 

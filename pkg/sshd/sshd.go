@@ -1,0 +1,111 @@
+// Package sshd reads the messages that OpenSSH's sshd, sshd-session and
+// sshd-auth log about their clients, in every wording from 4.3 to 10. A user
+// name stands before the address and may hold spaces and words like " from
+// 203.0.113.6 port 5 ssh2", but never a colon (auth2.c cuts it there). So the
+// address stands before the first ": " that ends it, or is the last of the line;
+// what follows is the client's version, offer or farewell and gives none. The
+// package keeps no state, does no I/O, resolves no name, and joins no lines.
+package sshd
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+	"csmail/pkg/pam"
+)
+
+// preauth ends the messages of the process that talks to a client which has not
+// logged in (monitor.c, since 5.9).
+const preauth = " [preauth]"
+
+// message is one log message without its level.
+type message struct {
+	text    string
+	preauth bool
+}
+
+// rule reads what follows the words that it begins with.
+type rule struct {
+	begins string
+	read   func(m message, e *event.Event) event.Outcome
+}
+
+// Parse reads one message into e. It leaves the time, host and process ID of e
+// to the caller.
+func Parse(program, text string, e *event.Event) event.Outcome {
+	e.Service, e.Program = event.SSHD, program
+	if pam.IsOurs(text) {
+		return pam.Parse(text, e)
+	}
+	m := message{text: cutLevel(text)}
+	m.text, m.preauth = strings.CutSuffix(m.text, preauth)
+	for _, r := range rules {
+		if rest, ok := strings.CutPrefix(m.text, r.begins); ok {
+			return r.read(message{rest, m.preauth}, e)
+		}
+	}
+	if strings.Contains(m.text, ": activating ipv") {
+		return penalised(m, e)
+	}
+	for _, known := range quiet {
+		if strings.HasPrefix(m.text, known) {
+			return event.Benign
+		}
+	}
+	return event.Missed
+}
+
+// rules are the messages that name a client, in the order they are tried.
+var rules = [...]rule{
+	{"Failed ", failed},
+	{"Accepted ", accepted},
+	{"Invalid user ", invalidUser},
+	{"Illegal user ", invalidUser},
+	{"maximum authentication attempts exceeded for ", tooMany},
+	{"Disconnecting ", disconnecting},
+	{"Disconnecting: ", nameless},
+	{"Connection closed by ", farewell},
+	{"Connection reset by ", farewell},
+	{"Disconnected from ", farewell},
+	{"Received disconnect from ", receivedDisconnect},
+	{"Connection from ", connectionFrom},
+	{"User ", userNotAllowed},
+	{"ROOT LOGIN REFUSED FROM ", rootRefused},
+	{"Unable to negotiate with ", negotiate},
+	{"banner exchange: Connection from ", banner},
+	{"Bad protocol version identification '", badVersion},
+	{"Did not receive identification string from ", noIdentification},
+	{"ssh_dispatch_run_fatal: Connection from ", dispatch},
+	{"Protocol major versions differ for ", negotiate},
+	{"Timeout before authentication for ", timeout},
+	{"drop connection #", dropped},
+	{"srclimit_penalise: ", penalised},
+	{"PAM: ", pamError},
+}
+
+// quiet begins what sshd says of itself, of a session that is logged in, or of
+// an address without anything against it.
+var quiet = [...]string{
+	"Server listening on ", "Received signal ", "Received SIGHUP", "Exiting on signal ", "Starting session: ", "Close session: ",
+	"Closing connection to ", "Transferred: ", "subsystem request for ", "session opened for ", "session closed for ",
+	"Postponed ", "Partial ", "debug1: ", "debug2: ", "debug3: ", "rexec ", "reverse mapping checking getaddrinfo for ",
+	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused: ", "Authentication tried for ",
+	"input_userauth_request: ", "kex_exchange_identification: ", "kex protocol error: ", "dispatch_protocol_error: ",
+	"Bad packet length ", "Corrupted MAC on input", "userauth_", "Could not load host key", "Could not write ident string to ",
+	"Deprecated option ", "Unsupported option ", "/etc/ssh/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
+	"drop connection rate-limited", "Timeout, client not responding", "mm_", "monitor_", "channel ", "Write failed: ",
+	"Read error from ", "packet_write_", "Read from socket failed: ", "no hostkey alg", "no matching ", "Bind to port ", "Cannot bind ",
+	"getpeername failed", "Found matching ", "Certificate ", "Allocated port ", "Set /proc/self/oom", "sshd: ", "Received request to ",
+	"syslogin_perform_logout: ", "lastlog_", "login_", "Attempt to write login records", "Missing privilege separation directory",
+	"chroot(", "Remote protocol version ", "Local version string ", "Enabling compatibility mode ", "fork: ", "fork of ", "penalty table full",
+}
+
+// cutLevel takes the level off that sshd writes before some messages (log.c).
+func cutLevel(text string) string {
+	for _, level := range [...]string{"error: ", "fatal: "} {
+		if rest, ok := strings.CutPrefix(text, level); ok {
+			return rest
+		}
+	}
+	return text
+}

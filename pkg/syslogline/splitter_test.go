@@ -1,0 +1,135 @@
+package syslogline
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// checkSplitter has one Splitter read the lines of a log one after the other and
+// compares each with what Split makes of it.
+func checkSplitter(t *testing.T, log string, received, read time.Time, zone *time.Location) (compared int) {
+	t.Helper()
+	var s Splitter
+	for text := range strings.SplitSeq(log, "\n") {
+		line := Line{Text: text, Received: received, Read: read, Zone: zone}
+		want, wantMessage, wantOK := Split(line)
+		var got Header
+		message, ok := s.Split(&line, &got)
+		if ok != wantOK || message != wantMessage && ok {
+			t.Fatalf("%q: message %q, %v, want %q, %v", text, message, ok, wantMessage, wantOK)
+		}
+		if !ok {
+			continue
+		}
+		if at, wantAt := s.Time(&line, &got), want.Time(line); !at.Equal(wantAt) || at.String() != wantAt.String() {
+			t.Fatalf("%q: time %s, want %s", text, at, wantAt)
+		}
+		if got.compared {
+			compared++
+		}
+		got.compared = false
+		if got != want {
+			t.Fatalf("%q: header %+v, want %+v", text, got, want)
+		}
+	}
+	return compared
+}
+
+// Each pair is a line that is remembered and one that is compared with it.
+func TestSplitter(t *testing.T) {
+	const tail = " mail postfix/smtpd[4242]: connect from unknown[192.0.2.1]"
+	tests := map[string]struct {
+		first, second string
+		compared      bool
+	}{
+		"the same":              {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09" + tail, true},
+		"a later second":        {"Jun  3 04:11:09" + tail, "Jun  3 04:11:59" + tail, true},
+		"a leap second":         {"Jun  3 04:11:09" + tail, "Jun  3 04:11:60" + tail, false},
+		"no second":             {"Jun  3 04:11:09" + tail, "Jun  3 04:11:61" + tail, false},
+		"no digit":              {"Jun  3 04:11:09" + tail, "Jun  3 04:11:0x" + tail, false},
+		"another minute":        {"Jun  3 04:11:09" + tail, "Jun  3 04:12:09" + tail, false},
+		"another host":          {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail2 postfix/smtpd[1]: x", false},
+		"another program":       {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail dovecot: x", true},
+		"a long pid":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[123456789]: x", true},
+		"too long a pid":        {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1234567890]: x", false},
+		"no pid in brackets":    {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[]: x", false},
+		"nothing but brackets":  {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail [1]: x", false},
+		"two pairs of brackets": {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1][2]: x", false},
+		"no bracket opens":      {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a1]: x", false},
+		"a pid with a letter":   {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1x]: x", false},
+		"no tag":                {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail last message repeated 3 times", false},
+		"a level":               {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail mail.info postfix/smtpd[1]: x", false},
+		"no message":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]: ", false},
+		"nothing behind a tag":  {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]:", false},
+		"two spaces":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]:  x", true},
+		"carriage return":       {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]: x\r", false},
+		"message ID":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]: [ID 1 mail.info] x", false},
+		"repeated":              {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]: message repeated 3 times: [ x]", false},
+		"begins with m":         {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1]: milter x", true},
+		"rfc3339":               {"2026-06-03T04:11:09.123456+02:00" + tail, "2026-06-03T04:11:10.654321+02:00" + tail, true},
+		"rfc3339, other zone":   {"2026-06-03T04:11:09.123456+02:00" + tail, "2026-06-03T04:11:10.654321+01:00" + tail, false},
+		"rfc3339, fewer digits": {"2026-06-03T04:11:09.123456+02:00" + tail, "2026-06-03T04:11:10.65432+02:00" + tail, false},
+		"rfc3339, more digits":  {"2026-06-03T04:11:09.123456+02:00" + tail, "2026-06-03T04:11:10.6543210+02:00" + tail, false},
+		"rfc3339, no fraction":  {"2026-06-03T04:11:09+02:00" + tail, "2026-06-03T04:11:10+02:00" + tail, true},
+		"utc":                   {"2026-06-03T04:11:09Z" + tail, "2026-06-03T04:11:10Z" + tail, true},
+		"no offset":             {"2026-06-03 04:11:09" + tail, "2026-06-03 04:11:10" + tail, true},
+		"macOS":                 {"2026-06-03T04:11:09Z " + tail, "2026-06-03T04:11:10Z " + tail, false},
+		"a runtime's stamp":     {"2026-06-03T04:11:09Z Jan postfix/smtpd[1]: x", "2026-06-03T04:11:10Z Jan  1 00:00:00 mail postfix/smtpd[1]: x", false},
+		"a stream":              {"2026-06-03T04:11:09Z stdout F Jan  1 00:00:00 stdout a: x", "2026-06-03T04:11:10Z stdout F: x", false},
+		"a host like a stream":  {"Jun  3 04:11:09 stdout a: x", "Jun  3 04:11:09 stdout F x", false},
+		"cut in the stamp":      {"Jun  3 04:11:09" + tail, "Jun  3 04:11:", false},
+		"cut in the host":       {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 ma", false},
+		"cut in the fraction":   {"2026-06-03T04:11:09.123456+02:00" + tail, "2026-06-03T04:11:09.12", false},
+		"dovecot's own file":    {"Jun 03 04:11:09 imap-login: Info: x", "Jun 03 04:11:09 imap-login: Info: x", false},
+		"one-digit day":         {"Jun 3 04:11:09" + tail, "Jun 3 04:11:10" + tail, false},
+		"priority":              {"<22>Jun  3 04:11:09" + tail, "<22>Jun  3 04:11:10" + tail, false},
+		"journald":              {`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, false},
+	}
+	received := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			compared := checkSplitter(t, tt.first+"\n"+tt.second, received, time.Time{}, time.UTC)
+			if (compared > 0) != tt.compared {
+				t.Errorf("compared: %v", compared > 0)
+			}
+		})
+	}
+}
+
+// Minutes in which the year, a bound or the summer time changes.
+func TestSplitterDates(t *testing.T) {
+	zone := berlin(t)
+	for _, minute := range []string{
+		"Dec 31 23:59:", "Jan  1 00:00:", "Feb 29 12:00:", "Mar 29 01:59:", "Mar 29 02:00:", "Oct 25 02:00:", "Jun  3 04:11:",
+		"2026-06-03T04:11:", "2016-12-31T23:59:", "2038-01-19T03:14:", "0001-01-01T00:00:",
+	} {
+		var log strings.Builder
+		for second := range 60 {
+			fmt.Fprintf(&log, "%s%02d mail a[1]: x\n", minute, second)
+		}
+		for _, received := range []string{
+			"2026-06-03T04:10:40Z", "2026-06-03T04:11:00Z", "2026-06-03T04:11:30Z", "2026-06-02T04:11:30Z", "2026-01-01T00:00:00Z",
+			"2025-12-31T23:59:30Z", "2024-02-28T12:00:30Z", "1970-01-01T00:00:00Z",
+		} {
+			at, err := time.Parse(time.RFC3339, received)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSplitter(t, log.String(), at, time.Time{}, zone)
+			checkSplitter(t, log.String(), at, at.Add(time.Hour), time.UTC)
+		}
+	}
+}
+
+// A Splitter gives what Split gives, whatever came before.
+func FuzzSplitter(f *testing.F) {
+	f.Add("Jun  3 04:11:09 mail a[1]: x\nJun  3 04:11:10 mail b: y\nJun  3 04:11:60 mail a[1]: x")
+	f.Add("2026-06-03T04:11:09.5+02:00 mail a[1]: x\n2026-06-03T04:11:10.25+02:00 mail a[1]: x")
+	f.Add("2026-06-03T04:11:09Z Jan a: x\n2026-06-03T04:11:09Z Jan  1 00:00:00 mail a: b")
+	f.Add("Jun  3 04:11:09 mail mail.info a[1]: x\nJun  3 04:11:09 mail a[1][2]: x")
+	f.Fuzz(func(t *testing.T, log string) {
+		checkSplitter(t, log, time.Unix(1780459869, 0), time.Time{}, time.UTC)
+	})
+}
