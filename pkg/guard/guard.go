@@ -16,11 +16,11 @@ type Guard struct {
 	limits   limits
 	now      uint32 // the latest event, in seconds since 1970
 	sources  map[uint64]*source
-	logins   [event.SSHD + 1]outage // by service
-	tables   outage                 // of recipients
-	refusals outage                 // block lists that refuse us
-	resolver evidence               // clients with a verified name
-	lists    evidence               // mail taken from strangers
+	logins   [services]outage // by service
+	tables   outage           // of recipients
+	refusals outage           // block lists that refuse us
+	resolver evidence         // clients with a verified name
+	lists    evidence         // mail taken from strangers
 	pending  []pending
 	nextDue  uint32 // when a pending finding may have its answer
 	sighted  bool   // our resolver or lists were seen to work since the last review
@@ -31,8 +31,10 @@ type Guard struct {
 	evicted  evictions
 }
 
-// never is later than any event.
-const never = ^uint32(0)
+const (
+	never    = ^uint32(0) // later than any event
+	services = 16         // room for those that event knows
+)
 
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.

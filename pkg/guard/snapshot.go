@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"csmail/pkg/event"
 )
 
 // snapshotVersion changes with every change of what is written.
@@ -68,6 +70,9 @@ func (c *codec) outage(o *outage) {
 	c.bools(&o.open)
 	list(c, &o.spans, c.span)
 	list(c, &o.failing, func(key *uint64) { numbers(c, key) })
+	if o.open && len(o.spans) == 0 {
+		c.err = errDamaged
+	}
 }
 
 func (c *codec) evidence(e *evidence) {
@@ -141,5 +146,8 @@ func (c *codec) source(s *source) {
 		numbers(c, &o.n)
 		numbers(c, &o.kind)
 		numbers(c, &o.tag)
+		if int(o.kind) > len(event.Kinds()) {
+			o.kind, c.err = event.NoKind, errDamaged
+		}
 	})
 }

@@ -102,6 +102,29 @@ func TestRestoreDamaged(t *testing.T) {
 	}
 }
 
+// Whatever is read, the guard refuses it or works with it.
+func FuzzRestore(f *testing.F) {
+	g, now := told(Options{}, func(s *scene) {
+		s.busy(0, time.Minute)
+		s.fail(0, "192.0.2.9", "eve", event.Dovecot)
+		s.kind(0, "192.0.2.9", event.NoHostname, "")
+	})
+	g.Decide(found("192.0.2.9", 1, now), now)
+	f.Add(g.AppendSnapshot(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g := New(Facts{})
+		if g.Restore(b) != nil {
+			return
+		}
+		answers(g, event.Record{Outcome: event.Noted, Event: event.Event{
+			Time: sceneStart.Add(time.Hour), Kind: event.AuthFailed, Service: event.Dovecot, Attempts: 1, Addr: netip.MustParseAddr("192.0.2.9"),
+		}}, false)
+		g.History(netip.MustParseAddr("192.0.2.9"))
+		g.Settle()
+		g.AppendSnapshot(nil)
+	})
+}
+
 func TestForgive(t *testing.T) {
 	g, now := told(Options{}, func(s *scene) {
 		for i := range 5 {
