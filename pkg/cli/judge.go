@@ -10,7 +10,6 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/host"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 )
@@ -30,8 +29,7 @@ type judgement struct {
 }
 
 // check loads the configuration and the scenarios and gathers what is known
-// about this host. Parts of mynetworks that cannot be read are told, since an
-// address in them could be banned.
+// about this host.
 func (o judgeOptions) check(ctx context.Context, configPath string, std Streams) (judgement, error) {
 	var j judgement
 	var err error
@@ -48,32 +46,15 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 		}
 		return j, configError{err}
 	}
-	j.facts, err = gatherFacts(ctx, j.config, std)
+	var warnings []string
+	j.facts, warnings, err = ruleset.Facts(ctx, j.config)
+	for _, w := range warnings {
+		fmt.Fprintf(std.Err, "csmail: warning: %s\n", w)
+	}
 	return j, err
-}
-
-func gatherFacts(ctx context.Context, c config.Config, std Streams) (guard.Facts, error) {
-	facts := guard.Facts{Allow: config.Prefixes(c.Guard.Allow), Relays: config.Prefixes(c.Guard.Relays)}
-	var err error
-	if facts.Own, err = host.Addresses(); err != nil {
-		return facts, err
-	}
-	var skipped []string
-	facts.MyNetworks, skipped, err = host.MyNetworks(ctx)
-	if err != nil {
-		fmt.Fprintf(std.Err, "csmail: warning: %v\n", err)
-	}
-	for _, word := range skipped {
-		fmt.Fprintf(std.Err, "csmail: warning: mynetworks holds %q, which csmail does not look into; list its networks in guard.allow\n", word)
-	}
-	return facts, nil
 }
 
 // engine returns a new engine that judges by the set.
 func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *engine.Engine {
-	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(j.facts, guardOptions(j.config)), Counts: counts})
-}
-
-func guardOptions(c config.Config) guard.Options {
-	return guard.Options{ProviderNames: c.Guard.ProviderNames, BansPerHour: c.Guard.BansPerHour}
+	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(j.facts, ruleset.GuardOptions(j.config.Guard)), Counts: counts})
 }

@@ -49,12 +49,27 @@ type Source struct {
 	Labels           map[string]string `yaml:"labels" doc:"Taken as acquis.yaml has them, and of no account."`
 }
 
-// Guard lists who is never banned.
+// Guard says who is never banned, and holds the numbers of the guard's rules.
 type Guard struct {
 	Allow         []Network `yaml:"allow" doc:"Addresses and networks that are never banned."`
 	Relays        []Network `yaml:"relays" doc:"The same for hosts that bring us other people's mail: backup MX, forwarders, webmail."`
-	ProviderNames []string  `yaml:"provider_names" doc:"Domains whose hosts, by a verified name, are never banned for what honest hosts do too: google.com stands for all hosts below it."`
-	BansPerHour   int       `yaml:"bans_per_hour" doc:"From so many bans an hour on, further ones are held for a person to look at. 0: no limit."`
+	ProviderNames []string  `yaml:"provider_names" doc:"Domains whose hosts, by a verified name, are never banned for what honest hosts do too: provider.example stands for all hosts below it."`
+
+	LoginProves     Duration `yaml:"login_proves" doc:"How long a login proves its source."`
+	MailDays        int      `yaml:"mail_days" doc:"On how many of the last 30 days mail must have been taken from a source to prove it."`
+	StalePerHour    int      `yaml:"stale_per_hour" doc:"Failures an hour on one account that a proven source may have."`
+	UnnamedPerHour  int      `yaml:"unnamed_per_hour" doc:"Failures an hour without a user name in the log that a login of the source outweighs."`
+	SprayedAccounts int      `yaml:"sprayed_accounts" doc:"From how many accounts on no outage excuses a source."`
+	Typing          int      `yaml:"typing" doc:"How many failures on one account somebody new may have before the guard no longer waits for the right password."`
+	TypingTime      Duration `yaml:"typing_time" doc:"How long it waits."`
+	FirstContact    Duration `yaml:"first_contact" doc:"How long the guard waits for a login of somebody whom it saw for the first time just then."`
+	ResolverQuiet   Duration `yaml:"resolver_quiet" doc:"The longest time without a client with a verified name for which the resolver counts as working."`
+	ListQuiet       Duration `yaml:"list_quiet" doc:"The longest time without mail of others for which block lists count as working."`
+	FaultLasts      Duration `yaml:"fault_lasts" doc:"How long a fault of ours holds at the least."`
+	FaultSilence    Duration `yaml:"fault_silence" doc:"How long it holds while nobody gets in."`
+	VisitsPerHour   int      `yaml:"visits_per_hour" doc:"From how many empty visits an hour on they count by themselves."`
+	BansPerHour     int      `yaml:"bans_per_hour" doc:"More bans an hour are held for a person to look at."`
+	GoodShare       int      `yaml:"good_share" doc:"Percent of the clients that got in on a day that may be banned on that day; one may be in any case."`
 }
 
 // Prometheus says where metrics are served.
@@ -81,9 +96,15 @@ func Default() Config {
 		Scenarios: []string{"balanced"},
 		State:     "/var/lib/csmail/csmail.db",
 		Socket:    "/run/csmail/csmail.sock",
-		Guard:     Guard{BansPerHour: 500},
-		History:   Duration(30 * 24 * time.Hour),
-		LogLevel:  "info",
+		Guard: Guard{
+			LoginProves: Duration(14 * 24 * time.Hour), MailDays: 3, StalePerHour: 10, UnnamedPerHour: 120, SprayedAccounts: 10,
+			Typing: 5, TypingTime: Duration(5 * time.Minute), FirstContact: Duration(time.Minute),
+			ResolverQuiet: Duration(30 * time.Minute), ListQuiet: Duration(2 * time.Hour),
+			FaultLasts: Duration(2 * time.Minute), FaultSilence: Duration(30 * time.Minute),
+			VisitsPerHour: 600, BansPerHour: 2000, GoodShare: 2,
+		},
+		History:  Duration(30 * 24 * time.Hour),
+		LogLevel: "info",
 		Prometheus: Prometheus{
 			ListenAddr: "127.0.0.1",
 			ListenPort: 60602,

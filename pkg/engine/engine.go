@@ -76,7 +76,7 @@ func New(o Options) *Engine {
 		e.buckets = scenario.New(o.Scenarios, o.Limits)
 		e.guard = o.Guard
 		if e.guard == nil {
-			e.guard = guard.New(guard.Facts{})
+			e.guard = guard.New(guard.Facts{}, guard.Options{})
 		}
 	}
 	return e

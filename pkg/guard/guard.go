@@ -38,13 +38,9 @@ const (
 
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
-func New(f Facts, o ...Options) *Guard {
+func New(f Facts, o Options) *Guard {
 	g := &Guard{sources: make(map[uint64]*source), nextDue: never}
-	if len(o) > 0 {
-		g.limits = o[0].limits()
-	} else {
-		g.limits = Options{}.limits()
-	}
+	g.limits = o.limits()
 	g.SetFacts(f)
 	g.resolver = newEvidence(g.limits.resolverQuiet)
 	g.lists = newEvidence(g.limits.listQuiet)

@@ -27,34 +27,3 @@ func TestNever(t *testing.T) {
 		}
 	}
 }
-
-func TestJudge(t *testing.T) {
-	logins := map[string]struct{}{"bob": {}}
-	tests := map[string]struct {
-		conduct Conduct
-		action  Action
-		reason  string
-	}{
-		"below":              {Conduct{Hostile: 2}, None, "2 of 3 hostile events"},
-		"enough":             {Conduct{Hostile: 3}, Ban, "3 hostile events, 3 are enough"},
-		"mistyped, then in":  {Conduct{Hostile: 5, FailedLogins: map[string]int{"bob": 5}, LoggedIn: logins}, Hold, "5 failed logins on accounts that it also logged in to, or one mistyped"},
-		"no user in the log": {Conduct{Hostile: 5, FailedLogins: map[string]int{"": 5}, LoggedIn: logins}, Hold, "5 failed logins on accounts that it also logged in to, or one mistyped"},
-		"guesses at others":  {Conduct{Hostile: 5, FailedLogins: map[string]int{"bob": 1, "eve": 2, "joe": 2}, LoggedIn: logins}, Ban, "4 hostile events, 3 are enough"},
-		"mistyped name":      {Conduct{Hostile: 4, FailedLogins: map[string]int{"bbo": 4}, LoggedIn: logins}, Hold, "4 failed logins on accounts that it also logged in to, or one mistyped"},
-		"guesses at one":     {Conduct{Hostile: 11, FailedLogins: map[string]int{"eve": 11}, LoggedIn: logins}, Ban, "11 hostile events, 3 are enough"},
-		"outage":             {Conduct{Hostile: 9, DuringFault: 7, Accounts: 9}, Hold, "7 failed logins while our login service had trouble"},
-		"before the outage":  {Conduct{Hostile: 9, DuringFault: 6, Accounts: 9}, Ban, "9 hostile events, 3 are enough"},
-		"spraying in outage": {Conduct{Hostile: 9, DuringFault: 9, Accounts: 10}, Ban, "9 hostile events, 3 are enough"},
-		"relays as well":     {Conduct{Hostile: 8, FailedLogins: map[string]int{"bob": 5}, LoggedIn: logins}, Ban, "3 hostile events, 3 are enough"},
-	}
-	g := New(Facts{})
-	for name, tt := range tests {
-		tt.conduct.Addr = netip.MustParseAddr("192.0.2.1")
-		if v := g.Judge(tt.conduct, 3); v.Action != tt.action || v.Reason != tt.reason {
-			t.Errorf("%s: %s, %q", name, v.Action, v.Reason)
-		}
-	}
-	if v := g.Judge(Conduct{Addr: netip.MustParseAddr("10.0.0.1"), Hostile: 99}, 3); v.Action != Hold {
-		t.Errorf("private address: %s", v.Action)
-	}
-}

@@ -7,42 +7,42 @@ import (
 )
 
 // Options are the numbers of the rules. A zero value stands for the default,
-// which is in brackets; docs/safety.md explains each under its yaml key.
+// which is in brackets; docs/safety.md explains each under its key of the configuration.
 type Options struct {
 	// ProviderNames are the suffixes of verified client names whose hosts are
 	// proven: "provider.example" stands for itself and all names below it. [none]
-	ProviderNames []string `yaml:"provider_names"`
+	ProviderNames []string
 
-	LoginProves     time.Duration `yaml:"login_proves"`     // how long a login proves its source [336h]
-	MailDays        int           `yaml:"mail_days"`        // on how many of the last 30 days mail must have been taken from a source to prove it [3]
-	StalePerHour    int           `yaml:"stale_per_hour"`   // failures an hour on one account that a proven source may have [10]
-	UnnamedPerHour  int           `yaml:"unnamed_per_hour"` // failures an hour without a user name that a recent login outweighs [120]
-	SprayedAccounts int           `yaml:"sprayed_accounts"` // from how many accounts on no outage excuses a source [10]
+	LoginProves     time.Duration // how long a login proves its source [336h]
+	MailDays        int           // on how many of the last 30 days mail must have been taken from a source to prove it [3]
+	StalePerHour    int           // failures an hour on one account that a proven source may have [10]
+	UnnamedPerHour  int           // failures an hour without a user name that a recent login outweighs [120]
+	SprayedAccounts int           // from how many accounts on no outage excuses a source [10]
 
 	// Typing is how many failures on one account a new source may have before a
 	// person who mistypes is ruled out, and TypingTime how long the guard waits for
 	// the right password after the last of them. [5, 5m]
-	Typing     int           `yaml:"typing"`
-	TypingTime time.Duration `yaml:"typing_time"`
+	Typing     int
+	TypingTime time.Duration
 
 	// FirstContact is how long the guard waits for a login before a source that it
 	// first saw just then is banned for suspect kinds. [1m]
-	FirstContact time.Duration `yaml:"first_contact"`
+	FirstContact time.Duration
 
 	// ResolverQuiet is the longest time between two clients with a verified name
 	// for which the resolver counts as working, ListQuiet the longest between two
 	// mails taken from others for which block lists do. [30m, 2h]
-	ResolverQuiet time.Duration `yaml:"resolver_quiet"`
-	ListQuiet     time.Duration `yaml:"list_quiet"`
+	ResolverQuiet time.Duration
+	ListQuiet     time.Duration
 
-	FaultLasts   time.Duration `yaml:"fault_lasts"`   // how long a fault holds at the least [2m]
-	FaultSilence time.Duration `yaml:"fault_silence"` // how long it holds while nobody gets in [30m]
+	FaultLasts   time.Duration // how long a fault holds at the least [2m]
+	FaultSilence time.Duration // how long it holds while nobody gets in [30m]
 
-	VisitsPerHour int `yaml:"visits_per_hour"` // empty visits an hour that no monitoring makes [600]
-	BansPerHour   int `yaml:"bans_per_hour"`   // [2000]
-	GoodShare     int `yaml:"good_share"`      // percent of a day's successful clients that may be banned on that day; at least one [2]
-	MaxSources    int `yaml:"max_sources"`     // sources remembered [100000]
-	MaxPending    int `yaml:"max_pending"`     // findings that wait for evidence [4096]
+	VisitsPerHour int // empty visits an hour that no monitoring makes [600]
+	BansPerHour   int // [2000]
+	GoodShare     int // percent of a day's successful clients that may be banned on that day; at least one [2]
+	MaxSources    int // sources remembered [100000]
+	MaxPending    int // findings that wait for evidence [4096]
 }
 
 const (

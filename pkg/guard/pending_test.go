@@ -135,7 +135,7 @@ func TestFoldedName(t *testing.T) {
 	s.fail(0, "192.0.2.1", "", event.Postfix)
 	s.fail(time.Second, "192.0.2.1", "eve", event.Dovecot)
 	s.fail(time.Minute, "192.0.2.1", "joe", event.Dovecot)
-	g := New(Facts{})
+	g := New(Facts{}, Options{})
 	for i := range s.log {
 		g.Observe(&s.log[i], i > 0)
 	}

@@ -86,7 +86,7 @@ func TestRestoreDamaged(t *testing.T) {
 	g.Decide(found("192.0.2.9", 1, now), now)
 	whole := g.AppendSnapshot(nil)
 	for n := range whole {
-		other := New(Facts{})
+		other := New(Facts{}, Options{})
 		if err := other.Restore(whole[:n]); err == nil {
 			t.Fatalf("cut after %d of %d bytes: no error", n, len(whole))
 		}
@@ -94,10 +94,10 @@ func TestRestoreDamaged(t *testing.T) {
 			t.Fatal("half restored")
 		}
 	}
-	if err := New(Facts{}).Restore(append(whole, 0)); err == nil {
+	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 1" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 1" {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -112,7 +112,7 @@ func FuzzRestore(f *testing.F) {
 	g.Decide(found("192.0.2.9", 1, now), now)
 	f.Add(g.AppendSnapshot(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g := New(Facts{})
+		g := New(Facts{}, Options{})
 		if g.Restore(b) != nil {
 			return
 		}
@@ -215,7 +215,7 @@ func TestGateway(t *testing.T) {
 	if addr, percent, ok := g.Gateway(); !ok || addr.String() != "172.17.0.1" || percent != 74 {
 		t.Errorf("%s, %d %%, %v", addr, percent, ok)
 	}
-	if _, _, ok := New(Facts{}).Gateway(); ok {
+	if _, _, ok := New(Facts{}, Options{}).Gateway(); ok {
 		t.Error("a gateway without a client")
 	}
 }
@@ -263,7 +263,7 @@ func TestMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	g := New(Facts{})
+	g := New(Facts{}, Options{})
 	for i := range 10000 {
 		addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)})
 		r := event.Record{Outcome: event.Noted, Event: event.Event{Time: sceneStart, Addr: addr, Service: event.Dovecot, Kind: event.LoginOK, User: "bob"}}
@@ -314,7 +314,7 @@ func BenchmarkWitness(b *testing.B) {
 		"failed":   {Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed, User: "bob@example.org", Attempts: 1}},
 	} {
 		b.Run(name, func(b *testing.B) {
-			g := New(Facts{})
+			g := New(Facts{}, Options{})
 			b.ReportAllocs()
 			for i := range b.N {
 				r.Addr = netip.AddrFrom4([4]byte{198, 18, byte(i % 40), byte(i % 250)})

@@ -1,6 +1,7 @@
-// Package ruleset finds the scenarios that a configuration or a flag names: the
-// sets that csmail brings along, files, and folders. It reads files and nothing
-// else; what stands in them is pkg/scenario's matter.
+// Package ruleset brings together what a log is judged by: the scenarios that a
+// configuration or a flag names (the sets that csmail brings along, files, and
+// folders), the facts about this host, and the numbers of the guard's rules. It
+// reads and asks; it decides nothing.
 package ruleset
 
 import (

@@ -1,0 +1,51 @@
+package ruleset
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"csmail/pkg/config"
+	"csmail/pkg/guard"
+	"csmail/pkg/host"
+)
+
+// Facts gathers what the guard must know about this host. The warnings tell of
+// settings that could not be read in full: an address in them could be banned.
+func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []string, err error) {
+	f = guard.Facts{Allow: config.Prefixes(c.Guard.Allow), Relays: config.Prefixes(c.Guard.Relays)}
+	if f.Own, err = host.Addresses(); err != nil {
+		return f, nil, err
+	}
+	networks, skipped, err := host.MyNetworks(ctx)
+	if err != nil {
+		warnings = append(warnings, err.Error())
+	}
+	f.MyNetworks = networks
+	for _, word := range skipped {
+		warnings = append(warnings, fmt.Sprintf("mynetworks holds %q, which csmail does not look into; list its networks in guard.allow", word))
+	}
+	trust, err := host.Trusted(ctx)
+	if err != nil {
+		warnings = append(warnings, err.Error())
+	}
+	f.Own = append(f.Own, trust.Own...)
+	f.Trusted = trust.Proxies
+	for _, word := range trust.Skipped {
+		warnings = append(warnings, fmt.Sprintf("%q is no network that csmail could spare; list the hosts in guard.allow", word))
+	}
+	return f, warnings, nil
+}
+
+// GuardOptions returns the numbers of the guard's rules.
+func GuardOptions(c config.Guard) guard.Options {
+	return guard.Options{
+		ProviderNames: c.ProviderNames,
+		LoginProves:   time.Duration(c.LoginProves), MailDays: c.MailDays,
+		StalePerHour: c.StalePerHour, UnnamedPerHour: c.UnnamedPerHour, SprayedAccounts: c.SprayedAccounts,
+		Typing: c.Typing, TypingTime: time.Duration(c.TypingTime), FirstContact: time.Duration(c.FirstContact),
+		ResolverQuiet: time.Duration(c.ResolverQuiet), ListQuiet: time.Duration(c.ListQuiet),
+		FaultLasts: time.Duration(c.FaultLasts), FaultSilence: time.Duration(c.FaultSilence),
+		VisitsPerHour: c.VisitsPerHour, BansPerHour: c.BansPerHour, GoodShare: c.GoodShare,
+	}
+}
