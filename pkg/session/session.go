@@ -55,7 +55,7 @@ type Joiner struct {
 	logins   *memory[loginKey, loginSession]
 	sasl     *memory[netip.Addr, loginSession] // what Postfix has yet to tell of; Dovecot may log under another host
 	screened *memory[netip.Addr, int64]        // when postscreen last caught a client
-	messages *memory[messageKey, netip.Addr]
+	messages *recent
 
 	host, program hash
 }
@@ -96,7 +96,7 @@ func New() *Joiner {
 		logins:   newMemory[loginKey, loginSession](maxOpen),
 		sasl:     newMemory[netip.Addr, loginSession](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
-		messages: newMemory[messageKey, netip.Addr](maxOpen),
+		messages: &recent{most: maxOpen},
 	}
 }
 
@@ -155,7 +155,7 @@ func (j *Joiner) postfix(r *event.Record) bool {
 	switch {
 	case r.Testimony == event.MailAccepted:
 		if k, ok := j.messageKey(r.Host, r.Session); ok {
-			*j.messages.put(k) = r.Addr
+			j.messages.put(k, r.Addr)
 		}
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
 		r.Addr = j.clientOf(r)
@@ -197,9 +197,7 @@ func isLogin(r *event.Record) bool {
 // clientOf returns the client of a message, or the zero Addr.
 func (j *Joiner) clientOf(r *event.Record) netip.Addr {
 	if k, ok := j.messageKey(r.Host, r.Session); ok {
-		if addr := j.messages.get(k); addr != nil {
-			return *addr
-		}
+		return j.messages.get(k)
 	}
 	return netip.Addr{}
 }
