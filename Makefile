@@ -32,7 +32,9 @@ bench: build
 
 FUZZTIME ?= 5m
 fuzz:
-	$(GO) test -run=NONE -fuzz=FuzzSplit -fuzztime=$(FUZZTIME) ./pkg/syslogline
+	$(GO) test -run=NONE -fuzz='FuzzSplit$$' -fuzztime=$(FUZZTIME) ./pkg/syslogline
+	$(GO) test -run=NONE -fuzz=FuzzSplitter -fuzztime=$(FUZZTIME) ./pkg/syslogline
+	$(GO) test -run=NONE -fuzz=FuzzParseAddr -fuzztime=$(FUZZTIME) ./pkg/event
 	$(GO) test -run=NONE -fuzz=FuzzClientText -fuzztime=$(FUZZTIME) ./pkg/postfix
 	$(GO) test -run=NONE -fuzz=FuzzScreened -fuzztime=$(FUZZTIME) ./pkg/postfix
 	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot

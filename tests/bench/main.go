@@ -55,7 +55,7 @@ func bench(csmail string, lines, runs int) error {
 			return err
 		}
 	}
-	return benchFail2ban(csmail, dir, lines/20, max(runs/2, 1))
+	return benchFail2ban(csmail, dir, lines/5, max(runs/2, 1))
 }
 
 // benchFail2ban takes a shorter log, since fail2ban-regex needs minutes for a
