@@ -33,6 +33,8 @@ bench: build
 # Each is a package and a target; make fuzz runs one after the other.
 FUZZ = \
 	syslogline.FuzzSplit \
+	syslogline.FuzzSplitter \
+	event.FuzzParseAddr \
 	postfix.FuzzClientText \
 	postfix.FuzzScreened \
 	dovecot.FuzzUser \
@@ -41,6 +43,8 @@ FUZZ = \
 	sshd.FuzzLogin \
 	engine.FuzzFields \
 	state.FuzzDecode \
+	guard.FuzzRestore \
+	follow.FuzzFrames \
 	acquisition.FuzzBlocks
 
 FUZZTIME ?= 5m

@@ -34,7 +34,11 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 	if !ok {
 		return
 	}
-	read(h.Program, message, r)
+	if n, repeated := repetition(h, message); repeated {
+		r.Outcome, r.Testimony, r.Attempts = event.Witness, event.Repeated, n
+	} else {
+		read(h.Program, message, r)
+	}
 	switch r.Outcome {
 	case event.Missed, event.Ambiguous:
 		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}

@@ -91,6 +91,7 @@ const (
 	Connected              // a client connected; ClientName is its verified name or "unknown"
 	MailAccepted           // smtpd took a message; Session is its queue ID
 	Disconnected           // the session of this process ended
+	Repeated               // syslogd left out lines: the one before came Attempts times more
 )
 
 // Record is what one line became. Event is filled for Noted and Witness.

@@ -11,7 +11,7 @@ func TestNever(t *testing.T) {
 		MyNetworks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")},
 		Allow:      []netip.Prefix{netip.MustParsePrefix("2001:db8:a::/48")},
 		Relays:     []netip.Prefix{netip.MustParsePrefix("203.0.113.5/32")},
-	})
+	}, Options{})
 	tests := map[string]string{
 		"127.0.0.1": "loopback address", "::1": "loopback address", "10.1.2.3": "private address",
 		"172.16.0.1": "private address", "192.168.1.1": "private address", "fd00::1": "private address (ULA)",

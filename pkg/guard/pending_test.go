@@ -14,7 +14,7 @@ func live(t *testing.T, ask int, build func(*scene)) string {
 	t.Helper()
 	var s scene
 	build(&s)
-	g := New(s.facts)
+	g := New(s.facts, Options{})
 	var told string
 	for i := range s.log {
 		r := &s.log[i]

@@ -27,7 +27,7 @@ func (g *Guard) Restore(b []byte) error {
 	if len(b) == 0 || b[0] != snapshotVersion {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
-	fresh := New(Facts{})
+	fresh := New(Facts{}, Options{})
 	c := codec{b: b[1:], reading: true}
 	c.guard(fresh)
 	if c.err == nil && len(c.b) > 0 {

@@ -296,7 +296,7 @@ func TestMatcher(t *testing.T) {
 			near = near.Next()
 		}
 		length := rapid.IntRange(0, addr.BitLen()).Draw(t, "length")
-		g := New(Facts{Allow: []netip.Prefix{netip.PrefixFrom(addr, length)}})
+		g := New(Facts{Allow: []netip.Prefix{netip.PrefixFrom(addr, length)}}, Options{})
 		for _, a := range []netip.Addr{addr, near} {
 			if _, held := g.Never(a); a.IsValid() && g.matcher.has(a) != held {
 				t.Fatalf("%s: never %v", a, held)

@@ -80,12 +80,12 @@ func knownOf(m *models.Alert, now time.Time) (Known, bool) {
 		if err != nil {
 			continue // nothing that could be shown
 		}
-		k.Decisions = append(k.Decisions, Decided{Type: ban.Type, Value: text(d.Value), Origin: text(d.Origin), Until: ban.Until, Over: !ban.Until.After(now)})
+		k.Decisions = append(k.Decisions, Decided{Type: ban.Type, Value: textOf(d.Value), Origin: textOf(d.Origin), Until: ban.Until, Over: !ban.Until.After(now)})
 	}
 	return k, true
 }
 
-func text(s *string) string {
+func textOf(s *string) string {
 	if s == nil {
 		return ""
 	}

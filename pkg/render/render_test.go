@@ -14,20 +14,24 @@ import (
 	"csmail/pkg/report"
 )
 
-func rows(t *testing.T, users ...string) []Row {
+func rows(t *testing.T, users ...string) []*report.Source {
 	t.Helper()
 	c := report.NewCollector(report.Scope{})
 	for i, user := range users {
+		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(20 - i/5)})
 		c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
-			Time: time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC), Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(20 - i/5)}),
+			Time: time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC), Addr: addr,
 			User: user, Kind: event.AuthFailed, Attempts: 1, Service: event.Dovecot,
-		}}})
+		}}, Findings: []engine.Finding{held(addr)}})
 	}
-	var all []Row
-	for _, s := range c.Sources() {
-		all = append(all, Row{s, guard.Verdict{Action: guard.Hold, Reason: "private address"}})
+	return c.Sources()
+}
+
+func held(addr netip.Addr) engine.Finding {
+	return engine.Finding{
+		Alert:   event.Alert{Scenario: "csmail/auth-bf", Scope: event.ScopeIP, Source: addr},
+		Verdict: guard.Verdict{Action: guard.Hold, Reason: "private address"},
 	}
-	return all
 }
 
 func TestRaw(t *testing.T) {
@@ -76,8 +80,8 @@ func TestSummary(t *testing.T) {
 
 func TestPushed(t *testing.T) {
 	var out bytes.Buffer
-	alert := event.Alert{Source: netip.MustParseAddr("192.0.2.1")}
-	Pushed(&out, rows(t, "a"), []lapi.Outcome{
+	alert := event.Alert{Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.1")}
+	Pushed(&out, []engine.Finding{held(netip.MustParseAddr("192.0.2.20"))}, []lapi.Outcome{
 		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "allowlisted"},
 		{Alert: alert, Status: lapi.Rejected, Reason: "bad"},
 	})

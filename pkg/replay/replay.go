@@ -1,23 +1,21 @@
-// Package replay sends finished logs through the engine: it reads the sources
-// one after the other in blocks, parses the blocks on all cores, and steps the
-// records in the order of the log. It holds a bounded number of blocks, and
-// decides nothing about what the records mean.
+// Package replay sends finished logs through the engine: it reads the sources in
+// blocks, parses the blocks on all cores, and steps the records in the order of
+// the logs, those of several sources merged by their times. It holds a bounded
+// number of blocks of each source that is under way, and decides nothing about
+// what the records mean.
 package replay
 
 import (
 	"context"
 	"fmt"
 	"runtime"
-	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
-	"csmail/pkg/syslogline"
 )
 
 // Options are what a replay needs besides its sources.
@@ -54,8 +52,10 @@ func (t *Tally) add(o Tally) {
 	}
 }
 
-// Run replays the sources in their order. On an error the tally is of what was
-// read until then.
+// Run replays the sources together, in the order of their lines' times; lines of
+// equal time in the order of the sources. A source whose lines are out of order
+// keeps its own order: a line counts as no earlier than those before it. On an
+// error the tally is of what was read until then.
 func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, error) {
 	if o.Zone == nil {
 		o.Zone = time.Local
@@ -63,137 +63,76 @@ func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, e
 	if o.Engine == nil {
 		o.Engine = engine.New(engine.Options{})
 	}
-	r := &run{options: o, engine: o.Engine, total: totalSize(sources)}
-	for _, s := range sources {
-		if err := r.source(ctx, s); err != nil {
-			return r.tally, err
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	r := newRun(o, sources)
+	workers := r.startWorkers()
+	err := r.merge(ctx)
+	cancel()
+	for _, f := range r.feeds {
+		f.drain()
 	}
-	return r.tally, nil
+	close(r.work)
+	workers.Wait()
+	for _, f := range r.feeds {
+		r.tally.add(f.tally)
+	}
+	return r.tally, err
 }
 
-// run is a replay under way. Only its consumer touches it.
+// run is a replay under way.
 type run struct {
 	options Options
 	engine  *engine.Engine
+	feeds   []*feed
+	work    chan *job // for any worker
+	spare   chan []event.Record
 	tally   Tally
 	total   int64
-	before  int64 // bytes of the sources that are done
 }
 
-// job is a block on its way through a worker; done closes once records and
-// tally are set.
-type job struct {
-	block   acquisition.Block
-	records []event.Record
-	tally   Tally
-	done    chan struct{}
+func newRun(o Options, sources []acquisition.Source) *run {
+	cores := runtime.GOMAXPROCS(0)
+	r := &run{
+		options: o, engine: o.Engine, total: totalSize(sources),
+		work: make(chan *job, 2*cores), spare: make(chan []event.Record, 4*cores),
+	}
+	for i, s := range sources {
+		r.feeds = append(r.feeds, &feed{source: s, index: i})
+	}
+	return r
 }
 
-func (r *run) source(ctx context.Context, s acquisition.Source) error {
-	workers := runtime.GOMAXPROCS(0)
-	ordered := make(chan *job, 2*workers) // owned by the reader
-	work := make(chan *job, 2*workers)    // owned by the reader
-	spare := make(chan []event.Record, 4*workers)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(work)
-		defer close(ordered)
-		return s.Read(ctx, func(b acquisition.Block) error {
-			j := &job{block: b, done: make(chan struct{})}
-			select {
-			case j.records = <-spare:
-			default:
-			}
-			return submit(ctx, j, ordered, work)
-		})
-	})
-	for range workers {
-		group.Go(func() error {
-			for j := range work {
+func (r *run) startWorkers() *sync.WaitGroup {
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for j := range r.work {
 				j.parse(r.options.Zone, r.options.Missed != nil)
 				close(j.done)
 			}
-			return nil
 		})
 	}
-	var own Tally
-	for j := range ordered {
-		<-j.done
-		r.consume(s.Name(), j)
-		own.add(j.tally)
-		select {
-		case spare <- j.forget():
-		default:
-		}
-	}
-	r.tally.add(own)
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	r.before += max(s.Size(), 0)
-	return notALog(s.Name(), own)
+	return &workers
 }
 
-// submit hands a job to a worker first, so that the consumer never waits for a
-// job that no worker has.
-func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
-	for _, queue := range [...]chan<- *job{work, ordered} {
-		select {
-		case queue <- j:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+func (r *run) step(f *feed, record *event.Record) {
+	if record.Outcome < event.Witness {
+		r.options.Missed(record.Message)
+		return
 	}
-	return nil
+	f.repeats.Take(record)
+	r.options.Result(f.source.Name(), r.engine.Step(record))
 }
 
-func (j *job) parse(zone *time.Location, missed bool) {
-	var parser engine.Parser
-	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
-	j.tally.Cut = int64(j.block.Cut)
-	for rest := j.block.Text; rest != ""; line.Number++ {
-		line.Text, rest, _ = strings.Cut(rest, "\n")
-		record := j.next()
-		parser.Parse(&line, record)
-		j.tally.Lines++
-		j.tally.Outcomes[record.Outcome]++
-		if keep := record.Outcome >= event.Witness ||
-			missed && (record.Outcome == event.Missed || record.Outcome == event.Ambiguous); !keep {
-			j.records = j.records[:len(j.records)-1]
-		}
+func (r *run) progress() {
+	if r.options.Progress == nil {
+		return
 	}
-}
-
-// next returns room for one more record. What it holds is of no account.
-func (j *job) next() *event.Record {
-	if len(j.records) < cap(j.records) {
-		j.records = j.records[:len(j.records)+1]
-	} else {
-		j.records = append(j.records, event.Record{})
+	var done int64
+	for _, f := range r.feeds {
+		done += f.consumed
 	}
-	return &j.records[len(j.records)-1]
-}
-
-// forget empties the records for their next use, so that they hold on to no
-// block's text. Behind the last one there may be one more that was begun.
-func (j *job) forget() []event.Record {
-	clear(j.records[:min(len(j.records)+1, cap(j.records))])
-	return j.records[:0]
-}
-
-func (r *run) consume(source string, j *job) {
-	for i := range j.records {
-		record := &j.records[i]
-		if record.Outcome < event.Witness {
-			r.options.Missed(record.Message)
-			continue
-		}
-		r.options.Result(source, r.engine.Step(record))
-	}
-	if r.options.Progress != nil {
-		r.options.Progress(r.before+j.block.Consumed, r.total)
-	}
+	r.options.Progress(done, r.total)
 }
 
 // notALog refuses a source in which no line had a header: a wrong file must not

@@ -18,6 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+var received = time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC)
+
 // text is a source whose blocks are given, one a string.
 type text []string
 
@@ -26,7 +28,7 @@ func (text) Size() int64  { return 100 }
 func (t text) Read(_ context.Context, yield func(acquisition.Block) error) error {
 	first := int64(1)
 	for _, s := range t {
-		b := acquisition.Block{Text: s, First: first, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Consumed: 50}
+		b := acquisition.Block{Text: s, First: first, Received: received, Consumed: 50}
 		if err := yield(b); err != nil {
 			return err
 		}
@@ -103,7 +105,7 @@ type endless struct{ text }
 
 func (endless) Read(ctx context.Context, yield func(acquisition.Block) error) error {
 	for {
-		if err := yield(acquisition.Block{Text: prefix + "connect from a[192.0.2.1]\n", First: 1}); err != nil {
+		if err := yield(acquisition.Block{Text: prefix + "connect from a[192.0.2.1]\n", First: 1, Received: received}); err != nil {
 			return err
 		}
 	}

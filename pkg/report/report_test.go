@@ -15,15 +15,34 @@ import (
 
 var start = time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC)
 
-func add(c *Collector, second int, addr, user string, kind event.Kind, attempts int) {
-	c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
+func result(second int, addr, user string, kind event.Kind, attempts int) engine.Result {
+	return engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
 		Time: start.Add(time.Duration(second) * time.Second), Addr: netip.MustParseAddr(addr), User: user,
 		Kind: kind, Attempts: attempts, Service: event.Postfix, Message: fmt.Sprint("line ", second),
-	}}})
+	}}}
+}
+
+func add(c *Collector, second int, addr, user string, kind event.Kind, attempts int) {
+	c.Add(result(second, addr, user, kind, attempts))
+}
+
+// finding is one of six events in the last minute before second.
+func finding(scenario, value string, second int, action guard.Action) engine.Finding {
+	f := engine.Finding{Verdict: guard.Verdict{Action: action, Reason: "because " + scenario}, Alert: event.Alert{
+		Scenario: scenario, Scope: event.ScopeIP, Count: 6, Services: []string{"postfix"},
+		First: start.Add(time.Duration(second-60) * time.Second), Last: start.Add(time.Duration(second) * time.Second),
+		Kinds: []event.Count{{Name: "auth-failed", N: 6}},
+	}}
+	if p, err := netip.ParsePrefix(value); err == nil {
+		f.Alert.Scope, f.Alert.Source = event.ScopeRange, p.Addr()
+		return f
+	}
+	f.Alert.Source = netip.MustParseAddr(value)
+	return f
 }
 
 func TestSources(t *testing.T) {
-	c := NewCollector(Scope{Evidence: true})
+	c := NewCollector(Scope{})
 	add(c, 0, "192.0.2.1", "Bob", event.AuthFailed, 2)
 	add(c, 60, "192.0.2.1", "bob", event.AuthFailed, 1)
 	add(c, 90, "192.0.2.1", "", event.NoHostname, 1)
@@ -31,58 +50,26 @@ func TestSources(t *testing.T) {
 	add(c, 5, "192.0.2.3", "", event.AuthFault, 1)
 	add(c, 5, "192.0.2.4", "eve", event.LoginOK, 1)
 	c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed, Attempts: 1}}})
-	c.Add(engine.Result{Folded: true, Record: &event.Record{Outcome: event.Noted, Event: event.Event{
-		Kind: event.AuthFailed, Addr: netip.MustParseAddr("192.0.2.2"), User: "Joe",
-	}}})
+	folded := result(6, "192.0.2.2", "Joe", event.AuthFailed, 0)
+	folded.Folded = true
+	c.Add(folded)
 	c.Add(engine.Result{Record: &event.Record{Outcome: event.Witness}})
 	sources := c.Sources()
-	if got := fmt.Sprint(sources[1].Users); got != "[joe]" {
-		t.Errorf("the folded line's user: %s", got)
-	}
 	if len(sources) != 2 || c.Events() != 7 {
 		t.Fatalf("%d sources, %d events", len(sources), c.Events())
+	}
+	if got := fmt.Sprint(sources[1].Users); got != "[joe]" {
+		t.Errorf("the folded line's user: %s", got)
 	}
 	s := sources[0]
 	if s.Addr.String() != "192.0.2.1" || s.Count != 4 || s.Hostile != 3 || fmt.Sprint(s.Users) != "[bob]" {
 		t.Errorf("got %+v", s)
 	}
-	if !s.First.Equal(start) || !s.Last.Equal(start.Add(90*time.Second)) || !s.LastHostile.Equal(start.Add(time.Minute)) {
-		t.Errorf("times %s, %s, %s", s.First, s.Last, s.LastHostile)
+	if !s.First.Equal(start) || !s.Last.Equal(start.Add(90*time.Second)) {
+		t.Errorf("times %s, %s", s.First, s.Last)
 	}
-}
-
-func TestConduct(t *testing.T) {
-	c := NewCollector(Scope{})
-	add(c, 0, "192.0.2.1", "Bob", event.AuthFailed, 5)
-	add(c, 1, "192.0.2.1", "bob", event.LoginOK, 1)
-	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
-		t.Errorf("a mistyped password: %s, %s", v.Action, v.Reason)
-	}
-	add(c, 2, "192.0.2.1", "eve", event.AuthFailed, 2)
-	add(c, 2, "192.0.2.1", "joe", event.AuthFailed, 2)
-	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Ban {
-		t.Errorf("guesses at another account: %s, %s", v.Action, v.Reason)
-	}
-}
-
-func TestOutage(t *testing.T) {
-	for second, want := range map[int]guard.Action{30: guard.Hold, 90: guard.Ban} {
-		c := NewCollector(Scope{})
-		c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFault, Time: start, Attempts: 1}}})
-		add(c, second, "192.0.2.1", "bob", event.AuthFailed, 5)
-		if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != want {
-			t.Errorf("%d seconds after the trouble: %s, %s", second, v.Action, v.Reason)
-		}
-	}
-}
-
-// A login before --since speaks for its source all the same.
-func TestLoginBeforeSince(t *testing.T) {
-	c := NewCollector(Scope{Since: start.Add(time.Hour)})
-	add(c, 0, "192.0.2.1", "bob", event.LoginOK, 1)
-	add(c, 4000, "192.0.2.1", "bob", event.AuthFailed, 5)
-	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
-		t.Errorf("%s, %s", v.Action, v.Reason)
+	if s.Verdict.Action != guard.None || s.Verdict.Reason == "" {
+		t.Errorf("verdict %+v", s.Verdict)
 	}
 }
 
@@ -99,45 +86,51 @@ func TestScope(t *testing.T) {
 	}
 }
 
+func TestVerdicts(t *testing.T) {
+	c := NewCollector(Scope{})
+	for i := range 4 {
+		add(c, i, fmt.Sprint("203.0.113.", i), "", event.AuthFailed, 1)
+	}
+	c.AddFindings([]engine.Finding{
+		finding("csmail/auth-bf", "203.0.113.1", 60, guard.Hold),
+		finding("csmail/auth-bf", "203.0.113.1", 120, guard.Ban),
+		finding("csmail/auth-bf", "203.0.113.1", 180, guard.Hold),
+		finding("csmail/auth-slow-bf", "203.0.113.2", 60, guard.Hold),
+		finding("csmail/auth-bf", "192.0.2.99", 60, guard.Ban), // not a source of the log
+	})
+	want := map[string]string{"203.0.113.0": "none []", "203.0.113.1": "ban [csmail/auth-bf]", "203.0.113.2": "hold [csmail/auth-slow-bf]", "203.0.113.3": "none []"}
+	for _, s := range c.Sources() {
+		if got := fmt.Sprint(s.Verdict.Action, s.Scenarios); got != strings.ReplaceAll(want[s.Addr.String()], " [", "[") && got != want[s.Addr.String()] {
+			t.Errorf("%s: %s, expected %s", s.Addr, got, want[s.Addr.String()])
+		}
+	}
+	// A network's ban is everybody's in it.
+	c.AddFindings([]engine.Finding{finding("csmail/range-bf", "203.0.113.0/24", 60, guard.Ban)})
+	for _, s := range c.Sources() {
+		if s.Verdict.Action != guard.Ban {
+			t.Errorf("%s in a banned network: %s", s.Addr, s.Verdict.Action)
+		}
+	}
+	found := c.Findings()
+	if len(found) != 4 {
+		t.Fatalf("%d findings", len(found))
+	}
+	first := found[0].Alert
+	if first.Count != 18 || first.Last.Sub(first.First) != 3*time.Minute || first.Kinds[0].N != 18 || found[0].Verdict.Action != guard.Ban {
+		t.Errorf("three findings in one: %+v, %s", first, found[0].Verdict.Action)
+	}
+	if want := "203.0.113.1 made 18 × auth-failed on postfix within 3m (csmail/auth-bf)"; first.Message != want {
+		t.Errorf("message %q, expected %q", first.Message, want)
+	}
+}
+
 func TestBounds(t *testing.T) {
-	c := NewCollector(Scope{Evidence: true})
+	c := NewCollector(Scope{})
 	for i := range 1000 {
 		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.AuthFailed, 1)
 	}
-	s := c.Sources()[0]
-	if len(s.Users) != maxUsers || len(s.Conduct().FailedLogins) != maxUsers || len(s.Evidence) != maxEvidence {
-		t.Errorf("%d users, %d accounts, %d events kept", len(s.Users), len(s.Conduct().FailedLogins), len(s.Evidence))
-	}
-	if s.Evidence[2].Message != "line 2" || s.Evidence[3].Message != "line 993" || s.Evidence[9].Message != "line 999" {
-		t.Errorf("evidence %q, %q, %q", s.Evidence[2].Message, s.Evidence[3].Message, s.Evidence[9].Message)
-	}
-	if s.Hostile != 1000 {
-		t.Errorf("%d counted", s.Hostile)
-	}
-}
-
-func TestLargeOffice(t *testing.T) {
-	c := NewCollector(Scope{})
-	for i := range 2 * maxUsers {
-		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.LoginOK, 1)
-		add(c, i, "192.0.2.1", fmt.Sprint("user", i), event.AuthFailed, 1)
-	}
-	if v := guard.New(guard.Facts{}).Judge(c.Sources()[0].Conduct(), 3); v.Action != guard.Hold {
-		t.Errorf("%s, %s", v.Action, v.Reason)
-	}
-}
-
-func TestAlertIsDiscreet(t *testing.T) {
-	c := NewCollector(Scope{Evidence: true})
-	add(c, 0, "2001:db8::1", "alice@example.org", event.AuthFailed, 2)
-	add(c, 60, "2001:db8::1", "bob@example.org", event.RelayDenied, 1)
-	add(c, 90, "2001:db8::1", "", event.NoHostname, 1)
-	a := c.Sources()[0].Alert()
-	if want := "2001:db8::1 made 3 hostile attempts on postfix within 1m0s: 2 × auth-failed, 1 × relay-denied"; a.Message != want {
-		t.Errorf("message %q", a.Message)
-	}
-	if strings.Contains(a.Message, "@") || a.Count != 3 || len(a.Evidence) != 3 {
-		t.Errorf("alert %+v", a)
+	if s := c.Sources()[0]; len(s.Users) != maxUsers || s.Hostile != 1000 {
+		t.Errorf("%d users, %d counted", len(s.Users), s.Hostile)
 	}
 }
 
@@ -158,4 +151,34 @@ func TestBlocksAreLetGo(t *testing.T) {
 		t.Errorf("%d MB are held", grown>>20)
 	}
 	runtime.KeepAlive(c)
+}
+
+func TestBacktest(t *testing.T) {
+	b := NewBacktest(time.Hour)
+	step := func(second int, addr string, kind event.Kind, findings ...engine.Finding) {
+		b.Add(result(second, addr, "", kind, 1), findings)
+	}
+	step(0, "203.0.113.1", event.AuthFailed)
+	step(60, "203.0.113.1", event.AuthFailed, finding("csmail/auth-bf", "203.0.113.1", 60, guard.Ban))
+	step(120, "203.0.113.1", event.AuthFailed)                                                           // within the ban
+	step(180, "203.0.113.1", event.AuthFailed, finding("csmail/auth-bf", "203.0.113.1", 180, guard.Ban)) // renews it
+	step(240, "203.0.113.9", event.LoginOK)
+	step(300, "203.0.113.1", event.LoginOK)   // collateral, once
+	step(360, "203.0.113.1", event.LoginOK)   //
+	step(9999, "203.0.113.1", event.Pregreet, // after the ban
+		finding("csmail/range-bf", "198.51.100.0/24", 9999, guard.Ban), finding("csmail/auth-bf", "192.0.2.7", 9999, guard.Hold))
+	mail := engine.Result{Record: &event.Record{Outcome: event.Witness, Testimony: event.MailAccepted, Event: event.Event{
+		Time: start.Add(20000 * time.Second), Addr: netip.MustParseAddr("198.51.100.77"),
+	}}}
+	b.Add(mail, nil)
+	o := b.Outcome()
+	if o.Bans != 2 || o.Renewed != 1 || o.Holds != 1 || o.Offences != 5 || o.Prevented != 2 {
+		t.Errorf("outcome %+v", o)
+	}
+	if o.Good != 2 || len(o.Collateral) != 2 || !o.Collateral[0].InBan || o.Collateral[1].InBan || o.Collateral[1].Proof != "mail accepted" {
+		t.Errorf("collateral %+v", o.Collateral)
+	}
+	if o.MedianWait != time.Minute || fmt.Sprint(o.Values) != "[198.51.100.0/24 203.0.113.1]" || len(o.ByDay) != 2 || o.HeldBy["none"] != 1 {
+		t.Errorf("wait %s, values %s, days %v, held by %v", o.MedianWait, o.Values, o.ByDay, o.HeldBy)
+	}
 }

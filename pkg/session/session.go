@@ -55,7 +55,7 @@ type Joiner struct {
 	logins   *memory[loginKey, loginSession]
 	sasl     *memory[netip.Addr, loginSession] // what Postfix has yet to tell of; Dovecot may log under another host
 	screened *memory[netip.Addr, int64]        // when postscreen last caught a client
-	messages *memory[messageKey, netip.Addr]
+	messages *recent
 	ssh      *memory[sshKey, sshSession]
 	pam      *memory[pamKey, pamSession]
 
@@ -98,7 +98,7 @@ func New() *Joiner {
 		logins:   newMemory[loginKey, loginSession](maxOpen),
 		sasl:     newMemory[netip.Addr, loginSession](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
-		messages: newMemory[messageKey, netip.Addr](maxOpen),
+		messages: &recent{most: maxOpen},
 		ssh:      newMemory[sshKey, sshSession](maxOpen),
 		pam:      newMemory[pamKey, pamSession](maxOpen),
 	}
@@ -161,7 +161,7 @@ func (j *Joiner) postfix(r *event.Record) bool {
 	switch {
 	case r.Testimony == event.MailAccepted:
 		if k, ok := j.messageKey(r.Host, r.Session); ok {
-			*j.messages.put(k) = r.Addr
+			j.messages.put(k, r.Addr)
 		}
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
 		r.Addr = j.clientOf(r)
@@ -203,9 +203,7 @@ func isLogin(r *event.Record) bool {
 // clientOf returns the client of a message, or the zero Addr.
 func (j *Joiner) clientOf(r *event.Record) netip.Addr {
 	if k, ok := j.messageKey(r.Host, r.Session); ok {
-		if addr := j.messages.get(k); addr != nil {
-			return *addr
-		}
+		return j.messages.get(k)
 	}
 	return netip.Addr{}
 }

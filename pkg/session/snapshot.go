@@ -9,7 +9,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
 // with the meaning of what is in it.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -19,7 +19,7 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	b = appendMemory(b, j.logins, appendLoginKey, appendLogin)
 	b = appendMemory(b, j.sasl, appendAddr, appendLogin)
 	b = appendMemory(b, j.screened, appendAddr, binary.AppendVarint)
-	b = appendMemory(b, j.messages, appendMessageKey, appendAddr)
+	b = appendRecent(b, j.messages)
 	b = appendMemory(b, j.ssh, appendSSHKey, appendSSH)
 	return appendMemory(b, j.pam, appendPAMKey, appendPAM)
 }
@@ -37,7 +37,7 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	readMemory(d, fresh.logins, readLoginKey, readLogin)
 	readMemory(d, fresh.sasl, (*decoder).addr, readLogin)
 	readMemory(d, fresh.screened, (*decoder).addr, (*decoder).varint)
-	readMemory(d, fresh.messages, readMessageKey, (*decoder).addr)
+	readRecent(d, fresh.messages)
 	readMemory(d, fresh.ssh, readSSHKey, readSSH)
 	readMemory(d, fresh.pam, readPAMKey, readPAM)
 	if d.err == nil && len(d.rest) > 0 {
@@ -69,11 +69,8 @@ func appendMemory[K comparable, V any](b []byte, m *memory[K, V], key func([]byt
 }
 
 func readMemory[K comparable, V any](d *decoder, m *memory[K, V], key func(*decoder) K, value func(*decoder) V) {
-	slots, next := d.uvarint(), d.uvarint()
-	if slots > uint64(m.most) || next >= uint64(m.most) || slots < uint64(m.most) && next != slots {
-		d.err = errDamaged
-	}
-	for at := int32(0); d.err == nil && uint64(at) < slots; at++ {
+	slots, next := d.ring(m.most)
+	for at := int32(0); d.err == nil && int(at) < slots; at++ {
 		var s slot[K, V]
 		if s.live = d.byte() == 1; s.live {
 			s.key, s.value = key(d), value(d)
@@ -84,7 +81,24 @@ func readMemory[K comparable, V any](d *decoder, m *memory[K, V], key func(*deco
 		}
 		m.slots = append(m.slots, s)
 	}
-	m.next = int(next)
+	m.next = next
+}
+
+func appendRecent(b []byte, m *recent) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m.messages)))
+	b = binary.AppendUvarint(b, uint64(m.next))
+	for i := range m.messages {
+		b = appendAddr(appendMessageKey(b, m.messages[i].key), m.messages[i].addr)
+	}
+	return b
+}
+
+func readRecent(d *decoder, m *recent) {
+	messages, next := d.ring(m.most)
+	for d.err == nil && len(m.messages) < messages {
+		m.messages = append(m.messages, message{readMessageKey(d), d.addr()})
+	}
+	m.next = next
 }
 
 func appendProcessKey(b []byte, k processKey) []byte {
@@ -187,6 +201,16 @@ func (d *decoder) varint() int64 {
 	}
 	d.rest = d.rest[size:]
 	return n
+}
+
+// ring reads how many places of a ring are taken and which is written next.
+func (d *decoder) ring(most int) (taken, next int) {
+	n, at := d.uvarint(), d.uvarint()
+	if n > uint64(most) || at >= uint64(most) || n < uint64(most) && at != n {
+		d.err = errDamaged
+		return 0, 0
+	}
+	return int(n), int(at)
 }
 
 func (d *decoder) text() string { return string(d.take(d.uvarint())) }

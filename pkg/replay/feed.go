@@ -1,0 +1,141 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/syslogline"
+)
+
+// underWay is how many blocks of a source may wait to be stepped: enough to keep
+// the workers busy, few enough for many sources at a time.
+const underWay = 4
+
+// feed is a source on its way through the replay.
+type feed struct {
+	source acquisition.Source
+	index  int
+
+	ordered chan *job // owned by the reader; nil until the feed is opened
+	err     error     // of the reader, set before ordered closes
+
+	job      *job
+	at       int       // in the job's records
+	latest   time.Time // of its records up to at: the feed's place in the merge
+	ended    bool
+	repeats  engine.Repeater
+	tally    Tally
+	consumed int64
+}
+
+// open starts to read.
+func (f *feed) open(ctx context.Context, r *run) {
+	f.ordered = make(chan *job, underWay)
+	go func() {
+		defer close(f.ordered)
+		f.err = f.source.Read(ctx, func(b acquisition.Block) error {
+			j := &job{block: b, done: make(chan struct{})}
+			select {
+			case j.records = <-r.spare:
+			default:
+			}
+			return submit(ctx, j, f.ordered, r.work)
+		})
+	}()
+}
+
+// submit hands a job to a worker first, so that the consumer never waits for a
+// job that no worker has.
+func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
+	for _, queue := range [...]chan<- *job{work, ordered} {
+		select {
+		case queue <- j:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// next moves on to the next record, nil at the end of the source.
+func (f *feed) next(r *run) (*event.Record, error) {
+	for {
+		if f.job != nil && f.at < len(f.job.records) {
+			record := &f.job.records[f.at]
+			if record.Time.After(f.latest) {
+				f.latest = record.Time
+			}
+			return record, nil
+		}
+		f.finishJob(r)
+		j, more := <-f.ordered
+		if !more {
+			f.ended = true
+			return nil, f.verdict()
+		}
+		<-j.done
+		f.job, f.at = j, 0
+	}
+}
+
+// finishJob counts a block whose records are stepped.
+func (f *feed) finishJob(r *run) {
+	if f.job == nil {
+		return
+	}
+	f.tally.add(f.job.tally)
+	f.consumed = f.job.block.Consumed
+	r.progress()
+	select {
+	case r.spare <- f.job.forget():
+	default:
+	}
+	f.job = nil
+}
+
+// verdict is the error with which the source ended.
+func (f *feed) verdict() error {
+	if f.err != nil {
+		return f.err
+	}
+	f.consumed = max(f.source.Size(), f.consumed)
+	return notALog(f.source.Name(), f.tally)
+}
+
+// drain waits for the reader of a replay that ended early.
+func (f *feed) drain() {
+	if f.ordered == nil {
+		return
+	}
+	for range f.ordered {
+	}
+}
+
+var errEnough = errors.New("enough")
+
+// glance dates the first line of a source that can be read again, so that one
+// that begins later need not be open until then. The zero time stands for a
+// source that must be opened to tell.
+func (f *feed) glance(ctx context.Context, zone *time.Location) time.Time {
+	var first time.Time
+	if f.source.Size() < 0 {
+		return first
+	}
+	_ = f.source.Read(ctx, func(b acquisition.Block) error { // an error shows again when it is read
+		line := syslogline.Line{Received: b.Received, Read: b.Read, Zone: zone}
+		for text := range strings.SplitSeq(b.Text, "\n") {
+			line.Text = text
+			if header, _, ok := syslogline.Split(line); ok {
+				first = header.Time(line)
+				break
+			}
+		}
+		return errEnough
+	})
+	return first
+}

@@ -1,0 +1,54 @@
+package replay
+
+import (
+	"strings"
+	"time"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/syslogline"
+)
+
+// job is a block on its way through a worker; done closes once records and
+// tally are set.
+type job struct {
+	block   acquisition.Block
+	records []event.Record
+	tally   Tally
+	done    chan struct{}
+}
+
+func (j *job) parse(zone *time.Location, missed bool) {
+	var parser engine.Parser
+	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
+	j.tally.Cut = int64(j.block.Cut)
+	for rest := j.block.Text; rest != ""; line.Number++ {
+		line.Text, rest, _ = strings.Cut(rest, "\n")
+		record := j.next()
+		parser.Parse(&line, record)
+		j.tally.Lines++
+		j.tally.Outcomes[record.Outcome]++
+		if keep := record.Outcome >= event.Witness ||
+			missed && (record.Outcome == event.Missed || record.Outcome == event.Ambiguous); !keep {
+			j.records = j.records[:len(j.records)-1]
+		}
+	}
+}
+
+// next returns room for one more record. What it holds is of no account.
+func (j *job) next() *event.Record {
+	if len(j.records) < cap(j.records) {
+		j.records = j.records[:len(j.records)+1]
+	} else {
+		j.records = append(j.records, event.Record{})
+	}
+	return &j.records[len(j.records)-1]
+}
+
+// forget empties the records for their next use, so that they hold on to no
+// block's text. Behind the last one there may be one more that was begun.
+func (j *job) forget() []event.Record {
+	clear(j.records[:min(len(j.records)+1, cap(j.records))])
+	return j.records[:0]
+}

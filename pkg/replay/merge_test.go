@@ -1,0 +1,139 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+)
+
+// named is a source with a name, whose size nobody knows if it is a stream.
+type named struct {
+	text
+	name   string
+	stream bool
+	opens  *int
+}
+
+func (n named) Name() string { return n.name }
+func (n named) Size() int64 {
+	if n.stream {
+		return -1
+	}
+	return 100
+}
+
+func (n named) Read(ctx context.Context, yield func(acquisition.Block) error) error {
+	if n.opens != nil {
+		*n.opens++
+	}
+	return n.text.Read(ctx, yield)
+}
+
+type place struct {
+	latest       int
+	source, line int
+}
+
+// The order is that of a stable sort by the latest time so far of each source.
+func TestMerge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var sources []acquisition.Source
+		var want []place
+		for i := range rapid.IntRange(1, 5).Draw(t, "sources") {
+			n := named{name: fmt.Sprint(i), stream: rapid.Bool().Draw(t, "stream")}
+			latest, line := 0, 0
+			for range rapid.IntRange(0, 4).Draw(t, "blocks") {
+				var block strings.Builder
+				for range rapid.IntRange(1, 5).Draw(t, "lines") {
+					second := rapid.IntRange(0, 20).Draw(t, "second")
+					latest, line = max(latest, second), line+1
+					fmt.Fprintf(&block, "Jun  3 04:11:%02d mail postfix/smtpd[42]: connect from a[192.0.2.1]\n", second)
+					want = append(want, place{latest, i, line})
+				}
+				n.text = append(n.text, block.String())
+			}
+			sources = append(sources, n)
+		}
+		slices.SortStableFunc(want, func(a, b place) int {
+			return cmp.Or(a.latest-b.latest, a.source-b.source, a.line-b.line)
+		})
+		var got []string
+		_, err := Run(context.Background(), sources, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+			got = append(got, fmt.Sprintf("%s:%d", source, r.Line))
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range want {
+			if i >= len(got) || got[i] != fmt.Sprintf("%d:%d", p.source, p.line) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%d records, want %d", len(got), len(want))
+		}
+	})
+}
+
+// Of rotated files one is read at a time, and a session runs over the border.
+func TestRotated(t *testing.T) {
+	var opens [2]int
+	first := named{text: text{prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"}, name: "mail.log.1", opens: &opens[0]}
+	second := named{text: text{strings.Replace(prefix, "04:11", "04:12", 1) + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n"}, name: "mail.log", opens: &opens[1]}
+	var seen []string
+	_, err := Run(t.Context(), []acquisition.Source{first, second}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+		seen = append(seen, fmt.Sprintf("%s %v %d", source, r.Folded, opens))
+	}})
+	if got, want := fmt.Sprint(seen), "[mail.log.1 false [2 1] mail.log true [2 2]]"; err != nil || got != want {
+		t.Errorf("got %s, want %s, error %v", got, want, err)
+	}
+}
+
+var errDisk = errors.New("the disk is gone")
+
+// broken fails after its blocks.
+type broken struct{ text }
+
+func (b broken) Read(ctx context.Context, yield func(acquisition.Block) error) error {
+	if err := b.text.Read(ctx, yield); err != nil {
+		return err
+	}
+	return errDisk
+}
+
+func TestOneOfManyFails(t *testing.T) {
+	good, bad := text{prefix + "connect from a[192.0.2.1]\n", strings.Replace(prefix, "04:11", "04:12", 1) + "connect from a[192.0.2.1]\n"}, broken{text{prefix + "connect from a[192.0.2.1]\n"}}
+	tally, err := Run(t.Context(), []acquisition.Source{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
+	if !errors.Is(err, errDisk) || tally.Lines != 1+1 {
+		t.Errorf("error %v, %d lines", err, tally.Lines)
+	}
+}
+
+// A repetition stands for the line before it in its own source, over the border
+// of a block as well.
+func TestRepetition(t *testing.T) {
+	const failed = prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"
+	const repeated = "Jun  3 04:11:10 mail last message repeated 3 times\n"
+	one := named{name: "one", text: text{failed, repeated, repeated}}
+	two := named{name: "two", text: text{prefix + "connect from a[192.0.2.2]\n" + repeated}}
+	attempts := map[string]int{}
+	_, err := Run(t.Context(), []acquisition.Source{one, two}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+		if r.Outcome == event.Noted {
+			attempts[source] += r.Attempts
+		}
+	}})
+	if err != nil || attempts["one"] != 7 || attempts["two"] != 0 {
+		t.Errorf("%v, error %v", attempts, err)
+	}
+}
