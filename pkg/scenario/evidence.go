@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -127,12 +126,8 @@ func (c *clone) event() event.Event {
 	return e
 }
 
-// remember notes the event at hand as evidence of the group, once a pour.
+// remember notes the event at hand as evidence of the group.
 func (e *Engine) remember(gi uint32) {
-	if slices.Contains(e.touched, gi) {
-		return
-	}
-	e.touched = append(e.touched, gi)
 	if e.current == 0 {
 		e.current = e.ring.add(e.in.ev, e.at)
 	}

@@ -102,19 +102,24 @@ func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
 			q.Queue = append(q.Queue, kept.view)
 			return
 		}
-		q.Queue = append(q.Queue, c.facts())
+		q.Queue = append(q.Queue, c.facts(e.facts))
 	})
 	return q
 }
 
-// facts is an event of which only the enumerated fields are known.
-func (c *cell) facts() *Evt {
-	in := input{ev: &event.Event{Kind: c.info.kind(), Service: c.info.service()}, shape: c.info.shape()}
-	meta := map[string]string{}
-	for name, f := range metaFields {
-		if f.isEnumerated() {
-			meta[name] = f.read(&in)
+// facts is an event of which only the enumerated fields are known. Their maps are
+// few and shared.
+func (c *cell) facts(known map[cellInfo]map[string]string) *Evt {
+	meta := known[c.info]
+	if meta == nil {
+		in := input{ev: &event.Event{Kind: c.info.kind(), Service: c.info.service()}, shape: c.info.shape()}
+		meta = map[string]string{}
+		for name, f := range metaFields {
+			if f.isEnumerated() {
+				meta[name] = f.read(&in)
+			}
 		}
+		known[c.info] = meta
 	}
 	return &Evt{Meta: meta, Time: stamp(c.time)}
 }
