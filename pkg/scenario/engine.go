@@ -101,7 +101,7 @@ func (e *Engine) Pour(ev *event.Event) []Overflow {
 			e.pourInto(s)
 		}
 	}
-	if e.pours%pacesPerSweep == 0 {
+	if e.pours%poursPerSweep == 0 {
 		e.sweep(1)
 	}
 	e.in = input{} // the event is lent

@@ -76,11 +76,10 @@ func BenchmarkPour(b *testing.B) {
 			for i := range b.N {
 				at := i & (len(log) - 1)
 				if at == 0 && i > 0 {
-					turn += span
+					turn = span
 				}
-				ev := log[at]
-				ev.Time = ev.Time.Add(turn)
-				overflows += len(e.Pour(&ev))
+				log[at].Time = log[at].Time.Add(turn)
+				overflows += len(e.Pour(&log[at]))
 			}
 			b.ReportMetric(float64(b.N)/(processorTime(b)-used).Seconds(), "events/cpu-s")
 			b.ReportMetric(float64(overflows)/float64(b.N), "overflows/event")

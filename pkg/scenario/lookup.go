@@ -1,6 +1,9 @@
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// lateness is how long after its death a bucket waits for late lines before
@@ -8,7 +11,7 @@ const (
 	lateness = int64(10 * time.Minute)
 
 	sweepPerTick  = 4096
-	pacesPerSweep = 8 // pours for each group that is swept
+	poursPerSweep = 16 // pours for each group that is swept
 
 	// evictionTries bounds the search for a source that may be forgotten.
 	evictionTries = 64
@@ -121,6 +124,9 @@ func (e *Engine) makeRoom() bool {
 	}
 	for range evictionTries {
 		gi := e.groups.oldest
+		if slices.Contains(e.touched, gi) {
+			return false // the event at hand counts for it
+		}
 		if !e.isSilenced(e.groups.at(gi)) {
 			e.release(gi)
 			e.stats.Evicted++
