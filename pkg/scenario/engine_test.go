@@ -99,6 +99,7 @@ func TestTypes(t *testing.T) {
 		"leaky starts afresh after an overflow":       {leaky, each(one, "a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@2", "192.0.2.1 3@5"}},
 		"leaky counts from zero after it was dead":    {leaky, each(one, "a", 0, 30.1, 30.2, 30.3), []string{"192.0.2.1 3@30.3"}},
 		"leaky goes on until it is dead":              {leaky, each(one, "a", 0, 29.9, 30, 30.1), []string{"192.0.2.1 4@30.1"}},
+		"leaky dies after its last moment only":       {leaky, each(one, "a", 0, 30, 30.1, 30.2), []string{"192.0.2.1 4@30.2"}},
 		"leaky by address":                            {leaky, []at{{0, one, "a"}, {1, two, "a"}, {2, one, "a"}, {3, two, "a"}, {4, two, "a"}}, []string{"192.0.2.2 3@4"}},
 		"blackhole silences":                          {leaky + "blackhole: 10s\n", each(one, "a", 0, 1, 2, 3, 4, 5, 6, 7, 12.5), []string{"192.0.2.1 3@2", "192.0.2.1 3@12.5"}},
 		"distinct counts users":                       {leaky + "distinct: evt.Meta.username\n", each(one, "a a b b a b C c d", 0, 1, 2, 3, 4, 5, 6, 7, 8), []string{"192.0.2.1 3@6"}},
