@@ -149,7 +149,7 @@ func (e *Engine) remember(gi uint32) {
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
 func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
-	var found []event.Event
+	found := make([]event.Event, 0, g.seen)
 	for i := range int(g.seen) {
 		at := (int(g.newest) + evidencePerGroup - int(g.seen) + 1 + i) % evidencePerGroup
 		ref := g.evidence[at]
