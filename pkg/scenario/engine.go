@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -48,6 +49,7 @@ type Engine struct {
 	extras  slab[extra]
 	cells   slab[cell]
 	events  map[uint32]*queuedEvent // by cell, for scenarios that read whole events
+	facts   map[cellInfo]map[string]string
 	ring    ring
 	due     []deadline // a heap: counters, by the time at which they end
 	cursor  uint32     // of the sweep
@@ -58,17 +60,21 @@ type Engine struct {
 	// Of the pour at hand:
 	in      input
 	at      int64
-	current uint32 // number in the ring
-	touched []uint32
+	pours   uint64                       // number of the pour
+	current uint32                       // number in the ring
+	touched []uint32                     // groups
+	known   [fieldSourceRange + 1]uint32 // groups by the field that is their key
+	slots   []slot                       // by scenario
 	machine machine
 	out     []Overflow
 }
 
 // New returns an Engine without buckets.
 func New(set *Set, limits Limits) *Engine {
-	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), events: map[uint32]*queuedEvent{}}
+	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), events: map[uint32]*queuedEvent{}, facts: map[cellInfo]map[string]string{}}
 	e.ring.clones = make([]clone, e.limits.Texts)
 	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(shapeCount))
+	e.slots = make([]slot, len(set.scenarios))
 	e.machine.in = &e.in
 	return e
 }
@@ -95,7 +101,9 @@ func (e *Engine) Pour(ev *event.Event) []Overflow {
 			e.pourInto(s)
 		}
 	}
-	e.sweep(1)
+	if e.pours%poursPerSweep == 0 {
+		e.sweep(1)
+	}
 	e.in = input{} // the event is lent
 	return e.out
 }
@@ -116,7 +124,9 @@ func (e *Engine) begin(ev *event.Event) {
 		e.in.shape = shapeOf(ev)
 	}
 	e.at = nanoseconds(ev.Time)
+	e.pours++
 	e.current, e.touched, e.out = 0, e.touched[:0], e.out[:0]
+	e.known = [fieldSourceRange + 1]uint32{}
 }
 
 // nanoseconds returns the Unix time, within the years that it can tell.
@@ -163,7 +173,9 @@ func (e *Engine) pourInto(s *Scenario) {
 		e.stats.Untracked++
 		return
 	}
-	e.remember(gi)
+	if !slices.Contains(e.touched, gi) {
+		e.touch(gi)
+	}
 	bi := e.bucketOf(gi, s)
 	b := e.buckets.at(bi)
 	if s.Type == "trigger" {

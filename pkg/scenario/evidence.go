@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -127,12 +126,8 @@ func (c *clone) event() event.Event {
 	return e
 }
 
-// remember notes the event at hand as evidence of the group, once a pour.
+// remember notes the event at hand as evidence of the group.
 func (e *Engine) remember(gi uint32) {
-	if slices.Contains(e.touched, gi) {
-		return
-	}
-	e.touched = append(e.touched, gi)
 	if e.current == 0 {
 		e.current = e.ring.add(e.in.ev, e.at)
 	}
@@ -154,7 +149,7 @@ func (e *Engine) remember(gi uint32) {
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
 func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
-	var found []event.Event
+	found := make([]event.Event, 0, g.seen)
 	for i := range int(g.seen) {
 		at := (int(g.newest) + evidencePerGroup - int(g.seen) + 1 + i) % evidencePerGroup
 		ref := g.evidence[at]

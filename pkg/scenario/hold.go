@@ -92,7 +92,12 @@ func (c *cell) addr() netip.Addr {
 
 // queueView builds "queue" of an expression.
 func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
-	q := &Queue{Queue: []*Evt{}, L: s.queueLimit - 1}
+	n := 0
+	if b.extra != 0 {
+		n = int(e.extras.at(b.extra).queueLen)
+	}
+	q := &Queue{Queue: make([]*Evt, 0, n), L: s.queueLimit - 1}
+	facts := make([]Evt, 0, n)
 	e.queued(b, func(ci uint32, c *cell) {
 		if kept := e.events[ci]; kept != nil {
 			if kept.view == nil {
@@ -102,21 +107,26 @@ func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
 			q.Queue = append(q.Queue, kept.view)
 			return
 		}
-		q.Queue = append(q.Queue, c.facts())
+		facts = append(facts, Evt{Meta: c.meta(e.facts), Time: stamp(c.time)})
+		q.Queue = append(q.Queue, &facts[len(facts)-1])
 	})
 	return q
 }
 
-// facts is an event of which only the enumerated fields are known.
-func (c *cell) facts() *Evt {
-	in := input{ev: &event.Event{Kind: c.info.kind(), Service: c.info.service()}, shape: c.info.shape()}
-	meta := map[string]string{}
-	for name, f := range metaFields {
-		if f.isEnumerated() {
-			meta[name] = f.read(&in)
+// meta holds the enumerated fields of a queued event. Its maps are few and shared.
+func (c *cell) meta(known map[cellInfo]map[string]string) map[string]string {
+	meta := known[c.info]
+	if meta == nil {
+		in := input{ev: &event.Event{Kind: c.info.kind(), Service: c.info.service()}, shape: c.info.shape()}
+		meta = map[string]string{}
+		for name, f := range metaFields {
+			if f.isEnumerated() {
+				meta[name] = f.read(&in)
+			}
 		}
+		known[c.info] = meta
 	}
-	return &Evt{Meta: meta, Time: stamp(c.time)}
+	return meta
 }
 
 // isNew is distinct: it remembers the value and reports whether the bucket has

@@ -1,13 +1,17 @@
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// lateness is how long after its death a bucket waits for late lines before
 	// its memory is given back.
 	lateness = int64(10 * time.Minute)
 
-	sweepPerTick = 4096
+	sweepPerTick  = 4096
+	poursPerSweep = 16 // pours for each group that is swept
 
 	// evictionTries bounds the search for a source that may be forgotten.
 	evictionTries = 64
@@ -15,16 +19,20 @@ const (
 
 // groupOf finds or makes the group of the event at hand, 0 if there is no room.
 func (e *Engine) groupOf(s *Scenario) uint32 {
+	if s.groupField <= fieldSourceRange && e.known[s.groupField] != 0 {
+		return e.known[s.groupField]
+	}
 	key, text := e.keyOf(s)
 	if key.bits != isText {
-		if gi := e.groups.findNetwork(key); gi != 0 {
+		gi := e.groups.findNetwork(key)
+		switch {
+		case gi != 0:
 			e.groups.use(gi)
-			return gi
+		case e.makeRoom():
+			gi = e.groups.add(key)
 		}
-		if !e.makeRoom() {
-			return 0
-		}
-		return e.groups.add(key)
+		e.known[s.groupField] = gi
+		return gi
 	}
 	if gi := e.groups.findText(text, key.hi); gi != 0 {
 		e.groups.use(gi)
@@ -64,12 +72,31 @@ func (e *Engine) findGroup(s *Scenario) uint32 {
 	return e.groups.findText(text, key.hi)
 }
 
-// bucketOf finds or makes the bucket of the scenario in the group.
-func (e *Engine) bucketOf(gi uint32, s *Scenario) uint32 {
-	g := e.groups.at(gi)
-	if bi := e.findBucket(g, s); bi != 0 {
-		return bi
+// slot is the bucket of a scenario in the pour at hand.
+type slot struct {
+	pour   uint64
+	group  uint32
+	bucket uint32
+}
+
+// touch notes that the event at hand counts for the group and finds the buckets of
+// the group.
+func (e *Engine) touch(gi uint32) {
+	e.touched = append(e.touched, gi)
+	e.remember(gi)
+	for bi := e.groups.at(gi).head; bi != 0; {
+		b := e.buckets.at(bi)
+		e.slots[b.scenario] = slot{e.pours, gi, bi}
+		bi = b.next
 	}
+}
+
+// bucketOf finds or makes the bucket of the scenario in a group that was touched.
+func (e *Engine) bucketOf(gi uint32, s *Scenario) uint32 {
+	if at := &e.slots[s.index]; at.pour == e.pours && at.group == gi {
+		return at.bucket
+	}
+	g := e.groups.at(gi)
 	bi := e.buckets.take()
 	b := e.buckets.at(bi)
 	b.scenario, b.next = s.index, g.head
@@ -97,6 +124,9 @@ func (e *Engine) makeRoom() bool {
 	}
 	for range evictionTries {
 		gi := e.groups.oldest
+		if slices.Contains(e.touched, gi) {
+			return false // the event at hand counts for it
+		}
 		if !e.isSilenced(e.groups.at(gi)) {
 			e.release(gi)
 			e.stats.Evicted++

@@ -256,7 +256,7 @@ func TestLateLinesInventNothing(t *testing.T) {
 func TestSnapshotChangesNothing(t *testing.T) {
 	set := load(t, several).set
 	rapid.Check(t, func(t *rapid.T) {
-		limits := Limits{Sources: rapid.SampledFrom([]int{3, 8, 100}).Draw(t, "sources"), Texts: 7}
+		limits := Limits{Sources: rapid.SampledFrom([]int{1, 2, 3, 8, 100}).Draw(t, "sources"), Texts: 7}
 		whole, parts := New(set, limits), New(set, limits)
 		for _, h := range drawHappenings(t, 80) {
 			if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
