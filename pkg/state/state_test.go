@@ -28,6 +28,9 @@ var now = time.Date(2026, 6, 3, 4, 11, 11, 0, time.UTC)
 const owner = "CSMAIL_TEST_OWNER"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(writer); path != "" {
+		write(path)
+	}
 	if path := os.Getenv(owner); path != "" {
 		s, err := Open(path, Options{})
 		fmt.Println("open", err)
