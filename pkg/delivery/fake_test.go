@@ -154,6 +154,10 @@ func (f *fakeLAPI) set(change func()) {
 	change()
 }
 
+func (f *fakeLAPI) looked() int { f.mu.Lock(); defer f.mu.Unlock(); return f.looks }
+func (f *fakeLAPI) pushed() int { f.mu.Lock(); defer f.mu.Unlock(); return f.pushes }
+func (f *fakeLAPI) size() int   { f.mu.Lock(); defer f.mu.Unlock(); return len(f.alerts) }
+
 // deleteBan is what cscli decisions delete does.
 func (f *fakeLAPI) deleteBan(value string) {
 	f.set(func() {

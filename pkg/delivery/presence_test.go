@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,14 +16,23 @@ import (
 
 // fakeBeacon writes down what it is told.
 type fakeBeacon struct {
+	mu            sync.Mutex
 	beats, closed int
 	reports       []string
 	fails         error
 }
 
-func (f *fakeBeacon) Close() { f.closed++ }
+func (f *fakeBeacon) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeBeacon) Close() { f.set(func() { f.closed++ }) }
 
 func (f *fakeBeacon) Heartbeat(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.fails == nil {
 		f.beats++
 	}
@@ -30,6 +40,8 @@ func (f *fakeBeacon) Heartbeat(context.Context) error {
 }
 
 func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	text := fmt.Sprint(u.Version, " ", u.Window)
 	for _, s := range u.Sources {
 		text += fmt.Sprintf(" %s %d=%d+%d", s.Source, s.Read, s.Parsed, s.Unparsed)
@@ -46,6 +58,8 @@ func TestPresence(t *testing.T) {
 		p := &Presence{
 			Connect: func(context.Context) (Beacon, error) { connects++; return f, nil },
 			Totals: func() []lapi.SourceUsage {
+				f.mu.Lock()
+				defer f.mu.Unlock()
 				return []lapi.SourceUsage{{Source: "mail.log", Read: lines, Parsed: lines - 1, Unparsed: 1}}
 			},
 			Version: "1.0.0", Started: time.Now(),
@@ -53,15 +67,18 @@ func TestPresence(t *testing.T) {
 		done := make(chan struct{})
 		go func() { p.Run(ctx); close(done) }()
 		synctest.Wait()
-		if f.beats != 1 || len(f.reports) != 1 {
-			t.Errorf("at the start: %d beats, reports %v", f.beats, f.reports)
-		}
-		lines = 110
-		time.Sleep(35 * time.Minute)
-		f.fails = fmt.Errorf("%w: wrong password", lapi.ErrRefused)
-		lines = 115
+		f.set(func() {
+			if f.beats != 1 || len(f.reports) != 1 {
+				t.Errorf("at the start: %d beats, reports %v", f.beats, f.reports)
+			}
+			lines = 110
+		})
+		time.Sleep(35*time.Minute + 30*time.Second) // between two beats
+		synctest.Wait()
+		f.set(func() { f.fails, lines = fmt.Errorf("%w: wrong password", lapi.ErrRefused), 115 })
 		time.Sleep(30 * time.Minute)
-		f.fails = nil
+		synctest.Wait()
+		f.set(func() { f.fails = nil })
 		time.Sleep(2 * time.Minute)
 		cancel()
 		<-done

@@ -25,8 +25,8 @@ func TestNewAlertIsSentAtOnce(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		l.start()
 		l.wait(10 * time.Minute)
-		if l.lapi.pushes != 0 {
-			t.Errorf("%d pushes of nothing", l.lapi.pushes)
+		if l.lapi.pushed() != 0 {
+			t.Errorf("%d pushes of nothing", l.lapi.pushed())
 		}
 		l.add(1, 1)
 		l.wait(0)
@@ -61,13 +61,13 @@ func TestTroubleLosesNothingAndDoublesNothing(t *testing.T) {
 					l.queue(state.Entry{Alert: a})
 					l.wait(time.Minute)
 				}
-				if l.lapi.pushes > tt.most {
-					t.Errorf("%d pushes in the hour, want at most %d", l.lapi.pushes, tt.most)
+				if l.lapi.pushed() > tt.most {
+					t.Errorf("%d pushes in the hour, want at most %d", l.lapi.pushed(), tt.most)
 				}
 				l.lapi.set(func() { tt.end(l.lapi) })
 				l.wait(2 * time.Minute)
 				l.wantLists(0, 0)
-				if got := len(l.lapi.alerts); got != 60 {
+				if got := l.lapi.size(); got != 60 {
 					t.Errorf("%d alerts in the LAPI, want 60", got)
 				}
 				if s := l.sender.Stats(); s.Delivered != 60 || s.LastError != "" {
@@ -105,22 +105,25 @@ func TestCredentialsAreReadAgain(t *testing.T) {
 		password := "wrong"
 		l.options.Connect = func(context.Context) (LAPI, error) {
 			l.connects++
-			if password == "" {
-				return nil, fmt.Errorf("no such file")
-			}
-			l.lapi.set(func() { l.lapi.fails = nil })
-			if password == "wrong" {
-				l.lapi.set(func() { l.lapi.fails = lapi.ErrRefused })
-			}
-			return l.lapi, nil
+			var err error
+			l.lapi.set(func() {
+				l.lapi.fails = nil
+				switch password {
+				case "":
+					err = fmt.Errorf("no such file")
+				case "wrong":
+					l.lapi.fails = lapi.ErrRefused
+				}
+			})
+			return l.lapi, err
 		}
 		l.start()
 		l.add(1, 2)
 		l.wait(10 * time.Minute)
-		password = ""
+		l.lapi.set(func() { password = "" })
 		l.wait(10 * time.Minute)
 		l.wantStored("")
-		password = "right"
+		l.lapi.set(func() { password = "right" })
 		l.sender.Reconnect()
 		l.wait(0)
 		l.wantStored("1 2")
@@ -251,8 +254,8 @@ func TestFullDiskOnSettle(t *testing.T) {
 		l.wait(5 * time.Minute)
 		l.wantStored("1 2 3")
 		l.wantLists(0, 0)
-		if l.lapi.pushes != 1 || l.history(3) != "delivered 3" {
-			t.Errorf("%d pushes, history %q", l.lapi.pushes, l.history(3))
+		if l.lapi.pushed() != 1 || l.history(3) != "delivered 3" {
+			t.Errorf("%d pushes, history %q", l.lapi.pushed(), l.history(3))
 		}
 	})
 }

@@ -69,10 +69,10 @@ func TestAPersonsWord(t *testing.T) {
 					t.Errorf("unbanned %q, want %q", got, tt.want)
 				}
 				l.wait(6 * time.Hour) // nothing is left to watch, unless the LAPI cannot be asked
-				looks := l.lapi.looks
+				looks := l.lapi.looked()
 				l.wait(time.Hour)
-				if l.lapi.fails == nil && !l.lapi.hangs && l.lapi.looks != looks {
-					t.Errorf("%d looks at what is over", l.lapi.looks-looks)
+				if l.lapi.fails == nil && !l.lapi.hangs && l.lapi.looked() != looks {
+					t.Errorf("%d looks at what is over", l.lapi.looked()-looks)
 				}
 				if n := len(l.unbanned); n != len(strings.Fields(tt.want)) {
 					t.Errorf("%d times unbanned", n)
@@ -140,9 +140,9 @@ func TestManyBansAreLookedAtInTurn(t *testing.T) {
 		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1 192.0.2.120 192.0.2.60" {
 			t.Errorf("unbanned %q", got)
 		}
-		looks := l.lapi.looks
+		looks := l.lapi.looked()
 		l.wait(10 * time.Minute)
-		if n := l.lapi.looks - looks; n > 20*lookBatch {
+		if n := l.lapi.looked() - looks; n > 20*lookBatch {
 			t.Errorf("%d looks in ten minutes", n)
 		}
 	})
@@ -156,8 +156,8 @@ func TestSimulatedAndInformationalAreNotWatched(t *testing.T) {
 		l.start()
 		l.wait(time.Hour)
 		l.wantStored("1 2")
-		if l.lapi.looks != 0 {
-			t.Errorf("%d looks", l.lapi.looks)
+		if l.lapi.looked() != 0 {
+			t.Errorf("%d looks", l.lapi.looked())
 		}
 	})
 }
@@ -201,7 +201,7 @@ func TestLongBansAreRenewed(t *testing.T) {
 					tt.act(l, d)
 					l.wait(day)
 				}
-				if got := len(l.lapi.alerts); got != tt.want {
+				if got := l.lapi.size(); got != tt.want {
 					t.Fatalf("%d alerts, want %d", got, tt.want)
 				}
 				last := l.lapi.alerts[tt.want-1].bans[0].Until

@@ -99,6 +99,26 @@ func TestBans(t *testing.T) {
 	}
 }
 
+func TestBansAfterLAPIRestart(t *testing.T) {
+	f := &fakeLAPI{}
+	c := f.serve(t)
+	a := alertOn("192.0.2.1")
+	mustPush(t, c, PushOptions{}, a)
+	f.token = "of another life"
+	if _, known, err := c.Bans(t.Context(), "1", a.ID()); !known || err != nil {
+		t.Errorf("%t, %v", known, err)
+	}
+}
+
+// As CrowdSec 1.4 answers a certificate that is no agent's.
+func TestTwoAnswersInOne(t *testing.T) {
+	f := &fakeLAPI{loginStatus: 403, twice: true}
+	err := f.serve(t).Heartbeat(t.Context())
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "access forbidden") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestHeartbeatAndUsage(t *testing.T) {
 	f := &fakeLAPI{}
 	c := f.serve(t)

@@ -133,8 +133,11 @@ func lapiWords(err error) (words string, isLAPI bool) {
 		return shorten(err.Error()), false // of the JSON decoder
 	}
 	words = strings.TrimSpace(strings.TrimPrefix(answer.Error(), "API error: "))
-	// CrowdSec's client puts this before an answer that it cannot read, and before
-	// every 422.
+	// CrowdSec's client puts "http code" before an answer that it cannot read, and
+	// before every 422. CrowdSec 1.4 refuses a certificate with two objects in a row.
+	if _, body, ok := strings.Cut(words, ", response: "); ok && strings.HasPrefix(body, "{") {
+		return shorten(body), true
+	}
 	return shorten(words), !strings.HasPrefix(words, "http code ") || strings.HasPrefix(words, "http code 422")
 }
 

@@ -32,6 +32,7 @@ type fakeLAPI struct {
 
 	loginStatus  int    // 0: right password
 	loginMessage string //
+	twice        bool   // refuses logins in two objects
 	html         bool   // answers 200 with a web page to everything
 	always       int    // status of every answer but login's
 	postsFail    int    // status of every POST of alerts
@@ -145,6 +146,11 @@ func readBody(r *http.Request) []byte {
 func (f *fakeLAPI) login(w http.ResponseWriter, body []byte) {
 	var auth models.WatcherAuthRequest
 	_ = json.Unmarshal(body, &auth)
+	if f.twice {
+		reply(w, f.loginStatus, message("access forbidden"))
+		_ = json.NewEncoder(w).Encode(map[string]any{"code": 401, "message": "client certificate"})
+		return
+	}
 	if f.loginStatus != 0 {
 		reply(w, f.loginStatus, map[string]any{"code": f.loginStatus, "message": f.loginMessage})
 		return

@@ -233,7 +233,7 @@ func (s *Store) explain(what string, err error) error {
 	}
 	switch {
 	case errors.Is(err, ErrUnknown):
-		return err
+		return hint.Wrap(err, "csmail outbox list and csmail held list show the IDs")
 	case errors.Is(err, bolt.ErrTimeout):
 		owner := ownerOf(s.path)
 		return hint.Wrap(fmt.Errorf("state %q: %w by %s", s.path, ErrLocked, owner),

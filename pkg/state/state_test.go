@@ -28,6 +28,9 @@ var now = time.Date(2026, 6, 3, 4, 11, 11, 0, time.UTC)
 const owner = "CSMAIL_TEST_OWNER"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(writer); path != "" {
+		write(path)
+	}
 	if path := os.Getenv(owner); path != "" {
 		s, err := Open(path, Options{})
 		fmt.Println("open", err)
@@ -260,8 +263,8 @@ func TestLists(t *testing.T) {
 	must(t, s.Commit(Batch{Alerts: entries(1, 9)})) // 7 and 8 are new
 	wantLists(t, s, "4 6 2 9 7 8", "", "")
 	for name, f := range map[string]func(string, time.Time) error{"retry": s.Retry, "release": s.Release, "drop": s.Drop} {
-		if err := f("nonesuch", now); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%s: %v", name, err)
+		if err := f("nonesuch", now); !errors.Is(err, ErrUnknown) || hint.Of(err) == "" {
+			t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
 		}
 	}
 	recent, err := s.Recent(10)
