@@ -38,6 +38,7 @@ fuzz:
 	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot
 	$(GO) test -run=NONE -fuzz=FuzzAuth -fuzztime=$(FUZZTIME) ./pkg/dovecot
 	$(GO) test -run=NONE -fuzz=FuzzBlocks -fuzztime=$(FUZZTIME) ./pkg/acquisition
+	$(GO) test -run=NONE -fuzz=FuzzFrames -fuzztime=$(FUZZTIME) ./pkg/follow
 
 lint:
 	@test -z "$$(gofmt -l cmd pkg tests)" || { gofmt -l cmd pkg tests; exit 1; }
