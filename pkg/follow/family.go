@@ -21,6 +21,7 @@ type member struct {
 	date   string   // the digits of mail.log-20260131; "" if it has none
 	file   *os.File // once opened
 	lent   bool     // a tail owns file
+	taken  bool     // an open tail reads it, or what it was made of
 }
 
 // errMoving is a log that is being rotated at this moment.

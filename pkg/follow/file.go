@@ -234,9 +234,7 @@ func (f *files) add(glob, path string, wake waker) {
 	switch {
 	case known:
 		l.positions = positions
-		if len(positions) == 0 {
-			l.since = f.known.Time.Add(-clockStep)
-		}
+		l.since = firstSeen(positions, f.known.Time.Add(-clockStep))
 		delete(f.known.Logs, path)
 	case newGlob && !f.started:
 		l.firstStart = true
@@ -247,6 +245,17 @@ func (f *files) add(glob, path string, wake waker) {
 		l.since = f.known.Time.Add(-clockStep)
 	}
 	f.logs = append(f.logs, l)
+}
+
+// firstSeen is when the oldest of the files changed last; none of them was read
+// if that decides.
+func firstSeen(positions []position, otherwise time.Time) time.Time {
+	for i, p := range positions {
+		if i == 0 || p.Seen.Before(otherwise) {
+			otherwise = p.Seen
+		}
+	}
+	return otherwise
 }
 
 func (f *files) closeLogs() {

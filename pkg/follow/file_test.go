@@ -43,15 +43,15 @@ func start(t *testing.T, o FileOptions, from Cursor) *running {
 	}()
 	r.stop = func() { cancel(); <-done }
 	t.Cleanup(r.stop)
-	// The first batch, of the first plan, has no lines.
-	select {
-	case <-r.grown:
-	case <-time.After(5 * time.Second):
-		if source.Status().State != Failing {
-			t.Error("the follower does not start")
-		}
-	}
+	// The first plan makes a batch without lines.
+	until(t, "the follower starts", func() bool { return r.begun() || source.Status().State == Failing })
 	return r
+}
+
+func (r *running) begun() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.batches > 0
 }
 
 func (r *running) text() string {

@@ -79,6 +79,7 @@ func (l *log) match(members []*member) (plan, error) {
 			t.release()
 			members[i].lent = false
 		case t != nil:
+			t.place = i
 			next.tails = append(next.tails, t)
 		case !p.Done:
 			next.losses = append(next.losses, loss{DropGone, l.path})
@@ -89,13 +90,17 @@ func (l *log) match(members []*member) (plan, error) {
 	}
 	for _, t := range l.tails {
 		i, keep := l.matchTail(members, t)
-		newest = max(newest, i)
 		if keep != nil {
+			keep.place = i
 			next.tails = append(next.tails, keep)
+		}
+		if t.Head.Len > 0 {
+			newest = max(newest, i)
 		}
 	}
 	newest = max(newest, l.indexOfDone(members))
 	err := l.startNewer(&next, members, newest)
+	slices.SortStableFunc(next.tails, func(a, b *tail) int { return a.place - b.place })
 	return next, err
 }
 
@@ -113,22 +118,22 @@ func (l *log) indexOfDone(members []*member) int {
 }
 
 // matchTail finds a tail that is open. One that was truncated goes on in its
-// copy, if there is one. One that nothing was read from is taken up again with
-// the files that are newer than the last known.
+// copy, if there is one; if nothing was read from it, it starts anew.
 func (l *log) matchTail(members []*member, t *tail) (int, *tail) {
-	if t.gone && t.Head.Len > 0 {
+	switch {
+	case t.gone && t.Head.Len > 0:
 		return find(members, t.position, false)
-	}
-	if i := slices.IndexFunc(members, func(m *member) bool { return t.sameFile(m.info) }); i >= 0 {
-		if t.Head.Len == 0 {
-			return -1, nil
-		}
-		return i, t
-	}
-	if t.gone {
+	case t.gone:
 		return -1, nil
 	}
-	return indexOfCopy(members, t), t
+	i := slices.IndexFunc(members, func(m *member) bool { return t.sameFile(m.info) })
+	if i < 0 {
+		i = indexOfCopy(members, t)
+	}
+	if i >= 0 {
+		members[i].taken = true
+	}
+	return i, t
 }
 
 // indexOfCopy finds where the content of an open file is now, if it lost its
@@ -139,6 +144,9 @@ func indexOfCopy(members []*member, t *tail) int {
 		return -1
 	}
 	head, _ := readAt(t.file, 0, int(min(headSize, info.Size())))
+	if head = wholeHead(head); len(head) == 0 {
+		return -1
+	}
 	i, copied := find(members, position{Head: fingerprintOf(head), Done: true}, false)
 	if copied != nil {
 		copied.release()
@@ -167,7 +175,7 @@ func find(members []*member, p position, byInode bool) (int, *tail) {
 	}
 	for _, i := range order {
 		m := members[i]
-		if m.lent || m.open() != nil {
+		if m.lent || m.taken || m.open() != nil {
 			continue
 		}
 		if t, err := resumeTail(m, p); err == nil {
@@ -183,7 +191,7 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 	wanted := l.wanted(newest)
 	first := newest + 1
 	for i, m := range members[first:] {
-		if m.lent || isHeld(next.tails, m) {
+		if m.lent || m.taken || isHeld(next.tails, m) {
 			continue
 		}
 		if !wanted(m) && !m.live {
@@ -209,6 +217,7 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 			t.toEnd(m.info.Size())
 		}
 		m.lent = true
+		t.place = first + i
 		next.tails = append(next.tails, t)
 	}
 	return nil
@@ -223,11 +232,10 @@ func (l *log) wanted(newest int) func(*member) bool {
 		return func(m *member) bool { return l.back > 0 && !m.info.ModTime().Before(l.since) }
 	}
 	last := l.since
-	for _, p := range l.positions {
-		last = later(last, p.Seen)
-	}
-	for _, t := range l.tails {
-		last = later(last, t.Seen)
+	for _, p := range l.known() {
+		if p.Head.Len > 0 {
+			last = later(last, p.Seen)
+		}
 	}
 	return func(m *member) bool { return m.live || !m.info.ModTime().Before(last) }
 }
@@ -266,7 +274,16 @@ func contentHead(m *member) []byte {
 		r = stream
 	}
 	head, _ := io.ReadAll(io.LimitReader(r, headSize))
-	return head
+	return wholeHead(head)
+}
+
+// wholeHead leaves out a line that is still being written: its start may be that
+// of many others.
+func wholeHead(head []byte) []byte {
+	if len(head) == headSize {
+		return head
+	}
+	return head[:bytes.LastIndexByte(head, '\n')+1]
 }
 
 // isCopy tells that a newer file begins like m: copytruncate has not come to

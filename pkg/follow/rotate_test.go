@@ -161,10 +161,11 @@ var rotations = map[string]func(*writer){
 
 // reader collects what a follower hands out, and stores the last cursor with it.
 type reader struct {
-	mu     sync.Mutex
-	lines  []string
-	cursor Cursor
-	grown  chan struct{}
+	mu      sync.Mutex
+	lines   []string
+	cursor  Cursor
+	batches int
+	grown   chan struct{}
 }
 
 func newReader() *reader { return &reader{grown: make(chan struct{}, 1)} }
@@ -177,6 +178,7 @@ func (r *reader) take(b Batch) {
 		r.lines[len(r.lines)-1] += "\n"
 	}
 	r.cursor = b.Cursor
+	r.batches++
 	select {
 	case r.grown <- struct{}{}:
 	default:

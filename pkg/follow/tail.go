@@ -29,6 +29,7 @@ type tail struct {
 	// expect is what a file that nothing was read from begins with.
 	expect []byte
 	empty  bool // it was seen empty: what it got since may have moved to a copy
+	place  int  // among the members, while planning
 	watch  int  // descriptor of its inotify watch, -1 if none
 }
 
