@@ -14,14 +14,30 @@ var writeSamples = flag.Bool("record", false, "write the recorded logs to tests/
 
 const maxSample = 320 << 10
 
-// TestRecord records every form in which the daemons' lines reach csmail. With
-// -record they become the samples of tests/samples.
+// TestRecord records every form in which the daemons' lines reach csmail, of each
+// release that is there. With -record they become the samples of tests/samples.
 func TestRecord(t *testing.T) {
-	folder := t.TempDir()
-	if *writeSamples {
-		folder = filepath.Join("..", "samples")
+	all, err := releases()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, text := range samples(t) {
+	for _, r := range all {
+		t.Run(r.name, func(t *testing.T) {
+			folder := t.TempDir()
+			if *writeSamples {
+				folder = filepath.Join("..", "samples", r.samples)
+			}
+			writeRecorded(t, folder, samples(t, r.setup))
+		})
+	}
+}
+
+func writeRecorded(t *testing.T, folder string, files map[string][]byte) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
 		if len(text) == 0 || len(text) > maxSample {
 			t.Errorf("%s has %d bytes, expected 1 to %d", name, len(text), maxSample)
 		}
@@ -31,10 +47,13 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-func samples(t *testing.T) map[string][]byte {
+func samples(t *testing.T, s setup) map[string][]byte {
 	t.Helper()
-	syslog := mustRecord(t, false)
-	own := mustRecord(t, true)
+	syslog := mustRecord(t, clients(), s)
+	s.OwnLogs = true
+	own := mustRecord(t, clients(), s)
+	s.OwnLogs, s.Wide = false, true
+	provoked := mustRecord(t, cast(provocations()), s)
 	journal := filepath.Join(t.TempDir(), "mail.journal")
 	if err := writeJournal(journal, syslog.lines); err != nil {
 		t.Fatal(err)
@@ -52,12 +71,13 @@ func samples(t *testing.T) map[string][]byte {
 		"journal.json":     entries,
 		"postfix-own.log":  own.postfixOwn,
 		"dovecot-own.log":  own.dovecotOwn,
+		"provoked.log":     formatLines(provoked.lines, logLine.rfc3339),
 	}
 }
 
-func mustRecord(t *testing.T, ownLogs bool) *recording {
+func mustRecord(t *testing.T, players []*Client, s setup) *recording {
 	t.Helper()
-	rec, err := record(clients(), ownLogs)
+	rec, err := record(players, s)
 	if err != nil {
 		t.Fatal(err)
 	}
