@@ -13,7 +13,7 @@ import (
 
 const (
 	dialTimeout    = 10 * time.Second
-	sessionTimeout = 30 * time.Second
+	sessionTimeout = 60 * time.Second
 )
 
 // smtpSession is one connection to the server's SMTP port. Each call says which

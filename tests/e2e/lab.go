@@ -109,7 +109,7 @@ func (l *lab) play() error {
 	return errors.Join(errs...)
 }
 
-const settleWait = 20 * time.Second
+const settleWait = 60 * time.Second
 
 // settle waits until the end of each connection is logged, and every mail has
 // left the queue.

@@ -8,12 +8,15 @@ import (
 	"testing"
 )
 
-// TestProvoked: whatever the wide server's services log, a ban is only for who is
-// listed as hostile.
-func TestProvoked(t *testing.T) {
+// provoked is the clients of [provocations]. Whatever the wide server's services
+// log of them, a ban is only for who is listed as hostile.
+func provoked(t *testing.T, s setup) map[string][]byte {
+	t.Helper()
+	s.Wide = true
 	players := cast(provocations())
-	c := build(t, mustRecord(t, players, setup{Wide: true}))
-	write(t, c.dir, logRFC3339, formatLines(c.rec.lines, logLine.rfc3339))
+	c := build(t, mustRecord(t, players, s))
+	text := formatLines(c.rec.lines, logLine.rfc3339)
+	write(t, c.dir, logRFC3339, text)
 	banned := strings.Fields(c.scan(t, "", "--banned", logRFC3339))
 	if len(banned) == 0 {
 		t.Error("nobody is banned")
@@ -24,4 +27,5 @@ func TestProvoked(t *testing.T) {
 			t.Errorf("%s is banned, who is no hostile client", addr)
 		}
 	}
+	return map[string][]byte{"provoked.log": text}
 }

@@ -15,7 +15,8 @@ var writeSamples = flag.Bool("record", false, "write the recorded logs to tests/
 const maxSample = 320 << 10
 
 // TestRecord records every form in which the daemons' lines reach csmail, of each
-// release that is there. With -record they become the samples of tests/samples.
+// release that is there: see [releases]. With -record they become the samples of
+// tests/samples.
 func TestRecord(t *testing.T) {
 	all, err := releases()
 	if err != nil {
@@ -27,7 +28,8 @@ func TestRecord(t *testing.T) {
 			if *writeSamples {
 				folder = filepath.Join("..", "samples", r.samples)
 			}
-			writeRecorded(t, folder, samples(t, r.setup))
+			t.Run("everyday", func(t *testing.T) { writeRecorded(t, folder, everyday(t, r.setup)) })
+			t.Run("provoked", func(t *testing.T) { writeRecorded(t, folder, provoked(t, r.setup)) })
 		})
 	}
 }
@@ -47,13 +49,12 @@ func writeRecorded(t *testing.T, folder string, files map[string][]byte) {
 	}
 }
 
-func samples(t *testing.T, s setup) map[string][]byte {
+// everyday is the clients of [scenarios], in every form of log.
+func everyday(t *testing.T, s setup) map[string][]byte {
 	t.Helper()
 	syslog := mustRecord(t, clients(), s)
 	s.OwnLogs = true
 	own := mustRecord(t, clients(), s)
-	s.OwnLogs, s.Wide = false, true
-	provoked := mustRecord(t, cast(provocations()), s)
 	journal := filepath.Join(t.TempDir(), "mail.journal")
 	if err := writeJournal(journal, syslog.lines); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,6 @@ func samples(t *testing.T, s setup) map[string][]byte {
 		"journal.json":     entries,
 		"postfix-own.log":  own.postfixOwn,
 		"dovecot-own.log":  own.dovecotOwn,
-		"provoked.log":     formatLines(provoked.lines, logLine.rfc3339),
 	}
 }
 

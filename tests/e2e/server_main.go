@@ -21,7 +21,7 @@ const (
 	hostName    = "mx1"
 	serverV4    = "192.0.2.25"
 	serverV6    = "2001:db8:25::25"
-	startWait   = 20 * time.Second
+	startWait   = 60 * time.Second
 )
 
 // serverMain is the server's process: pid 1 in namespaces of its own. It
