@@ -37,7 +37,11 @@ func writeSSHD(cfg serverConfig) error {
 	if err := writeFiles(filepath.Join(etc, "pam.d"), map[string]string{"sshd": pamService, "dovecot": pamService, "other": pamOther}); err != nil {
 		return err
 	}
-	return writeFiles(filepath.Join(etc, "ssh"), map[string]string{"sshd_config": sshdConfig})
+	config := sshdConfig
+	if cfg.Root != "" {
+		config += penalties
+	}
+	return writeFiles(filepath.Join(etc, "ssh"), map[string]string{"sshd_config": config})
 }
 
 // writeUsers appends the users to the server's copies of passwd and shadow.
@@ -87,3 +91,6 @@ DenyUsers denied
 PrintMotd no
 PidFile none
 `
+
+// penalties (OpenSSH 9.8) shut a client out that fails twice in a row.
+const penalties = "PerSourcePenalties authfail:9s min:15s\n"
