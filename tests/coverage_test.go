@@ -19,11 +19,12 @@ var notProvoked = map[event.Kind]string{}
 func TestEveryKindRecorded(t *testing.T) {
 	seen := map[event.Kind]bool{}
 	for _, log := range recorded(t) {
-		golden, err := os.ReadFile(filepath.Join(samplesFolder, log+".events.golden"))
+		file, _ := golden(log)
+		events, err := os.ReadFile(filepath.Join(samplesFolder, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line := range strings.Lines(string(golden)) {
+		for line := range strings.Lines(string(events)) {
 			var e struct{ Kind event.Kind }
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
 				t.Fatalf("%s: %v in %s", log, err, line)

@@ -19,7 +19,7 @@ fi
 
 [ "$(id -u)" -eq 0 ] || fail "must run as root: it makes device nodes and mounts" "run it with sudo"
 for tool in apt-get apt-config debootstrap; do
-	command -v "$tool" >/dev/null 2>&1 || fail "there is no $tool here" "run tests/e2e/install.sh on a Debian machine"
+	command -v "$tool" >/dev/null 2>&1 || fail "there is no $tool here" "apt-get install debootstrap, on a Debian machine"
 done
 
 # The machine's own mirror and proxy.
