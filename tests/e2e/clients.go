@@ -33,6 +33,8 @@ const (
 	broken                 // SERVFAIL for the address
 	stuck                  // a name, and SERVFAIL for that
 	posing                 // a verified name that begins with the victim's address
+	listed                 // verified, and on a DNS block list
+	refused                // verified, and a DNS block list refuses to answer about it
 )
 
 // victim never connects. Hostile clients write its address wherever the
@@ -52,15 +54,18 @@ type scenario struct {
 	act     func(*Client) error
 }
 
-func clients() []*Client {
-	var all []*Client
-	for _, s := range scenarios() {
+func clients() []*Client { return cast(scenarios()) }
+
+// cast makes the clients of scenarios.
+func cast(all []scenario) []*Client {
+	var players []*Client
+	for _, s := range all {
 		for family, addr := range map[string]string{"v4": s.v4, "v6": s.v6} {
-			all = append(all, &Client{Name: s.name + "-" + family, Addr: netip.MustParseAddr(addr),
+			players = append(players, &Client{Name: s.name + "-" + family, Addr: netip.MustParseAddr(addr),
 				Hostile: s.hostile, name: s.naming, act: s.act})
 		}
 	}
-	return all
+	return players
 }
 
 func (c *Client) isV4() bool { return c.Addr.Is4() }
@@ -82,9 +87,15 @@ func (c *Client) register(z *zone) {
 	}
 	z.Names[reverse] = name
 	switch c.name {
+	case listed:
+		z.list(c.Addr, "bl.example", "127.0.0.2", "Listed, see https://bl.example/query?ip="+c.Addr.String()+" [or "+victim+"]")
+	case refused:
+		z.list(c.Addr, "refusing.example", "127.255.255.254", "Error: open resolver; https://refusing.example/errors")
+	}
+	switch c.name {
 	case stuck:
 		z.Failing = append(z.Failing, name)
-	case verified, posing:
+	case verified, posing, listed, refused:
 		z.Addrs[name] = []netip.Addr{c.Addr}
 	case borrowed:
 		z.Addrs[name] = []netip.Addr{netip.MustParseAddr(victim), netip.MustParseAddr(victimV6)}

@@ -16,16 +16,18 @@ import (
 type zone struct {
 	Names   map[string]string       // reverse name → PTR target
 	Addrs   map[string][]netip.Addr // name → A and AAAA
+	Texts   map[string]string       // name → TXT
 	Failing []string                // names answered with SERVFAIL
 }
 
 func newZone() *zone {
-	return &zone{Names: map[string]string{}, Addrs: map[string][]netip.Addr{}}
+	return &zone{Names: map[string]string{}, Addrs: map[string][]netip.Addr{}, Texts: map[string]string{}}
 }
 
 const (
 	dnsTypeA     = 1
 	dnsTypePTR   = 12
+	dnsTypeTXT   = 16
 	dnsTypeAAAA  = 28
 	dnsNXDomain  = 3
 	dnsServFail  = 2
@@ -80,6 +82,9 @@ func (z *zone) lookup(name string, kind uint16) (records [][]byte, code byte) {
 	if kind == dnsTypePTR && isReverse {
 		records = append(records, encodeName(target))
 	}
+	if text := z.Texts[name]; kind == dnsTypeTXT && text != "" {
+		records = append(records, append([]byte{byte(len(text))}, text...))
+	}
 	for _, addr := range addrs {
 		if (kind == dnsTypeA && addr.Is4()) || (kind == dnsTypeAAAA && addr.Is6()) {
 			records = append(records, addr.AsSlice())
@@ -119,6 +124,20 @@ func encodeName(name string) []byte {
 
 // reverseName is the name under which the PTR record of addr stands.
 func reverseName(addr netip.Addr) string {
+	if addr.Is4() {
+		return reverseLabels(addr) + ".in-addr.arpa"
+	}
+	return reverseLabels(addr) + ".ip6.arpa"
+}
+
+// list puts addr on a DNS list, which answers with code.
+func (z *zone) list(addr netip.Addr, list, code, text string) {
+	name := reverseLabels(addr) + "." + list
+	z.Addrs[name] = []netip.Addr{netip.MustParseAddr(code)}
+	z.Texts[name] = text
+}
+
+func reverseLabels(addr netip.Addr) string {
 	var labels []string
 	for _, b := range addr.AsSlice() {
 		if addr.Is4() {
@@ -128,8 +147,5 @@ func reverseName(addr netip.Addr) string {
 		labels = append(labels, fmt.Sprintf("%x", b>>4), fmt.Sprintf("%x", b&15))
 	}
 	slices.Reverse(labels)
-	if addr.Is4() {
-		return strings.Join(labels, ".") + ".in-addr.arpa"
-	}
-	return strings.Join(labels, ".") + ".ip6.arpa"
+	return strings.Join(labels, ".")
 }

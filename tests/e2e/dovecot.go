@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ func writeDovecot(cfg serverConfig) error {
 	if err := os.Mkdir(mail, 0o700); err != nil {
 		return err
 	}
-	if err := chownTo(mail, "nobody"); err != nil {
+	if err := chownTo(cfg, mail, "nobody"); err != nil {
 		return err
 	}
 	certificate, key, err := newCertificate("mx1." + domain)
@@ -50,7 +49,16 @@ func dovecotConf(cfg serverConfig, mail string) string {
 	if cfg.OwnLogs {
 		logs = "log_path = " + dovecotOwnLog(cfg.Dir) + "\n"
 	}
-	return logs + strings.ReplaceAll(dovecotTemplate, "@MAIL@", mail)
+	template := dovecotTemplate
+	switch {
+	case cfg.Dovecot24 && cfg.Wide:
+		template = dovecot24Head + widePassdb24 + dovecot24Template + wideDovecot24
+	case cfg.Dovecot24:
+		template = dovecot24Head + dovecot24Template
+	case cfg.Wide:
+		template = widePassdb + dovecotTemplate + wideDovecot
+	}
+	return strings.ReplaceAll(template, "@MAIL@", mail) + logs
 }
 
 func dovecotOwnLog(dir string) string { return filepath.Join(dir, "dovecot-own.log") }
@@ -89,18 +97,27 @@ service anvil {
 }
 `
 
-func chownTo(path, name string) error {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return fmt.Errorf("%w (does install.sh say that all packages are there?)", err)
-	}
-	uid, err := strconv.Atoi(u.Uid)
+// chownTo gives a file to a user of the server, whose number may be another
+// than on this machine.
+func chownTo(cfg serverConfig, path, name string) error {
+	rows, err := os.ReadFile(cfg.Root + "/etc/passwd")
 	if err != nil {
 		return err
 	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		return err
+	for row := range strings.Lines(string(rows)) {
+		f := strings.Split(row, ":")
+		if len(f) < 4 || f[0] != name {
+			continue
+		}
+		uid, err := strconv.Atoi(f[2])
+		if err != nil {
+			return err
+		}
+		gid, err := strconv.Atoi(f[3])
+		if err != nil {
+			return err
+		}
+		return os.Chown(path, uid, gid)
 	}
-	return os.Chown(path, uid, gid)
+	return fmt.Errorf("there is no user %s (does install.sh say that all packages are there?)", name)
 }

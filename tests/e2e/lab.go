@@ -24,21 +24,20 @@ type recording struct {
 // lab is the server and its clients while they run.
 type lab struct {
 	dir     string
-	ownLogs bool
+	setup   setup
 	clients []*Client
 	server  *server
 	log     *syslogd
 }
 
 // record lets every client act once, all at the same time, and returns when
-// the daemons have logged the end of every session. With ownLogs they
-// write log files of their own instead of using syslog.
-func record(clients []*Client, ownLogs bool) (rec *recording, err error) {
+// the daemons have logged the end of every session.
+func record(clients []*Client, what setup) (rec *recording, err error) {
 	dir, err := os.MkdirTemp("", "csmail-e2e-")
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{dir: dir, ownLogs: ownLogs, clients: clients}
+	l := &lab{dir: dir, setup: what, clients: clients}
 	defer func() {
 		if closeErr := l.close(rec); err == nil {
 			err = closeErr
@@ -54,7 +53,7 @@ func record(clients []*Client, ownLogs bool) (rec *recording, err error) {
 		return nil, fmt.Errorf("%w\nlog:\n%s", err, l.text())
 	}
 	rec = &recording{clients: l.clients}
-	if ownLogs {
+	if what.OwnLogs {
 		rec.postfixOwn, rec.dovecotOwn = l.ownFile(postfixOwnLog), l.ownFile(dovecotOwnLog)
 	}
 	return rec, nil
@@ -65,14 +64,14 @@ func (l *lab) start() (err error) {
 	if err := os.Chmod(l.dir, 0o755); err != nil {
 		return err
 	}
-	cfg := serverConfig{Dir: l.dir, Zone: newZone(), OwnLogs: l.ownLogs}
+	cfg := serverConfig{Dir: l.dir, Zone: newZone(), setup: l.setup}
 	for _, c := range l.clients {
 		c.register(cfg.Zone)
 	}
 	if err := os.Mkdir(filepath.Join(l.dir, "dev"), 0o755); err != nil {
 		return err
 	}
-	for _, write := range []func(serverConfig) error{func(c serverConfig) error { return writeEtc(c.Dir) }, writePostfix, writeDovecot} {
+	for _, write := range []func(serverConfig) error{writeEtc, writePostfix, writeDovecot, writeSSHD} {
 		if err := write(cfg); err != nil {
 			return err
 		}
@@ -110,11 +109,14 @@ func (l *lab) play() error {
 	return errors.Join(errs...)
 }
 
-const settleWait = 20 * time.Second
+const settleWait = 60 * time.Second
 
 // settle waits until the end of each connection is logged, and every mail has
 // left the queue.
 func (l *lab) settle() error {
+	if l.setup.Wide {
+		return l.quieten()
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.Now().Add(settleWait)
@@ -129,10 +131,29 @@ func (l *lab) settle() error {
 	}
 }
 
+// quieten waits until nothing has been logged for a while: that is all that the
+// many services of the wide server have in common.
+func (l *lab) quieten() error {
+	const quiet = 4 * time.Second // longer than any timeout that the services have
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(2 * settleWait)
+	size, since := 0, time.Now()
+	for ; time.Since(since) < quiet; <-tick.C {
+		if now := len(l.text()); now != size {
+			size, since = now, time.Now()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("still logging after %v", 2*settleWait)
+		}
+	}
+	return nil
+}
+
 var (
 	smtpEnd  = regexp.MustCompile(`smtpd\[\d+\]: disconnect from `)
-	boxEnd   = regexp.MustCompile(`(?:imap|pop3)-login: (?:Info: )?(?:Login|Disconnected|Aborted)`)
-	boxLogin = regexp.MustCompile(`(?:imap|pop3)-login: (?:Info: )?Login`)
+	boxEnd   = regexp.MustCompile(`(?:imap|pop3)-login: (?:Info: )?(?:Login|Logged in|Disconnected|Aborted)`)
+	boxLogin = regexp.MustCompile(`(?:imap|pop3)-login: (?:Info: )?(?:Login:|Logged in)`)
 	boxLeft  = regexp.MustCompile(`(?:imap|pop3)\(.*(?:Logged out|Disconnected)`)
 	queued   = regexp.MustCompile(`qmgr\[\d+\]: \w+: from=`)
 	removed  = regexp.MustCompile(`qmgr\[\d+\]: \w+: removed`)

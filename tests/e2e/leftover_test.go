@@ -25,7 +25,7 @@ func TestNothingIsLeft(t *testing.T) {
 				witness.look(c)
 				return errors.Join(act(c), fault)
 			}
-			if _, err := record(all, false); !errors.Is(err, fault) {
+			if _, err := record(all, setup{}); !errors.Is(err, fault) {
 				t.Fatalf("record: %v, expected %v", err, fault)
 			}
 			witness.check(t)

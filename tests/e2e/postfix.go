@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,13 +20,16 @@ func writePostfix(cfg serverConfig) error {
 			return err
 		}
 	}
-	if err := chownTo(filepath.Join(cfg.Dir, "lib"), "postfix"); err != nil {
+	if err := chownTo(cfg, filepath.Join(cfg.Dir, "lib"), "postfix"); err != nil {
 		return err
 	}
-	return writeFiles(filepath.Join(cfg.Dir, "etc", "postfix"), map[string]string{
-		"main.cf":   mainCf(cfg),
-		"master.cf": masterCf,
-	})
+	files := map[string]string{"main.cf": mainCf(cfg), "master.cf": masterCf}
+	if cfg.Wide {
+		files["main.cf"] += wideMainCf
+		files["master.cf"] += wideMasterCf
+		maps.Copy(files, wideTables())
+	}
+	return writeFiles(filepath.Join(cfg.Dir, "etc", "postfix"), files)
 }
 
 func mainCf(cfg serverConfig) string {

@@ -14,14 +14,32 @@ var writeSamples = flag.Bool("record", false, "write the recorded logs to tests/
 
 const maxSample = 320 << 10
 
-// TestRecord records every form in which the daemons' lines reach csmail. With
-// -record they become the samples of tests/samples.
+// TestRecord records every form in which the daemons' lines reach csmail, of each
+// release that is there: see [releases]. With -record they become the samples of
+// tests/samples.
 func TestRecord(t *testing.T) {
-	folder := t.TempDir()
-	if *writeSamples {
-		folder = filepath.Join("..", "samples")
+	all, err := releases()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, text := range samples(t) {
+	for _, r := range all {
+		t.Run(r.name, func(t *testing.T) {
+			folder := t.TempDir()
+			if *writeSamples {
+				folder = filepath.Join("..", "samples", r.samples)
+			}
+			t.Run("everyday", func(t *testing.T) { writeRecorded(t, folder, everyday(t, r.setup)) })
+			t.Run("provoked", func(t *testing.T) { writeRecorded(t, folder, provoked(t, r.setup)) })
+		})
+	}
+}
+
+func writeRecorded(t *testing.T, folder string, files map[string][]byte) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
 		if len(text) == 0 || len(text) > maxSample {
 			t.Errorf("%s has %d bytes, expected 1 to %d", name, len(text), maxSample)
 		}
@@ -31,10 +49,12 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-func samples(t *testing.T) map[string][]byte {
+// everyday is the clients of [scenarios], in every form of log.
+func everyday(t *testing.T, s setup) map[string][]byte {
 	t.Helper()
-	syslog := mustRecord(t, false)
-	own := mustRecord(t, true)
+	syslog := mustRecord(t, clients(), s)
+	s.OwnLogs = true
+	own := mustRecord(t, clients(), s)
 	journal := filepath.Join(t.TempDir(), "mail.journal")
 	if err := writeJournal(journal, syslog.lines); err != nil {
 		t.Fatal(err)
@@ -55,9 +75,9 @@ func samples(t *testing.T) map[string][]byte {
 	}
 }
 
-func mustRecord(t *testing.T, ownLogs bool) *recording {
+func mustRecord(t *testing.T, players []*Client, s setup) *recording {
 	t.Helper()
-	rec, err := record(clients(), ownLogs)
+	rec, err := record(players, s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,11 +34,7 @@ const (
 // TestScan attacks real servers and looks at what csmail makes of their logs,
 // and what a real CrowdSec then holds.
 func TestScan(t *testing.T) {
-	c := &csmail{program: filepath.Join(t.TempDir(), "csmail"), dir: t.TempDir(), rec: mustRecord(t, false)}
-	if out, err := exec.Command("go", "build", "-o", c.program, "csmail/cmd/csmail").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	write(t, c.dir, "main.cf", []byte("mynetworks = 127.0.0.0/8 [::1]/128\n"))
+	c := build(t, mustRecord(t, clients(), setup{}))
 	write(t, c.dir, logRFC3164, formatLines(c.rec.lines, logLine.rfc3164))
 	write(t, c.dir, logRFC3339, formatLines(c.rec.lines, logLine.rfc3339))
 	if err := writeJournal(filepath.Join(c.dir, journal), c.rec.lines); err != nil {
@@ -50,6 +46,18 @@ func TestScan(t *testing.T) {
 	for _, release := range []lapitest.Release{lapitest.Current, lapitest.Legacy} {
 		t.Run("push to crowdsec "+string(release), func(t *testing.T) { c.testPush(t, release) })
 	}
+}
+
+// build builds csmail, with a Postfix configuration that names the lab's networks
+// and not this machine's.
+func build(t *testing.T, rec *recording) *csmail {
+	t.Helper()
+	c := &csmail{program: filepath.Join(t.TempDir(), "csmail"), dir: t.TempDir(), rec: rec}
+	if out, err := exec.Command("go", "build", "-o", c.program, "csmail/cmd/csmail").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	write(t, c.dir, "main.cf", []byte("mynetworks = 127.0.0.0/8 [::1]/128\n"))
+	return c
 }
 
 func write(t *testing.T, dir, name string, text []byte) {
@@ -69,7 +77,7 @@ func (c *csmail) scan(t *testing.T, credentials string, args ...string) string {
 	write(t, c.dir, "csmail.yaml", []byte(config))
 	cmd := exec.Command(c.program, append([]string{"scan", "-c", filepath.Join(c.dir, "csmail.yaml"), "-o", "raw"}, args...)...)
 	cmd.Dir = c.dir
-	// postconf shall tell of the lab's networks, not of this machine's.
+	// postconf reads the main.cf of build.
 	cmd.Env = append(os.Environ(), "TZ=UTC", "MAIL_CONFIG="+c.dir)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -117,7 +125,7 @@ func (c *csmail) testForms(t *testing.T) {
 
 // testOwnLogs: the daemons' own files, read together.
 func (c *csmail) testOwnLogs(t *testing.T) {
-	rec := mustRecord(t, true)
+	rec := mustRecord(t, clients(), setup{OwnLogs: true})
 	write(t, c.dir, "postfix-own.log", rec.postfixOwn)
 	write(t, c.dir, "dovecot-own.log", rec.dovecotOwn)
 	got := c.scan(t, "", "--banned", "postfix-own.log", "dovecot-own.log")

@@ -24,9 +24,9 @@ type server struct {
 
 // serverConfig is what the server process is told, as JSON in its folder.
 type serverConfig struct {
-	Dir     string
-	Zone    *zone
-	OwnLogs bool // the daemons write their own log files instead of using syslog
+	Dir  string
+	Zone *zone
+	setup
 }
 
 func (s *server) netnsPath() string { return fmt.Sprintf("/proc/%d/ns/net", s.cmd.Process.Pid) }

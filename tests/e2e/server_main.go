@@ -21,7 +21,7 @@ const (
 	hostName    = "mx1"
 	serverV4    = "192.0.2.25"
 	serverV6    = "2001:db8:25::25"
-	startWait   = 20 * time.Second
+	startWait   = 60 * time.Second
 )
 
 // serverMain is the server's process: pid 1 in namespaces of its own. It
@@ -38,14 +38,17 @@ func serverMain(dir string) error {
 	if err := syscall.Sethostname([]byte(hostName)); err != nil {
 		return fmt.Errorf("host name: %w", err)
 	}
-	if err := mountAll(dir); err != nil {
+	if err := mountAll(cfg); err != nil {
 		return err
 	}
 	if err := serverNetwork(cfg.Zone); err != nil {
 		return err
 	}
+	if err := enter(cfg.Root); err != nil {
+		return err
+	}
 	died := make(chan error, 1)
-	if err := startDaemons(dir, died); err != nil {
+	if err := startDaemons(cfg, died); err != nil {
 		return err
 	}
 	fmt.Println(serverReady)
@@ -80,27 +83,44 @@ func serverNetwork(z *zone) error {
 
 // startDaemons starts Postfix, then Dovecot, whose login socket for Postfix lies
 // in Postfix's queue directory.
-func startDaemons(dir string, died chan<- error) error {
-	postfix := exec.Command("postfix", "start-fg")
-	dovecot := exec.Command("dovecot", "-F", "-c", "/etc/dovecot/dovecot.conf")
-	for _, cmd := range []*exec.Cmd{postfix, dovecot} {
+func startDaemons(cfg serverConfig, died chan<- error) error {
+	daemons := map[int]string{}
+	start := func(ports []string, command ...string) error {
+		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "LC_ALL=C"}
-		cmd.Stdout, cmd.Stderr, cmd.Dir = os.Stderr, os.Stderr, dir
+		cmd.Stdout, cmd.Stderr, cmd.Dir = os.Stderr, os.Stderr, cfg.Dir
+		if err := cmd.Start(); err != nil {
+			return fmt.Errorf("%s: %w", command[0], err)
+		}
+		daemons[cmd.Process.Pid] = command[0]
+		return waitListening(ports...)
 	}
-	if err := postfix.Start(); err != nil {
-		return fmt.Errorf("postfix: %w", err)
-	}
-	if err := waitListening("25", "587"); err != nil {
+	if err := start([]string{"25", "587"}, "postfix", "start-fg"); err != nil {
 		return err
 	}
-	if err := dovecot.Start(); err != nil {
-		return fmt.Errorf("dovecot: %w", err)
-	}
-	if err := waitListening("143", "110"); err != nil {
+	if err := start([]string{portIMAP, portPOP3}, "dovecot", "-F", "-c", "/etc/dovecot/dovecot.conf"); err != nil {
 		return err
 	}
-	go reap(map[int]string{postfix.Process.Pid: "postfix", dovecot.Process.Pid: "dovecot"}, died)
+	if cfg.Wide {
+		if err := startWide(start, died); err != nil {
+			return err
+		}
+	}
+	go reap(daemons, died)
 	return nil
+}
+
+func startWide(start func(ports []string, command ...string) error, died chan<- error) error {
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+		return err
+	}
+	if err := start([]string{portSSH}, "/usr/sbin/sshd", "-D", "-f", "/etc/ssh/sshd_config"); err != nil {
+		return err
+	}
+	if err := serveMilter(died); err != nil {
+		return err
+	}
+	return serveHangup(died)
 }
 
 // reap does pid 1's duty, and tells when one of the named daemons ends.
