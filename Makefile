@@ -57,14 +57,6 @@ $(FUZZ):
 # Seconds of each; make test runs the seeds alone.
 fuzz-short:
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
-fuzz:
-	$(GO) test -run=NONE -fuzz=FuzzSplit -fuzztime=$(FUZZTIME) ./pkg/syslogline
-	$(GO) test -run=NONE -fuzz=FuzzClientText -fuzztime=$(FUZZTIME) ./pkg/postfix
-	$(GO) test -run=NONE -fuzz=FuzzScreened -fuzztime=$(FUZZTIME) ./pkg/postfix
-	$(GO) test -run=NONE -fuzz=FuzzUser -fuzztime=$(FUZZTIME) ./pkg/dovecot
-	$(GO) test -run=NONE -fuzz=FuzzAuth -fuzztime=$(FUZZTIME) ./pkg/dovecot
-	$(GO) test -run=NONE -fuzz=FuzzBlocks -fuzztime=$(FUZZTIME) ./pkg/acquisition
-	$(GO) test -run=NONE -fuzz=FuzzFrames -fuzztime=$(FUZZTIME) ./pkg/follow
 
 lint:
 	@test -z "$$(gofmt -l cmd pkg tests)" || { gofmt -l cmd pkg tests; exit 1; }

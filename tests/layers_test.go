@@ -40,9 +40,11 @@ var layers = map[string]layer{
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
 	"state":       {imports: []string{"event", "hint"}, io: true},
 	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":      {imports: []string{"engine", "event", "guard", "lapi", "report"}, io: true},
+	"render":      {imports: []string{"engine", "event", "guard", "lapi", "report", "scenario"}, io: true},
+	"ruleset":     {imports: []string{"config", "guard", "hint", "host", "scenario"}, io: true},
+	"control":     {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"acquisition", "config", "engine", "event", "guard", "hint", "host", "lapi", "render", "replay", "report",
+		"acquisition", "config", "control", "engine", "event", "guard", "hint", "lapi", "render", "replay", "report", "ruleset", "scenario", "syslogline",
 	}, io: true},
 }
 

@@ -72,7 +72,7 @@ func TestLoadRefuses(t *testing.T) {
 		"lapi: {duration: 0s}":        "lapi.duration 0s",
 		"log_level: loud":             `log_level "loud"`,
 		"scenarios: []":               "nobody would ever be banned",
-		"guard: {bans_per_hour: -1}":  "must not be negative",
+		"guard: {bans_per_hour: -1}":  "guard.bans_per_hour -1: must be at least 1",
 		"sources: [{source: kafka}]":  `sources, number 1: source "kafka": must be one of file, journalctl, syslog, stdin`,
 		"sources: [{source: file}]":   "names no file",
 		"sources: [{source: syslog}]": "names no place to listen on",
