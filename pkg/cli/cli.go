@@ -112,7 +112,8 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std), newWhy(std, &configPath), newVersion(std))
+	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std), newWhy(std, &configPath),
+		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newVersion(std))
 	return root
 }
 
