@@ -212,7 +212,11 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 		if id != "all" && !strings.HasPrefix(e.ID, id) {
 			continue
 		}
-		if err := d.move(list, e.ID, move); err != nil {
+		err := d.move(list, e.ID, move)
+		if errors.Is(err, state.ErrUnknown) {
+			continue // it has left the list in the meantime
+		}
+		if err != nil {
 			return n, err
 		}
 		n++
