@@ -30,9 +30,9 @@ type blocks struct {
 
 	buffer   []byte
 	spare    chan []byte // buffers of blocks that were released
-	kept     int   // bytes at the start of buffer that no block has held yet
-	line     int64 // number of the line that buffer starts with
-	skipping bool  // the tail of a line that was too long
+	kept     int         // bytes at the start of buffer that no block has held yet
+	line     int64       // number of the line that buffer starts with
+	skipping bool        // the tail of a line that was too long
 	cut      int
 }
 
