@@ -91,7 +91,7 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 	if s.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
 		return s, err
 	}
-	if o.push.on {
+	if s.tells = o.push.on; s.tells {
 		s.client, err = s.newClient()
 	}
 	return s, err
