@@ -31,6 +31,8 @@ var layers = map[string]layer{
 	"engine":      {imports: []string{"dovecot", "event", "guard", "postfix", "scenario", "session", "sshd", "syslogline"}},
 	"guard":       {imports: []string{"event"}},
 	"scenario":    {imports: []string{"event"}},
+	"lint":        {imports: []string{"scenario"}},
+	"trial":       {imports: []string{"engine", "event", "scenario", "syslogline"}},
 	"report":      {imports: []string{"engine", "event", "guard"}},
 	"acquisition": {imports: []string{"hint"}, io: true},
 	"follow":      {imports: []string{"acquisition", "hint", "syslogline"}, io: true},
@@ -40,11 +42,12 @@ var layers = map[string]layer{
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
 	"state":       {imports: []string{"event", "hint"}, io: true},
 	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":      {imports: []string{"engine", "event", "guard", "lapi", "report", "scenario"}, io: true},
+	"render":      {imports: []string{"engine", "event", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"ruleset":     {imports: []string{"config", "guard", "hint", "host", "scenario"}, io: true},
 	"control":     {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"acquisition", "config", "control", "engine", "event", "guard", "hint", "lapi", "render", "replay", "report", "ruleset", "scenario", "syslogline",
+		"acquisition", "config", "control", "engine", "event", "follow", "guard", "hint", "lapi", "lint", "render", "replay",
+		"report", "ruleset", "scenario", "syslogline", "trial",
 	}, io: true},
 }
 

@@ -112,7 +112,7 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std), newWhy(std, &configPath), newVersion(std))
+	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std), newWhy(std, &configPath), newScenarios(std, &configPath), newVersion(std))
 	return root
 }
 
