@@ -58,7 +58,7 @@ func TestHubParsers(t *testing.T) {
 	taken := hubTakes(t, log)
 	got := map[string]string{} // difference → a line that shows it
 	both := 0
-	core := engine.New()
+	core := engine.New(engine.Options{})
 	for i, text := range log {
 		var r event.Record
 		engine.Parse(syslogline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, &r)
