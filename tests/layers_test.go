@@ -36,6 +36,7 @@ var layers = map[string]layer{
 	"report":      {imports: []string{"engine", "event", "guard"}},
 	"acquisition": {imports: []string{"hint"}, io: true},
 	"follow":      {imports: []string{"acquisition", "hint", "syslogline"}, io: true},
+	"intake":      {imports: []string{"acquisition", "config", "engine", "event", "follow", "hint", "syslogline"}, io: true},
 	"replay":      {imports: []string{"acquisition", "engine", "event", "hint", "syslogline"}, io: true},
 	"host":        {io: true},
 	"config":      {imports: []string{"hint"}, io: true},
@@ -46,7 +47,7 @@ var layers = map[string]layer{
 	"ruleset":     {imports: []string{"config", "guard", "hint", "host", "scenario"}, io: true},
 	"control":     {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"acquisition", "config", "control", "engine", "event", "follow", "guard", "hint", "lapi", "lint", "render", "replay",
+		"acquisition", "config", "control", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "lint", "render", "replay",
 		"report", "ruleset", "scenario", "syslogline", "trial",
 	}, io: true},
 }

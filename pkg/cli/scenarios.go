@@ -244,7 +244,7 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	if err != nil {
 		return err
 	}
-	wanted, err := wantedScenarios(set, names)
+	wanted, err := wantedScenarios(set.Scenarios(), names)
 	if err != nil {
 		return err
 	}
@@ -276,11 +276,11 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// wantedScenarios are the names of the set that are asked for, all if none is. A
+// wantedScenarios are the names of those that are asked for, all if none is. A
 // name may be given without its author.
-func wantedScenarios(set *scenario.Set, names []string) ([]string, error) {
+func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error) {
 	var all, wanted []string
-	for _, s := range set.Scenarios() {
+	for _, s := range from {
 		if !slices.Contains(all, s.Name) { // some files of the hub hold a name twice
 			all = append(all, s.Name)
 		}
