@@ -30,6 +30,9 @@ func Find(r Release) (Options, error) {
 		dir, script = filepath.Join(root, "tests", "crowdsec", "debian", "usr", "bin"), "tests/crowdsec/debian.sh"
 	}
 	o := Options{Crowdsec: filepath.Join(dir, "crowdsec"), Cscli: filepath.Join(dir, "cscli")}
+	if r == Legacy {
+		o.Profiles = legacyProfiles
+	}
 	for _, path := range []string{o.Crowdsec, o.Cscli} {
 		if _, err := os.Stat(path); err != nil {
 			return Options{}, hint.Wrap(fmt.Errorf("crowdsec %s: %w", r, err), "run %s", script)
