@@ -41,6 +41,19 @@ func Find(r Release) (Options, error) {
 	return o, nil
 }
 
+// FindFirewallBouncer returns the path of Debian's crowdsec-firewall-bouncer.
+func FindFirewallBouncer() (string, error) {
+	root, err := checkout()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, "tests", "crowdsec", "debian", "usr", "bin", "crowdsec-firewall-bouncer")
+	if _, err := os.Stat(path); err != nil {
+		return "", hint.Wrap(fmt.Errorf("crowdsec-firewall-bouncer: %w", err), "run tests/crowdsec/debian.sh")
+	}
+	return path, nil
+}
+
 // checkout returns the folder above the working directory that holds
 // tests/crowdsec/go.mod.
 func checkout() (string, error) {
