@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -245,8 +246,13 @@ func (p *pipeline) cscli(args ...string) string {
 	return out
 }
 
+var givenProgram = flag.String("program", "", "the csmail to test; default: one that is built for it")
+
 func buildProgram(t *testing.T) string {
 	t.Helper()
+	if *givenProgram != "" {
+		return *givenProgram
+	}
 	program := filepath.Join(t.TempDir(), "csmail")
 	if out, err := exec.Command("go", "build", "-o", program, "csmail/cmd/csmail").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
