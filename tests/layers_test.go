@@ -43,11 +43,14 @@ var layers = map[string]layer{
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
 	"state":       {imports: []string{"event", "hint"}, io: true},
 	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":      {imports: []string{"engine", "event", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
-	"ruleset":     {imports: []string{"config", "guard", "hint", "host", "scenario"}, io: true},
-	"control":     {imports: []string{"hint", "report"}, io: true},
+	"render":      {imports: []string{"control", "engine", "event", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
+	"daemon": {imports: []string{
+		"acquisition", "config", "control", "delivery", "engine", "event", "follow", "guard", "hint", "lapi", "report", "ruleset", "scenario", "state", "syslogline",
+	}, io: true},
+	"ruleset": {imports: []string{"config", "engine", "guard", "hint", "host", "scenario"}, io: true},
+	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"acquisition", "config", "control", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "lint", "render", "replay",
+		"acquisition", "config", "control", "daemon", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "lint", "render", "replay",
 		"report", "ruleset", "scenario", "syslogline", "trial",
 	}, io: true},
 }

@@ -115,7 +115,12 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std, &configPath), newWhy(std, &configPath), newScenarios(std, &configPath), newVersion(std))
+	root.AddCommand(
+		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath),
+		newScenarios(std, &configPath),
+		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath),
+		newVersion(std),
+	)
 	return root
 }
 

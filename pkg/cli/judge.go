@@ -27,6 +27,8 @@ type judgement struct {
 	config config.Config
 	set    *scenario.Set
 	facts  guard.Facts
+
+	tells bool // somebody is told of the findings, with their evidence
 }
 
 // scenarioFilter are the names of the scenarios whose findings are asked for;
@@ -92,5 +94,9 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 
 // engine returns a new engine that judges by the set.
 func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *engine.Engine {
-	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(j.facts, ruleset.GuardOptions(j.config.Guard)), Counts: counts})
+	var limits scenario.Limits
+	if !j.tells {
+		limits.Texts = scenario.NoEvidence
+	}
+	return engine.New(engine.Options{Scenarios: set, Limits: limits, Guard: guard.New(j.facts, ruleset.GuardOptions(j.config.Guard)), Counts: counts})
 }

@@ -100,7 +100,7 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 	if s.only, err = o.only.check(s.set); err != nil {
 		return s, err
 	}
-	if o.push.on {
+	if s.tells = o.push.on; s.tells {
 		s.client, err = s.newClient()
 	}
 	return s, err

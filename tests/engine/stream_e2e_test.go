@@ -142,7 +142,7 @@ func parse(text string) (*event.Event, bool) {
 func recorded(t *testing.T, path string) []*event.Event {
 	t.Helper()
 	var events []*event.Event
-	core := engine.New()
+	core := engine.New(engine.Options{})
 	for i, text := range logLines(t, path) {
 		r := new(event.Record)
 		engine.Parse(syslogline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, r)
