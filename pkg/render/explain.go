@@ -191,6 +191,9 @@ func (x *Explanation) scenarios(s Step) stage {
 		return stage{"scenarios: none takes it", nil}
 	}
 	st := stage{name: "scenarios"}
+	if s.Result.Pours() == 0 {
+		st.name = "scenarios, as they stand"
+	}
 	for _, level := range s.Levels {
 		st.lines = append(st.lines, LevelText(level, s.Result.Time, x.zone))
 	}
