@@ -17,6 +17,8 @@ const (
 	// MaxLine bounds a line in bytes. Postfix cuts its messages at 2000 bytes
 	// (MSG_SYSLOG_RECLEN) and journald its fields at 48 KiB.
 	MaxLine = 64 << 10
+	// maxSpare is more than the blocks that a reader has under way at a time.
+	maxSpare = 16
 )
 
 // blocks cuts a stream into blocks at line borders.
@@ -27,15 +29,17 @@ type blocks struct {
 	consumed func() int64
 
 	buffer   []byte
-	kept     int   // bytes at the start of buffer that no block has held yet
-	line     int64 // number of the line that buffer starts with
-	skipping bool  // the tail of a line that was too long
+	spare    chan []byte // buffers of blocks that were released
+	kept     int         // bytes at the start of buffer that no block has held yet
+	line     int64       // number of the line that buffer starts with
+	skipping bool        // the tail of a line that was too long
 	cut      int
 }
 
 // each reads to the end and yields the blocks.
 func (b *blocks) each(ctx context.Context, yield func(Block) error) error {
-	b.buffer = make([]byte, blockSize)
+	b.spare = make(chan []byte, maxSpare)
+	b.buffer = b.newBuffer()
 	b.line = 1
 	for {
 		if err := context.Cause(ctx); err != nil {
@@ -76,7 +80,7 @@ func (b *blocks) flush(atEnd bool, yield func(Block) error) error {
 	if atEnd && b.kept-end <= MaxLine {
 		end = b.kept
 	}
-	whole := b.take(end)
+	whole, owned := b.take(end)
 	if b.kept > MaxLine {
 		whole += string(b.buffer[:MaxLine]) + "\n"
 		b.skipping = true
@@ -88,28 +92,40 @@ func (b *blocks) flush(atEnd bool, yield func(Block) error) error {
 	}
 	whole, cut := cutLongLines(whole)
 	block := Block{Text: whole, First: b.line, Received: b.received(), Read: b.now(), Cut: b.cut + cut, Consumed: b.consumed()}
+	if owned != nil {
+		block.buffer, block.spare = owned, b.spare
+	}
 	b.cut = 0
 	b.line += countLines(whole)
 	return yield(block)
 }
 
 // take removes the first bytes of the buffer and returns them. If they are most
-// of it, they are not copied: the buffer becomes the text, nobody writes to it
-// again, and the rest moves to a new one.
-func (b *blocks) take(end int) string {
+// of it, they are not copied: the buffer becomes the text and the block's, and the
+// rest moves to another one.
+func (b *blocks) take(end int) (text string, owned []byte) {
 	if end == 0 {
-		return ""
+		return "", nil
 	}
 	rest := b.buffer[end:b.kept]
 	if end < len(b.buffer)/2 {
 		text := string(b.buffer[:end])
 		b.kept = copy(b.buffer, rest)
-		return text
+		return text, nil
 	}
-	text := unsafe.String(&b.buffer[0], end)
-	b.buffer = make([]byte, blockSize)
+	owned = b.buffer
+	b.buffer = b.newBuffer()
 	b.kept = copy(b.buffer, rest)
-	return text
+	return unsafe.String(&owned[0], end), owned
+}
+
+func (b *blocks) newBuffer() []byte {
+	select {
+	case used := <-b.spare:
+		return used
+	default:
+		return make([]byte, blockSize)
+	}
 }
 
 // cutLongLines shortens the lines that are whole in the buffer and too long all

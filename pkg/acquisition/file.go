@@ -174,11 +174,9 @@ func readStream(ctx context.Context, name string, in io.Reader, received time.Ti
 		}
 		return received
 	}
-	lines := int64(0)
 	fromYield := false
 	b := blocks{from: stream, received: dated, now: time.Now, consumed: counted.n.Load}
 	err = b.each(ctx, func(block Block) error {
-		lines = block.First - 1 + countLines(block.Text)
 		err := yield(block)
 		fromYield = err != nil
 		return err
@@ -186,7 +184,7 @@ func readStream(ctx context.Context, name string, in io.Reader, received time.Ti
 	if err == nil || fromYield || context.Cause(ctx) != nil {
 		return err
 	}
-	return damaged(name, lines, err)
+	return damaged(name, b.line-1, err)
 }
 
 func damaged(name string, lines int64, err error) error {

@@ -18,6 +18,23 @@ type Block struct {
 	Read     time.Time // when the block was read: no line is younger
 	Cut      int       // lines that were longer than MaxLine and lost their end
 	Consumed int64     // bytes of the source, as stored, that are used up
+
+	buffer []byte        // that Text stands in, if nothing else does
+	spare  chan<- []byte // takes it back
+}
+
+// Release gives the memory of the Text back, which the source may then write the
+// next block into: whoever keeps a part of it has made a copy by now. A block that
+// is never released is left to the garbage collector.
+func (b *Block) Release() {
+	if b.buffer == nil {
+		return
+	}
+	select {
+	case b.spare <- b.buffer:
+	default:
+	}
+	b.buffer, b.Text = nil, ""
 }
 
 // Source is a log that can be read once, from its start to its end.

@@ -2,8 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"csmail/pkg/event"
@@ -24,7 +23,7 @@ func alertOf(o *scenario.Overflow) event.Alert {
 	a := event.Alert{
 		Scenario: o.Scenario.Name, Scope: scopeOf(o), Source: o.Addr, Account: o.Account,
 		Count: o.Count, First: o.First, Last: o.Last,
-		Kinds: slices.Clone(o.Kinds), Services: slices.Sorted(slices.Values(o.Services)),
+		Kinds: o.Kinds, Services: o.Services,
 		Evidence:      o.Evidence,
 		Informational: !o.Scenario.Labels.Remediation,
 	}
@@ -48,7 +47,7 @@ func scopeOf(o *scenario.Overflow) event.Scope {
 func findingOf(o *scenario.Overflow) guard.Finding {
 	s := o.Scenario
 	return guard.Finding{
-		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: slices.Clone(o.Sources),
+		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: o.Sources,
 		Kinds: guard.Kinds(s.Kinds), Needed: s.Capacity + 1, Distinct: s.CountsAccounts(), Leak: s.LeakSpeed,
 		First: o.First, Last: o.Last, Informational: !s.Labels.Remediation,
 	}
@@ -73,20 +72,28 @@ func Describe(a event.Alert) event.Alert {
 // message says in one line who did what. It may reach CrowdSec's central API, so
 // it names no user.
 func message(a event.Alert) string {
-	who := a.Value()
+	text := make([]byte, 0, 160)
 	if a.Scope == event.ScopeAccount {
-		who = "an account"
+		text = append(text, "an account saw "...)
+	} else {
+		text = append(append(text, a.Value()...), " made "...)
 	}
-	kinds := make([]string, 0, len(a.Kinds))
-	for _, k := range a.Kinds {
-		kinds = append(kinds, fmt.Sprintf("%d × %s", k.N, k.Name))
+	for i, k := range a.Kinds {
+		if i > 0 {
+			text = append(text, ", "...)
+		}
+		text = strconv.AppendInt(text, int64(k.N), 10)
+		text = append(append(text, " × "...), k.Name...)
 	}
-	verb := "made"
-	if a.Scope == event.ScopeAccount {
-		verb = "saw"
+	text = append(text, " on "...)
+	for i, service := range a.Services {
+		if i > 0 {
+			text = append(text, " and "...)
+		}
+		text = append(text, service...)
 	}
-	return fmt.Sprintf("%s %s %s on %s within %s (%s)", who, verb, strings.Join(kinds, ", "),
-		strings.Join(a.Services, " and "), span(a.Last.Sub(a.First)), a.Scenario)
+	text = append(append(text, " within "...), span(a.Last.Sub(a.First))...)
+	return string(append(append(append(text, " ("...), a.Scenario...), ')'))
 }
 
 // span writes a time span as people do: 12s, 5m, 11h, 3d.

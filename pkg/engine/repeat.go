@@ -25,8 +25,11 @@ func repetition(h *syslogline.Header, message string) (int, bool) {
 }
 
 // Repeater gives the repetitions of one source back what they repeat. The zero
-// value is ready. It keeps hold of the text of one line.
+// value is ready. It keeps hold of the text of one event.
 type Repeater struct{ last event.Record }
+
+// Clone makes it hold a copy of that text, so that the log's own may go.
+func (p *Repeater) Clone() { p.last.Event = p.last.Event.Clone() }
 
 // Take is shown each record of the source before Step gets it. A repetition
 // becomes an event if the line right before it, by its number and of the same

@@ -71,8 +71,8 @@ func (g *Guard) goodHit(f Finding) int {
 		return 0
 	}
 	hit := 0
-	for key, s := range g.sources {
-		if g.good.isGood(s) && f.Network.Overlaps(networkOf(key)) {
+	for _, s := range g.within(f.Network) {
+		if g.good.isGood(s) {
 			hit++
 		}
 	}

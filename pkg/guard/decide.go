@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"csmail/pkg/event"
@@ -46,8 +47,8 @@ func (g *Guard) decideRange(f Finding) Verdict {
 		return hold(NeverListed, "the network holds an address that is never banned: "+reason)
 	}
 	proven := 0
-	for key, s := range g.sources {
-		if network.Overlaps(networkOf(key)) && (g.proof(key, s, g.now) != "" || g.now < s.amnesty) {
+	for key, s := range g.within(network) {
+		if g.isProven(key, s, g.now) || g.now < s.amnesty {
 			proven++
 		}
 	}
@@ -66,8 +67,11 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		addrs = []netip.Addr{f.Addr}
 	}
 	var t tally
-	t.accounts = make(map[uint64]struct{})
-	seen := make(map[uint64]struct{}, len(addrs))
+	t.left = g.left[:0]
+	var seen map[uint64]struct{}
+	if len(addrs) > 1 {
+		seen = make(map[uint64]struct{}, len(addrs))
+	}
 	for _, addr := range addrs {
 		if reason, held := g.Never(addr); held {
 			if len(addrs) == 1 {
@@ -79,7 +83,9 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		if _, twice := seen[key]; twice {
 			continue
 		}
-		seen[key] = struct{}{}
+		if seen != nil {
+			seen[key] = struct{}{}
+		}
 		s, known := g.sources[key]
 		if !known {
 			continue
@@ -89,11 +95,13 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		}
 		g.weigh(&f, key, s, &t)
 	}
-	return g.sum(f, &t, seen)
+	v := g.sum(f, &t)
+	g.left = t.left
+	return v
 }
 
 // sum turns what was counted and what was excused into a verdict.
-func (g *Guard) sum(f Finding, t *tally, sources map[uint64]struct{}) Verdict {
+func (g *Guard) sum(f Finding, t *tally) Verdict {
 	v := Verdict{Checks: t.checks(g)}
 	if t.total() == 0 {
 		return g.nothingKnown(f, v)
@@ -176,6 +184,12 @@ func (g *Guard) proof(key uint64, s *source, at uint32) string {
 	return ""
 }
 
+// isProven is true where proof has a reason to give.
+func (g *Guard) isProven(key uint64, s *source, at uint32) bool {
+	return s != nil && (isWithin(s.login, at, g.limits.login) || s.mailedDays(at) >= g.limits.mailDays ||
+		isWithin(s.provider, at, 30*day)) || g.evicted.wasProven(key, at)
+}
+
 func hold(rule Rule, reason string) Verdict {
 	return Verdict{Action: Hold, Rule: rule, Reason: reason, Checks: []string{reason}}
 }
@@ -187,21 +201,31 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// mostIn returns the most attempts within any stretch of time.
-func mostIn(offences []offence, stretch uint32, holds func(offence) bool) int {
-	chosen := slices.DeleteFunc(slices.Clone(offences), func(o offence) bool { return !holds(o) })
-	slices.SortStableFunc(chosen, func(a, b offence) int { return int(int64(a.at) - int64(b.at)) })
+// mostIn returns the most attempts within any stretch of time. It puts the
+// offences in the order of their times.
+func mostIn(offences []offence, stretch uint32) int {
+	inOrder(offences)
 	most, sum, from := 0, 0, 0
-	for _, o := range chosen {
+	for _, o := range offences {
 		sum += int(o.n)
-		for chosen[from].at+stretch <= o.at {
-			sum -= int(chosen[from].n)
+		for offences[from].at+stretch <= o.at {
+			sum -= int(offences[from].n)
 			from++
 		}
 		most = max(most, sum)
 	}
 	return most
+}
+
+// inOrder sorts by time, which mostly is done already.
+func inOrder(offences []offence) {
+	for i := 1; i < len(offences); i++ {
+		if offences[i].at < offences[i-1].at {
+			slices.SortStableFunc(offences, func(a, b offence) int { return int(int64(a.at) - int64(b.at)) })
+			return
+		}
+	}
 }

@@ -29,6 +29,10 @@ type Guard struct {
 	banned   uint32     // the minute of the latest ban
 	gateway  gateway
 	evicted  evictions
+
+	room   room // for the judgement at hand
+	left   []offence
+	unused [ruleCount]string // the checks of rules that excuse nothing
 }
 
 const (
@@ -45,6 +49,9 @@ func New(f Facts, o Options) *Guard {
 	g.resolver = newEvidence(g.limits.resolverQuiet)
 	g.lists = newEvidence(g.limits.listQuiet)
 	g.configure()
+	for rule := Proven; rule <= EmptyVisits; rule++ {
+		g.unused[rule] = excuseCheck(rule, 0)
+	}
 	return g
 }
 

@@ -76,6 +76,9 @@ func rules(f Facts) []rule {
 
 // Never tells whether an address must not be banned whatever it does, and why.
 func (g *Guard) Never(addr netip.Addr) (reason string, held bool) {
+	if !addr.IsValid() || !g.matcher.has(addr) {
+		return "", false
+	}
 	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Contains(addr) })
 	if i < 0 {
 		return "", false

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"iter"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -77,6 +78,32 @@ func networkOf(key uint64) netip.Prefix {
 		raw[i] = byte(key >> (56 - 8*i))
 	}
 	return netip.PrefixFrom(netip.AddrFrom16(raw), 64)
+}
+
+// within yields the sources in a network, in no order.
+func (g *Guard) within(network netip.Prefix) iter.Seq2[uint64, *source] {
+	return func(yield func(uint64, *source) bool) {
+		first, few := keyOf(network.Masked().Addr()), 1
+		switch {
+		case network.Addr().Is4() && network.Bits() >= 24:
+			few = 1 << (32 - network.Bits())
+		case network.Addr().Is4() || network.Bits() < 64:
+			few = len(g.sources) // more keys than it is worth to ask for
+		}
+		if few < len(g.sources) {
+			for key := first; key < first+uint64(few); key++ {
+				if s, known := g.sources[key]; known && !yield(key, s) {
+					return
+				}
+			}
+			return
+		}
+		for key, s := range g.sources {
+			if network.Overlaps(networkOf(key)) && !yield(key, s) {
+				return
+			}
+		}
+	}
 }
 
 // source returns what is known under key, and makes room for it.

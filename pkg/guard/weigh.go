@@ -17,9 +17,9 @@ type tally struct {
 	others   int // hostile ones elsewhere
 	lost     int // attempts that the guard had no more room for
 	hostile  bool
-	accounts map[uint64]struct{} // of the guesses that count
-	last     uint32              // of the attempts that count
-	notYet   int                 // attempts excused only until our resolver or lists are seen to work
+	accounts []uint64 // of the guesses that count
+	last     uint32   // of the attempts that count
+	notYet   int      // attempts excused only until our resolver or lists are seen to work
 	excused  [ruleCount]int
 	proof    string
 	left     []offence // that count
@@ -72,6 +72,13 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	if t.proof == "" {
 		t.proof = j.proof
 	}
+	t.accounts = distinct(t.accounts)
+}
+
+// distinct sorts the accounts and leaves each once.
+func distinct(accounts []uint64) []uint64 {
+	slices.Sort(accounts)
+	return slices.Compact(accounts)
 }
 
 func (t *tally) count(o offence) {
@@ -90,7 +97,7 @@ func (t *tally) count(o offence) {
 		t.failed += int(o.n)
 	}
 	if o.account != 0 {
-		t.accounts[o.account] = struct{}{}
+		t.accounts = append(t.accounts, o.account)
 	}
 }
 
@@ -120,7 +127,7 @@ func (t *tally) reaches(f Finding) bool {
 // overflows pours what counts into the finding's bucket again. Its times are
 // whole seconds, so two more of them are allowed for.
 func (t *tally) overflows(f Finding) bool {
-	slices.SortStableFunc(t.left, func(a, b offence) int { return int(int64(a.at) - int64(b.at)) })
+	inOrder(t.left)
 	var level time.Duration
 	var before uint32
 	for _, o := range t.left {
@@ -161,26 +168,37 @@ type judgement struct {
 
 func (g *Guard) judgement(key uint64, s *source) judgement {
 	j := judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
-	strange := make(map[uint64]struct{})
-	isStrange := func(o offence) bool {
-		return o.area() == loginArea && o.account != 0 && isWithin(o.at, g.now, day) && s.loginOf(o.account) == 0
-	}
+	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
 	for _, o := range s.offences {
-		if isStrange(o) {
-			strange[o.account] = struct{}{}
+		switch o.area() {
+		case visitArea:
+			visits = append(visits, o)
+		case loginArea:
+			switch {
+			case o.account == 0 && o.at > s.login:
+				unnamed = append(unnamed, o)
+			case o.account != 0 && isWithin(o.at, g.now, day) && s.loginOf(o.account) == 0:
+				strange = append(strange, o)
+				names = append(names, o.account)
+			}
 		}
 	}
-	j.named = len(strange)
-	j.perHour = mostIn(s.offences, hour, isStrange)
-	j.unnamed = mostIn(s.offences, hour, func(o offence) bool { return o.area() == loginArea && o.account == 0 && o.at > s.login })
-	j.visiting = mostIn(s.offences, hour, func(o offence) bool { return o.area() == visitArea })
+	j.named = len(distinct(names))
+	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
+	g.room = room{strange, unnamed, visits, names}
 	return j
+}
+
+// room is memory for one judgement, used again for the next.
+type room struct {
+	strange, unnamed, visits []offence
+	names                    []uint64
 }
 
 // excuse finds the rule that takes an offence out, if any. pending says that it
 // may yet count.
 func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
-	if o.kind.Class() == event.Suspect && j.g.proof(j.key, j.s, o.at) != "" {
+	if o.kind.Class() == event.Suspect && j.g.isProven(j.key, j.s, o.at) {
 		return Proven, false
 	}
 	switch o.area() {
@@ -213,7 +231,7 @@ func (j *judgement) login(o offence) Rule {
 			return Stale
 		}
 	}
-	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.proof(j.key, j.s, o.at) != "" {
+	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.isProven(j.key, j.s, o.at) {
 		return Stale
 	}
 	if j.named >= l.sprayed {
@@ -295,11 +313,21 @@ func (t *tally) checks(g *Guard) []string {
 	if t.proof != "" {
 		proof = t.proof
 	}
-	all := []string{"never banned: no", "amnesty: none", "proof: " + proof}
+	all := make([]string, 0, 4+len(ruleWords))
+	all = append(all, "never banned: no", "amnesty: none", "proof: "+proof)
 	for rule := Proven; rule <= EmptyVisits; rule++ {
-		if words := ruleWords[rule]; words != "" {
-			all = append(all, fmt.Sprintf("%s: %s excused (%s)", strings.ReplaceAll(rule.String(), "-", " "), count(t.excused[rule], "attempt"), words))
+		if ruleWords[rule] == "" {
+			continue
 		}
+		if t.excused[rule] == 0 {
+			all = append(all, g.unused[rule])
+			continue
+		}
+		all = append(all, excuseCheck(rule, t.excused[rule]))
 	}
-	return append(all, fmt.Sprintf("counts: %s", count(t.counted, "attempt")))
+	return append(all, "counts: "+count(t.counted, "attempt"))
+}
+
+func excuseCheck(rule Rule, n int) string {
+	return strings.ReplaceAll(rule.String(), "-", " ") + ": " + count(n, "attempt") + " excused (" + ruleWords[rule] + ")"
 }

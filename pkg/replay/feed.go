@@ -91,10 +91,12 @@ func (f *feed) finishJob(r *run) {
 	f.tally.add(f.job.tally)
 	f.consumed = f.job.block.Consumed
 	r.progress()
+	f.repeats.Clone()
 	select {
 	case r.spare <- f.job.forget():
 	default:
 	}
+	f.job.block.Release()
 	f.job = nil
 }
 

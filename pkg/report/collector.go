@@ -41,13 +41,21 @@ type Source struct {
 	Scenarios []string
 	Verdict   guard.Verdict
 
-	named map[string]struct{} // the names in Users
+	named    map[string]struct{} // the names in Users
+	kinds    []kindCount
+	services uint16 // a bit for each
+}
+
+type kindCount struct {
+	kind event.Kind
+	n    int
 }
 
 // Collector gathers results. Use it from one goroutine at a time.
 type Collector struct {
 	scope    Scope
 	sources  map[netip.Addr]*Source
+	latest   *Source // lines of one source often follow each other; nil at first
 	findings merged
 	events   int
 }
@@ -90,8 +98,11 @@ func (c *Collector) Findings() []engine.Finding { return c.findings.list() }
 // nameUser keeps the user of a line that told of a known attempt: the first line
 // may have named none.
 func (c *Collector) nameUser(e *event.Event) {
-	if s, known := c.sources[e.Addr]; known && e.User != "" {
-		s.nameUser(strings.ToLower(e.User))
+	if e.User == "" {
+		return
+	}
+	if s, known := c.sources[e.Addr]; known {
+		s.nameUser(e.User)
 	}
 }
 
@@ -110,11 +121,15 @@ func (s Scope) Holds(e *event.Event) bool {
 }
 
 func (c *Collector) source(addr netip.Addr) *Source {
+	if c.latest != nil && c.latest.Addr == addr {
+		return c.latest
+	}
 	s, ok := c.sources[addr]
 	if !ok {
 		s = &Source{Addr: addr}
 		c.sources[addr] = s
 	}
+	c.latest = s
 	return s
 }
 
@@ -123,6 +138,7 @@ func (c *Collector) source(addr netip.Addr) *Source {
 func (c *Collector) Sources() []*Source {
 	all := make([]*Source, 0, len(c.sources))
 	for _, s := range c.sources {
+		s.sum()
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b *Source) int {
@@ -135,8 +151,13 @@ func (c *Collector) Sources() []*Source {
 	return all
 }
 
+// nameUser keeps a name in lower case.
 func (s *Source) nameUser(name string) {
-	if _, known := s.named[name]; known || len(s.Users) >= maxUsers {
+	if len(s.Users) >= maxUsers {
+		return
+	}
+	name = strings.ToLower(name)
+	if _, known := s.named[name]; known {
 		return
 	}
 	name = strings.Clone(name)
@@ -149,12 +170,10 @@ func (s *Source) nameUser(name string) {
 
 func (s *Source) offence(e *event.Event) {
 	s.Count += e.Attempts
-	s.countKind(e.Kind.String(), e.Attempts)
-	if name := e.Service.String(); !slices.Contains(s.Services, name) {
-		s.Services = append(s.Services, name)
-	}
+	s.countKind(e.Kind, e.Attempts)
+	s.services |= 1 << e.Service
 	if e.User != "" {
-		s.nameUser(strings.ToLower(e.User))
+		s.nameUser(e.User)
 	}
 	widen(&s.First, &s.Last, e.Time)
 	if e.Kind.Class() == event.Hostile {
@@ -162,13 +181,27 @@ func (s *Source) offence(e *event.Event) {
 	}
 }
 
-func (s *Source) countKind(name string, n int) {
-	i := slices.IndexFunc(s.Kinds, func(k event.Count) bool { return k.Name == name })
-	if i < 0 {
-		s.Kinds = append(s.Kinds, event.Count{Name: name, N: n})
-		return
+func (s *Source) countKind(kind event.Kind, n int) {
+	for i := range s.kinds {
+		if s.kinds[i].kind == kind {
+			s.kinds[i].n += n
+			return
+		}
 	}
-	s.Kinds[i].N += n
+	s.kinds = append(s.kinds, kindCount{kind, n})
+}
+
+// sum writes what was counted in words.
+func (s *Source) sum() {
+	s.Kinds, s.Services = s.Kinds[:0], s.Services[:0]
+	for _, k := range s.kinds {
+		s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: k.n})
+	}
+	for service := event.NoService; service <= event.SSHD; service++ {
+		if s.services>>service&1 == 1 {
+			s.Services = append(s.Services, service.String())
+		}
+	}
 }
 
 func widen(first, last *time.Time, t time.Time) {

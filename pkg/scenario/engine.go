@@ -13,8 +13,12 @@ type Limits struct {
 	Sources  int // addresses, networks and accounts tracked at once; default 500,000
 	Distinct int // values that a bucket with distinct remembers; default 1024
 	Queue    int // events that a bucket without capacity holds; default 1024
-	Texts    int // newest events whose text is kept for alerts; default 4096
+	Texts    int // newest events whose text is kept for alerts; default 4096; NoEvidence
 }
+
+// NoEvidence as Limits.Texts is for a caller who tells nobody of the overflows: it
+// saves their Evidence.
+const NoEvidence = -1
 
 func (l Limits) filled() Limits {
 	fill := func(n *int, otherwise int) {
@@ -25,7 +29,9 @@ func (l Limits) filled() Limits {
 	fill(&l.Sources, 500_000)
 	fill(&l.Distinct, 1024)
 	fill(&l.Queue, 1024)
-	fill(&l.Texts, 4096)
+	if l.Texts != NoEvidence {
+		fill(&l.Texts, 4096)
+	}
 	l.Distinct, l.Queue = min(l.Distinct, 1<<15), min(l.Queue, 1<<15)
 	return l
 }
@@ -72,7 +78,7 @@ type Engine struct {
 // New returns an Engine without buckets.
 func New(set *Set, limits Limits) *Engine {
 	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), events: map[uint32]*queuedEvent{}, facts: map[cellInfo]map[string]string{}}
-	e.ring.clones = make([]clone, e.limits.Texts)
+	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
 	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(shapeCount))
 	e.slots = make([]slot, len(set.scenarios))
 	e.machine.in = &e.in

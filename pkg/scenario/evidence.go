@@ -98,6 +98,9 @@ func (r *ring) slot(number uint32) *clone { return &r.clones[number%uint32(len(r
 // find returns the clone that a reference means, or nil. The whole number follows
 // from its end: it is the latest one that is not after the newest.
 func (r *ring) find(ref reference) *clone {
+	if len(r.clones) == 0 {
+		return nil
+	}
 	back := (r.number - ref.number()) & (1<<numberBits - 1)
 	if c := r.slot(r.number - back); ref.isOf(c) {
 		return c
@@ -128,6 +131,9 @@ func (c *clone) event() event.Event {
 
 // remember notes the event at hand as evidence of the group.
 func (e *Engine) remember(gi uint32) {
+	if len(e.ring.clones) == 0 {
+		return
+	}
 	if e.current == 0 {
 		e.current = e.ring.add(e.in.ev, e.at)
 	}
@@ -149,6 +155,9 @@ func (e *Engine) remember(gi uint32) {
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
 func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
+	if g.seen == 0 {
+		return nil
+	}
 	found := make([]event.Event, 0, g.seen)
 	for i := range int(g.seen) {
 		at := (int(g.newest) + evidencePerGroup - int(g.seen) + 1 + i) % evidencePerGroup
