@@ -159,6 +159,11 @@ func startLAPI(t *testing.T, release lapitest.Release) *lapitest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startLAPIWith(t, options)
+}
+
+func startLAPIWith(t *testing.T, options lapitest.Options) *lapitest.Server {
+	t.Helper()
 	server, err := lapitest.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
