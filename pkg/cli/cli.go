@@ -95,7 +95,12 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail scan                    who attacked, from the journal or /var/log/mail.log
   csmail scan --since 24h -o raw the addresses, one a line
   csmail scan --push             ... and tell CrowdSec
+  csmail backtest FILE...        what would have been banned, and whom it would have hit
+  csmail why 203.0.113.7         why an address is banned, or is not
+  csmail explain FILE            the way of each line through every stage
   csmail events -o json FILE     every event of a log
+  csmail scenarios list          by what csmail judges
+  csmail run                     the daemon
 
 Exit status: 0 ok, 1 error, 2 wrong usage, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
@@ -115,9 +120,12 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std, &configPath), newWhy(std, &configPath),
-		newScenarios(std, &configPath), newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath),
-		newOutbox(std, &configPath), newUnban(std, &configPath), newVersion(std))
+	root.AddCommand(
+		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath),
+		newScenarios(std, &configPath),
+		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath),
+		newVersion(std),
+	)
 	return root
 }
 

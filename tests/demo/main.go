@@ -18,7 +18,7 @@ import (
 
 func main() {
 	csmail := flag.String("csmail", "bin/csmail", "the csmail binary")
-	sample := flag.String("log", "tests/samples/mail-rfc3164.log", "the log to scan")
+	sample := flag.String("log", "tests/samples/mail-rfc3339.log", "the log to scan")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -1,0 +1,61 @@
+package tests
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/cli"
+)
+
+// exampleBlock is a command of the README with what it prints.
+var exampleBlock = regexp.MustCompile("(?s)```\n\\$ csmail ([^\n]+)\n(.*?)```\n")
+
+var quoted = regexp.MustCompile(`'[^']*'|\S+`)
+
+// took is what differs from run to run.
+var took = regexp.MustCompile(`processed in \d+\.\d\d sec`)
+
+// What the README says that csmail prints, csmail prints.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("..")
+	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
+	zone := time.Local
+	time.Local = time.UTC
+	defer func() { time.Local = zone }()
+	examples := 0
+	text := exampleBlock.ReplaceAllStringFunc(string(readme), func(block string) string {
+		examples++
+		parts := exampleBlock.FindStringSubmatch(block)
+		args := quoted.FindAllString(parts[1], -1)
+		for i := range args {
+			args[i] = strings.Trim(args[i], "'")
+		}
+		var out bytes.Buffer
+		if status := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out}); status != 0 {
+			t.Errorf("csmail %s: status %d: %s", parts[1], status, out.String())
+		}
+		return "```\n$ csmail " + parts[1] + "\n" + took.ReplaceAllString(out.String(), "processed in 0.05 sec") + "```\n"
+	})
+	if examples < 3 {
+		t.Errorf("the README shows %d examples", examples)
+	}
+	if *update {
+		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if have := strings.Split(string(readme), "\n"); i >= len(have) || have[i] != line {
+			t.Fatalf("README.md, line %d: csmail prints %q; go test ./tests -run Readme -update", i+1, line)
+		}
+	}
+}
