@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,6 +15,8 @@ type Client struct {
 	Name    string
 	Addr    netip.Addr
 	Hostile bool // a decision on its address is expected; else there must be none
+
+	Patience time.Duration // with a server that says nothing; 0: sessionTimeout
 
 	name  naming
 	act   func(*Client) error
@@ -117,7 +120,7 @@ func (c *Client) connect(port string) (net.Conn, error) {
 	} else {
 		c.smtps++
 	}
-	return conn, conn.SetDeadline(time.Now().Add(sessionTimeout))
+	return conn, conn.SetDeadline(time.Now().Add(cmp.Or(c.Patience, sessionTimeout)))
 }
 
 // join puts the client into its namespace and links it with the server.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -28,8 +29,6 @@ type pipeline struct {
 	lapi    *lapitest.Server
 	bouncer *bouncer
 	creds   string
-	config  string // of csmail
-	logFile string
 	csmail  *child
 }
 
@@ -53,10 +52,15 @@ func testPipeline(t *testing.T, kind firewall, v6 bool) {
 	})
 	players = slices.DeleteFunc(players, func(c *Client) bool { return c.Hostile && c.isV4() == v6 })
 	p := newPipeline(t, kind, players)
+	for _, c := range players {
+		if c.Hostile { // the ban may come while he is at it
+			act := c.act
+			c.Patience, c.act = 3*time.Second, func(c *Client) error { return butSilence(act(c)) }
+		}
+	}
 	if err := p.play(); err != nil {
 		t.Fatalf("%v\nlog:\n%s", err, p.text())
 	}
-	p.judge()
 	for _, c := range players {
 		if c.Hostile {
 			p.awaitBlocked(c)
@@ -134,6 +138,14 @@ func (p *pipeline) machineAt(address string) string {
 	}
 	write(p.t, p.lapi.Dir, "csmail.yaml", []byte(strings.Replace(string(text), p.lapi.URL, "http://"+address+"/", 1)))
 	return filepath.Join(p.lapi.Dir, "csmail.yaml")
+}
+
+// butSilence is err, unless that says that the server no longer answers.
+func butSilence(err error) error {
+	if silence, ok := errors.AsType[net.Error](err); ok && silence.Timeout() {
+		return nil
+	}
+	return err
 }
 
 const pipelineWait = 30 * time.Second
@@ -267,19 +279,11 @@ func (p *pipeline) startCsmail() {
 	if err := p.log.writeTo(log); err != nil {
 		p.t.Fatal(err)
 	}
-	p.config, p.logFile = writeHost(p.t, dir, p.creds, log), log
-}
-
-func (p *pipeline) judge() {
-	if err := p.settle(); err != nil {
+	var err error
+	if p.csmail, err = startChild(p.ns, csmailCommand(p.program, writeHost(p.t, dir, p.creds, log), "run")); err != nil {
 		p.t.Fatal(err)
 	}
-	c, err := startChild(p.ns, csmailCommand(p.program, p.config, "scan", "--push", p.logFile))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	<-c.done
-	p.csmail = c
+	p.t.Cleanup(p.csmail.stop)
 }
 
 func (p *pipeline) complaints() string {

@@ -19,8 +19,9 @@ type growingLog struct {
 	rotated int
 }
 
-// kept is how many rotated logs there are, as logrotate keeps some.
-const kept = 3
+// kept is how many rotated logs there are: enough that none is deleted before
+// csmail has lived long enough to read it.
+const kept = 9
 
 // grow writes n lines, spread over about that time.
 func (g *growingLog) grow(n int, over time.Duration) error {
@@ -34,7 +35,7 @@ func (g *growingLog) grow(n int, over time.Duration) error {
 		}
 		pause := time.NewTimer(over / time.Duration(pieces))
 		<-pause.C
-		if g.random.IntN(12) == 0 {
+		if g.random.IntN(24) == 0 {
 			if err := g.rotate(); err != nil {
 				return err
 			}

@@ -151,11 +151,20 @@ func TestLAPITrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, r.dir, "credentials.yaml", []byte(strings.Replace(string(good), "password: ", "password: x", 1)))
+	r.stopLAPI()
+	r.lapi = startLAPIWith(t, options) // its tokens of before are worth nothing
+	r.attack(3)
+	r.mustComplain("refused")
+	write(t, r.dir, "credentials.yaml", good)
+	r.mustArrive("a wrong password, mended later")
+
 	r.cscli("machines", "delete", "csmail")
+	r.stopLAPI()
+	r.lapi = startLAPIWith(t, options)
 	r.attack(3)
 	r.mustComplain("refused")
 	r.viaProxy()
-	r.mustArrive("a machine deleted, a wrong password mended")
+	r.mustArrive("a machine that was deleted, and added again")
 
 	r.allowlists()
 	if peak := peakMemory(t, r.process.cmd.Process.Pid); peak > 100<<10 {
