@@ -14,6 +14,12 @@ import (
 //go:embed csmail/*.yaml
 var Files embed.FS
 
+// Logs holds the folder tests with the test logs of every scenario of [Files]:
+// tests/NAME/over*.log and under*.log.
+//
+//go:embed tests
+var Logs embed.FS
+
 // Sets are the names under which a configuration may ask for scenarios of
 // [Files] rather than for files of its own.
 func Sets() []string { return []string{"balanced", "strict"} }

@@ -19,6 +19,25 @@ const eventsHead = `# Events
 What csmail makes of a log line. This page is generated from the tables in
 pkg/event (go test ./tests -update).
 
+` + "`csmail events -o json`" + ` prints one object for each event, in the order of the log:
+
+| field | meaning |
+|---|---|
+| source, line | the log and the line in it, from 1 |
+| time | when it happened, RFC 3339 |
+| host, program, pid | who logged it |
+| service | postfix, postscreen, dovecot or sshd |
+| kind, class | as below |
+| ip | the client; absent if none can be trusted |
+| user, client_name, helo, sender, recipient, mechanism | what the client said of itself; any text, trust none of it |
+| code, reason | the answer of the server |
+| session | queue ID, or Dovecot's session |
+| attempts | what the line tells of that no line before told of; 0 if a line before told of all |
+| folded | true: a line before told of this attempt, so it counts for no scenario |
+| repeated | true: the same refusal once more in one SMTP session; it counts for no scenario |
+
+` + "`-o crowdsec`" + ` prints what scenarios count instead, for a CrowdSec agent with the parser csmail/csmail-events.
+
 | class | meaning | may lead to a ban |
 |---|---|---|
 | hostile | an offence by itself, though most need a count | yes |

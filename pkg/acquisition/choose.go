@@ -50,3 +50,9 @@ func (c Chooser) reason(ctx context.Context, j *journal, probe error) error {
 	}
 	return j.empty(ctx)
 }
+
+// IsJournal tells whether a source is the host's journal.
+func IsJournal(s Source) bool {
+	_, ok := s.(*journal)
+	return ok
+}

@@ -32,6 +32,7 @@ remediation, verdict (ban, alert or hold) and the guard's reason.`
 type backtestOptions struct {
 	inputOptions
 	judgeOptions
+	only    scenarioFilter
 	output  string
 	against []string
 	ban     string
@@ -51,6 +52,7 @@ func newBacktest(std Streams, configPath *string) *cobra.Command {
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "human", "human or json")
 	o.judgeOptions.addFlags(f)
+	o.only.addFlags(f)
 	f.StringSliceVar(&o.against, "against", nil, "judge by these scenarios as well, and show both side by side")
 	f.StringVar(&o.ban, "ban", "", "how long a ban lasts (default lapi.duration of the configuration)")
 	o.inputOptions.addFlags(f)
@@ -82,6 +84,13 @@ func (o backtestOptions) check(ctx context.Context, configPath string, files []s
 		if b.other, err = ruleset.Load(o.against); err != nil {
 			return b, usageError{err}
 		}
+	}
+	sets := []*scenario.Set{b.set}
+	if b.other != nil {
+		sets = append(sets, b.other)
+	}
+	if b.only, err = o.only.check(sets...); err != nil {
+		return b, err
 	}
 	b.duration = time.Duration(b.config.LAPI.Duration)
 	if o.ban == "" {
@@ -135,22 +144,23 @@ func (b backtest) run(ctx context.Context, files []string, show func([]engine.Fi
 		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.duration)
 	}
 	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
-		show(r.Findings)
-		test.Add(r, r.Findings)
+		findings := b.only.keep(r.Findings)
+		show(findings)
+		test.Add(r, findings)
 		if otherTest != nil {
-			otherTest.Add(r, otherJudge.Judge(r))
+			otherTest.Add(r, b.only.keep(otherJudge.Judge(r)))
 		}
 	}}, std)
 	if err != nil {
 		return report.Outcome{}, nil, tally, err
 	}
-	last := judge.Settle()
+	last := b.only.keep(judge.Settle())
 	show(last)
 	test.AddFindings(last)
 	if otherTest == nil {
 		return test.Outcome(), nil, tally, nil
 	}
-	otherTest.AddFindings(otherJudge.Settle())
+	otherTest.AddFindings(b.only.keep(otherJudge.Settle()))
 	against := otherTest.Outcome()
 	return test.Outcome(), &against, tally, nil
 }

@@ -59,6 +59,9 @@ func Main(ctx context.Context, args []string, std Streams) int {
 		return exitOK
 	}
 	status := exitStatus(ctx, err)
+	if errors.Is(err, errStopped) {
+		return status
+	}
 	if status == exitInterrupted {
 		err = errors.New("interrupted")
 	}
@@ -112,7 +115,9 @@ func newRoot(std Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std), newWhy(std, &configPath), newVersion(std))
+	root.AddCommand(newScan(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newEvents(std, &configPath), newWhy(std, &configPath),
+		newScenarios(std, &configPath), newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath),
+		newOutbox(std, &configPath), newUnban(std, &configPath), newVersion(std))
 	return root
 }
 

@@ -18,57 +18,107 @@ const eventsHelp = `Read mail logs and print every event, one a line, in the ord
 
 With -o json each line is an object with at least line, time, service, program,
 kind, class, ip (if there is one), user and attempts; "folded": true marks a line
-that tells of an attempt that an earlier line has told. docs/events.md lists the
-kinds. A line that no grammar knows prints nothing; the summary on stderr counts
-it.`
+that tells of an attempt that an earlier line has told, "repeated": true one of
+the same refusal as before in the same session. docs/events.md lists the kinds. A
+line that no grammar knows prints nothing; the summary on stderr counts it.
+
+With -o crowdsec each line is what a scenario counts once, as the parser
+csmail/csmail-events of a CrowdSec agent reads it: offences alone, a line of six
+attempts six times, a folded or repeated one not at all.
+
+--follow prints events as they come, from the sources of the configuration or from
+the named files (- is stdin), until it is interrupted or nobody reads on. It
+begins at the end of the logs; --since reads back first. It keeps no state.`
 
 type eventsOptions struct {
 	inputOptions
 	output string
+	follow bool
 }
 
-func newEvents(std Streams) *cobra.Command {
+func newEvents(std Streams, configPath *string) *cobra.Command {
 	var o eventsOptions
 	c := &cobra.Command{
 		Use:   "events [FILE...]",
 		Short: "Print every event of a log",
 		Long:  eventsHelp,
-		RunE:  func(c *cobra.Command, args []string) error { return runEvents(c.Context(), o, args, std) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.follow {
+				return runFollow(c.Context(), o, *configPath, args, std)
+			}
+			return runEvents(c.Context(), o, args, std)
+		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVarP(&o.output, "output", "o", "human", "human or json")
+	f.StringVarP(&o.output, "output", "o", "human", "human, json or crowdsec")
+	f.BoolVarP(&o.follow, "follow", "f", false, "print events as they come")
 	o.inputOptions.addFlags(f)
 	return c
 }
 
+func (o eventsOptions) check(files []string, now time.Time) (input, error) {
+	if o.output != "human" && o.output != "json" && o.output != "crowdsec" {
+		return input{}, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, crowdsec", o.output)}
+	}
+	return o.inputOptions.check(files, now)
+}
+
 func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams) error {
-	start := time.Now()
-	if o.output != "human" && o.output != "json" {
-		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", o.output)}
-	}
-	in, err := o.inputOptions.check(files, start)
+	in, err := o.check(files, time.Now())
 	if err != nil {
 		return err
 	}
-	out := render.NewEvents(std.Out, o.output == "human", in.zone)
-	events, seen := 0, make(map[netip.Addr]struct{})
-	tally, err := in.replay(ctx, files, replay.Options{Result: func(source string, r engine.Result) {
-		if r.Outcome == event.Noted && in.scope.Holds(&r.Event) {
-			events++
-			seen[r.Addr] = struct{}{}
-			out.Print(source, r)
-		}
-	}}, std)
-	if flushErr := out.Flush(); err == nil && flushErr != nil {
-		err = fmt.Errorf("writing the events: %w", flushErr)
+	p := newEventPrinter(o, in, std)
+	tally, err := in.replay(ctx, files, replay.Options{Result: p.print}, std)
+	if flushErr := p.flush(); err == nil {
+		err = flushErr
 	}
 	if err != nil {
 		return err
 	}
-	delete(seen, netip.Addr{})
-	if !o.quiet {
-		render.Summary(std.Err, summary(tally, events, len(seen), time.Since(start)))
+	p.summary(tally)
+	return nil
+}
+
+// eventPrinter prints the events that are asked for and counts them.
+type eventPrinter struct {
+	options eventsOptions
+	in      input
+	std     Streams
+	start   time.Time
+	out     *render.Events
+	events  int
+	seen    map[netip.Addr]struct{}
+}
+
+func newEventPrinter(o eventsOptions, in input, std Streams) *eventPrinter {
+	return &eventPrinter{
+		options: o, in: in, std: std, start: time.Now(), seen: map[netip.Addr]struct{}{},
+		out: render.NewEvents(std.Out, render.EventsForm(o.output), in.zone),
+	}
+}
+
+func (p *eventPrinter) print(source string, r engine.Result) {
+	if r.Outcome != event.Noted || !p.in.scope.Holds(&r.Event) {
+		return
+	}
+	p.events++
+	if r.Addr.IsValid() {
+		p.seen[r.Addr] = struct{}{}
+	}
+	p.out.Print(source, r)
+}
+
+func (p *eventPrinter) flush() error {
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("writing the events: %w", err)
 	}
 	return nil
+}
+
+func (p *eventPrinter) summary(t replay.Tally) {
+	if !p.options.quiet {
+		render.Summary(p.std.Err, summary(t, p.events, len(p.seen), time.Since(p.start)))
+	}
 }

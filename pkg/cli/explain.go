@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
+	"csmail/pkg/replay"
 	"csmail/pkg/scenario"
 	"csmail/pkg/syslogline"
 )
@@ -68,15 +68,12 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 		return err
 	}
 	w := &walk{
-		engine: judge.engine(judge.set, in.scope.Holds), zone: in.zone, only: in.scope.Only,
+		engine: judge.engine(judge.set, in.scope.Holds), only: in.scope.Only,
 		out: render.NewExplanation(std.Out, in.zone, isTerminal(std.Out)),
 	}
 	if o.line != "" {
-		for text := range strings.SplitSeq(strings.TrimSuffix(o.line, "\n"), "\n") {
-			w.number++
-			w.step(syslogline.Line{Text: text, Received: now, Read: now, Zone: in.zone, Number: w.number})
-		}
-	} else if err := w.files(ctx, in, files, std); err != nil {
+		w.text(o.line, now, in.zone)
+	} else if _, err := in.replay(ctx, files, replay.Options{Engine: w.engine, Line: w.show}, std); err != nil {
 		return err
 	}
 	w.settle()
@@ -86,66 +83,53 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 	return nil
 }
 
-// walk takes lines one after the other through every stage.
+// walk shows lines as they go through every stage.
 type walk struct {
 	engine *engine.Engine
-	zone   *time.Location
 	only   []netip.Prefix
 	out    *render.Explanation
-	number int64
 }
 
-func (w *walk) files(ctx context.Context, in input, files []string, std Streams) error {
-	sources, err := in.open(ctx, files, std)
-	if err != nil {
-		return err
-	}
-	for _, s := range sources {
-		if err := s.Read(ctx, w.block); err != nil {
-			return err
+// text takes the lines of a text that is no log, and may hold anything.
+func (w *walk) text(text string, now time.Time, zone *time.Location) {
+	var repeats engine.Repeater
+	line := syslogline.Line{Received: now, Read: now, Zone: zone}
+	for line.Text = range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		line.Number++
+		trace := engine.Follow(line)
+		record := trace.Record
+		var result engine.Result
+		if record.Outcome >= event.Witness {
+			repeats.Take(&record)
+			result = w.engine.Step(&record)
 		}
+		w.show("", trace, result)
 	}
-	return nil
 }
 
-func (w *walk) block(b acquisition.Block) error {
-	number := b.First
-	for rest := b.Text; rest != ""; number++ {
-		var text string
-		text, rest, _ = strings.Cut(rest, "\n")
-		w.step(syslogline.Line{Text: text, Received: b.Received, Read: b.Read, Zone: w.zone, Number: number})
-	}
-	return w.out.Err()
-}
-
-func (w *walk) step(line syslogline.Line) {
-	s := render.Step{Number: line.Number, Trace: engine.Follow(line)}
-	r := s.Trace.Record
-	if r.Outcome >= event.Witness {
-		s.Result = w.engine.Step(&r)
-		s.Levels = w.levels(&r)
-	}
-	if w.shows(&r, s.Result.Findings) {
-		w.out.Step(s)
+// show prints a line that is asked for.
+func (w *walk) show(source string, t engine.Trace, r engine.Result) {
+	if w.shows(t, r) {
+		w.out.Step(render.Step{Source: source, Number: t.Line.Number, Trace: t, Result: r, Levels: w.levels(r.Record)})
 	}
 }
 
 func (w *walk) levels(r *event.Record) []scenario.Level {
-	if r.Outcome != event.Noted || !r.Addr.IsValid() {
+	if r == nil || r.Outcome != event.Noted || !r.Addr.IsValid() {
 		return nil
 	}
 	return w.engine.Buckets().Levels(&r.Event)
 }
 
 // shows tells whether a line is asked for.
-func (w *walk) shows(r *event.Record, findings []engine.Finding) bool {
-	if len(w.only) == 0 {
+func (w *walk) shows(t engine.Trace, r engine.Result) bool {
+	if len(w.only) == 0 || t.Record.Addr.IsValid() && holds(w.only, t.Record.Addr) {
 		return true
 	}
-	if r.Addr.IsValid() && holds(w.only, r.Addr) {
+	if r.Record != nil && r.Addr.IsValid() && holds(w.only, r.Addr) {
 		return true
 	}
-	return slices.ContainsFunc(findings, w.isAsked)
+	return slices.ContainsFunc(r.Findings, w.isAsked)
 }
 
 func (w *walk) isAsked(f engine.Finding) bool {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -28,6 +29,41 @@ type judgement struct {
 	facts  guard.Facts
 
 	tells bool // somebody is told of the findings, with their evidence
+}
+
+// scenarioFilter are the names of the scenarios whose findings are asked for;
+// empty: of all.
+type scenarioFilter []string
+
+func (o *scenarioFilter) addFlags(f *pflag.FlagSet) {
+	f.StringSliceVarP((*[]string)(o), "scenario", "s", nil, "only what this scenario found; may be repeated")
+}
+
+// check refuses a name that is in none of the sets. A name may be given without
+// its author.
+func (o scenarioFilter) check(sets ...*scenario.Set) (scenarioFilter, error) {
+	if len(o) == 0 {
+		return nil, nil
+	}
+	var all []*scenario.Scenario
+	for _, set := range sets {
+		all = append(all, set.Scenarios()...)
+	}
+	return wantedScenarios(all, o)
+}
+
+// keep returns the findings that are asked for.
+func (o scenarioFilter) keep(findings []engine.Finding) []engine.Finding {
+	if len(o) == 0 || len(findings) == 0 {
+		return findings
+	}
+	var kept []engine.Finding
+	for _, f := range findings {
+		if slices.Contains(o, f.Alert.Scenario) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
 }
 
 // check loads the configuration and the scenarios and gathers what is known

@@ -31,6 +31,10 @@ otherwise. csmail explain FILE shows how a verdict came about.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
+  -o json prints an array of objects: source, count and hostile (attempts), kinds,
+  services, users, first_seen, last_seen, scenarios, verdict (ban, hold, alert or
+  none), rule and reason (the guard's).
+  -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
 A summary goes to stderr. --push tells CrowdSec of the sources whose verdict is
 ban. See csmail --help for the exit statuses.`
@@ -38,6 +42,7 @@ ban. See csmail --help for the exit statuses.`
 type scanOptions struct {
 	inputOptions
 	judgeOptions
+	only                  scenarioFilter
 	output                string
 	count, banned, missed bool
 	push                  pushOptions
@@ -60,6 +65,7 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
 	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
 	o.judgeOptions.addFlags(f)
+	o.only.addFlags(f)
 	o.inputOptions.addFlags(f)
 	o.push.addFlags(f)
 	return c
@@ -89,6 +95,9 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 		return s, err
 	}
 	if s.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
+		return s, err
+	}
+	if s.only, err = o.only.check(s.set); err != nil {
 		return s, err
 	}
 	if s.tells = o.push.on; s.tells {
@@ -126,7 +135,10 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 func (s scan) replay(ctx context.Context, files []string, c *report.Collector, std Streams) (replay.Tally, error) {
 	var writeErr error
 	judge := s.engine(s.set, s.input.scope.Holds)
-	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) { c.Add(r) }}
+	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+		r.Findings = s.only.keep(r.Findings)
+		c.Add(r)
+	}}
 	if s.missed {
 		options.Missed = func(line string) {
 			if _, err := fmt.Fprintln(std.Out, render.Printable(line)); err != nil && writeErr == nil {
@@ -135,14 +147,14 @@ func (s scan) replay(ctx context.Context, files []string, c *report.Collector, s
 		}
 	}
 	tally, err := s.input.replay(ctx, files, options, std)
-	c.AddFindings(judge.Settle())
+	c.AddFindings(s.only.keep(judge.Settle()))
 	return tally, cmp.Or(err, writeErr)
 }
 
 func (s scan) print(sources []*report.Source, std Streams) error {
-	if s.banned {
-		sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool { return r.Verdict.Action != guard.Ban })
-	}
+	sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool {
+		return s.banned && r.Verdict.Action != guard.Ban || len(s.only) > 0 && len(r.Scenarios) == 0
+	})
 	switch s.output {
 	case "json":
 		return render.JSON(std.Out, sources)

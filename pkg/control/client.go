@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"syscall"
 
 	"csmail/pkg/hint"
@@ -64,8 +63,8 @@ func (c *Client) List(ctx context.Context, list List) ([]Alert, error) {
 }
 
 // Move implements [Daemon].
-func (c *Client) Move(ctx context.Context, list List, seq uint64, move Move) (int, error) {
-	done, err := ask[moved](ctx, c, http.MethodPost, "/list/"+string(list)+"/"+string(move)+"?seq="+strconv.FormatUint(seq, 10))
+func (c *Client) Move(ctx context.Context, list List, id string, move Move) (int, error) {
+	done, err := ask[moved](ctx, c, http.MethodPost, "/list/"+string(list)+"/"+string(move)+"?id="+url.QueryEscape(id))
 	return done.Moved, err
 }
 

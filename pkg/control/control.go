@@ -21,8 +21,9 @@ type Daemon interface {
 	Unban(ctx context.Context, addr netip.Addr) (Unbanned, error)
 	// List returns the alerts of a list, oldest first.
 	List(ctx context.Context, list List) ([]Alert, error)
-	// Move takes one alert of a list further, or all of them with seq 0.
-	Move(ctx context.Context, list List, seq uint64, move Move) (int, error)
+	// Move takes one alert of a list further by its ID or the beginning of it, or
+	// all of them with "all", and returns how many.
+	Move(ctx context.Context, list List, id string, move Move) (int, error)
 }
 
 // List is one of the daemon's lists of alerts.
@@ -104,7 +105,6 @@ type StateStatus struct {
 
 // Alert is one alert of a list.
 type Alert struct {
-	Seq      uint64    `json:"seq,omitempty"`
 	ID       string    `json:"id,omitempty"`
 	Number   string    `json:"number,omitempty"` // the LAPI's
 	Scenario string    `json:"scenario"`

@@ -37,14 +37,14 @@ func (d *told) Unban(_ context.Context, addr netip.Addr) (Unbanned, error) {
 }
 
 func (d *told) List(_ context.Context, list List) ([]Alert, error) {
-	return []Alert{{Seq: 7, Value: string(list)}}, nil
+	return []Alert{{ID: "7", Value: string(list)}}, nil
 }
 
-func (d *told) Move(_ context.Context, list List, seq uint64, move Move) (int, error) {
-	if seq == 404 {
+func (d *told) Move(_ context.Context, list List, id string, move Move) (int, error) {
+	if id == "404" {
 		return 0, hint.Wrap(errors.New("no alert 404"), "csmail held list shows them")
 	}
-	d.asked = append(d.asked, fmt.Sprint(list, seq, move))
+	d.asked = append(d.asked, fmt.Sprint(list, " ", id, " ", move))
 	return 1, nil
 }
 
@@ -85,17 +85,17 @@ func TestQuestions(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Value != "held" {
 		t.Errorf("list %+v, %v", list, err)
 	}
-	if n, err := c.Move(t.Context(), Parked, 9, Retry); n != 1 || err != nil {
+	if n, err := c.Move(t.Context(), Parked, "9", Retry); n != 1 || err != nil {
 		t.Errorf("move %d, %v", n, err)
 	}
-	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.1, parked9retry" {
+	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.1, parked 9 retry" {
 		t.Errorf("asked %q", got)
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	_, c := serve(t)
-	_, err := c.Move(t.Context(), Held, 404, Drop)
+	_, err := c.Move(t.Context(), Held, "404", Drop)
 	if err == nil || err.Error() != "no alert 404" || hint.Of(err) != "csmail held list shows them" {
 		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}

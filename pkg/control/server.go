@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"strconv"
 	"time"
 
 	"csmail/pkg/hint"
@@ -115,17 +114,15 @@ func (s server) move(w http.ResponseWriter, r *http.Request) {
 	if err == nil && move != Release && move != Retry && move != Drop {
 		err = fmt.Errorf("move %q is none", move)
 	}
-	seq := uint64(0)
-	if text := r.URL.Query().Get("seq"); err == nil && text != "" {
-		if seq, err = strconv.ParseUint(text, 10, 64); err != nil {
-			err = fmt.Errorf("number %q of an alert is no number", text)
-		}
+	id := r.URL.Query().Get("id")
+	if err == nil && id == "" {
+		err = errors.New("no alert is named")
 	}
 	if err != nil {
 		answer(w, nil, err)
 		return
 	}
-	n, err := s.daemon.Move(r.Context(), list, seq, move)
+	n, err := s.daemon.Move(r.Context(), list, id, move)
 	answer(w, moved{n}, err)
 }
 

@@ -82,6 +82,7 @@ type Options struct {
 	Unbanned func(context.Context, Unbanned) error
 
 	ShareAccounts bool          // see [lapi.PushOptions]
+	RangeDuration time.Duration // the same
 	Renew         bool          // renew bans that are longer than FlushAge
 	FlushAge      time.Duration // the LAPI's flush.max_age; default DefaultFlushAge
 	WatchEvery    time.Duration // between looks at bans; default 30 s; at most 50 are looked at each time

@@ -86,7 +86,7 @@ func optionsOf(e state.Entry, now time.Time) lapi.PushOptions {
 
 // sendBatch pushes a batch and stores what came of it.
 func (s *Sender) sendBatch(ctx context.Context, b batch) error {
-	b.options.ShareAccounts = s.options.ShareAccounts
+	b.options.ShareAccounts, b.options.RangeDuration = s.options.ShareAccounts, s.options.RangeDuration
 	entries, err := s.sendable(b)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ import (
 // The user stands before the address, and the text may quote the user or the
 // password. If the end of the bracket is not certain, nothing is taken.
 func auth(message string, e *event.Event) event.Outcome {
+	if rest := cutLevel(message); isTrouble(message) { // 1.x puts the level first
+		return fault(message, cutProcess(rest), e)
+	}
 	text := cutProcess(message)
 	if pam.IsOurs(text) {
 		return pam.Parse(text, e)
@@ -29,27 +32,25 @@ func auth(message string, e *event.Event) event.Outcome {
 		return event.Benign
 	}
 	if isTrouble(text) {
-		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, text
-		return event.Noted
+		return fault(text, cutLevel(text), e)
 	}
 	text = cutLevel(text)
-	open := strings.IndexByte(text, '(')
-	if open < 1 || strings.ContainsAny(text[:open], " :,<>") {
+	open := driverEnd(text)
+	if open < 0 {
 		return event.Benign // about the process itself
 	}
-	inner, said, ends := cutBracket(text[open+1:])
+	inner, said, ends := cutRequest(text[open+1:])
 	switch {
 	case ends == 0:
 		return event.Benign
-	case ends > 1:
+	case ends > 1 && !isDisallowed(inner, said):
 		return event.Ambiguous
-	}
-	if strings.HasPrefix(said, "Debug: ") {
+	case strings.HasPrefix(said, "Debug: "):
 		return event.Benign
-	}
-	if isTrouble(said) {
-		e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, said
-		return event.Noted
+	case isTrouble(said):
+		return fault(said, text, e)
+	case strings.HasPrefix(said, "Warning: "):
+		return warning(said, text, e)
 	}
 	kind, known := authKind(cutDriver(said))
 	if !known {
@@ -72,6 +73,40 @@ func isTrouble(text string) bool {
 	return strings.HasPrefix(text, "Error: ") || strings.HasPrefix(text, "Fatal: ") || strings.HasPrefix(text, "Panic: ")
 }
 
+// warning reads a warning about one login. It is trouble of ours if a server that
+// was asked is away; most others are about settings, and come with each login.
+func warning(said, text string, e *event.Event) event.Outcome {
+	if !strings.Contains(said, " failed: ") && !strings.Contains(said, "reconnecting") {
+		return event.Benign
+	}
+	return fault(said, text, e)
+}
+
+// fault notes trouble of ours, and whose login it hit, if text says that for
+// certain.
+func fault(reason, text string, e *event.Event) event.Outcome {
+	e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, reason
+	open := driverEnd(text)
+	if open < 0 {
+		return event.Noted
+	}
+	hit := *e
+	if inner, _, ends := cutRequest(text[open+1:]); ends == 1 && readRequest(inner, &hit) && hit.Addr.IsValid() {
+		*e = hit
+	}
+	return event.Noted
+}
+
+// driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if
+// there is none.
+func driverEnd(text string) int {
+	open := strings.IndexByte(text, '(')
+	if open < 1 || strings.ContainsAny(text[:open], " :,<>") {
+		return -1
+	}
+	return open
+}
+
 // cutProcess takes the process and the connection off; 2.4's prefix, which holds
 // the request itself, it leaves.
 func cutProcess(message string) string {
@@ -89,8 +124,18 @@ func cutProcess(message string) string {
 }
 
 // cutConnection takes "conn unix:auth-worker (pid=N,uid=N): auth-worker<N>: " of
-// 2.3 off, with or without pid (a system that cannot tell it) and worker.
+// 2.3 off, with or without pid (a system that cannot tell it) and worker. The
+// level that stood before it stays if it tells of trouble.
 func cutConnection(text string) string {
+	rest := cutPeer(text)
+	if isTrouble(text) && len(rest) < len(text) {
+		level, _, _ := strings.Cut(text, " ")
+		return level + " " + rest
+	}
+	return rest
+}
+
+func cutPeer(text string) string {
 	conn, ok := strings.CutPrefix(cutLevel(text), "conn unix:")
 	if !ok {
 		return text
@@ -108,26 +153,87 @@ func cutConnection(text string) string {
 	return after
 }
 
-// cutBracket splits at the end of the first bracket and counts how many places
-// look like such an end.
-func cutBracket(text string) (inner, said string, ends int) {
-	ends = strings.Count(text, "): ") + strings.Count(text, ")<")
-	inner, rest, ok := strings.Cut(text, ")")
-	if !ok || ends == 0 {
-		return "", "", 0
-	}
-	for strings.HasPrefix(rest, "<") {
-		session, after, closed := strings.Cut(rest[1:], ">")
-		if !closed {
-			return "", "", 2
+// cutRequest splits at the end of the request's bracket and counts the places
+// that can be this end: those before which an address stands, or any if no
+// address does. The server's own end is always among them, so one end is certain.
+func cutRequest(text string) (inner, said string, ends int) {
+	hasAddr := false
+	for at := range len(text) {
+		if text[at] != ')' {
+			continue
 		}
-		inner, rest = inner+",<"+session+">", after
-	}
-	said, ok = strings.CutPrefix(rest, ": ")
-	if !ok {
-		return "", "", 2
+		sessions, after, ok := cutSessions(text[at+1:])
+		if !ok {
+			continue
+		}
+		switch addressed := endsWithAddr(text[:at]); {
+		case addressed && !hasAddr, ends == 0:
+			hasAddr, ends = addressed, 1
+			inner, said = text[:at]+sessions, after
+		case addressed == hasAddr:
+			ends++
+		}
 	}
 	return inner, said, ends
+}
+
+// cutSessions takes 2.4's "<SESSION>", of which a worker has two, and ": " off the
+// start of text. The sessions come back as 2.3 writes them, ",<SESSION>".
+func cutSessions(text string) (sessions, said string, ok bool) {
+	for strings.HasPrefix(text, "<") {
+		session, rest, closed := strings.Cut(text[1:], ">")
+		if !closed {
+			return "", "", false
+		}
+		sessions, text = sessions+",<"+session+">", rest
+	}
+	said, ok = strings.CutPrefix(text, ": ")
+	return sessions, said, ok
+}
+
+// endsWithAddr tells whether ",ADDRESS" and the fields that may follow it end the
+// text of a bracket.
+func endsWithAddr(inner string) bool {
+	for {
+		comma := strings.LastIndexByte(inner, ',')
+		if comma < 0 {
+			return false
+		}
+		field := inner[comma+1:]
+		if _, ok := event.ParseAddr(field); ok {
+			return true
+		}
+		if !isRequestField(field) {
+			return false
+		}
+		inner = inner[:comma]
+	}
+}
+
+// isRequestField knows what may stand after the address. The auth process has
+// looked the mechanism up before it writes the name, which holds no bracket.
+func isRequestField(field string) bool {
+	switch {
+	case field == "", field == "master":
+		return true
+	case strings.HasPrefix(field, "sasl:"):
+		return !strings.ContainsAny(field, "() <>")
+	}
+	return strings.HasPrefix(field, "<") && strings.HasSuffix(field, ">")
+}
+
+// isDisallowed knows "Username character disallowed by auth_username_chars: 0xNN
+// (username: USER)", whose request has "?" for the user: nothing that a client
+// wrote stands before its address. Where all characters are allowed, a user name
+// may itself read so; then something of the server's own follows the name, and it
+// does not end in a bracket unless it opens one.
+func isDisallowed(inner, said string) bool {
+	said, ok := strings.CutPrefix(cutDriver(said), "Username character disallowed by auth_username_chars: 0x")
+	if !ok || !strings.HasPrefix(inner, "?,") {
+		return false
+	}
+	_, user, ok := strings.Cut(said, " (username: ")
+	return ok && strings.HasSuffix(user, ")") && !strings.Contains(user, "(")
 }
 
 // cutDriver takes "request [N]: " and "sql: " of 2.4 off.
@@ -160,14 +266,14 @@ func readRequest(inner string, e *event.Event) bool {
 				return false
 			}
 			e.Addr = addr
-		case strings.HasPrefix(f, "<") && strings.HasSuffix(f, ">"):
+		case !isRequestField(f):
+			return false
+		case f[0] == '<':
 			if session := f[1 : len(f)-1]; !isNumber(session) {
 				e.Session = session
 			}
 		case strings.HasPrefix(f, "sasl:"):
 			e.Mechanism = f[len("sasl:"):]
-		case f != "master":
-			return false
 		}
 	}
 	return !strings.ContainsAny(e.User, "()<>")
@@ -196,6 +302,8 @@ var answers = [...]struct {
 	{"Login attempt with empty password", event.AuthFailed},
 	{"Attempted login with password having illegal chars", event.AuthFailed},
 	{"Username character disallowed by auth_username_chars", event.AuthFailed},
+	{"Empty username", event.AuthFailed},
+	{"Wrong nonce", event.AuthFailed}, // mech-scram.c
 	{"Authentication failure due to policy server refusal: " + event.OwnMarker, event.OwnRefusal},
 	{"Authentication failure due to policy server refusal", event.LoginRefused},
 	{"allow_nets check failed", event.LoginRefused},

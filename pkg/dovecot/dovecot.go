@@ -17,7 +17,7 @@ import (
 // time, host and process ID of e to the caller.
 func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 	e.Service = event.Dovecot
-	if strings.HasPrefix(message, "auth") || pam.IsOurs(message) {
+	if strings.HasPrefix(message, "auth") || strings.HasPrefix(message, "Error: auth") || pam.IsOurs(message) {
 		return ParseAuth(message, e), event.NoTestimony
 	}
 	process, rest, ok := strings.Cut(message, ": ")

@@ -110,6 +110,10 @@ func checkLogin(t *testing.T, said string, kind event.Kind, n int) {
 			"rip=%s",
 		} {
 			line := said + ": " + fmt.Sprintf(elements, printed)
+			kind := kind
+			if kind == event.AuthFailed && strings.HasPrefix(elements, "user=<u>, rip=") {
+				kind = event.LoginRefused // no login was begun
+			}
 			var e event.Event
 			outcome, _ := Parse(line, &e)
 			if kind == event.NoKind {

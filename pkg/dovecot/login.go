@@ -28,8 +28,19 @@ func login(text string, e *event.Event) event.Outcome {
 	case noReading:
 		return event.Missed
 	}
+	if kind == event.AuthFailed && hasNoMethod(elements) {
+		kind = event.LoginRefused
+	}
 	e.Kind, e.Attempts, e.Reason = kind, attempts, said
 	return event.Noted
+}
+
+// hasNoMethod knows the default elements without a method, which is there once a
+// login has begun: the server refused to begin one without TLS, and says "auth
+// failed" of that too (client_check_plaintext_auth, src/login-common).
+func hasNoMethod(elements string) bool {
+	_, rest, ok := strings.Cut(elements, ">, ")
+	return ok && strings.HasPrefix(rest, "rip=")
 }
 
 // cutElements splits at the first element. What stands before it is the
@@ -55,23 +66,52 @@ const (
 	twoReadings
 )
 
-// readElements takes user, method, address and session. The user is client
-// text; it ends at the first ">", and no other ">" may follow but the
-// session's. One rip= must be left, or the line is a forgery or a format that
-// names no client.
+// readElements takes user, method, address and session. User and method are the
+// client's text; by default both stand before the address, and nothing of the
+// client's after it. One rip= must be left, or the line is a forgery or a format
+// that names no client.
 func readElements(elements string, e *event.Event) reading {
-	rest := elements
-	if after, ok := strings.CutPrefix(rest, "user=<"); ok {
-		user, tail, closed := strings.Cut(after, ">")
-		if !closed {
-			return noReading
-		}
-		e.User, rest = user, strings.TrimPrefix(tail, ", ")
-	}
-	if !onlySession(rest) || strings.Count(elements, "rip=") > 1 {
+	at := strings.Index(elements, "rip=")
+	switch {
+	case at < 0:
+		return noReading
+	case strings.Contains(elements[at+1:], "rip="):
 		return twoReadings
 	}
-	for field := range strings.SplitSeq(rest, ", ") {
+	claimed, served := "", elements
+	if after, ok := strings.CutPrefix(elements, "user=<"); ok {
+		claimed, served = after[:at-len("user=<")], elements[at:]
+		if !readClaims(claimed, e) {
+			return noReading
+		}
+	}
+	if !onlySession(served) {
+		return twoReadings
+	}
+	if !readFields(served, e) || !e.Addr.IsValid() {
+		return noReading
+	}
+	return oneReading
+}
+
+// readClaims reads "USER>, method=M, " and what else stands before the address.
+// The user ends at the first ">", unless others follow that are no session's.
+func readClaims(claimed string, e *event.Event) bool {
+	user, fields, closed := strings.Cut(claimed, ">, ")
+	if !closed {
+		return false
+	}
+	if !onlySession(fields) {
+		last := strings.LastIndex(claimed, ">, ")
+		user, fields = claimed[:last], claimed[last+len(">, "):]
+	}
+	e.User = user
+	return readFields(strings.TrimSuffix(fields, ", "), e)
+}
+
+// readFields is false for an address that is none.
+func readFields(fields string, e *event.Event) bool {
+	for field := range strings.SplitSeq(fields, ", ") {
 		name, value, _ := strings.Cut(field, "=")
 		switch name {
 		case "method":
@@ -79,17 +119,14 @@ func readElements(elements string, e *event.Event) reading {
 		case "rip":
 			addr, ok := event.ParseAddr(value)
 			if !ok {
-				return noReading
+				return false
 			}
 			e.Addr = addr
 		case "session":
 			e.Session = strings.Trim(value, "<>")
 		}
 	}
-	if !e.Addr.IsValid() {
-		return noReading
-	}
-	return oneReading
+	return true
 }
 
 // onlySession is true if the only brackets in text are those of session=<S>.
@@ -116,6 +153,10 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		return event.NoKind, 0, true
 	case strings.HasPrefix(said, "Internal login failure"):
 		return event.AuthFault, 1, true
+	case strings.HasPrefix(said, "Login failed: Plaintext "), strings.HasPrefix(said, "Login failed: Cleartext "):
+		return event.LoginRefused, 1, true
+	case strings.HasPrefix(said, "Authenticate "):
+		return authenticate(said), 1, true
 	case !isFarewell(said):
 		return event.NoKind, 0, false
 	}
@@ -129,6 +170,16 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		kind, known = byWords(why)
 	}
 	return kind, attemptsIn(why), known
+}
+
+// authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with
+// auth_verbose). MECH is what the client sent, so no more than a suspicion hangs
+// on the words.
+func authenticate(said string) event.Kind {
+	if strings.HasSuffix(said, " failed: Aborted") {
+		return event.AuthAborted
+	}
+	return event.LoginRefused
 }
 
 // inBrackets returns what stands in the first bracket: "(auth failed, 1

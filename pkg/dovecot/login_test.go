@@ -64,16 +64,20 @@ func TestElements(t *testing.T) {
 		outcome event.Outcome
 		addr    string
 	}{
-		"user=<>, rip=2001:db8::1, lip=2001:db8::2":                  {event.Noted, "2001:db8::1"},
-		"user=<>, rip=::ffff:192.0.2.1, lip=::1":                     {event.Noted, "192.0.2.1"},
-		"method=PLAIN, rip=192.0.2.1":                                {event.Noted, "192.0.2.1"},
-		"rip=192.0.2.1, lip=192.0.2.2":                               {event.Noted, "192.0.2.1"},
-		"user=<a>, rip=192.0.2.1x, lip=192.0.2.2":                    {event.Missed, ""},
-		"user=<a>, lip=192.0.2.2":                                    {event.Missed, ""},
-		"user=<a, rip=192.0.2.1":                                     {event.Missed, ""},
-		"user=<a, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":     {event.Ambiguous, ""},
-		"user=<a>, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":    {event.Ambiguous, ""},
-		"user=<a>, rip=203.0.113.6, session=<b>, lip=x, session=<c>": {event.Ambiguous, ""},
+		"user=<>, rip=2001:db8::1, lip=2001:db8::2": {event.Noted, "2001:db8::1"},
+		"user=<>, rip=::ffff:192.0.2.1, lip=::1":    {event.Noted, "192.0.2.1"},
+		"method=PLAIN, rip=192.0.2.1":               {event.Noted, "192.0.2.1"},
+		"rip=192.0.2.1, lip=192.0.2.2":              {event.Noted, "192.0.2.1"},
+		"user=<a>, rip=192.0.2.1x, lip=192.0.2.2":   {event.Missed, ""},
+		"user=<a>, lip=192.0.2.2":                   {event.Missed, ""},
+		"user=<a, rip=192.0.2.1":                    {event.Missed, ""},
+		"user=<x,203.0.113.6,<b>): unknown user>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, session=<c>": {event.Noted, "192.0.2.1"},
+		"user=<a>, x=<b>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                      {event.Noted, "192.0.2.1"},
+		"user=<>, method=X[203.0.113.6], rip=192.0.2.1, lip=192.0.2.2":                                     {event.Noted, "192.0.2.1"},
+		"user=<>, method=X, rip=203.0.113.6, rip=192.0.2.1, lip=192.0.2.2":                                 {event.Ambiguous, ""},
+		"user=<a, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":                                           {event.Ambiguous, ""},
+		"user=<a>, rip=203.0.113.6, lip=x>, rip=192.0.2.1, lip=x":                                          {event.Ambiguous, ""},
+		"user=<a>, rip=203.0.113.6, session=<b>, lip=x, session=<c>":                                       {event.Ambiguous, ""},
 	}
 	for text, want := range tests {
 		var e event.Event
@@ -83,6 +87,32 @@ func TestElements(t *testing.T) {
 		}
 		if outcome == event.Noted && e.Addr.String() != want.addr {
 			t.Errorf("%s: got %s", text, e.Addr)
+		}
+	}
+}
+
+// What the login process says before a connection's end.
+func TestMidway(t *testing.T) {
+	tests := map[string]struct {
+		outcome event.Outcome
+		kind    event.Kind
+		addr    string
+	}{
+		"imap-login: Login failed: Plaintext authentication disabled: user=<>, rip=192.0.2.1, lip=192.0.2.2, session=<s>":                                                       {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"pop3-login: Login failed: Cleartext authentication disabled: user=<>, rip=2001:db8::1, lip=::1, session=<s>":                                                           {event.Noted, event.LoginRefused, "2001:db8::1"},
+		"imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 0 secs): user=<a>, rip=192.0.2.1, lip=192.0.2.2":                                    {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Login aborted: Logged out (auth failed, 1 attempts in 0 secs) (auth_failed): user=<a>, rip=192.0.2.1, lip=192.0.2.2":                                       {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Authenticate PLAIN failed: Invalid base64 in response: user=<>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                                {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Authenticate PLAIN failed: Aborted: user=<>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                                                   {event.Noted, event.AuthAborted, "192.0.2.1"},
+		"imap-login: Authenticate X[203.0.113.6] failed: Unsupported authentication mechanism.: user=<>, method=X[203.0.113.6], rip=192.0.2.1, lip=192.0.2.2":                   {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Authenticate X: user=<>, rip=203.0.113.6 failed: Unsupported authentication mechanism.: user=<>, method=X: user=<>, rip=203.0.113.6, rip=192.0.2.1, lip=x": {event.Ambiguous, event.NoKind, ""},
+		"imap-login: Authenticate X: user=<>, rip=203.0.113.6 failed: Unsupported authentication mechanism.: user=<>, rip=192.0.2.1, lip=x":                                     {event.Ambiguous, event.NoKind, ""},
+	}
+	for line, want := range tests {
+		var e event.Event
+		outcome, _ := Parse(line, &e)
+		if outcome != want.outcome || outcome == event.Noted && (e.Kind != want.kind || e.Addr.String() != want.addr) {
+			t.Errorf("%s: got %s, %s of %s", line, outcome, e.Kind, e.Addr)
 		}
 	}
 }
@@ -108,11 +138,16 @@ func TestOtherProcesses(t *testing.T) {
 func FuzzUser(f *testing.F) {
 	for _, user := range []string{
 		"a", "a>, method=PLAIN, rip=203.0.113.6, lip=198.51.100.1", "a, rip=203.0.113.6", ">", "<", "session=<x>",
-		"a>, rip=203.0.113.6, session=<b", ": rip=203.0.113.6", ": user=<b>, rip=203.0.113.6",
+		"a>, rip=203.0.113.6, session=<b", ": rip=203.0.113.6", ": user=<b>, rip=203.0.113.6", "X: user=<b>, rip=203.0.113.6, session=<c>",
 	} {
 		f.Add(user)
 	}
 	f.Fuzz(func(t *testing.T, user string) {
+		var e event.Event
+		outcome, _ := Parse("imap-login: Authenticate "+user+" failed: Unsupported authentication mechanism.: user=<>, method="+user+", rip=192.0.2.1, lip=198.51.100.1, session=<s>", &e)
+		if outcome == event.Noted && e.Addr.String() != "192.0.2.1" {
+			t.Errorf("mechanism %q gives %s", user, e.Addr)
+		}
 		for _, said := range []string{
 			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
 		} {

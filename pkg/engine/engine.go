@@ -59,6 +59,8 @@ type Engine struct {
 	buckets  *scenario.Engine // nil without scenarios
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
+	timed    bool               // a scenario overflows by time
+	since    time.Time          // what happened before speaks for its source at the most
 	waiting  map[string]waiting // findings of which the guard has the last word to say
 	findings []Finding
 }
@@ -74,6 +76,7 @@ func New(o Options) *Engine {
 	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[string]waiting{}}
 	if o.Scenarios != nil {
 		e.buckets = scenario.New(o.Scenarios, o.Limits)
+		e.timed = o.Scenarios.NeedsTime()
 		e.guard = o.Guard
 		if e.guard == nil {
 			e.guard = guard.New(guard.Facts{}, guard.Options{})
@@ -100,7 +103,7 @@ func (e *Engine) Judge(r Result) []Finding {
 	e.findings = e.findings[:0]
 	e.guard.Observe(r.Record, r.Folded || r.Repeated)
 	e.settle(e.guard.Due(r.Time))
-	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && (e.counts == nil || e.counts(&r.Event)) {
+	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
 		for range pours {
 			e.decide(e.buckets.Pour(&r.Event), r.Time)
 		}
@@ -153,6 +156,19 @@ func (e *Engine) Unban(addr netip.Addr, until time.Time) {
 		}
 	}
 }
+
+// CountSince has events before t speak for their sources only. It is part of the
+// engine's state.
+func (e *Engine) CountSince(t time.Time) { e.since = t }
+
+// mayCount tells whether an event may count against its source.
+func (e *Engine) mayCount(ev *event.Event) bool {
+	return !ev.Time.Before(e.since) && (e.counts == nil || e.counts(ev))
+}
+
+// Waits tells whether time alone may bring findings: something waits for the
+// guard's last word, or a scenario overflows by time.
+func (e *Engine) Waits() bool { return e.timed || len(e.waiting) > 0 }
 
 // Guard returns the engine's guard, for questions; nil without scenarios.
 func (e *Engine) Guard() *guard.Guard { return e.guard }

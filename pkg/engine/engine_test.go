@@ -25,11 +25,11 @@ func TestParse(t *testing.T) {
 		head + "kernel: x":           {event.Foreign, event.NoKind, 0},
 		head + "postfix/qmgr[1]: x":  {event.Benign, event.NoKind, 0},
 		head + "postfix/smtpd[1]: x": {event.Missed, event.NoKind, 0},
-		head + "postfix/smtpd[1]: connect from a[192.0.2.1]":                                                                     {event.Witness, event.NoKind, 0},
-		head + "logger: postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x":                      {event.Foreign, event.NoKind, 0},
-		head + "postfix/smtpd[1]: message repeated 3 times: [ warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x]": {event.Noted, event.AuthFailed, 3},
-		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a>, rip=192.0.2.1, lip=x":           {event.Noted, event.AuthFailed, 2},
-		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a, rip=203.0.113.6>, rip=192.0.2.1": {event.Ambiguous, event.NoKind, 0},
+		head + "postfix/smtpd[1]: connect from a[192.0.2.1]":                                                                         {event.Witness, event.NoKind, 0},
+		head + "logger: postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x":                          {event.Foreign, event.NoKind, 0},
+		head + "postfix/smtpd[1]: message repeated 3 times: [ warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x]":     {event.Noted, event.AuthFailed, 3},
+		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a>, method=PLAIN, rip=192.0.2.1, lip=x": {event.Noted, event.AuthFailed, 2},
+		head + "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 3 secs): user=<a, rip=203.0.113.6>, rip=192.0.2.1":     {event.Ambiguous, event.NoKind, 0},
 	}
 	for text, want := range tests {
 		r := parse(text)

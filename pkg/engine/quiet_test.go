@@ -188,12 +188,12 @@ func TestTags(t *testing.T) {
 // Dovecot's own log file has neither host nor tag.
 func TestDovecotLogFile(t *testing.T) {
 	for line, want := range map[string]event.Kind{
-		"Aug 30 00:10:57 auth(u,192.0.2.1,sasl:login)<s>: Info: sql: Password mismatch":                                                                      event.AuthFailed,
-		"Aug 30 00:10:57 auth: Info: ldap(u,192.0.2.1,<s>): Password mismatch (for LDAP bind)":                                                               event.AuthFailed,
-		"Aug 30 00:10:57 auth-worker(22401): Info: conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(u,192.0.2.1,<s>): unknown user":                  event.AuthFailed,
-		"Aug 30 00:10:57 auth-worker(u,192.0.2.1,sasl:plain)<9><s>: Info: request [1]: sql: unknown user":                                                    event.AuthFailed,
-		"Aug 30 00:10:57 imap-login: Info: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<u>, rip=192.0.2.1, lip=x, session=<s>": event.AuthFailed,
-		"2026-08-30 00:10:57 pop3-login: Info: Login aborted: x (no auth attempts in 0 secs) (no_auth_attempts): user=<>, rip=192.0.2.1, lip=x, session=<s>": event.NoAuth,
+		"Aug 30 00:10:57 auth(u,192.0.2.1,sasl:login)<s>: Info: sql: Password mismatch":                                                                                    event.AuthFailed,
+		"Aug 30 00:10:57 auth: Info: ldap(u,192.0.2.1,<s>): Password mismatch (for LDAP bind)":                                                                             event.AuthFailed,
+		"Aug 30 00:10:57 auth-worker(22401): Info: conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(u,192.0.2.1,<s>): unknown user":                                event.AuthFailed,
+		"Aug 30 00:10:57 auth-worker(u,192.0.2.1,sasl:plain)<9><s>: Info: request [1]: sql: unknown user":                                                                  event.AuthFailed,
+		"Aug 30 00:10:57 imap-login: Info: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<u>, method=PLAIN, rip=192.0.2.1, lip=x, session=<s>": event.AuthFailed,
+		"2026-08-30 00:10:57 pop3-login: Info: Login aborted: x (no auth attempts in 0 secs) (no_auth_attempts): user=<>, rip=192.0.2.1, lip=x, session=<s>":               event.NoAuth,
 	} {
 		if r := parse(line); r.Kind != want || r.Addr.String() != "192.0.2.1" {
 			t.Errorf("%s: %s, %s, %s", line, r.Outcome, r.Kind, r.Addr)

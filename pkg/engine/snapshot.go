@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // snapshotVersion changes with the order of the parts. Each part has a version
@@ -24,7 +25,7 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 	}
 	b = appendPart(b, e.buckets.AppendSnapshot(nil))
 	b = appendPart(b, e.guard.AppendSnapshot(nil))
-	waiting, err := json.Marshal(e.waiting)
+	waiting, err := json.Marshal(pending{e.since, e.waiting})
 	if err != nil {
 		return nil, fmt.Errorf("the findings that wait: %w", err)
 	}
@@ -60,10 +61,17 @@ func (e *Engine) Restore(b []byte) error {
 	return nil
 }
 
+// pending is the part of the state that is in no package below.
+type pending struct {
+	Since   time.Time
+	Waiting map[string]waiting
+}
+
 func (e *Engine) restoreWaiting(b []byte) error {
-	clear(e.waiting)
-	if err := json.Unmarshal(b, &e.waiting); err != nil {
+	p := pending{Waiting: map[string]waiting{}}
+	if err := json.Unmarshal(b, &p); err != nil {
 		return fmt.Errorf("%w: %w", errSnapshot, err)
 	}
+	e.since, e.waiting = p.Since, p.Waiting
 	return nil
 }

@@ -54,7 +54,7 @@ type Event struct {
 	Mechanism  string // SASL mechanism, SSH method, or PAM
 	Code       string // SMTP reply and enhanced code: "554 5.7.1"
 	Reason     string // the server's own words
-	Session    string // queue ID or Dovecot session, "" if none
+	Session    string // queue ID, Dovecot session or the client's port at postscreen, "" if none
 
 	// Attempts is how many times it happened, as the line says; at least 1.
 	Attempts int

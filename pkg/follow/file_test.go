@@ -163,14 +163,21 @@ func TestFileAppearsLater(t *testing.T) {
 func TestDeletedAndRecreated(t *testing.T) {
 	w := newWriter(t, 1)
 	r := start(t, FileOptions{Globs: []string{w.path}}, "")
-	for range 20 {
+	// What is deleted before anybody opened it is lost to everybody, so each file is
+	// read from first.
+	for w.count == 0 {
 		w.write(50)
+	}
+	r.wait(t, w.count)
+	for range 20 {
 		if err := os.Remove(w.path); err != nil {
 			t.Fatal(err)
 		}
 		w.write(50)
 		w.reopen()
-		w.write(50)
+		for before := w.count; w.count == before; {
+			w.write(50)
+		}
 		r.wait(t, w.count)
 	}
 	r.stop()

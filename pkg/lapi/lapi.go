@@ -49,8 +49,9 @@ type Client struct {
 	transport   *http.Transport
 	timeout     time.Duration // of one call
 
-	loginUntil time.Time // zero: not logged in
-	noUsage    bool      // the LAPI takes no usage metrics
+	loginUntil   time.Time // zero: not logged in
+	noUsage      bool      // the LAPI takes no usage metrics
+	noAllowlists bool      // the LAPI had none when it was asked last: it is an old one
 }
 
 // New returns a client; it does no I/O but to read the certificates that the

@@ -19,6 +19,12 @@ type PushOptions struct {
 	// profiles decide, which is what its operator expects.
 	Duration time.Duration
 
+	// RangeDuration is that of the ban that an alert on a range carries to a LAPI
+	// without allowlists, although Duration is 0: the profiles that CrowdSec 1.4
+	// ships (config/profiles.yaml, v1.4.6) know addresses only, and a ban of a
+	// network would come to nothing. 0: four hours, as profiles have it.
+	RangeDuration time.Duration
+
 	// Simulate stores alerts and decisions, shown by cscli as (simul), that no
 	// bouncer gets to see.
 	Simulate bool
@@ -71,8 +77,8 @@ type Outcome struct {
 func (c *Client) Push(ctx context.Context, alerts []event.Alert, o PushOptions) ([]Outcome, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o.Duration < 0 {
-		return nil, fmt.Errorf("duration %s of a ban is negative", o.Duration)
+	if d := min(o.Duration, o.RangeDuration); d < 0 {
+		return nil, fmt.Errorf("duration %s of a ban is negative", d)
 	}
 	if len(alerts) == 0 {
 		return nil, nil
@@ -201,6 +207,7 @@ func (p *push) holdAllowlisted(ctx context.Context) error {
 // old LAPI that has no allowlists covers none.
 func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]string, error) {
 	listed := map[string]string{}
+	c.noAllowlists = false
 	err := c.call(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
 		answer, resp, err := c.api.Allowlists.CheckIfAllowlistedBulk(ctx, values)
 		if err != nil {
@@ -235,6 +242,7 @@ func (c *Client) allowlistedOneByOne(ctx context.Context, values []string) (map[
 			return resp, err
 		})
 		if isUnknownEndpoint(err) {
+			c.noAllowlists = true
 			return nil, nil
 		}
 		if err != nil {

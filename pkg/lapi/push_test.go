@@ -356,3 +356,55 @@ func TestPushNothing(t *testing.T) {
 		t.Errorf("negative duration: %v, %d requests", err, f.asked)
 	}
 }
+
+func TestPushRangeToALAPIWithoutAllowlists(t *testing.T) {
+	ranged := alertOn("198.51.100.7")
+	ranged.Scope = event.ScopeRange
+	told := ranged
+	told.Informational, told.Scenario = true, "csmail/tells"
+	for name, row := range map[string]struct {
+		fake    *fakeLAPI
+		options PushOptions
+		want    string
+	}{
+		"old":                        {&fakeLAPI{old: true}, PushOptions{}, "4h0m0s"},
+		"old, with a length":         {&fakeLAPI{old: true}, PushOptions{RangeDuration: time.Hour}, "1h0m0s"},
+		"old, explicit":              {&fakeLAPI{old: true}, PushOptions{Duration: 2 * time.Hour, RangeDuration: time.Hour}, "2h0m0s"},
+		"new":                        {&fakeLAPI{}, PushOptions{RangeDuration: time.Hour}, ""},
+		"one of the first with them": {&fakeLAPI{noBulk: true}, PushOptions{RangeDuration: time.Hour}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := row.fake.serve(t)
+			mustPush(t, c, row.options, alertOn("192.0.2.1"), ranged, told)
+			got := map[string]string{}
+			for _, a := range row.fake.alerts {
+				got[*a.Source.Value+" "+*a.Scenario] = ""
+				for _, d := range a.Decisions {
+					got[*a.Source.Value+" "+*a.Scenario] += *d.Duration
+				}
+			}
+			address := ""
+			if row.options.Duration > 0 {
+				address = row.want
+			}
+			want := map[string]string{"192.0.2.1 csmail/auth-bf": address, "198.51.100.0/24 csmail/auth-bf": row.want, "198.51.100.0/24 csmail/tells": ""}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("bans that the alerts carry (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestPushLAPIThatWasUpgraded(t *testing.T) {
+	f := &fakeLAPI{old: true}
+	c := f.serve(t)
+	ranged := alertOn("198.51.100.7")
+	ranged.Scope = event.ScopeRange
+	mustPush(t, c, PushOptions{}, ranged)
+	f.old = false
+	ranged.Last = ranged.Last.Add(time.Second)
+	mustPush(t, c, PushOptions{}, ranged)
+	if n, m := len(f.alerts[0].Decisions), len(f.alerts[1].Decisions); n != 1 || m != 0 {
+		t.Errorf("%d decisions before, %d after", n, m)
+	}
+}

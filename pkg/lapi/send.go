@@ -1,9 +1,12 @@
 package lapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
+	"csmail/pkg/event"
 	"csmail/pkg/hint"
 
 	"github.com/crowdsecurity/crowdsec/pkg/apiclient"
@@ -104,11 +107,23 @@ func (p *push) afterLost(ctx context.Context, batch []int, lost error) error {
 	return p.post(ctx, left)
 }
 
+// defaultRangeBan is as long as the ban of CrowdSec's profiles.
+const defaultRangeBan = 4 * time.Hour
+
+// optionsFor gives an alert on a range its ban where no profile would.
+func (p *push) optionsFor(a event.Alert) PushOptions {
+	o := p.options
+	if a.Scope == event.ScopeRange && o.Duration == 0 && p.client.noAllowlists {
+		o.Duration = cmp.Or(o.RangeDuration, defaultRangeBan)
+	}
+	return o
+}
+
 // post sends the items in one request and settles them if the LAPI answers.
 func (p *push) post(ctx context.Context, items []int) error {
 	request := make(models.AddAlertsRequest, 0, len(items))
 	for _, i := range items {
-		request = append(request, toModel(p.alert(i), p.options))
+		request = append(request, toModel(p.alert(i), p.optionsFor(p.alert(i))))
 	}
 	var ids models.AddAlertsResponse
 	err := p.client.call(ctx, "send alerts", func(ctx context.Context) (*apiclient.Response, error) {

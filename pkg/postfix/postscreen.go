@@ -109,9 +109,11 @@ func postscreenReject(text string, e *event.Event) result {
 	if stage == "CONNECT" {
 		return benign
 	}
+	client := rest
 	if rest, ok = cutEndpoint(rest, e); !ok {
 		return missed
 	}
+	e.Session = client[strings.Index(client, "]:")+2 : len(client)-len(rest)]
 	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
@@ -149,14 +151,21 @@ func screened(reply string, e *event.Event) result {
 	return noted
 }
 
-// tlsproxy reads src/tlsproxy's messages; all but a failed handshake are benign.
+// tlsproxy reads src/tlsproxy's messages; all but a failed handshake are benign:
+// "SSL_accept error from [ADDR]:PORT: …", and since 3.4 "TLS handshake failed for
+// service=SERVICE peer=[ADDR]:PORT".
 func tlsproxy(message string, e *event.Event) result {
 	rest, ok := strings.CutPrefix(message, "SSL_accept error from ")
 	if !ok {
-		return benign
+		if rest, ok = strings.CutPrefix(message, "TLS handshake failed for service="); !ok {
+			return benign
+		}
+		if _, rest, ok = cutToken(rest, " peer="); !ok {
+			return missed
+		}
 	}
 	e.Service = event.Postscreen
-	if rest, ok = cutEndpoint(rest, e); !ok {
+	if rest, ok = cutEndpoint(rest, e); !ok || rest != "" && !strings.HasPrefix(rest, ": ") {
 		return missed
 	}
 	e.Kind, e.Attempts, e.Reason = event.TLSError, 1, strings.TrimPrefix(rest, ": ")

@@ -44,7 +44,11 @@ func TestPostscreen(t *testing.T) {
 			t.Errorf("%s: got %s, %s, %s", message, outcome, e.Kind, e.Addr)
 		}
 	}
-	e, _ := readAs(t, "haproxy/postscreen", "PREGREET 1 after 0 from [2001:db8::1]:4711: x")
+	e, _ := readAs(t, "postfix/postscreen", "NOQUEUE: reject: RCPT from [2001:db8::1]:4711: 550 5.5.1 Protocol error; from=<s>, to=<r>, proto=SMTP, helo=<h>")
+	if e.Session != "4711" {
+		t.Errorf("the connection is %q, expected its port", e.Session)
+	}
+	e, _ = readAs(t, "haproxy/postscreen", "PREGREET 1 after 0 from [2001:db8::1]:4711: x")
 	checkAddr(t, e.Addr, "2001:db8::1")
 }
 
@@ -89,6 +93,10 @@ func TestCleanupAndTLSProxy(t *testing.T) {
 		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: warning: header Subject: x from c.example[192.0.2.1]; from=<a>", event.Benign, event.NoKind, ""},
 		{"postfix/cleanup", "warning: milter inet:localhost:1: connect failed", event.Benign, event.NoKind, ""},
 		{"postfix/tlsproxy", "SSL_accept error from [192.0.2.1]:4711: lost connection", event.Noted, event.TLSError, "192.0.2.1"},
+		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd peer=[192.0.2.1]:4711", event.Noted, event.TLSError, "192.0.2.1"},
+		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd peer=[2001:db8::1]:4711", event.Noted, event.TLSError, "2001:db8::1"},
+		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd peer=[192.0.2.1]:4711x", event.Missed, event.NoKind, ""},
+		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd peer=a.example[192.0.2.1]:4711", event.Missed, event.NoKind, ""},
 		{"postfix/tlsproxy", "CONNECT from [192.0.2.1]:4711", event.Benign, event.NoKind, ""},
 		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 127.0.0.2", event.Benign, event.NoKind, ""},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // eventLine is one event as `csmail events -o json` prints it. Tools depend on
@@ -35,23 +36,34 @@ type eventLine struct {
 	Session   string     `json:"session,omitempty"`
 	Attempts  int        `json:"attempts"`
 	Folded    bool       `json:"folded,omitempty"`
+	Repeated  bool       `json:"repeated,omitempty"`
 }
+
+// EventsForm is how events are printed.
+type EventsForm string
+
+// The forms of events.
+const (
+	EventsHuman    EventsForm = "human"
+	EventsJSON     EventsForm = "json"
+	EventsCrowdSec EventsForm = "crowdsec" // [CrowdSecEvent], once for each pour
+)
 
 // Events prints events one a line. Use it from one goroutine at a time.
 type Events struct {
 	out     *bufio.Writer
 	encoder *json.Encoder
-	human   bool
+	form    EventsForm
 	zone    *time.Location
 	err     error
 }
 
-// NewEvents prints JSON objects, or lines for a person with times in zone.
-func NewEvents(w io.Writer, human bool, zone *time.Location) *Events {
+// NewEvents prints to w; lines for a person have their times in zone.
+func NewEvents(w io.Writer, form EventsForm, zone *time.Location) *Events {
 	out := bufio.NewWriter(w)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	return &Events{out: out, encoder: encoder, human: human, zone: zone}
+	return &Events{out: out, encoder: encoder, form: form, zone: zone}
 }
 
 // Print prints one event of a source. After an error it prints nothing more.
@@ -59,20 +71,41 @@ func (p *Events) Print(source string, r engine.Result) {
 	if p.err != nil {
 		return
 	}
-	if p.human {
+	switch p.form {
+	case EventsHuman:
 		_, p.err = fmt.Fprintln(p.out, humanEvent(r, p.zone))
-		return
+	case EventsCrowdSec:
+		p.err = p.pour(r)
+	default:
+		p.err = p.encoder.Encode(jsonEvent(source, r))
 	}
+}
+
+// pour prints what scenarios get of the event.
+func (p *Events) pour(r engine.Result) error {
+	if !r.IsOffence() || r.Pours() == 0 {
+		return nil
+	}
+	meta, parsed := scenario.View(&r.Event)
+	for range r.Pours() {
+		if err := CrowdSecEvent(p.out, &r.Event, meta, parsed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func jsonEvent(source string, r engine.Result) eventLine {
 	line := eventLine{
 		Source: source, Line: r.Line, Time: r.Time, Host: r.Host, Service: r.Service.String(), Program: r.Program, PID: r.PID,
 		Kind: r.Kind, Class: r.Kind.Class().String(), User: r.User, Client: r.ClientName, Helo: r.Helo, Sender: r.Sender,
 		Recipient: r.Recipient, Mechanism: r.Mechanism, Code: r.Code, Reason: r.Reason, Session: r.Session,
-		Attempts: max(r.Attempts, 0), Folded: r.Folded,
+		Attempts: max(r.Attempts, 0), Folded: r.Folded, Repeated: r.Repeated,
 	}
 	if r.Addr.IsValid() {
 		line.IP = r.Addr.String()
 	}
-	p.err = p.encoder.Encode(line)
+	return line
 }
 
 // Flush writes what is left and returns the first error.
@@ -88,9 +121,12 @@ func humanEvent(r engine.Result, zone *time.Location) string {
 	if r.Addr.IsValid() {
 		address = r.Addr.String()
 	}
-	folded := ""
-	if r.Folded {
-		folded = " (told before)"
+	told := ""
+	switch {
+	case r.Folded:
+		told = " (told before)"
+	case r.Repeated:
+		told = " (the same once more in one session)"
 	}
-	return fmt.Sprintf("%s  %-39s  %-18s %-8s %s%s", r.Time.In(zone).Format(time.DateTime), address, r.Kind, r.Kind.Class(), Printable(r.User), folded)
+	return fmt.Sprintf("%s  %-39s  %-18s %-8s %s%s", r.Time.In(zone).Format(time.DateTime), address, r.Kind, r.Kind.Class(), Printable(r.User), told)
 }

@@ -14,6 +14,7 @@ import (
 
 // Step is one line on its way through every stage.
 type Step struct {
+	Source string // of several; "" is not shown
 	Number int64
 	Trace  engine.Trace
 	Result engine.Result    // zero for a line that was not stepped
@@ -29,6 +30,8 @@ type Explanation struct {
 	last string
 	bar  string
 	err  error
+
+	source string // whose lines were printed last
 }
 
 // NewExplanation prints to w, with times in zone.
@@ -50,11 +53,15 @@ type stage struct {
 
 // Step prints one line's tree.
 func (x *Explanation) Step(s Step) {
+	if s.Source != x.source {
+		x.source = s.Source
+		x.print("file: %s\n", Printable(s.Source))
+	}
 	x.print("line %d: %s\n", s.Number, Printable(s.Trace.Line.Text))
 	stages := []stage{x.header(s.Trace), x.grammar(s.Trace)}
 	if s.Result.Record != nil {
-		stages = append(stages, x.session(s.Result))
-		if s.Trace.Record.Outcome == event.Noted {
+		stages = append(stages, x.session(s))
+		if s.Result.Outcome == event.Noted {
 			stages = append(stages, x.scenarios(s))
 		}
 	}
@@ -102,7 +109,9 @@ func (x *Explanation) header(t engine.Trace) stage {
 	if t.Header.Host != "" {
 		words = append(words, "host "+t.Header.Host)
 	}
-	words = append(words, "program "+t.Header.Program)
+	if t.Header.Program != "" {
+		words = append(words, "program "+t.Header.Program)
+	}
 	if t.Header.PID != 0 {
 		words = append(words, fmt.Sprint("pid ", t.Header.PID))
 	}
@@ -126,6 +135,9 @@ func (x *Explanation) grammar(t engine.Trace) stage {
 	if r.Outcome != event.Noted && r.Outcome != event.Witness {
 		return stage{"grammar: " + outcomeTexts[r.Outcome], nil}
 	}
+	if r.Testimony == event.Repeated {
+		return stage{fmt.Sprintf("grammar: the line before it, %d times more", r.Attempts), nil}
+	}
 	s := stage{name: "grammar " + r.Program}
 	if r.Outcome == event.Noted {
 		s.lines = append(s.lines, fmt.Sprintf("%s (%s): %s", r.Kind, r.Kind.Class(), r.Kind.Meaning()))
@@ -144,8 +156,11 @@ func (x *Explanation) grammar(t engine.Trace) stage {
 	return s
 }
 
-func (x *Explanation) session(r engine.Result) stage {
+func (x *Explanation) session(s Step) stage {
+	r := s.Result
 	switch {
+	case r.Outcome == event.Noted && s.Trace.Record.Testimony == event.Repeated:
+		return stage{fmt.Sprintf("session: the line before it (%s of %s) over again, counts %d", r.Kind, addressText(r), r.Pours()), nil}
 	case r.Outcome == event.Witness:
 		return stage{"session: remembered", nil}
 	case r.Folded:
@@ -156,6 +171,13 @@ func (x *Explanation) session(r engine.Result) stage {
 		return stage{fmt.Sprintf("session: %d attempts, of which %d count", r.Attempts, r.Pours()), nil}
 	}
 	return stage{fmt.Sprintf("session: counts %d", r.Pours()), nil}
+}
+
+func addressText(r engine.Result) string {
+	if !r.Addr.IsValid() {
+		return "nobody"
+	}
+	return r.Addr.String()
 }
 
 func (x *Explanation) scenarios(s Step) stage {
@@ -169,6 +191,9 @@ func (x *Explanation) scenarios(s Step) stage {
 		return stage{"scenarios: none takes it", nil}
 	}
 	st := stage{name: "scenarios"}
+	if s.Result.Pours() == 0 {
+		st.name = "scenarios, as they stand"
+	}
 	for _, level := range s.Levels {
 		st.lines = append(st.lines, LevelText(level, s.Result.Time, x.zone))
 	}

@@ -3,9 +3,11 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
 	"csmail/pkg/report"
 )
@@ -33,6 +35,7 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 		}
 	}
 	none(&b, len(a.Alerts), "no scenario overflowed")
+	remedies(&b, a)
 	b.WriteString("\nWhere the scenarios stand\n")
 	for _, l := range a.Buckets {
 		fmt.Fprintf(&b, "  %s\n", bucketText(l, at))
@@ -51,6 +54,19 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 	known(&b, a)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// remedies tells what would have spared a source that is banned, and what spares
+// it from now on.
+func remedies(b *strings.Builder, a Answer) {
+	if !slices.ContainsFunc(a.Alerts, func(t report.Told) bool { return t.Verdict == guard.Ban.String() }) {
+		return
+	}
+	fmt.Fprintf(b, "\nWhat would change that\n")
+	fmt.Fprintf(b, "  fewer attempts than the scenario asks for, or as many excused by one of the rules above (docs/safety.md)\n")
+	fmt.Fprintf(b, "  guard.allow: [%s] in the configuration: it is never banned, whatever it does\n", a.Addr)
+	fmt.Fprintf(b, "  csmail unban %s: csmail run forgets what it did and lets it be for 24 hours\n", a.Addr)
+	fmt.Fprintf(b, "  sudo cscli decisions delete --ip %s: lifts the ban that is in force\n", a.Addr)
 }
 
 func none(b *strings.Builder, n int, text string) {

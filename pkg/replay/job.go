@@ -15,11 +15,19 @@ import (
 type job struct {
 	block   acquisition.Block
 	records []event.Record
+	lines   []syslogline.Line // of the records, if each line is asked for
 	tally   Tally
 	done    chan struct{}
 }
 
-func (j *job) parse(zone *time.Location, missed bool) {
+// keep says which lines make a record besides witnesses and events.
+type keep struct{ missed, all bool }
+
+func (k keep) takes(o event.Outcome) bool {
+	return o >= event.Witness || k.all || k.missed && (o == event.Missed || o == event.Ambiguous)
+}
+
+func (j *job) parse(zone *time.Location, keep keep) {
 	var parser engine.Parser
 	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
 	j.tally.Cut = int64(j.block.Cut)
@@ -29,9 +37,10 @@ func (j *job) parse(zone *time.Location, missed bool) {
 		parser.Parse(&line, record)
 		j.tally.Lines++
 		j.tally.Outcomes[record.Outcome]++
-		if keep := record.Outcome >= event.Witness ||
-			missed && (record.Outcome == event.Missed || record.Outcome == event.Ambiguous); !keep {
+		if !keep.takes(record.Outcome) {
 			j.records = j.records[:len(j.records)-1]
+		} else if keep.all {
+			j.lines = append(j.lines, line)
 		}
 	}
 }

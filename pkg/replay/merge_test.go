@@ -137,3 +137,40 @@ func TestRepetition(t *testing.T) {
 		t.Errorf("%v, error %v", attempts, err)
 	}
 }
+
+// With Line every line is told in the order in which Step takes the records, and
+// Step makes the same of them. A line that is neither witness nor event stays behind
+// the record before it.
+func TestEveryLine(t *testing.T) {
+	sources := func() []acquisition.Source {
+		return []acquisition.Source{
+			named{name: "a", text: text{
+				"Jun  3 04:11:01 mx1 postfix/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\nJun  3 04:11:03 mx1 last message repeated 3 times\n",
+				"no header\nJun  3 04:11:05 mx1 kernel: x\n",
+			}},
+			named{name: "b", text: text{"Jun  3 04:11:02 mx1 postfix/smtpd[43]: news\nJun  3 04:11:04 mx1 postfix/smtpd[43]: warning: unknown[192.0.2.2]: SASL LOGIN authentication failed: x\n"}},
+		}
+	}
+	var results, stepped, lines []string
+	say := func(source string, r engine.Result) string {
+		return fmt.Sprintf("%s:%d %s %s %d", source, r.Line, r.Kind, r.Addr, r.Pours())
+	}
+	if _, err := Run(t.Context(), sources(), Options{Zone: time.UTC, Result: func(source string, r engine.Result) { results = append(results, say(source, r)) }}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Run(t.Context(), sources(), Options{Zone: time.UTC, Line: func(source string, trace engine.Trace, r engine.Result) {
+		lines = append(lines, fmt.Sprintf("%s:%d %d", source, trace.Line.Number, len(trace.Line.Text)))
+		if r.Record != nil {
+			stepped = append(stepped, say(source, r))
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a:1 auth-failed 192.0.2.1 1", "a:2 auth-failed 192.0.2.1 3", "b:2 auth-failed 192.0.2.2 1"}; !slices.Equal(results, want) || !slices.Equal(stepped, want) {
+		t.Errorf("results %q, with lines %q, want %q", results, stepped, want)
+	}
+	if want := []string{"a:1 103", "b:1 43", "a:2 49", "a:3 9", "a:4 29", "b:2 103"}; !slices.Equal(lines, want) {
+		t.Errorf("lines %q, want %q", lines, want)
+	}
+}

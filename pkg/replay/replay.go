@@ -32,6 +32,10 @@ type Options struct {
 	// Missed gets the lines of known daemons that no grammar matched, and those
 	// that can be read in two ways. Nil: they are only counted.
 	Missed func(line string)
+	// Line, if it is set, gets every line there is instead, those that make no record
+	// behind the record before them: how
+	// it was read, and what Step made of it, if it is a witness or an event.
+	Line func(source string, t engine.Trace, r engine.Result)
 	// Progress is told the bytes read, and those there are (-1: unknown). Nil:
 	// nobody asks.
 	Progress func(done, total int64)
@@ -104,10 +108,11 @@ func newRun(o Options, sources []acquisition.Source) *run {
 
 func (r *run) startWorkers() *sync.WaitGroup {
 	var workers sync.WaitGroup
+	keep := keep{missed: r.options.Missed != nil, all: r.options.Line != nil}
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for j := range r.work {
-				j.parse(r.options.Zone, r.options.Missed != nil)
+				j.parse(r.options.Zone, keep)
 				close(j.done)
 			}
 		})
@@ -116,12 +121,27 @@ func (r *run) startWorkers() *sync.WaitGroup {
 }
 
 func (r *run) step(f *feed, record *event.Record) {
+	if r.options.Line != nil {
+		r.tell(f, record)
+		return
+	}
 	if record.Outcome < event.Witness {
 		r.options.Missed(record.Message)
 		return
 	}
 	f.repeats.Take(record)
 	r.options.Result(f.source.Name(), r.engine.Step(record))
+}
+
+// tell steps a record, if there is anything to step, and shows its line.
+func (r *run) tell(f *feed, record *event.Record) {
+	trace := engine.Follow(f.job.lines[f.at])
+	var result engine.Result
+	if record.Outcome >= event.Witness {
+		f.repeats.Take(record)
+		result = r.engine.Step(record)
+	}
+	r.options.Line(f.source.Name(), trace, result)
 }
 
 func (r *run) progress() {

@@ -205,6 +205,8 @@ func (b *Backtest) ban(f engine.Finding) {
 // Outcome returns what came of it so far.
 func (b *Backtest) Outcome() Outcome {
 	o := b.result
+	o.ByDay, o.Values = []DayBans{}, []string{}
+	o.Collateral = append([]Collateral{}, o.Collateral...)
 	for d, n := range b.days {
 		o.ByDay = append(o.ByDay, DayBans{d.date, d.scenario, n})
 	}

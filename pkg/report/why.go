@@ -27,8 +27,8 @@ type Bucket struct {
 	Key      string    `json:"key"`
 	Count    int       `json:"count"`
 	Needed   int       `json:"needed"` // so many overflow; 0: not the number decides
-	NextLeak time.Time `json:"next_leak"`
-	Silent   time.Time `json:"silent_until"`
+	NextLeak time.Time `json:"next_leak,omitzero"`
+	Silent   time.Time `json:"silent_until,omitzero"`
 }
 
 // Evidence is one event of the source.

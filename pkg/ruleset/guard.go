@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"csmail/pkg/config"
+	"csmail/pkg/engine"
 	"csmail/pkg/guard"
 	"csmail/pkg/host"
+	"csmail/pkg/scenario"
 )
 
 // Facts gathers what the guard must know about this host. The warnings tell of
@@ -35,6 +37,12 @@ func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []stri
 		warnings = append(warnings, fmt.Sprintf("%q is no network that csmail could spare; list the hosts in guard.allow", word))
 	}
 	return f, warnings, nil
+}
+
+// Engine returns a new engine that judges by the scenarios and by the guard's
+// rules of the configuration.
+func Engine(c config.Config, set *scenario.Set, facts guard.Facts) *engine.Engine {
+	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(facts, GuardOptions(c.Guard))})
 }
 
 // GuardOptions returns the numbers of the guard's rules.

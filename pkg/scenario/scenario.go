@@ -9,6 +9,7 @@ package scenario
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -91,6 +92,10 @@ type Set struct {
 
 // Scenarios returns the scenarios in the order in which they were loaded.
 func (s *Set) Scenarios() []*Scenario { return s.scenarios }
+
+// NeedsTime is true if one of the scenarios overflows by time, so that silence
+// must be told with [Engine.Advance].
+func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).isTimed) }
 
 // isTimed is true for a scenario that overflows by time, not by an event.
 func (s *Scenario) isTimed() bool { return s.Duration > 0 }

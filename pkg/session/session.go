@@ -15,26 +15,10 @@ import (
 	"csmail/pkg/event"
 )
 
-const (
-	// maxOpen bounds the sessions of each sort that are remembered. A Postfix
-	// host runs at most default_process_limit (100) smtpd processes a service; a
-	// log may hold many hosts. The oldest goes first.
-	maxOpen = 20000
-
-	// sameAttempt is how long after a failure Dovecot still speaks of the same
-	// attempt: it asks one password database after the other, and delays its
-	// answer, and so the next attempt, by auth_failure_delay (2 s). Stamps have
-	// full seconds.
-	sameAttempt = time.Second
-
-	// saslDelay bounds the time from Dovecot's line to Postfix's about the same
-	// login: Dovecot's penalty holds an answer back for up to 15 s.
-	saslDelay = 20 * time.Second
-
-	// oneConnection is how long postscreen's tests take: the greet wait is 6 s
-	// (postscreen_greet_wait), and what follows is soon over.
-	oneConnection = 10 * time.Second
-)
+// maxOpen bounds the sessions of each sort that are remembered. A Postfix
+// host runs at most default_process_limit (100) smtpd processes a service; a
+// log may hold many hosts. The oldest goes first.
+const maxOpen = 20000
 
 // Told says what the lines before have told of a record.
 type Told uint8
@@ -53,8 +37,9 @@ const (
 type Joiner struct {
 	smtp     *memory[processKey, smtpSession]
 	logins   *memory[loginKey, loginSession]
-	sasl     *memory[netip.Addr, loginSession] // what Postfix has yet to tell of; Dovecot may log under another host
-	screened *memory[netip.Addr, int64]        // when postscreen last caught a client
+	sasl     *memory[netip.Addr, saslClient] // Dovecot may log under another host than Postfix
+	screened *memory[netip.Addr, int64]      // when postscreen last caught a client
+	refused  *memory[endpoint, refusals]     // what postscreen refused in one connection
 	messages *recent
 	ssh      *memory[sshKey, sshSession]
 	pam      *memory[pamKey, pamSession]
@@ -68,26 +53,6 @@ type smtpSession struct {
 	kinds    uint64 // a bit for each kind of refusal that the session has had
 }
 
-type loginSession struct {
-	addr     netip.Addr
-	attempts int   // failed logins that the auth process told of
-	last     int64 // the time of the last, as time.Time.UnixNano has it
-	user     string
-}
-
-// isSame tells whether r is still about the last attempt of s.
-func (s *loginSession) isSame(r *event.Record) bool {
-	return s.attempts > 0 && s.user == r.User && since(s.last, r).Abs() <= sameAttempt
-}
-
-func (s *loginSession) count(r *event.Record) {
-	s.attempts += r.Attempts
-	s.last = r.Time.UnixNano()
-	if s.user != r.User {
-		s.user = strings.Clone(r.User)
-	}
-}
-
 // since is how long r comes after a time.
 func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Time.UnixNano() - at) }
 
@@ -96,8 +61,9 @@ func New() *Joiner {
 	return &Joiner{
 		smtp:     newMemory[processKey, smtpSession](maxOpen),
 		logins:   newMemory[loginKey, loginSession](maxOpen),
-		sasl:     newMemory[netip.Addr, loginSession](maxOpen),
+		sasl:     newMemory[netip.Addr, saslClient](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
+		refused:  newMemory[endpoint, refusals](maxOpen),
 		messages: &recent{most: maxOpen},
 		ssh:      newMemory[sshKey, sshSession](maxOpen),
 		pam:      newMemory[pamKey, pamSession](maxOpen),
@@ -119,7 +85,9 @@ func (j *Joiner) Join(r *event.Record) Told {
 	case event.SSHD:
 		folded = j.sshd(r)
 	case event.Postscreen:
-		folded = j.postscreen(r)
+		if folded = j.postscreen(r); !folded && j.isScreenedAgain(r) {
+			return Again
+		}
 	}
 	if folded {
 		return Folded
@@ -128,10 +96,11 @@ func (j *Joiner) Join(r *event.Record) Told {
 }
 
 // isRefusedAgain knows a refusal by smtpd for which the same session was refused
-// before: a client with a hundred recipients gets a hundred of them. (What came
-// too early folds, see isKnownPipelining.)
+// before: a client with a hundred recipients gets a hundred of them, and since
+// 3.10 one line that is too long is many. (What came too early folds, see postfix.)
 func (j *Joiner) isRefusedAgain(r *event.Record) bool {
-	if r.Code == "" || r.PID == 0 || r.Kind == event.Pipelining || !strings.HasSuffix(r.Program, "/smtpd") {
+	isRefusal := r.Code != "" && r.Kind != event.Pipelining || r.Kind == event.ProtocolError
+	if !isRefusal || r.PID == 0 || !strings.HasSuffix(r.Program, "/smtpd") {
 		return false
 	}
 	return j.openSMTP(j.processKey(r.Host, r.Program, r.PID), r).isKnown(r.Kind)
@@ -142,19 +111,6 @@ func (s *smtpSession) isKnown(k event.Kind) bool {
 	known := s.kinds&(1<<k) != 0
 	s.kinds |= 1 << k
 	return known
-}
-
-// postscreen folds what one connection did wrong into one offence: a client that
-// talks too early also pipelines, and what it sends is no SMTP.
-func (j *Joiner) postscreen(r *event.Record) bool {
-	if r.Kind.Class() != event.Hostile || !r.Addr.IsValid() {
-		return false
-	}
-	if first := j.screened.get(r.Addr); first != nil && since(*first, r).Abs() <= oneConnection {
-		return true
-	}
-	*j.screened.put(r.Addr) = r.Time.UnixNano()
-	return false
 }
 
 func (j *Joiner) postfix(r *event.Record) bool {
@@ -168,7 +124,10 @@ func (j *Joiner) postfix(r *event.Record) bool {
 	}
 	if r.PID == 0 {
 		// Without a process ID nobody can tell what the session's end counts again.
-		return j.isToldByDovecot(r) || (r.Testimony == event.Disconnected && r.Kind == event.AuthFailed)
+		if r.Testimony == event.Disconnected {
+			return r.Kind == event.AuthFailed
+		}
+		return j.isToldByDovecot(r)
 	}
 	k := j.processKey(r.Host, r.Program, r.PID)
 	switch {
@@ -230,82 +189,5 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 		return false
 	}
 	r.Attempts -= ended.attempts
-	return r.Attempts <= 0
-}
-
-func (j *Joiner) dovecot(r *event.Record) bool {
-	switch {
-	case r.Kind.Class() == event.Success || r.Kind == event.NoKind || !r.Addr.IsValid():
-		return false
-	case r.Program != "dovecot/auth":
-		return j.endLogin(r)
-	case r.Session == "":
-		return j.expectSASL(r)
-	}
-	return j.countLogin(r)
-}
-
-// countLogin counts a line of the auth process. A second database that does not
-// know the user either is no second attempt.
-func (j *Joiner) countLogin(r *event.Record) bool {
-	k := loginKey{j.host.of(r.Host), r.Session}
-	s := j.logins.get(k)
-	if s == nil {
-		k.session = strings.Clone(k.session)
-		s = j.logins.put(k)
-		s.addr = r.Addr
-	}
-	switch {
-	case s.addr != r.Addr:
-		return false
-	case s.isSame(r):
-		return true
-	}
-	s.count(r)
-	return false
-}
-
-// endLogin reads the login process's count of the whole connection. Its refusals
-// without a failed login fold into the auth process's line about them.
-func (j *Joiner) endLogin(r *event.Record) bool {
-	k := loginKey{j.host.of(r.Host), r.Session}
-	s := j.logins.get(k)
-	if s == nil || s.addr != r.Addr {
-		return false
-	}
-	r.Attempts -= s.attempts
-	j.logins.drop(k)
-	return r.Attempts <= 0
-}
-
-// expectSASL remembers a failed login without a session: a program like Postfix
-// asked, and will tell of it too.
-func (j *Joiner) expectSASL(r *event.Record) bool {
-	s := j.sasl.get(r.Addr)
-	if s == nil {
-		s = j.sasl.put(r.Addr)
-	}
-	if s.isSame(r) {
-		return true // the next password database
-	}
-	if since(s.last, r) > saslDelay {
-		s.attempts = 0
-	}
-	s.count(r)
-	return false
-}
-
-// isToldByDovecot takes off what Dovecot told of the same client's login.
-func (j *Joiner) isToldByDovecot(r *event.Record) bool {
-	if r.Kind != event.AuthFailed || !r.Addr.IsValid() {
-		return false
-	}
-	s := j.sasl.get(r.Addr)
-	if s == nil || s.attempts == 0 || since(s.last, r).Abs() > saslDelay {
-		return false
-	}
-	told := min(s.attempts, r.Attempts)
-	s.attempts -= told
-	r.Attempts -= told
 	return r.Attempts <= 0
 }

@@ -9,7 +9,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
 // with the meaning of what is in it.
-const snapshotVersion = 3
+const snapshotVersion = 4
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -17,8 +17,9 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	b = append(b, snapshotVersion)
 	b = appendMemory(b, j.smtp, appendProcessKey, appendSMTP)
 	b = appendMemory(b, j.logins, appendLoginKey, appendLogin)
-	b = appendMemory(b, j.sasl, appendAddr, appendLogin)
+	b = appendMemory(b, j.sasl, appendAddr, appendSASL)
 	b = appendMemory(b, j.screened, appendAddr, binary.AppendVarint)
+	b = appendMemory(b, j.refused, appendEndpoint, appendRefusals)
 	b = appendRecent(b, j.messages)
 	b = appendMemory(b, j.ssh, appendSSHKey, appendSSH)
 	return appendMemory(b, j.pam, appendPAMKey, appendPAM)
@@ -35,8 +36,9 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	}
 	readMemory(d, fresh.smtp, readProcessKey, readSMTP)
 	readMemory(d, fresh.logins, readLoginKey, readLogin)
-	readMemory(d, fresh.sasl, (*decoder).addr, readLogin)
+	readMemory(d, fresh.sasl, (*decoder).addr, readSASL)
 	readMemory(d, fresh.screened, (*decoder).addr, (*decoder).varint)
+	readMemory(d, fresh.refused, readEndpoint, readRefusals)
 	readRecent(d, fresh.messages)
 	readMemory(d, fresh.ssh, readSSHKey, readSSH)
 	readMemory(d, fresh.pam, readPAMKey, readPAM)
@@ -116,21 +118,6 @@ func appendSMTP(b []byte, s smtpSession) []byte {
 
 func readSMTP(d *decoder) smtpSession {
 	return smtpSession{addr: d.addr(), attempts: int(d.varint()), kinds: d.uvarint()}
-}
-
-func appendLoginKey(b []byte, k loginKey) []byte {
-	return appendText(binary.LittleEndian.AppendUint64(b, k.host), k.session)
-}
-
-func readLoginKey(d *decoder) loginKey { return loginKey{host: d.uint64(), session: d.text()} }
-
-func appendLogin(b []byte, s loginSession) []byte {
-	b = binary.AppendVarint(appendAddr(b, s.addr), int64(s.attempts))
-	return appendText(binary.AppendVarint(b, s.last), s.user)
-}
-
-func readLogin(d *decoder) loginSession {
-	return loginSession{addr: d.addr(), attempts: int(d.varint()), last: d.varint(), user: d.text()}
 }
 
 func appendMessageKey(b []byte, k messageKey) []byte {

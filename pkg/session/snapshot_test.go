@@ -26,9 +26,9 @@ var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
 	if r.Service == event.SSHD {
 		r.Testimony = event.NoTestimony
 	}
-	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password")
+	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password", "Authenticate X failed: y", "Warning: x")
 	r.Host, r.PID = pick("host", "", "a", "b"), rapid.IntRange(0, 2).Draw(t, "pid")
-	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.LoginOK}).Draw(t, "kind")
+	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.AuthFault, event.LoginRefused, event.LoginOK}).Draw(t, "kind")
 	if rapid.Bool().Draw(t, "hasAddr") {
 		r.Addr = netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "addr"))})
 	}
@@ -68,7 +68,7 @@ func TestSnapshot(t *testing.T) {
 func bounded(most int) *Joiner {
 	j := New()
 	j.smtp.most, j.logins.most, j.sasl.most, j.screened.most, j.messages.most = most, most, most, most, most
-	j.ssh.most, j.pam.most = most, most
+	j.ssh.most, j.pam.most, j.refused.most = most, most, most
 	return j
 }
 
@@ -108,6 +108,7 @@ func TestAgain(t *testing.T) {
 	}
 	const smtpd, cleanup = "postfix/smtpd", "postfix/cleanup"
 	first := refused(1, event.RelayDenied, smtpd)
+	long := record(1, one, event.ProtocolError, event.NoTestimony, 1)
 	ended := record(1, one, event.NoKind, event.Disconnected, 0)
 	tests := map[string]struct {
 		before []event.Record
@@ -121,6 +122,8 @@ func TestAgain(t *testing.T) {
 		"another process":      {[]event.Record{first}, refused(2, event.RelayDenied, smtpd), First},
 		"the next session":     {[]event.Record{first, ended}, first, First},
 		"no process ID":        {[]event.Record{refused(0, event.RelayDenied, smtpd)}, refused(0, event.RelayDenied, smtpd), First},
+		"a line too long":      {[]event.Record{long}, long, Again},
+		"too long, once":       {[]event.Record{first}, long, First},
 		"cleanup, no session":  {[]event.Record{refused(1, event.ContentRejected, cleanup)}, refused(1, event.ContentRejected, cleanup), First},
 		"early commands, fold": {[]event.Record{refused(1, event.Pipelining, smtpd)}, refused(1, event.Pipelining, smtpd), Folded},
 	}

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Unpacks Debian's crowdsec package into debian/, without installing it: an old
-# CrowdSec for the compatibility test, and its hub items for the scenario tests.
-# Does nothing when it is there.
+# Unpacks Debian's packages crowdsec and crowdsec-firewall-bouncer into debian/,
+# without installing them: an old CrowdSec for the compatibility test, its hub
+# items for the scenario tests, and the bouncer that turns decisions into rules of
+# the firewall. Does nothing when they are there.
 set -eu
 
 cd "$(dirname "$0")"
@@ -11,7 +12,7 @@ fail() {
 	exit 1
 }
 
-if [ -x debian/usr/bin/crowdsec ] && [ -x debian/usr/bin/cscli ]; then
+if [ -x debian/usr/bin/crowdsec ] && [ -x debian/usr/bin/cscli ] && [ -x debian/usr/bin/crowdsec-firewall-bouncer ]; then
 	exit 0
 fi
 
@@ -26,13 +27,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Not as root's sandbox user: it may not write here.
-(cd "$new" && apt-get -qq -o APT::Sandbox::User=root download crowdsec) ||
-	fail "Debian's crowdsec package could not be downloaded" "apt-get update"
+(cd "$new" && apt-get -qq -o APT::Sandbox::User=root download crowdsec crowdsec-firewall-bouncer) ||
+	fail "Debian's crowdsec packages could not be downloaded" "apt-get update"
 mkdir "$new/root"
-dpkg-deb -x "$new"/crowdsec_*.deb "$new/root"
+for package in "$new"/*.deb; do
+	dpkg-deb -x "$package" "$new/root"
+	echo "unpacked $(basename "$package" .deb) into tests/crowdsec/debian"
+done
 # dpkg-deb gives the folder the mode of the package's root.
 chmod 755 "$new/root"
 
 rm -rf debian
 mv "$new/root" debian
-echo "unpacked $(basename "$new"/crowdsec_*.deb .deb) into tests/crowdsec/debian"

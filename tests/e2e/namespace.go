@@ -10,18 +10,37 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // netns is a network namespace that lives as long as the thread that made it:
 // no name, no mount, so even a killed test leaves none behind.
 type netns struct {
-	path string // for ip and nsenter, valid until close
-	work chan func()
-	done chan struct{}
+	enter func() error
+	path  string // for ip and nsenter, valid until close
+	work  chan func()
+	done  chan struct{}
 }
 
 func newNetns() (*netns, error) {
-	n := &netns{work: make(chan func()), done: make(chan struct{})}
+	return startNetns(func() error { return syscall.Unshare(syscall.CLONE_NEWNET) })
+}
+
+// openNetns joins the namespace of that path.
+func openNetns(path string) (*netns, error) {
+	return startNetns(func() error {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return unix.Setns(int(file.Fd()), unix.CLONE_NEWNET)
+	})
+}
+
+func startNetns(enter func() error) (*netns, error) {
+	n := &netns{enter: enter, work: make(chan func()), done: make(chan struct{})}
 	ready := make(chan error)
 	go n.lockThread(ready)
 	if err := <-ready; err != nil {
@@ -49,7 +68,7 @@ func (n *netns) lockThread(ready chan<- error) {
 // the namespace goes with it.
 func (n *netns) thread(ready chan<- error) {
 	defer close(n.done)
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+	if err := n.enter(); err != nil {
 		ready <- err
 		return
 	}

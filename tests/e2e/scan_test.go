@@ -52,10 +52,7 @@ func TestScan(t *testing.T) {
 // and not this machine's.
 func build(t *testing.T, rec *recording) *csmail {
 	t.Helper()
-	c := &csmail{program: filepath.Join(t.TempDir(), "csmail"), dir: t.TempDir(), rec: rec}
-	if out, err := exec.Command("go", "build", "-o", c.program, "csmail/cmd/csmail").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	c := &csmail{program: buildProgram(t), dir: t.TempDir(), rec: rec}
 	write(t, c.dir, "main.cf", []byte("mynetworks = 127.0.0.0/8 [::1]/128\n"))
 	return c
 }
@@ -162,6 +159,11 @@ func startLAPI(t *testing.T, release lapitest.Release) *lapitest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startLAPIWith(t, options)
+}
+
+func startLAPIWith(t *testing.T, options lapitest.Options) *lapitest.Server {
+	t.Helper()
 	server, err := lapitest.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,9 @@ const (
 	refusingV6 = "2001:db8:250::250"
 )
 
-// scenarios is who plays what. At the default threshold of 3, what is listed as
-// hostile has at least four offences in at least three sessions.
+// scenarios is who plays what. Who is listed as hostile does what overflows a
+// scenario of the set balanced: six failed logins, or five accounts, or three
+// sessions that try to relay.
 func scenarios() []scenario {
 	return []scenario{
 		{"guess-smtp", "203.0.113.11", "2001:db8:11::11", true, unnamed, guessSMTP},

@@ -5,8 +5,10 @@ package e2e
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"sync"
@@ -32,6 +34,7 @@ type syslogd struct {
 	mu    sync.Mutex
 	lines []logLine
 	odd   []string // datagrams that were not understood: a fault of the lab
+	file  *os.File // gets each line as rsyslog writes it; nil: nobody reads along
 }
 
 func listenSyslog(path string) (*syslogd, error) {
@@ -68,13 +71,37 @@ func (s *syslogd) keep(at time.Time, datagram string) {
 		return
 	}
 	priority, _ := strconv.Atoi(m[1]) // digits, by the pattern
-	s.lines = append(s.lines, logLine{at: at, priority: priority, tag: m[2], pid: m[3], message: m[4]})
+	line := logLine{at: at, priority: priority, tag: m[2], pid: m[3], message: m[4]}
+	s.lines = append(s.lines, line)
+	if s.file != nil {
+		if _, err := s.file.Write(formatLines([]logLine{line}, logLine.rfc3339)); err != nil {
+			s.odd = append(s.odd, err.Error())
+		}
+	}
+}
+
+// writeTo has every line written to a file as well.
+func (s *syslogd) writeTo(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := file.Write(formatLines(s.lines, logLine.rfc3339)); err != nil {
+		return err
+	}
+	s.file = file
+	return nil
 }
 
 // close stops the socket and returns what came in.
 func (s *syslogd) close() ([]logLine, error) {
 	err := s.conn.Close()
 	<-s.done
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+	}
 	if len(s.odd) > 0 {
 		return nil, fmt.Errorf("syslog datagram not understood: %q", s.odd[0])
 	}

@@ -31,6 +31,16 @@ decisions:
 on_success: break
 `
 
+// legacyProfiles is what CrowdSec 1.4 ships instead.
+const legacyProfiles = `name: default_ip_remediation
+filters:
+  - Alert.Remediation == true && Alert.GetScope() == "Ip"
+decisions:
+  - type: ban
+    duration: 4h
+on_success: break
+`
+
 // configText is config.yaml. What only one of the versions knows is ignored by
 // the other.
 const configText = `common: {daemonize: false, log_media: stdout, log_level: info}

@@ -30,12 +30,28 @@ func Find(r Release) (Options, error) {
 		dir, script = filepath.Join(root, "tests", "crowdsec", "debian", "usr", "bin"), "tests/crowdsec/debian.sh"
 	}
 	o := Options{Crowdsec: filepath.Join(dir, "crowdsec"), Cscli: filepath.Join(dir, "cscli")}
+	if r == Legacy {
+		o.Profiles = legacyProfiles
+	}
 	for _, path := range []string{o.Crowdsec, o.Cscli} {
 		if _, err := os.Stat(path); err != nil {
 			return Options{}, hint.Wrap(fmt.Errorf("crowdsec %s: %w", r, err), "run %s", script)
 		}
 	}
 	return o, nil
+}
+
+// FindFirewallBouncer returns the path of Debian's crowdsec-firewall-bouncer.
+func FindFirewallBouncer() (string, error) {
+	root, err := checkout()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, "tests", "crowdsec", "debian", "usr", "bin", "crowdsec-firewall-bouncer")
+	if _, err := os.Stat(path); err != nil {
+		return "", hint.Wrap(fmt.Errorf("crowdsec-firewall-bouncer: %w", err), "run tests/crowdsec/debian.sh")
+	}
+	return path, nil
 }
 
 // checkout returns the folder above the working directory that holds

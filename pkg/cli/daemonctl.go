@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+)
+
+// daemonClient returns a client of the daemon of the configuration.
+func daemonClient(configPath string) (*control.Client, error) {
+	c, err := config.Load(configPath)
+	if err != nil {
+		return nil, configError{err}
+	}
+	return control.NewClient(c.Socket), nil
+}
+
+// askDaemon makes a command that asks the daemon something and prints the answer.
+func askDaemon(use, short, long string, configPath *string, args cobra.PositionalArgs, f func(context.Context, *control.Client, []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, Args: args,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := daemonClient(*configPath)
+			if err != nil {
+				return err
+			}
+			return f(c.Context(), client, args)
+		},
+	}
+}
+
+func newStatus(std Streams, configPath *string) *cobra.Command {
+	var output string
+	c := askDaemon("status", "How csmail run is doing", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+		if err := humanOrJSON(output); err != nil {
+			return err
+		}
+		status, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if output == "json" {
+			return render.AsJSON(std.Out, status)
+		}
+		return render.Status(std.Out, status, isTerminal(std.Out))
+	})
+	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings."
+	addOutput(c, &output)
+	return c
+}
+
+func addOutput(c *cobra.Command, output *string) {
+	c.Flags().StringVarP(output, "output", "o", "human", "human or json")
+}
+
+func humanOrJSON(output string) error {
+	if output != "human" && output != "json" {
+		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", output)}
+	}
+	return nil
+}
+
+func newUnban(std Streams, configPath *string) *cobra.Command {
+	const long = `Forgive a source: its buckets are emptied, alerts about it that wait are dropped, and
+for 24 hours nothing is held against it. A decision that the LAPI already has is
+deleted with cscli decisions delete, which csmail run notices by itself.`
+	return askDaemon("unban IP", "Forgive a source", long, configPath, oneArg("IP", "csmail unban 203.0.113.7"), func(ctx context.Context, client *control.Client, args []string) error {
+		addr, err := parseAddr(args[0])
+		if err != nil {
+			return err
+		}
+		done, err := client.Unban(ctx, addr)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(std.Out, "%s starts from nothing and has amnesty until %s; %d waiting alerts dropped\nA decision of the LAPI stays: sudo cscli decisions delete -i %s\n",
+			addr, done.Amnesty.Format("2006-01-02 15:04:05 MST"), done.Dropped, addr)
+		return err
+	})
+}
+
+// oneArg demands exactly one argument.
+func oneArg(name, example string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{hint.Wrap(fmt.Errorf("%d arguments, expected one %s", len(args), name), "%s", example)}
+		}
+		return nil
+	}
+}
+
+func newHeld(std Streams, configPath *string) *cobra.Command {
+	c := &cobra.Command{
+		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
+		Long: "Alerts for which there is enough against the source, but also a reason not to ban it.",
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(listCommand(std, configPath, control.Held),
+		moveCommand(std, configPath, "release", "Send held alerts all the same", control.Held, control.Release),
+		moveCommand(std, configPath, "drop", "Drop held alerts", control.Held, control.Drop))
+	return c
+}
+
+func newOutbox(std Streams, configPath *string) *cobra.Command {
+	c := &cobra.Command{
+		Use: "outbox", Short: "Alerts on their way to the LAPI", Args: noCommand,
+		Long: "Alerts that wait for the LAPI, and those that it will not take (parked).",
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(listCommand(std, configPath, control.Outbox, control.Parked),
+		moveCommand(std, configPath, "retry", "Send parked alerts again", control.Parked, control.Retry),
+		moveCommand(std, configPath, "drop", "Drop alerts that wait or are parked", "", control.Drop))
+	return c
+}
+
+func listCommand(std Streams, configPath *string, lists ...control.List) *cobra.Command {
+	var output string
+	c := askDaemon("list", "List them", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+		if err := humanOrJSON(output); err != nil {
+			return err
+		}
+		all := []control.Alert{}
+		for _, list := range lists {
+			alerts, err := client.List(ctx, list)
+			if err != nil {
+				return err
+			}
+			all = append(all, alerts...)
+		}
+		if output == "json" {
+			return render.AsJSON(std.Out, all)
+		}
+		return render.AlertList(std.Out, all, isTerminal(std.Out))
+	})
+	addOutput(c, &output)
+	return c
+}
+
+// moveCommand moves alerts of a list; no list stands for outbox and parked.
+func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
+	long := "ID is what the list shows, or its beginning; all stands for every one."
+	return askDaemon(verb+" ID|all", short, long, configPath, oneArg("ID", "csmail held list shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
+		lists := []control.List{list}
+		if list == "" {
+			lists = []control.List{control.Outbox, control.Parked}
+		}
+		moved := 0
+		var last error
+		for _, l := range lists {
+			n, err := client.Move(ctx, l, args[0], move)
+			if err != nil {
+				last = err
+			}
+			moved += n
+		}
+		if moved == 0 && last != nil {
+			return last
+		}
+		_, err := fmt.Fprintf(std.Out, "%d alerts: %s\n", moved, move)
+		return err
+	})
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"csmail/pkg/config"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/follow"
+	"csmail/pkg/hint"
+	"csmail/pkg/intake"
+	"csmail/pkg/replay"
+)
+
+// errStopped is the end that a person asked for: no error, but a status of its
+// own.
+var errStopped = errors.New("stopped")
+
+func runFollow(ctx context.Context, o eventsOptions, configPath string, files []string, std Streams) error {
+	now := time.Now()
+	in, err := o.check(files, now)
+	if err != nil {
+		return err
+	}
+	if err := o.canFollow(); err != nil {
+		return err
+	}
+	sources, err := o.followed(configPath, files, std.Err)
+	if err != nil {
+		return err
+	}
+	options := intake.Options{Stdin: std.In, Logger: slog.New(slog.NewTextHandler(std.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if !in.scope.Since.IsZero() {
+		options.Back = now.Sub(in.scope.Since)
+	}
+	feeds, err := intake.Open(ctx, sources, options)
+	if err != nil {
+		return err
+	}
+	f := &follower{printer: newEventPrinter(o, in, std), engine: engine.New(engine.Options{})}
+	err = f.run(ctx, feeds)
+	f.printer.summary(f.tally)
+	return err
+}
+
+// canFollow refuses what has no meaning for logs that go on.
+func (o eventsOptions) canFollow() error {
+	switch {
+	case o.until != "":
+		return usageError{hint.Wrap(errors.New("--follow has no end, so there is no --until"), "leave one of them out")}
+	case o.journalFile != "":
+		return usageError{hint.Wrap(errors.New("journalctl cannot follow a single journal file"), "use --journal for the host's journal")}
+	}
+	return nil
+}
+
+// followed are the sources that the command line or the configuration names.
+func (o eventsOptions) followed(configPath string, files []string, warnings io.Writer) ([]config.Source, error) {
+	switch {
+	case o.journal:
+		return []config.Source{{Source: "journalctl"}}, nil
+	case slices.Equal(files, []string{"-"}):
+		return []config.Source{{Source: "stdin", Timezone: o.timezone}}, nil
+	case slices.Contains(files, "-"):
+		return nil, usageError{hint.Wrap(errors.New("stdin is followed alone"), "name either - or files")}
+	case len(files) == 0:
+		c, err := config.Load(configPath)
+		if err != nil {
+			return nil, configError{err}
+		}
+		return c.Sources, nil
+	}
+	for _, name := range files {
+		switch info, err := os.Stat(name); {
+		case err == nil && info.IsDir():
+			return nil, hint.Wrap(fmt.Errorf("%q is a directory", name), "name the log in it")
+		case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, `*?[`):
+			fmt.Fprintf(warnings, "csmail: warning: %q is not there; csmail waits for it\n", name)
+		}
+	}
+	return []config.Source{{Source: "file", Filenames: files, Timezone: o.timezone}}, nil
+}
+
+// follower prints the events of several feeds, one batch at a time.
+type follower struct {
+	mu      sync.Mutex // one feed at a time takes the rest
+	engine  *engine.Engine
+	printer *eventPrinter
+	tally   replay.Tally
+}
+
+func (f *follower) run(ctx context.Context, feeds []*intake.Feed) error {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for _, feed := range feeds {
+		running.Go(func() {
+			err := feed.Source.Follow(inner, "", func(b follow.Batch) error { return f.take(feed, b) })
+			if err != nil {
+				cancel(err)
+			}
+		})
+	}
+	running.Wait()
+	err := context.Cause(inner)
+	switch {
+	case ctx.Err() != nil:
+		return errStopped
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return nil // nobody reads on
+	}
+	return err
+}
+
+func (f *follower) take(feed *intake.Feed, b follow.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	feed.Parse(b, func(r *event.Record) {
+		f.tally.Lines++
+		f.tally.Outcomes[r.Outcome]++
+		if r.Outcome >= event.Witness {
+			f.printer.print(b.Source, f.engine.Step(r))
+		}
+	})
+	return f.printer.flush()
+}

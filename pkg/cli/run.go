@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/config"
+	"csmail/pkg/daemon"
+	"csmail/pkg/ruleset"
+)
+
+const runHelp = `Follow the logs, decide, and tell CrowdSec's Local API, until SIGTERM or SIGINT.
+SIGHUP reads the configuration anew; a bad one changes nothing.
+
+Everything that was read, and how far, is kept in one file (state), so that a crash
+at any moment loses no alert and tells none twice. While the LAPI is away, alerts
+wait in the outbox.
+
+  csmail run -t    check the configuration, change nothing
+  csmail run -T    print it as it is, merged, with its secrets masked`
+
+type runOptions struct{ test, show bool }
+
+func newRun(std Streams, configPath *string) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "The daemon: follow, decide, tell CrowdSec",
+		Long:  runHelp,
+		Args:  noCommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runDaemon(c.Context(), o, *configPath, std)
+		},
+	}
+	c.Flags().BoolVarP(&o.test, "test", "t", false, "check the configuration and end")
+	c.Flags().BoolVarP(&o.show, "show", "T", false, "print the merged configuration, secrets masked, and end")
+	return c
+}
+
+func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams) error {
+	if o.test || o.show {
+		return checkConfig(o, configPath, std)
+	}
+	level := new(slog.LevelVar)
+	reload, stop := onHangup()
+	defer stop()
+	options := daemon.Options{
+		Load: func() (config.Config, error) {
+			c, err := config.Load(configPath)
+			if err != nil {
+				return c, configError{err}
+			}
+			return c, nil
+		},
+		Path:    configPath,
+		Version: Version,
+		Log:     slog.New(daemon.NewLogHandler(std.Err, level, os.Getenv("JOURNAL_STREAM") != "")),
+		Level:   level,
+		Notify:  notify,
+		Reload:  reload,
+		Stdin:   std.In,
+	}
+	if options.Path == "" {
+		options.Path = config.DefaultPath
+	}
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer cancel()
+	err := daemon.Run(ctx, options)
+	if errors.Is(err, context.Canceled) {
+		return nil // that is how it ends
+	}
+	return err
+}
+
+// checkConfig has no side effect: it opens neither the state file nor a socket.
+func checkConfig(o runOptions, configPath string, std Streams) error {
+	c, err := config.Load(configPath)
+	if err != nil {
+		return configError{err}
+	}
+	if _, err := ruleset.Load(c.Scenarios); err != nil {
+		return configError{err}
+	}
+	if !o.show {
+		_, err = fmt.Fprintln(std.Out, "the configuration is good")
+		return err
+	}
+	text, err := c.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = std.Out.Write(text)
+	return err
+}
+
+// onHangup returns a channel that tells of SIGHUP; what comes while a reload is
+// under way makes one more.
+func onHangup() (<-chan struct{}, func()) {
+	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
+	done := make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-signals:
+				select {
+				case reload <- struct{}{}:
+				default:
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return reload, func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}
+
+// notify tells systemd, if it listens. A service manager that does not take a
+// message is no reason to stop.
+func notify(message string) { _, _ = sdnotify.SdNotify(false, message) }

@@ -1,0 +1,247 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/control"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/hint"
+	"csmail/pkg/report"
+	"csmail/pkg/state"
+)
+
+var _ control.Daemon = (*Daemon)(nil)
+
+// listLimit bounds how much of a list is shown or moved at once.
+const listLimit = 25_000
+
+// Status implements [control.Daemon].
+func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
+	var s control.Status
+	err := d.ask(ctx, func() { s = d.status() })
+	return s, err
+}
+
+func (d *Daemon) status() control.Status {
+	sent, stored := d.sender.Stats(), d.store.Stats()
+	s := control.Status{
+		Version: d.options.Version, Started: d.started, Config: d.options.Path,
+		Tracked: d.engine.Buckets().Stats().Sources,
+		Outbox:  control.OutboxStatus{Pending: stored.Pending, Parked: stored.Parked, Held: stored.Held, Oldest: stored.Oldest, Dropped: stored.Overflowed},
+		LAPI:    control.LAPI{Reached: sent.LastDelivered, Error: sent.LastError, Delivered: sent.Delivered},
+		State:   control.StateStatus{Path: d.config.State, Bytes: stored.FileBytes, Commit: int64(stored.Commits)},
+		Alerts:  []control.Alert{}, Breakers: []string{}, Sources: []control.Source{},
+	}
+	if d.reloadErr != nil {
+		s.Reload = d.reloadErr.Error()
+	}
+	if d.commitErr != nil {
+		s.State.Error, s.State.Hint = d.commitErr.Error(), hint.Of(d.commitErr)
+	}
+	for _, f := range d.feeds {
+		s.Sources = append(s.Sources, sourceStatus(f))
+		s.Lines += int64(f.counts.read)
+		s.Missed += int64(f.counts.unparsed)
+	}
+	for _, b := range d.engine.Guard().Breakers() {
+		if b.Holds {
+			s.Breakers = append(s.Breakers, breakerText(b))
+		}
+	}
+	for _, a := range slices.Backward(d.recent) {
+		s.Alerts = append(s.Alerts, a)
+	}
+	return s
+}
+
+func breakerText(b guard.Breaker) string {
+	if b.Since.IsZero() {
+		return b.Name + ": " + b.Why
+	}
+	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
+}
+
+func sourceStatus(f *feed) control.Source {
+	st := f.source.Status()
+	s := control.Source{Name: st.Name, State: string(st.State), Lines: st.Lines, Lag: st.Lag, LastLine: st.LastLine, Drops: st.Drops}
+	if st.Err != nil {
+		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)
+	}
+	return s
+}
+
+// Why implements [control.Daemon].
+func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
+	var w report.Why
+	err := d.ask(ctx, func() {
+		w = report.StateOf(d.engine, addr)
+		for _, e := range d.engine.Buckets().EvidenceOf(addr) {
+			w.Evidence = append(w.Evidence, report.EvidenceOf(&e))
+		}
+	})
+	if err != nil {
+		return w, err
+	}
+	if err := d.addTold(&w, addr); err != nil {
+		return w, err
+	}
+	slices.SortStableFunc(w.Alerts, func(a, b report.Told) int { return a.Last.Compare(b.Last) })
+	return w, nil
+}
+
+// addTold adds what was told of the address and its network, and what waits, with
+// their evidence.
+func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
+	for list, read := range d.lists() {
+		entries, err := read(0, listLimit)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !isAbout(e.Alert, addr) {
+				continue
+			}
+			told := toldOf(e.Alert, e.Reason)
+			told.State = string(list)
+			if list == control.Held {
+				told.Verdict = "hold"
+			}
+			w.Alerts = append(w.Alerts, told)
+		}
+	}
+	for _, value := range valuesOf(addr) {
+		history, err := d.store.History(value, maxRecent)
+		if err != nil {
+			return err
+		}
+		for _, h := range history {
+			told := toldOf(h.Alert, h.Reason)
+			told.State, told.Number = h.Status.String(), h.Number
+			w.Alerts = append(w.Alerts, told)
+		}
+	}
+	return nil
+}
+
+func toldOf(a event.Alert, reason string) report.Told {
+	return report.Told{
+		Scenario: a.Scenario, Scope: string(a.Scope), Value: a.Value(), Count: a.Count, First: a.First, Last: a.Last,
+		Verdict: "ban", Reason: reason, Checks: a.Checks,
+	}
+}
+
+func (d *Daemon) lists() map[control.List]func(uint64, int) ([]state.Entry, error) {
+	return map[control.List]func(uint64, int) ([]state.Entry, error){
+		control.Outbox: d.store.Pending, control.Parked: d.store.Parked, control.Held: d.store.Held,
+	}
+}
+
+// valuesOf are the values under which an alert on an address may stand.
+func valuesOf(addr netip.Addr) []string {
+	values := []string{addr.String()}
+	bits := 24
+	if addr.Is6() {
+		bits = 64
+	}
+	if network, err := addr.Prefix(bits); err == nil {
+		values = append(values, network.String())
+	}
+	return values
+}
+
+func isAbout(a event.Alert, addr netip.Addr) bool {
+	return a.Scope != event.ScopeAccount && slices.Contains(valuesOf(addr), a.Value())
+}
+
+// Unban implements [control.Daemon].
+func (d *Daemon) Unban(ctx context.Context, addr netip.Addr) (control.Unbanned, error) {
+	u := control.Unbanned{Amnesty: time.Now().Add(amnesty)}
+	var stored error
+	err := d.ask(ctx, func() { stored = d.forgive(addr, u.Amnesty) })
+	if err = cmp.Or(err, stored); err != nil {
+		return u, err
+	}
+	for _, read := range d.lists() {
+		entries, err := read(0, listLimit)
+		if err != nil {
+			return u, err
+		}
+		for _, e := range entries {
+			if !isAbout(e.Alert, addr) {
+				continue
+			}
+			if err := d.store.Drop(e.ID, time.Now()); err != nil && !errors.Is(err, state.ErrUnknown) {
+				return u, err
+			}
+			u.Dropped++
+		}
+	}
+	d.log.Info("forgiven by a person", "address", addr.String(), "until", u.Amnesty.Format(time.RFC3339))
+	return u, nil
+}
+
+// List implements [control.Daemon].
+func (d *Daemon) List(_ context.Context, list control.List) ([]control.Alert, error) {
+	entries, err := d.lists()[list](0, listLimit)
+	if err != nil {
+		return nil, err
+	}
+	alerts := make([]control.Alert, 0, len(entries))
+	for _, e := range entries {
+		alerts = append(alerts, alertOf(e, string(list)))
+	}
+	return alerts, nil
+}
+
+// Move implements [control.Daemon].
+func (d *Daemon) Move(ctx context.Context, list control.List, id string, move control.Move) (int, error) {
+	entries, err := d.lists()[list](0, listLimit)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, e := range entries {
+		if id != "all" && !strings.HasPrefix(e.ID, id) {
+			continue
+		}
+		err := d.move(list, e.ID, move)
+		if errors.Is(err, state.ErrUnknown) {
+			continue // it has left the list in the meantime
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	if n == 0 && id != "all" {
+		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
+	}
+	return n, d.ask(ctx, func() { d.sender.Wake() })
+}
+
+func (d *Daemon) move(list control.List, id string, move control.Move) error {
+	switch {
+	case move == control.Drop:
+		return d.store.Drop(id, time.Now())
+	case move == control.Release && list == control.Held:
+		return d.store.Release(id, time.Now())
+	case move == control.Retry && list == control.Parked:
+		return d.store.Retry(id, time.Now())
+	}
+	return hint.Wrap(fmt.Errorf("an alert in the list %s cannot be moved by %s", list, move), "held alerts are released, parked ones retried, and all may be dropped")
+}
+
+func listCommand(list control.List) string {
+	if list == control.Held {
+		return "held"
+	}
+	return "outbox"
+}

@@ -1,0 +1,172 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"csmail/pkg/config"
+	"csmail/pkg/delivery"
+	"csmail/pkg/follow"
+	"csmail/pkg/lapi"
+)
+
+// surround starts the sources, the sender and the heartbeat.
+func (d *Daemon) surround(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	a, c := &around{cancel: cancel}, d.config
+	d.around = a
+	for _, f := range d.feeds {
+		a.group.Go(func() { d.follow(ctx, f) })
+	}
+	d.sender = delivery.New(d.store, delivery.Options{
+		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return connect(ctx, c, d.options.Version) },
+		Unbanned:      d.unbanned,
+		ShareAccounts: c.LAPI.ShareAccounts,
+		Renew:         true,
+		Log:           d.log,
+	})
+	sender := d.sender
+	a.group.Go(func() { sender.Run(ctx) })
+	name, version := osRelease()
+	presence := &delivery.Presence{
+		Connect: func(ctx context.Context) (delivery.Beacon, error) { return connect(ctx, c, d.options.Version) },
+		Totals:  func() []lapi.SourceUsage { return d.usage(ctx) },
+		Version: d.options.Version, OSName: name, OSVersion: version, Started: d.started, Log: d.log,
+	}
+	a.group.Go(func() { presence.Run(ctx) })
+}
+
+// follow hands the batches of a source to the loop.
+func (d *Daemon) follow(ctx context.Context, f *feed) {
+	err := f.source.Follow(ctx, f.from, func(b follow.Batch) error {
+		select {
+		case d.batches <- message{f, b}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		select {
+		case d.failed <- fmt.Errorf("source %s: %w", f.source.Name(), err):
+		default:
+		}
+		return
+	}
+	select {
+	case d.ended <- f:
+	case <-ctx.Done():
+	}
+}
+
+// connect logs in with credentials that are read anew, and registers first if it
+// must and may.
+func connect(ctx context.Context, c config.Config, version string) (*lapi.Client, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "host"
+	}
+	credentials, err := lapi.LoadOrRegister(ctx, c.LAPI.Credentials, lapi.Registration{
+		URL: c.LAPI.URL, Token: c.LAPI.RegistrationToken, Machine: "csmail-" + name,
+	}, version)
+	if err != nil {
+		return nil, err
+	}
+	return lapi.New(credentials, version)
+}
+
+// errStopping is told to who asks a daemon that ends.
+var errStopping = errors.New("csmail run is stopping")
+
+// ask runs f in the loop and waits for it.
+func (d *Daemon) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case d.asks <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return errStopping
+	}
+	<-done
+	return nil
+}
+
+// unbanned takes a person's word, seen in the LAPI, for the source.
+func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
+	var stored error
+	err := d.ask(ctx, func() {
+		until := time.Now().Add(amnesty)
+		stored = d.forgive(u.Alert.Source, until)
+		d.metrics.unbanned.Inc()
+		d.log.Info("a person ended a ban: the source starts from nothing", "value", shown(u.Alert), "alert", u.Number, "amnesty", until.Format(time.RFC3339))
+	})
+	return cmp.Or(err, stored)
+}
+
+// forgive takes a person's word. It stands in no journal of inputs, so the state is
+// stored before anybody is told that it was heard.
+func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
+	d.engine.Unban(addr, until)
+	if d.written != nil {
+		d.checkpointed(<-d.written)
+	}
+	if d.tryCommit(); d.commitErr != nil {
+		return d.commitErr
+	}
+	return d.storeNow()
+}
+
+// usage counts the lines of each source since the start.
+func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
+	var all []lapi.SourceUsage
+	err := d.ask(ctx, func() {
+		for _, f := range d.feeds {
+			all = append(all, lapi.SourceUsage{
+				Source: f.source.Name(), Type: f.kind, Read: f.counts.read, Parsed: f.counts.parsed, Unparsed: f.counts.unparsed,
+			})
+		}
+	})
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// osRelease reads name and version of the system (os-release(5)).
+func osRelease() (name, version string) {
+	text, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return "linux", ""
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.Trim(value, `"`)
+		switch key {
+		case "ID":
+			name = value
+		case "VERSION_ID":
+			version = value
+		}
+	}
+	return name, version
+}
+
+// monotonic is the time that sd_notify(3) wants with RELOADING=1, in microseconds.
+func monotonic() string {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return "0"
+	}
+	return strconv.FormatInt(t.Nano()/1000, 10)
+}

@@ -1,0 +1,214 @@
+// Package daemon is csmail run: it follows the logs, steps their records through
+// the engine, and stores in one transaction what was read, how far, and what came
+// of it, so that after a crash at any moment nothing is lost and nothing told
+// twice. One goroutine owns the engine and the state file's journal; sources, the
+// sender to the LAPI, the control socket and the metrics stand around it and speak
+// to it by channels. It decides nothing by itself, parses nothing, and speaks no
+// protocol of its own: systemd's notify protocol is go-systemd's, HTTP that of
+// pkg/control and Prometheus.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/delivery"
+	"csmail/pkg/engine"
+	"csmail/pkg/ruleset"
+	"csmail/pkg/scenario"
+	"csmail/pkg/state"
+)
+
+// Options are what a daemon needs besides its configuration.
+type Options struct {
+	Load    func() (config.Config, error) // reads the configuration, at the start and at each reload
+	Path    string                        // of the configuration, for status
+	Version string
+	Log     *slog.Logger
+	Level   *slog.LevelVar       // set from log_level; nil: left alone
+	Notify  func(message string) // sd_notify(3); nil: nobody is told
+	Reload  <-chan struct{}      // a reload is asked for
+	Stdin   io.Reader
+	Journal string // journalctl unless set
+}
+
+// The times of the daemon.
+const (
+	tickEvery       = time.Second
+	commitEvery     = 2 * time.Second // what no alert hurries may wait so long
+	checkpointEvery = 5 * time.Minute
+	amnesty         = 24 * time.Hour // of a person's word
+	historyBack     = 14 * 24 * time.Hour
+	offencesBack    = 24 * time.Hour // of the first start
+	maxJournal      = 64 << 20       // bytes of inputs after which a checkpoint is early
+	maxBatch        = 20_000         // records that one commit holds at most
+)
+
+// Daemon is a run under way. But for asks, batches and the counters, only the
+// goroutine of loop touches it.
+type Daemon struct {
+	options Options
+	log     *slog.Logger
+	started time.Time
+
+	config config.Config
+	set    *scenario.Set
+	engine *engine.Engine
+	store  *state.Store
+	sender *delivery.Sender
+	feeds  []*feed
+	around *around // what stands around the loop, until the next reload
+
+	batches chan message
+	ended   chan *feed
+	asks    chan func()
+	failed  chan error
+
+	pending    state.Batch
+	hurry      bool      // the pending batch holds an alert
+	since      time.Time // when the pending batch was begun
+	commitErr  error
+	written    chan error // of the checkpoint under way, nil if none is
+	checkpoint time.Time  // of the last one
+	clock      logClock
+	recent     []control.Alert // the latest findings, newest last
+	reloadErr  error
+	gateway    bool // it was told of
+
+	metrics *metrics
+}
+
+// around is what runs beside the loop with one configuration.
+type around struct {
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+// stop ends it and waits for its end.
+func (a *around) stop() {
+	a.cancel()
+	a.group.Wait()
+}
+
+// Run runs until the context ends, or until a source cannot be followed at all.
+func Run(ctx context.Context, o Options) error {
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	d := &Daemon{
+		options: o, log: o.Log, started: time.Now(),
+		batches: make(chan message, 8), ended: make(chan *feed), asks: make(chan func()), failed: make(chan error, 1),
+		metrics: newMetrics(),
+	}
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	defer d.close()
+	listeners, err := d.listen()
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	d.surround(ctx)
+	defer func() { d.around.stop() }()
+	d.options.Notify("READY=1")
+	d.log.Info("started", "version", o.Version, "sources", len(d.feeds), "scenarios", len(d.set.Scenarios()))
+	err = d.loop(ctx)
+	d.options.Notify("STOPPING=1")
+	return d.finish(err)
+}
+
+// start reads the configuration, opens the state file and brings the engine to
+// where it was.
+func (d *Daemon) start(ctx context.Context) error {
+	c, err := d.options.Load()
+	if err != nil {
+		return err
+	}
+	d.applyLevel(c)
+	if err := d.judgeBy(ctx, c); err != nil {
+		return err
+	}
+	// The heap is little more than the engine's state, and memory is what a mail
+	// host has to spare least.
+	debug.SetGCPercent(50)
+	if d.store, err = state.Open(c.State, state.Options{History: time.Duration(c.History)}); err != nil {
+		return err
+	}
+	if err := d.recover(ctx); err != nil {
+		return errors.Join(err, d.store.Close())
+	}
+	return nil
+}
+
+// judgeBy builds what the configuration asks for, and changes nothing if it
+// cannot be had.
+func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
+	set, err := ruleset.Load(c.Scenarios)
+	if err != nil {
+		return err
+	}
+	facts, warnings, err := ruleset.Facts(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		d.log.Warn(w)
+	}
+	judge := ruleset.Engine(c, set, facts)
+	feeds, err := d.buildFeeds(ctx, c)
+	if err != nil {
+		return err
+	}
+	d.config, d.set, d.engine, d.feeds = c, set, judge, feeds
+	return nil
+}
+
+func (d *Daemon) applyLevel(c config.Config) {
+	if d.options.Level != nil {
+		// The configuration was checked, so the text is a level.
+		_ = d.options.Level.UnmarshalText([]byte(c.LogLevel))
+	}
+}
+
+// close gives the state file up.
+func (d *Daemon) close() {
+	if d.written != nil {
+		<-d.written
+	}
+	if err := d.store.Close(); err != nil {
+		d.log.Error("closing the state file", "error", err)
+	}
+}
+
+// finish stores what is left. It takes part of the second or two that a service
+// manager grants.
+func (d *Daemon) finish(cause error) error {
+	d.around.cancel()
+	d.drain()
+	if err := d.commit(); err != nil {
+		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
+	}
+	d.log.Info("stopped")
+	return cause
+}
+
+// drain takes what the sources had handed over.
+func (d *Daemon) drain() {
+	for {
+		select {
+		case m := <-d.batches:
+			d.take(m)
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,390 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is a daemon with a log file and a LAPI.
+type rig struct {
+	t      *testing.T
+	dir    string
+	lapi   *fakeLAPI
+	ask    *control.Client
+	reload chan struct{}
+	stdin  io.Reader
+	told   chan string // what systemd is told
+	cancel context.CancelFunc
+	ended  chan error
+	pid    int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	fake, url := newFakeLAPI(t)
+	r := &rig{t: t, dir: t.TempDir(), lapi: fake, reload: make(chan struct{}), told: make(chan string, 100), pid: 100}
+	r.ask = control.NewClient(r.path("sock"))
+	r.write("creds.yaml", "url: "+url+"/\nlogin: csmail\npassword: x\n")
+	r.configure("")
+	r.write("mail.log", "")
+	return r
+}
+
+func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *rig) write(name, text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.path(name), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// configure writes the configuration with further keys.
+func (r *rig) configure(more string) {
+	r.t.Helper()
+	if !strings.Contains(more, "sources:") {
+		more += fmt.Sprintf("\nsources: [{source: file, filenames: [%s], timezone: UTC}]\n", r.path("mail.log"))
+	}
+	r.write("csmail.yaml", fmt.Sprintf("lapi: {credentials: %s}\nstate: %s\nsocket: %s\n%s", r.path("creds.yaml"), r.path("state.db"), r.path("sock"), more))
+}
+
+func (r *rig) options() Options {
+	return Options{
+		Load: func() (config.Config, error) { return config.Load(r.path("csmail.yaml")) },
+		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)),
+		Reload: r.reload, Stdin: r.stdin,
+		Notify: func(m string) {
+			select {
+			case r.told <- m:
+			default:
+			}
+		},
+	}
+}
+
+// start runs the daemon until it is ready.
+func (r *rig) start() {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel, r.ended = cancel, make(chan error, 1)
+	options := r.options()
+	go func() { r.ended <- Run(ctx, options) }()
+	r.t.Cleanup(r.stop)
+	r.await("READY=1")
+}
+
+// await waits until systemd is told so.
+func (r *rig) await(message string) {
+	r.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case told := <-r.told:
+			if told == message {
+				return
+			}
+		case err := <-r.ended:
+			r.ended <- err
+			r.t.Fatalf("the daemon ended: %v", err)
+		case <-deadline:
+			r.t.Fatalf("systemd is not told %q", message)
+		}
+	}
+}
+
+func (r *rig) stop() {
+	r.cancel()
+	err := <-r.ended
+	r.ended <- nil
+	if err != nil {
+		r.t.Errorf("the daemon ended with %v", err)
+	}
+}
+
+// guesses writes n failed logins of an address at a time, each on its own account
+// unless one is given.
+func (r *rig) guesses(n int, addr, user string, at time.Time) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	for range n {
+		r.pid++
+		name := user
+		if name == "" {
+			name = fmt.Sprint("user", r.pid)
+		}
+		fmt.Fprintf(f, "%s mx1 postfix/smtpd[%d]: warning: unknown[%s]: SASL LOGIN authentication failed: x, sasl_username=%s\n", at.UTC().Format("2006-01-02T15:04:05.000000Z"), r.pid, addr, name)
+	}
+}
+
+// delivered waits for n alerts more and returns all.
+func (r *rig) delivered(n int) []string {
+	r.t.Helper()
+	for range n {
+		select {
+		case <-r.lapi.came:
+		case <-time.After(20 * time.Second):
+			r.t.Fatalf("only %q came", r.lapi.values())
+		}
+	}
+	return r.lapi.values()
+}
+
+// eventually asks until it is so.
+func (r *rig) eventually(what string, is func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (r *rig) lines() int64 {
+	status, err := r.ask.Status(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return status.Lines
+}
+
+const attacker = "203.0.113.7"
+
+func TestFindingIsDeliveredOnce(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
+		t.Errorf("alerts %q", got)
+	}
+	r.stop()
+	r.start()
+	r.eventually("why tells of the delivered alert and its lines", func() bool {
+		why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
+		return err == nil && len(why.Alerts) == 1 && why.Alerts[0].State == "delivered" &&
+			len(why.Evidence) > 0 && strings.Contains(why.Evidence[0].Line, attacker)
+	})
+	if got := r.lapi.values(); len(got) != 1 {
+		t.Errorf("after a restart: %q", got)
+	}
+}
+
+// What was counted before a restart counts after it.
+func TestRestartForgetsNothing(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.guesses(3, attacker, "bob", time.Now())
+	r.eventually("three lines are read", func() bool { return r.lines() == 3 })
+	r.stop()
+	r.guesses(2, attacker, "bob", time.Now()) // while it is down
+	r.start()
+	r.guesses(1, attacker, "bob", time.Now())
+	if got := r.delivered(1); got[0] != "csmail/auth-bf "+attacker {
+		t.Errorf("alerts %q", got)
+	}
+}
+
+func TestLAPIDown(t *testing.T) {
+	r := newRig(t)
+	r.lapi.setDown(true)
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	r.eventually("the outbox holds the alert and says why", func() bool {
+		s, err := r.ask.Status(t.Context())
+		return err == nil && s.Outbox.Pending == 1 && strings.Contains(s.LAPI.Error, "database is locked")
+	})
+	r.lapi.setDown(false)
+	r.delivered(1)
+}
+
+func TestReload(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.configure("scenarios: [/nowhere]")
+	r.reload <- struct{}{}
+	r.await("READY=1")
+	s, err := r.ask.Status(t.Context())
+	if err != nil || !strings.Contains(s.Reload, "/nowhere") {
+		t.Errorf("a bad configuration: %q, %v", s.Reload, err)
+	}
+	r.guesses(5, attacker, "bob", time.Now())
+	r.eventually("five lines are read by the old configuration", func() bool { return r.lines() == 5 })
+	r.configure("guard: {bans_per_hour: 7}")
+	r.reload <- struct{}{}
+	r.await("READY=1")
+	if s, err = r.ask.Status(t.Context()); err != nil || s.Reload != "" {
+		t.Errorf("a good configuration: %q, %v", s.Reload, err)
+	}
+	r.guesses(1, attacker, "bob", time.Now())
+	r.delivered(1) // five before the reload and one after it
+}
+
+func TestHeldIsReleased(t *testing.T) {
+	r := newRig(t)
+	r.configure("guard: {allow: [203.0.113.0/24]}")
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	var held []control.Alert
+	r.eventually("the alert is held", func() bool {
+		list, err := r.ask.List(t.Context(), control.Held)
+		held = list
+		return err == nil && len(list) == 1
+	})
+	if !strings.Contains(held[0].Reason, "guard.allow") {
+		t.Errorf("held because of %q", held[0].Reason)
+	}
+	if n, err := r.ask.Move(t.Context(), control.Held, held[0].ID[:8], control.Release); n != 1 || err != nil {
+		t.Fatalf("released %d, %v", n, err)
+	}
+	r.delivered(1)
+	if _, err := r.ask.Move(t.Context(), control.Held, "nonsense", control.Drop); err == nil {
+		t.Error("an unknown ID is no error")
+	}
+	if _, err := r.ask.Move(t.Context(), control.Outbox, "all", control.Drop); err != nil {
+		t.Errorf("all of an empty list: %v", err)
+	}
+}
+
+// A person's word holds after a restart too.
+func TestUnban(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.guesses(5, attacker, "bob", time.Now())
+	r.eventually("five lines are read", func() bool { return r.lines() == 5 })
+	done, err := r.ask.Unban(t.Context(), netip.MustParseAddr(attacker))
+	if err != nil || time.Until(done.Amnesty) < 23*time.Hour {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	r.stop()
+	r.start()
+	r.guesses(9, attacker, "bob", time.Now())
+	r.guesses(6, "203.0.113.8", "bob", time.Now())
+	if got := r.delivered(1); len(got) != 1 || got[0] != "csmail/auth-bf 203.0.113.8" {
+		t.Errorf("alerts %q", got)
+	}
+}
+
+// The first start reads back logins of two weeks and offences of a day.
+func TestFirstStart(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	r.write("mail.log", now.Add(-10*24*time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")+
+		" mx1 dovecot: imap-login: Login: user=<carol>, method=PLAIN, rip=192.0.2.9, lip=198.51.100.4, mpid=1, TLS, session=<s>\n")
+	r.guesses(9, "203.0.113.1", "", now.Add(-48*time.Hour)) // too long ago
+	r.guesses(9, "192.0.2.9", "carol", now.Add(-time.Hour)) // an old password
+	r.guesses(6, attacker, "bob", now.Add(-time.Minute))
+	r.start()
+	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
+		t.Errorf("alerts %q", got)
+	}
+	list, err := r.ask.List(t.Context(), control.Held)
+	if err != nil || !slices.ContainsFunc(list, func(a control.Alert) bool { return a.Value == "192.0.2.9" }) {
+		t.Errorf("held %+v, %v", list, err)
+	}
+	if got := r.lapi.values(); len(got) != 1 {
+		t.Errorf("alerts %q", got)
+	}
+}
+
+func TestStdinEnds(t *testing.T) {
+	r := newRig(t)
+	r.configure("sources: [{source: stdin}]")
+	r.guesses(6, attacker, "bob", time.Now())
+	f, err := os.Open(r.path("mail.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r.stdin = f
+	r.start()
+	if err := <-r.ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	r.ended <- nil
+	if got := r.lapi.values(); len(got) != 1 {
+		t.Errorf("alerts %q", got)
+	}
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	r := newRig(t)
+	r.configure("prometheus: {enabled: true, listen_port: 60603}")
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	r.delivered(1)
+	get := func(path string) string {
+		answer, err := http.Get("http://127.0.0.1:60603" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		defer http.DefaultClient.CloseIdleConnections()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.Status + "\n" + string(body)
+	}
+	if got := get("/healthz"); got != "200 OK\nok\n" {
+		t.Errorf("healthz: %q", got)
+	}
+	r.eventually("the metrics tell of the alert", func() bool {
+		text := get("/metrics")
+		return strings.Contains(text, `csmail_events_total{class="hostile",kind="auth-failed"} 6`) &&
+			strings.Contains(text, `csmail_verdicts_total{rule="none",verdict="ban"} 1`) && strings.Contains(text, `csmail_lapi{outcome="delivered"} 1`)
+	})
+}
+
+func TestStartRefuses(t *testing.T) {
+	for name, change := range map[string]func(*rig){
+		"sources that overlap": func(r *rig) {
+			r.configure(fmt.Sprintf("sources: [{source: file, filenames: [%[1]s]}, {source: file, filenames: [%[1]s, /nonexistent]}]", r.path("mail.log")))
+		},
+		"bad scenarios":    func(r *rig) { r.configure("scenarios: [/nowhere]") },
+		"a damaged state":  func(r *rig) { r.write("state.db", strings.Repeat("nonsense", 4096)) },
+		"a socket in use":  func(r *rig) { r.write("sock", "a file") },
+		"no configuration": func(r *rig) { r.write("csmail.yaml", "lapi: [") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			change(r)
+			if err := Run(t.Context(), r.options()); err == nil || errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestSecondDaemon(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	if err := Run(t.Context(), r.options()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("two daemons on one state file: %v", err)
+	}
+}

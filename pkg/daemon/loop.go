@@ -1,0 +1,292 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/hint"
+	"csmail/pkg/state"
+)
+
+// loop runs until the context ends or a source gives up.
+func (d *Daemon) loop(ctx context.Context) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	open := len(d.feeds)
+	for {
+		batches := d.batches
+		if d.commitErr != nil {
+			batches = nil // what cannot be stored must not pile up: the sources wait
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-d.failed:
+			return err
+		case m := <-batches:
+			d.take(m)
+		case f := <-d.ended:
+			d.log.Info("source has ended", "source", f.source.Name())
+			if open--; open == 0 {
+				return d.endOfInput(ctx)
+			}
+		case f := <-d.asks:
+			f()
+		case err := <-d.written:
+			d.checkpointed(err)
+		case <-d.options.Reload:
+			d.reload(ctx)
+			open = len(d.feeds)
+		case now := <-tick.C:
+			d.tick(now)
+		}
+	}
+}
+
+// tick does what time asks for.
+func (d *Daemon) tick(now time.Time) {
+	d.advance(now)
+	if now.Sub(d.since) >= commitEvery || d.hurry {
+		d.tryCommit()
+	}
+	if now.Sub(d.checkpoint) >= checkpointEvery || d.store.Stats().JournalBytes > maxJournal {
+		d.writeCheckpoint(now)
+	}
+	d.watchGateway()
+	d.metrics.observe(d)
+	if d.commitErr == nil {
+		d.options.Notify("WATCHDOG=1")
+	}
+}
+
+// take steps the records of a batch and stores them, at once if there is an
+// alert.
+func (d *Daemon) take(m message) {
+	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 {
+		d.since = time.Now()
+	}
+	source := m.feed.source.Name()
+	m.feed.parse(m.batch, func(r *event.Record) {
+		input := *r // Step changes the record; the journal holds what it was given
+		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input})
+		d.clock.seen(r.Time)
+		d.note(d.engine.Step(r))
+	})
+	if m.batch.Cursor != "" {
+		if d.pending.Cursors == nil {
+			d.pending.Cursors = map[string]string{}
+		}
+		d.pending.Cursors[source] = string(m.batch.Cursor)
+	}
+	d.metrics.lag.WithLabelValues(source).Set(float64(m.batch.Lag))
+	if d.hurry || len(d.pending.Inputs) >= maxBatch {
+		d.tryCommit()
+	}
+}
+
+func (d *Daemon) note(r engine.Result) {
+	if r.Outcome == event.Noted && !r.Folded {
+		d.metrics.events.WithLabelValues(r.Kind.String(), r.Kind.Class().String()).Add(float64(r.Attempts))
+	}
+	d.found(r.Findings)
+}
+
+// found puts findings into the lists of the pending batch.
+func (d *Daemon) found(findings []engine.Finding) {
+	for _, f := range findings {
+		d.metrics.verdicts.WithLabelValues(f.Verdict.Action.String(), f.Verdict.Rule.String()).Inc()
+		entry := d.entry(f)
+		d.remember(entry, f.Verdict)
+		level := d.log.Info
+		if f.Verdict.Action == guard.Hold {
+			d.pending.Held = append(d.pending.Held, entry)
+		} else {
+			d.pending.Alerts = append(d.pending.Alerts, entry)
+		}
+		level("finding", "scenario", f.Alert.Scenario, "scope", string(f.Alert.Scope), "value", shown(f.Alert),
+			"verdict", f.Verdict.Action.String(), "rule", f.Verdict.Rule.String(), "reason", f.Verdict.Reason)
+		d.hurry = true
+	}
+}
+
+// shown keeps login names out of the log of the daemon.
+func shown(a event.Alert) string {
+	if a.Scope == event.ScopeAccount {
+		return "(account)"
+	}
+	return a.Value()
+}
+
+func (d *Daemon) entry(f engine.Finding) state.Entry {
+	e := state.Entry{Alert: f.Alert, Simulate: d.config.LAPI.Simulate, Queued: time.Now()}
+	if f.Verdict.Action == guard.Hold {
+		e.Reason = f.Verdict.Rule.String() + ": " + f.Verdict.Reason
+	}
+	if d.config.LAPI.Decisions == config.DecisionsExplicit && !f.Alert.Informational {
+		e.Duration = time.Duration(d.config.LAPI.Duration)
+	}
+	return e
+}
+
+// maxRecent bounds the findings that status shows.
+const maxRecent = 20
+
+func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
+	if len(d.recent) == maxRecent {
+		d.recent = d.recent[1:]
+	}
+	shown := alertOf(e, v.Action.String())
+	shown.Reason = v.Reason
+	d.recent = append(d.recent, shown)
+}
+
+func alertOf(e state.Entry, status string) control.Alert {
+	id := e.ID
+	if id == "" {
+		id = e.Alert.ID()
+	}
+	return control.Alert{
+		ID: id, Scenario: e.Alert.Scenario, Scope: string(e.Alert.Scope), Value: e.Alert.Value(), Count: e.Alert.Count,
+		First: e.Alert.First, Last: e.Alert.Last, At: e.Queued, Status: status, Reason: e.Reason,
+	}
+}
+
+// advance tells the engine the time when its logs are silent and something waits
+// for time.
+func (d *Daemon) advance(now time.Time) {
+	if !d.engine.Waits() || d.commitErr != nil || !d.isCaughtUp() {
+		return
+	}
+	at, ok := d.clock.now(now)
+	if !ok {
+		return
+	}
+	d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
+	d.found(d.engine.Advance(at))
+}
+
+// isCaughtUp is true while no source is known to be behind.
+func (d *Daemon) isCaughtUp() bool {
+	if len(d.batches) > 0 {
+		return false
+	}
+	for _, f := range d.feeds {
+		if f.source.Status().Lag > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// tryCommit stores the pending batch; if that fails, the sources wait until it
+// succeeds.
+func (d *Daemon) tryCommit() {
+	err := d.commit()
+	if err != nil && d.commitErr == nil {
+		d.log.Error("what was read cannot be stored, so reading waits", "error", err, "hint", hint.Of(err))
+		d.options.Notify("STATUS=the state file cannot be written: " + err.Error())
+	}
+	if err == nil && d.commitErr != nil {
+		d.log.Info("the state file can be written again")
+		d.options.Notify("STATUS=")
+	}
+	if err != nil {
+		d.metrics.commitFailures.Inc()
+	}
+	d.commitErr = err
+}
+
+func (d *Daemon) commit() error {
+	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
+		return nil
+	}
+	if err := d.store.Commit(d.pending); err != nil {
+		return fmt.Errorf("the state file: %w", err)
+	}
+	if len(d.pending.Alerts) > 0 && d.sender != nil {
+		d.sender.Wake()
+	}
+	clear(d.pending.Inputs) // they hold on to the text of whole batches
+	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
+	d.hurry = false
+	return nil
+}
+
+// writeCheckpoint stores the engine's state while the loop goes on.
+func (d *Daemon) writeCheckpoint(now time.Time) {
+	if d.written != nil || d.commit() != nil {
+		return
+	}
+	d.checkpoint = now
+	mark := d.store.Mark()
+	snapshot, err := d.engine.AppendSnapshot(nil)
+	if err != nil {
+		d.log.Error("checkpoint", "error", err)
+		return
+	}
+	written := make(chan error, 1)
+	d.written = written
+	go func() { written <- d.store.Checkpoint(snapshot, mark) }()
+}
+
+func (d *Daemon) checkpointed(err error) {
+	d.written = nil
+	if err != nil {
+		d.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
+	}
+}
+
+// watchGateway says once that clients are hidden behind an address of ours.
+func (d *Daemon) watchGateway() {
+	addr, percent, ok := d.engine.Guard().Gateway()
+	if ok && !d.gateway {
+		d.log.Warn("most clients come from one address of our own, so nobody of them can be banned",
+			"address", addr.String(), "percent", percent, "hint", "give the container the clients' addresses: host network, or the PROXY protocol")
+	}
+	d.gateway = ok
+}
+
+// endOfInput is for a daemon whose only sources are finished, as stdin may be: it
+// settles, stores and waits a while for the outbox to empty.
+func (d *Daemon) endOfInput(ctx context.Context) error {
+	d.drain()
+	d.found(d.engine.Settle())
+	d.tryCommit()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for d.store.Stats().Pending > 0 {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-deadline.C:
+			d.log.Warn("the LAPI has not taken all alerts; they are sent at the next start", "pending", d.store.Stats().Pending)
+			return nil
+		case f := <-d.asks:
+			f()
+		case <-poll.C:
+		}
+	}
+	return nil
+}
+
+// logClock is the time by the clock of the logs, which may differ from ours: that
+// of the latest event plus what has passed since it came.
+type logClock struct{ event, came time.Time }
+
+func (c *logClock) seen(t time.Time) {
+	if t.After(c.event) {
+		c.event, c.came = t, time.Now()
+	}
+}
+
+func (c *logClock) now(now time.Time) (time.Time, bool) {
+	return c.event.Add(now.Sub(c.came)), !c.event.IsZero()
+}

@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"csmail/pkg/follow"
+	"csmail/pkg/ruleset"
+	"csmail/pkg/state"
+)
+
+// recover brings the engine to where the state file left it: the newest checkpoint
+// and the inputs after it. What the replay finds was stored with them, so it is
+// not told again.
+func (d *Daemon) recover(ctx context.Context) error {
+	replayed := 0
+	cursors, err := d.store.Recover(d.engine.Restore, func(in state.Input) error {
+		replayed++
+		if in.Record == nil {
+			d.engine.Advance(in.Tick)
+			return nil
+		}
+		d.clock.seen(in.Record.Time)
+		d.engine.Step(in.Record)
+		return nil
+	})
+	if err != nil {
+		if cursors, err = d.startAnew(ctx, err); err != nil {
+			return err
+		}
+	}
+	first := len(cursors) == 0 && replayed == 0
+	if first {
+		d.log.Info("first start: reading back", "logins", historyBack, "offences", offencesBack)
+		d.engine.CountSince(d.started.Add(-offencesBack))
+	}
+	for _, f := range d.feeds {
+		f.from = follow.Cursor(cursors[f.source.Name()])
+	}
+	return d.storeNow()
+}
+
+// startAnew is for a state that this csmail cannot read, as after an upgrade: the
+// logs are read back as at a first start, for what speaks for sources must be
+// known before anybody is judged. Offences of before count no more.
+func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string, error) {
+	if _, err := d.store.Cursors(); err != nil {
+		return nil, cause // the file itself is of no use
+	}
+	d.log.Warn("the engine's state cannot be read; logs are read back, and counting starts now", "error", cause)
+	facts, _, err := ruleset.Facts(ctx, d.config)
+	if err != nil {
+		return nil, err
+	}
+	d.engine = ruleset.Engine(d.config, d.set, facts)
+	d.engine.CountSince(d.started)
+	return nil, d.storeNow()
+}
+
+// storeNow writes a checkpoint and waits for it, so that the next start does not
+// depend on what was before.
+func (d *Daemon) storeNow() error {
+	snapshot, err := d.engine.AppendSnapshot(nil)
+	if err != nil {
+		return err
+	}
+	if err := d.store.Checkpoint(snapshot, d.store.Mark()); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	d.checkpoint = time.Now()
+	return nil
+}
+
+// reload builds everything anew from the configuration; if that fails, all stays
+// as it is.
+func (d *Daemon) reload(ctx context.Context) {
+	d.options.Notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic())
+	defer d.options.Notify("READY=1")
+	before := *d
+	err := d.tryReload(ctx)
+	d.reloadErr = err
+	if err != nil {
+		d.config, d.set, d.engine, d.feeds = before.config, before.set, before.engine, before.feeds
+		d.log.Error("the new configuration cannot be used; the old one stays", "error", err)
+		return
+	}
+	d.log.Info("configuration reloaded", "sources", len(d.feeds), "scenarios", len(d.set.Scenarios()))
+}
+
+func (d *Daemon) tryReload(ctx context.Context) error {
+	c, err := d.options.Load()
+	if err != nil {
+		return err
+	}
+	if c.State != d.config.State || c.Socket != d.config.Socket || c.Prometheus != d.config.Prometheus {
+		return fmt.Errorf("state, socket and prometheus cannot change while csmail runs: restart it")
+	}
+	old := d.engine
+	if err := d.judgeBy(ctx, c); err != nil {
+		return err
+	}
+	snapshot, err := old.AppendSnapshot(nil)
+	if err != nil {
+		return err
+	}
+	if err := d.engine.Restore(snapshot); err != nil {
+		return err
+	}
+	d.applyLevel(c)
+	d.swap(ctx)
+	return nil
+}
+
+// swap replaces what stands around the loop. The engine has its state, so nothing
+// may be taken by the old one any more: what the old sources still hand over goes
+// to the new engine, which follows it in order.
+func (d *Daemon) swap(ctx context.Context) {
+	feeds := d.feeds
+	d.around.stop()
+	d.drain()
+	d.tryCommit()
+	cursors, err := d.store.Cursors()
+	if err != nil {
+		d.log.Error("reading the cursors", "error", err)
+	}
+	for _, f := range feeds {
+		f.from = follow.Cursor(cursors[f.source.Name()])
+	}
+	if err := d.storeNow(); err != nil {
+		d.log.Error("checkpoint after the reload", "error", err)
+	}
+	d.surround(ctx)
+}

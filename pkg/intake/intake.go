@@ -1,0 +1,145 @@
+// Package intake turns the sources of a configuration into logs that are
+// followed, and the lines of each into records, with the repetitions of classic
+// syslog given back what they repeat. It steps nothing and stores nothing.
+package intake
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"csmail/pkg/acquisition"
+	"csmail/pkg/config"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/follow"
+	"csmail/pkg/hint"
+	"csmail/pkg/syslogline"
+)
+
+// Feed is one source and what is needed to read its lines. Use Parse from one
+// goroutine at a time.
+type Feed struct {
+	Source follow.Source
+	zone   *time.Location
+	logs   map[string]*reader // by Batch.Source
+}
+
+// reader parses the lines of one log.
+type reader struct {
+	parser  engine.Parser
+	repeats engine.Repeater
+	line    int64
+}
+
+// Options are what feeds need besides their configuration.
+type Options struct {
+	Back    time.Duration // how far a first start reads back; 0: begin at the end
+	Journal string        // the command, journalctl if ""
+	Stdin   io.Reader
+	Logger  *slog.Logger // nil logs nothing
+}
+
+// Open makes the feeds of sources, without any the journal or the mail log of
+// Debian or RHEL. Sources that hold the same lines are refused.
+func Open(ctx context.Context, sources []config.Source, o Options) ([]*Feed, error) {
+	if len(sources) == 0 {
+		found, err := byDefault(ctx, o.Journal)
+		if err != nil {
+			return nil, err
+		}
+		sources = []config.Source{found}
+	}
+	var feeds []*Feed
+	var specs []follow.Spec
+	names := map[string]bool{}
+	for _, s := range sources {
+		f, spec, err := open(s, o)
+		if err != nil {
+			return nil, err
+		}
+		if names[spec.Name] {
+			return nil, hint.Wrap(fmt.Errorf("two sources are %q", spec.Name), "name it once, or each line would count twice")
+		}
+		names[spec.Name] = true
+		feeds, specs = append(feeds, f), append(specs, spec)
+	}
+	if err := follow.CheckOverlap(ctx, specs); err != nil {
+		return nil, err
+	}
+	return feeds, nil
+}
+
+func byDefault(ctx context.Context, journal string) (config.Source, error) {
+	found, err := acquisition.Default(ctx, acquisition.JournalOptions{Command: journal})
+	if err != nil {
+		return config.Source{}, err
+	}
+	if acquisition.IsJournal(found) {
+		return config.Source{Source: "journalctl"}, nil
+	}
+	return config.Source{Source: "file", Filenames: []string{found.Name()}}, nil
+}
+
+func open(s config.Source, o Options) (*Feed, follow.Spec, error) {
+	f := &Feed{logs: map[string]*reader{}}
+	var spec follow.Spec
+	var err error
+	if f.zone, err = s.Zone(); err != nil {
+		return nil, spec, err
+	}
+	switch s.Source {
+	case "file":
+		f.Source, err = follow.Files(follow.FileOptions{Globs: s.Files(), Back: o.Back, Logger: o.Logger})
+		spec.Globs = s.Files()
+	case "journalctl":
+		journal := follow.JournalOptions{Filter: s.JournalctlFilter, Back: o.Back, Command: o.Journal, Logger: o.Logger}
+		f.Source, spec.Journal = follow.Journal(journal), &journal
+	case "syslog":
+		f.Source, err = follow.Syslog(syslogOptions(s, o.Logger))
+	case "stdin":
+		f.Source = follow.Stdin(o.Stdin, o.Logger)
+	default:
+		err = fmt.Errorf("source %q is none", s.Source)
+	}
+	if err != nil {
+		return nil, spec, err
+	}
+	spec.Name = f.Source.Name()
+	return f, spec, nil
+}
+
+func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
+	o := follow.SyslogOptions{Network: "udp", Address: fmt.Sprintf("%s:%d", s.ListenAddr, s.ListenPort), Logger: logger}
+	if s.Protocol != "" {
+		o.Network = s.Protocol
+	}
+	if s.Path != "" {
+		o.Network, o.Address = "unixgram", s.Path
+	}
+	return o
+}
+
+// Parse hands each record of a batch to take, which must not keep it.
+func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
+	log := f.logs[b.Source]
+	if log == nil {
+		log = &reader{}
+		f.logs[strings.Clone(b.Source)] = log
+	}
+	line := syslogline.Line{Received: b.Received, Read: b.Read, Zone: f.zone}
+	var record event.Record
+	for rest := b.Text; rest != ""; {
+		line.Text, rest, _ = strings.Cut(rest, "\n")
+		log.line++
+		line.Number = log.line
+		log.parser.Parse(&line, &record)
+		if record.Outcome >= event.Witness {
+			log.repeats.Take(&record)
+		}
+		take(&record)
+	}
+}

@@ -1,0 +1,170 @@
+// Package lint checks scenario files as the linter of CrowdSec's hub does
+// (hublint and the taxonomy of crowdsecurity/hub), before a person sends them
+// there: names, descriptions, labels. What makes a file unusable it hears from
+// package scenario. It runs no scenario and changes no file.
+package lint
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"csmail/pkg/scenario"
+)
+
+// Finding is one fault of a file.
+type Finding struct {
+	File string `json:"file"`
+	Line int    `json:"line"` // 1-based, 0 for the file as a whole
+	Text string `json:"text"`
+}
+
+func (f Finding) String() string {
+	if f.Line == 0 {
+		return fmt.Sprintf("%s: %s", f.File, f.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+}
+
+// Files returns the scenario files that name stands for: itself, or every
+// *.yaml and *.yml below it, sorted.
+func Files(fsys fs.FS, name string) ([]string, error) {
+	var files []string
+	err := fs.WalkDir(fsys, name, func(found string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		isYAML := strings.HasSuffix(found, ".yaml") || strings.HasSuffix(found, ".yml")
+		if !entry.IsDir() && (isYAML || found == name) {
+			files = append(files, found)
+		}
+		return nil
+	})
+	return files, err
+}
+
+// File checks one file of fsys, the finds sorted by line. name is its path in
+// fsys, and full that by which a person knows it; of full the last two parts must
+// agree with the scenario's name.
+func File(fsys fs.FS, name, full string) ([]Finding, error) {
+	text, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario file: %w", err)
+	}
+	f := &file{name: full}
+	f.load(fsys, name)
+	f.documents(text)
+	slices.SortStableFunc(f.findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	return slices.CompactFunc(f.findings, func(a, b Finding) bool { return a == b }), nil
+}
+
+// file is a file under examination.
+type file struct {
+	name     string
+	findings []Finding
+}
+
+func (f *file) say(line int, format string, args ...any) {
+	f.findings = append(f.findings, Finding{f.name, line, fmt.Sprintf(format, args...)})
+}
+
+// load asks package scenario, whose first fault ends it.
+func (f *file) load(fsys fs.FS, name string) {
+	set, err := scenario.Load(fsys, name)
+	if problem, ok := errors.AsType[*scenario.Problem](err); ok {
+		// Those the hub's linter knows are said again below, in its words.
+		key := ""
+		if problem.Key != "" {
+			key = problem.Key + ": "
+		}
+		f.say(problem.Line, "%s%v", key, problem.Err)
+		return
+	}
+	if err != nil {
+		f.say(0, "%v", err)
+		return
+	}
+	if len(set.Scenarios()) == 0 {
+		f.say(0, "the file holds no scenario")
+	}
+	for _, s := range set.Scenarios() {
+		for _, note := range s.Notes {
+			f.say(s.Line, "%s: %s", s.Name, note)
+		}
+	}
+}
+
+// documents checks what the hub asks for beyond what CrowdSec itself needs.
+func (f *file) documents(text []byte) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	for first := true; ; {
+		var node yaml.Node
+		if err := decoder.Decode(&node); err != nil {
+			return // the end, or what load has told of
+		}
+		if len(node.Content) == 1 && node.Content[0].Kind == yaml.MappingNode {
+			f.document(node.Content[0], first)
+			first = false
+		}
+	}
+}
+
+// keys are the values of a mapping by their keys.
+func keys(node *yaml.Node) map[string]*yaml.Node {
+	found := map[string]*yaml.Node{}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return found
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		found[node.Content[i].Value] = node.Content[i+1]
+	}
+	return found
+}
+
+func (f *file) document(node *yaml.Node, first bool) {
+	d := keys(node)
+	switch name := d["name"]; {
+	case name == nil || name.Value == "":
+		f.say(node.Line, "name: each document needs one, AUTHOR/FILE")
+	default:
+		f.nameOf(name, first)
+	}
+	if description := d["description"]; description == nil || description.Value == "" {
+		f.say(node.Line, "description: each document needs one")
+	}
+	labels := d["labels"]
+	if labels == nil || labels.Kind != yaml.MappingNode {
+		f.say(node.Line, "labels: each document needs them: service, behavior, label, confidence, spoofable, classification, remediation")
+		return
+	}
+	f.labels(labels)
+}
+
+// nameOf checks author-match-key of hublint: scenarios/AUTHOR/BASENAME.yaml. The
+// file is named after its first document.
+func (f *file) nameOf(name *yaml.Node, first bool) {
+	base := strings.TrimSuffix(strings.TrimSuffix(path.Base(f.name), ".yaml"), ".yml")
+	author, own, isPath := strings.Cut(name.Value, "/")
+	switch folder := path.Base(path.Dir(f.name)); {
+	case !isPath || author == "" || own == "":
+		f.say(name.Line, "name: %q is not AUTHOR/FILE, as %q would be", name.Value, authorOf(folder)+"/"+base)
+	case first && own != base:
+		f.say(name.Line, "name: %q does not go with the file %q; the hub wants %q", name.Value, path.Base(f.name), author+"/"+base)
+	case folder != "." && folder != "/" && folder != author:
+		f.say(name.Line, "name: %q lies in the folder %q; the hub wants %q", name.Value, folder, author)
+	}
+}
+
+func authorOf(folder string) string {
+	if folder == "." || folder == "/" {
+		return "AUTHOR"
+	}
+	return folder
+}

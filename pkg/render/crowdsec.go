@@ -1,0 +1,35 @@
+package render
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// crowdSecEvent is one event as the parser csmail/csmail-events reads it
+// (parsers/s01-parse/csmail/csmail-events.yaml). The parser depends on the names.
+type crowdSecEvent struct {
+	Time   time.Time         `json:"time"` // RFC 3339 with fractions of a second, in UTC
+	Meta   map[string]string `json:"meta"`
+	Parsed map[string]string `json:"parsed"`
+}
+
+// CrowdSecEvent writes e as one line of JSON for a CrowdSec agent that runs
+// csmail's parser: meta and parsed become evt.Meta and evt.Parsed. One line is
+// one event to CrowdSec, so a caller writes an event that stands for several
+// attempts once for each. Bytes that are not UTF-8 come out as U+FFFD, for JSON
+// has no others. The line is written in one call.
+func CrowdSecEvent(w io.Writer, e *event.Event, meta, parsed map[string]string) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	line := crowdSecEvent{Time: e.Time.UTC(), Meta: meta, Parsed: parsed}
+	if line.Meta == nil {
+		line.Meta = map[string]string{} // the parser reads an object, never null
+	}
+	if line.Parsed == nil {
+		line.Parsed = map[string]string{}
+	}
+	return encoder.Encode(line)
+}

@@ -1,0 +1,152 @@
+package render
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"csmail/pkg/event"
+	"csmail/pkg/scenario"
+	"csmail/pkg/trial"
+)
+
+type scenarioRow struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Type        string   `json:"type"`
+	Scope       string   `json:"scope"`
+	Counts      []string `json:"counts"` // kinds of event
+	Threshold   string   `json:"threshold"`
+	Needed      int      `json:"needed"` // so many overflow; 0: not the number decides
+	Remediation bool     `json:"remediation"`
+	File        string   `json:"file"`
+	Line        int      `json:"line"`
+}
+
+func scenarioRows(all []*scenario.Scenario) []scenarioRow {
+	rows := make([]scenarioRow, 0, len(all))
+	for _, s := range all {
+		row := scenarioRow{
+			Name: s.Name, Description: s.Description, Type: s.Type, Scope: s.Scope, Counts: []string{},
+			Threshold: ThresholdText(s), Remediation: s.Labels.Remediation, File: s.File, Line: s.Line,
+		}
+		if s.Type == "leaky" || s.Type == "trigger" {
+			row.Needed = s.Capacity + 1
+		}
+		for _, k := range event.Kinds() {
+			if class := k.Class(); s.Kinds.Has(k) && (class == event.Hostile || class == event.Suspect) {
+				row.Counts = append(row.Counts, k.String())
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// ThresholdText says when a scenario overflows: "6 within 25m (one leaks each 5m)".
+func ThresholdText(s *scenario.Scenario) string {
+	what := ""
+	if s.CountsAccounts() {
+		what = " accounts"
+	}
+	switch s.Type {
+	case "trigger":
+		return "each one" + blackholeText(s)
+	case "leaky":
+		// One less than capacity has leaked when the last of capacity+1 comes: as
+		// many as fit into the bucket may take that long.
+		return fmt.Sprintf("%d%s within %s (one leaks each %s)", s.Capacity+1, what, short(time.Duration(s.Capacity)*s.LeakSpeed), short(s.LeakSpeed))
+	case "counter":
+		return "counted for " + short(s.Duration)
+	case "conditional":
+		return "its condition, within " + short(s.LeakSpeed)
+	}
+	return "its odds, within " + short(s.LeakSpeed)
+}
+
+func blackholeText(s *scenario.Scenario) string {
+	if s.Blackhole <= 0 {
+		return ""
+	}
+	return ", then silent for " + short(s.Blackhole)
+}
+
+// short writes a duration without the units that are zero: 5m, 1h30m, 2d.
+func short(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// ScenariosJSON prints the scenarios as one array.
+func ScenariosJSON(w io.Writer, all []*scenario.Scenario) error {
+	return writeJSON(w, scenarioRows(all))
+}
+
+// ScenariosRaw prints them as CSV with a header, as cscli does.
+func ScenariosRaw(w io.Writer, all []*scenario.Scenario) error {
+	out := csv.NewWriter(w)
+	lines := [][]string{{"name", "type", "scope", "counts", "threshold", "remediation", "file"}}
+	for _, r := range scenarioRows(all) {
+		lines = append(lines, []string{r.Name, r.Type, r.Scope, strings.Join(r.Counts, " "), r.Threshold, strconv.FormatBool(r.Remediation), r.File})
+	}
+	return out.WriteAll(lines)
+}
+
+// Scenarios prints them for a person.
+func Scenarios(w io.Writer, all []*scenario.Scenario, terminal bool) error {
+	t := newTable(terminal, "Name", "Type", "Scope", "Counts", "Overflows at", "Bans", "File")
+	for _, r := range scenarioRows(all) {
+		counts := text.WrapSoft(strings.Join(r.Counts, ", "), 40)
+		t.AppendRow(table.Row{r.Name, r.Type, r.Scope, counts, r.Threshold, yesNo(r.Remediation), r.File})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+// TrialsJSON prints test runs as one array.
+func TrialsJSON(w io.Writer, runs []trial.Run) error {
+	rows := make([]trialRow, 0, len(runs))
+	for _, r := range runs {
+		rows = append(rows, trialRow{r, r.Passed()})
+	}
+	return writeJSON(w, rows)
+}
+
+type trialRow struct {
+	trial.Run
+	Passed bool `json:"passed"`
+}
+
+// Trials prints test runs for a person.
+func Trials(w io.Writer, runs []trial.Run, terminal bool) error {
+	t := newTable(terminal, "Scenario", "Log", "Lines", "Events", "Overflows", "Wanted", "")
+	failed := 0
+	for _, r := range runs {
+		wanted, mark := "none", "ok"
+		if r.Wants {
+			wanted = "some"
+		}
+		if !r.Passed() {
+			failed++
+			mark = "FAILED"
+		}
+		t.AppendRow(table.Row{r.Scenario, r.Log, r.Lines, r.Events, r.Overflows, wanted, mark})
+	}
+	_, err := fmt.Fprintf(w, "%s\n%d logs, %d failed\n", t.Render(), len(runs), failed)
+	return err
+}

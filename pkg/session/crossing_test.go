@@ -1,0 +1,160 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// after is r, so long after the first record of a log.
+func after(d time.Duration, r event.Record) event.Record {
+	r.Time = time.Unix(1780459869, 0).Add(d)
+	return r
+}
+
+func auth(session, user string, kind event.Kind) event.Record {
+	r := dovecot("dovecot/auth", session, user, 1)
+	if r.Kind = kind; kind == event.AuthFault {
+		r.Reason = "Error: sql: connect failed"
+	}
+	return r
+}
+
+// login is a line of Dovecot's login process.
+func login(session, reason string, kind event.Kind, n int) event.Record {
+	r := dovecot("dovecot/imap-login", session, "", n)
+	r.Reason, r.Kind = reason, kind
+	return r
+}
+
+func saslOf(user string) event.Record {
+	r := record(9, one, event.AuthFailed, event.NoTestimony, 1)
+	r.User = user
+	return r
+}
+
+// TestFault: a login that we could not check is no offence, whoever tells of it.
+func TestFault(t *testing.T) {
+	const failed, broken = event.AuthFailed, event.AuthFault
+	warned := auth("", "a", broken)
+	warned.Reason = "Warning: sql: connect failed: x"
+	left := login("s", "Disconnected", failed, 2)
+	tests := map[string]struct {
+		before []event.Record
+		last   event.Record
+		want   Told
+		kind   event.Kind
+		n      int
+	}{
+		"the next database, with a session":      {[]event.Record{auth("s", "a", broken)}, auth("s", "a", failed), Folded, broken, 1},
+		"the next database, of Postfix":          {[]event.Record{auth("", "a", broken)}, auth("", "a", failed), Folded, broken, 1},
+		"the fault once more":                    {[]event.Record{auth("s", "a", broken)}, auth("s", "a", broken), Folded, broken, 1},
+		"another user":                           {[]event.Record{auth("s", "b", broken)}, auth("s", "a", failed), First, failed, 1},
+		"another session":                        {[]event.Record{auth("x", "a", broken)}, auth("s", "a", failed), First, failed, 1},
+		"much later":                             {[]event.Record{auth("s", "a", broken)}, after(3*time.Second, auth("s", "a", failed)), First, failed, 1},
+		"Postfix":                                {[]event.Record{auth("", "a", broken)}, after(9*time.Second, saslOf("a")), Folded, broken, 1},
+		"Postfix, name in capitals":              {[]event.Record{auth("", "a", broken)}, saslOf("A"), Folded, broken, 1},
+		"Postfix, two connections of one user":   {[]event.Record{auth("", "a", broken), saslOf("a")}, saslOf("a"), Folded, broken, 1},
+		"Postfix, without a name":                {[]event.Record{auth("", "a", broken)}, saslOf(""), Folded, broken, 1},
+		"Postfix, without a name again":          {[]event.Record{auth("", "a", broken), saslOf("")}, saslOf(""), First, failed, 1},
+		"Postfix, another user":                  {[]event.Record{auth("", "a", broken)}, saslOf("b"), First, failed, 1},
+		"Postfix, much later":                    {[]event.Record{auth("", "a", broken)}, after(30*time.Second, saslOf("a")), First, failed, 1},
+		"Postfix, another user whose tale came":  {[]event.Record{auth("", "a", broken), auth("", "b", failed)}, saslOf("b"), Folded, failed, 0},
+		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), First, failed, 1},
+		"a wrong password, then a fault":         {[]event.Record{auth("", "a", failed), auth("", "a", broken)}, saslOf("a"), Folded, failed, 0},
+		"the end counts it":                      {[]event.Record{auth("s", "a", broken)}, login("s", "Disconnected", broken, 1), Folded, broken, 0},
+		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, First, failed, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
+	}
+}
+
+// TestCrossing: two processes tell of one attempt, and the second one's line comes
+// first.
+func TestCrossing(t *testing.T) {
+	const failed, refused, aborted = event.AuthFailed, event.LoginRefused, event.AuthAborted
+	end := login("s", "Disconnected", failed, 1)
+	given := login("s", "Login aborted: Connection closed", aborted, 1)
+	plain := login("s", "Login failed: Plaintext authentication disabled", refused, 1)
+	unknown := login("s", "Authenticate X failed: Unsupported authentication mechanism.", refused, 1)
+	tests := map[string]struct {
+		before []event.Record
+		last   event.Record
+		want   Told
+		kind   event.Kind
+		n      int
+	}{
+		"Postfix first":                      {[]event.Record{saslOf("a")}, after(20*time.Microsecond, auth("", "a", failed)), Folded, failed, 1},
+		"Postfix first, on the next second":  {[]event.Record{after(900*time.Millisecond, saslOf("a"))}, after(1100*time.Millisecond, auth("", "a", failed)), Folded, failed, 1},
+		"Postfix first, without a name":      {[]event.Record{saslOf("")}, auth("", "a", failed), Folded, failed, 1},
+		"Postfix first, no name for Dovecot": {[]event.Record{saslOf("a b")}, auth("", "", failed), Folded, failed, 1},
+		"Postfix first, another user":        {[]event.Record{saslOf("a")}, auth("", "b", failed), First, failed, 1},
+		"Postfix long before":                {[]event.Record{saslOf("a")}, after(4*time.Second, auth("", "a", failed)), First, failed, 1},
+		"Postfix told of the one before":     {[]event.Record{auth("", "a", failed), saslOf("a")}, auth("", "a", failed), First, failed, 1},
+		"each counts once":                   {[]event.Record{saslOf("a"), auth("", "a", failed)}, saslOf("a"), First, failed, 1},
+
+		"the end first":                 {[]event.Record{end}, auth("s", "a", failed), Folded, failed, 0},
+		"the end first, two attempts":   {[]event.Record{end, auth("s", "a", failed)}, auth("s", "b", failed), First, failed, 1},
+		"the end first, of another":     {[]event.Record{end}, auth("x", "a", failed), First, failed, 1},
+		"given up, then why":            {[]event.Record{given}, login("s", "Authenticate PLAIN failed: Aborted", aborted, 1), Folded, aborted, 0},
+		"why, then given up":            {[]event.Record{login("s", "Authenticate PLAIN failed: Aborted", aborted, 1)}, given, Folded, aborted, 0},
+		"refused, then the end":         {[]event.Record{plain}, end, Folded, failed, 0},
+		"refused twice, then the end":   {[]event.Record{plain, plain}, login("s", "Disconnected", failed, 2), Folded, failed, 0},
+		"refused, and a wrong password": {[]event.Record{plain}, login("s", "Disconnected", failed, 2), First, failed, 1},
+		"mechanism, then the end":       {[]event.Record{unknown}, login("s", "Disconnected", refused, 1), Folded, refused, 0},
+		"mechanism twice":               {[]event.Record{unknown}, unknown, First, refused, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
+	}
+}
+
+func expectTold(t *testing.T, before []event.Record, last event.Record, want Told, kind event.Kind, n int) {
+	t.Helper()
+	j := New()
+	for _, r := range before {
+		if r.Time.IsZero() {
+			r = after(0, r)
+		}
+		j.Join(&r)
+	}
+	if last.Time.IsZero() {
+		last = after(0, last)
+	}
+	if told := j.Join(&last); told != want || last.Kind != kind || last.Attempts != n {
+		t.Errorf("told %d, %s, %d attempts; expected %d, %s, %d", told, last.Kind, last.Attempts, want, kind, n)
+	}
+}
+
+// A failed login that our fault explains leaves nothing for the session's end.
+func TestFaultEndsFolded(t *testing.T) {
+	expectTold(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
+		record(9, one, event.AuthFailed, event.Disconnected, 1), Folded, event.AuthFailed, 0)
+}
+
+// One connection's refusals of a kind by postscreen are one offence.
+func TestScreenedAgain(t *testing.T) {
+	refused := func(port, code string, kind event.Kind) event.Record {
+		r := record(1, one, kind, event.NoTestimony, 1)
+		r.Service, r.Program, r.Session, r.Code = event.Postscreen, "postfix/postscreen", port, code
+		return r
+	}
+	listed := refused("4711", "550 5.7.1", event.DNSBLListed)
+	tests := map[string]struct {
+		last event.Record
+		want Told
+	}{
+		"the same kind":      {listed, Again},
+		"another kind":       {refused("4711", "550 5.5.1", event.ProtocolError), First},
+		"another connection": {refused("4712", "550 5.7.1", event.DNSBLListed), First},
+		"the port again":     {after(301*time.Second, listed), First},
+		"no reject":          {refused("", "", event.ProtocolError), First},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			expectTold(t, []event.Record{listed}, tt.last, tt.want, tt.last.Kind, 1)
+		})
+	}
+}

@@ -1,0 +1,122 @@
+// Package trial runs the test logs of scenarios: a folder TESTS/NAME holds logs
+// whose names begin with over, in which the scenario must overflow, and with
+// under, in which it must not. A log goes the way that every log goes, as far as
+// the scenario: the guard is not asked, since a test is about the threshold. It
+// reads through the fs.FS it is given and judges nobody.
+package trial
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/scenario"
+	"csmail/pkg/syslogline"
+)
+
+// Run is one test log and what came of it.
+type Run struct {
+	Scenario  string `json:"scenario"`
+	Log       string `json:"log"`
+	Wants     bool   `json:"wants_overflow"`
+	Overflows int    `json:"overflows"`
+	Events    int    `json:"events"` // that counted for any scenario
+	Lines     int    `json:"lines"`
+}
+
+// Passed tells whether the scenario did what the log's name says.
+func (r Run) Passed() bool { return r.Wants == (r.Overflows > 0) }
+
+// Missing says which of the two kinds of test log a scenario lacks.
+func Missing(runs []Run) string {
+	has := func(wants bool) bool {
+		return slices.ContainsFunc(runs, func(r Run) bool { return r.Wants == wants })
+	}
+	switch {
+	case !has(true) && !has(false):
+		return "no test log"
+	case !has(true):
+		return "no over*.log"
+	case !has(false):
+		return "no under*.log"
+	}
+	return ""
+}
+
+// Folder is where the logs of a scenario stand: the part of its name behind the
+// author's.
+func Folder(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// Logs runs the scenario of the set with that name over each of its logs in
+// fsys, sorted by name. Without any the list is empty.
+func Logs(set *scenario.Set, name string, fsys fs.FS) ([]Run, error) {
+	folder := Folder(name)
+	entries, err := fs.ReadDir(fsys, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read test logs: %w", err)
+	}
+	var runs []Run
+	for _, entry := range entries {
+		over, under := strings.HasPrefix(entry.Name(), "over"), strings.HasPrefix(entry.Name(), "under")
+		if entry.IsDir() || !strings.HasSuffix(entry.Name(), ".log") || !over && !under {
+			continue
+		}
+		text, err := fs.ReadFile(fsys, path.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read test log: %w", err)
+		}
+		r := Run{Scenario: name, Log: path.Join(folder, entry.Name()), Wants: over}
+		r.play(set, string(text))
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// received dates years and bounds clocks: no test log is of later than that. It is
+// a leap year, so that February 29 is a day.
+var received = time.Date(2096, 12, 31, 23, 59, 59, 0, time.UTC)
+
+func (r *Run) play(set *scenario.Set, text string) {
+	sessions := engine.New(engine.Options{})
+	buckets := scenario.New(set, scenario.Limits{})
+	var repeats engine.Repeater
+	var parser engine.Parser
+	line := syslogline.Line{Received: received, Read: received, Zone: time.UTC}
+	for raw := range strings.Lines(text) {
+		line.Text = strings.TrimRight(raw, "\n")
+		line.Number++
+		r.Lines++
+		var record event.Record
+		parser.Parse(&line, &record)
+		if record.Outcome < event.Witness {
+			continue
+		}
+		repeats.Take(&record)
+		result := sessions.Step(&record)
+		if !result.IsOffence() {
+			continue
+		}
+		r.Events += result.Pours()
+		for range result.Pours() {
+			r.count(buckets.Pour(&record.Event))
+		}
+	}
+	r.count(buckets.Advance(received)) // counters end by time
+}
+
+func (r *Run) count(overflows []scenario.Overflow) {
+	for i := range overflows {
+		if overflows[i].Scenario.Name == r.Scenario {
+			r.Overflows++
+		}
+	}
+}
