@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unsafe"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -278,8 +279,43 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// Memory that was released holds a later block; memory that was not stays as it is.
+func TestRelease(t *testing.T) {
+	var log strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&log, "line %d of a log that is longer than a few blocks\n", i)
+	}
+	for name, releases := range map[string]bool{"released": true, "kept": false} {
+		t.Run(name, func(t *testing.T) {
+			b := blocks{from: strings.NewReader(log.String()), received: untold, now: time.Now, consumed: func() int64 { return 0 }}
+			var got []string
+			places := map[*byte]int{}
+			n := 0
+			err := b.each(t.Context(), func(b Block) error {
+				n++
+				places[unsafe.StringData(b.Text)]++
+				if !releases {
+					got = append(got, b.Text)
+					return nil
+				}
+				got = append(got, strings.Clone(b.Text))
+				b.Release()
+				b.Release() // of no effect
+				return nil
+			})
+			if err != nil || strings.Join(got, "") != log.String() {
+				t.Fatalf("the blocks are not the log, error %v", err)
+			}
+			if reused := len(places) < n; n < 5 || reused != releases {
+				t.Errorf("%d blocks in %d places", n, len(places))
+			}
+		})
+	}
+}
+
 // FuzzBlocks: whatever the bytes and however they come, every line comes out
-// once, whole or cut to MaxLine, under its number.
+// once, whole or cut to MaxLine, under its number, and other blocks' memory is used
+// again.
 func FuzzBlocks(f *testing.F) {
 	f.Add([]byte("a\n\nb"), uint16(0), true)
 	f.Add([]byte("\n"), uint16(40000), false)
@@ -295,7 +331,8 @@ func FuzzBlocks(f *testing.F) {
 			if b.First != int64(len(got))+1 {
 				t.Fatalf("block begins with line %d after %d lines", b.First, len(got))
 			}
-			got = append(got, strings.Split(strings.TrimSuffix(b.Text, "\n"), "\n")...)
+			got = append(got, strings.Split(strings.TrimSuffix(strings.Clone(b.Text), "\n"), "\n")...)
+			b.Release()
 			return nil
 		})
 		if err != nil {

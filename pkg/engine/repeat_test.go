@@ -38,6 +38,9 @@ func TestRepeater(t *testing.T) {
 				r = parse(text)
 				r.Line = int64(i + 1)
 				p.Take(&r)
+				if i == 0 {
+					p.Clone() // as at the end of a block
+				}
 			}
 			if got := r.Attempts; (r.Outcome == event.Noted) != (tt.n > 0) || tt.n > 0 && (got != tt.n || r.Line != int64(len(tt.lines)) || r.Addr.String() != "192.0.2.1") {
 				t.Errorf("%s, %d attempts, line %d, %s", r.Outcome, got, r.Line, r.Addr)

@@ -324,3 +324,32 @@ func BenchmarkWitness(b *testing.B) {
 		})
 	}
 }
+
+// The sources in a network are the same whether they are asked for by their keys or
+// looked for among all.
+func TestWithin(t *testing.T) {
+	networks := []string{"192.0.2.0/24", "192.0.2.64/26", "192.0.2.7/32", "192.0.0.0/16", "2001:db8::/64", "2001:db8::/32", "2001:db8::1/128", "::/0", "0.0.0.0/0"}
+	rapid.Check(t, func(t *rapid.T) {
+		g := New(Facts{}, Options{})
+		for _, addr := range rapid.SliceOf(rapid.SampledFrom([]string{
+			"192.0.2.0", "192.0.2.7", "192.0.2.70", "192.0.2.255", "192.0.3.0", "198.51.100.1", "2001:db8::1", "2001:db8:0:1::1", "2001:db9::1",
+		})).Draw(t, "addresses") {
+			g.source(keyOf(netip.MustParseAddr(addr)), 1)
+		}
+		for i := range rapid.IntRange(0, 300).Draw(t, "others") {
+			g.source(keyOf(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})), 1)
+		}
+		for _, text := range networks {
+			network := netip.MustParsePrefix(text)
+			found := map[uint64]*source{}
+			for key, s := range g.within(network) {
+				found[key] = s
+			}
+			for key, s := range g.sources {
+				if in := network.Overlaps(networkOf(key)); in != (found[key] == s) {
+					t.Fatalf("%s in %s: %v", networkOf(key), text, in)
+				}
+			}
+		}
+	})
+}

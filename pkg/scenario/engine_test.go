@@ -193,6 +193,30 @@ func TestEvidenceOutlivesItsText(t *testing.T) {
 	}
 }
 
+func TestNoEvidence(t *testing.T) {
+	e := New(load(t, bruteForce).set, Limits{Texts: NoEvidence})
+	var list []Overflow
+	for i := range 3 {
+		list = e.Pour(failure(one, "bob", time.Duration(i)*time.Second))
+	}
+	if len(list) != 1 || list[0].Count != 3 || list[0].Evidence != nil {
+		t.Errorf("%+v", list)
+	}
+	restored := New(e.set, Limits{})
+	if err := restored.Restore(e.AppendSnapshot(nil)); err != nil {
+		t.Errorf("restored: %v", err)
+	}
+	filled := load(t, bruteForce)
+	filled.Pour(failure(one, "bob", 0))
+	if err := e.Restore(filled.AppendSnapshot(nil)); err != nil {
+		t.Errorf("restored without evidence: %v", err)
+	}
+	e.Pour(failure(one, "bob", time.Second))
+	if list = e.Pour(failure(one, "bob", 2*time.Second)); len(list) != 1 {
+		t.Errorf("after a restore: %+v", list)
+	}
+}
+
 func TestLevels(t *testing.T) {
 	e := load(t, bruteForce)
 	ev := failure(one, "bob", 0)
