@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,11 +62,29 @@ func TestCrashEquivalence(t *testing.T) {
 	}
 	banned := map[string]bool{}
 	for alert := range want {
-		banned[strings.Fields(alert)[1]] = true
+		if value := strings.Fields(alert)[1]; !isCrowded(value, traffic.attackers) {
+			banned[value] = true
+		}
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(traffic.attackers)), slices.Sorted(maps.Keys(banned))); diff != "" {
 		t.Errorf("whom the alerts are about (-attackers +alerts):\n%s", diff)
 	}
+}
+
+// isCrowded is true for an IPv4 network with so many of the attackers that it is
+// found as a network too (csmail/range-bf).
+func isCrowded(value string, attackers []string) bool {
+	network, err := netip.ParsePrefix(value)
+	if err != nil || !network.Addr().Is4() {
+		return false
+	}
+	inside := 0
+	for _, a := range attackers {
+		if addr, err := netip.ParseAddr(a); err == nil && network.Contains(addr) {
+			inside++
+		}
+	}
+	return inside >= 15
 }
 
 // running is a csmail run with its folder and its LAPI.
