@@ -31,6 +31,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return connect(ctx, c, d.options.Version) },
 		Unbanned:      d.unbanned,
 		ShareAccounts: c.LAPI.ShareAccounts,
+		RangeDuration: time.Duration(c.LAPI.Duration),
 		Renew:         true,
 		Log:           d.log,
 	})
