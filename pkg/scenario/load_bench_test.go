@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,29 +63,35 @@ func shipped(tb testing.TB) *Set {
 	return set
 }
 
+// BenchmarkPour pours a mixed log into the shipped scenarios, with the evidence of
+// what overflows, and without, as for a scan that tells nobody.
 func BenchmarkPour(b *testing.B) {
 	set := shipped(b)
 	for _, sources := range []int{1000, 20_000, 200_000} {
-		b.Run(fmt.Sprintf("sources=%d", sources), func(b *testing.B) {
-			log := mixedLog(1<<18, sources)
-			e := New(set, Limits{})
-			overflows, turn := 0, time.Duration(0)
-			span := log[len(log)-1].Time.Sub(log[0].Time) + time.Second
-			b.ReportAllocs()
-			b.ResetTimer()
-			used := processorTime(b)
-			for i := range b.N {
-				at := i & (len(log) - 1)
-				if at == 0 && i > 0 {
-					turn = span
-				}
-				log[at].Time = log[at].Time.Add(turn)
-				overflows += len(e.Pour(&log[at]))
-			}
-			b.ReportMetric(float64(b.N)/(processorTime(b)-used).Seconds(), "events/cpu-s")
-			b.ReportMetric(float64(overflows)/float64(b.N), "overflows/event")
-		})
+		for name, texts := range map[string]int{"": 0, "/told=nobody": NoEvidence} {
+			b.Run(fmt.Sprintf("sources=%d%s", sources, name), func(b *testing.B) { benchmarkPour(b, set, sources, texts) })
+		}
 	}
+}
+
+func benchmarkPour(b *testing.B, set *Set, sources, texts int) {
+	log := mixedLog(1<<18, sources)
+	e := New(set, Limits{Texts: texts})
+	overflows, turn := 0, time.Duration(0)
+	span := log[len(log)-1].Time.Sub(log[0].Time) + time.Second
+	b.ReportAllocs()
+	b.ResetTimer()
+	used := processorTime(b)
+	for i := range b.N {
+		at := i & (len(log) - 1)
+		if at == 0 && i > 0 {
+			turn = span
+		}
+		log[at].Time = log[at].Time.Add(turn)
+		overflows += len(e.Pour(&log[at]))
+	}
+	b.ReportMetric(float64(b.N)/(processorTime(b)-used).Seconds(), "events/cpu-s")
+	b.ReportMetric(float64(overflows)/float64(b.N), "overflows/event")
 }
 
 // processorTime is what this process has used of all cores, so that a busy machine
@@ -127,21 +134,40 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(e)
 }
 
-// BenchmarkMemory is TestMemory for a million sources.
+// BenchmarkMemory is TestMemory for up to a million sources, with what the system
+// counts as resident of the whole process besides.
 func BenchmarkMemory(b *testing.B) {
-	const sources = 1_000_000
-	e := load(b, eight())
-	for b.Loop() {
-		used := heap(func() {
-			e = New(e.set, Limits{Sources: sources})
-			pourSources(e, sources)
+	for _, sources := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("sources=%d", sources), func(b *testing.B) {
+			e := load(b, eight())
+			for b.Loop() {
+				used := heap(func() {
+					e = New(e.set, Limits{Sources: sources})
+					pourSources(e, sources)
+				})
+				b.ReportMetric(float64(used)/(1<<20), "heap-MB")
+			}
+			debug.FreeOSMemory()
+			b.ReportMetric(resident(b), "resident-MB")
+			at := time.Now()
+			snapshot := e.AppendSnapshot(nil)
+			b.ReportMetric(float64(time.Since(at).Milliseconds()), "snapshot-ms")
+			b.ReportMetric(float64(len(snapshot))/(1<<20), "snapshot-MB")
 		})
-		b.ReportMetric(float64(used)/(1<<20), "MB")
 	}
-	at := time.Now()
-	snapshot := e.AppendSnapshot(nil)
-	b.ReportMetric(float64(time.Since(at).Milliseconds()), "snapshot-ms")
-	b.ReportMetric(float64(len(snapshot))/(1<<20), "snapshot-MB")
+}
+
+// resident is the memory of this process that is in RAM, in MB.
+func resident(tb testing.TB) float64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Skip(err) // not on Linux
+	}
+	var size, pages int
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		tb.Fatal(err)
+	}
+	return float64(pages*os.Getpagesize()) / (1 << 20)
 }
 
 func pourSources(e *Engine, n int) {

@@ -1,6 +1,7 @@
-// Command bench times csmail scan beside the shell pipeline that it replaces, on
-// one generated log, turn by turn in one run, and prints the ratios. Machines
-// differ and are noisy; ratios of the same run hold.
+// Command bench times csmail scan, which judges by all shipped scenarios, beside
+// the shell pipeline that it replaces and beside csmail's other commands, on one
+// generated log, turn by turn in one run, and prints the ratios. Machines differ and
+// are noisy; ratios of the same run hold.
 package main
 
 import (
@@ -48,6 +49,9 @@ func bench(csmail string, lines, runs int) error {
 	}
 	if _, err := exec.LookPath("rg"); err == nil {
 		rivals = append(rivals, rival{"ripgrep pipeline", fmt.Sprintf(`rg '%s' %s | rg -o '([0-9]{1,3}\.){3}[0-9]{1,3}' | sort | uniq`, pattern, log)})
+	}
+	for _, command := range []string{"backtest -q -o json", "events -q -o json", "scan -q --scenarios strict -o raw"} {
+		rivals = append(rivals, rival{"csmail " + command, fmt.Sprintf("%s %s %s", csmail, command, log)})
 	}
 	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
 	for _, r := range rivals {
@@ -100,7 +104,7 @@ func compare(ours, theirs rival, lines, runs int) error {
 		memory = max(memory, a.memory)
 		wall, cpu, own = append(wall, b.wall/a.wall), append(cpu, b.cpu/a.cpu), append(own, a.wall)
 	}
-	fmt.Printf("%-18s takes %5.2f times as long as csmail scan (%.1f to %.1f) and %5.2f times its processor time; csmail: %.2f million lines/s, %d MB resident\n",
+	fmt.Printf("%-38s takes %5.2f times as long as csmail scan (%.1f to %.1f) and %5.2f times its processor time; csmail: %.2f million lines/s, %d MB resident\n",
 		theirs.name, median(wall), slices.Min(wall), slices.Max(wall), median(cpu), float64(lines)/median(own)/1e6, memory>>10)
 	return nil
 }
