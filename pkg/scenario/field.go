@@ -90,7 +90,7 @@ func (f field) read(in *input) string {
 	case fieldClass:
 		return e.Kind.Class().String()
 	case fieldService:
-		return e.Service.String()
+		return serviceName(e.Service)
 	case fieldLogType, fieldLogTypeEnh, fieldAction, fieldLoginResult, fieldPregreet:
 		return in.shape.read(f)
 	case fieldProgram:
@@ -168,6 +168,15 @@ func Account(user string) string {
 		user = user[:at]
 	}
 	return strings.ToLower(user)
+}
+
+// serviceName returns the name of the daemon as the hub's parsers give it:
+// sshd-logs says ssh.
+func serviceName(s event.Service) string {
+	if s == event.SSHD {
+		return "ssh"
+	}
+	return s.String()
 }
 
 // tagOf returns the syslog tag that the hub's parsers look at. An event of

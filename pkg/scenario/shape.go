@@ -62,11 +62,30 @@ func shapeOf(e *event.Event) shape {
 	case event.Dovecot:
 		return dovecotShape(e.Message)
 	case event.SSHD:
-		if e.Kind == event.AuthFailed {
+		if isSSHFailed(e) {
 			return shapeSSHFailed
 		}
 	}
 	return noShape
+}
+
+// isSSHFailed follows what sshd-logs.yaml gives ssh_failed-auth: a refused
+// login, one that the client left half-way, and a banner that is no SSH.
+func isSSHFailed(e *event.Event) bool {
+	switch e.Kind {
+	case event.AuthFailed:
+		return true
+	case event.NonSSH:
+		return strings.HasPrefix(e.Message, "banner exchange: ")
+	case event.AuthAborted:
+		rest, ok := strings.CutPrefix(e.Message, "Connection closed by ")
+		if !ok {
+			rest, ok = strings.CutPrefix(e.Message, "Disconnected from ")
+		}
+		return ok && strings.HasSuffix(rest, " [preauth]") &&
+			(strings.HasPrefix(rest, "authenticating user ") || strings.HasPrefix(rest, "invalid user "))
+	}
+	return false
 }
 
 func smtpdShape(e *event.Event) shape {

@@ -18,7 +18,7 @@ import (
 // the same. Then csmail's scenarios are changed a little, and the difference must
 // show.
 func TestAlertsAreCrowdSecs(t *testing.T) {
-	const size = 1000
+	const size = 1300
 	files := scenarioFiles(t)
 	duels := map[string]*duel{}
 	for name, events := range map[string][]*event.Event{

@@ -18,10 +18,10 @@ import (
 )
 
 // hubMeta and hubParsed are the fields that the hub's parsers for Postfix,
-// postscreen and Dovecot set and that scenarios read.
+// postscreen, Dovecot and sshd set and that scenarios read.
 var (
 	hubMeta = []string{
-		"source_ip", "source_hostname", "service", "log_type", "log_type_enh", "action", "pregreet", "dovecot_login_result", "machine",
+		"source_ip", "source_hostname", "service", "log_type", "log_type_enh", "action", "pregreet", "dovecot_login_result", "machine", "target_user",
 	}
 	hubParsed = []string{
 		"program", "message", "pid", "remote_addr", "remote_host", "action", "reason", "pregreet",
@@ -38,9 +38,14 @@ var known = map[string]string{
 	"csmail alone: non-smtp of postfix, log_type=postfix, log_type_enh=non-smtp-command": "the hub's parser of today takes it, Debian's did not",
 	"csmail alone: auth-failed of dovecot, log_type=dovecot_logs, dovecot_login_result=auth_failed": "the hub takes no line of the " +
 		"auth process with a session, but the login process's line after it; that one is folded here, so the attempt counts once in both",
+	"csmail alone: auth-failed of sshd, log_type=ssh_failed-auth": "the hub's parser takes no name with an @",
 	"hub alone: ambiguous":                  "the client's own text holds an address as well; csmail takes neither",
 	"meta service: dovecot":                 "the hub's parser sets none",
 	"parsed reason: postfix":                "the hub's parser of today cuts the reply code, the HELO name and the envelope off, Debian's did not",
+	"parsed reason: sshd":                   "the hub's parser sets none",
+	"parsed remote_addr: sshd":              "the address has the names of all parsers",
+	"parsed dovecot_remote_ip: sshd":        "the address has the names of all parsers",
+	"parsed dovecot_user: dovecot":          "the hub ends a name at its first >",
 	"parsed reason: postscreen":             "the hub's parser sets none",
 	"parsed reason: dovecot":                "the hub's parser sets none",
 	"parsed dovecot_remote_ip: postfix":     "the address has the names of all parsers",
@@ -96,6 +101,15 @@ func rawLines(t *testing.T) []string {
 	for i, template := range templates() {
 		lines = append(lines, fmt.Sprintf("2026-11-23T13:00:%02d.000001+00:00 mx1 %s", i%60, template.text))
 	}
+	for _, text := range []string{
+		"Failed password for root from 192.0.2.1 port 4711 ssh2",
+		"Failed password for invalid user admin from 192.0.2.1 port 4711 ssh2",
+		"Invalid user admin from 192.0.2.1 port 4711",
+		"Connection closed by authenticating user root 192.0.2.1 port 4711 [preauth]",
+		"Disconnected from invalid user admin 192.0.2.1 port 4711 [preauth]",
+	} {
+		lines = append(lines, "2026-11-23T13:00:59.000001+00:00 mx1 sshd[43]: "+text)
+	}
 	return lines
 }
 
@@ -107,7 +121,7 @@ func hubTakes(t *testing.T, log []string) map[string]Line {
 		t.Fatal(err)
 	}
 	var parsers []string
-	for _, name := range []string{"postfix-logs", "postscreen-logs", "dovecot-logs"} {
+	for _, name := range []string{"postfix-logs", "postscreen-logs", "dovecot-logs", "sshd-logs"} {
 		parsers = append(parsers, filepath.Join(hub, "parsers", stageParse, "crowdsecurity", name+".yaml"))
 	}
 	s, err := NewSetup(parsers...)

@@ -33,7 +33,7 @@ func templates() []template {
 		{`dovecot: imap-login: Disconnected (auth failed, 3 attempts in 12 secs): user=<a@example.org>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>`, 5},
 		{`dovecot: auth: passwd-file(a@example.org,192.0.2.1,<s>): unknown user`, 5},
 		{`postfix/smtpd[42]: NOQUEUE: reject: RCPT from c.example[192.0.2.1]: 550 5.1.1 <a@example.org>: Recipient address rejected: User unknown in virtual mailbox table; from=<b@example.com> to=<a@example.org> proto=ESMTP helo=<c.example>`, 5},
-		{sshd + `Failed password for a@example.org from 192.0.2.1 port 4711 ssh2`, 25},
+		{`sshd[42]: Failed password for a@example.org from 192.0.2.1 port 4711 ssh2`, 25},
 		{`dovecot: auth-worker(42): pam(a@example.org,192.0.2.1,<s>): pam_authenticate() failed: Authentication failure (password mismatch?)`, 10},
 	}
 	for _, k := range event.Kinds() {
@@ -46,18 +46,10 @@ func templates() []template {
 	return list
 }
 
-// sshd is the tag of lines for which [event.Event]s are made here.
-const sshd = "sshd[42]: "
-
 // fill returns the event of the template's line for a client and a user.
 func (p template) fill(t *testing.T, source netip.Addr, user string) *event.Event {
 	t.Helper()
 	text := strings.NewReplacer("192.0.2.1", source.String(), "a@example.org", user).Replace(p.text)
-	if message, ok := strings.CutPrefix(text, sshd); ok {
-		return &event.Event{
-			Service: event.SSHD, Program: "sshd", PID: 42, Kind: event.AuthFailed, Addr: source, User: user, Attempts: 1, Message: message,
-		}
-	}
 	e, ok := parse(text)
 	if !ok {
 		t.Fatalf("no event: %s", text)
