@@ -24,6 +24,7 @@ func Parse(line syslogline.Line, r *event.Record) {
 type Parser struct {
 	splitter syslogline.Splitter
 	header   syslogline.Header
+	origins  origins
 }
 
 // Parse does what the function Parse does.
@@ -50,6 +51,7 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 		r.Time = p.splitter.Time(line, h)
 		r.Host, r.PID, r.Message = h.Host, h.PID, message
 		r.Attempts *= h.Repeat
+		r.Origin = p.origins.of(r.Host, r.Program)
 	}
 }
 

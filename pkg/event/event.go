@@ -99,6 +99,7 @@ type Record struct {
 	Outcome   Outcome
 	Testimony Testimony // for Witness, and for a Noted line that is one as well
 	Line      int64     // 1-based number of the line in its source
+	Origin    Origin    // of Host and Program; zero: not computed yet, see From
 	Event
 }
 

@@ -55,7 +55,7 @@ func isMidway(r *event.Record) bool {
 
 // openLogin returns the session of r, nil if another client's has its name.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
-	k := loginKey{j.host.of(r.Host), r.Session}
+	k := loginKey{r.From().Host, r.Session}
 	s := j.logins.get(k)
 	if s == nil {
 		k.session = strings.Clone(k.session)
@@ -100,7 +100,7 @@ func excuse(r *event.Record) {
 // endLogin reads the login process's count of the whole connection. Its refusals
 // without a failed login fold into the auth process's line about them.
 func (j *Joiner) endLogin(r *event.Record) bool {
-	k := loginKey{j.host.of(r.Host), r.Session}
+	k := loginKey{r.From().Host, r.Session}
 	s := j.logins.get(k)
 	if s != nil && s.addr != r.Addr {
 		return false

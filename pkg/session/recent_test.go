@@ -1,10 +1,17 @@
 package session
 
-import "testing"
+import (
+	"testing"
+
+	"csmail/pkg/event"
+)
 
 func TestRecent(t *testing.T) {
 	m := &recent{most: 3}
-	key := func(id string) messageKey { k, _ := New().messageKey("mx1", id); return k }
+	key := func(id string) messageKey {
+		k, _ := messageKeyOf(&event.Record{Event: event.Event{Host: "mx1", Session: id}})
+		return k
+	}
 	for _, id := range []string{"A", "B", "A", "C"} { // the first A goes, B does not
 		m.put(key(id), one)
 	}
@@ -14,7 +21,7 @@ func TestRecent(t *testing.T) {
 			t.Errorf("%s: %s", id, got)
 		}
 	}
-	if _, ok := New().messageKey("mx1", "4Zk1Yq2Lz3z9v4Zk1Yq2Lz3z9v"); ok {
+	if _, ok := messageKeyOf(&event.Record{Event: event.Event{Session: "4Zk1Yq2Lz3z9v4Zk1Yq2Lz3z9v"}}); ok {
 		t.Error("a queue ID that is none has a key")
 	}
 }

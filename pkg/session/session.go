@@ -43,8 +43,6 @@ type Joiner struct {
 	messages *recent
 	ssh      *memory[sshKey, sshSession]
 	pam      *memory[pamKey, pamSession]
-
-	host, program hash
 }
 
 type smtpSession struct {
@@ -103,7 +101,7 @@ func (j *Joiner) isRefusedAgain(r *event.Record) bool {
 	if !isRefusal || r.PID == 0 || !strings.HasSuffix(r.Program, "/smtpd") {
 		return false
 	}
-	return j.openSMTP(j.processKey(r.Host, r.Program, r.PID), r).isKnown(r.Kind)
+	return j.openSMTP(processKeyOf(r), r).isKnown(r.Kind)
 }
 
 // isKnown is false for the first refusal of a kind.
@@ -116,7 +114,7 @@ func (s *smtpSession) isKnown(k event.Kind) bool {
 func (j *Joiner) postfix(r *event.Record) bool {
 	switch {
 	case r.Testimony == event.MailAccepted:
-		if k, ok := j.messageKey(r.Host, r.Session); ok {
+		if k, ok := messageKeyOf(r); ok {
 			j.messages.put(k, r.Addr)
 		}
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
@@ -129,7 +127,7 @@ func (j *Joiner) postfix(r *event.Record) bool {
 		}
 		return j.isToldByDovecot(r)
 	}
-	k := j.processKey(r.Host, r.Program, r.PID)
+	k := processKeyOf(r)
 	switch {
 	case r.Testimony == event.Disconnected:
 		return j.endSMTP(k, r)
@@ -161,7 +159,7 @@ func isLogin(r *event.Record) bool {
 
 // clientOf returns the client of a message, or the zero Addr.
 func (j *Joiner) clientOf(r *event.Record) netip.Addr {
-	if k, ok := j.messageKey(r.Host, r.Session); ok {
+	if k, ok := messageKeyOf(r); ok {
 		return j.messages.get(k)
 	}
 	return netip.Addr{}

@@ -46,7 +46,7 @@ const (
 // password", "maximum authentication attempts exceeded", and the line of its
 // end. It also finds the client of a line that names none.
 func (j *Joiner) sshd(r *event.Record) bool {
-	k := sshKey{j.host.of(r.Host), sshProcess(r)}
+	k := sshKey{r.From().Host, sshProcess(r)}
 	if k.pid == 0 || r.Kind == event.Penalised { // the listener's own line
 		return false
 	}

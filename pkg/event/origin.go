@@ -1,0 +1,25 @@
+package event
+
+// Origin tells the lines of one program on one host apart from others', by
+// hashes of both names, neither of which a client has a say in. They are the
+// same in every process, as snapshots need (FNV-1a, 64 bits).
+type Origin struct{ Host, Program uint64 }
+
+// OriginOf returns the origin of what a program on a host logs.
+func OriginOf(host, program string) Origin { return Origin{nameHash(host), nameHash(program)} }
+
+func nameHash(name string) uint64 {
+	sum := uint64(14695981039346656037)
+	for i := range len(name) {
+		sum = (sum ^ uint64(name[i])) * 1099511628211
+	}
+	return sum
+}
+
+// From returns the record's origin, whether its parser has set it or not.
+func (r *Record) From() Origin {
+	if r.Origin == (Origin{}) {
+		r.Origin = OriginOf(r.Host, r.Program)
+	}
+	return r.Origin
+}
