@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -64,16 +63,14 @@ func ask(ctx context.Context, program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// isConfigured looks for main.cf where Postfix has it on Linux and the BSDs.
-// Without one, postconf sleeps for a second before it says so.
-func isConfigured() bool {
-	for _, dir := range [...]string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"} {
-		if _, err := os.Stat(filepath.Join(dir, "main.cf")); dir != "" && err == nil {
-			return true
-		}
-	}
-	return false
+// postfixFolders are where main.cf is on Linux and the BSDs.
+func postfixFolders() []string {
+	return []string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"}
 }
+
+// isConfigured looks for main.cf. Without one, postconf sleeps for a second before
+// it says so.
+func isConfigured() bool { return firstOf(postfixFolders(), "main.cf") != "" }
 
 // parseNetworks reads the list of postconf(5) mynetworks: networks with or
 // without a length, IPv6 in brackets.

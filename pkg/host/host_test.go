@@ -67,7 +67,14 @@ echo "relayhost = 203.0.113.1"
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	trust, err := Trusted(t.Context())
+	main := filepath.Join(dir, "main.cf")
+	if trust, err := trusted(t.Context(), []string{dir}, nil); err != nil || fmt.Sprint(trust) != "{[] [] []}" {
+		t.Errorf("asked although main.cf names nothing: %v, %v", trust, err)
+	}
+	if err := os.WriteFile(main, []byte("myhostname = mx.example.org\nproxy_interfaces = 192.0.2.25\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trust, err := trusted(t.Context(), []string{dir}, nil)
 	want := "{[192.0.2.25 2001:db8::25] [198.51.100.0/28] [smtpd_authorized_xclient_hosts: cidr:/etc/postfix/xclient]}"
 	if err != nil || fmt.Sprint(trust) != want {
 		t.Errorf("got %v, %v", trust, err)
@@ -75,7 +82,7 @@ echo "relayhost = 203.0.113.1"
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\necho broken >&2; exit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Trusted(t.Context()); err == nil || err.Error() != `asking postconf for trusted hosts: "broken"` {
+	if _, err := trusted(t.Context(), []string{dir}, nil); err == nil || err.Error() != `asking postconf for trusted hosts: "broken"` {
 		t.Errorf("a failing postconf: %v", err)
 	}
 }
@@ -99,6 +106,34 @@ func TestIsContainerBridge(t *testing.T) {
 	for name, want := range map[string]bool{"docker0": true, "br-1f2e3d": true, "podman1": true, "eth0": false, "bridge0": false, "lo": false} {
 		if IsContainerBridge(name) != want {
 			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
+
+func TestMayName(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("plain.conf", "listen = *\n#login_trusted_networks =\n  # login_trusted_networks = 192.0.2.1\n")
+	write("named.conf", "protocols = imap\n  login_trusted_networks = 192.0.2.1 # webmail\n")
+	write("conf.d/10.conf", "ssl = yes\n")
+	write("conf.d/90.conf", "remote 192.0.2.0/24 {\n\thaproxy_trusted_networks=192.0.2.7\n}\n")
+	write("tree.conf", "!include_try "+dir+"/nothing.d/*\n!include conf.d/*.conf\n")
+	write("flat.conf", "!include_try "+dir+"/nothing.d/*\n!include plain.conf\n")
+	write("loop.conf", "!include loop.conf\n")
+	write("odd.conf", "!include [\n")
+	for name, want := range map[string]bool{
+		"plain.conf": false, "named.conf": true, "tree.conf": true, "flat.conf": false, "loop.conf": true, "odd.conf": true, "missing.conf": true,
+	} {
+		if got := mayName(filepath.Join(dir, name), dovecotTrust, 0); got != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

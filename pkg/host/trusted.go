@@ -32,27 +32,34 @@ var (
 	dovecotTrust = []string{"login_trusted_networks", "haproxy_trusted_networks"}
 )
 
-// Trusted asks postconf(1) and doveconf(1), where there are any. What one of
-// them does not tell comes back as an error, beside what the other told.
+// Trusted asks postconf(1) and doveconf(1), where there are any and their files
+// name the settings. What one of them does not tell comes back as an error, beside
+// what the other told.
 func Trusted(ctx context.Context) (Trust, error) {
+	return trusted(ctx, postfixFolders(), []string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"})
+}
+
+func trusted(ctx context.Context, postfix, dovecot []string) (Trust, error) {
 	var t Trust
 	var failed []error
-	if isConfigured() {
+	if file := firstOf(postfix, "main.cf"); file != "" && mayName(file, postfixTrust, 0) {
 		failed = append(failed, t.read(ctx, "postconf", append([]string{"-x"}, postfixTrust...), postfixTrust))
 	}
-	if hasDovecot() {
+	if file := firstOf(dovecot, "dovecot.conf"); file != "" && mayName(file, dovecotTrust, 0) {
 		failed = append(failed, t.read(ctx, "doveconf", dovecotTrust, dovecotTrust))
 	}
 	return t, errors.Join(failed...)
 }
 
-func hasDovecot() bool {
-	for _, dir := range [...]string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"} {
-		if _, err := os.Stat(filepath.Join(dir, "dovecot.conf")); err == nil {
-			return true
+// firstOf returns the file of that name in the first folder that has one, or "".
+func firstOf(folders []string, name string) string {
+	for _, folder := range folders {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(file); folder != "" && err == nil {
+			return file
 		}
 	}
-	return false
+	return ""
 }
 
 func (t *Trust) read(ctx context.Context, program string, args, settings []string) error {
