@@ -82,6 +82,9 @@ func logins(counts string, e *event.Event) (result, bool) {
 // smtpdPlain reads the messages without a queue ID and without a level, and
 // those of a level that is never the client's doing.
 func smtpdPlain(message string, e *event.Event) result {
+	if r := hangup(message, e); r.outcome != event.Missed {
+		return r
+	}
 	for _, known := range [...]string{
 		"error: ", "fatal: ", "panic: ", "statistics: ", "setting up TLS connection from ",
 		"Anonymous TLS connection established from ", "Untrusted TLS connection established from ",
@@ -103,19 +106,17 @@ func smtpdPlain(message string, e *event.Event) result {
 		}
 		return tail(rest, ": ", event.Pipelining, e)
 	}
-	return hangup(message, e)
+	return missed
 }
 
 // hangup reads "lost connection after AUTH from CLIENT" and its kin: smtpd.c
 // names the last command, or UNKNOWN, or the stage, with "(N bytes)" for DATA.
 func hangup(message string, e *event.Event) result {
-	reason, rest, ok := cutToken(message, " after ")
-	switch {
-	case !ok:
-		return missed
-	case reason != "lost connection" && reason != "timeout" && reason != "too many errors" && reason != "bare <LF> received":
+	reason := hangupReason(message)
+	if reason == "" {
 		return missed
 	}
+	rest := message[len(reason)+len(" after "):]
 	stage, rest, ok := cutToken(rest, " from ")
 	if !ok {
 		return missed
@@ -124,7 +125,7 @@ func hangup(message string, e *event.Event) result {
 		return missed
 	}
 	command, _, _ := strings.Cut(stage, " ")
-	e.Reason = reason + " after " + command
+	e.Reason = message[:len(reason)+len(" after ")+len(command)]
 	switch {
 	case reason == "too many errors" && isBeforeMail(command):
 		e.Kind = event.TooManyErrors
@@ -141,6 +142,16 @@ func hangup(message string, e *event.Event) result {
 	return noted
 }
 
+// hangupReason returns what stands before " after ", "" if it is none of those.
+func hangupReason(message string) string {
+	for _, reason := range [...]string{"lost connection", "timeout", "too many errors", "bare <LF> received"} {
+		if rest, ok := strings.CutPrefix(message, reason); ok && strings.HasPrefix(rest, " after ") {
+			return reason
+		}
+	}
+	return ""
+}
+
 // isBeforeMail knows the commands whose errors are the client's. Behind RCPT and
 // its like the refusals count as errors too, greylisting and our own faults
 // among them.
@@ -155,6 +166,9 @@ func smtpdQueued(message string, e *event.Event) result {
 		return missed
 	}
 	e.Session = id
+	if client, ok := strings.CutPrefix(rest, "client="); ok {
+		return accepted(client, e)
+	}
 	word, after, ok := strings.Cut(rest, ": ")
 	if ok {
 		switch word {
@@ -168,9 +182,6 @@ func smtpdQueued(message string, e *event.Event) result {
 			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "proxy-reject", "abort", "trigger":
 			return benign
 		}
-	}
-	if client, ok := strings.CutPrefix(rest, "client="); ok {
-		return accepted(client, e)
 	}
 	switch r := hangup(rest, e); {
 	case r.outcome != event.Missed:
@@ -221,12 +232,20 @@ func tail(text, sep string, kind event.Kind, e *event.Event) result {
 // cutToken cuts text at the first sep, if what stands before it is short and
 // the server's own: printable, without a bracket or a colon.
 func cutToken(text, sep string) (before, after string, ok bool) {
-	before, after, ok = strings.Cut(text, sep)
-	if !ok || len(before) > 60 || strings.ContainsAny(before, "[]:;") {
+	before, _, ok = strings.Cut(text[:min(len(text), longestToken+len(sep))], sep)
+	if !ok {
 		return "", "", false
 	}
-	return before, after, true
+	for i := range len(before) {
+		switch before[i] {
+		case '[', ']', ':', ';':
+			return "", "", false
+		}
+	}
+	return before, text[len(before)+len(sep):], true
 }
+
+const longestToken = 60
 
 // smallNumber reads a count of up to six digits.
 func smallNumber(text string) (int, bool) {

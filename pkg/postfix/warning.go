@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"net/netip"
 	"strings"
 
 	"csmail/pkg/event"
@@ -41,7 +42,6 @@ func smtpdWarning(text string, e *event.Event) result {
 			return tail(rest, " for service ", event.RateLimited, e)
 		}
 	}
-	before := *e
 	rest, ok := cutClient(text, e)
 	if ok {
 		if said, is := strings.CutPrefix(rest, ": "); is {
@@ -52,7 +52,7 @@ func smtpdWarning(text string, e *event.Event) result {
 			return noted
 		}
 	}
-	*e = before
+	e.ClientName, e.Addr = "", netip.Addr{} // what was taken for a client is none
 	if id, rest, ok := cutQueueID(text); ok {
 		if r := chunking(rest, e); r != missed {
 			e.Session = id

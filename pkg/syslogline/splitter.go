@@ -24,6 +24,8 @@ type Splitter struct {
 	start          time.Time // of the minute, if it is even: no clock change, no bound in it
 	received, read time.Time
 	zone           *time.Location
+	second         int8      // the last one that was asked for, -1 for none
+	moment         time.Time // when it began
 }
 
 // Split does for line what the function Split does, and sets h.
@@ -49,7 +51,13 @@ func (s *Splitter) Time(line *Line, h *Header) time.Time {
 	if !s.even {
 		return h.Time(*line)
 	}
-	return s.start.Add(time.Duration(h.stamp.second)*time.Second + time.Duration(h.stamp.nanos))
+	if s.second != h.stamp.second {
+		s.second, s.moment = h.stamp.second, s.start.Add(time.Duration(h.stamp.second)*time.Second)
+	}
+	if h.stamp.nanos == 0 {
+		return s.moment
+	}
+	return s.moment.Add(time.Duration(h.stamp.nanos))
 }
 
 // date resolves the minute. If its first and its last moment lie as far apart as
@@ -60,6 +68,7 @@ func (s *Splitter) date(line *Line) {
 	last.second, last.nanos = 59, 999_999_999
 	s.start = first.resolve(*line)
 	s.even = last.resolve(*line).Sub(s.start) == time.Minute-1
+	s.second = -1
 }
 
 // compare reads a line whose header differs from the one before in seconds,
