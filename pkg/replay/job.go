@@ -28,6 +28,10 @@ func (k keep) takes(o event.Outcome) bool {
 }
 
 func (j *job) parse(zone *time.Location, keep keep) {
+	const usual = 180 // bytes of the log a record, as lines and their kinds are mixed
+	if cap(j.records) == 0 {
+		j.records = make([]event.Record, 0, len(j.block.Text)/usual+1)
+	}
 	var parser engine.Parser
 	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
 	j.tally.Cut = int64(j.block.Cut)

@@ -17,10 +17,19 @@ type message struct {
 
 func (m *recent) put(k messageKey, addr netip.Addr) {
 	if len(m.messages) < m.most {
+		if len(m.messages) == cap(m.messages) { // twice the room: a busy host fills it soon
+			m.grow(min(m.most, max(2*cap(m.messages), 256)))
+		}
 		m.messages = append(m.messages, message{})
 	}
 	m.messages[m.next] = message{k, addr}
 	m.next = (m.next + 1) % m.most
+}
+
+func (m *recent) grow(room int) {
+	messages := make([]message, len(m.messages), room)
+	copy(messages, m.messages)
+	m.messages = messages
 }
 
 // get returns the client of the newest message with the key, or the zero Addr.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,22 +143,31 @@ func TestPostscreen(t *testing.T) {
 	}
 }
 
-// A process ID that is used again keeps its new session when its first use is
-// forgotten.
+// A process ID that is used again is as new as its last use, and a dropped one
+// makes room.
 func TestReusedKey(t *testing.T) {
 	m := newMemory[int, int](3)
 	m.put(1)
 	m.drop(1)
 	m.put(2)
+	*m.put(1) = 10
+	m.put(3)
 	m.put(1)
-	m.put(3) // the first arrival of 1 goes
-	if m.get(1) == nil {
-		t.Error("forgotten too early")
+	m.put(4) // 2 goes
+	if one := m.get(1); m.get(2) != nil || one == nil || *one != 0 {
+		t.Error("2 is remembered, or 1 forgotten, or as it was before")
 	}
-	m.put(4)
+	m.drop(3)
 	m.put(5)
-	if m.get(1) != nil || len(m.places) != 3 {
-		t.Errorf("%d values", len(m.places))
+	if m.get(1) == nil || m.get(4) == nil || m.get(5) == nil {
+		t.Error("a dropped key made no room")
+	}
+	m.put(6)
+	m.put(7)
+	var keys []int
+	m.each(func(k, _ int) { keys = append(keys, k) })
+	if m.get(1) != nil || m.len() != 3 || !slices.Equal(keys, []int{5, 6, 7}) || len(m.slots) > 4 {
+		t.Errorf("%v in %d slots", keys, len(m.slots))
 	}
 }
 
@@ -181,8 +191,8 @@ func TestBounded(t *testing.T) {
 		r := record(pid, one, event.AuthFailed, event.NoTestimony, 1)
 		j.Join(&r)
 	}
-	if len(j.smtp.places) > maxOpen || len(j.smtp.slots) > maxOpen {
-		t.Errorf("%d sessions open, %d in order", len(j.smtp.places), len(j.smtp.slots))
+	if j.smtp.len() > maxOpen || len(j.smtp.slots) > maxOpen+1 {
+		t.Errorf("%d sessions open, %d slots", j.smtp.len(), len(j.smtp.slots))
 	}
 	last := record(3*maxOpen, one, event.AuthFailed, event.Disconnected, 1)
 	if j.Join(&last) != Folded {

@@ -9,7 +9,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
 // with the meaning of what is in it.
-const snapshotVersion = 4
+const snapshotVersion = 5
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -54,36 +54,27 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 
 var errDamaged = errors.New("it is damaged")
 
-// appendMemory writes the slots in the order of the ring, the dropped ones too,
-// since they have their place in it.
+// appendMemory writes what is remembered, the oldest first.
 func appendMemory[K comparable, V any](b []byte, m *memory[K, V], key func([]byte, K) []byte, value func([]byte, V) []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(m.slots)))
-	b = binary.AppendUvarint(b, uint64(m.next))
-	for i := range m.slots {
-		s := &m.slots[i]
-		if !s.live {
-			b = append(b, 0)
-			continue
-		}
-		b = value(key(append(b, 1), s.key), s.value)
-	}
+	b = binary.AppendUvarint(b, uint64(m.len()))
+	m.each(func(k K, v V) { b = value(key(b, k), v) })
 	return b
 }
 
 func readMemory[K comparable, V any](d *decoder, m *memory[K, V], key func(*decoder) K, value func(*decoder) V) {
-	slots, next := d.ring(m.most)
-	for at := int32(0); d.err == nil && int(at) < slots; at++ {
-		var s slot[K, V]
-		if s.live = d.byte() == 1; s.live {
-			s.key, s.value = key(d), value(d)
-			if _, twice := m.places[s.key]; twice {
-				d.err = errDamaged
-			}
-			m.places[s.key] = at
-		}
-		m.slots = append(m.slots, s)
+	n := d.uvarint()
+	if n > uint64(m.most) {
+		d.err = errDamaged
 	}
-	m.next = next
+	for i := uint64(0); d.err == nil && i < n; i++ {
+		k := key(d)
+		if m.get(k) != nil {
+			d.err = errDamaged
+			return
+		}
+		v := value(d)
+		*m.put(k) = v
+	}
 }
 
 func appendRecent(b []byte, m *recent) []byte {

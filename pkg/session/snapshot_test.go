@@ -81,7 +81,8 @@ func TestRestoreRefuses(t *testing.T) {
 	good := j.AppendSnapshot(nil)
 	tests := map[string][]byte{
 		"nothing": nil, "another version": append([]byte{snapshotVersion + 1}, good[1:]...), "more behind it": append(bytes.Clone(good), 0),
-		"too many slots": {snapshotVersion, 0xff, 0xff, 0xff, 0x7f, 0}, "no such place": {snapshotVersion, 0, 9},
+		"too many slots": {snapshotVersion, 0xff, 0xff, 0xff, 0x7f, 0}, "no such place": {snapshotVersion, 0, 0, 0, 0, 0, 0, 9},
+		"one session twice": twice(good),
 	}
 	for n := range good {
 		tests[fmt.Sprintf("cut after %d bytes", n)] = good[:n]
@@ -139,4 +140,12 @@ func TestAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// twice returns a snapshot in which the first session stands two times.
+func twice(snapshot []byte) []byte {
+	const name, pid, addr = 8, 1, 1 + 4
+	first := snapshot[2 : 2+name+pid+addr+1+1]
+	b := append([]byte{snapshotVersion, snapshot[1] + 1}, first...)
+	return append(b, snapshot[2:]...)
 }
