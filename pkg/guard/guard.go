@@ -30,9 +30,9 @@ type Guard struct {
 	gateway  gateway
 	evicted  evictions
 
-	room   room // for the judgement at hand
-	left   []offence
-	unused [ruleCount]string // the checks of rules that excuse nothing
+	room room // for the judgement at hand
+	left []offence
+	idle string // the check where no rule excuses anything
 }
 
 const (
@@ -49,9 +49,7 @@ func New(f Facts, o Options) *Guard {
 	g.resolver = newEvidence(g.limits.resolverQuiet)
 	g.lists = newEvidence(g.limits.listQuiet)
 	g.configure()
-	for rule := Proven; rule <= EmptyVisits; rule++ {
-		g.unused[rule] = excuseCheck(rule, 0)
-	}
+	g.idle = idleRules(new([ruleCount]int))
 	return g
 }
 

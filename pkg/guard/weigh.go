@@ -307,27 +307,36 @@ func (t *tally) reason(rule Rule, g *Guard) string {
 	return ruleWords[rule]
 }
 
-// checks lists every rule that was looked at.
+// checks lists every rule that was looked at: what excused something in a line
+// each, the others together.
 func (t *tally) checks(g *Guard) []string {
-	proof := "none"
+	proof := "proof: none"
 	if t.proof != "" {
-		proof = t.proof
+		proof = "proof: " + t.proof
 	}
-	all := make([]string, 0, 4+len(ruleWords))
-	all = append(all, "never banned: no", "amnesty: none", "proof: "+proof)
-	for rule := Proven; rule <= EmptyVisits; rule++ {
-		if ruleWords[rule] == "" {
-			continue
+	all := append(make([]string, 0, 8), "never banned: no", "amnesty: none", proof)
+	idle := g.idle
+	for rule, n := range t.excused {
+		if n > 0 {
+			all = append(all, ruleName(Rule(rule))+": "+count(n, "attempt")+" excused ("+ruleWords[rule]+")")
+			idle = ""
 		}
-		if t.excused[rule] == 0 {
-			all = append(all, g.unused[rule])
-			continue
-		}
-		all = append(all, excuseCheck(rule, t.excused[rule]))
 	}
-	return append(all, "counts: "+count(t.counted, "attempt"))
+	if idle == "" {
+		idle = idleRules(&t.excused)
+	}
+	return append(all, idle, "counts: "+count(t.counted, "attempt"))
 }
 
-func excuseCheck(rule Rule, n int) string {
-	return strings.ReplaceAll(rule.String(), "-", " ") + ": " + count(n, "attempt") + " excused (" + ruleWords[rule] + ")"
+// idleRules names the rules that excuse nothing.
+func idleRules(excused *[ruleCount]int) string {
+	var names []string
+	for rule := Proven; rule <= EmptyVisits; rule++ {
+		if ruleWords[rule] != "" && excused[rule] == 0 {
+			names = append(names, ruleName(rule))
+		}
+	}
+	return "excused nothing: " + strings.Join(names, ", ")
 }
+
+func ruleName(rule Rule) string { return strings.ReplaceAll(rule.String(), "-", " ") }

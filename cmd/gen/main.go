@@ -1,0 +1,5 @@
+package main
+
+import "os"
+
+func main() { generate(os.Args[1], 5000000) }
