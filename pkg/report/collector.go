@@ -86,8 +86,8 @@ func (c *Collector) Add(r engine.Result) {
 
 // AddFindings takes findings that no line made, but the time or the log's end.
 func (c *Collector) AddFindings(findings []engine.Finding) {
-	for _, f := range findings {
-		c.findings.add(f)
+	for i := range findings {
+		c.findings.add(&findings[i])
 	}
 }
 

@@ -12,35 +12,57 @@ import (
 // merged holds one finding for each scenario and value: a source that goes on
 // overflows its bucket again and again.
 type merged struct {
-	order []findingKey
+	order []*engine.Finding
 	byKey map[findingKey]*engine.Finding
 }
 
-type findingKey struct{ scenario, value string }
+// findingKey is a scenario and a value. A network has many sources, so its key
+// holds the first address of it.
+type findingKey struct {
+	scenario string
+	scope    event.Scope
+	source   netip.Addr
+	account  string
+}
+
+func keyOf(a event.Alert) findingKey {
+	key := findingKey{scenario: a.Scenario, scope: a.Scope}
+	switch a.Scope {
+	case event.ScopeAccount:
+		key.account = a.Account
+	case event.ScopeRange:
+		network, _ := netip.ParsePrefix(a.Value()) // no network: one key for all
+		key.source = network.Addr()
+	default:
+		key.source = a.Source
+	}
+	return key
+}
 
 func newMerged() merged { return merged{byKey: make(map[findingKey]*engine.Finding)} }
 
-// add merges a finding into the one that is there. The gravest verdict stands,
-// of equals the last.
-func (m *merged) add(f engine.Finding) {
-	key := findingKey{f.Alert.Scenario, f.Alert.Value()}
+// add merges a finding into the one that is there, whose counts are the merged
+// one's own. The gravest verdict stands, of equals the last.
+func (m *merged) add(f *engine.Finding) {
+	key := keyOf(f.Alert)
 	known := m.byKey[key]
 	if known == nil {
-		m.order = append(m.order, key)
-		m.byKey[key] = &f
+		first := *f
+		first.Alert.Kinds, first.Alert.Services = slices.Clone(f.Alert.Kinds), slices.Clone(f.Alert.Services)
+		m.order = append(m.order, &first)
+		m.byKey[key] = &first
 		return
 	}
-	before := known.Alert
-	graver := weight(f.Verdict.Action) >= weight(known.Verdict.Action)
-	if graver {
-		*known = f
+	sum := known.Alert
+	if weight(f.Verdict.Action) >= weight(known.Verdict.Action) {
+		*known = *f
 	}
-	known.Alert.Count = before.Count + f.Alert.Count
-	known.Alert.First, known.Alert.Last = before.First, before.Last
-	widen(&known.Alert.First, &known.Alert.Last, f.Alert.First)
-	widen(&known.Alert.First, &known.Alert.Last, f.Alert.Last)
-	known.Alert.Kinds = addCounts(before.Kinds, f.Alert.Kinds)
-	known.Alert.Services = addNames(before.Services, f.Alert.Services)
+	sum.Count += f.Alert.Count
+	widen(&sum.First, &sum.Last, f.Alert.First)
+	widen(&sum.First, &sum.Last, f.Alert.Last)
+	known.Alert.Count, known.Alert.First, known.Alert.Last = sum.Count, sum.First, sum.Last
+	known.Alert.Kinds = addCounts(sum.Kinds, f.Alert.Kinds)
+	known.Alert.Services = addNames(sum.Services, f.Alert.Services)
 }
 
 func weight(a guard.Action) int {
@@ -55,31 +77,35 @@ func weight(a guard.Action) int {
 	return 0
 }
 
-func addCounts(a, b []event.Count) []event.Count {
-	sum := slices.Clone(a)
-	for _, more := range b {
-		i := slices.IndexFunc(sum, func(c event.Count) bool { return c.Name == more.Name })
+// addCounts adds more to sum, in place.
+func addCounts(sum, more []event.Count) []event.Count {
+	for _, c := range more {
+		i := slices.IndexFunc(sum, func(known event.Count) bool { return known.Name == c.Name })
 		if i < 0 {
-			sum = append(sum, more)
+			sum = append(sum, c)
 			continue
 		}
-		sum[i].N += more.N
+		sum[i].N += c.N
 	}
 	return sum
 }
 
-func addNames(a, b []string) []string {
-	names := append(slices.Clone(a), b...)
-	slices.Sort(names)
-	return slices.Compact(names)
+// addNames adds to a sorted list, in place.
+func addNames(names, more []string) []string {
+	for _, name := range more {
+		if at, known := slices.BinarySearch(names, name); !known {
+			names = slices.Insert(names, at, name)
+		}
+	}
+	return names
 }
 
 func (m *merged) list() []engine.Finding {
 	all := make([]engine.Finding, 0, len(m.order))
-	for _, key := range m.order {
-		f := *m.byKey[key]
-		f.Alert = engine.Describe(f.Alert)
-		all = append(all, f)
+	for _, f := range m.order {
+		told := *f
+		told.Alert = engine.Describe(f.Alert)
+		all = append(all, told)
 	}
 	return all
 }
@@ -89,8 +115,7 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 	for _, s := range sources {
 		s.Scenarios, s.Verdict = nil, guard.Verdict{Reason: "no scenario overflowed"}
 	}
-	for _, key := range m.order {
-		f := m.byKey[key]
+	for _, f := range m.order {
 		switch f.Alert.Scope {
 		case event.ScopeIP:
 			if s := sources[f.Alert.Source]; s != nil {
