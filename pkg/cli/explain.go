@@ -67,6 +67,7 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 	if err != nil {
 		return err
 	}
+	judge.tells = true
 	w := &walk{
 		engine: judge.engine(judge.set, in.scope.Holds), only: in.scope.Only,
 		out: render.NewExplanation(std.Out, in.zone, isTerminal(std.Out)),

@@ -119,6 +119,7 @@ func (o whyOptions) ask(ctx context.Context, j judgement, in input, addr netip.A
 
 // whyOfLogs reads the logs and keeps what concerns the address.
 func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, files []string, std Streams) (report.Why, error) {
+	j.tells = true
 	judge := j.engine(j.set, in.scope.Holds)
 	var lines []report.Evidence
 	var told []report.Told

@@ -60,7 +60,7 @@ func rule(a event.Alert, v guard.Verdict) event.Alert {
 		a.Scope, a.Source = event.ScopeRange, v.Widen.Addr()
 	}
 	a.Checks = v.Checks
-	return Describe(a)
+	return a
 }
 
 // Describe returns the alert with the message that its other fields make.

@@ -54,7 +54,11 @@ func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
 	if v.Action == guard.None {
 		return
 	}
-	e.findings = append(e.findings, Finding{Alert: rule(a, v), Verdict: v, Needed: needed})
+	a = rule(a, v)
+	if e.tells {
+		a = Describe(a)
+	}
+	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed})
 }
 
 // keyOf names a finding until its verdict is final.

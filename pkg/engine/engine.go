@@ -45,8 +45,11 @@ func (r Result) Pours() int {
 // Options say what an Engine judges by. Without scenarios it only joins sessions.
 type Options struct {
 	Scenarios *scenario.Set
-	Limits    scenario.Limits
-	Guard     *guard.Guard // belongs to the engine from then on; nil without scenarios
+	// Limits bound what the scenarios keep. With NoEvidence nobody is told of the
+	// findings, and they come without message and checks too.
+	Limits scenario.Limits
+
+	Guard *guard.Guard // belongs to the engine from then on; nil without scenarios
 
 	// Counts tells of an event whether it may count against its source; nil: each
 	// may. What may not still speaks for it.
@@ -60,6 +63,7 @@ type Engine struct {
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
 	timed    bool               // a scenario overflows by time
+	tells    bool               // somebody is told of the findings, in words
 	since    time.Time          // what happened before speaks for its source at the most
 	waiting  map[string]waiting // findings of which the guard has the last word to say
 	findings []Finding
@@ -77,10 +81,12 @@ func New(o Options) *Engine {
 	if o.Scenarios != nil {
 		e.buckets = scenario.New(o.Scenarios, o.Limits)
 		e.timed = o.Scenarios.NeedsTime()
+		e.tells = o.Limits.Texts != scenario.NoEvidence
 		e.guard = o.Guard
 		if e.guard == nil {
 			e.guard = guard.New(guard.Facts{}, guard.Options{})
 		}
+		e.guard.Explain(e.tells)
 	}
 	return e
 }

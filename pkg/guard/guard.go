@@ -33,6 +33,7 @@ type Guard struct {
 	room room // for the judgement at hand
 	left []offence
 	idle string // the check where no rule excuses anything
+	mute bool   // verdicts go without their checks
 }
 
 const (
@@ -69,6 +70,10 @@ func (g *Guard) SetFacts(f Facts) {
 	g.never = rules(f)
 	g.matcher = newMatcher(g.never)
 }
+
+// Explain says whether verdicts name what was looked at, in their Checks. They
+// do until it is called.
+func (g *Guard) Explain(on bool) { g.mute = !on }
 
 // Observe takes the next witness or event of the log, in the order of the log
 // and before a scenario sees it. folded says that an earlier line told of the

@@ -310,6 +310,9 @@ func (t *tally) reason(rule Rule, g *Guard) string {
 // checks lists every rule that was looked at: what excused something in a line
 // each, the others together.
 func (t *tally) checks(g *Guard) []string {
+	if g.mute {
+		return nil
+	}
 	proof := "proof: none"
 	if t.proof != "" {
 		proof = "proof: " + t.proof

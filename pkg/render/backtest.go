@@ -53,7 +53,7 @@ func (a *Alerts) Print(findings []engine.Finding) {
 		line := alertLine{
 			Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), StartAt: f.Alert.First, StopAt: f.Alert.Last,
 			EventsCount: f.Alert.Count, Remediation: !f.Alert.Informational,
-			Verdict: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason, Message: f.Alert.Message,
+			Verdict: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason, Message: engine.Describe(f.Alert).Message,
 		}
 		text, err := json.Marshal(line)
 		if err != nil && a.err == nil {

@@ -42,13 +42,14 @@ type Source struct {
 	Verdict   guard.Verdict
 
 	named    map[string]struct{} // the names in Users
-	kinds    []kindCount
+	kinds    [4]kindCount        // most sources do few kinds of things
+	more     []kindCount
 	services uint16 // a bit for each
 }
 
 type kindCount struct {
 	kind event.Kind
-	n    int
+	n    uint32 // attempts
 }
 
 // Collector gathers results. Use it from one goroutine at a time.
@@ -181,21 +182,34 @@ func (s *Source) offence(e *event.Event) {
 	}
 }
 
-func (s *Source) countKind(kind event.Kind, n int) {
+func (s *Source) countKind(kind event.Kind, attempts int) {
+	n := uint32(min(max(attempts, 0), 1<<16))
 	for i := range s.kinds {
-		if s.kinds[i].kind == kind {
-			s.kinds[i].n += n
+		switch k := &s.kinds[i]; k.kind {
+		case kind:
+			k.n += n
+			return
+		case event.NoKind:
+			*k = kindCount{kind, n}
 			return
 		}
 	}
-	s.kinds = append(s.kinds, kindCount{kind, n})
+	for i := range s.more {
+		if s.more[i].kind == kind {
+			s.more[i].n += n
+			return
+		}
+	}
+	s.more = append(s.more, kindCount{kind, n})
 }
 
 // sum writes what was counted in words.
 func (s *Source) sum() {
 	s.Kinds, s.Services = s.Kinds[:0], s.Services[:0]
-	for _, k := range s.kinds {
-		s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: k.n})
+	for _, k := range slices.Concat(s.kinds[:], s.more) {
+		if k.kind != event.NoKind {
+			s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: int(k.n)})
+		}
 	}
 	for service := event.NoService; service <= event.SSHD; service++ {
 		if s.services>>service&1 == 1 {
