@@ -123,7 +123,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	v.Action = Ban
 	v.Reason = fmt.Sprintf("%d attempts count, %d are enough", t.counted, f.Needed)
 	if f.Distinct {
-		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", len(t.accounts), f.Needed)
+		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", distinct(t.accounts, len(t.accounts)), f.Needed)
 	}
 	return v
 }

@@ -17,7 +17,7 @@ type tally struct {
 	others   int // hostile ones elsewhere
 	lost     int // attempts that the guard had no more room for
 	hostile  bool
-	accounts []uint64 // of the guesses that count
+	accounts []uint64 // of the guesses that count, each as often as it was tried
 	last     uint32   // of the attempts that count
 	notYet   int      // attempts excused only until our resolver or lists are seen to work
 	excused  [ruleCount]int
@@ -72,13 +72,20 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	if t.proof == "" {
 		t.proof = j.proof
 	}
-	t.accounts = distinct(t.accounts)
 }
 
-// distinct sorts the accounts and leaves each once.
-func distinct(accounts []uint64) []uint64 {
-	slices.Sort(accounts)
-	return slices.Compact(accounts)
+// distinct counts accounts, the same ones once, up to a number of them.
+func distinct(accounts []uint64, most int) int {
+	n := 0
+	for i, a := range accounts {
+		if n >= most {
+			break
+		}
+		if !slices.Contains(accounts[:i], a) {
+			n++
+		}
+	}
+	return n
 }
 
 func (t *tally) count(o offence) {
@@ -104,7 +111,7 @@ func (t *tally) count(o offence) {
 // isTyping tells whether what counts may be a person at one account, with the
 // connections that were lost or cut over it.
 func (t *tally) isTyping(most int) bool {
-	return t.guesses > 0 && t.others == 0 && len(t.accounts) <= 1 && t.failed <= most && t.guesses <= 3*most
+	return t.guesses > 0 && t.others == 0 && t.failed <= most && t.guesses <= 3*most && distinct(t.accounts, 2) <= 1
 }
 
 // reaches tells whether what counts would still have made the finding. Of what
@@ -116,7 +123,7 @@ func (t *tally) reaches(f Finding) bool {
 	}
 	needed := min(f.Needed, seen+t.lost)
 	if f.Distinct && len(t.accounts) > 0 {
-		return len(t.accounts) >= needed
+		return distinct(t.accounts, needed) >= needed
 	}
 	if t.counted+t.lost*t.counted/seen < needed {
 		return false
@@ -160,7 +167,7 @@ type judgement struct {
 	key      uint64
 	s        *source
 	proof    string
-	named    int // strange accounts that it failed on within a day: it never logged in to them
+	named    int // strange accounts that it failed on within a day (it never logged in to them), as far as it matters
 	perHour  int // failures on them, at most
 	unnamed  int // failures without a name an hour, at most
 	visiting int // empty visits an hour, at most
@@ -183,7 +190,7 @@ func (g *Guard) judgement(key uint64, s *source) judgement {
 			}
 		}
 	}
-	j.named = len(distinct(names))
+	j.named = distinct(names, max(g.limits.sprayed, 2+len(s.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
 	g.room = room{strange, unnamed, visits, names}
 	return j
