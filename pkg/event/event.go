@@ -33,34 +33,32 @@ const PAM = "PAM"
 
 // Event is one thing that a client did, or that befell us, as one log line
 // tells it. Its strings may point into the text of the block that the line came
-// from: whoever keeps an Event beyond the block's life clones them.
+// from: whoever keeps an Event beyond the block's life clones them. (What most
+// lines have comes first: a log makes millions of Events.)
 type Event struct {
-	Time    time.Time
-	Host    string // the host that logged, "" if the line names none
-	Service Service
-	Program string // as logged: postfix/submission/smtpd, dovecot/imap-login
-	PID     int    // 0 if the line has none
-	Kind    Kind
+	Service  Service
+	Kind     Kind
+	PID      int // 0 if the line has none
+	Attempts int // how many times it happened, as the line says; at least 1
 
 	// Addr is the connecting client's address, unmapped and without zone, or
 	// the zero Addr where the line gives none that can be trusted.
 	Addr netip.Addr
 
-	User       string // login name as the client sent it
+	Time       time.Time
 	ClientName string // verified PTR name, or "unknown"
-	Helo       string
-	Sender     string
-	Recipient  string
-	Mechanism  string // SASL mechanism, SSH method, or PAM
-	Code       string // SMTP reply and enhanced code: "554 5.7.1"
-	Reason     string // the server's own words
 	Session    string // queue ID, Dovecot session or the client's port at postscreen, "" if none
+	Program    string // as logged: postfix/submission/smtpd, dovecot/imap-login
+	Host       string // the host that logged, "" if the line names none
 
-	// Attempts is how many times it happened, as the line says; at least 1.
-	Attempts int
-
-	// Message is the raw message, after the syslog header.
-	Message string
+	User      string // login name as the client sent it
+	Reason    string // the server's own words
+	Code      string // SMTP reply and enhanced code: "554 5.7.1"
+	Message   string // the raw message, after the syslog header
+	Helo      string
+	Sender    string
+	Recipient string
+	Mechanism string // SASL mechanism, SSH method, or PAM
 }
 
 // Outcome is what became of a line.

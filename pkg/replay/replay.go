@@ -109,7 +109,7 @@ func newRun(o Options, sources []acquisition.Source) *run {
 func (r *run) startWorkers() *sync.WaitGroup {
 	var workers sync.WaitGroup
 	keep := keep{missed: r.options.Missed != nil, all: r.options.Line != nil}
-	for range runtime.GOMAXPROCS(0) {
+	for range max(1, runtime.GOMAXPROCS(0)-1) { // one core steps
 		workers.Go(func() {
 			for j := range r.work {
 				j.parse(r.options.Zone, keep)
