@@ -32,7 +32,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case m := <-batches:
 			d.take(m)
 		case f := <-d.ended:
-			d.log.Info("source has ended", "source", f.source.Name())
+			d.log.Info("source has ended", "source", f.Source.Name())
 			if open--; open == 0 {
 				return d.endOfInput(ctx)
 			}
@@ -43,6 +43,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case <-d.options.Reload:
 			d.reload(ctx)
 			open = len(d.feeds)
+		case <-d.due.C:
+			d.waits = false
+			d.tryCommit()
 		case now := <-tick.C:
 			d.tick(now)
 		}
@@ -52,7 +55,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 // tick does what time asks for.
 func (d *Daemon) tick(now time.Time) {
 	d.advance(now)
-	if now.Sub(d.since) >= commitEvery || d.hurry {
+	if d.hurry || d.commitErr != nil {
 		d.tryCommit()
 	}
 	if now.Sub(d.checkpoint) >= checkpointEvery || d.store.Stats().JournalBytes > maxJournal {
@@ -68,25 +71,35 @@ func (d *Daemon) tick(now time.Time) {
 // take steps the records of a batch and stores them, at once if there is an
 // alert.
 func (d *Daemon) take(m message) {
-	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 {
-		d.since = time.Now()
-	}
-	source := m.feed.source.Name()
-	m.feed.parse(m.batch, func(r *event.Record) {
+	d.schedule()
+	d.text += len(m.batch.Text)
+	source := m.feed.Source.Name()
+	m.feed.Parse(m.batch, func(r *event.Record) {
+		if r.Outcome < event.Witness {
+			return
+		}
 		input := *r // Step changes the record; the journal holds what it was given
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input})
 		d.clock.seen(r.Time)
 		d.note(d.engine.Step(r))
 	})
-	if m.batch.Cursor != "" {
+	if cursor := m.feed.Cursor(m.batch); cursor != "" {
 		if d.pending.Cursors == nil {
 			d.pending.Cursors = map[string]string{}
 		}
-		d.pending.Cursors[source] = string(m.batch.Cursor)
+		d.pending.Cursors[source] = cursor
 	}
 	d.metrics.lag.WithLabelValues(source).Set(float64(m.batch.Lag))
-	if d.hurry || len(d.pending.Inputs) >= maxBatch {
+	if d.hurry || len(d.pending.Inputs) >= maxBatch || d.text >= maxText {
 		d.tryCommit()
+	}
+}
+
+// schedule has the pending batch stored in time.
+func (d *Daemon) schedule() {
+	if !d.waits {
+		d.waits = true
+		d.due.Reset(d.pace.next())
 	}
 }
 
@@ -167,6 +180,7 @@ func (d *Daemon) advance(now time.Time) {
 	if !ok {
 		return
 	}
+	d.schedule()
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
 	d.found(d.engine.Advance(at))
 }
@@ -177,7 +191,7 @@ func (d *Daemon) isCaughtUp() bool {
 		return false
 	}
 	for _, f := range d.feeds {
-		if f.source.Status().Lag > 0 {
+		if f.Source.Status().Lag > 0 {
 			return false
 		}
 	}
@@ -214,7 +228,9 @@ func (d *Daemon) commit() error {
 	}
 	clear(d.pending.Inputs) // they hold on to the text of whole batches
 	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
-	d.hurry = false
+	d.hurry, d.text, d.waits = false, 0, false
+	d.due.Stop()
+	d.pace.committed()
 	return nil
 }
 

@@ -61,9 +61,9 @@ func newMetrics() *metrics {
 // observe reads what others count.
 func (m *metrics) observe(d *Daemon) {
 	for _, f := range d.feeds {
-		name, st := f.source.Name(), f.source.Status()
-		m.lines.WithLabelValues(name).Set(float64(f.counts.read))
-		m.missed.WithLabelValues(name).Set(float64(f.counts.unparsed))
+		name, st := f.Source.Name(), f.Source.Status()
+		m.lines.WithLabelValues(name).Set(float64(f.Counts.Read))
+		m.missed.WithLabelValues(name).Set(float64(f.Counts.Unparsed))
 		m.lag.WithLabelValues(name).Set(float64(st.Lag))
 		m.sourceUp.WithLabelValues(name).Set(truth(st.State == "following"))
 		for reason, n := range st.Drops {

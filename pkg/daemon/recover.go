@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"csmail/pkg/follow"
+	"csmail/pkg/intake"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
 )
@@ -35,10 +36,23 @@ func (d *Daemon) recover(ctx context.Context) error {
 		d.log.Info("first start: reading back", "logins", historyBack, "offences", offencesBack)
 		d.engine.CountSince(d.started.Add(-offencesBack))
 	}
-	for _, f := range d.feeds {
-		f.from = follow.Cursor(cursors[f.source.Name()])
+	if err := d.resume(cursors); err != nil {
+		return err
 	}
 	return d.storeNow()
+}
+
+// resume has the feeds go on where they were read to.
+func (d *Daemon) resume(cursors map[string]string) error {
+	d.from = map[*intake.Feed]follow.Cursor{}
+	for _, f := range d.feeds {
+		from, err := f.Resume(cursors[f.Source.Name()])
+		if err != nil {
+			return err
+		}
+		d.from[f] = from
+	}
+	return nil
 }
 
 // startAnew is for a state that this csmail cannot read, as after an upgrade: the
@@ -116,7 +130,6 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 // may be taken by the old one any more: what the old sources still hand over goes
 // to the new engine, which follows it in order.
 func (d *Daemon) swap(ctx context.Context) {
-	feeds := d.feeds
 	d.around.stop()
 	d.drain()
 	d.tryCommit()
@@ -124,8 +137,8 @@ func (d *Daemon) swap(ctx context.Context) {
 	if err != nil {
 		d.log.Error("reading the cursors", "error", err)
 	}
-	for _, f := range feeds {
-		f.from = follow.Cursor(cursors[f.source.Name()])
+	if err := d.resume(cursors); err != nil {
+		d.log.Error("resuming", "error", err)
 	}
 	if err := d.storeNow(); err != nil {
 		d.log.Error("checkpoint after the reload", "error", err)
