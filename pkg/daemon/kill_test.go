@@ -123,3 +123,12 @@ func (r *rig) append(text string) {
 		r.t.Fatal(err)
 	}
 }
+
+// A repetition of a line that says nothing against anybody is stored like others.
+func TestRepetitionOfNothing(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.append(time.Now().UTC().Format(time.Stamp) + " mx1 last message repeated 3 times\n")
+	r.guesses(6, attacker, "bob", time.Now())
+	r.delivered(1)
+}
