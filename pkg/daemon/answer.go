@@ -44,8 +44,8 @@ func (d *Daemon) status() control.Status {
 	if d.reloadErr != nil {
 		s.Reload = d.reloadErr.Error()
 	}
-	if d.commitErr != nil {
-		s.State.Error, s.State.Hint = d.commitErr.Error(), hint.Of(d.commitErr)
+	if err := d.storeErr(); err != nil {
+		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	for _, f := range d.feeds {
 		s.Sources = append(s.Sources, sourceStatus(f))

@@ -121,9 +121,6 @@ func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 // stored before anybody is told that it was heard.
 func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
 	d.engine.Unban(addr, until)
-	if d.written != nil {
-		d.checkpointed(<-d.written)
-	}
 	if d.tryCommit(); d.commitErr != nil {
 		return d.commitErr
 	}

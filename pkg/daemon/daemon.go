@@ -46,6 +46,7 @@ type Options struct {
 const (
 	tickEvery       = time.Second
 	checkpointEvery = 5 * time.Minute
+	retryCheckpoint = 10 * time.Second
 	amnesty         = 24 * time.Hour // of a person's word
 	historyBack     = 14 * 24 * time.Hour
 	offencesBack    = 24 * time.Hour // of the first start
@@ -79,9 +80,10 @@ type Daemon struct {
 	due        *time.Timer // when the pending batch is to be stored; runs while waits is true
 	waits      bool
 	pace       pace
-	commitErr  error
+	commitErr  error      // why reading waits
 	written    chan error // of the checkpoint under way, nil if none is
-	checkpoint time.Time  // of the last one
+	checkpoint time.Time  // of the last try
+	checkErr   error      // why it failed
 	clock      logClock
 	recent     []control.Alert // the latest findings, newest last
 	reloadErr  error
@@ -192,9 +194,7 @@ func (d *Daemon) applyLevel(c config.Config) {
 
 // close gives the state file up.
 func (d *Daemon) close() {
-	if d.written != nil {
-		<-d.written
-	}
+	d.awaitCheckpoint()
 	if err := d.store.Close(); err != nil {
 		d.log.Error("closing the state file", "error", err)
 	}

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"csmail/pkg/config"
@@ -10,7 +9,6 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/hint"
 	"csmail/pkg/state"
 )
 
@@ -58,14 +56,12 @@ func (d *Daemon) tick(now time.Time) {
 	if d.hurry || d.commitErr != nil {
 		d.tryCommit()
 	}
-	if now.Sub(d.checkpoint) >= checkpointEvery || d.store.Stats().JournalBytes > maxJournal {
+	if since := now.Sub(d.checkpoint); since >= checkpointEvery || since >= retryCheckpoint && (d.checkErr != nil || d.store.Stats().JournalBytes > maxJournal) {
 		d.writeCheckpoint(now)
 	}
 	d.watchGateway()
 	d.metrics.observe(d)
-	if d.commitErr == nil {
-		d.options.Notify("WATCHDOG=1")
-	}
+	d.options.Notify("WATCHDOG=1") // also while the disk is full: a restart would not make room
 }
 
 // take steps the records of a batch and stores them, at once if there is an
@@ -196,66 +192,6 @@ func (d *Daemon) isCaughtUp() bool {
 		}
 	}
 	return true
-}
-
-// tryCommit stores the pending batch; if that fails, the sources wait until it
-// succeeds.
-func (d *Daemon) tryCommit() {
-	err := d.commit()
-	if err != nil && d.commitErr == nil {
-		d.log.Error("what was read cannot be stored, so reading waits", "error", err, "hint", hint.Of(err))
-		d.options.Notify("STATUS=the state file cannot be written: " + err.Error())
-	}
-	if err == nil && d.commitErr != nil {
-		d.log.Info("the state file can be written again")
-		d.options.Notify("STATUS=")
-	}
-	if err != nil {
-		d.metrics.commitFailures.Inc()
-	}
-	d.commitErr = err
-}
-
-func (d *Daemon) commit() error {
-	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
-		return nil
-	}
-	if err := d.store.Commit(d.pending); err != nil {
-		return fmt.Errorf("the state file: %w", err)
-	}
-	if len(d.pending.Alerts) > 0 && d.sender != nil {
-		d.sender.Wake()
-	}
-	clear(d.pending.Inputs) // they hold on to the text of whole batches
-	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
-	d.hurry, d.text, d.waits = false, 0, false
-	d.due.Stop()
-	d.pace.committed()
-	return nil
-}
-
-// writeCheckpoint stores the engine's state while the loop goes on.
-func (d *Daemon) writeCheckpoint(now time.Time) {
-	if d.written != nil || d.commit() != nil {
-		return
-	}
-	d.checkpoint = now
-	mark := d.store.Mark()
-	snapshot, err := d.engine.AppendSnapshot(nil)
-	if err != nil {
-		d.log.Error("checkpoint", "error", err)
-		return
-	}
-	written := make(chan error, 1)
-	d.written = written
-	go func() { written <- d.store.Checkpoint(snapshot, mark) }()
-}
-
-func (d *Daemon) checkpointed(err error) {
-	d.written = nil
-	if err != nil {
-		d.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
-	}
 }
 
 // watchGateway says once that clients are hidden behind an address of ours.

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"csmail/pkg/follow"
@@ -39,7 +41,10 @@ func (d *Daemon) recover(ctx context.Context) error {
 	if err := d.resume(cursors); err != nil {
 		return err
 	}
-	return d.storeNow()
+	if err := d.storeNow(); err != nil && (first || errors.Is(err, state.ErrDamaged)) {
+		return err // from when on offences count must be known to the next start
+	}
+	return nil
 }
 
 // resume has the feeds go on where they were read to.
@@ -70,20 +75,6 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	d.engine = ruleset.Engine(d.config, d.set, facts)
 	d.engine.CountSince(d.started)
 	return nil, d.storeNow()
-}
-
-// storeNow writes a checkpoint and waits for it, so that the next start does not
-// depend on what was before.
-func (d *Daemon) storeNow() error {
-	snapshot, err := d.engine.AppendSnapshot(nil)
-	if err != nil {
-		return err
-	}
-	if err := d.store.Checkpoint(snapshot, d.store.Mark()); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	d.checkpoint = time.Now()
-	return nil
 }
 
 // reload builds everything anew from the configuration; if that fails, all stays
@@ -137,11 +128,12 @@ func (d *Daemon) swap(ctx context.Context) {
 	if err != nil {
 		d.log.Error("reading the cursors", "error", err)
 	}
+	maps.Copy(cursors, d.pending.Cursors) // on a full disk they are not stored yet
 	if err := d.resume(cursors); err != nil {
 		d.log.Error("resuming", "error", err)
 	}
-	if err := d.storeNow(); err != nil {
-		d.log.Error("checkpoint after the reload", "error", err)
+	if d.checkpoint = (time.Time{}); d.commitErr == nil {
+		_ = d.storeNow() // it has told, and is tried again
 	}
 	d.surround(ctx)
 }
