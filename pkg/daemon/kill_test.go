@@ -2,13 +2,16 @@ package daemon
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,13 +38,35 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// said is what a process wrote.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // live starts a daemon as a process of its own, and returns once it is ready. Who
 // calls kill gets it killed as by kill -9.
 func (r *rig) live() (kill func()) {
 	r.t.Helper()
-	child := exec.Command(os.Args[0])
+	return r.run(exec.Command(os.Args[0]))
+}
+
+func (r *rig) run(child *exec.Cmd) (kill func()) {
+	r.t.Helper()
 	child.Env = append(os.Environ(), mortal+"="+r.dir)
-	child.Stderr = r.t.Output()
+	child.Stderr = io.MultiWriter(r.t.Output(), &r.said)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -114,7 +139,7 @@ func (r *rig) isStored() bool {
 // append writes to the log.
 func (r *rig) append(text string) {
 	r.t.Helper()
-	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(r.path(r.log), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
