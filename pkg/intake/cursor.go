@@ -59,7 +59,7 @@ func (f *Feed) Resume(cursor string) (follow.Cursor, error) {
 	}
 	for name, r := range latest {
 		log := f.log(name)
-		log.line = r.Line
+		log.line, log.latest = r.Line, r.Time
 		log.repeats.Take(&r)
 	}
 	return follow.Cursor(at), nil

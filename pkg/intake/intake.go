@@ -51,6 +51,7 @@ type reader struct {
 	parser  engine.Parser
 	repeats engine.Repeater
 	line    int64
+	latest  time.Time // of the line before
 }
 
 // Options are what feeds need besides their configuration.
@@ -149,11 +150,12 @@ func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 	for rest := b.Text; rest != ""; {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
 		log.line++
-		line.Number = log.line
+		line.Number, line.After = log.line, log.latest
 		log.parser.Parse(&line, &record)
 		f.Counts.add(record.Outcome)
 		if record.Outcome >= event.Witness {
 			log.repeats.Take(&record)
+			log.latest = record.Time
 		}
 		take(&record)
 	}
