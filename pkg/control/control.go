@@ -101,6 +101,8 @@ type StateStatus struct {
 	Error  string `json:"error,omitempty"`
 	Hint   string `json:"hint,omitempty"`
 	Commit int64  `json:"commits"`
+	// Unstored counts what was read since the last commit.
+	Unstored int `json:"unstored"`
 }
 
 // Alert is one alert of a list.

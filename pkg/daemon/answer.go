@@ -14,6 +14,7 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
+	"csmail/pkg/intake"
 	"csmail/pkg/report"
 	"csmail/pkg/state"
 )
@@ -37,19 +38,19 @@ func (d *Daemon) status() control.Status {
 		Tracked: d.engine.Buckets().Stats().Sources,
 		Outbox:  control.OutboxStatus{Pending: stored.Pending, Parked: stored.Parked, Held: stored.Held, Oldest: stored.Oldest, Dropped: stored.Overflowed},
 		LAPI:    control.LAPI{Reached: sent.LastDelivered, Error: sent.LastError, Delivered: sent.Delivered},
-		State:   control.StateStatus{Path: d.config.State, Bytes: stored.FileBytes, Commit: int64(stored.Commits)},
+		State:   control.StateStatus{Path: d.config.State, Bytes: stored.FileBytes, Commit: int64(stored.Commits), Unstored: len(d.pending.Inputs)},
 		Alerts:  []control.Alert{}, Breakers: []string{}, Sources: []control.Source{},
 	}
 	if d.reloadErr != nil {
 		s.Reload = d.reloadErr.Error()
 	}
-	if d.commitErr != nil {
-		s.State.Error, s.State.Hint = d.commitErr.Error(), hint.Of(d.commitErr)
+	if err := d.storeErr(); err != nil {
+		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	for _, f := range d.feeds {
 		s.Sources = append(s.Sources, sourceStatus(f))
-		s.Lines += int64(f.counts.read)
-		s.Missed += int64(f.counts.unparsed)
+		s.Lines += int64(f.Counts.Read)
+		s.Missed += int64(f.Counts.Unparsed)
 	}
 	for _, b := range d.engine.Guard().Breakers() {
 		if b.Holds {
@@ -69,8 +70,8 @@ func breakerText(b guard.Breaker) string {
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
 }
 
-func sourceStatus(f *feed) control.Source {
-	st := f.source.Status()
+func sourceStatus(f *intake.Feed) control.Source {
+	st := f.Source.Status()
 	s := control.Source{Name: st.Name, State: string(st.State), Lines: st.Lines, Lag: st.Lag, LastLine: st.LastLine, Drops: st.Drops}
 	if st.Err != nil {
 		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)

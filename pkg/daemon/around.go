@@ -16,6 +16,7 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/delivery"
 	"csmail/pkg/follow"
+	"csmail/pkg/intake"
 	"csmail/pkg/lapi"
 )
 
@@ -25,7 +26,8 @@ func (d *Daemon) surround(ctx context.Context) {
 	a, c := &around{cancel: cancel}, d.config
 	d.around = a
 	for _, f := range d.feeds {
-		a.group.Go(func() { d.follow(ctx, f) })
+		from := d.from[f]
+		a.group.Go(func() { d.follow(ctx, f, from) })
 	}
 	d.sender = delivery.New(d.store, delivery.Options{
 		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return connect(ctx, c, d.options.Version) },
@@ -47,8 +49,8 @@ func (d *Daemon) surround(ctx context.Context) {
 }
 
 // follow hands the batches of a source to the loop.
-func (d *Daemon) follow(ctx context.Context, f *feed) {
-	err := f.source.Follow(ctx, f.from, func(b follow.Batch) error {
+func (d *Daemon) follow(ctx context.Context, f *intake.Feed, from follow.Cursor) {
+	err := f.Source.Follow(ctx, from, func(b follow.Batch) error {
 		select {
 		case d.batches <- message{f, b}:
 			return nil
@@ -61,7 +63,7 @@ func (d *Daemon) follow(ctx context.Context, f *feed) {
 	}
 	if err != nil {
 		select {
-		case d.failed <- fmt.Errorf("source %s: %w", f.source.Name(), err):
+		case d.failed <- fmt.Errorf("source %s: %w", f.Source.Name(), err):
 		default:
 		}
 		return
@@ -119,9 +121,6 @@ func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 // stored before anybody is told that it was heard.
 func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
 	d.engine.Unban(addr, until)
-	if d.written != nil {
-		d.checkpointed(<-d.written)
-	}
 	if d.tryCommit(); d.commitErr != nil {
 		return d.commitErr
 	}
@@ -134,7 +133,7 @@ func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
 	err := d.ask(ctx, func() {
 		for _, f := range d.feeds {
 			all = append(all, lapi.SourceUsage{
-				Source: f.source.Name(), Type: f.kind, Read: f.counts.read, Parsed: f.counts.parsed, Unparsed: f.counts.unparsed,
+				Source: f.Source.Name(), Type: f.Kind, Read: f.Counts.Read, Parsed: f.Counts.Parsed, Unparsed: f.Counts.Unparsed,
 			})
 		}
 	})

@@ -22,6 +22,8 @@ import (
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
+	"csmail/pkg/follow"
+	"csmail/pkg/intake"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/state"
@@ -43,13 +45,12 @@ type Options struct {
 // The times of the daemon.
 const (
 	tickEvery       = time.Second
-	commitEvery     = 2 * time.Second // what no alert hurries may wait so long
 	checkpointEvery = 5 * time.Minute
+	retryCheckpoint = 10 * time.Second
 	amnesty         = 24 * time.Hour // of a person's word
 	historyBack     = 14 * 24 * time.Hour
 	offencesBack    = 24 * time.Hour // of the first start
 	maxJournal      = 64 << 20       // bytes of inputs after which a checkpoint is early
-	maxBatch        = 20_000         // records that one commit holds at most
 )
 
 // Daemon is a run under way. But for asks, batches and the counters, only the
@@ -64,26 +65,37 @@ type Daemon struct {
 	engine *engine.Engine
 	store  *state.Store
 	sender *delivery.Sender
-	feeds  []*feed
-	around *around // what stands around the loop, until the next reload
+	feeds  []*intake.Feed
+	from   map[*intake.Feed]follow.Cursor // where each is followed from
+	around *around                        // what stands around the loop, until the next reload
 
 	batches chan message
-	ended   chan *feed
+	ended   chan *intake.Feed
 	asks    chan func()
 	failed  chan error
 
 	pending    state.Batch
-	hurry      bool      // the pending batch holds an alert
-	since      time.Time // when the pending batch was begun
-	commitErr  error
+	text       int         // bytes of the lines of the pending batch
+	hurry      bool        // the pending batch holds an alert
+	due        *time.Timer // when the pending batch is to be stored; runs while waits is true
+	waits      bool
+	pace       pace
+	commitErr  error      // why reading waits
 	written    chan error // of the checkpoint under way, nil if none is
-	checkpoint time.Time  // of the last one
+	checkpoint time.Time  // of the last try
+	checkErr   error      // why it failed
 	clock      logClock
 	recent     []control.Alert // the latest findings, newest last
 	reloadErr  error
 	gateway    bool // it was told of
 
 	metrics *metrics
+}
+
+// message is a batch of a feed on its way to the loop.
+type message struct {
+	feed  *intake.Feed
+	batch follow.Batch
 }
 
 // around is what runs beside the loop with one configuration.
@@ -105,9 +117,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		options: o, log: o.Log, started: time.Now(),
-		batches: make(chan message, 8), ended: make(chan *feed), asks: make(chan func()), failed: make(chan error, 1),
-		metrics: newMetrics(),
+		batches: make(chan message, 8), ended: make(chan *intake.Feed), asks: make(chan func()), failed: make(chan error, 1),
+		metrics: newMetrics(), due: time.NewTimer(time.Hour),
 	}
+	d.due.Stop()
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -164,7 +177,7 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 		d.log.Warn(w)
 	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := d.buildFeeds(ctx, c)
+	feeds, err := intake.Open(ctx, c.Sources, intake.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log})
 	if err != nil {
 		return err
 	}
@@ -181,9 +194,7 @@ func (d *Daemon) applyLevel(c config.Config) {
 
 // close gives the state file up.
 func (d *Daemon) close() {
-	if d.written != nil {
-		<-d.written
-	}
+	d.awaitCheckpoint()
 	if err := d.store.Close(); err != nil {
 		d.log.Error("closing the state file", "error", err)
 	}

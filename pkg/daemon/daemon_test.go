@@ -15,13 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is a daemon with a log file and a LAPI.
 type rig struct {
@@ -35,12 +31,15 @@ type rig struct {
 	cancel context.CancelFunc
 	ended  chan error
 	pid    int
+	log    string // the name of the log that is written
+	port   int    // of the metrics, if twoLogs set it
+	said   said   // by a daemon that is a process of its own
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	fake, url := newFakeLAPI(t)
-	r := &rig{t: t, dir: t.TempDir(), lapi: fake, reload: make(chan struct{}), told: make(chan string, 100), pid: 100}
+	r := &rig{t: t, dir: t.TempDir(), lapi: fake, reload: make(chan struct{}), told: make(chan string, 100), pid: 100, log: "mail.log"}
 	r.ask = control.NewClient(r.path("sock"))
 	r.write("creds.yaml", "url: "+url+"/\nlogin: csmail\npassword: x\n")
 	r.configure("")
@@ -123,7 +122,7 @@ func (r *rig) stop() {
 // unless one is given.
 func (r *rig) guesses(n int, addr, user string, at time.Time) {
 	r.t.Helper()
-	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(r.path(r.log), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}

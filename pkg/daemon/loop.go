@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"csmail/pkg/config"
@@ -10,7 +9,6 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/hint"
 	"csmail/pkg/state"
 )
 
@@ -32,7 +30,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case m := <-batches:
 			d.take(m)
 		case f := <-d.ended:
-			d.log.Info("source has ended", "source", f.source.Name())
+			d.log.Info("source has ended", "source", f.Source.Name())
 			if open--; open == 0 {
 				return d.endOfInput(ctx)
 			}
@@ -43,6 +41,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case <-d.options.Reload:
 			d.reload(ctx)
 			open = len(d.feeds)
+		case <-d.due.C:
+			d.waits = false
+			d.tryCommit()
 		case now := <-tick.C:
 			d.tick(now)
 		}
@@ -52,41 +53,49 @@ func (d *Daemon) loop(ctx context.Context) error {
 // tick does what time asks for.
 func (d *Daemon) tick(now time.Time) {
 	d.advance(now)
-	if now.Sub(d.since) >= commitEvery || d.hurry {
+	if d.hurry || d.commitErr != nil {
 		d.tryCommit()
 	}
-	if now.Sub(d.checkpoint) >= checkpointEvery || d.store.Stats().JournalBytes > maxJournal {
+	if since := now.Sub(d.checkpoint); since >= checkpointEvery || since >= retryCheckpoint && (d.checkErr != nil || d.store.Stats().JournalBytes > maxJournal) {
 		d.writeCheckpoint(now)
 	}
 	d.watchGateway()
 	d.metrics.observe(d)
-	if d.commitErr == nil {
-		d.options.Notify("WATCHDOG=1")
-	}
+	d.options.Notify("WATCHDOG=1") // also while the disk is full: a restart would not make room
 }
 
 // take steps the records of a batch and stores them, at once if there is an
 // alert.
 func (d *Daemon) take(m message) {
-	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 {
-		d.since = time.Now()
-	}
-	source := m.feed.source.Name()
-	m.feed.parse(m.batch, func(r *event.Record) {
+	d.schedule()
+	d.text += len(m.batch.Text)
+	source := m.feed.Source.Name()
+	m.feed.Parse(m.batch, func(r *event.Record) {
+		if r.Outcome < event.Witness {
+			return
+		}
 		input := *r // Step changes the record; the journal holds what it was given
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input})
 		d.clock.seen(r.Time)
 		d.note(d.engine.Step(r))
 	})
-	if m.batch.Cursor != "" {
+	if cursor := m.feed.Cursor(m.batch); cursor != "" {
 		if d.pending.Cursors == nil {
 			d.pending.Cursors = map[string]string{}
 		}
-		d.pending.Cursors[source] = string(m.batch.Cursor)
+		d.pending.Cursors[source] = cursor
 	}
 	d.metrics.lag.WithLabelValues(source).Set(float64(m.batch.Lag))
-	if d.hurry || len(d.pending.Inputs) >= maxBatch {
+	if d.hurry || len(d.pending.Inputs) >= maxBatch || d.text >= maxText {
 		d.tryCommit()
+	}
+}
+
+// schedule has the pending batch stored in time.
+func (d *Daemon) schedule() {
+	if !d.waits {
+		d.waits = true
+		d.due.Reset(d.pace.next())
 	}
 }
 
@@ -167,6 +176,7 @@ func (d *Daemon) advance(now time.Time) {
 	if !ok {
 		return
 	}
+	d.schedule()
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
 	d.found(d.engine.Advance(at))
 }
@@ -177,69 +187,11 @@ func (d *Daemon) isCaughtUp() bool {
 		return false
 	}
 	for _, f := range d.feeds {
-		if f.source.Status().Lag > 0 {
+		if f.Source.Status().Lag > 0 {
 			return false
 		}
 	}
 	return true
-}
-
-// tryCommit stores the pending batch; if that fails, the sources wait until it
-// succeeds.
-func (d *Daemon) tryCommit() {
-	err := d.commit()
-	if err != nil && d.commitErr == nil {
-		d.log.Error("what was read cannot be stored, so reading waits", "error", err, "hint", hint.Of(err))
-		d.options.Notify("STATUS=the state file cannot be written: " + err.Error())
-	}
-	if err == nil && d.commitErr != nil {
-		d.log.Info("the state file can be written again")
-		d.options.Notify("STATUS=")
-	}
-	if err != nil {
-		d.metrics.commitFailures.Inc()
-	}
-	d.commitErr = err
-}
-
-func (d *Daemon) commit() error {
-	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
-		return nil
-	}
-	if err := d.store.Commit(d.pending); err != nil {
-		return fmt.Errorf("the state file: %w", err)
-	}
-	if len(d.pending.Alerts) > 0 && d.sender != nil {
-		d.sender.Wake()
-	}
-	clear(d.pending.Inputs) // they hold on to the text of whole batches
-	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
-	d.hurry = false
-	return nil
-}
-
-// writeCheckpoint stores the engine's state while the loop goes on.
-func (d *Daemon) writeCheckpoint(now time.Time) {
-	if d.written != nil || d.commit() != nil {
-		return
-	}
-	d.checkpoint = now
-	mark := d.store.Mark()
-	snapshot, err := d.engine.AppendSnapshot(nil)
-	if err != nil {
-		d.log.Error("checkpoint", "error", err)
-		return
-	}
-	written := make(chan error, 1)
-	d.written = written
-	go func() { written <- d.store.Checkpoint(snapshot, mark) }()
-}
-
-func (d *Daemon) checkpointed(err error) {
-	d.written = nil
-	if err != nil {
-		d.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
-	}
 }
 
 // watchGateway says once that clients are hidden behind an address of ours.

@@ -24,6 +24,7 @@ type metrics struct {
 	lapi             *prometheus.GaugeVec
 	lapiSeconds      prometheus.Gauge
 	commitFailures   prometheus.Counter
+	writable         prometheus.Gauge
 	unbanned         prometheus.Counter
 }
 
@@ -50,10 +51,11 @@ func newMetrics() *metrics {
 		lapi:           gauge("lapi", "What became of alerts since the start.", "outcome"),
 		lapiSeconds:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "lapi_push_seconds", Help: "Mean time of a push to the LAPI."}),
 		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "csmail", Name: "commit_failures_total", Help: "Commits of the state file that failed."}),
+		writable:       prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "state_writable", Help: "1 while what is read can be stored, 0 while reading waits for that."}),
 		unbanned:       prometheus.NewCounter(prometheus.CounterOpts{Namespace: "csmail", Name: "unbanned_total", Help: "Bans that a person ended early."}),
 	}
 	m.registry.MustRegister(m.lines, m.missed, m.events, m.verdicts, m.lag, m.drops, m.sourceUp, m.outbox, m.outboxAge, m.breaker,
-		m.tracked, m.lapi, m.lapiSeconds, m.commitFailures, m.unbanned,
+		m.tracked, m.lapi, m.lapiSeconds, m.commitFailures, m.writable, m.unbanned,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,15 +63,16 @@ func newMetrics() *metrics {
 // observe reads what others count.
 func (m *metrics) observe(d *Daemon) {
 	for _, f := range d.feeds {
-		name, st := f.source.Name(), f.source.Status()
-		m.lines.WithLabelValues(name).Set(float64(f.counts.read))
-		m.missed.WithLabelValues(name).Set(float64(f.counts.unparsed))
+		name, st := f.Source.Name(), f.Source.Status()
+		m.lines.WithLabelValues(name).Set(float64(f.Counts.Read))
+		m.missed.WithLabelValues(name).Set(float64(f.Counts.Unparsed))
 		m.lag.WithLabelValues(name).Set(float64(st.Lag))
 		m.sourceUp.WithLabelValues(name).Set(truth(st.State == "following"))
 		for reason, n := range st.Drops {
 			m.drops.WithLabelValues(name, reason).Set(float64(n))
 		}
 	}
+	m.writable.Set(truth(d.storeErr() == nil))
 	stored, sent := d.store.Stats(), d.sender.Stats()
 	m.outbox.WithLabelValues("outbox").Set(float64(stored.Pending))
 	m.outbox.WithLabelValues("parked").Set(float64(stored.Parked))

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"csmail/pkg/follow"
+	"csmail/pkg/intake"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
 )
@@ -35,10 +38,26 @@ func (d *Daemon) recover(ctx context.Context) error {
 		d.log.Info("first start: reading back", "logins", historyBack, "offences", offencesBack)
 		d.engine.CountSince(d.started.Add(-offencesBack))
 	}
-	for _, f := range d.feeds {
-		f.from = follow.Cursor(cursors[f.source.Name()])
+	if err := d.resume(cursors); err != nil {
+		return err
 	}
-	return d.storeNow()
+	if err := d.storeNow(); err != nil && (first || errors.Is(err, state.ErrDamaged)) {
+		return err // from when on offences count must be known to the next start
+	}
+	return nil
+}
+
+// resume has the feeds go on where they were read to.
+func (d *Daemon) resume(cursors map[string]string) error {
+	d.from = map[*intake.Feed]follow.Cursor{}
+	for _, f := range d.feeds {
+		from, err := f.Resume(cursors[f.Source.Name()])
+		if err != nil {
+			return err
+		}
+		d.from[f] = from
+	}
+	return nil
 }
 
 // startAnew is for a state that this csmail cannot read, as after an upgrade: the
@@ -56,20 +75,6 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	d.engine = ruleset.Engine(d.config, d.set, facts)
 	d.engine.CountSince(d.started)
 	return nil, d.storeNow()
-}
-
-// storeNow writes a checkpoint and waits for it, so that the next start does not
-// depend on what was before.
-func (d *Daemon) storeNow() error {
-	snapshot, err := d.engine.AppendSnapshot(nil)
-	if err != nil {
-		return err
-	}
-	if err := d.store.Checkpoint(snapshot, d.store.Mark()); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	d.checkpoint = time.Now()
-	return nil
 }
 
 // reload builds everything anew from the configuration; if that fails, all stays
@@ -116,7 +121,6 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 // may be taken by the old one any more: what the old sources still hand over goes
 // to the new engine, which follows it in order.
 func (d *Daemon) swap(ctx context.Context) {
-	feeds := d.feeds
 	d.around.stop()
 	d.drain()
 	d.tryCommit()
@@ -124,11 +128,12 @@ func (d *Daemon) swap(ctx context.Context) {
 	if err != nil {
 		d.log.Error("reading the cursors", "error", err)
 	}
-	for _, f := range feeds {
-		f.from = follow.Cursor(cursors[f.source.Name()])
+	maps.Copy(cursors, d.pending.Cursors) // on a full disk they are not stored yet
+	if err := d.resume(cursors); err != nil {
+		d.log.Error("resuming", "error", err)
 	}
-	if err := d.storeNow(); err != nil {
-		d.log.Error("checkpoint after the reload", "error", err)
+	if d.checkpoint = (time.Time{}); d.commitErr == nil {
+		_ = d.storeNow() // it has told, and is tried again
 	}
 	d.surround(ctx)
 }

@@ -81,7 +81,7 @@ func (d *Daemon) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	var failure error
-	err := d.ask(ctx, func() { failure = d.commitErr })
+	err := d.ask(ctx, func() { failure = d.storeErr() })
 	if err == nil && failure != nil {
 		err = fmt.Errorf("%w: %w", errUnhealthy, failure)
 	}

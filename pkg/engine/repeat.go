@@ -46,3 +46,9 @@ func (p *Repeater) Take(r *event.Record) {
 		r.Time, r.Attempts = at, r.Attempts*times
 	}
 }
+
+// Repeatable returns the event that the line after a given one may repeat, for a
+// Repeater that is to go on elsewhere: it is shown to that one's Take.
+func (p *Repeater) Repeatable(line int64) (event.Record, bool) {
+	return p.last, p.last.Outcome == event.Noted && p.last.Line == line
+}

@@ -92,6 +92,9 @@ const (
 	Repeated               // syslogd left out lines: the one before came Attempts times more
 )
 
+// LastTestimony bounds what a stored one may be.
+const LastTestimony = Repeated
+
 // Record is what one line became. Event is filled for Noted and Witness.
 type Record struct {
 	Outcome   Outcome

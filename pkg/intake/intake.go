@@ -1,6 +1,7 @@
 // Package intake turns the sources of a configuration into logs that are
 // followed, and the lines of each into records, with the repetitions of classic
-// syslog given back what they repeat. It steps nothing and stores nothing.
+// syslog given back what they repeat, also when a process ended between the two.
+// It steps nothing and stores nothing.
 package intake
 
 import (
@@ -24,8 +25,25 @@ import (
 // goroutine at a time.
 type Feed struct {
 	Source follow.Source
-	zone   *time.Location
-	logs   map[string]*reader // by Batch.Source
+	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
+	Counts Counts // of what was parsed; who calls Parse may read it
+
+	zone *time.Location
+	logs map[string]*reader // by Batch.Source
+}
+
+// Counts are lines since a feed was opened. Unparsed ones are of daemons that we
+// know and of no known form, or have no header; the others count as parsed.
+type Counts struct{ Read, Parsed, Unparsed uint64 }
+
+func (c *Counts) add(o event.Outcome) {
+	c.Read++
+	switch o {
+	case event.Missed, event.Ambiguous, event.NoHeader:
+		c.Unparsed++
+	default:
+		c.Parsed++
+	}
 }
 
 // reader parses the lines of one log.
@@ -33,6 +51,7 @@ type reader struct {
 	parser  engine.Parser
 	repeats engine.Repeater
 	line    int64
+	latest  time.Time // of the line before
 }
 
 // Options are what feeds need besides their configuration.
@@ -85,7 +104,7 @@ func byDefault(ctx context.Context, journal string) (config.Source, error) {
 }
 
 func open(s config.Source, o Options) (*Feed, follow.Spec, error) {
-	f := &Feed{logs: map[string]*reader{}}
+	f := &Feed{Kind: s.Source, logs: map[string]*reader{}}
 	var spec follow.Spec
 	var err error
 	if f.zone, err = s.Zone(); err != nil {
@@ -125,21 +144,28 @@ func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
 
 // Parse hands each record of a batch to take, which must not keep it.
 func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
-	log := f.logs[b.Source]
-	if log == nil {
-		log = &reader{}
-		f.logs[strings.Clone(b.Source)] = log
-	}
+	log := f.log(b.Source)
 	line := syslogline.Line{Received: b.Received, Read: b.Read, Zone: f.zone}
 	var record event.Record
 	for rest := b.Text; rest != ""; {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
 		log.line++
-		line.Number = log.line
+		line.Number, line.After = log.line, log.latest
 		log.parser.Parse(&line, &record)
+		f.Counts.add(record.Outcome)
 		if record.Outcome >= event.Witness {
 			log.repeats.Take(&record)
+			log.latest = record.Time
 		}
 		take(&record)
 	}
+}
+
+func (f *Feed) log(name string) *reader {
+	log := f.logs[name]
+	if log == nil {
+		log = &reader{}
+		f.logs[strings.Clone(name)] = log
+	}
+	return log
 }

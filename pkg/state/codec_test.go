@@ -73,7 +73,7 @@ func anyInput() *rapid.Generator[Input] {
 		}
 		return Input{Source: anyText().Draw(t, "source"), Record: &event.Record{
 			Outcome:   event.Outcome(rapid.IntRange(0, int(event.Noted)).Draw(t, "outcome")),
-			Testimony: event.Testimony(rapid.IntRange(0, int(event.Disconnected)).Draw(t, "testimony")),
+			Testimony: event.Testimony(rapid.IntRange(0, int(event.LastTestimony)).Draw(t, "testimony")),
 			Line:      rapid.Int64().Draw(t, "line"),
 			Event:     anyEvent().Draw(t, "event"),
 		}}

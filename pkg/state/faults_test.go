@@ -89,19 +89,69 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// A full disk is a limit on the size of files here: the system then refuses to
-// let the file grow, as it does when no block is left.
+// fillDisk makes a full disk of a limit on the size of files: the system then
+// refuses to let a file grow, as it does when no block is left.
+func fillDisk(t *testing.T, size int64) (free func()) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ)
+	var before syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size), Max: before.Max}))
+	return func() {
+		must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
+		signal.Reset(syscall.SIGXFSZ)
+	}
+}
+
+// However far a new file got on a full disk, the next start goes on from there.
+func TestOpenOnFullDisk(t *testing.T) {
+	refused := 0
+	for pages := range int64(12) {
+		p := path(t)
+		free := fillDisk(t, pages*4096)
+		s, err := Open(p, Options{})
+		free()
+		if err == nil {
+			must(t, s.Close())
+		} else {
+			refused++
+			if !isFull(err) || errors.Is(err, ErrDamaged) || hint.Of(err) != "free space: df "+filepath.Dir(p)+"; nothing is lost meanwhile" {
+				t.Errorf("room for %d pages: %v (%s)", pages, err, hint.Of(err))
+			}
+		}
+		s, err = Open(p, Options{})
+		if err != nil {
+			t.Errorf("after room for %d pages: %v", pages, err)
+			continue
+		}
+		must(t, s.Commit(Batch{Alerts: entries(1, 1)}))
+		must(t, s.Close())
+	}
+	if refused == 0 {
+		t.Error("the disk was never full")
+	}
+}
+
+// A file that lacks nothing opens without a write.
+func TestReopenOnFullDisk(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	must(t, s.Commit(Batch{Alerts: entries(1, 1)}))
+	must(t, s.Close())
+	free := fillDisk(t, 0)
+	s, err := Open(p, Options{})
+	free()
+	must(t, err)
+	wantLists(t, s, "1", "", "")
+	must(t, s.Close())
+}
+
 func TestFullDisk(t *testing.T) {
 	p := path(t)
 	s := open(t, p, Options{})
 	must(t, s.Commit(Batch{Inputs: []Input{record(1)}, Cursors: map[string]string{"mail.log": "1"}, Alerts: entries(1, 1)}))
 
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	size := s.Stats().FileBytes
-	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size), Max: before.Max}))
+	free := fillDisk(t, s.Stats().FileBytes)
 	random := make([]byte, 1<<20)
 	for i := range random {
 		random[i] = byte(rand.Uint32())
@@ -114,7 +164,7 @@ func TestFullDisk(t *testing.T) {
 		errs = append(errs, s.Commit(batch))
 	}
 	mark := s.Mark()
-	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
+	free()
 	for _, err := range errs {
 		if !isFull(err) || hint.Of(err) != "free space: df "+filepath.Dir(p)+"; nothing is lost meanwhile" {
 			t.Fatalf("%v (%s)", err, hint.Of(err))

@@ -65,7 +65,7 @@ func (c *codec) record(r *event.Record) {
 	c.byte(&testimony)
 	c.int64(&r.Line)
 	c.event(&r.Event)
-	if outcome > uint8(event.Noted) || testimony > uint8(event.Disconnected) {
+	if outcome > uint8(event.Noted) || testimony > uint8(event.LastTestimony) {
 		c.fail("outcome %d, testimony %d", outcome, testimony)
 		return
 	}

@@ -40,12 +40,23 @@ func (s *Store) load() error {
 	if err := s.db.View(checkSchema); err != nil {
 		return err
 	}
-	if !s.options.ReadOnly {
+	if !s.options.ReadOnly && s.db.View(complete) != nil {
 		if err := s.db.Update(create); err != nil {
 			return err
 		}
 	}
 	return s.db.View(s.count)
+}
+
+// complete finds what create would have to make. A file that lacks nothing opens
+// on a full disk, too.
+func complete(tx *bolt.Tx) error {
+	for _, name := range buckets() {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: %s is missing", errDamaged, name)
+		}
+	}
+	return nil
 }
 
 func checkSchema(tx *bolt.Tx) error {
@@ -76,13 +87,12 @@ func create(tx *bolt.Tx) error {
 }
 
 func (s *Store) count(tx *bolt.Tx) error {
+	if err := complete(tx); err != nil {
+		return err
+	}
 	keys := map[string]int{}
 	for _, name := range buckets() {
-		bucket := tx.Bucket(name)
-		if bucket == nil {
-			return fmt.Errorf("%w: %s is missing", errDamaged, name)
-		}
-		cursor := bucket.Cursor()
+		cursor := tx.Bucket(name).Cursor()
 		for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 			keys[string(name)]++
 			if string(name) == string(inputsBucket) {

@@ -16,6 +16,11 @@ type Line struct {
 	// stands for Received.
 	Read time.Time
 
+	// After is when the line before it in the same log was written; the zero time if
+	// that is not known. It tells apart the two hours that are called alike when
+	// summer time ends, and nothing else.
+	After time.Time
+
 	// Zone is the time zone of headers that name none. Never nil.
 	Zone *time.Location
 

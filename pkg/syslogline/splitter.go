@@ -21,8 +21,10 @@ type Splitter struct {
 
 	// What the minute came to, for a source that was received and read then.
 	dated, even    bool
+	twice          bool      // the minute comes twice that day
 	start          time.Time // of the minute, if it is even: no clock change, no bound in it
 	received, read time.Time
+	after          time.Time
 	zone           *time.Location
 	second         int8      // the last one that was asked for, -1 for none
 	moment         time.Time // when it began
@@ -45,7 +47,7 @@ func (s *Splitter) Time(line *Line, h *Header) time.Time {
 	if !h.compared {
 		return h.Time(*line)
 	}
-	if !s.dated || line.Received != s.received || line.Read != s.read || line.Zone != s.zone {
+	if !s.dated || line.Received != s.received || line.Read != s.read || line.Zone != s.zone || s.twice && line.After != s.after {
 		s.date(line)
 	}
 	if !s.even {
@@ -63,10 +65,11 @@ func (s *Splitter) Time(line *Line, h *Header) time.Time {
 // date resolves the minute. If its first and its last moment lie as far apart as
 // the clock says, then nothing comes between them.
 func (s *Splitter) date(line *Line) {
-	s.dated, s.received, s.read, s.zone = true, line.Received, line.Read, line.Zone
+	s.dated, s.received, s.read, s.zone, s.after = true, line.Received, line.Read, line.Zone, line.After
 	first, last := s.stamp, s.stamp
 	last.second, last.nanos = 59, 999_999_999
 	s.start = first.resolve(*line)
+	_, _, s.twice = bothOf(s.start)
 	s.even = last.resolve(*line).Sub(s.start) == time.Minute-1
 	s.second = -1
 }

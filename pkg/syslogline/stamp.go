@@ -196,6 +196,9 @@ func (s stamp) resolve(line Line) time.Time {
 	default:
 		t, latest = s.yearLess(line.Received, line.Zone), line.Received
 	}
+	if s.micros == 0 && !s.hasOffset {
+		t = line.ofTwoHours(t)
+	}
 	if latest.IsZero() {
 		latest = line.Received
 	}

@@ -177,12 +177,14 @@ type status struct {
 		Error     string
 		Delivered int
 	}
+	State struct{ Error, Hint string }
 }
 
 type source struct {
 	Lag   int64 `json:"lag_bytes"`
 	State string
 	Error string
+	Hint  string
 }
 
 func (r *running) status() (s status, ok bool) {

@@ -1,0 +1,57 @@
+package guard
+
+import (
+	"slices"
+	"time"
+)
+
+// Rewind takes back a time that never was: the clock had been ahead and was set
+// right. What speaks for a source counts as of now; offences from later than now
+// are forgotten; of our own services nothing is known any more, as at the start.
+// Findings that wait have their answer at the next [Guard.Due].
+func (g *Guard) Rewind(now time.Time) {
+	at := stamp(now)
+	if g.now <= at {
+		return
+	}
+	g.now = at
+	for _, s := range g.sources {
+		s.rewind(at)
+	}
+	for i := range g.logins {
+		g.logins[i] = outage{}
+	}
+	g.tables, g.refusals = outage{}, outage{}
+	g.resolver, g.lists = newEvidence(g.limits.resolverQuiet), newEvidence(g.limits.listQuiet)
+	g.configure()
+	if g.good.today > at/day {
+		g.good = goodClients{today: at / day}
+	}
+	if g.banned > at/minute { // the bans of the last hour keep counting, from now on
+		var sum uint16
+		for _, n := range g.bans {
+			sum += n
+		}
+		g.bans, g.banned = [60]uint16{}, at/minute
+		g.bans[g.banned%60] = sum
+	}
+	for i := range g.pending {
+		g.pending[i].until = min(g.pending[i].until, at)
+	}
+	g.nextDue = 0
+}
+
+func (s *source) rewind(at uint32) {
+	for _, t := range []*uint32{&s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.lostAt} {
+		*t = min(*t, at)
+	}
+	s.amnesty = min(s.amnesty, at+day)
+	s.mailDay, s.goodDay = min(s.mailDay, at/day), min(s.goodDay, at/day)
+	for i := range s.accounts {
+		s.accounts[i].at = min(s.accounts[i].at, at)
+	}
+	s.offences = slices.DeleteFunc(s.offences, func(o offence) bool { return o.at > at })
+}
+
+// Now returns the latest time that the guard has seen.
+func (g *Guard) Now() time.Time { return moment(g.now) }
