@@ -200,8 +200,20 @@ func (t *tail) read(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	if rewritten || info.Size() < t.Offset || n < len(kept) || !bytes.Equal(buffer[:len(kept)], kept) || info.Size() < t.size {
 		return nil, false, errRewritten
 	}
+	if !t.isStill(buffer[:n]) {
+		return nil, false, errRewritten
+	}
 	fresh = buffer[len(kept):n]
 	return fresh, t.Offset+int64(len(fresh)) >= t.size, nil
+}
+
+// isStill looks once more at the start of what was just read. A read of many
+// pages is not atomic: what is known may come from before a truncation, and what
+// is new from behind it. What was read before a truncation is in the copy.
+func (t *tail) isStill(read []byte) bool {
+	start := read[:min(len(read), markSize)]
+	again, ok := readAt(t.file, t.Offset-int64(len(t.mark.bytes)), len(start))
+	return ok && bytes.Equal(again, start)
 }
 
 // unpack fills buffer from the compressed stream. At damage it returns what came
