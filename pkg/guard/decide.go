@@ -110,7 +110,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		v.Action, v.Rule = Hold, t.dominant()
 		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
 		v.wait = g.now + max(g.resolver.gap(), g.lists.gap()) + 1
-		v.Reason = fmt.Sprintf("%d of %d attempts count, %d are needed: %s", t.counted, t.total(), f.Needed, t.reason(v.Rule, g))
+		v.Reason = t.shortfall(f) + ": " + t.reason(v.Rule, g)
 		return v
 	}
 	if f.Scope == event.ScopeIP || f.Scope == "" {

@@ -76,7 +76,7 @@ func TestVerdicts(t *testing.T) {
 				s.fail(time.Minute, "192.0.2.1", "user4", event.Dovecot)
 			},
 			change: func(f *Finding) { f.Distinct = true },
-			action: Hold, reason: "3 of 7 attempts count, 3 are needed: a stale or mistyped password",
+			action: Hold, reason: "2 accounts count, 3 are needed: a stale or mistyped password",
 		},
 		"what is left has leaked": {
 			build: func(s *scene) {
@@ -87,7 +87,7 @@ func TestVerdicts(t *testing.T) {
 				s.login(6*time.Hour, "192.0.2.1", "bob")
 			},
 			change: func(f *Finding) { f.Leak = time.Hour },
-			action: Hold, reason: "6 of 12 attempts count, 3 are needed: a stale or mistyped password",
+			action: Hold, reason: "6 of 12 attempts count, 3 are needed within a shorter time: a stale or mistyped password",
 		},
 		"a range": {
 			build:  func(s *scene) { guess("192.0.2.1", 3)(s); guess("192.0.2.2", 3)(s) },

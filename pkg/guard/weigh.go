@@ -131,6 +131,19 @@ func (t *tally) reaches(f Finding) bool {
 	return f.Leak <= 0 || seen < f.Needed || t.overflows(f)
 }
 
+// shortfall says what is missing for a ban. Attempts that are enough in number
+// may be too few at a time once the excused ones are taken out.
+func (t *tally) shortfall(f Finding) string {
+	if f.Distinct && len(t.accounts) > 0 {
+		return fmt.Sprintf("%s count, %d are needed", count(distinct(t.accounts, len(t.accounts)), "account"), f.Needed)
+	}
+	text := fmt.Sprintf("%d of %d attempts count, %d are needed", t.counted, t.total(), f.Needed)
+	if t.counted >= f.Needed {
+		text += " within a shorter time"
+	}
+	return text
+}
+
 // overflows pours what counts into the finding's bucket again. Its times are
 // whole seconds, so two more of them are allowed for.
 func (t *tally) overflows(f Finding) bool {

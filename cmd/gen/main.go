@@ -1,5 +1,0 @@
-package main
-
-import "os"
-
-func main() { generate(os.Args[1], 5000000) }
