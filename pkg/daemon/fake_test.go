@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeLAPI takes what a machine sends and remembers the alerts.
@@ -43,6 +44,24 @@ func (f *fakeLAPI) values() []string {
 		values = append(values, fmt.Sprint(a["scenario"], " ", source["value"]))
 	}
 	return values
+}
+
+// times are those of the events of the first alert.
+func (f *fakeLAPI) times(t *testing.T) []time.Time {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	events, _ := f.alerts[0]["events"].([]any)
+	var times []time.Time
+	for _, e := range events {
+		fields, _ := e.(map[string]any)
+		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(fields["timestamp"]))
+		if err != nil {
+			t.Error(err)
+		}
+		times = append(times, at)
+	}
+	return times
 }
 
 func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
