@@ -181,6 +181,9 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	for _, w := range warnings {
 		d.log.Warn(w)
 	}
+	if c.LAPI.BouncerKey != "" {
+		d.log.Warn("lapi.bouncer_key is set, and this csmail enforces no decision by itself", "hint", "a bouncer does: apt install crowdsec-firewall-bouncer")
+	}
 	judge := ruleset.Engine(c, set, facts)
 	feeds, err := intake.Open(ctx, c.Sources, intake.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 	if err != nil {
