@@ -17,7 +17,8 @@ type fakeLAPI struct {
 	mu     sync.Mutex
 	alerts []map[string]any
 	down   bool
-	came   chan struct{} // a value for each alert
+	hangs  func(*http.Request) // with each request, if set
+	came   chan struct{}       // a value for each alert
 }
 
 func newFakeLAPI(t *testing.T) (*fakeLAPI, string) {
@@ -32,6 +33,13 @@ func (f *fakeLAPI) setDown(down bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.down = down
+}
+
+// hang has f called with each request before it is answered; nil ends it.
+func (f *fakeLAPI) hang(with func(*http.Request)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hangs = with
 }
 
 // values are what the alerts are about, in their order, with their scenario.
@@ -65,6 +73,14 @@ func (f *fakeLAPI) times(t *testing.T) []time.Time {
 }
 
 func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	hangs := f.hangs
+	f.mu.Unlock()
+	if hangs != nil {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller has gone
+		hangs(r)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
