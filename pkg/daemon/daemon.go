@@ -39,7 +39,8 @@ type Options struct {
 	Notify  func(message string) // sd_notify(3); nil: nobody is told
 	Reload  <-chan struct{}      // a reload is asked for
 	Stdin   io.Reader
-	Journal string // journalctl unless set
+	Journal string           // journalctl unless set
+	Now     func() time.Time // what the clock shows; time.Now if nil
 }
 
 // The times of the daemon.
@@ -85,6 +86,7 @@ type Daemon struct {
 	checkpoint time.Time  // of the last try
 	checkErr   error      // why it failed
 	clock      logClock
+	wall       wallWatch
 	recent     []control.Alert // the latest findings, newest last
 	reloadErr  error
 	gateway    bool // it was told of
@@ -115,8 +117,11 @@ func Run(ctx context.Context, o Options) error {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	d := &Daemon{
-		options: o, log: o.Log, started: time.Now(),
+		options: o, log: o.Log, started: o.Now(), wall: wallWatch{o.Now(), time.Now()},
 		batches: make(chan message, 8), ended: make(chan *intake.Feed), asks: make(chan func()), failed: make(chan error, 1),
 		metrics: newMetrics(), due: time.NewTimer(time.Hour),
 	}
@@ -176,8 +181,11 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	for _, w := range warnings {
 		d.log.Warn(w)
 	}
+	if c.LAPI.BouncerKey != "" {
+		d.log.Warn("lapi.bouncer_key is set, and this csmail enforces no decision by itself", "hint", "a bouncer does: apt install crowdsec-firewall-bouncer")
+	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := intake.Open(ctx, c.Sources, intake.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log})
+	feeds, err := intake.Open(ctx, c.Sources, intake.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,9 +32,10 @@ type rig struct {
 	cancel context.CancelFunc
 	ended  chan error
 	pid    int
-	log    string // the name of the log that is written
-	port   int    // of the metrics, if twoLogs set it
-	said   said   // by a daemon that is a process of its own
+	log    string       // the name of the log that is written
+	port   int          // of the metrics, if twoLogs set it
+	said   said         // by a daemon
+	ahead  atomic.Int64 // by how much its clock is, in nanoseconds
 }
 
 func newRig(t *testing.T) *rig {
@@ -68,8 +70,8 @@ func (r *rig) configure(more string) {
 func (r *rig) options() Options {
 	return Options{
 		Load: func() (config.Config, error) { return config.Load(r.path("csmail.yaml")) },
-		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)),
-		Reload: r.reload, Stdin: r.stdin,
+		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(io.MultiWriter(r.t.Output(), &r.said), nil)),
+		Now: r.now, Reload: r.reload, Stdin: r.stdin,
 		Notify: func(m string) {
 			select {
 			case r.told <- m:
@@ -78,6 +80,9 @@ func (r *rig) options() Options {
 		},
 	}
 }
+
+// now is what the clock shows; it says nothing of how much has passed.
+func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())).Round(0) }
 
 // start runs the daemon until it is ready.
 func (r *rig) start() {

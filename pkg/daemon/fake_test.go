@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeLAPI takes what a machine sends and remembers the alerts.
@@ -16,7 +17,8 @@ type fakeLAPI struct {
 	mu     sync.Mutex
 	alerts []map[string]any
 	down   bool
-	came   chan struct{} // a value for each alert
+	hangs  func(*http.Request) // with each request, if set
+	came   chan struct{}       // a value for each alert
 }
 
 func newFakeLAPI(t *testing.T) (*fakeLAPI, string) {
@@ -33,6 +35,13 @@ func (f *fakeLAPI) setDown(down bool) {
 	f.down = down
 }
 
+// hang has f called with each request before it is answered; nil ends it.
+func (f *fakeLAPI) hang(with func(*http.Request)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hangs = with
+}
+
 // values are what the alerts are about, in their order, with their scenario.
 func (f *fakeLAPI) values() []string {
 	f.mu.Lock()
@@ -45,7 +54,33 @@ func (f *fakeLAPI) values() []string {
 	return values
 }
 
+// times are those of the events of the first alert.
+func (f *fakeLAPI) times(t *testing.T) []time.Time {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	events, _ := f.alerts[0]["events"].([]any)
+	var times []time.Time
+	for _, e := range events {
+		fields, _ := e.(map[string]any)
+		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(fields["timestamp"]))
+		if err != nil {
+			t.Error(err)
+		}
+		times = append(times, at)
+	}
+	return times
+}
+
 func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	hangs := f.hangs
+	f.mu.Unlock()
+	if hangs != nil {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller has gone
+		hangs(r)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")

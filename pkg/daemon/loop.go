@@ -44,14 +44,16 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case <-d.due.C:
 			d.waits = false
 			d.tryCommit()
-		case now := <-tick.C:
-			d.tick(now)
+		case <-tick.C:
+			d.tick(time.Now())
 		}
 	}
 }
 
-// tick does what time asks for.
+// tick does what time asks for. How much has passed does not go by the clock, which
+// may jump.
 func (d *Daemon) tick(now time.Time) {
+	d.watchClock(now)
 	d.advance(now)
 	if d.hurry || d.commitErr != nil {
 		d.tryCommit()
@@ -227,18 +229,4 @@ func (d *Daemon) endOfInput(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// logClock is the time by the clock of the logs, which may differ from ours: that
-// of the latest event plus what has passed since it came.
-type logClock struct{ event, came time.Time }
-
-func (c *logClock) seen(t time.Time) {
-	if t.After(c.event) {
-		c.event, c.came = t, time.Now()
-	}
-}
-
-func (c *logClock) now(now time.Time) (time.Time, bool) {
-	return c.event.Add(now.Sub(c.came)), !c.event.IsZero()
 }

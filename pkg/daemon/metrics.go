@@ -26,6 +26,7 @@ type metrics struct {
 	commitFailures   prometheus.Counter
 	writable         prometheus.Gauge
 	unbanned         prometheus.Counter
+	clockJumps       *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -52,10 +53,11 @@ func newMetrics() *metrics {
 		lapiSeconds:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "lapi_push_seconds", Help: "Mean time of a push to the LAPI."}),
 		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "csmail", Name: "commit_failures_total", Help: "Commits of the state file that failed."}),
 		writable:       prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "state_writable", Help: "1 while what is read can be stored, 0 while reading waits for that."}),
+		clockJumps:     counter("clock_jumps_total", "How often the clock was set by more than five seconds.", "direction"),
 		unbanned:       prometheus.NewCounter(prometheus.CounterOpts{Namespace: "csmail", Name: "unbanned_total", Help: "Bans that a person ended early."}),
 	}
 	m.registry.MustRegister(m.lines, m.missed, m.events, m.verdicts, m.lag, m.drops, m.sourceUp, m.outbox, m.outboxAge, m.breaker,
-		m.tracked, m.lapi, m.lapiSeconds, m.commitFailures, m.writable, m.unbanned,
+		m.tracked, m.lapi, m.lapiSeconds, m.commitFailures, m.writable, m.unbanned, m.clockJumps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -33,6 +33,7 @@ func (d *Daemon) recover(ctx context.Context) error {
 			return err
 		}
 	}
+	d.rewind()
 	first := len(cursors) == 0 && replayed == 0
 	if first {
 		d.log.Info("first start: reading back", "logins", historyBack, "offences", offencesBack)

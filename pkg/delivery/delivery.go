@@ -140,7 +140,9 @@ func New(store Store, o Options) *Sender {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Sender{store: store, options: o, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	// The history is first cut after a while: a host that has just started may have a
+	// clock that is years ahead.
+	return &Sender{store: store, options: o, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), pruned: time.Now()}
 }
 
 // Wake says that the outbox has a new entry. While the LAPI is in trouble it

@@ -12,9 +12,15 @@ type clock interface {
 	After(d time.Duration) (tick <-chan time.Time, stop func())
 }
 
-type wallClock struct{}
+// wallClock has the timers of the system, and its time unless now is set.
+type wallClock struct{ now func() time.Time }
 
-func (wallClock) Now() time.Time { return time.Now() }
+func (c wallClock) Now() time.Time {
+	if c.now != nil {
+		return c.now()
+	}
+	return time.Now()
+}
 
 func (wallClock) After(d time.Duration) (<-chan time.Time, func()) {
 	t := time.NewTimer(d)

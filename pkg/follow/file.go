@@ -24,7 +24,8 @@ type FileOptions struct {
 	// Quiet is how long a rotated file must have been silent before it is left,
 	// 10 seconds if 0.
 	Quiet  time.Duration
-	Logger *slog.Logger // nil logs nothing
+	Logger *slog.Logger     // nil logs nothing
+	Now    func() time.Time // what the clock shows; time.Now if nil
 
 	clock clock
 	waker waker
@@ -73,7 +74,7 @@ func Files(o FileOptions) (Source, error) {
 		o.Quiet = defaultQuiet
 	}
 	if o.clock == nil {
-		o.clock = wallClock{}
+		o.clock = wallClock{o.Now}
 	}
 	name := strings.Join(o.Globs, ",")
 	return &files{FileOptions: o, name: name, meter: newMeter(name, o.Logger)}, nil

@@ -59,7 +59,8 @@ type Options struct {
 	Back    time.Duration // how far a first start reads back; 0: begin at the end
 	Journal string        // the command, journalctl if ""
 	Stdin   io.Reader
-	Logger  *slog.Logger // nil logs nothing
+	Logger  *slog.Logger     // nil logs nothing
+	Now     func() time.Time // what the clock shows, for files; time.Now if nil
 }
 
 // Open makes the feeds of sources, without any the journal or the mail log of
@@ -112,7 +113,7 @@ func open(s config.Source, o Options) (*Feed, follow.Spec, error) {
 	}
 	switch s.Source {
 	case "file":
-		f.Source, err = follow.Files(follow.FileOptions{Globs: s.Files(), Back: o.Back, Logger: o.Logger})
+		f.Source, err = follow.Files(follow.FileOptions{Globs: s.Files(), Back: o.Back, Logger: o.Logger, Now: o.Now})
 		spec.Globs = s.Files()
 	case "journalctl":
 		journal := follow.JournalOptions{Filter: s.JournalctlFilter, Back: o.Back, Command: o.Journal, Logger: o.Logger}

@@ -211,7 +211,12 @@ const runningWait = time.Minute
 
 func (r *running) await(what string, done func() bool) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), runningWait)
+	r.awaitFor(runningWait, what, done)
+}
+
+func (r *running) awaitFor(limit time.Duration, what string, done func() bool) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -219,7 +224,7 @@ func (r *running) await(what string, done func() bool) {
 		select {
 		case <-ctx.Done():
 			s, _ := r.status()
-			r.t.Fatalf("not within %v: %s\n%+v\ncsmail:\n%s", runningWait, what, s, r.said())
+			r.t.Fatalf("not within %v: %s\n%+v\ncsmail:\n%s", limit, what, s, r.said())
 		case <-r.process.done:
 			r.t.Fatalf("csmail run ended: %v\n%s", r.process.cmd.ProcessState, r.said())
 		case <-tick.C:
