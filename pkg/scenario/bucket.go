@@ -1,61 +1,60 @@
 package scenario
 
-import "csmail/pkg/event"
+import (
+	"math"
+
+	"csmail/pkg/event"
+)
 
 // bucket counts the events of one scenario and one group. Times are Unix
 // nanoseconds. Of a leaky scenario the level follows from busy and poured: the
 // bucket is empty again at busy + poured·leakspeed (GCRA).
 type bucket struct {
-	busy  int64 // since when the bucket has not been empty
-	last  int64 // the latest time at which an event was poured or it overflowed
-	first int64 // of its first event
-	total uint32
-	next  uint32 // bucket of the same group
-	extra uint32 // what few buckets need
+	busy   int64 // since when the bucket has not been empty
+	last   int64 // the latest time at which an event was poured or it overflowed
+	first  int64 // of its first event
+	total  uint32
+	detail uint32 // run of words: what few buckets need
 
-	kindCounts [2]uint16
-	kinds      [2]event.Kind
-	scenario   uint16
-	poured     uint16 // since busy; of a bayesian scenario the conditions that stay true
-	services   uint8  // set of services
+	poured uint16        // since busy; of a bayesian scenario the conditions that stay true
+	second uint16        // of total, those of the second kind
+	kinds  [2]event.Kind // the first two that came
+	owner  owner
 }
 
-// extra is the part of a bucket that not every scenario needs, or that it needs
-// only after its first overflow.
-type extra struct {
-	blackhole int64  // overflows are silent until then
-	set       uint32 // chain of cells: the values that were seen, of distinct
-	queue     uint32 // ring of cells: the events that it holds; the newest, whose next is the oldest
-	kinds     uint32 // chain of cells: kinds beyond the first two
-	setLen    uint16
-	queueLen  uint16
-}
+// owner packs the number of a bucket's scenario and the set of services whose
+// events it holds.
+type owner uint16
 
-// cell is one link of a chain: an event of a queue, three values of a set, or a
-// count of one kind.
-type cell struct {
-	a, b uint64
-	time int64
-	info cellInfo
-	next uint32
-}
+// scenarioBits are enough for maxScenarios.
+const scenarioBits = 12
 
-// cellInfo packs kind, service and shape of a queued event, and whether it has an
-// address; or how many values a cell of a set holds.
-type cellInfo uint32
+func (o owner) scenario() int { return int(o & (1<<scenarioBits - 1)) }
 
-func infoOf(in *input) cellInfo {
-	info := cellInfo(in.ev.Kind) | cellInfo(in.ev.Service)<<8 | cellInfo(in.shape)<<16
-	if in.ev.Addr.IsValid() {
-		info |= 1 << 24
+func (o owner) with(s event.Service) owner {
+	if s == event.NoService {
+		return o
 	}
-	return info
+	return o | 1<<(scenarioBits+s-1)
 }
 
-func (i cellInfo) kind() event.Kind       { return event.Kind(i) }
-func (i cellInfo) service() event.Service { return event.Service(i >> 8) }
-func (i cellInfo) shape() shape           { return shape(i >> 16) }
-func (i cellInfo) hasAddr() bool          { return i>>24&1 == 1 }
+func (o owner) has(s event.Service) bool { return o>>(scenarioBits+s-1)&1 == 1 }
+
+// countKind notes the kind of an event that total counts already. It returns false
+// if the bucket itself has no room for it.
+func (b *bucket) countKind(kind event.Kind) bool {
+	switch {
+	case b.total == 1:
+		b.kinds[0] = kind
+	case b.kinds[0] == kind:
+	case b.second == 0, b.kinds[1] == kind && b.second < math.MaxUint16:
+		b.kinds[1] = kind
+		b.second++
+	default:
+		return false
+	}
+	return true
+}
 
 // empty is when the bucket will have leaked all it holds.
 func (b *bucket) empty(leak int64) int64 { return b.busy + int64(b.poured)*leak }
@@ -90,5 +89,5 @@ func (b *bucket) level(t, leak int64) int {
 
 // restart forgets what the bucket held, not when it was last used.
 func (b *bucket) restart() {
-	*b = bucket{last: b.last, next: b.next, extra: b.extra, scenario: b.scenario}
+	*b = bucket{last: b.last, detail: b.detail, owner: b.owner & (1<<scenarioBits - 1)}
 }

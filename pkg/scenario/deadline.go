@@ -7,20 +7,20 @@ import (
 
 // deadline is the end of a counter.
 type deadline struct {
-	at     int64
-	bucket uint32
-	group  uint32
+	at       int64
+	group    uint32
+	scenario uint16
 }
 
 func compareDeadlines(a, b deadline) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.bucket, b.bucket))
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.group, b.group), cmp.Compare(a.scenario, b.scenario))
 }
 
 // push adds to the heap. Before the heap gets much larger than there are buckets,
 // the ends of buckets that are gone leave it.
 func (e *Engine) push(d deadline) {
-	if len(e.due) > 2*e.buckets.len()+1024 {
-		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return !e.isCurrent(d) })
+	if len(e.due) > 2*e.open+1024 {
+		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return e.endingAt(d) == nil })
 		slices.SortFunc(e.due, compareDeadlines)
 	}
 	e.due = append(e.due, d)
@@ -58,27 +58,24 @@ func (e *Engine) pop() deadline {
 func (e *Engine) advance(now int64) {
 	e.now = max(e.now, now)
 	for len(e.due) > 0 && e.due[0].at <= e.now {
-		if d := e.pop(); e.isCurrent(d) {
-			b := e.buckets.at(d.bucket)
+		d := e.pop()
+		if b := e.endingAt(d); b != nil {
 			b.last = max(b.last, d.at)
-			e.overflow(e.set.scenarios[b.scenario], d.group, b)
+			e.overflow(e.set.scenarios[d.scenario], e.groups.at(d.group), b)
 		}
 	}
 }
 
-// isCurrent is false if the bucket of the deadline is gone, or is another one by
+// endingAt returns the bucket of a deadline, nil if it is gone or is another one by
 // now.
-func (e *Engine) isCurrent(d deadline) bool {
-	g := e.groups.at(d.group)
+func (e *Engine) endingAt(d deadline) *bucket {
+	g, s := e.groups.at(d.group), e.set.scenarios[d.scenario]
 	if g.bits == 0 {
-		return false
+		return nil
 	}
-	for bi := g.head; bi != 0; bi = e.buckets.at(bi).next {
-		if bi == d.bucket {
-			b := e.buckets.at(bi)
-			s := e.set.scenarios[b.scenario]
-			return s.isTimed() && b.total > 0 && b.busy+s.life == d.at
-		}
+	b := e.findBucket(g, int(d.scenario))
+	if b == nil || b.total == 0 || b.busy+s.life != d.at {
+		return nil
 	}
-	return false
+	return b
 }

@@ -1,8 +1,6 @@
 package scenario
 
 import (
-	"net/netip"
-	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -51,36 +49,34 @@ type Engine struct {
 	stats  Stats
 
 	groups  *groups
-	buckets slab[bucket]
-	extras  slab[extra]
-	cells   slab[cell]
-	events  map[uint32]*queuedEvent // by cell, for scenarios that read whole events
-	facts   map[cellInfo]map[string]string
+	buckets blocks[bucket]
+	words   blocks[uint64]
+	events  slab[queuedEvent] // of scenarios that read the text of queued events
+	metas   map[facts]map[string]string
 	ring    ring
 	due     []deadline // a heap: counters, by the time at which they end
+	open    int        // buckets
 	cursor  uint32     // of the sweep
+	hand    uint32     // of the search for a source that may be forgotten
 	now     int64      // the latest time that was seen
+	pours   uint64     // number of the pour
 
 	takers [][]*Scenario // by kind, service and shape; nil: not asked yet
 
 	// Of the pour at hand:
 	in      input
 	at      int64
-	pours   uint64                       // number of the pour
-	current uint32                       // number in the ring
-	touched []uint32                     // groups
-	known   [fieldSourceRange + 1]uint32 // groups by the field that is their key
-	slots   []slot                       // by scenario
+	current uint32    // number in the ring
+	known   [3]uint32 // groups by the network that is their key
 	machine machine
 	out     []Overflow
 }
 
 // New returns an Engine without buckets.
 func New(set *Set, limits Limits) *Engine {
-	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), events: map[uint32]*queuedEvent{}, facts: map[cellInfo]map[string]string{}}
+	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[facts]map[string]string{}}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
 	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(shapeCount))
-	e.slots = make([]slot, len(set.scenarios))
 	e.machine.in = &e.in
 	return e
 }
@@ -91,7 +87,7 @@ const services = int(event.SSHD) + 1
 // Stats returns the counts of now.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.Sources, s.Buckets = e.groups.len(), e.buckets.len()
+	s.Sources, s.Buckets = e.groups.len(), e.open
 	return s
 }
 
@@ -101,6 +97,7 @@ func (e *Engine) Stats() Stats {
 // of Pour or Advance; what it holds is the caller's.
 func (e *Engine) Pour(ev *event.Event) []Overflow {
 	e.begin(ev)
+	e.pours++
 	e.advance(e.at)
 	for _, s := range e.takersOf() {
 		if e.passes(s.rest) {
@@ -130,9 +127,7 @@ func (e *Engine) begin(ev *event.Event) {
 		e.in.shape = shapeOf(ev)
 	}
 	e.at = nanoseconds(ev.Time)
-	e.pours++
-	e.current, e.touched, e.out = 0, e.touched[:0], e.out[:0]
-	e.known = [fieldSourceRange + 1]uint32{}
+	e.current, e.known, e.out = 0, [3]uint32{}, e.out[:0]
 }
 
 // nanoseconds returns the Unix time, within the years that it can tell.
@@ -179,16 +174,10 @@ func (e *Engine) pourInto(s *Scenario) {
 		e.stats.Untracked++
 		return
 	}
-	if !slices.Contains(e.touched, gi) {
-		e.touch(gi)
-	}
-	bi := e.bucketOf(gi, s)
-	b := e.buckets.at(bi)
-	if s.Type == "trigger" {
-		e.count(s, b)
-		e.hold(s, gi, b)
-		b.first, b.last = e.at, e.at
-		e.overflow(s, gi, b)
+	g := e.groups.at(gi)
+	b := e.bucketOf(g, s)
+	if s.isTrigger {
+		e.trigger(s, g, b)
 		return
 	}
 	if b.total > 0 && !s.isTimed() && e.at > b.last+s.life {
@@ -201,65 +190,42 @@ func (e *Engine) pourInto(s *Scenario) {
 		e.restart(b)
 		return
 	}
-	e.pour(s, gi, bi)
-}
-
-func (e *Engine) pour(s *Scenario, gi, bi uint32) {
-	b := e.buckets.at(bi)
 	if s.isTimed() && b.total == 0 {
 		b.busy = max(e.at, b.last)
-		e.push(deadline{b.busy + s.life, bi, gi})
+		e.push(deadline{b.busy + s.life, gi, s.index})
 	}
-	e.count(s, b)
-	e.hold(s, gi, b)
-	full := s.Type == "leaky" && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
+	e.pour(s, g, b)
+}
+
+func (e *Engine) trigger(s *Scenario, g *group, b *bucket) {
+	if e.silentUntil(b) <= e.at {
+		e.count(b)
+		e.hold(s, g, b)
+		b.first, b.last = e.at, e.at
+		e.overflow(s, g, b)
+		return
+	}
+	b.last = e.at
+}
+
+func (e *Engine) pour(s *Scenario, g *group, b *bucket) {
+	e.count(b)
+	e.hold(s, g, b)
+	full := s.isLeaky && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
 	b.last = max(b.last, e.at)
-	full = full || e.meetsCondition(s, b)
-	if full {
-		e.overflow(s, gi, b)
+	if full || e.meetsCondition(s, b) {
+		e.overflow(s, g, b)
 	}
 }
 
 // count notes the event in the bucket.
-func (e *Engine) count(s *Scenario, b *bucket) {
+func (e *Engine) count(b *bucket) {
 	if b.total == 0 || e.at < b.first {
 		b.first = e.at
 	}
 	b.total++
-	b.services |= 1 << e.in.ev.Service
-	kind := e.in.ev.Kind
-	for i := range b.kinds {
-		if b.kinds[i] == kind || b.kindCounts[i] == 0 {
-			b.kinds[i] = kind
-			if b.kindCounts[i] < 1<<16-1 {
-				b.kindCounts[i]++
-			}
-			return
-		}
-	}
-	e.countMore(b, kind)
-}
-
-// Forget resets what the Engine holds against an address, because a person said
-// so: its own buckets and those of its /64, and its part in the buckets of
-// networks and accounts.
-func (e *Engine) Forget(addr netip.Addr) {
-	addr = addr.Unmap()
-	if !addr.IsValid() {
-		return
-	}
-	keys := []groupKey{addrKey(addr)}
-	if addr.Is6() {
-		keys = append(keys, networkKey(rangeOf(addr)))
-	}
-	for _, key := range keys {
-		if gi := e.groups.findNetwork(key); gi != 0 {
-			e.release(gi)
-		}
-	}
-	for gi := e.groups.oldest; gi != 0; gi = e.groups.at(gi).newer {
-		if g := e.groups.at(gi); g.bits == isText || (g.bits < 128 && g.key().prefix().Contains(addr)) {
-			e.forgetPart(g, addr)
-		}
+	b.owner = b.owner.with(e.in.ev.Service)
+	if !b.countKind(e.in.ev.Kind) {
+		e.countMore(b, e.in.ev.Kind)
 	}
 }

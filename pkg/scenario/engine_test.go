@@ -260,7 +260,7 @@ func TestMemoryComesBack(t *testing.T) {
 		e.Pour(failure(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String(), "bob", time.Duration(i)*time.Second))
 	}
 	e.Advance(start.Add(time.Hour))
-	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.cells.len() != 0 || e.extras.len() != 0 || e.groups.texts.len() != 0 || len(e.events) != 0 {
-		t.Errorf("%+v, %d cells, %d extras, %d events", s, e.cells.len(), e.extras.len(), len(e.events))
+	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.taken != 0 || e.words.taken != 0 || e.groups.texts.len() != 0 || e.events.len() != 0 {
+		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.taken, e.words.taken, e.events.len())
 	}
 }

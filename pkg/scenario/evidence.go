@@ -7,8 +7,26 @@ import (
 	"csmail/pkg/event"
 )
 
-// evidencePerGroup is how many events a group remembers as evidence.
-const evidencePerGroup = 6
+// evidencePerGroup is how many events a group remembers as evidence, the first ones
+// in itself.
+const (
+	evidencePerGroup = 6
+	evidenceAtHand   = 3
+)
+
+// told is how many events a group has remembered; from evidencePerGroup on it goes
+// round, so that it tells which is the newest.
+type told uint8
+
+func (t told) seen() int   { return min(int(t), evidencePerGroup) }
+func (t told) newest() int { return (int(t) + evidencePerGroup - 1) % evidencePerGroup }
+
+func (t told) more() told {
+	if t++; t == 2*evidencePerGroup {
+		return evidencePerGroup
+	}
+	return t
+}
 
 // reference is an event in few bytes: enough to say what happened when the ring
 // holds its text no more.
@@ -130,38 +148,56 @@ func (c *clone) event() event.Event {
 }
 
 // remember notes the event at hand as evidence of the group.
-func (e *Engine) remember(gi uint32) {
+func (e *Engine) remember(g *group) {
 	if len(e.ring.clones) == 0 {
 		return
 	}
 	if e.current == 0 {
 		e.current = e.ring.add(e.in.ev, e.at)
 	}
-	g := e.groups.at(gi)
-	ref := &g.evidence[g.newest]
-	if g.seen > 0 && ref.number() == e.current&(1<<numberBits-1) && ref.isOf(e.ring.slot(e.current)) {
-		if ref.attempts() < mostAttempts {
-			*ref += 1 << 9
+	if g.told > 0 {
+		newest := e.evidenceAt(g, g.told.newest())
+		if newest.number() == e.current&(1<<numberBits-1) && newest.isOf(e.ring.slot(e.current)) {
+			if newest.attempts() < mostAttempts {
+				e.setEvidence(g, newest+1<<9)
+			}
+			return
 		}
+	}
+	g.told = g.told.more()
+	e.setEvidence(g, newReference(e.at, e.current, e.in.ev.Kind, e.in.ev.Service))
+}
+
+func (e *Engine) evidenceAt(g *group, i int) reference {
+	if i < evidenceAtHand {
+		return g.evidence[i]
+	}
+	return reference(e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
+}
+
+// setEvidence sets the newest reference of a group.
+func (e *Engine) setEvidence(g *group, ref reference) {
+	i := g.told.newest()
+	if i < evidenceAtHand {
+		g.evidence[i] = ref
 		return
 	}
-	if g.seen > 0 {
-		g.newest = (g.newest + 1) % evidencePerGroup
+	if g.more == 0 {
+		g.more = e.words.take(evidencePerGroup - evidenceAtHand)
 	}
-	g.seen = min(g.seen+1, evidencePerGroup)
-	g.evidence[g.newest] = newReference(e.at, e.current, e.in.ev.Kind, e.in.ev.Service)
+	e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
 }
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
 func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
-	if g.seen == 0 {
+	seen := g.told.seen()
+	if seen == 0 {
 		return nil
 	}
-	found := make([]event.Event, 0, g.seen)
-	for i := range int(g.seen) {
-		at := (int(g.newest) + evidencePerGroup - int(g.seen) + 1 + i) % evidencePerGroup
-		ref := g.evidence[at]
+	found := make([]event.Event, 0, seen)
+	for i := range seen {
+		ref := e.evidenceAt(g, (g.told.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
 		if !kinds.Has(ref.kind()) || ref.seconds() < from/int64(time.Second) {
 			continue
 		}

@@ -16,7 +16,7 @@ func (e *Engine) EvidenceOf(addr netip.Addr) []event.Event {
 	}
 	key := addrKey(addr)
 	if addr.Is6() {
-		key = networkKey(rangeOf(addr))
+		key = rangeKey(addr)
 	}
 	gi := e.groups.findNetwork(key)
 	if gi == 0 {

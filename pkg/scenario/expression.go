@@ -40,14 +40,16 @@ func (q *Queue) GetQueue() []*Evt { return q.Queue }
 // expression is a compiled expression. A nil match and nil text mean that the
 // program runs.
 type expression struct {
-	source  string
-	match   matcher
-	text    reader
-	program *vm.Program
-	tree    ast.Node
-	fields  []field // of evt.Meta and evt.Parsed that it reads
-	opaque  bool    // it reads more than these
-	bucket  bool    // it runs in a bucketEnv
+	source string
+	match  matcher
+	text   reader
+
+	appendText appender // the same as text, without making a string
+	program    *vm.Program
+	tree       ast.Node
+	fields     []field // of evt.Meta and evt.Parsed that it reads
+	opaque     bool    // it reads more than these
+	bucket     bool    // it runs in a bucketEnv
 
 	readsEvt bool
 }
@@ -105,6 +107,7 @@ func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expressi
 		x.match = nativeMatcher(tree.Node)
 	} else {
 		x.text = nativeReader(tree.Node)
+		x.appendText = nativeAppender(tree.Node)
 	}
 	return x, nil
 }

@@ -161,6 +161,18 @@ func (f field) readText(in *input) string {
 	return ""
 }
 
+// appendTo appends what read returns.
+func (f field) appendTo(b []byte, in *input) []byte {
+	addr := in.ev.Addr
+	switch {
+	case f == fieldSourceIP && addr.IsValid(), f == fieldSourceBlock && addr.Is4():
+		return addr.AppendTo(b)
+	case (f == fieldSourceBlock || f == fieldSourceRange) && addr.IsValid():
+		return rangeOf(addr).AppendTo(b)
+	}
+	return append(b, f.read(in)...)
+}
+
 // Account returns the login name without its domain, in lower case: the key
 // under which guesses at one account are counted however they are spelled.
 func Account(user string) string {

@@ -2,13 +2,12 @@ package scenario
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"math/bits"
 	"net/netip"
 )
 
 // groupKey says for whom a bucket counts: a network (an address is one of full
-// length), or a text. All buckets of the same key hang on one group.
+// length), or a text. All buckets of the same key belong to one group.
 type groupKey struct {
 	hi, lo uint64
 	bits   uint8 // of the network in its IPv6 form, 1-128; isText for a text
@@ -17,18 +16,20 @@ type groupKey struct {
 // isText marks the key of a text: lo is the number of the text, hi its hash.
 const isText = 255
 
-func networkKey(prefix netip.Prefix) groupKey {
-	raw := prefix.Addr().As16()
-	n := prefix.Bits()
-	if prefix.Addr().Is4() {
-		n += 96
-	}
-	return groupKey{hi: binary.BigEndian.Uint64(raw[:8]), lo: binary.BigEndian.Uint64(raw[8:]), bits: uint8(n)}
-}
-
 func addrKey(addr netip.Addr) groupKey {
 	raw := addr.As16()
 	return groupKey{hi: binary.BigEndian.Uint64(raw[:8]), lo: binary.BigEndian.Uint64(raw[8:]), bits: 128}
+}
+
+// rangeKey is the key of the /24 or /64 of a valid address.
+func rangeKey(addr netip.Addr) groupKey {
+	key := addrKey(addr)
+	if addr.Is4() {
+		key.lo, key.bits = key.lo&^0xff, 96+24
+	} else {
+		key.lo, key.bits = 0, 64
+	}
+	return key
 }
 
 // addr returns the address of a key, the first one of a network.
@@ -50,193 +51,90 @@ func (k groupKey) prefix() netip.Prefix {
 	return netip.PrefixFrom(addr, n)
 }
 
-// group is one key with its buckets and a sample of what happened to them.
+// group is one key with its buckets and a sample of what happened to them. It fills
+// a line of the processor's cache.
 type group struct {
 	hi, lo   uint64 // of the key
-	bits     uint8  // of the key
-	seen     uint8  // references in evidence
-	newest   uint8  // index of the newest one
-	head     uint32
-	older    uint32 // in the order of the last use
-	newer    uint32
-	evidence [evidencePerGroup]reference
+	has      uint64 // a bit for each scenario that has a bucket; the last one for all from there on
+	evidence [evidenceAtHand]reference
+	more     uint32 // run of words: further evidence
+	buckets  uint32 // run of them, in the order of their scenarios
+	used     uint32 // number of the last pour, its last bits
+	count    uint16 // of buckets
+	bits     uint8  // of the key; 0: the group is free
+	told     told
 }
 
 func (g *group) key() groupKey { return groupKey{g.hi, g.lo, g.bits} }
 
-// groups finds groups by their key and keeps them in the order of their use.
-type groups struct {
-	slab[group]
-	texts   slab[string]
-	index   []uint32 // open addressing, linear probing; a power of two
-	entered int      // in the index
-	seed    uint64
-	oldest  uint32
-	newest  uint32
+// bitOf returns the bit of a scenario in has, the last one if it shares it.
+func bitOf(scenario int) (bit uint64, shared bool) {
+	return 1 << min(scenario, 63), scenario >= 63
 }
 
-func newGroups() *groups {
-	g := &groups{index: make([]uint32, 1024)}
-	// The seed keeps a client from choosing addresses that collide. Nothing
-	// depends on the order in the index.
-	g.seed = maphash.String(maphash.MakeSeed(), "csmail") | 1
-	return g
+// place returns where among the buckets of the group that of a scenario is, or
+// belongs.
+func (g *group) place(buckets []bucket, scenario int) (at int, found bool) {
+	bit, shared := bitOf(scenario)
+	at = bits.OnesCount64(g.has & (bit - 1))
+	if !shared {
+		return at, g.has&bit != 0
+	}
+	for at < len(buckets) && buckets[at].owner.scenario() < scenario {
+		at++
+	}
+	return at, at < len(buckets) && buckets[at].owner.scenario() == scenario
 }
 
-func (g *groups) hash(hi, lo uint64, n uint8) uint64 {
-	a, b := bits.Mul64(hi^g.seed, lo^0x9e3779b97f4a7c15)
-	c, d := bits.Mul64(a^b^uint64(n), g.seed^0xbf58476d1ce4e5b9)
-	return c ^ d
-}
-
-// findNetwork returns the group of a network, or 0.
-func (g *groups) findNetwork(k groupKey) uint32 {
-	mask := uint64(len(g.index) - 1)
-	for at := g.hash(k.hi, k.lo, k.bits) & mask; ; at = (at + 1) & mask {
-		i := g.index[at]
-		if i == 0 || g.at(i).key() == k {
-			return i
-		}
+// keep notes which buckets the group has.
+func (g *group) keep(buckets []bucket) {
+	g.count, g.has = uint16(len(buckets)), 0
+	for i := range buckets {
+		bit, _ := bitOf(buckets[i].owner.scenario())
+		g.has |= bit
 	}
 }
 
-// findText returns the group of a text, or 0.
-func (g *groups) findText(text string, h uint64) uint32 {
-	mask := uint64(len(g.index) - 1)
-	for at := g.hash(h, 0, isText) & mask; ; at = (at + 1) & mask {
-		i := g.index[at]
-		if i == 0 {
-			return 0
-		}
-		if k := g.at(i); k.bits == isText && k.hi == h && *g.texts.at(uint32(k.lo)) == text {
-			return i
-		}
+// bucketsOf returns the buckets of a group, in the order of their scenarios. They
+// are valid until one is added to any group.
+func (e *Engine) bucketsOf(g *group) []bucket {
+	if g.count == 0 {
+		return nil
 	}
+	return e.buckets.at(g.buckets, int(g.count))
 }
 
-// add makes the group of a key that is not there yet.
-func (g *groups) add(k groupKey) uint32 {
-	i := g.take()
-	e := g.at(i)
-	e.hi, e.lo, e.bits = k.hi, k.lo, k.bits
-	g.reindex(i)
-	g.link(i)
-	return i
+// bucketOf finds or makes the bucket of a scenario in a group. It is valid until
+// the next one is made.
+func (e *Engine) bucketOf(g *group, s *Scenario) *bucket {
+	buckets := e.bucketsOf(g)
+	at, found := g.place(buckets, int(s.index))
+	if !found {
+		buckets = e.insert(g, at)
+		buckets[at] = bucket{owner: owner(s.index)}
+		bit, _ := bitOf(int(s.index))
+		g.has |= bit
+	}
+	return &buckets[at]
 }
 
-// reindex enters a group into the index, which has room for a third more.
-func (g *groups) reindex(i uint32) {
-	g.entered++
-	if g.entered*4 > len(g.index)*3 {
-		g.growIndex()
-	}
-	g.enter(i)
+// insert makes room for one more bucket.
+func (e *Engine) insert(g *group, at int) []bucket {
+	n := int(g.count)
+	g.buckets = e.buckets.resize(g.buckets, n, n+1)
+	g.count++
+	e.open++
+	buckets := e.bucketsOf(g)
+	copy(buckets[at+1:], buckets[at:])
+	return buckets
 }
 
-func (g *groups) addText(text string, h uint64) uint32 {
-	n := g.texts.take()
-	*g.texts.at(n) = string([]byte(text)) // the event's text is lent
-	return g.add(groupKey{hi: h, lo: uint64(n), bits: isText})
-}
-
-func (g *groups) home(i uint32) uint64 {
-	k := g.at(i)
-	if k.bits == isText {
-		return g.hash(k.hi, 0, isText)
+// findBucket returns the bucket of a scenario, nil if there is none.
+func (e *Engine) findBucket(g *group, scenario int) *bucket {
+	buckets := e.bucketsOf(g)
+	at, found := g.place(buckets, scenario)
+	if !found {
+		return nil
 	}
-	return g.hash(k.hi, k.lo, k.bits)
-}
-
-func (g *groups) enter(i uint32) {
-	mask := uint64(len(g.index) - 1)
-	at := g.home(i) & mask
-	for g.index[at] != 0 {
-		at = (at + 1) & mask
-	}
-	g.index[at] = i
-}
-
-func (g *groups) growIndex() {
-	old := g.index
-	g.index = make([]uint32, 2*len(old))
-	for _, i := range old {
-		if i != 0 {
-			g.enter(i)
-		}
-	}
-}
-
-// remove takes a group out; its buckets are the caller's.
-func (g *groups) remove(i uint32) {
-	mask := uint64(len(g.index) - 1)
-	at := g.home(i) & mask
-	for g.index[at] != i {
-		at = (at + 1) & mask
-	}
-	for gap, next := at, (at+1)&mask; ; next = (next + 1) & mask {
-		j := g.index[next]
-		if j == 0 {
-			g.index[gap] = 0
-			break
-		}
-		// j may move into the gap unless its home lies behind it.
-		if (next-g.home(j))&mask >= (next-gap)&mask {
-			g.index[gap], gap = j, next
-		}
-	}
-	g.entered--
-	g.unlink(i)
-	if k := g.at(i); k.bits == isText {
-		g.texts.give(uint32(k.lo))
-	}
-	g.give(i)
-}
-
-func (g *groups) link(i uint32) {
-	e := g.at(i)
-	e.older, e.newer = g.newest, 0
-	if g.newest != 0 {
-		g.at(g.newest).newer = i
-	} else {
-		g.oldest = i
-	}
-	g.newest = i
-}
-
-func (g *groups) unlink(i uint32) {
-	e := g.at(i)
-	if e.older != 0 {
-		g.at(e.older).newer = e.newer
-	} else {
-		g.oldest = e.newer
-	}
-	if e.newer != 0 {
-		g.at(e.newer).older = e.older
-	} else {
-		g.newest = e.older
-	}
-}
-
-// use makes a group the newest.
-func (g *groups) use(i uint32) {
-	if g.newest == i {
-		return
-	}
-	g.unlink(i)
-	g.link(i)
-}
-
-// textHash is FNV-1a with a finisher; it is part of what a snapshot holds.
-func textHash(text string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	return mix(h)
-}
-
-func mix(h uint64) uint64 {
-	h ^= h >> 32
-	h *= 0xd6e8feb86659fd93
-	return h ^ h>>32
+	return &buckets[at]
 }

@@ -32,19 +32,25 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 		if !e.passes(s.rest) {
 			continue
 		}
-		level := Level{Scenario: s, Limit: s.limit()}
-		key, text := e.keyOf(s)
-		if level.Key = text; key.bits != isText {
-			level.Key = e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
-		}
+		level := Level{Scenario: s, Key: e.keyAtHand(s), Limit: s.limit()}
 		if gi := e.findGroup(s); gi != 0 {
-			if bi := e.findBucket(e.groups.at(gi), s); bi != 0 {
-				level = e.level(e.groups.at(gi), e.buckets.at(bi), e.at)
+			g := e.groups.at(gi)
+			if b := e.findBucket(g, int(s.index)); b != nil {
+				level = e.level(g, b, e.at)
 			}
 		}
 		levels = append(levels, level)
 	}
 	return levels
+}
+
+// keyAtHand is the value of groupby for the event at hand.
+func (e *Engine) keyAtHand(s *Scenario) string {
+	if by := e.networkBy(s.groupField); by != noField {
+		key := networkOf(by, e.in.ev.Addr)
+		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
+	}
+	return string(e.machine.bytes(s.groupBy))
 }
 
 // LevelsOf returns the open and the silent buckets of an address, of its /64 and
@@ -55,14 +61,15 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 		return nil
 	}
 	var levels []Level
-	for _, key := range [...]groupKey{addrKey(addr), networkKey(rangeOf(addr))} {
+	for _, key := range [...]groupKey{addrKey(addr), rangeKey(addr)} {
 		gi := e.groups.findNetwork(key)
 		if gi == 0 {
 			continue
 		}
 		g := e.groups.at(gi)
-		for bi := g.head; bi != 0; bi = e.buckets.at(bi).next {
-			if level := e.level(g, e.buckets.at(bi), e.now); level.Total > 0 || !level.Silent.IsZero() {
+		buckets := e.bucketsOf(g)
+		for i := range buckets {
+			if level := e.level(g, &buckets[i], e.now); level.Total > 0 || !level.Silent.IsZero() {
 				levels = append(levels, level)
 			}
 		}
@@ -77,26 +84,24 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 }
 
 func (s *Scenario) limit() int {
-	if s.Type == "leaky" || s.Type == "trigger" {
+	if s.isLeaky || s.isTrigger {
 		return s.Capacity + 1
 	}
 	return 0
 }
 
 func (e *Engine) level(g *group, b *bucket, now int64) Level {
-	s := e.set.scenarios[b.scenario]
+	s := e.set.scenarios[b.owner.scenario()]
 	level := Level{Scenario: s, Key: e.keyText(g), Limit: s.limit()}
-	if b.extra != 0 {
-		if until := e.extras.at(b.extra).blackhole; until > now {
-			level.Silent = stamp(until)
-		}
+	if until := e.silentUntil(b); until > now {
+		level.Silent = stamp(until)
 	}
 	if b.total == 0 || (!s.isTimed() && now > b.last+s.life) {
 		return level
 	}
 	level.Total, level.First, level.Last = int(b.total), stamp(b.first), stamp(b.last)
 	level.Count = level.Total
-	if s.Type == "leaky" {
+	if s.isLeaky {
 		leak := int64(s.LeakSpeed)
 		now = max(now, b.last)
 		if level.Count = b.level(now, leak); level.Count > 0 {

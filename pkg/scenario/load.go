@@ -94,6 +94,7 @@ func (l *loader) add(d *document) error {
 	s := &Scenario{
 		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
 		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)), hash: hash,
+		isLeaky: d.Type == "leaky", isTrigger: d.Type == "trigger",
 	}
 	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
 		if err := step(d, s); err != nil {

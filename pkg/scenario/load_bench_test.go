@@ -6,9 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"runtime"
-	"runtime/debug"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -16,82 +14,204 @@ import (
 	"csmail/pkg/event"
 )
 
-// mixedLog is a log of events as a mail host sees them: mostly failed logins and
-// rejects, some successes, from many sources of which few come often.
-func mixedLog(n, sources int) []event.Event {
+// benchLog is how many events a benchmark pours before it begins again, a power
+// of two.
+const benchLog = 1 << 18
+
+// offence is an event of a benchmark's log, from which the event is made only when
+// it is poured: a log of whole events would take more memory than the buckets.
+type offence struct {
+	after     time.Duration // the start of the log
+	addr      netip.Addr
+	text      uint16 // which account or recipient
+	pid       uint16
+	kind      event.Kind
+	service   event.Service
+	isUnknown bool // Dovecot says that the account does not exist
+}
+
+// texts of the accounts and recipients of a benchmark.
+type benchTexts struct{ accounts, recipients []string }
+
+func newBenchTexts() *benchTexts {
+	t := &benchTexts{}
+	for i := range 900 {
+		t.accounts = append(t.accounts, fmt.Sprintf("user%d@example.org", i))
+		t.recipients = append(t.recipients, fmt.Sprintf("name%d@example.org", i))
+	}
+	return t
+}
+
+// fill makes ev the event of o in a log that starts at start.
+func (t *benchTexts) fill(ev *event.Event, o *offence, start time.Time) {
+	*ev = event.Event{
+		Time: start.Add(o.after), Service: o.service, Program: "postfix/smtpd", PID: int(o.pid), Kind: o.kind,
+		Addr: o.addr, Host: "mx", ClientName: "unknown", Attempts: 1, Message: o.kind.Example(),
+	}
+	switch {
+	case o.isUnknown:
+		ev.User, ev.Mechanism, ev.Program, ev.Reason = t.accounts[o.text], "LOGIN", "dovecot/auth", "unknown user"
+	case o.kind == event.AuthFailed:
+		ev.User, ev.Mechanism = t.accounts[o.text], "LOGIN"
+	case o.kind == event.RecipientUnknown:
+		ev.Recipient = t.recipients[o.text]
+	case o.service == event.Dovecot:
+		ev.Program = "dovecot/imap-login"
+	case o.service == event.Postscreen:
+		ev.Program = "postfix/postscreen"
+	}
+}
+
+// dayLog is what a busy mail host pours in a day, a quarter of a million offences,
+// each once: half of them guesses at passwords, from sources of which few come
+// often and most once or twice. One address in ten is of IPv6.
+func dayLog(sources int) []offence {
+	r := rand.New(rand.NewPCG(1, 2))
+	kinds := slices.Concat(
+		slices.Repeat([]event.Kind{event.AuthFailed}, 50), slices.Repeat([]event.Kind{event.LostConnection, event.NoHostname, event.HostnameMismatch}, 6),
+		slices.Repeat([]event.Kind{event.NoAuth, event.Hangup, event.RecipientUnknown}, 4), slices.Repeat([]event.Kind{event.Pregreet, event.DNSBLListed, event.RelayDenied}, 3),
+		slices.Repeat([]event.Kind{event.TLSError, event.RateLimited}, 3), []event.Kind{event.HeloRejected, event.NonSMTP, event.AccessDenied, event.AuthAborted, event.SenderRejected},
+	)
+	who, account := rand.NewZipf(r, 1.1, 20, uint64(sources-1)), rand.NewZipf(r, 1.2, 10, 899)
+	list := make([]offence, benchLog)
+	for i := range list {
+		o := offence{after: time.Duration(i) * 24 * time.Hour / benchLog, service: event.Postfix, pid: uint16(i % 100), kind: kinds[r.IntN(len(kinds))]}
+		o.addr = source(uint32(who.Uint64()))
+		switch o.kind {
+		case event.AuthFailed:
+			o.text = uint16(account.Uint64())
+			if o.isUnknown = r.IntN(10) == 0; o.isUnknown {
+				o.service = event.Dovecot
+			}
+		case event.NoAuth:
+			o.service = event.Dovecot
+		case event.RecipientUnknown:
+			o.text = uint16(r.IntN(500))
+		case event.Hangup, event.Pregreet:
+			o.service = event.Postscreen
+		}
+		list[i] = o
+	}
+	return list
+}
+
+// source spreads numbers over the address space, so that neighbours are rare but
+// do happen.
+func source(n uint32) netip.Addr {
+	mixed := n * 2654435761
+	if n%10 == 0 {
+		raw := [16]byte{0x20, 0x01, 0x0d, 0xb8}
+		binary.BigEndian.PutUint32(raw[4:], mixed)
+		return netip.AddrFrom16(raw)
+	}
+	var raw [4]byte
+	binary.BigEndian.PutUint32(raw[:], 1<<24|mixed>>8)
+	return netip.AddrFrom4(raw)
+}
+
+// stormLog is far worse than a day: two hundred events a second, at five accounts,
+// in which every twentieth or so overflows a bucket.
+func stormLog(sources int) []offence {
 	r := rand.New(rand.NewPCG(1, 2))
 	kinds := []event.Kind{
 		event.AuthFailed, event.AuthFailed, event.AuthFailed, event.AuthFailed, event.NoHostname, event.HostnameMismatch,
 		event.RelayDenied, event.RecipientUnknown, event.LostConnection, event.LostConnection, event.Pregreet, event.NoAuth,
 		event.LoginOK, event.AuthMailOK, event.Hangup, event.TLSError, event.DNSBLListed, event.HeloRejected,
 	}
-	users := []string{"bob@example.com", "info", "admin@example.org", "alice@example.com", "test"}
-	list := make([]event.Event, n)
+	list := make([]offence, benchLog)
 	for i := range list {
-		k := kinds[r.IntN(len(kinds))]
+		o := offence{after: time.Duration(i) * 5 * time.Millisecond, service: event.Postfix, pid: uint16(i % 100), kind: kinds[r.IntN(len(kinds))]}
 		var raw [4]byte
 		binary.BigEndian.PutUint32(raw[:], 0x0a000000+uint32(float64(sources)*r.Float64()*r.Float64())*7)
-		service := event.Postfix
-		if k == event.NoAuth || k == event.LoginOK {
-			service = event.Dovecot
+		o.addr = netip.AddrFrom4(raw)
+		switch o.kind {
+		case event.NoAuth, event.LoginOK:
+			o.service = event.Dovecot
+		case event.AuthFailed:
+			o.text = uint16(r.IntN(5))
 		}
-		list[i] = event.Event{
-			Time: start.Add(time.Duration(i) * 5 * time.Millisecond), Service: service, Program: "postfix/smtpd", PID: i % 100, Kind: k,
-			Addr: netip.AddrFrom4(raw), Host: "mx", ClientName: "unknown", Attempts: 1, Message: k.Example(),
-		}
-		if k == event.AuthFailed {
-			list[i].User = users[r.IntN(len(users))]
-		}
+		list[i] = o
 	}
 	return list
 }
 
-// shipped are the scenarios of the default, and four as the hub writes them.
-func shipped(tb testing.TB) *Set {
-	tb.Helper()
-	var balanced []string
+// balanced and strict are the files of the sets that csmail brings along.
+func balanced() []string {
+	var files []string
 	for _, name := range []string{
 		"account-under-attack", "auth-bf", "auth-slow-bf", "auth-spray", "dead-account", "protocol-abuse", "range-bf",
 		"rejected-client", "relay-probe", "spambot", "user-harvesting",
 	} {
-		balanced = append(balanced, "scenarios/csmail/"+name+".yaml")
+		files = append(files, "scenarios/csmail/"+name+".yaml")
 	}
-	set, err := Load(os.DirFS("../.."), append(balanced, "pkg/scenario/testdata/hub.yaml")...)
+	return files
+}
+
+func strict() []string {
+	return append(balanced(), "scenarios/csmail/strict-auth.yaml", "scenarios/csmail/strict-names.yaml", "scenarios/csmail/strict-rejects.yaml")
+}
+
+// loadFiles loads scenario files of the repository.
+func loadFiles(tb testing.TB, files ...string) *Set {
+	tb.Helper()
+	set, err := Load(os.DirFS("../.."), files...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return set
 }
 
-// BenchmarkPour pours a mixed log into the shipped scenarios, with the evidence of
-// what overflows, and without, as for a scan that tells nobody.
+// shipped are the scenarios of the default, and four as the hub writes them.
+func shipped(tb testing.TB) *Set {
+	tb.Helper()
+	return loadFiles(tb, append(balanced(), "pkg/scenario/testdata/hub.yaml")...)
+}
+
+// BenchmarkPour pours a day, and a storm, into the scenarios that csmail brings
+// along: with the evidence of what overflows, and without, as for a scan that tells
+// nobody. The set hub is the default with four scenarios as CrowdSec's hub writes
+// them.
 func BenchmarkPour(b *testing.B) {
-	set := shipped(b)
-	for _, sources := range []int{1000, 20_000, 200_000} {
-		for name, texts := range map[string]int{"": 0, "/told=nobody": NoEvidence} {
-			b.Run(fmt.Sprintf("sources=%d%s", sources, name), func(b *testing.B) { benchmarkPour(b, set, sources, texts) })
+	logs := []struct {
+		name string
+		make func(sources int) []offence
+	}{{"day", dayLog}, {"storm", stormLog}}
+	sets := []struct {
+		name string
+		set  *Set
+	}{{"balanced", loadFiles(b, balanced()...)}, {"strict", loadFiles(b, strict()...)}, {"hub", shipped(b)}}
+	tells := []struct {
+		name  string
+		texts int
+	}{{"evidence", 0}, {"nobody", NoEvidence}}
+	for _, log := range logs {
+		for _, sources := range []int{1000, 20_000, 200_000} {
+			events := log.make(sources)
+			for _, set := range sets {
+				for _, told := range tells {
+					name := fmt.Sprintf("log=%s/sources=%d/set=%s/told=%s", log.name, sources, set.name, told.name)
+					b.Run(name, func(b *testing.B) { benchmarkPour(b, set.set, events, told.texts) })
+				}
+			}
 		}
 	}
 }
 
-func benchmarkPour(b *testing.B, set *Set, sources, texts int) {
-	log := mixedLog(1<<18, sources)
-	e := New(set, Limits{Texts: texts})
-	overflows, turn := 0, time.Duration(0)
-	span := log[len(log)-1].Time.Sub(log[0].Time) + time.Second
+func benchmarkPour(b *testing.B, set *Set, log []offence, limit int) {
+	e, texts := New(set, Limits{Texts: limit}), newBenchTexts()
+	span := log[len(log)-1].after + time.Second
+	overflows := 0
+	var ev event.Event
 	b.ReportAllocs()
 	b.ResetTimer()
 	used := processorTime(b)
 	for i := range b.N {
-		at := i & (len(log) - 1)
-		if at == 0 && i > 0 {
-			turn = span
-		}
-		log[at].Time = log[at].Time.Add(turn)
-		overflows += len(e.Pour(&log[at]))
+		texts.fill(&ev, &log[i&(benchLog-1)], start.Add(time.Duration(i/benchLog)*span))
+		overflows += len(e.Pour(&ev))
 	}
 	b.ReportMetric(float64(b.N)/(processorTime(b)-used).Seconds(), "events/cpu-s")
 	b.ReportMetric(float64(overflows)/float64(b.N), "overflows/event")
+	b.ReportMetric(float64(e.Stats().Sources), "tracked")
 }
 
 // processorTime is what this process has used of all cores, so that a busy machine
@@ -102,91 +222,4 @@ func processorTime(tb testing.TB) time.Duration {
 		tb.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// eight are scenarios that all open a bucket for a failed login.
-func eight() string {
-	var text strings.Builder
-	for i, more := range []string{
-		"", "", "", "", "", "", "distinct: evt.Meta.account\n", "overflow_filter: \"count(queue.Queue, {.Meta.kind == 'auth-failed'}) > 3\"\n",
-	} {
-		fmt.Fprintf(&text, "---\ntype: leaky\nname: test/%d\ndescription: test\nfilter: evt.Meta.kind == 'auth-failed'\n"+
-			"groupby: evt.Meta.source_block\ncapacity: %d\nleakspeed: 24h\nblackhole: 1h\n%s", i, 5+i, more)
-	}
-	return text.String()
-}
-
-// TestMemory holds sources with eight buckets each and measures the heap.
-func TestMemory(t *testing.T) {
-	const sources, limit = 100_000, 60 << 20
-	e := load(t, eight())
-	used := heap(func() {
-		e = New(e.set, Limits{})
-		pourSources(e, sources)
-	})
-	if s := e.Stats(); s.Sources != sources || s.Buckets != 8*sources {
-		t.Fatalf("%+v", s)
-	}
-	t.Logf("%.1f MB, %d bytes a source", float64(used)/(1<<20), used/sources)
-	if used > limit {
-		t.Errorf("%d sources with eight buckets take %d bytes, more than %d", sources, used, limit)
-	}
-	runtime.KeepAlive(e)
-}
-
-// BenchmarkMemory is TestMemory for up to a million sources, with what the system
-// counts as resident of the whole process besides.
-func BenchmarkMemory(b *testing.B) {
-	for _, sources := range []int{100_000, 1_000_000} {
-		b.Run(fmt.Sprintf("sources=%d", sources), func(b *testing.B) {
-			e := load(b, eight())
-			for b.Loop() {
-				used := heap(func() {
-					e = New(e.set, Limits{Sources: sources})
-					pourSources(e, sources)
-				})
-				b.ReportMetric(float64(used)/(1<<20), "heap-MB")
-			}
-			debug.FreeOSMemory()
-			b.ReportMetric(resident(b), "resident-MB")
-			at := time.Now()
-			snapshot := e.AppendSnapshot(nil)
-			b.ReportMetric(float64(time.Since(at).Milliseconds()), "snapshot-ms")
-			b.ReportMetric(float64(len(snapshot))/(1<<20), "snapshot-MB")
-		})
-	}
-}
-
-// resident is the memory of this process that is in RAM, in MB.
-func resident(tb testing.TB) float64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		tb.Skip(err) // not on Linux
-	}
-	var size, pages int
-	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
-		tb.Fatal(err)
-	}
-	return float64(pages*os.Getpagesize()) / (1 << 20)
-}
-
-func pourSources(e *Engine, n int) {
-	ev := failure("192.0.2.1", "bob", 0)
-	for i := range n {
-		var raw [4]byte
-		binary.BigEndian.PutUint32(raw[:], 0x0b000000+uint32(i))
-		ev.Addr, ev.Time = netip.AddrFrom4(raw), start.Add(time.Duration(i)*time.Millisecond)
-		e.Pour(ev)
-	}
-}
-
-// heap returns by how much the live heap grows while f runs.
-func heap(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	return after.HeapAlloc - before.HeapAlloc
 }

@@ -215,7 +215,7 @@ func TestRestoreErrors(t *testing.T) {
 		"another": {[]byte("something that is quite another thing"), "not a state of the scenarios"},
 		"cut":     {whole[:len(whole)-9], "the state of the scenarios is damaged"},
 		"changed": {bad, "the state of the scenarios is damaged"},
-		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 1"},
+		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 2"},
 	} {
 		if err := e.Restore(test.b); err == nil || err.Error() != test.want {
 			t.Errorf("%s: %v", name, err)

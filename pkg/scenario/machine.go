@@ -22,6 +22,8 @@ type machine struct {
 	queue *Queue
 	leaky *Leaky
 	vm    vm.VM
+
+	buffer []byte
 }
 
 // isTrue runs a condition; one that fails is not true.
@@ -54,6 +56,19 @@ func (m *machine) text(x *expression) string {
 	}
 	text, _ := result.(string)
 	return text
+}
+
+// bytes is text in a buffer that is used again; of no expression it is empty.
+func (m *machine) bytes(x *expression) []byte {
+	m.buffer = m.buffer[:0]
+	switch {
+	case x == nil:
+	case x.appendText != nil:
+		m.buffer = x.appendText(m.buffer, m.in)
+	default:
+		m.buffer = append(m.buffer, m.text(x)...)
+	}
+	return m.buffer
 }
 
 func (m *machine) run(x *expression) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -319,6 +320,28 @@ func TestEvictionKeepsSilence(t *testing.T) {
 	}
 	if told != 1 || e.Stats().Evicted == 0 {
 		t.Errorf("told %d times within the blackhole, %d evicted", told, e.Stats().Evicted)
+	}
+}
+
+// TestBytesAreText compares the two ways in which a text is read.
+func TestBytesAreText(t *testing.T) {
+	c := newCompiler(newDataFiles())
+	for _, source := range []string{
+		"evt.Meta.source_ip", "evt.Meta.source_block", "evt.Meta.source_range", "evt.Meta.username", "evt.Meta.account", "evt.Meta.nothing",
+		"evt.Meta.source_block + '/' + evt.Meta.account", "evt.Meta.kind + ' ' + Lower(evt.Meta.username)", "evt.Meta.username + TrimSpace(' a ')",
+	} {
+		x, err := c.compile(source, filterEnv{}, reflect.String)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, addr := range []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1:2:3"), {}} {
+			ev := failure("192.0.2.1", "Bob@Example.com", 0)
+			ev.Addr = addr
+			m := machine{in: &input{ev: ev}}
+			if want, got := m.text(x), string(m.bytes(x)); want != got {
+				t.Errorf("%s of %v: %q, as text %q", source, addr, got, want)
+			}
+		}
 	}
 }
 

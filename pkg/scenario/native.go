@@ -11,8 +11,9 @@ import (
 // matcher and reader are the parts of an expression that need no virtual
 // machine: comparisons of fields with constants, joined by and, or, not.
 type (
-	matcher func(*input) bool
-	reader  func(*input) string
+	matcher  func(*input) bool
+	reader   func(*input) string
+	appender func([]byte, *input) []byte
 )
 
 // nativeMatcher returns nil for an expression that it does not know; the virtual
@@ -127,6 +128,30 @@ func nativeReader(node ast.Node) reader {
 		return nativeCall(n)
 	}
 	return nil
+}
+
+// nativeAppender is nativeReader for a text that is only compared or hashed.
+func nativeAppender(node ast.Node) appender {
+	switch n := node.(type) {
+	case *ast.MemberNode:
+		if f, ok := fieldOf(n); ok && f != noField {
+			return f.appendTo
+		}
+	case *ast.BinaryNode:
+		if n.Operator != "+" {
+			return nil
+		}
+		left, right := nativeAppender(n.Left), nativeAppender(n.Right)
+		if left == nil || right == nil {
+			return nil
+		}
+		return func(b []byte, in *input) []byte { return right(left(b, in), in) }
+	}
+	read := nativeReader(node)
+	if read == nil {
+		return nil
+	}
+	return func(b []byte, in *input) []byte { return append(b, read(in)...) }
 }
 
 func nativeCall(n *ast.CallNode) reader {

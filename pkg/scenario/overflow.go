@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -39,13 +38,12 @@ type Overflow struct {
 // drops silences nothing; an overflow without a source silences all the same
 // (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
 // asked first, since it is cheaper and either of the two drops the overflow.
-func (e *Engine) overflow(s *Scenario, gi uint32, b *bucket) {
-	silent := b.extra != 0 && e.extras.at(b.extra).blackhole > b.last
-	if !silent && (s.overflowFilter == nil || !e.dropped(s, b)) {
+func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
+	if e.silentUntil(b) <= b.last && (s.overflowFilter == nil || !e.dropped(s, b)) {
 		if s.Blackhole > 0 {
-			e.extraOf(b).blackhole = b.last + int64(s.Blackhole)
+			e.silence(b, b.last+int64(s.Blackhole))
 		}
-		e.tell(s, e.groups.at(gi), b)
+		e.tell(s, g, b)
 	}
 	e.restart(b)
 }
@@ -64,38 +62,49 @@ func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 // the order of their first events. If the scope needs an address and an event has
 // none, there is nobody to tell of.
 func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
-	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || b.extra == 0 || e.extras.at(b.extra).queueLen == 0) {
-		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, 0, g.key().addr()), []netip.Addr{g.key().addr()}))
+	l, w := e.detailOf(b)
+	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
+		addr := g.key().addr()
+		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, queued{}, addr), []netip.Addr{addr}))
 		return
 	}
-	var values []string
-	sources := map[string][]netip.Addr{}
-	nobody := false
-	e.queued(b, func(ci uint32, c *cell) {
-		addr := c.addr()
+	var parties []party
+	for n := range int(l.queued) {
+		q := queuedOf(l.nth(w, n))
+		addr := q.addr()
+		if g.bits == 128 && q.facts.hasAddr() {
+			addr = g.key().addr()
+		}
 		if !addr.IsValid() && (s.Scope == string(event.ScopeIP) || s.Scope == string(event.ScopeRange)) {
-			nobody = true
 			return
 		}
-		value := e.valueOf(s, g, ci, addr)
-		if !slices.Contains(values, value) {
-			values = append(values, value)
-		}
-		if addr.IsValid() && !slices.Contains(sources[value], addr) {
-			sources[value] = append(sources[value], addr)
-		}
-	})
-	if nobody {
-		return
+		parties = join(parties, e.valueOf(s, g, q, addr), addr)
 	}
-	for _, value := range values {
-		slices.SortFunc(sources[value], netip.Addr.Compare)
-		e.out = append(e.out, e.told(s, g, b, value, sources[value]))
+	for _, p := range parties {
+		slices.SortFunc(p.sources, netip.Addr.Compare)
+		e.out = append(e.out, e.told(s, g, b, p.value, p.sources))
 	}
 }
 
+// party is one value of the scope, and the addresses that it came from.
+type party struct {
+	value   string
+	sources []netip.Addr
+}
+
+func join(parties []party, value string, addr netip.Addr) []party {
+	at := slices.IndexFunc(parties, func(p party) bool { return p.value == value })
+	if at < 0 {
+		at, parties = len(parties), append(parties, party{value: value})
+	}
+	if p := &parties[at]; addr.IsValid() && !slices.Contains(p.sources, addr) {
+		p.sources = append(p.sources, addr)
+	}
+	return parties
+}
+
 // valueOf is the value of the scope for one queued event.
-func (e *Engine) valueOf(s *Scenario, g *group, ci uint32, addr netip.Addr) string {
+func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) string {
 	switch {
 	case s.Scope == string(event.ScopeIP), s.scopeField == fieldSourceIP:
 		return addrText(addr)
@@ -106,22 +115,22 @@ func (e *Engine) valueOf(s *Scenario, g *group, ci uint32, addr netip.Addr) stri
 	case s.isPlainScope() && g.bits == isText:
 		return *e.groups.texts.at(uint32(g.lo))
 	}
-	if kept := e.events[ci]; kept != nil {
-		in := input{ev: &kept.Event}
-		if e.set.shapes {
-			in.shape = shapeOf(in.ev)
-		}
-		m := machine{in: &in}
-		return m.text(s.scope)
+	if q.event == 0 {
+		return ""
 	}
-	return ""
+	in := input{ev: &e.events.at(q.event).Event}
+	if e.set.shapes {
+		in.shape = shapeOf(in.ev)
+	}
+	m := machine{in: &in}
+	return m.text(s.scope)
 }
 
 func (e *Engine) told(s *Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,
-		Services: servicesOf(b.services), Evidence: e.evidenceOf(g, s.Kinds, b.first),
+		Services: servicesOf(b.owner), Evidence: e.evidenceOf(g, s.Kinds, b.first),
 	}
 	if len(sources) > 0 {
 		o.Addr = sources[0]
@@ -134,35 +143,4 @@ func (e *Engine) told(s *Scenario, g *group, b *bucket, value string, sources []
 		o.Account = value
 	}
 	return o
-}
-
-// kindsOf returns how often each kind was poured, the most frequent first.
-func (e *Engine) kindsOf(b *bucket) []event.Count {
-	var counts []event.Count
-	for i, n := range b.kindCounts {
-		if n > 0 {
-			counts = append(counts, event.Count{Name: b.kinds[i].String(), N: int(n)})
-		}
-	}
-	if b.extra != 0 {
-		for ci := e.extras.at(b.extra).kinds; ci != 0; ci = e.cells.at(ci).next {
-			c := e.cells.at(ci)
-			counts = append(counts, event.Count{Name: c.info.kind().String(), N: int(c.a)})
-		}
-	}
-	slices.SortFunc(counts, func(a, b event.Count) int {
-		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name))
-	})
-	return counts
-}
-
-func servicesOf(set uint8) []string {
-	var names []string
-	for s := event.NoService + 1; s <= event.SSHD; s++ {
-		if set&(1<<s) != 0 {
-			names = append(names, s.String())
-		}
-	}
-	slices.Sort(names)
-	return names
 }

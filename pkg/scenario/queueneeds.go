@@ -23,10 +23,11 @@ func (l *loader) queueOf(d *document, s *Scenario) error {
 		s.queueLimit = d.Capacity + 1
 	}
 	for _, x := range s.bucketExpressions() {
-		need, hub := queueNeed(x.tree)
-		l.set.shapes = l.set.shapes || hub
-		s.keepFacts = s.keepFacts || need == needFacts
-		s.keepEvents = s.keepEvents || need == needEvents
+		reads := queueReadsOf(x.tree)
+		l.set.shapes = l.set.shapes || reads.queue && (reads.hub || reads.more)
+		s.keepFacts = s.keepFacts || reads.queue
+		s.keepTimes = s.keepTimes || reads.queue && reads.times
+		s.keepEvents = s.keepEvents || reads.queue && reads.more
 	}
 	s.keepEvents = s.keepEvents || (s.scope != nil && !s.isPlainScope())
 	return nil
@@ -56,30 +57,16 @@ func (s *Scenario) bucketExpressions() []*expression {
 	return all
 }
 
-type need uint8
+// queueReads tells what an expression reads of the queued events: anything, their
+// times, enumerated fields that the hub's parsers set, or more than times and
+// enumerated fields.
+type queueReads struct{ queue, times, hub, more bool }
 
-const (
-	needNothing need = iota
-	needFacts
-	needEvents
-)
-
-// queueNeed tells what an expression reads of the queued events: nothing, their
-// times and enumerated fields, or more; and whether fields of the hub's parsers
-// are among them.
-func queueNeed(tree ast.Node) (what need, hub bool) {
+func queueReadsOf(tree ast.Node) queueReads {
 	reads := &queueReads{}
 	ast.Walk(&tree, reads)
-	switch {
-	case !reads.queue:
-		return needNothing, false
-	case reads.more:
-		return needEvents, true
-	}
-	return needFacts, reads.hub
+	return *reads
 }
-
-type queueReads struct{ queue, more, hub bool }
 
 // Visit allows, of members, only those that a compact fact answers.
 func (q *queueReads) Visit(node *ast.Node) {
@@ -93,6 +80,7 @@ func (q *queueReads) Visit(node *ast.Node) {
 	case *ast.MemberNode:
 		q.more = q.more || !isCompact(n)
 		if name, ok := n.Property.(*ast.StringNode); ok {
+			q.times = q.times || name.Value == "Time"
 			q.hub = q.hub || metaFields[name.Value] >= fieldLogType && metaFields[name.Value] <= fieldPregreet
 		}
 	}

@@ -29,46 +29,23 @@ func (e *Engine) Restore(b []byte) error {
 	}
 	fresh := New(e.set, e.limits)
 	r := &stateReader{b: b[len(snapshotMagic) : len(b)-4]}
-	now := r.scenarios(e.set)
+	r.scenarios(e.set)
 	r.state(fresh)
 	if r.bad || len(r.b) > 0 {
 		return errDamaged
 	}
-	fresh.rename(now)
 	*e = *fresh
 	e.machine.in = &e.in
 	return nil
 }
 
-// rename gives the buckets the numbers that their scenarios have now, and drops
-// those of scenarios that are no more.
-func (e *Engine) rename(now []int) {
-	for gi := uint32(1); gi <= e.groups.used; gi++ {
-		g := e.groups.at(gi)
-		if g.bits == 0 {
-			continue
-		}
-		for link := &g.head; *link != 0; {
-			bi := *link
-			b := e.buckets.at(bi)
-			index := now[b.scenario]
-			if index < 0 {
-				*link = b.next
-				e.freeBucket(bi)
-				continue
-			}
-			b.scenario = uint16(index)
-			link = &b.next
-		}
-	}
-}
-
 // stateReader reads the parts of a snapshot, which a checksum has found to be whole.
 // A part that is not there sets bad.
 type stateReader struct {
-	b   []byte
-	now int64
-	bad bool
+	b     []byte
+	now   int64
+	bad   bool
+	owner []int // the number that each scenario of the snapshot has now, or -1
 }
 
 func (r *stateReader) number() uint64 {
@@ -129,10 +106,9 @@ func (r *stateReader) time() int64 {
 	return r.now - r.signed()
 }
 
-// scenarios returns the number that each scenario of the snapshot has now, or -1.
-func (r *stateReader) scenarios(set *Set) []int {
+// scenarios finds the number that each scenario of the snapshot has now.
+func (r *stateReader) scenarios(set *Set) {
 	n := r.number()
-	var now []int
 	for range min(n, maxScenarios) {
 		name, hash := r.text(), r.fixed()
 		index := -1
@@ -141,37 +117,26 @@ func (r *stateReader) scenarios(set *Set) []int {
 				index = int(s.index)
 			}
 		}
-		now = append(now, index)
+		r.owner = append(r.owner, index)
 	}
 	r.bad = r.bad || n > maxScenarios
-	return now
 }
 
 func (r *stateReader) state(e *Engine) {
 	r.now = r.signed()
 	e.now = r.now
-	e.cursor = uint32(r.number())
+	e.pours, e.cursor, e.hand = r.number(), uint32(r.number()), uint32(r.number())
 	e.stats.Evicted, e.stats.Untracked = int64(r.number()), int64(r.number())
 	r.ring(&e.ring)
-	readSlab(r, &e.groups.texts, func(s *string) { *s = r.text() })
-	e.groups.oldest, e.groups.newest = uint32(r.number()), uint32(r.number())
-	readSlab(r, &e.groups.slab, r.group)
-	readSlab(r, &e.buckets, r.bucket)
-	readSlab(r, &e.extras, r.extra)
-	readSlab(r, &e.cells, r.cell)
-	for range r.count() {
-		ci := uint32(r.number())
-		e.events[ci] = &queuedEvent{Event: r.event()}
+	used, free := r.count(), r.count()
+	for range free {
+		e.groups.free = append(e.groups.free, uint32(r.number()))
 	}
-	for range r.count() {
-		e.due = append(e.due, deadline{r.time(), uint32(r.number()), uint32(r.number())})
-	}
-	if r.bad {
-		return
-	}
-	for i := uint32(1); i <= e.groups.used; i++ {
-		if e.groups.at(i).bits != 0 {
-			e.groups.reindex(i)
+	for range used {
+		e.groups.grow()
+		r.group(e, e.groups.used)
+		if r.bad {
+			return
 		}
 	}
 }
@@ -210,46 +175,97 @@ func (r *stateReader) event() event.Event {
 	return e
 }
 
-func readSlab[T any](r *stateReader, s *slab[T], read func(*T)) {
-	used, free := r.count(), r.count()
-	for range free {
-		s.free = append(s.free, uint32(r.number()))
+// group reads a group with all that belongs to it.
+func (r *stateReader) group(e *Engine, gi uint32) {
+	g := e.groups.at(gi)
+	switch g.bits = r.byte(); g.bits {
+	case 0:
+		return
+	case isText:
+		text := r.text()
+		g.hi, g.lo = textHash(text), uint64(e.groups.texts.take())
+		*e.groups.texts.at(uint32(g.lo)) = text
+	default:
+		g.hi, g.lo = r.fixed(), r.fixed()
 	}
-	for range used {
-		s.grow()
-		if r.byte() != 0 {
-			read(s.at(s.used))
-		}
+	e.groups.enter(gi)
+	g.used = uint32(e.pours) - uint32(r.number())
+	r.evidence(e, g)
+	for range r.count() {
+		r.bucket(e, gi)
 		if r.bad {
 			return
 		}
 	}
 }
 
-func (r *stateReader) group(g *group) {
-	g.hi, g.lo = r.fixed(), r.fixed()
-	g.bits, g.seen, g.newest = r.byte(), min(r.byte(), evidencePerGroup), r.byte()%evidencePerGroup
-	g.head, g.older, g.newer = uint32(r.number()), uint32(r.number()), uint32(r.number())
-	for i := range g.evidence[:g.seen] {
-		g.evidence[i] = reference(r.fixed())
+func (r *stateReader) evidence(e *Engine, g *group) {
+	told := told(r.byte() % (2 * evidencePerGroup))
+	for range told.seen() {
+		g.told = g.told.more()
+		e.setEvidence(g, reference(r.fixed()))
+	}
+	g.told = told
+}
+
+// bucket reads a bucket. One of a scenario that is no more is read and dropped.
+func (r *stateReader) bucket(e *Engine, gi uint32) {
+	b := bucket{busy: r.time(), last: r.time(), first: r.time(), owner: owner(r.number())}
+	b.total, b.poured, b.second = uint32(r.number()), uint16(r.number()), uint16(r.number())
+	b.kinds[0], b.kinds[1] = event.Kind(r.number()), event.Kind(r.number())
+	was := b.owner.scenario()
+	if was >= len(r.owner) {
+		r.bad = true
+		return
+	}
+	limit := e.limits.Queue
+	if now := r.owner[was]; now >= 0 {
+		limit = e.queueLimitOf(e.set.scenarios[now])
+	}
+	r.detail(e, &b, limit)
+	if r.owner[was] < 0 || r.bad {
+		e.freeEvents(e.detailOf(&b))
+		return
+	}
+	s, g := e.set.scenarios[r.owner[was]], e.groups.at(gi)
+	b.owner = b.owner>>scenarioBits<<scenarioBits | owner(s.index)
+	*e.bucketOf(g, s) = b
+	if s.isTimed() && b.total > 0 {
+		e.push(deadline{b.busy + s.life, gi, s.index})
 	}
 }
 
-func (r *stateReader) bucket(b *bucket) {
-	b.busy, b.last, b.first = r.time(), r.time(), r.time()
-	b.total, b.next, b.extra = uint32(r.number()), uint32(r.number()), uint32(r.number())
-	b.kindCounts[0], b.kindCounts[1] = uint16(r.number()), uint16(r.number())
-	b.kinds[0], b.kinds[1] = event.Kind(r.number()), event.Kind(r.number())
-	b.scenario, b.poured, b.services = uint16(r.number()), uint16(r.number()), uint8(r.number())
+// detail reads the detail of a bucket, whose queue holds at most limit events.
+func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
+	if r.number() == 0 {
+		return
+	}
+	l := layoutOf(r.number())
+	e.silence(b, r.time())
+	_, w := e.needDetail(b)
+	fixed := l
+	fixed.queued, fixed.oldest = 0, 0
+	if fixed.size() > len(r.b)/8+kindsWord || l.stride > strideAll {
+		r.bad = true
+		return
+	}
+	w = e.enlarge(b, layout{}, fixed)
+	for i := range w[kindsWord:] {
+		w[kindsWord+i] = r.fixed()
+	}
+	for range l.queued {
+		e.enqueue(b, r.queued(e), l.stride, limit)
+		if r.bad {
+			return
+		}
+	}
 }
 
-func (r *stateReader) extra(x *extra) {
-	x.blackhole = r.time()
-	x.set, x.queue, x.kinds = uint32(r.number()), uint32(r.number()), uint32(r.number())
-	x.setLen, x.queueLen = uint16(r.number()), uint16(r.number())
-}
-
-func (r *stateReader) cell(c *cell) {
-	c.a, c.b, c.time = r.fixed(), r.fixed(), int64(r.fixed())
-	c.info, c.next = cellInfo(r.number()), uint32(r.number())
+func (r *stateReader) queued(e *Engine) queued {
+	q := queued{facts: facts(r.number()), time: r.time(), hi: r.number(), lo: r.number()}
+	if r.number() != 0 {
+		q.event = e.events.take()
+		e.events.at(q.event).Event = r.event()
+	}
+	return q
 }

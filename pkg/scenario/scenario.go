@@ -36,8 +36,10 @@ type Scenario struct {
 	// that it never sets, keys that it ignores.
 	Notes []string
 
-	index uint16
-	hash  uint64 // of all that decides
+	index     uint16
+	isLeaky   bool
+	isTrigger bool
+	hash      uint64 // of all that decides
 
 	filter         *expression
 	sure           []*expression // conjuncts of the filter that (kind, service, shape) decides
@@ -56,7 +58,8 @@ type Scenario struct {
 	threshold      float32
 
 	queueLimit int  // events that the queue holds at most; -1: no limit
-	keepFacts  bool // an expression reads the queue, but only enumerated fields
+	keepFacts  bool // an expression reads the queue, but only times and enumerated fields
+	keepTimes  bool // an expression may read times of the queue
 	keepEvents bool // an expression reads more of the queue
 	life       int64
 }

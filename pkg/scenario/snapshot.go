@@ -8,7 +8,7 @@ import (
 )
 
 // snapshotMagic begins a snapshot; its last byte is the version of the format.
-const snapshotMagic = "csmail scenario state\x01"
+const snapshotMagic = "csmail scenario state\x02"
 
 // AppendSnapshot appends the whole state to b: all that decides what the next
 // events lead to, and the texts for the alerts. [Engine.Restore] reads it.
@@ -17,29 +17,18 @@ func (e *Engine) AppendSnapshot(b []byte) []byte {
 	w := &writer{b: append(b, snapshotMagic...), now: e.now}
 	w.scenarios(e.set)
 	w.signed(e.now)
-	w.number(uint64(e.cursor))
-	w.number(uint64(e.stats.Evicted))
-	w.number(uint64(e.stats.Untracked))
-	w.ring(&e.ring)
-	writeSlab(w, &e.groups.texts, w.text)
-	w.number(uint64(e.groups.oldest))
-	w.number(uint64(e.groups.newest))
-	writeSlab(w, &e.groups.slab, w.group)
-	writeSlab(w, &e.buckets, w.bucket)
-	writeSlab(w, &e.extras, w.extra)
-	writeSlab(w, &e.cells, w.cell)
-	w.number(uint64(len(e.events)))
-	for ci := uint32(1); ci <= e.cells.used && len(e.events) > 0; ci++ {
-		if kept := e.events[ci]; kept != nil {
-			w.number(uint64(ci))
-			w.event(&kept.Event)
-		}
+	for _, n := range [...]uint64{e.pours, uint64(e.cursor), uint64(e.hand), uint64(e.stats.Evicted), uint64(e.stats.Untracked)} {
+		w.number(n)
 	}
-	w.number(uint64(len(e.due)))
-	for _, d := range e.due {
-		w.time(d.at)
-		w.number(uint64(d.bucket))
-		w.number(uint64(d.group))
+	w.ring(&e.ring)
+	w.number(uint64(e.groups.used))
+	// The free list too, so that numbers are handed out again in the same order.
+	w.number(uint64(len(e.groups.free)))
+	for _, i := range e.groups.free {
+		w.number(uint64(i))
+	}
+	for i := range e.groups.used {
+		w.group(e, e.groups.at(i+1))
 	}
 	return binary.BigEndian.AppendUint32(w.b, crc32.ChecksumIEEE(w.b[from:]))
 }
@@ -106,61 +95,64 @@ func (w *writer) event(e *event.Event) {
 	}
 }
 
-// writeSlab writes the free list too, so that numbers are handed out again in the
-// same order.
-func writeSlab[T comparable](w *writer, s *slab[T], write func(*T)) {
-	w.number(uint64(s.used))
-	w.number(uint64(len(s.free)))
-	for _, i := range s.free {
-		w.number(uint64(i))
+// group writes a group with all that belongs to it.
+func (w *writer) group(e *Engine, g *group) {
+	w.b = append(w.b, g.bits)
+	switch g.bits {
+	case 0:
+		return
+	case isText:
+		w.text(e.groups.texts.at(uint32(g.lo)))
+	default:
+		w.fixed(g.hi)
+		w.fixed(g.lo)
 	}
-	var zero T
-	for i := uint32(1); i <= s.used; i++ {
-		record := s.at(i)
-		if *record == zero {
-			w.b = append(w.b, 0)
-			continue
-		}
-		w.b = append(w.b, 1)
-		write(record)
+	w.number(uint64(uint32(e.pours) - g.used))
+	w.b = append(w.b, byte(g.told))
+	for i := range g.told.seen() {
+		w.fixed(uint64(e.evidenceAt(g, i)))
 	}
-}
-
-func (w *writer) group(g *group) {
-	w.fixed(g.hi)
-	w.fixed(g.lo)
-	w.b = append(w.b, g.bits, g.seen, g.newest)
-	w.number(uint64(g.head))
-	w.number(uint64(g.older))
-	w.number(uint64(g.newer))
-	for _, ref := range g.evidence[:g.seen] {
-		w.fixed(uint64(ref))
+	buckets := e.bucketsOf(g)
+	w.number(uint64(len(buckets)))
+	for i := range buckets {
+		w.bucket(e, &buckets[i])
 	}
 }
 
-func (w *writer) bucket(b *bucket) {
+func (w *writer) bucket(e *Engine, b *bucket) {
 	w.time(b.busy)
 	w.time(b.last)
 	w.time(b.first)
 	for _, n := range [...]uint64{
-		uint64(b.total), uint64(b.next), uint64(b.extra), uint64(b.kindCounts[0]), uint64(b.kindCounts[1]),
-		uint64(b.kinds[0]), uint64(b.kinds[1]), uint64(b.scenario), uint64(b.poured), uint64(b.services),
+		uint64(b.owner), uint64(b.total), uint64(b.poured), uint64(b.second), uint64(b.kinds[0]), uint64(b.kinds[1]),
 	} {
 		w.number(n)
 	}
-}
-
-func (w *writer) extra(x *extra) {
-	w.time(x.blackhole)
-	for _, n := range [...]uint32{x.set, x.queue, x.kinds, uint32(x.setLen), uint32(x.queueLen)} {
-		w.number(uint64(n))
+	l, words := e.detailOf(b)
+	if words == nil {
+		w.number(0)
+		return
+	}
+	w.number(uint64(len(words)))
+	w.number(l.word())
+	w.time(int64(words[silentWord]))
+	for _, word := range words[kindsWord:l.queue()] {
+		w.fixed(word)
+	}
+	for n := range int(l.queued) {
+		w.queued(e, queuedOf(l.nth(words, n)))
 	}
 }
 
-func (w *writer) cell(c *cell) {
-	w.fixed(c.a)
-	w.fixed(c.b)
-	w.fixed(uint64(c.time))
-	w.number(uint64(c.info))
-	w.number(uint64(c.next))
+func (w *writer) queued(e *Engine, q queued) {
+	w.number(uint64(q.facts))
+	w.time(q.time)
+	w.number(q.hi)
+	w.number(q.lo)
+	if q.event == 0 {
+		w.number(0)
+		return
+	}
+	w.number(1)
+	w.event(&e.events.at(q.event).Event)
 }

@@ -1,0 +1,218 @@
+package scenario
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// queuedEvent is an event in a queue whose text some expression reads.
+type queuedEvent struct {
+	event.Event
+	view *Evt
+}
+
+// facts packs kind, service and shape of a queued event, and whether it has an
+// address.
+type facts uint32
+
+func factsOf(in *input) facts {
+	f := facts(in.ev.Kind) | facts(in.ev.Service)<<8 | facts(in.shape)<<16
+	if in.ev.Addr.IsValid() {
+		f |= 1 << 24
+	}
+	return f
+}
+
+func (f facts) kind() event.Kind       { return event.Kind(f) }
+func (f facts) service() event.Service { return event.Service(f >> 8) }
+func (f facts) shape() shape           { return shape(f >> 16) }
+func (f facts) hasAddr() bool          { return f>>24&1 == 1 }
+
+// queued is an event in the queue of a bucket. Its words are the facts with the
+// number of the whole event, then the time and the address as far as anything
+// reads them.
+type queued struct {
+	facts facts
+	event uint32 // number of the whole event; 0 if no expression reads its text
+	time  int64
+	hi    uint64 // of the address
+	lo    uint64
+}
+
+// The words of a queued event by their number: facts only, facts and time, facts
+// and address, all.
+const (
+	strideFacts = 1 + iota
+	strideTime
+	strideAddr
+	strideAll
+)
+
+// strideOf returns how many words an event in the queue takes: a time only if an
+// expression reads it, an address only if it is not that of the group.
+func (s *Scenario) strideOf(g *group) uint8 {
+	stride := uint8(strideFacts)
+	if s.keepTimes {
+		stride = strideTime
+	}
+	if g.bits != 128 {
+		stride += strideAddr - strideFacts
+	}
+	return stride
+}
+
+func (q queued) put(w []uint64) {
+	w[0] = uint64(q.facts) | uint64(q.event)<<32
+	switch len(w) {
+	case strideTime:
+		w[1] = uint64(q.time)
+	case strideAddr:
+		w[1], w[2] = q.hi, q.lo
+	case strideAll:
+		w[1], w[2], w[3] = uint64(q.time), q.hi, q.lo
+	}
+}
+
+func queuedOf(w []uint64) queued {
+	q := queued{facts: facts(w[0]), event: uint32(w[0] >> 32)}
+	switch len(w) {
+	case strideTime:
+		q.time = int64(w[1])
+	case strideAddr:
+		q.hi, q.lo = w[1], w[2]
+	case strideAll:
+		q.time, q.hi, q.lo = int64(w[1]), w[2], w[3]
+	}
+	return q
+}
+
+// at returns the words of the event in the given place of the queue.
+func (l layout) at(w []uint64, place int) []uint64 {
+	from, stride := l.queue()+place*int(l.stride), int(l.stride)
+	return w[from : from+stride]
+}
+
+// each returns the words of the n-th event, the oldest first.
+func (l layout) nth(w []uint64, n int) []uint64 {
+	return l.at(w, (int(l.oldest)+n)%int(l.queued))
+}
+
+// queueLimitOf is how many events the queue of a bucket may hold.
+func (e *Engine) queueLimitOf(s *Scenario) int {
+	if s.queueLimit < 0 || s.queueLimit > e.limits.Queue {
+		return e.limits.Queue
+	}
+	return s.queueLimit
+}
+
+// hold puts the event at hand into the bucket's queue, if anything will read it:
+// an expression, or the list of sources of a bucket of more than one address.
+func (e *Engine) hold(s *Scenario, g *group, b *bucket) {
+	if g.bits == 128 && !s.keepFacts && !s.keepEvents {
+		return
+	}
+	q := queued{facts: factsOf(&e.in), time: e.at}
+	if e.in.ev.Addr.IsValid() {
+		key := addrKey(e.in.ev.Addr)
+		q.hi, q.lo = key.hi, key.lo
+	}
+	if s.keepEvents {
+		q.event = e.events.take()
+		e.events.at(q.event).Event = e.in.ev.Clone()
+	}
+	e.enqueue(b, q, s.strideOf(g), e.queueLimitOf(s))
+}
+
+// enqueue adds an event to a queue; if it is full, the oldest one gives its place.
+func (e *Engine) enqueue(b *bucket, q queued, stride uint8, limit int) {
+	l, w := e.needDetail(b)
+	if int(l.queued) < limit {
+		to := l
+		to.queued, to.stride = l.queued+1, stride
+		q.put(to.at(e.enlarge(b, l, to), int(l.queued)))
+		return
+	}
+	place := l.at(w, int(l.oldest))
+	e.freeEvent(queuedOf(place))
+	q.put(place)
+	l.oldest = (l.oldest + 1) % l.queued
+	w[layoutWord] = l.word()
+}
+
+func (e *Engine) freeEvent(q queued) {
+	if q.event != 0 {
+		e.events.give(q.event)
+	}
+}
+
+func (e *Engine) freeEvents(l layout, w []uint64) {
+	for n := range int(l.queued) {
+		e.freeEvent(queuedOf(l.nth(w, n)))
+	}
+}
+
+// addrOf returns the address of a queued event, which of a group of one address
+// may be that of the group.
+func (q queued) addr() netip.Addr {
+	if !q.facts.hasAddr() {
+		return netip.Addr{}
+	}
+	return addrFrom(q.hi, q.lo)
+}
+
+// queueView builds "queue" of an expression.
+func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
+	l, w := e.detailOf(b)
+	view := &Queue{Queue: make([]*Evt, 0, l.queued), L: s.queueLimit - 1}
+	brief := make([]Evt, 0, l.queued)
+	for n := range int(l.queued) {
+		q := queuedOf(l.nth(w, n))
+		if q.event != 0 {
+			view.Queue = append(view.Queue, e.events.at(q.event).evt(q.facts))
+			continue
+		}
+		brief = append(brief, Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})
+		view.Queue = append(view.Queue, &brief[len(brief)-1])
+	}
+	return view
+}
+
+// timeOf is zero where no expression reads it.
+func timeOf(q queued) time.Time {
+	if q.time == 0 {
+		return time.Time{}
+	}
+	return stamp(q.time)
+}
+
+// evt returns the view of a queued event, built once.
+func (k *queuedEvent) evt(f facts) *Evt {
+	if k.view == nil {
+		in := input{ev: &k.Event, shape: f.shape()}
+		k.view = in.evt()
+	}
+	return k.view
+}
+
+// metaOf holds the enumerated fields of a queued event. Its maps are few and shared.
+func (e *Engine) metaOf(f facts) map[string]string {
+	meta := e.metas[f]
+	if meta == nil {
+		in := f.input()
+		meta = map[string]string{}
+		for name, field := range metaFields {
+			if field.isEnumerated() {
+				meta[name] = field.read(in)
+			}
+		}
+		e.metas[f] = meta
+	}
+	return meta
+}
+
+// input is an event of which only the enumerated fields are known.
+func (f facts) input() *input {
+	return &input{ev: &event.Event{Kind: f.kind(), Service: f.service()}, shape: f.shape()}
+}
