@@ -8,18 +8,17 @@ import "time"
 func (e *Engine) Rewind(now time.Time) {
 	latest := nanoseconds(now)
 	e.now = min(e.now, latest)
-	for gi := e.groups.oldest; gi != 0; {
-		next := e.groups.at(gi).newer
-		if e.isAhead(e.groups.at(gi), latest) {
-			e.release(gi)
+	for i := range e.groups.used {
+		if g := e.groups.at(i + 1); g.bits != 0 && e.isAhead(g, latest) {
+			e.release(i + 1)
 		}
-		gi = next
 	}
 }
 
 func (e *Engine) isAhead(g *group, now int64) bool {
-	for bi := g.head; bi != 0; bi = e.buckets.at(bi).next {
-		if b := e.buckets.at(bi); b.last > now || b.busy > now {
+	buckets := e.bucketsOf(g)
+	for i := range buckets {
+		if buckets[i].last > now || buckets[i].busy > now {
 			return true
 		}
 	}
