@@ -70,7 +70,7 @@ type clone struct {
 	attempts int32
 	kind     event.Kind
 	service  event.Service
-	lengths  [texts]uint32
+	lengths  [texts]uint16 // at most maxText
 	text     []byte
 }
 
@@ -106,8 +106,9 @@ func (c *clone) fill(e *event.Event, t int64, number uint32) {
 	c.text = c.text[:0]
 	for i, text := range textsOf(e) {
 		part := (*text)[:min(len(*text), maxText)]
-		c.lengths[i] = uint32(len(part))
-		c.text = append(c.text, part...)
+		if c.lengths[i] = uint16(len(part)); part != "" {
+			c.text = append(c.text, part...)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func eight() string {
 
 // TestMemory holds sources with eight buckets each and measures the heap.
 func TestMemory(t *testing.T) {
-	const sources, limit = 100_000, 60 << 20
+	const sources, limit = 100_000, 48 << 20
 	e := load(t, eight())
 	used := heap(func() {
 		e = New(e.set, Limits{})

@@ -94,7 +94,7 @@ func (l layout) at(w []uint64, place int) []uint64 {
 	return w[from : from+stride]
 }
 
-// each returns the words of the n-th event, the oldest first.
+// nth returns the words of the n-th event, the oldest first.
 func (l layout) nth(w []uint64, n int) []uint64 {
 	return l.at(w, (int(l.oldest)+n)%int(l.queued))
 }
@@ -153,8 +153,8 @@ func (e *Engine) freeEvents(l layout, w []uint64) {
 	}
 }
 
-// addrOf returns the address of a queued event, which of a group of one address
-// may be that of the group.
+// addr returns the address of a queued event; of a group of one address it is not
+// kept, since it is that of the group.
 func (q queued) addr() netip.Addr {
 	if !q.facts.hasAddr() {
 		return netip.Addr{}
