@@ -14,8 +14,7 @@ func (e *Engine) meetsCondition(s *Scenario, b *bucket) bool {
 
 func (e *Engine) aboutBucket(s *Scenario, b *bucket) *machine {
 	m := &e.machine
-	m.queue = e.queueView(b, s)
-	m.leaky = &Leaky{Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: stamp(b.last), Ovflw_ts: stamp(b.last)}
+	m.engine, m.scenario, m.bucket, m.queue = e, s, b, nil
 	return m
 }
 

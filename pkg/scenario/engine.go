@@ -69,6 +69,7 @@ type Engine struct {
 	current uint32    // number in the ring
 	known   [3]uint32 // groups by the network that is their key
 	machine machine
+	nobody  event.Event // no event is at hand but the time
 	out     []Overflow
 }
 

@@ -37,12 +37,13 @@ type Queue struct {
 // GetQueue returns the events.
 func (q *Queue) GetQueue() []*Evt { return q.Queue }
 
-// expression is a compiled expression. A nil match and nil text mean that the
+// expression is a compiled expression. Where match, ofQueue and text are nil, the
 // program runs.
 type expression struct {
-	source string
-	match  matcher
-	text   reader
+	source  string
+	match   matcher
+	ofQueue queueMatcher
+	text    reader
 
 	appendText appender // the same as text, without making a string
 	program    *vm.Program
@@ -104,10 +105,13 @@ func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expressi
 	x.readsEvt = look.roots > 0
 	x.fields, x.opaque = look.fields, look.impure || look.roots != len(look.fields)
 	if kind == reflect.Bool {
-		x.match = nativeMatcher(tree.Node)
+		x.match = ofEvent.matcher(tree.Node)
+		if x.bucket {
+			x.ofQueue = nativeQueueMatcher(tree.Node)
+		}
 	} else {
-		x.text = nativeReader(tree.Node)
-		x.appendText = nativeAppender(tree.Node)
+		x.text = ofEvent.reader(tree.Node)
+		x.appendText = ofEvent.appender(tree.Node)
 	}
 	return x, nil
 }

@@ -15,13 +15,15 @@ type Leaky struct {
 	Ovflw_ts    time.Time
 }
 
-// machine runs expressions about one event, and about a bucket where queue and
-// leaky are set.
+// machine runs expressions about one event, and about a bucket where one is set.
 type machine struct {
-	in    *input
-	queue *Queue
-	leaky *Leaky
-	vm    vm.VM
+	in *input
+	vm vm.VM
+
+	engine   *Engine
+	scenario *Scenario
+	bucket   *bucket
+	queue    *Queue // of the bucket, built when a program reads it
 
 	buffer []byte
 }
@@ -36,6 +38,9 @@ func (m *machine) isTrue(x *expression) bool {
 func (m *machine) decide(x *expression) (value, ok bool) {
 	if x.match != nil {
 		return x.match(m.in), true
+	}
+	if x.ofQueue != nil {
+		return x.ofQueue(m.held()), true
 	}
 	result, err := m.run(x)
 	if err != nil {
@@ -73,7 +78,7 @@ func (m *machine) bytes(x *expression) []byte {
 
 func (m *machine) run(x *expression) (any, error) {
 	if x.bucket {
-		env := bucketEnv{Queue: m.queue, Leaky: m.leaky, TimeNow: m.timeNow}
+		env := bucketEnv{Queue: m.view(), Leaky: m.leaky(), TimeNow: m.timeNow}
 		if x.readsEvt {
 			env.Evt = m.in.evt()
 		}
@@ -83,3 +88,22 @@ func (m *machine) run(x *expression) (any, error) {
 }
 
 func (m *machine) timeNow() string { return m.in.ev.Time.UTC().Format(time.RFC3339) }
+
+// held is the queue of the bucket as native expressions read it.
+func (m *machine) held() *heldQueue {
+	l, w := m.engine.detailOf(m.bucket)
+	return &heldQueue{l, w}
+}
+
+// view is the queue of the bucket as programs read it.
+func (m *machine) view() *Queue {
+	if m.queue == nil {
+		m.queue = m.engine.queueView(m.bucket, m.scenario)
+	}
+	return m.queue
+}
+
+func (m *machine) leaky() *Leaky {
+	last := stamp(m.bucket.last)
+	return &Leaky{Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: last, Ovflw_ts: last}
+}

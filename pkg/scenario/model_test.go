@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -397,6 +398,62 @@ func TestNativeIsExpr(t *testing.T) {
 		}
 		if all != native {
 			t.Fatalf("%s: as a whole %v, in its parts %v", source, native, all)
+		}
+	})
+}
+
+// TestNativeQueueIsExpr compares the two ways in which an expression over a queue
+// runs, for queues of any length.
+func TestNativeQueueIsExpr(t *testing.T) {
+	predicates := []string{
+		".Meta.kind == 'auth-failed'", "#.Meta.service == 'dovecot'", "#.Meta.kind in ['no-hostname', 'pregreet']",
+		"not (#.Meta.class == 'hostile')", ".Meta.kind != 'pregreet' && .Meta.service == 'postfix' || .Meta['class'] == 'suspect'",
+	}
+	var condition func(t *rapid.T, depth int) string
+	condition = func(t *rapid.T, depth int) string {
+		predicate := rapid.SampledFrom(predicates).Draw(t, "predicate")
+		number := rapid.IntRange(0, 6).Draw(t, "number")
+		op := rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">="}).Draw(t, "op")
+		switch n := rapid.IntRange(0, 6).Draw(t, "what"); {
+		case n == 0 && depth > 0:
+			join := rapid.SampledFrom([]string{"&&", "||", "and", "or"}).Draw(t, "join")
+			return "(" + condition(t, depth-1) + " " + join + " " + condition(t, depth-1) + ")"
+		case n == 1 && depth > 0:
+			return "not (" + condition(t, depth-1) + ")"
+		case n == 2:
+			return "any(queue.Queue, {" + predicate + "})"
+		case n == 3:
+			return "all(queue.Queue, {" + predicate + "})"
+		case n == 4:
+			return fmt.Sprintf("len(queue.Queue) %s %d", op, number)
+		}
+		return fmt.Sprintf("count(queue.Queue, {%s}) %s %d", predicate, op, number)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		source := condition(t, 3)
+		text := fmt.Sprintf("type: leaky\nname: test/queue\ndescription: test\nfilter: \"true\"\ngroupby: evt.Meta.source_ip\n"+
+			"capacity: 8\nleakspeed: 1h\noverflow_filter: %q\n", source)
+		set, err := Load(fstest.MapFS{"queue.yaml": {Data: []byte(text)}}, "queue.yaml")
+		if err != nil {
+			t.Fatal(source, err)
+		}
+		s, e := set.scenarios[0], New(set, Limits{})
+		if s.overflowFilter.ofQueue == nil {
+			t.Fatalf("%s has no native form", source)
+		}
+		for i := range rapid.IntRange(1, 8).Draw(t, "events") {
+			ev := failure("192.0.2.1", "bob", time.Duration(i)*time.Minute)
+			ev.Kind = rapid.SampledFrom([]event.Kind{event.AuthFailed, event.NoHostname, event.Pregreet}).Draw(t, "kind")
+			ev.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Dovecot}).Draw(t, "service")
+			e.Pour(ev)
+		}
+		g := e.groups.at(e.groups.findNetwork(addrKey(netip.MustParseAddr("192.0.2.1"))))
+		m := e.aboutBucket(s, &e.bucketsOf(g)[0])
+		m.in = &input{ev: &e.nobody}
+		native, _ := m.decide(s.overflowFilter)
+		s.overflowFilter.ofQueue = nil
+		if slow, ok := m.decide(s.overflowFilter); !ok || slow != native {
+			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
 		}
 	})
 }

@@ -16,9 +16,18 @@ type (
 	appender func([]byte, *input) []byte
 )
 
-// nativeMatcher returns nil for an expression that it does not know; the virtual
+// native translates expressions over one event: the one at hand, or each one of a
+// queue.
+type native struct {
+	field func(*ast.MemberNode) (field, bool) // knows the members that are fields of the event
+}
+
+// ofEvent reads the event at hand.
+var ofEvent = native{fieldOf}
+
+// matcher returns nil for an expression that it does not know; the virtual
 // machine then runs it. It gives the same answers.
-func nativeMatcher(node ast.Node) matcher {
+func (t native) matcher(node ast.Node) matcher {
 	switch n := node.(type) {
 	case *ast.BoolNode:
 		return func(*input) bool { return n.Value }
@@ -26,21 +35,21 @@ func nativeMatcher(node ast.Node) matcher {
 		if n.Operator != "!" && n.Operator != "not" {
 			return nil
 		}
-		inner := nativeMatcher(n.Node)
+		inner := t.matcher(n.Node)
 		if inner == nil {
 			return nil
 		}
 		return func(in *input) bool { return !inner(in) }
 	case *ast.BinaryNode:
-		return nativeBinary(n)
+		return t.binary(n)
 	}
 	return nil
 }
 
-func nativeBinary(n *ast.BinaryNode) matcher {
+func (t native) binary(n *ast.BinaryNode) matcher {
 	switch n.Operator {
 	case "and", "&&", "or", "||":
-		left, right := nativeMatcher(n.Left), nativeMatcher(n.Right)
+		left, right := t.matcher(n.Left), t.matcher(n.Right)
 		if left == nil || right == nil {
 			return nil
 		}
@@ -49,11 +58,11 @@ func nativeBinary(n *ast.BinaryNode) matcher {
 		}
 		return func(in *input) bool { return left(in) || right(in) }
 	case "in":
-		return nativeIn(n)
+		return t.in(n)
 	case "matches":
-		return nativeMatches(n)
+		return t.matches(n)
 	}
-	left, right := nativeReader(n.Left), nativeReader(n.Right)
+	left, right := t.reader(n.Left), t.reader(n.Right)
 	if left == nil || right == nil {
 		return nil
 	}
@@ -72,8 +81,8 @@ func nativeBinary(n *ast.BinaryNode) matcher {
 	return nil
 }
 
-func nativeIn(n *ast.BinaryNode) matcher {
-	left := nativeReader(n.Left)
+func (t native) in(n *ast.BinaryNode) matcher {
+	left := t.reader(n.Left)
 	list, ok := n.Right.(*ast.ArrayNode)
 	if left == nil || !ok {
 		return nil
@@ -89,8 +98,8 @@ func nativeIn(n *ast.BinaryNode) matcher {
 	return func(in *input) bool { return slices.Contains(values, left(in)) }
 }
 
-func nativeMatches(n *ast.BinaryNode) matcher {
-	left := nativeReader(n.Left)
+func (t native) matches(n *ast.BinaryNode) matcher {
+	left := t.reader(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
 	if left == nil || !ok {
 		return nil
@@ -102,12 +111,12 @@ func nativeMatches(n *ast.BinaryNode) matcher {
 	return func(in *input) bool { return re.MatchString(left(in)) }
 }
 
-func nativeReader(node ast.Node) reader {
+func (t native) reader(node ast.Node) reader {
 	switch n := node.(type) {
 	case *ast.StringNode:
 		return func(*input) string { return n.Value }
 	case *ast.MemberNode:
-		f, ok := fieldOf(n)
+		f, ok := t.field(n)
 		switch {
 		case !ok:
 			return nil
@@ -119,47 +128,47 @@ func nativeReader(node ast.Node) reader {
 		if n.Operator != "+" {
 			return nil
 		}
-		left, right := nativeReader(n.Left), nativeReader(n.Right)
+		left, right := t.reader(n.Left), t.reader(n.Right)
 		if left == nil || right == nil {
 			return nil
 		}
 		return func(in *input) string { return left(in) + right(in) }
 	case *ast.CallNode:
-		return nativeCall(n)
+		return t.call(n)
 	}
 	return nil
 }
 
-// nativeAppender is nativeReader for a text that is only compared or hashed.
-func nativeAppender(node ast.Node) appender {
+// appender is reader for a text that is only compared or hashed.
+func (t native) appender(node ast.Node) appender {
 	switch n := node.(type) {
 	case *ast.MemberNode:
-		if f, ok := fieldOf(n); ok && f != noField {
+		if f, ok := t.field(n); ok && f != noField {
 			return f.appendTo
 		}
 	case *ast.BinaryNode:
 		if n.Operator != "+" {
 			return nil
 		}
-		left, right := nativeAppender(n.Left), nativeAppender(n.Right)
+		left, right := t.appender(n.Left), t.appender(n.Right)
 		if left == nil || right == nil {
 			return nil
 		}
 		return func(b []byte, in *input) []byte { return right(left(b, in), in) }
 	}
-	read := nativeReader(node)
+	read := t.reader(node)
 	if read == nil {
 		return nil
 	}
 	return func(b []byte, in *input) []byte { return append(b, read(in)...) }
 }
 
-func nativeCall(n *ast.CallNode) reader {
+func (t native) call(n *ast.CallNode) reader {
 	name, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok || len(n.Arguments) != 1 {
 		return nil
 	}
-	inner := nativeReader(n.Arguments[0])
+	inner := t.reader(n.Arguments[0])
 	switch {
 	case inner == nil:
 		return nil

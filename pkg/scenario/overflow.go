@@ -52,7 +52,8 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 // bucket and sees no event at hand.
 func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 	m := e.aboutBucket(s, b)
-	m.in = &input{ev: &event.Event{Time: stamp(b.last)}}
+	e.nobody = event.Event{Time: stamp(b.last)}
+	m.in = &input{ev: &e.nobody}
 	value, ok := m.decide(s.overflowFilter)
 	m.in = &e.in
 	return ok && !value
