@@ -45,7 +45,7 @@ var layers = map[string]layer{
 	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":      {imports: []string{"control", "engine", "event", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{
-		"acquisition", "config", "control", "delivery", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "report", "ruleset", "scenario", "state", "syslogline",
+		"config", "control", "delivery", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "report", "ruleset", "scenario", "state",
 	}, io: true},
 	"ruleset": {imports: []string{"config", "engine", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},

@@ -28,7 +28,7 @@ type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
 	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url."`
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
-	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing."`
+	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing, and csmail run says so."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
 	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is told again in time."`
 	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`

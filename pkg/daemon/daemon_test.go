@@ -34,6 +34,7 @@ type rig struct {
 	pid    int
 	log    string       // the name of the log that is written
 	port   int          // of the metrics, if twoLogs set it
+	child  *os.Process  // of such a daemon
 	said   said         // by a daemon
 	ahead  atomic.Int64 // by how much its clock is, in nanoseconds
 }

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,10 +29,18 @@ const mortal = "CSMAIL_TEST_DAEMON"
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(mortal); dir != "" {
 		path := filepath.Join(dir, "csmail.yaml")
+		signal.Ignore(syscall.SIGXFSZ) // of a disk that is full by a limit
+		hangups, reload := make(chan os.Signal, 1), make(chan struct{})
+		signal.Notify(hangups, syscall.SIGHUP)
+		go func() {
+			for range hangups {
+				reload <- struct{}{}
+			}
+		}()
 		err := Run(context.Background(), Options{
 			Load: func() (config.Config, error) { return config.Load(path) },
 			Path: path, Version: "test", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-			Notify: func(m string) { fmt.Println(m) },
+			Notify: func(m string) { fmt.Println(m) }, Reload: reload,
 		})
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -74,12 +84,17 @@ func (r *rig) run(child *exec.Cmd) (kill func()) {
 	if err := child.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+	r.child = child.Process
 	told := bufio.NewScanner(out)
 	if !told.Scan() || told.Text() != "READY=1" {
 		r.t.Fatalf("the daemon says %q", told.Text())
 	}
 	go func() {
 		for told.Scan() { // or it would wait for somebody to read
+			select {
+			case r.told <- told.Text():
+			default:
+			}
 		}
 	}()
 	return func() {

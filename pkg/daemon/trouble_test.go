@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A LAPI that takes a request and never answers does not hold up the end.
@@ -45,7 +47,8 @@ func TestStopsWhileLAPIHangs(t *testing.T) {
 // nothing.
 func TestReloadOnFullDisk(t *testing.T) {
 	r := newRig(t)
-	r.start()
+	kill := r.live()
+	defer kill()
 	r.guesses(3, attacker, "bob", time.Now())
 	r.eventually("three lines are stored", r.isStored)
 	free := r.fillDisk()
@@ -55,7 +58,9 @@ func TestReloadOnFullDisk(t *testing.T) {
 		return err == nil && s.State.Error != ""
 	})
 	r.configure("guard: {bans_per_hour: 7}")
-	r.reload <- struct{}{}
+	if err := r.child.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
 	r.await("READY=1")
 	r.eventually("it still is", func() bool {
 		s, err := r.ask.Status(t.Context())
@@ -72,23 +77,22 @@ func TestReloadOnFullDisk(t *testing.T) {
 	}
 }
 
-// fillDisk lets no file grow beyond what the state file has, and takes the room
-// that is free in that one.
+// fillDisk takes the disk from the daemon that is a process of its own: it can write
+// nothing behind the first page of a file.
 func (r *rig) fillDisk() (free func()) {
 	r.t.Helper()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		r.t.Fatal(err)
-	}
-	// Not one byte may be written anywhere behind the start of a file.
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: before.Max}); err != nil {
-		r.t.Fatal(err)
-	}
-	return func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+	set := func(limit unix.Rlimit) (before unix.Rlimit) {
+		if err := unix.Prlimit(r.child.Pid, unix.RLIMIT_FSIZE, &limit, &before); err != nil {
 			r.t.Fatal(err)
 		}
+		return before
 	}
+	var before unix.Rlimit
+	if err := unix.Prlimit(r.child.Pid, unix.RLIMIT_FSIZE, nil, &before); err != nil {
+		r.t.Fatal(err)
+	}
+	set(unix.Rlimit{Cur: 4096, Max: before.Max})
+	return func() { set(before) }
 }
 
 // Nobody but csmail's user and group speaks to it, or reads what it keeps.
