@@ -41,8 +41,8 @@ type Source struct {
 	Scenarios []string
 	Verdict   guard.Verdict
 
-	named    map[string]struct{} // the names in Users
-	kinds    [4]kindCount        // most sources do few kinds of things
+	named    []uint32     // hashes of the names in Users
+	kinds    [4]kindCount // most sources do few kinds of things
 	more     []kindCount
 	services uint16 // a bit for each
 }
@@ -158,15 +158,23 @@ func (s *Source) nameUser(name string) {
 		return
 	}
 	name = strings.ToLower(name)
-	if _, known := s.named[name]; known {
-		return
+	hash := nameHash(name)
+	for i, known := range s.named {
+		if known == hash && s.Users[i] == name {
+			return
+		}
 	}
-	name = strings.Clone(name)
-	if s.named == nil {
-		s.named = make(map[string]struct{}, 1)
+	s.named = append(s.named, hash)
+	s.Users = append(s.Users, strings.Clone(name))
+}
+
+// nameHash is FNV-1a.
+func nameHash(name string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
 	}
-	s.named[name] = struct{}{}
-	s.Users = append(s.Users, name)
+	return h
 }
 
 func (s *Source) offence(e *event.Event) {

@@ -148,8 +148,9 @@ func (e *Engine) takersOf() []*Scenario {
 		return takers
 	}
 	takers := []*Scenario{}
+	m := machine{in: &input{ev: &event.Event{}}}
 	for _, s := range e.set.scenarios {
-		if s.mayTake(e.in.ev.Kind, e.in.ev.Service, e.in.shape) {
+		if s.mayTake(&m, e.in.ev.Kind, e.in.ev.Service, e.in.shape) {
 			takers = append(takers, s)
 		}
 	}

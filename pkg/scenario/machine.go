@@ -24,6 +24,7 @@ type machine struct {
 	scenario *Scenario
 	bucket   *bucket
 	queue    *Queue // of the bucket, built when a program reads it
+	held     heldQueue
 
 	buffer []byte
 }
@@ -40,7 +41,8 @@ func (m *machine) decide(x *expression) (value, ok bool) {
 		return x.match(m.in), true
 	}
 	if x.ofQueue != nil {
-		return x.ofQueue(m.held()), true
+		m.held.layout, m.held.words = m.engine.detailOf(m.bucket)
+		return x.ofQueue(&m.held), true
 	}
 	result, err := m.run(x)
 	if err != nil {
@@ -88,12 +90,6 @@ func (m *machine) run(x *expression) (any, error) {
 }
 
 func (m *machine) timeNow() string { return m.in.ev.Time.UTC().Format(time.RFC3339) }
-
-// held is the queue of the bucket as native expressions read it.
-func (m *machine) held() *heldQueue {
-	l, w := m.engine.detailOf(m.bucket)
-	return &heldQueue{l, w}
-}
 
 // view is the queue of the bucket as programs read it.
 func (m *machine) view() *Queue {

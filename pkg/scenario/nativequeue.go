@@ -15,17 +15,19 @@ type queueMatcher func(*heldQueue) bool
 type heldQueue struct {
 	layout layout
 	words  []uint64
+
+	in input // room for one of its events
+	ev event.Event
 }
 
 // count returns how many of the events match.
 func (q *heldQueue) count(match matcher) int {
 	n := 0
-	var ev event.Event
-	in := input{ev: &ev}
+	q.in.ev = &q.ev
 	for i := range int(q.layout.queued) {
 		f := queuedOf(q.layout.nth(q.words, i)).facts
-		ev.Kind, ev.Service, in.shape = f.kind(), f.service(), f.shape()
-		if match(&in) {
+		q.ev.Kind, q.ev.Service, q.in.shape = f.kind(), f.service(), f.shape()
+		if match(&q.in) {
 			n++
 		}
 	}

@@ -107,10 +107,12 @@ func isCompact(n *ast.MemberNode) bool {
 // survey finds the kinds that the scenario may count and the fields that csmail
 // never sets.
 func (l *loader) survey(s *Scenario) {
+	var ev event.Event
+	m := machine{in: &input{ev: &ev}}
 	for _, k := range event.Kinds() {
 		for service := event.NoService; service <= event.SSHD; service++ {
 			for sh := noShape; sh < shapeCount; sh++ {
-				if sh.plausible(k, service) && s.mayTake(k, service, sh) {
+				if sh.plausible(k, service) && s.mayTake(&m, k, service, sh) {
 					s.Kinds |= 1 << k
 				}
 			}
@@ -132,10 +134,11 @@ func (x *expression) readsShape() bool {
 	})
 }
 
-// mayTake runs the enumerated conjuncts of the filter.
-func (s *Scenario) mayTake(k event.Kind, service event.Service, sh shape) bool {
-	in := input{ev: &event.Event{Kind: k, Service: service}, shape: sh}
-	m := machine{in: &in}
+// mayTake runs the enumerated conjuncts of the filter on a machine with room for an
+// event.
+func (s *Scenario) mayTake(m *machine, k event.Kind, service event.Service, sh shape) bool {
+	*m.in = input{ev: m.in.ev, shape: sh}
+	m.in.ev.Kind, m.in.ev.Service = k, service
 	for _, x := range s.sure {
 		if !m.isTrue(x) {
 			return false
