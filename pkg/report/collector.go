@@ -25,26 +25,26 @@ type Scope struct {
 	Only         []netip.Prefix // empty: every source
 }
 
-// Source is what one address did.
+// Source is what one address did. (What each event touches comes first.)
 type Source struct {
 	Addr     netip.Addr
-	Count    int // attempts of hostile and suspect kinds
-	Hostile  int // attempts of hostile kinds
-	Kinds    []event.Count
-	Services []string
-	Users    []string // as tried, in lower case; at most 64
+	Count    int          // attempts of hostile and suspect kinds
+	Hostile  int          // attempts of hostile kinds
+	kinds    [4]kindCount // most sources do few kinds of things
 	First    time.Time
 	Last     time.Time
+	named    []uint32 // hashes of the names in Users
+	Users    []string // as tried, in lower case; at most 64
+	services uint16   // a bit for each
+	more     []kindCount
+
+	Kinds    []event.Count
+	Services []string
 
 	// Scenarios are those that overflowed for the source or its network, by name;
 	// Verdict is the guard's gravest word on them.
 	Scenarios []string
 	Verdict   guard.Verdict
-
-	named    []uint32     // hashes of the names in Users
-	kinds    [4]kindCount // most sources do few kinds of things
-	more     []kindCount
-	services uint16 // a bit for each
 }
 
 type kindCount struct {
