@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// maxOffences is what is kept of one source. A finding that counts more is
-	// judged by the newest.
-	maxOffences = 64
+	// maxOffences is what is kept of one source at the least, and shedOffences how
+	// many more there may be until the oldest of them go. A finding that counts more
+	// is judged by the newest.
+	maxOffences  = 64
+	shedOffences = 16
 	// maxAccounts bounds the accounts kept that logged in from one source, as a
 	// large office or a webmail host has them. With more, every account counts as
 	// known there.
@@ -214,14 +216,22 @@ func (s *source) add(o offence) {
 			return
 		}
 	}
-	if len(s.offences) >= maxOffences {
-		s.lost += uint32(s.offences[0].n)
-		s.lostAt = max(s.lostAt, s.offences[0].at)
-		copy(s.offences, s.offences[1:])
-		s.offences[maxOffences-1] = o
-		return
+	if len(s.offences) >= maxOffences+shedOffences {
+		s.shed()
+	}
+	if n := len(s.offences); n == cap(s.offences) && n >= maxOffences/2 { // all the room there will be
+		s.offences = append(make([]offence, 0, maxOffences+shedOffences), s.offences...)
 	}
 	s.offences = append(s.offences, o)
+}
+
+// shed forgets the oldest offences but for their number.
+func (s *source) shed() {
+	for _, o := range s.offences[:shedOffences] {
+		s.lost += uint32(o.n)
+		s.lostAt = max(s.lostAt, o.at)
+	}
+	s.offences = append(s.offences[:0], s.offences[shedOffences:]...)
 }
 
 // mailOn notes that mail was taken on a day since 1970.
