@@ -30,7 +30,7 @@ var layers = map[string]layer{
 	"session":     {imports: []string{"event"}},
 	"engine":      {imports: []string{"dovecot", "event", "guard", "postfix", "scenario", "session", "sshd", "syslogline"}},
 	"guard":       {imports: []string{"event"}},
-	"scenario":    {imports: []string{"event"}},
+	"scenario":    {imports: []string{"event", "hint"}},
 	"lint":        {imports: []string{"scenario"}},
 	"trial":       {imports: []string{"engine", "event", "scenario", "syslogline"}},
 	"report":      {imports: []string{"engine", "event", "guard"}},

@@ -90,7 +90,7 @@ func keyHint(err error) string {
 	best, distance := "", 3
 	for _, k := range Keys() {
 		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
-		if d := editDistance(name, m[1]); d < distance {
+		if d := hint.Distance(name, m[1]); d < distance {
 			best, distance = k.Path, d
 		}
 	}
@@ -98,24 +98,4 @@ func keyHint(err error) string {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	return "docs/configuration.md lists every key"
-}
-
-// editDistance counts the letters that differ (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, before+cost)
-		}
-	}
-	return row[len(b)]
 }

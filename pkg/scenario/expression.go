@@ -11,6 +11,8 @@ import (
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
+
+	"csmail/pkg/hint"
 )
 
 // filterEnv is what a filter, groupby, distinct, cancel_on and scope expression
@@ -192,7 +194,7 @@ func oneLine(err error) error {
 func nearest(name string, names []string) string {
 	best, distance := "", len(name)/3+1
 	for _, candidate := range names {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d <= distance && (best == "" || d < distance) {
+		if d := hint.Distance(strings.ToLower(name), strings.ToLower(candidate)); d <= distance && (best == "" || d < distance) {
 			best, distance = candidate, d
 		}
 	}
@@ -200,25 +202,4 @@ func nearest(name string, names []string) string {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
