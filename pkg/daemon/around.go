@@ -39,13 +39,9 @@ func (d *Daemon) surround(ctx context.Context) {
 	})
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
-	name, version := osRelease()
-	presence := &delivery.Presence{
-		Connect: func(ctx context.Context) (delivery.Beacon, error) { return connect(ctx, c, d.options.Version) },
-		Totals:  func() []lapi.SourceUsage { return d.usage(ctx) },
-		Version: d.options.Version, OSName: name, OSVersion: version, Started: d.started, Log: d.log,
-	}
-	a.group.Go(func() { presence.Run(ctx) })
+	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return connect(ctx, c, d.options.Version) }
+	d.presence.Totals = func() []lapi.SourceUsage { return d.usage(ctx) }
+	a.group.Go(func() { d.presence.Run(ctx) })
 }
 
 // follow hands the batches of a source to the loop.
@@ -125,22 +121,6 @@ func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
 		return d.commitErr
 	}
 	return d.storeNow()
-}
-
-// usage counts the lines of each source since the start.
-func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
-	var all []lapi.SourceUsage
-	err := d.ask(ctx, func() {
-		for _, f := range d.feeds {
-			all = append(all, lapi.SourceUsage{
-				Source: f.Source.Name(), Type: f.Kind, Read: f.Counts.Read, Parsed: f.Counts.Parsed, Unparsed: f.Counts.Unparsed,
-			})
-		}
-	})
-	if err != nil {
-		return nil
-	}
-	return all
 }
 
 // osRelease reads name and version of the system (os-release(5)).

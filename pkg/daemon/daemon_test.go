@@ -343,19 +343,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())
 	r.delivered(1)
-	get := func(path string) string {
-		answer, err := http.Get("http://127.0.0.1:60603" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		defer http.DefaultClient.CloseIdleConnections()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.Status + "\n" + string(body)
-	}
+	get := func(path string) string { return r.get(60603, path) }
 	if got := get("/healthz"); got != "200 OK\nok\n" {
 		t.Errorf("healthz: %q", got)
 	}
@@ -364,6 +352,22 @@ func TestMetricsAndHealth(t *testing.T) {
 		return strings.Contains(text, `csmail_events_total{class="hostile",kind="auth-failed"} 6`) &&
 			strings.Contains(text, `csmail_verdicts_total{rule="none",verdict="ban"} 1`) && strings.Contains(text, `csmail_lapi{outcome="delivered"} 1`)
 	})
+}
+
+// get asks the server of the metrics.
+func (r *rig) get(port int, path string) string {
+	r.t.Helper()
+	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer.Status + "\n" + string(body)
 }
 
 func TestStartRefuses(t *testing.T) {
