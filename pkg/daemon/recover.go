@@ -83,11 +83,11 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 func (d *Daemon) reload(ctx context.Context) {
 	d.options.Notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic())
 	defer d.options.Notify("READY=1")
-	before := *d
+	config, set, judge, feeds := d.config, d.set, d.engine, d.feeds
 	err := d.tryReload(ctx)
 	d.reloadErr = err
 	if err != nil {
-		d.config, d.set, d.engine, d.feeds = before.config, before.set, before.engine, before.feeds
+		d.config, d.set, d.engine, d.feeds = config, set, judge, feeds
 		d.log.Error("the new configuration cannot be used; the old one stays", "error", err)
 		return
 	}
