@@ -115,7 +115,7 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 			told := toldOf(e.Alert, e.Reason)
 			told.State = string(list)
 			if list == control.Held {
-				told.Verdict = "hold"
+				told.Verdict = guard.Hold.String()
 			}
 			w.Alerts = append(w.Alerts, told)
 		}
@@ -135,9 +135,13 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 }
 
 func toldOf(a event.Alert, reason string) report.Told {
+	verdict := guard.Ban
+	if a.Informational {
+		verdict = guard.Alert
+	}
 	return report.Told{
 		Scenario: a.Scenario, Scope: string(a.Scope), Value: a.Value(), Count: a.Count, First: a.First, Last: a.Last,
-		Verdict: "ban", Reason: reason, Checks: a.Checks,
+		Verdict: verdict.String(), Reason: reason, Checks: a.Checks,
 	}
 }
 

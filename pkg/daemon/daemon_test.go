@@ -317,6 +317,20 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
+// What only tells is no ban, also when why asks the daemon.
+func TestWhyOfAnAlertWithoutABan(t *testing.T) {
+	r := newRig(t)
+	r.write("tells.yaml", `{type: leaky, capacity: 5, leakspeed: 1h, name: me/tells, description: tells, filter: evt.Meta.kind == "auth-failed", groupby: evt.Meta.source_ip, labels: {remediation: false}}`)
+	r.configure(fmt.Sprintf("scenarios: [%s]", r.path("tells.yaml")))
+	r.start()
+	r.guesses(6, attacker, "", time.Now())
+	r.delivered(1)
+	r.eventually("why tells of an alert that is no ban", func() bool {
+		why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
+		return err == nil && len(why.Alerts) == 1 && why.Alerts[0].State == "delivered" && why.Alerts[0].Verdict == "alert"
+	})
+}
+
 func TestStdinEnds(t *testing.T) {
 	r := newRig(t)
 	r.configure("sources: [{source: stdin}]")
