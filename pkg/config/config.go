@@ -26,7 +26,7 @@ type Config struct {
 // LAPI says how to reach CrowdSec's Local API and what to tell it.
 type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
-	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url."`
+	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url, and credentials at a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml with csmail.service."`
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
 	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing, and csmail run says so."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`

@@ -73,6 +73,8 @@ type Daemon struct {
 	presence *delivery.Presence // it knows over reloads what the LAPI was told
 	before   figures            // of what reloads have replaced
 
+	connecting sync.Mutex // held by who reads or makes the credentials
+
 	batches chan message
 	ended   chan *intake.Feed
 	asks    chan func()

@@ -404,6 +404,33 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
+// The sender and the heartbeat both want the credentials that are not there yet: the
+// machine registers once, and the password that is kept is the one that counts.
+func TestRegistersOnce(t *testing.T) {
+	r := newRig(t)
+	credentials, err := config.Load(r.path("csmail.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(credentials.LAPI.Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.lapi.setDown(true)
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	r.waiting(1) // so both begin at the same moment
+	r.stop()
+	r.lapi.setDown(false)
+	url, _, _ := strings.Cut(strings.TrimPrefix(string(text), "url: "), "\n")
+	r.write("csmail.yaml", fmt.Sprintf("lapi: {credentials: %s, url: %q, registration_token: %s}\nstate: %s\nsocket: %s\nsources: [{source: file, filenames: [%s]}]\n",
+		r.path("own.yaml"), url, strings.Repeat("t", 32), r.path("state.db"), r.path("sock"), r.path("mail.log")))
+	r.start()
+	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
+		t.Errorf("alerts %q", got)
+	}
+}
+
 func TestSecondDaemon(t *testing.T) {
 	r := newRig(t)
 	r.start()

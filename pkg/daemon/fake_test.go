@@ -19,13 +19,16 @@ type fakeLAPI struct {
 	usage  []map[string]any
 	down   bool
 	muted  bool
-	hangs  func(*http.Request) // with each request, if set
-	came   chan struct{}       // a value for each alert
+
+	password    string              // of the machine that registered itself, "" if none did
+	registering chan struct{}       // holds who registers: a second one meets the first
+	hangs       func(*http.Request) // with each request, if set
+	came        chan struct{}       // a value for each alert
 }
 
 func newFakeLAPI(t *testing.T) (*fakeLAPI, string) {
 	t.Helper()
-	f := &fakeLAPI{came: make(chan struct{}, 100)}
+	f := &fakeLAPI{came: make(chan struct{}, 100), registering: make(chan struct{})}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, server.URL
@@ -90,6 +93,13 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hangs(r)
 		return
 	}
+	if strings.HasSuffix(r.URL.Path, "/watchers") {
+		select { // until another comes, or long enough that none does
+		case f.registering <- struct{}{}:
+		case <-f.registering:
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
 	if muted {
 		f.answer(httptest.NewRecorder(), r)
 		<-r.Context().Done()
@@ -107,6 +117,11 @@ func (f *fakeLAPI) answer(w http.ResponseWriter, r *http.Request) {
 	case f.down:
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprint(w, `{"message":"database is locked"}`)
+	case path == "watchers":
+		f.register(w, r)
+	case path == "watchers/login" && !f.knows(r):
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"code":401,"message":"incorrect Username or Password"}`)
 	case path == "watchers/login":
 		fmt.Fprint(w, `{"code":200,"expire":"2100-01-01T00:00:00Z","token":"t"}`)
 	case path == "alerts" && r.Method == http.MethodPost:
@@ -158,6 +173,28 @@ func (f *fakeLAPI) matching(r *http.Request) []map[string]any {
 		}
 	}
 	return found
+}
+
+func passwordOf(r *http.Request) string {
+	var machine struct{ Password string }
+	if err := json.NewDecoder(r.Body).Decode(&machine); err != nil {
+		return ""
+	}
+	return machine.Password
+}
+
+func (f *fakeLAPI) register(w http.ResponseWriter, r *http.Request) {
+	if f.password != "" {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message":"user 'csmail': user already exist"}`)
+		return
+	}
+	f.password = passwordOf(r)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (f *fakeLAPI) knows(r *http.Request) bool {
+	return f.password == "" || passwordOf(r) == f.password
 }
 
 func (f *fakeLAPI) addUsage(w http.ResponseWriter, r *http.Request) {
