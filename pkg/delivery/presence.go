@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
 )
 
@@ -59,7 +60,7 @@ func (p *Presence) Run(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			p.Log.Warn("no heartbeat to the LAPI", "error", err)
+			p.Log.Warn("no heartbeat to the LAPI", "error", err, "hint", hint.Of(err))
 		}
 		failing, first = err != nil, first && err != nil
 		select {
