@@ -142,6 +142,8 @@ func listCommand(std Streams, configPath *string, lists ...control.List) *cobra.
 	return c
 }
 
+var done = map[control.Move]string{control.Release: "released", control.Retry: "on their way again", control.Drop: "dropped"}
+
 // moveCommand moves alerts of a list; no list stands for outbox and parked.
 func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
 	long := "ID is what the list shows, or its beginning; all stands for every one."
@@ -162,7 +164,7 @@ func moveCommand(std Streams, configPath *string, verb, short string, list contr
 		if moved == 0 && last != nil {
 			return last
 		}
-		_, err := fmt.Fprintf(std.Out, "%d alerts: %s\n", moved, move)
+		_, err := fmt.Fprintf(std.Out, "alerts %s: %d\n", done[move], moved)
 		return err
 	})
 }

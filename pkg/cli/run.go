@@ -14,6 +14,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/daemon"
+	"csmail/pkg/intake"
 	"csmail/pkg/ruleset"
 )
 
@@ -47,7 +48,7 @@ func newRun(std Streams, configPath *string) *cobra.Command {
 
 func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams) error {
 	if o.test || o.show {
-		return checkConfig(o, configPath, std)
+		return checkConfig(ctx, o, configPath, std)
 	}
 	level := new(slog.LevelVar)
 	reload, stop := onHangup()
@@ -81,7 +82,7 @@ func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams
 }
 
 // checkConfig has no side effect: it opens neither the state file nor a socket.
-func checkConfig(o runOptions, configPath string, std Streams) error {
+func checkConfig(ctx context.Context, o runOptions, configPath string, std Streams) error {
 	c, err := config.Load(configPath)
 	if err != nil {
 		return configError{err}
@@ -90,6 +91,9 @@ func checkConfig(o runOptions, configPath string, std Streams) error {
 		return configError{err}
 	}
 	if !o.show {
+		if err := checkSources(ctx, c); err != nil {
+			return configError{err}
+		}
 		_, err = fmt.Fprintln(std.Out, "the configuration is good")
 		return err
 	}
@@ -98,6 +102,16 @@ func checkConfig(o runOptions, configPath string, std Streams) error {
 		return err
 	}
 	_, err = std.Out.Write(text)
+	return err
+}
+
+// checkSources finds what a start would refuse in the sources that are named. A log
+// that is not there yet is none of that.
+func checkSources(ctx context.Context, c config.Config) error {
+	if len(c.Sources) == 0 {
+		return nil
+	}
+	_, err := intake.Open(ctx, c.Sources, intake.Options{})
 	return err
 }
 

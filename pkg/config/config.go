@@ -15,18 +15,18 @@ type Config struct {
 	LAPI       LAPI       `yaml:"lapi" doc:"CrowdSec's Local API."`
 	Sources    []Source   `yaml:"sources" doc:"What csmail run follows, in the shape of CrowdSec's acquis.yaml. Default: the journal if it holds mail, else /var/log/mail.log or /var/log/maillog. Two sources that hold the same lines are an error: each line would count twice."`
 	Scenarios  []string   `yaml:"scenarios" doc:"Scenario files or folders of CrowdSec's format, or the sets that csmail brings along: balanced, strict."`
-	State      string     `yaml:"state" doc:"The file in which csmail run keeps what it knows and what it has yet to send."`
-	Socket     string     `yaml:"socket" doc:"The control socket of csmail run, through which csmail status, why, held, outbox and unban ask it."`
+	State      string     `yaml:"state" doc:"The file in which csmail run keeps what it knows and what it has yet to send. A change takes a restart."`
+	Socket     string     `yaml:"socket" doc:"The control socket of csmail run, through which csmail status, why, held, outbox and unban ask it. A change takes a restart."`
 	Guard      Guard      `yaml:"guard" doc:"Who is never banned."`
 	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
 	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
-	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz."`
+	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz. A change takes a restart."`
 }
 
 // LAPI says how to reach CrowdSec's Local API and what to tell it.
 type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
-	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url."`
+	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url, and credentials at a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml with csmail.service."`
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
 	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing, and csmail run says so."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
@@ -40,7 +40,7 @@ type Source struct {
 	Source           string            `yaml:"source" doc:"file, journalctl, syslog or stdin."`
 	Filenames        []string          `yaml:"filenames" doc:"Files to follow; globs are allowed, and files that appear later are taken."`
 	Filename         string            `yaml:"filename" doc:"One file more, as acquis.yaml has it."`
-	JournalctlFilter []string          `yaml:"journalctl_filter" doc:"What journalctl is asked for. Default SYSLOG_FACILITY=2, which is mail; sshd and PAM are SYSLOG_FACILITY=10."`
+	JournalctlFilter []string          `yaml:"journalctl_filter" doc:"What journalctl is asked for. Default SYSLOG_FACILITY=2, which is mail; with sshd and PAM it is [SYSLOG_FACILITY=2, SYSLOG_FACILITY=10]."`
 	ListenAddr       string            `yaml:"listen_addr" doc:"The address on which syslog lines are taken."`
 	ListenPort       int               `yaml:"listen_port" doc:"The port on which syslog lines are taken."`
 	Protocol         string            `yaml:"protocol" doc:"udp or tcp (octet counting and newlines)."`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,17 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := load(t, "", "nonsense: 1"); err == nil || !strings.Contains(err.Error(), ".local") {
 		t.Errorf("a bad .local file: %v", err)
+	}
+}
+
+func TestReadHint(t *testing.T) {
+	for err, want := range map[error]string{
+		fs.ErrPermission: "usermod -aG csmail",
+		fs.ErrNotExist:   "which may be missing",
+	} {
+		if got := readHint(&fs.PathError{Op: "open", Path: "/x", Err: err}); !strings.Contains(got, want) {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
 	}
 }
 

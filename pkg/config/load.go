@@ -43,7 +43,7 @@ func Load(path string) (Config, error) {
 func (c *Config) lay(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "without -c csmail reads %s, which may be missing", DefaultPath)
+		return hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "%s", readHint(err))
 	}
 	// The newline: a dollar that ends the text is more than StrictExpand can take.
 	text := csstring.StrictExpand(string(data)+"\n", os.LookupEnv)
@@ -53,6 +53,13 @@ func (c *Config) lay(path string) error {
 		return hint.Wrap(fmt.Errorf("reading the configuration %q: %w", path, err), "%s", keyHint(err))
 	}
 	return nil
+}
+
+func readHint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run it with sudo, or as a member of the file's group: sudo usermod -aG csmail USER"
+	}
+	return "without -c csmail reads " + DefaultPath + ", which may be missing"
 }
 
 // YAML returns the configuration as a file would hold it, with its secrets

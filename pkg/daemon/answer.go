@@ -32,7 +32,7 @@ func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
 }
 
 func (d *Daemon) status() control.Status {
-	sent, stored := d.sender.Stats(), d.store.Stats()
+	sent, stored := d.sent(), d.store.Stats()
 	s := control.Status{
 		Version: d.options.Version, Started: d.started, Config: d.options.Path,
 		Tracked: d.engine.Buckets().Stats().Sources,
@@ -48,9 +48,11 @@ func (d *Daemon) status() control.Status {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	for _, f := range d.feeds {
-		s.Sources = append(s.Sources, sourceStatus(f))
-		s.Lines += int64(f.Counts.Read)
-		s.Missed += int64(f.Counts.Unparsed)
+		s.Sources = append(s.Sources, d.sourceStatus(f))
+	}
+	for _, t := range d.totals() {
+		s.Lines += int64(t.lines.Read)
+		s.Missed += int64(t.lines.Unparsed)
 	}
 	for _, b := range d.engine.Guard().Breakers() {
 		if b.Holds {
@@ -70,9 +72,9 @@ func breakerText(b guard.Breaker) string {
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
 }
 
-func sourceStatus(f *intake.Feed) control.Source {
-	st := f.Source.Status()
-	s := control.Source{Name: st.Name, State: string(st.State), Lines: st.Lines, Lag: st.Lag, LastLine: st.LastLine, Drops: st.Drops}
+func (d *Daemon) sourceStatus(f *intake.Feed) control.Source {
+	st, t := f.Source.Status(), d.total(f)
+	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
 	if st.Err != nil {
 		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)
 	}
@@ -113,7 +115,7 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 			told := toldOf(e.Alert, e.Reason)
 			told.State = string(list)
 			if list == control.Held {
-				told.Verdict = "hold"
+				told.Verdict = guard.Hold.String()
 			}
 			w.Alerts = append(w.Alerts, told)
 		}
@@ -133,9 +135,13 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 }
 
 func toldOf(a event.Alert, reason string) report.Told {
+	verdict := guard.Ban
+	if a.Informational {
+		verdict = guard.Alert
+	}
 	return report.Told{
 		Scenario: a.Scenario, Scope: string(a.Scope), Value: a.Value(), Count: a.Count, First: a.First, Last: a.Last,
-		Verdict: "ban", Reason: reason, Checks: a.Checks,
+		Verdict: verdict.String(), Reason: reason, Checks: a.Checks,
 	}
 }
 

@@ -30,7 +30,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		a.group.Go(func() { d.follow(ctx, f, from) })
 	}
 	d.sender = delivery.New(d.store, delivery.Options{
-		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return connect(ctx, c, d.options.Version) },
+		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return d.connect(ctx, c) },
 		Unbanned:      d.unbanned,
 		ShareAccounts: c.LAPI.ShareAccounts,
 		RangeDuration: time.Duration(c.LAPI.Duration),
@@ -39,13 +39,9 @@ func (d *Daemon) surround(ctx context.Context) {
 	})
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
-	name, version := osRelease()
-	presence := &delivery.Presence{
-		Connect: func(ctx context.Context) (delivery.Beacon, error) { return connect(ctx, c, d.options.Version) },
-		Totals:  func() []lapi.SourceUsage { return d.usage(ctx) },
-		Version: d.options.Version, OSName: name, OSVersion: version, Started: d.started, Log: d.log,
-	}
-	a.group.Go(func() { presence.Run(ctx) })
+	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.connect(ctx, c) }
+	d.presence.Totals = func() []lapi.SourceUsage { return d.usage(ctx) }
+	a.group.Go(func() { d.presence.Run(ctx) })
 }
 
 // follow hands the batches of a source to the loop.
@@ -75,19 +71,22 @@ func (d *Daemon) follow(ctx context.Context, f *intake.Feed, from follow.Cursor)
 }
 
 // connect logs in with credentials that are read anew, and registers first if it
-// must and may.
-func connect(ctx context.Context, c config.Config, version string) (*lapi.Client, error) {
+// must and may: one at a time, for of two registrations at once one would keep the
+// password that the LAPI did not take.
+func (d *Daemon) connect(ctx context.Context, c config.Config) (*lapi.Client, error) {
+	d.connecting.Lock()
+	defer d.connecting.Unlock()
 	name, err := os.Hostname()
 	if err != nil {
 		name = "host"
 	}
 	credentials, err := lapi.LoadOrRegister(ctx, c.LAPI.Credentials, lapi.Registration{
 		URL: c.LAPI.URL, Token: c.LAPI.RegistrationToken, Machine: "csmail-" + name,
-	}, version)
+	}, d.options.Version)
 	if err != nil {
 		return nil, err
 	}
-	return lapi.New(credentials, version)
+	return lapi.New(credentials, d.options.Version)
 }
 
 // errStopping is told to who asks a daemon that ends.
@@ -125,22 +124,6 @@ func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
 		return d.commitErr
 	}
 	return d.storeNow()
-}
-
-// usage counts the lines of each source since the start.
-func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
-	var all []lapi.SourceUsage
-	err := d.ask(ctx, func() {
-		for _, f := range d.feeds {
-			all = append(all, lapi.SourceUsage{
-				Source: f.Source.Name(), Type: f.Kind, Read: f.Counts.Read, Parsed: f.Counts.Parsed, Unparsed: f.Counts.Unparsed,
-			})
-		}
-	})
-	if err != nil {
-		return nil
-	}
-	return all
 }
 
 // osRelease reads name and version of the system (os-release(5)).

@@ -70,6 +70,11 @@ type Daemon struct {
 	from   map[*intake.Feed]follow.Cursor // where each is followed from
 	around *around                        // what stands around the loop, until the next reload
 
+	presence *delivery.Presence // it knows over reloads what the LAPI was told
+	before   figures            // of what reloads have replaced
+
+	connecting sync.Mutex // held by who reads or makes the credentials
+
 	batches chan message
 	ended   chan *intake.Feed
 	asks    chan func()
@@ -126,6 +131,8 @@ func Run(ctx context.Context, o Options) error {
 		metrics: newMetrics(), due: time.NewTimer(time.Hour),
 	}
 	d.due.Stop()
+	name, version := osRelease()
+	d.presence = &delivery.Presence{Version: o.Version, OSName: name, OSVersion: version, Started: d.started, Log: o.Log}
 	if err := d.start(ctx); err != nil {
 		return err
 	}

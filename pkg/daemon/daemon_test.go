@@ -317,6 +317,20 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
+// What only tells is no ban, also when why asks the daemon.
+func TestWhyOfAnAlertWithoutABan(t *testing.T) {
+	r := newRig(t)
+	r.write("tells.yaml", `{type: leaky, capacity: 5, leakspeed: 1h, name: me/tells, description: tells, filter: evt.Meta.kind == "auth-failed", groupby: evt.Meta.source_ip, labels: {remediation: false}}`)
+	r.configure(fmt.Sprintf("scenarios: [%s]", r.path("tells.yaml")))
+	r.start()
+	r.guesses(6, attacker, "", time.Now())
+	r.delivered(1)
+	r.eventually("why tells of an alert that is no ban", func() bool {
+		why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
+		return err == nil && len(why.Alerts) == 1 && why.Alerts[0].State == "delivered" && why.Alerts[0].Verdict == "alert"
+	})
+}
+
 func TestStdinEnds(t *testing.T) {
 	r := newRig(t)
 	r.configure("sources: [{source: stdin}]")
@@ -343,19 +357,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())
 	r.delivered(1)
-	get := func(path string) string {
-		answer, err := http.Get("http://127.0.0.1:60603" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		defer http.DefaultClient.CloseIdleConnections()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.Status + "\n" + string(body)
-	}
+	get := func(path string) string { return r.get(60603, path) }
 	if got := get("/healthz"); got != "200 OK\nok\n" {
 		t.Errorf("healthz: %q", got)
 	}
@@ -364,6 +366,22 @@ func TestMetricsAndHealth(t *testing.T) {
 		return strings.Contains(text, `csmail_events_total{class="hostile",kind="auth-failed"} 6`) &&
 			strings.Contains(text, `csmail_verdicts_total{rule="none",verdict="ban"} 1`) && strings.Contains(text, `csmail_lapi{outcome="delivered"} 1`)
 	})
+}
+
+// get asks the server of the metrics.
+func (r *rig) get(port int, path string) string {
+	r.t.Helper()
+	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return answer.Status + "\n" + string(body)
 }
 
 func TestStartRefuses(t *testing.T) {
@@ -383,6 +401,33 @@ func TestStartRefuses(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// The sender and the heartbeat both want the credentials that are not there yet: the
+// machine registers once, and the password that is kept is the one that counts.
+func TestRegistersOnce(t *testing.T) {
+	r := newRig(t)
+	credentials, err := config.Load(r.path("csmail.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(credentials.LAPI.Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.lapi.setDown(true)
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	r.waiting(1) // so both begin at the same moment
+	r.stop()
+	r.lapi.setDown(false)
+	url, _, _ := strings.Cut(strings.TrimPrefix(string(text), "url: "), "\n")
+	r.write("csmail.yaml", fmt.Sprintf("lapi: {credentials: %s, url: %q, registration_token: %s}\nstate: %s\nsocket: %s\nsources: [{source: file, filenames: [%s]}]\n",
+		r.path("own.yaml"), url, strings.Repeat("t", 32), r.path("state.db"), r.path("sock"), r.path("mail.log")))
+	r.start()
+	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
+		t.Errorf("alerts %q", got)
 	}
 }
 

@@ -16,14 +16,19 @@ import (
 type fakeLAPI struct {
 	mu     sync.Mutex
 	alerts []map[string]any
+	usage  []map[string]any
 	down   bool
-	hangs  func(*http.Request) // with each request, if set
-	came   chan struct{}       // a value for each alert
+	muted  bool
+
+	password    string              // of the machine that registered itself, "" if none did
+	registering chan struct{}       // holds who registers: a second one meets the first
+	hangs       func(*http.Request) // with each request, if set
+	came        chan struct{}       // a value for each alert
 }
 
 func newFakeLAPI(t *testing.T) (*fakeLAPI, string) {
 	t.Helper()
-	f := &fakeLAPI{came: make(chan struct{}, 100)}
+	f := &fakeLAPI{came: make(chan struct{}, 100), registering: make(chan struct{})}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, server.URL
@@ -40,6 +45,13 @@ func (f *fakeLAPI) hang(with func(*http.Request)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hangs = with
+}
+
+// mute has alerts taken without an answer.
+func (f *fakeLAPI) mute(muted bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.muted = muted
 }
 
 // values are what the alerts are about, in their order, with their scenario.
@@ -74,13 +86,29 @@ func (f *fakeLAPI) times(t *testing.T) []time.Time {
 
 func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
-	hangs := f.hangs
+	hangs, muted := f.hangs, f.muted && r.Method == http.MethodPost && r.URL.Path == "/v1/alerts"
 	f.mu.Unlock()
 	if hangs != nil {
 		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller has gone
 		hangs(r)
 		return
 	}
+	if strings.HasSuffix(r.URL.Path, "/watchers") {
+		select { // until another comes, or long enough that none does
+		case f.registering <- struct{}{}:
+		case <-f.registering:
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	if muted {
+		f.answer(httptest.NewRecorder(), r)
+		<-r.Context().Done()
+		return
+	}
+	f.answer(w, r)
+}
+
+func (f *fakeLAPI) answer(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
@@ -89,10 +117,17 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.down:
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprint(w, `{"message":"database is locked"}`)
+	case path == "watchers":
+		f.register(w, r)
+	case path == "watchers/login" && !f.knows(r):
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"code":401,"message":"incorrect Username or Password"}`)
 	case path == "watchers/login":
 		fmt.Fprint(w, `{"code":200,"expire":"2100-01-01T00:00:00Z","token":"t"}`)
 	case path == "alerts" && r.Method == http.MethodPost:
 		f.add(w, r)
+	case path == "usage-metrics":
+		f.addUsage(w, r)
 	case path == "allowlists/check":
 		fmt.Fprint(w, `{"results":[]}`)
 	case strings.HasPrefix(path, "alerts/"):
@@ -138,4 +173,80 @@ func (f *fakeLAPI) matching(r *http.Request) []map[string]any {
 		}
 	}
 	return found
+}
+
+func passwordOf(r *http.Request) string {
+	var machine struct{ Password string }
+	if err := json.NewDecoder(r.Body).Decode(&machine); err != nil {
+		return ""
+	}
+	return machine.Password
+}
+
+func (f *fakeLAPI) register(w http.ResponseWriter, r *http.Request) {
+	if f.password != "" {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message":"user 'csmail': user already exist"}`)
+		return
+	}
+	f.password = passwordOf(r)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (f *fakeLAPI) knows(r *http.Request) bool {
+	return f.password == "" || passwordOf(r) == f.password
+}
+
+func (f *fakeLAPI) addUsage(w http.ResponseWriter, r *http.Request) {
+	var report struct {
+		LogProcessors []map[string]any `json:"log_processors"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	f.usage = append(f.usage, report.LogProcessors...)
+	w.WriteHeader(http.StatusCreated)
+	fmt.Fprint(w, `{}`)
+}
+
+// reports is how many reports of usage came.
+func (f *fakeLAPI) reports() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.usage)
+}
+
+// datasources is how many sources the newest report says are followed.
+func (f *fakeLAPI) datasources() (n float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, _ := f.usage[len(f.usage)-1]["datasources"].(map[string]any)
+	for _, of := range all {
+		count, _ := of.(float64)
+		n += count
+	}
+	return n
+}
+
+// linesOf adds up the lines read of a source, as the LAPI does.
+func (f *fakeLAPI) linesOf(source string) (n float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.usage {
+		metrics, _ := u["metrics"].([]any)
+		for _, m := range metrics {
+			fields, _ := m.(map[string]any)
+			items, _ := fields["items"].([]any)
+			for _, i := range items {
+				item, _ := i.(map[string]any)
+				labels, _ := item["labels"].(map[string]any)
+				if item["name"] == "read" && labels["source"] == source {
+					value, _ := item["value"].(float64)
+					n += value
+				}
+			}
+		}
+	}
+	return n
 }

@@ -64,18 +64,20 @@ func newMetrics() *metrics {
 
 // observe reads what others count.
 func (m *metrics) observe(d *Daemon) {
-	for _, f := range d.feeds {
-		name, st := f.Source.Name(), f.Source.Status()
-		m.lines.WithLabelValues(name).Set(float64(f.Counts.Read))
-		m.missed.WithLabelValues(name).Set(float64(f.Counts.Unparsed))
-		m.lag.WithLabelValues(name).Set(float64(st.Lag))
-		m.sourceUp.WithLabelValues(name).Set(truth(st.State == "following"))
-		for reason, n := range st.Drops {
+	for name, t := range d.totals() {
+		m.lines.WithLabelValues(name).Set(float64(t.lines.Read))
+		m.missed.WithLabelValues(name).Set(float64(t.lines.Unparsed))
+		for reason, n := range t.drops {
 			m.drops.WithLabelValues(name, reason).Set(float64(n))
 		}
 	}
+	for _, f := range d.feeds {
+		name, st := f.Source.Name(), f.Source.Status()
+		m.lag.WithLabelValues(name).Set(float64(st.Lag))
+		m.sourceUp.WithLabelValues(name).Set(truth(st.State == "following"))
+	}
 	m.writable.Set(truth(d.storeErr() == nil))
-	stored, sent := d.store.Stats(), d.sender.Stats()
+	stored, sent := d.store.Stats(), d.sent()
 	m.outbox.WithLabelValues("outbox").Set(float64(stored.Pending))
 	m.outbox.WithLabelValues("parked").Set(float64(stored.Parked))
 	m.outbox.WithLabelValues("held").Set(float64(stored.Held))
@@ -99,6 +101,13 @@ func (m *metrics) observe(d *Daemon) {
 	for _, b := range d.engine.Guard().Breakers() {
 		m.breaker.WithLabelValues(b.Name).Set(truth(b.Holds))
 	}
+}
+
+// forget ends what is said of a source that is no longer followed. What was read
+// of it stays.
+func (m *metrics) forget(source string) {
+	m.lag.DeleteLabelValues(source)
+	m.sourceUp.DeleteLabelValues(source)
 }
 
 func truth(b bool) float64 {

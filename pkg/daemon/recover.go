@@ -83,11 +83,11 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 func (d *Daemon) reload(ctx context.Context) {
 	d.options.Notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic())
 	defer d.options.Notify("READY=1")
-	before := *d
+	config, set, judge, feeds := d.config, d.set, d.engine, d.feeds
 	err := d.tryReload(ctx)
 	d.reloadErr = err
 	if err != nil {
-		d.config, d.set, d.engine, d.feeds = before.config, before.set, before.engine, before.feeds
+		d.config, d.set, d.engine, d.feeds = config, set, judge, feeds
 		d.log.Error("the new configuration cannot be used; the old one stays", "error", err)
 		return
 	}
@@ -102,7 +102,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if c.State != d.config.State || c.Socket != d.config.Socket || c.Prometheus != d.config.Prometheus {
 		return fmt.Errorf("state, socket and prometheus cannot change while csmail runs: restart it")
 	}
-	old := d.engine
+	old, feeds := d.engine, d.feeds
 	if err := d.judgeBy(ctx, c); err != nil {
 		return err
 	}
@@ -114,16 +114,17 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 		return err
 	}
 	d.applyLevel(c)
-	d.swap(ctx)
+	d.swap(ctx, feeds)
 	return nil
 }
 
 // swap replaces what stands around the loop. The engine has its state, so nothing
 // may be taken by the old one any more: what the old sources still hand over goes
 // to the new engine, which follows it in order.
-func (d *Daemon) swap(ctx context.Context) {
+func (d *Daemon) swap(ctx context.Context, old []*intake.Feed) {
 	d.around.stop()
 	d.drain()
+	d.retire(old)
 	d.tryCommit()
 	cursors, err := d.store.Cursors()
 	if err != nil {

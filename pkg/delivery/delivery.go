@@ -129,6 +129,23 @@ type Stats struct {
 	LastError     string    // of the failure that goes on, "" if none does
 }
 
+// After returns the figures with those of a sender before this one added.
+func (s Stats) After(before Stats) Stats {
+	s.Delivered += before.Delivered
+	s.HeldBack += before.HeldBack
+	s.Parked += before.Parked
+	s.Failures += before.Failures
+	s.Batches += before.Batches
+	s.Spent += before.Spent
+	s.Unbanned += before.Unbanned
+	s.Renewed += before.Renewed
+	s.Vanished += before.Vanished
+	if s.LastDelivered.IsZero() {
+		s.LastDelivered = before.LastDelivered
+	}
+	return s
+}
+
 // New returns a sender that does nothing before Run.
 func New(store Store, o Options) *Sender {
 	if o.FlushAge <= 0 {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
 )
 
@@ -20,7 +21,8 @@ const (
 	usageEvery     = 30 * time.Minute // the same
 )
 
-// Presence shows this machine in cscli machines list and inspect.
+// Presence shows this machine in cscli machines list and inspect. It may run again
+// after it has run: it then reports what was counted since the report before.
 type Presence struct {
 	// Connect returns a client of its own: a heartbeat must not wait for a push. It
 	// is called at the start and after each refusal.
@@ -45,7 +47,9 @@ func (p *Presence) Run(ctx context.Context) {
 	if p.Log == nil {
 		p.Log = slog.Default()
 	}
-	p.last = p.Started
+	if p.last.IsZero() {
+		p.last = p.Started
+	}
 	defer p.disconnect()
 	beat := time.NewTicker(heartbeatEvery)
 	defer beat.Stop()
@@ -56,7 +60,7 @@ func (p *Presence) Run(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			p.Log.Warn("no heartbeat to the LAPI", "error", err)
+			p.Log.Warn("no heartbeat to the LAPI", "error", err, "hint", hint.Of(err))
 		}
 		failing, first = err != nil, first && err != nil
 		select {

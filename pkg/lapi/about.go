@@ -27,11 +27,12 @@ type Known struct {
 
 // Decided is a decision of such an alert.
 type Decided struct {
-	Type   string    `json:"type"`
-	Value  string    `json:"value"`
-	Origin string    `json:"origin"`
-	Until  time.Time `json:"until"` // by the LAPI's clock
-	Over   bool      `json:"over"`
+	Type      string    `json:"type"`
+	Value     string    `json:"value"`
+	Origin    string    `json:"origin"`
+	Until     time.Time `json:"until"` // by the LAPI's clock
+	Over      bool      `json:"over"`
+	Simulated bool      `json:"simulated"` // no bouncer gets it
 }
 
 // knownLimit bounds how many alerts are asked for.
@@ -80,7 +81,10 @@ func knownOf(m *models.Alert, now time.Time) (Known, bool) {
 		if err != nil {
 			continue // nothing that could be shown
 		}
-		k.Decisions = append(k.Decisions, Decided{Type: ban.Type, Value: textOf(d.Value), Origin: textOf(d.Origin), Until: ban.Until, Over: !ban.Until.After(now)})
+		k.Decisions = append(k.Decisions, Decided{
+			Type: ban.Type, Value: textOf(d.Value), Origin: textOf(d.Origin), Until: ban.Until, Over: !ban.Until.After(now),
+			Simulated: d.Simulated != nil && *d.Simulated,
+		})
 	}
 	return k, true
 }
@@ -92,10 +96,15 @@ func textOf(s *string) string {
 	return *s
 }
 
-// String describes a decision for a person.
+// String describes a decision for a person, a simulated one as cscli decisions list
+// does.
 func (d Decided) String() string {
-	if d.Over {
-		return fmt.Sprintf("%s on %s by %s, over since %s", d.Type, d.Value, d.Origin, d.Until.Format(time.RFC3339))
+	kind, end := d.Type, " until "
+	if d.Simulated {
+		kind = "(simul)" + kind
 	}
-	return fmt.Sprintf("%s on %s by %s until %s", d.Type, d.Value, d.Origin, d.Until.Format(time.RFC3339))
+	if d.Over {
+		end = ", over since "
+	}
+	return fmt.Sprintf("%s on %s by %s%s%s", kind, d.Value, d.Origin, end, d.Until.Format(time.RFC3339))
 }

@@ -239,6 +239,16 @@ func TestRegistrationErrors(t *testing.T) {
 	}
 }
 
+// Where the password cannot be kept, nobody is registered.
+func TestRegistrationWithoutAPlaceToWrite(t *testing.T) {
+	f := &fakeLAPI{}
+	r := Registration{URL: f.serve(t).credentials.URL, Token: registrationToken, Machine: "mx1"}
+	_, err := LoadOrRegister(t.Context(), filepath.Join(t.TempDir(), "missing", "creds.yaml"), r, "1.0.0")
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(hint.Of(err), "a place that csmail may write") || len(f.registered) != 0 {
+		t.Errorf("%v (%s), registered %v", err, hint.Of(err), f.registered)
+	}
+}
+
 func TestWithoutTokenTheFileMustBeThere(t *testing.T) {
 	_, err := LoadOrRegister(t.Context(), filepath.Join(t.TempDir(), "creds.yaml"), Registration{}, "1.0.0")
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(hint.Of(err), "cscli machines add csmail") {

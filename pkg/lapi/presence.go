@@ -36,6 +36,7 @@ type Usage struct {
 type SourceUsage struct {
 	Source                 string // as the configuration names it: /var/log/mail.log
 	Type                   string // file, journalctl, syslog, stdin
+	Gone                   bool   // it is no longer followed
 	Read, Parsed, Unparsed uint64
 }
 
@@ -65,7 +66,9 @@ func usageModel(u Usage) *models.AllMetrics {
 	datasources := map[string]int64{}
 	items := []*models.MetricsDetailItem{}
 	for _, s := range u.Sources {
-		datasources[s.Type]++
+		if !s.Gone {
+			datasources[s.Type]++
+		}
 		labels := models.MetricsLabels{"datasource_type": s.Type, "source": s.Source, "acquis_type": "mail"}
 		for _, count := range []struct {
 			name string

@@ -105,7 +105,7 @@ func (c Credentials) write(path string) error {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".lapi-*") // of mode 0600
 	if err != nil {
-		return fmt.Errorf("write the credentials: %w", err)
+		return hint.Wrap(fmt.Errorf("write the credentials: %w", err), "lapi.credentials is to name a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml")
 	}
 	defer os.Remove(file.Name())
 	_, err = file.Write(text)

@@ -111,3 +111,18 @@ func TestMeter(t *testing.T) {
 		t.Errorf("got %q", out.String())
 	}
 }
+
+// What the LAPI never got reads as that.
+func TestWhyOfWhatWasNotSent(t *testing.T) {
+	for state, want := range map[string]string{
+		"delivered": "ban: a reason (delivered)",
+		"held-back": "ban, not sent: a reason (held-back)",
+		"dropped":   "ban, not sent: a reason (dropped)",
+	} {
+		var out bytes.Buffer
+		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
+		if err := Why(&out, answer, time.UTC); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
+			t.Errorf("%s: no %q in\n%s", state, want, out.String())
+		}
+	}
+}

@@ -80,6 +80,9 @@ func toldText(t report.Told) string {
 	if t.Rule != "" {
 		text += " by rule " + t.Rule
 	}
+	if t.State == "held-back" || t.State == "dropped" {
+		text += ", not sent"
+	}
 	if t.Reason != "" {
 		text += ": " + t.Reason
 	}

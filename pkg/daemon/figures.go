@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"csmail/pkg/delivery"
+	"csmail/pkg/intake"
+	"csmail/pkg/lapi"
+)
+
+// figures are what was counted by the feeds and senders that a reload replaced, so
+// that the figures of a run go on over its reloads.
+type figures struct {
+	sources map[string]counted // by the name of the source
+	sent    delivery.Stats
+}
+
+// counted is what was read of a source.
+type counted struct {
+	kind  string // as the configuration names it
+	lines intake.Counts
+	drops map[string]int64 // lines lost, by reason
+	last  time.Time        // when the newest line was read, zero if none was
+}
+
+// total is what was read of the source of a feed since the start.
+func (d *Daemon) total(f *intake.Feed) counted {
+	st := f.Source.Status()
+	t := d.before.sources[st.Name]
+	t.kind = f.Kind
+	t.lines.Read += f.Counts.Read
+	t.lines.Parsed += f.Counts.Parsed
+	t.lines.Unparsed += f.Counts.Unparsed
+	t.drops = maps.Clone(t.drops)
+	if t.drops == nil {
+		t.drops = map[string]int64{}
+	}
+	for reason, n := range st.Drops {
+		t.drops[reason] += n
+	}
+	if !st.LastLine.IsZero() {
+		t.last = st.LastLine
+	}
+	return t
+}
+
+// totals are those of all sources that were followed since the start, by their
+// names.
+func (d *Daemon) totals() map[string]counted {
+	all := maps.Clone(d.before.sources)
+	if all == nil {
+		all = map[string]counted{}
+	}
+	for _, f := range d.feeds {
+		all[f.Source.Name()] = d.total(f)
+	}
+	return all
+}
+
+// retire keeps the figures of feeds that nobody reads any more, and of the sender.
+func (d *Daemon) retire(feeds []*intake.Feed) {
+	sources := maps.Clone(d.before.sources)
+	if sources == nil {
+		sources = map[string]counted{}
+	}
+	for _, f := range feeds {
+		sources[f.Source.Name()] = d.total(f)
+	}
+	d.before = figures{sources, d.sent()}
+	for name := range sources {
+		if !d.isFollowed(name) {
+			d.metrics.forget(name)
+		}
+	}
+}
+
+func (d *Daemon) isFollowed(name string) bool {
+	return slices.ContainsFunc(d.feeds, func(f *intake.Feed) bool { return f.Source.Name() == name })
+}
+
+// sent is what became of alerts since the start.
+func (d *Daemon) sent() delivery.Stats { return d.sender.Stats().After(d.before.sent) }
+
+// usage counts the lines of each source since the start.
+func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
+	var all []lapi.SourceUsage
+	err := d.ask(ctx, func() {
+		totals := d.totals()
+		for _, name := range slices.Sorted(maps.Keys(totals)) {
+			t := totals[name]
+			all = append(all, lapi.SourceUsage{
+				Source: name, Type: t.kind, Gone: !d.isFollowed(name),
+				Read: t.lines.Read, Parsed: t.lines.Parsed, Unparsed: t.lines.Unparsed,
+			})
+		}
+	})
+	if err != nil {
+		return nil
+	}
+	return all
+}
