@@ -16,7 +16,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -300,16 +299,6 @@ func (s *Sender) disconnect() {
 		s.lapi.Close()
 		s.lapi = nil
 	}
-}
-
-// CheckDuration refuses a ban that would end, unnoticed by bouncers, when the LAPI
-// forgets its alert.
-func CheckDuration(d, flushAge time.Duration, renew bool) error {
-	if d <= flushAge || renew {
-		return nil
-	}
-	return hint.Wrap(fmt.Errorf("a ban of %s is longer than CrowdSec keeps its alert (%s), and would end with it", d, flushAge),
-		"turn renewing on, or raise db_config.flush.max_age in CrowdSec's config.yaml and tell csmail of it")
 }
 
 // isRefusal tells errors after which the credentials are read again.

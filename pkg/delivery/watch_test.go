@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
 	"csmail/pkg/state"
 )
@@ -229,28 +228,6 @@ func TestLongBanWithoutRenewalIsTold(t *testing.T) {
 			t.Errorf("log %s", text)
 		}
 	})
-}
-
-func TestCheckDuration(t *testing.T) {
-	const week = 7 * 24 * time.Hour
-	for name, tt := range map[string]struct {
-		d     time.Duration
-		renew bool
-		want  string
-	}{
-		"short": {4 * time.Hour, false, ""}, "as long": {week, false, ""}, "longer, renewed": {2 * week, true, ""},
-		"longer": {2 * week, false, "a ban of 336h0m0s is longer than CrowdSec keeps its alert (168h0m0s), and would end with it"},
-	} {
-		err := CheckDuration(tt.d, week, tt.renew)
-		if got := map[bool]string{true: ""}; err != nil {
-			got[false] = err.Error()
-			if got[false] != tt.want || hint.Of(err) == "" {
-				t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
-			}
-		} else if tt.want != "" {
-			t.Errorf("%s: no error", name)
-		}
-	}
 }
 
 func TestJudge(t *testing.T) {

@@ -42,6 +42,10 @@ func (r Result) Pours() int {
 	return min(r.Attempts, maxPours)
 }
 
+// IsOffence is true for what can count against a client at all: an event with an
+// address, of a class that says something about the client.
+func (r Result) IsOffence() bool { return r.Record != nil && isOffence(r.Record) }
+
 // Options say what an Engine judges by. Without scenarios it only joins sessions.
 type Options struct {
 	Scenarios *scenario.Set

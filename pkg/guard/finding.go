@@ -11,15 +11,6 @@ import (
 // suspect kind.
 type Kinds uint64
 
-// KindsOf returns the set of the kinds.
-func KindsOf(kinds ...event.Kind) Kinds {
-	var set Kinds
-	for _, k := range kinds {
-		set |= 1 << k
-	}
-	return set
-}
-
 // Has tells whether the set holds a kind.
 func (s Kinds) Has(k event.Kind) bool {
 	if s == 0 {

@@ -102,14 +102,6 @@ func TestDovecotTrust(t *testing.T) {
 	}
 }
 
-func TestIsContainerBridge(t *testing.T) {
-	for name, want := range map[string]bool{"docker0": true, "br-1f2e3d": true, "podman1": true, "eth0": false, "bridge0": false, "lo": false} {
-		if IsContainerBridge(name) != want {
-			t.Errorf("%s: %v", name, !want)
-		}
-	}
-}
-
 func TestMayName(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {

@@ -96,14 +96,3 @@ func (t *Trust) add(setting, value string) {
 // widestProxy is the shortest prefix that is taken for a network of proxies:
 // fc00::/7.
 const widestProxy = 7
-
-// bridges are how interfaces of container networks are called: Docker's, its
-// user networks', Podman's, CNI's, LXC's and libvirt's.
-var bridges = [...]string{"docker", "br-", "podman", "cni", "lxcbr", "virbr"}
-
-// IsContainerBridge tells whether an interface belongs to a network of
-// containers. Its address is the gateway under which every client appears when
-// the network hides its clients' addresses.
-func IsContainerBridge(name string) bool {
-	return slices.ContainsFunc(bridges[:], func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-}

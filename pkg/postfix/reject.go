@@ -37,18 +37,23 @@ func reject(text string, e *event.Event) result {
 // (smtpd_check.c), which cuts the connection without a reply. The table may have
 // judged the client, or what it claimed.
 func hungUp(text string, e *event.Event) result {
-	_, rest, ok := cutToken(text, " from ")
+	rest, ok := cutRefused(text, e)
 	if !ok {
-		return missed
-	}
-	if rest, ok = cutClient(rest, e); !ok {
-		return missed
-	}
-	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
 	e.Kind, e.Attempts, e.Reason = event.PolicyRejected, 1, readEnvelope(rest, e)
 	return noted
+}
+
+// cutRefused takes "CMD from CLIENT: " off the start of text.
+func cutRefused(text string, e *event.Event) (rest string, ok bool) {
+	if _, rest, ok = cutToken(text, " from "); !ok {
+		return "", false
+	}
+	if rest, ok = cutClient(rest, e); !ok {
+		return "", false
+	}
+	return strings.CutPrefix(rest, ": ")
 }
 
 // classify decides by the reply's text and the first digit of its code; the
@@ -271,14 +276,8 @@ func blockList(text string) (event.Kind, bool) {
 // milterReject reads "CMD from CLIENT: TEXT; …" of a mail filter. A temporary
 // refusal is mostly greylisting and no event.
 func milterReject(text string, e *event.Event) result {
-	_, rest, ok := cutToken(text, " from ")
+	rest, ok := cutRefused(text, e)
 	if !ok {
-		return missed
-	}
-	if rest, ok = cutClient(rest, e); !ok {
-		return missed
-	}
-	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
 	reply := readEnvelope(rest, e)

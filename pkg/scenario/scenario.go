@@ -103,10 +103,7 @@ func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scena
 // isTimed is true for a scenario that overflows by time, not by an event.
 func (s *Scenario) isTimed() bool { return s.Duration > 0 }
 
-// counts is true if the scenario counts leaks.
-func (s *Scenario) leaks() bool { return s.Capacity > 0 }
-
-// label reads the labels, which are free in CrowdSec, into their usual types.
+// labelsOf reads the labels, which are free in CrowdSec, into their usual types.
 func labelsOf(raw map[string]any) Labels {
 	text := func(key string) string { value, _ := raw[key].(string); return value }
 	number := func(key string) int { value, _ := raw[key].(int); return value }

@@ -12,29 +12,22 @@ const (
 	socketName       = "lapi.sock"
 )
 
-// DefaultProfiles is the profiles.yaml that a server gets when it is given
-// none: the two that CrowdSec ships.
-const DefaultProfiles = `name: default_ip_remediation
+// legacyProfiles is what CrowdSec 1.4 ships.
+const legacyProfiles = `name: default_ip_remediation
 filters:
   - Alert.Remediation == true && Alert.GetScope() == "Ip"
-decisions:
-  - type: ban
-    duration: 4h
-on_success: break
----
-name: default_range_remediation
-filters:
-  - Alert.Remediation == true && Alert.GetScope() == "Range"
 decisions:
   - type: ban
     duration: 4h
 on_success: break
 `
 
-// legacyProfiles is what CrowdSec 1.4 ships instead.
-const legacyProfiles = `name: default_ip_remediation
+// DefaultProfiles is the profiles.yaml that a server gets when it is given
+// none: the two that CrowdSec ships.
+const DefaultProfiles = legacyProfiles + `---
+name: default_range_remediation
 filters:
-  - Alert.Remediation == true && Alert.GetScope() == "Ip"
+  - Alert.Remediation == true && Alert.GetScope() == "Range"
 decisions:
   - type: ban
     duration: 4h
