@@ -34,6 +34,9 @@ func buckets() [][]byte {
 	}
 }
 
+// noSchema is a version that csmail will not reach: more is damage.
+const noSchema = 1000
+
 // load checks the version, makes the buckets of a new file, and counts. It
 // walks over every key, so that damage shows at the start.
 func (s *Store) load() error {
@@ -68,6 +71,9 @@ func checkSchema(tx *bolt.Tx) error {
 		return nil // new
 	}
 	version := number(meta.Get(schemaKey))
+	if version > noSchema {
+		return fmt.Errorf("%w: version %d", errDamaged, version)
+	}
 	if version > schema {
 		return fmt.Errorf("%w: its version is %d, this one knows %d", ErrNewer, version, schema)
 	}

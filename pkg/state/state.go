@@ -7,7 +7,8 @@
 // at any moment the newest checkpoint, the inputs after it, the cursors and the
 // lists agree with one another.
 //
-// The file has one owner. The package reads no log, knows no LAPI, runs no
+// The structure of the file is checked before it is opened, its values when they
+// are read. The file has one owner. The package reads no log, knows no LAPI, runs no
 // goroutine, and never repairs a damaged file: it says so and leaves it alone.
 package state
 
@@ -167,6 +168,12 @@ func (s *Store) found() error {
 }
 
 func (s *Store) open() error {
+	info, err := os.Stat(s.path)
+	if err == nil && info.Size() > 0 {
+		if err := checkStructure(s.path, s.options.Timeout); err != nil {
+			return err
+		}
+	}
 	options := *bolt.DefaultOptions
 	options.ReadOnly = s.options.ReadOnly
 	options.Timeout = s.options.Timeout
