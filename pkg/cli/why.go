@@ -84,7 +84,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 		return err
 	}
 	if answer.LAPI, err = o.askLAPI(ctx, judge.config, addr); err != nil {
-		answer.LAPI, answer.LAPIErr = []lapi.Known{}, err.Error()
+		answer.LAPI, answer.LAPIErr, answer.Advice = []lapi.Known{}, err.Error(), hint.Of(err)
 	}
 	if o.output == "json" {
 		err = render.WhyJSON(std.Out, answer)

@@ -26,7 +26,7 @@ func Status(w io.Writer, s control.Status, terminal bool) error {
 	trouble(&b, "the LAPI: ", s.LAPI.Error, s.LAPI.Hint)
 	trouble(&b, "the state file: ", s.State.Error, s.State.Hint)
 	for _, breaker := range s.Breakers {
-		fmt.Fprintf(&b, "holds bans back: %s\n", breaker)
+		fmt.Fprintf(&b, "holds bans back: %s\n", inZone(breaker, time.Local))
 	}
 	t := newTable(terminal, "Source", "State", "Lines", "Behind", "Last line", "Lost")
 	for _, f := range s.Sources {
