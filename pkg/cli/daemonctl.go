@@ -84,6 +84,9 @@ deleted with cscli decisions delete, which csmail run notices by itself.`
 			return err
 		}
 		done, err := client.Unban(ctx, addr)
+		if errors.Is(err, control.ErrNotRunning) {
+			return hint.Wrap(err, "without it there is nothing to forget; to end a ban: sudo cscli decisions delete --ip %s", addr)
+		}
 		if err != nil {
 			return err
 		}
@@ -109,7 +112,7 @@ func newHeld(std Streams, configPath *string) *cobra.Command {
 		Long: "Alerts for which there is enough against the source, but also a reason not to ban it.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(std, configPath, control.Held),
+	c.AddCommand(listCommand(std, configPath, "List what the guard keeps back", control.Held),
 		moveCommand(std, configPath, "release", "Send held alerts all the same", control.Held, control.Release),
 		moveCommand(std, configPath, "drop", "Drop held alerts", control.Held, control.Drop))
 	return c
@@ -121,15 +124,15 @@ func newOutbox(std Streams, configPath *string) *cobra.Command {
 		Long: "Alerts that wait for the LAPI, and those that it will not take (parked).",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(std, configPath, control.Outbox, control.Parked),
+	c.AddCommand(listCommand(std, configPath, "List what waits and what is parked", control.Outbox, control.Parked),
 		moveCommand(std, configPath, "retry", "Send parked alerts again", control.Parked, control.Retry),
 		moveCommand(std, configPath, "drop", "Drop alerts that wait or are parked", "", control.Drop))
 	return c
 }
 
-func listCommand(std Streams, configPath *string, lists ...control.List) *cobra.Command {
+func listCommand(std Streams, configPath *string, short string, lists ...control.List) *cobra.Command {
 	var output string
-	c := askDaemon(std, "list", "List them", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+	c := askDaemon(std, "list", short, "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
 		if err := humanOrJSON(output); err != nil {
 			return err
 		}
@@ -154,8 +157,12 @@ var done = map[control.Move]string{control.Release: "released", control.Retry: "
 
 // moveCommand moves alerts of a list; no list stands for outbox and parked.
 func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
-	long := "ID is what the list shows, or its beginning; all stands for every one."
-	return askDaemon(std, verb+" ID|all", short, long, configPath, oneArg("ID", "csmail held list shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
+	long := short + ".\n\nID is what the list shows, or its beginning; all stands for every one."
+	shows := "csmail outbox list"
+	if list == control.Held {
+		shows = "csmail held list"
+	}
+	return askDaemon(std, verb+" ID|all", short, long, configPath, oneArg("ID", shows+" shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
 		lists := []control.List{list}
 		if list == "" {
 			lists = []control.List{control.Outbox, control.Parked}
