@@ -119,6 +119,6 @@ func (p *eventPrinter) flush() error {
 
 func (p *eventPrinter) summary(t replay.Tally) {
 	if !p.options.quiet {
-		render.Summary(p.std.Err, summary(t, p.events, len(p.seen), time.Since(p.start)))
+		render.Summary(p.std.Err, summary(t, eventsFound(p.events, len(p.seen)), time.Since(p.start)))
 	}
 }

@@ -124,7 +124,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		}
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, collector.Events(), len(sources), time.Since(start)))
+		render.Summary(std.Err, summary(tally, eventsFound(collector.Events(), len(sources)), time.Since(start)))
 	}
 	if !o.push.on {
 		return nil

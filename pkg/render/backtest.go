@@ -101,34 +101,40 @@ func indented(o report.Outcome) string {
 	return string(text)
 }
 
+// Judged is what came of judging a log by scenarios.
+type Judged struct {
+	By string // the names of their sets and files, as they were given
+	report.Outcome
+}
+
 // Backtest prints an outcome for a person, beside that of other scenarios if
 // there are any.
-func Backtest(w io.Writer, o report.Outcome, against *report.Outcome, zone *time.Location, terminal bool) error {
+func Backtest(w io.Writer, o Judged, against *Judged, zone *time.Location, terminal bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "From %s to %s\n", o.From.In(zone).Format(time.DateTime), o.To.In(zone).Format(time.DateTime))
-	columns := []report.Outcome{o}
-	header := []any{"", "these scenarios"}
+	columns := []Judged{o}
+	header := []any{"", o.By}
 	if against != nil {
-		columns, header = append(columns, *against), append(header, "against")
+		columns, header = append(columns, *against), append(header, against.By)
 	}
 	t := newTable(terminal, header...)
 	for _, row := range backtestRows {
 		line := table.Row{row.name}
 		for _, c := range columns {
-			line = append(line, row.value(c))
+			line = append(line, row.value(c.Outcome))
 		}
 		t.AppendRow(line)
 	}
 	b.WriteString(t.Render())
 	b.WriteByte('\n')
-	for i, c := range columns {
+	for _, c := range columns {
 		if against != nil {
-			fmt.Fprintf(&b, "\n%s:\n", header[i+1])
+			fmt.Fprintf(&b, "\n%s:\n", c.By)
 		}
-		backtestDetail(&b, c, zone, terminal)
+		backtestDetail(&b, c.Outcome, zone, terminal)
 	}
 	if against != nil {
-		difference(&b, o.Values, against.Values)
+		difference(&b, o, *against)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -184,18 +190,15 @@ func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, t
 }
 
 // difference lists who is banned by one set of scenarios only.
-func difference(b *strings.Builder, these, others []string) {
-	for _, side := range [...]struct {
-		name         string
-		mine, theirs []string
-	}{{"only by these scenarios", these, others}, {"only by the others", others, these}} {
+func difference(b *strings.Builder, these, others Judged) {
+	for _, side := range [...][2]Judged{{these, others}, {others, these}} {
 		var only []string
-		for _, value := range side.mine {
-			if _, both := slices.BinarySearch(side.theirs, value); !both {
+		for _, value := range side[0].Values {
+			if _, both := slices.BinarySearch(side[1].Values, value); !both {
 				only = append(only, value)
 			}
 		}
-		fmt.Fprintf(b, "Banned %s: %d\n", side.name, len(only))
+		fmt.Fprintf(b, "Banned only by %s: %d\n", side[0].By, len(only))
 		for i, value := range only {
 			if i == 20 {
 				fmt.Fprintf(b, "  and %d more; -o json lists all\n", len(only)-i)

@@ -69,7 +69,7 @@ func TestTable(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	var out bytes.Buffer
-	Summary(&out, Totals{Lines: 9, Events: 3, Sources: 2, Missed: 1, NoHeader: 4, Took: 1234 * time.Millisecond})
+	Summary(&out, Totals{Lines: 9, Found: "3 events, 2 sources", Missed: 1, NoHeader: 4, Took: 1234 * time.Millisecond})
 	want := "Lines: 9 lines, 3 events, 2 sources, 1 missed [processed in 1.23 sec]\n" +
 		"  1 lines of a known daemon matched no grammar; --missed prints them\n" +
 		"  4 lines had no syslog header and were passed over\n"
