@@ -56,7 +56,7 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 		if output == "json" {
 			return render.AsJSON(std.Out, status)
 		}
-		return render.Status(std.Out, status, isTerminal(std.Out))
+		return render.Status(std.Out, status, screenOf(std.Out))
 	})
 	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings."
 	addOutput(c, &output)
@@ -147,7 +147,7 @@ func listCommand(std Streams, configPath *string, short string, lists ...control
 		if output == "json" {
 			return render.AsJSON(std.Out, all)
 		}
-		return render.AlertList(std.Out, all, isTerminal(std.Out))
+		return render.AlertList(std.Out, all, screenOf(std.Out))
 	})
 	addOutput(c, &output)
 	return c

@@ -161,5 +161,5 @@ func (s scan) print(sources []*report.Source, std Streams) error {
 	case "raw":
 		return render.Raw(std.Out, sources, s.count)
 	}
-	return render.Table(std.Out, sources, s.input.zone, isTerminal(std.Out))
+	return render.Table(std.Out, sources, s.input.zone, screenOf(std.Out))
 }

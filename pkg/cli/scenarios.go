@@ -92,7 +92,7 @@ func listScenarios(std Streams, set *scenario.Set, output string) error {
 	case "raw":
 		err = render.ScenariosRaw(std.Out, set.Scenarios())
 	default:
-		err = render.Scenarios(std.Out, set.Scenarios(), isTerminal(std.Out))
+		err = render.Scenarios(std.Out, set.Scenarios(), screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the list: %w", err)
@@ -268,7 +268,7 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	if o.output == "json" {
 		err = render.TrialsJSON(std.Out, runs)
 	} else {
-		err = render.Trials(std.Out, runs, isTerminal(std.Out))
+		err = render.Trials(std.Out, runs, screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)

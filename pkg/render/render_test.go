@@ -50,7 +50,7 @@ func TestRaw(t *testing.T) {
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	evil := "a\x1b]0;owned\x07b"
-	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, false); err != nil {
+	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"auth-failed 5", "a?]0;owned?b", "and 2 more", "hold: private address", "2026-06-03 04:11:09"} {
@@ -62,7 +62,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("control characters or boxes in\n%q", out.String())
 	}
 	out.Reset()
-	if err := Table(&out, rows(t, "a"), time.UTC, true); err != nil || !strings.Contains(out.String(), "╭") {
+	if err := Table(&out, rows(t, "a"), time.UTC, Screen{Terminal: true}); err != nil || !strings.Contains(out.String(), "╭") {
 		t.Errorf("no box on a terminal:\n%s", out.String())
 	}
 }
@@ -158,5 +158,38 @@ func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
 	}
 	if want := "  not asked: no file\n  hint: make one\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("got\n%s", out.String())
+	}
+}
+
+// On a screen that is too narrow a row is a paragraph that fits.
+func TestTableOnANarrowScreen(t *testing.T) {
+	sources := rows(t, "a", "b", "c", "d", "e")
+	var out bytes.Buffer
+	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 60}); err != nil {
+		t.Fatal(err)
+	}
+	want := `192.0.2.20
+  Count: 5; Kinds: auth-failed 5;
+  Users tried: a, b, c, and 2 more;
+  First seen: 2026-06-03 04:11:09;
+  Last seen: 2026-06-03 04:11:09;
+  Scenarios: csmail/auth-bf;
+  Verdict: hold: private address
+`
+	if out.String() != want {
+		t.Errorf("got\n%s", out.String())
+	}
+	out.Reset()
+	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 160}); err != nil || !strings.Contains(out.String(), "│ Verdict") {
+		t.Errorf("no table where there is room:\n%s", out.String())
+	}
+	for columns := 1; columns < 100; columns++ {
+		g := newGrid(Screen{Columns: columns}, "Name", "", "Text")
+		g.add("x", strings.Repeat("word ", 40), items{"a", "b"})
+		for line := range strings.Lines(g.String()) {
+			if len(strings.TrimRight(line, "\n")) > max(24, columns) {
+				t.Errorf("%d columns: %q", columns, line)
+			}
+		}
 	}
 }
