@@ -109,7 +109,7 @@ func oneArg(name, example string) cobra.PositionalArgs {
 func newHeld(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
-		Long: "Alerts for which there is enough against the source, but also a reason not to ban it.",
+		Long: "Alerts for which there is enough against the source, but also a reason not to ban it\n(docs/safety.md). They wait for your word: release sends them, drop forgets them.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(listCommand(std, configPath, "List what the guard keeps back", control.Held),

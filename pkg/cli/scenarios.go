@@ -26,17 +26,18 @@ func newScenarios(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "scenarios",
 		Aliases: []string{"scenario"},
-		Short:   "List, lint and test scenarios",
+		Short:   "List, show, check and test scenarios",
 		Args:    noCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newScenariosList(std, configPath), newScenariosLint(std), newScenariosTest(std, configPath))
+	c.AddCommand(newScenariosList(std, configPath), newScenariosShow(std), newScenariosLint(std), newScenariosTest(std, configPath))
 	return c
 }
 
 const scenariosListHelp = `List the scenarios by which csmail judges: what each counts, for whom, how many
-are needed, and whether it bans or only tells. docs/scenarios.md explains the
-files; -o raw prints CSV.`
+are needed, and whether it bans or only tells. "6 within 25m (one leaks each 5m)"
+is a leaky bucket: the sixth attempt is one too many, and every five minutes one of
+those before it is forgiven. docs/scenarios.md explains the files; -o raw prints CSV.`
 
 func newScenariosList(std Streams, configPath *string) *cobra.Command {
 	var output string

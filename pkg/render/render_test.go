@@ -118,6 +118,8 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 		"delivered": "ban: a reason (delivered)",
 		"held-back": "ban, not sent: a reason (held-back)",
 		"dropped":   "ban, not sent: a reason (dropped)",
+		"outbox":    "ban: a reason (waits for the LAPI)",
+		"parked":    "ban: a reason (parked: the LAPI would not take it)",
 	} {
 		var out bytes.Buffer
 		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
