@@ -140,9 +140,17 @@ func runLint(std Streams, names []string) error {
 		return hint.Wrap(errors.New("no scenario file stands there"), "files end in .yaml or .yml")
 	}
 	if faults > 0 {
-		return hint.Wrap(fmt.Errorf("%d findings in %d files", faults, files), "docs/scenarios.md lists the keys; the labels are those of CrowdSec's hub")
+		return hint.Wrap(fmt.Errorf("%s in %s", counted(faults, "finding"), counted(files, "file")),
+			"docs/scenarios.md lists the keys; labels and folders are rules of CrowdSec's hub, csmail scans and runs without")
 	}
 	return nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // lintName checks a file, or the files below a folder.
@@ -175,7 +183,7 @@ func lintName(name string) (files int, findings []lint.Finding, err error) {
 func openName(name string) (*os.Root, string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, "", usageError{fmt.Errorf("opening %q: %w", name, pathCause(err))}
+		return nil, "", usageError{hint.Wrap(fmt.Errorf("opening %q: %w", name, pathCause(err)), "name a file, or a folder of files")}
 	}
 	dir, inside := name, "."
 	if !info.IsDir() {
@@ -266,9 +274,17 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if len(faults) > 0 {
-		return hint.Wrap(errors.New(strings.Join(faults, "; ")), "csmail explain FILE shows how far each line filled the bucket")
+		return hint.Wrap(errors.New(strings.Join(faults, "; ")), "%s", faultHint(runs))
 	}
 	return nil
+}
+
+// faultHint tells how to mend what the runs came to.
+func faultHint(runs []trial.Run) string {
+	if slices.ContainsFunc(runs, func(r trial.Run) bool { return !r.Passed() }) {
+		return "csmail explain FILE shows how far each line filled the bucket"
+	}
+	return "each scenario has a folder of logs, below DIR/tests or --logs DIR: NAME/over.log, in which it overflows, and NAME/under.log, in which it does not"
 }
 
 func isFolder(name string) bool {
@@ -291,11 +307,22 @@ func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(full string) bool { return full == name || trial.Folder(full) == name })
 		if i < 0 {
-			return nil, usageError{hint.Wrap(fmt.Errorf("no scenario %q", name), "csmail scenarios list names them; strict ones are in --scenarios strict")}
+			return nil, usageError{hint.Wrap(fmt.Errorf("no scenario %q", name), "%s", scenarioHint(name, all))}
 		}
 		wanted = append(wanted, all[i])
 	}
 	return wanted, nil
+}
+
+func scenarioHint(name string, all []string) string {
+	names := slices.Clone(all)
+	for _, full := range all {
+		names = append(names, trial.Folder(full))
+	}
+	if meant := nearest(name, names); meant != "" {
+		return fmt.Sprintf("did you mean %s?", meant)
+	}
+	return "csmail scenarios list names them; those of strict come with --scenarios strict, your own with --scenarios FILE"
 }
 
 // testLogs opens a folder of test logs, or those that csmail brings along.

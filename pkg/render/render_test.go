@@ -126,3 +126,37 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 		}
 	}
 }
+
+// The LAPI and the guard tell times in UTC; a person reads all of them in one zone.
+func TestWhyShowsOneZone(t *testing.T) {
+	zone := time.FixedZone("UTC+2", 2*60*60)
+	until := time.Date(2026, 6, 3, 22, 30, 0, 0, time.UTC)
+	answer := Answer{
+		Why: report.Why{History: []string{"amnesty until 2026-06-03T22:11:09Z, by a person's word"}},
+		LAPI: []lapi.Known{{
+			Number: 7, Created: "2026-06-03T22:00:00Z", Scenario: "csmail/auth-bf", Scope: "Ip", Value: "192.0.2.1",
+			Decisions: []lapi.Decided{{Type: "ban", Value: "192.0.2.1", Origin: "crowdsec", Until: until}},
+		}},
+	}
+	var out bytes.Buffer
+	if err := Why(&out, answer, zone); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"amnesty until 2026-06-04 00:11:09, by", "alert 7 of 2026-06-04 00:00:00: csmail/auth-bf", "by crowdsec until 2026-06-04 00:30:00\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
+	var out bytes.Buffer
+	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  not asked: no file\n  hint: make one\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got\n%s", out.String())
+	}
+}

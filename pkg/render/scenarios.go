@@ -134,6 +134,10 @@ type trialRow struct {
 
 // Trials prints test runs for a person.
 func Trials(w io.Writer, runs []trial.Run, terminal bool) error {
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(w, "No test logs")
+		return err
+	}
 	t := newTable(terminal, "Scenario", "Log", "Lines", "Events", "Overflows", "Wanted", "")
 	failed := 0
 	for _, r := range runs {

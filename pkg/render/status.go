@@ -21,12 +21,12 @@ func Status(w io.Writer, s control.Status, terminal bool) error {
 	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
 	trouble(&b, "the last reload failed: ", s.Reload, "")
 	fmt.Fprintf(&b, "%d lines read, %d not understood; %d sources tracked\n", s.Lines, s.Missed, s.Tracked)
-	fmt.Fprintf(&b, "outbox: %d waiting, %d parked, %d held, %d dropped; oldest since %s\n", s.Outbox.Pending, s.Outbox.Parked, s.Outbox.Held, s.Outbox.Dropped, moment(s.Outbox.Oldest))
-	fmt.Fprintf(&b, "LAPI: %d alerts delivered, the last one at %s\n", s.LAPI.Delivered, moment(s.LAPI.Reached))
+	fmt.Fprintf(&b, "outbox: %d waiting, %d parked, %d held, %d dropped%s\n", s.Outbox.Pending, s.Outbox.Parked, s.Outbox.Held, s.Outbox.Dropped, since("; the oldest since ", s.Outbox.Oldest))
+	fmt.Fprintf(&b, "LAPI: %d alerts delivered%s\n", s.LAPI.Delivered, since(", the last one at ", s.LAPI.Reached))
 	trouble(&b, "the LAPI: ", s.LAPI.Error, s.LAPI.Hint)
 	trouble(&b, "the state file: ", s.State.Error, s.State.Hint)
 	for _, breaker := range s.Breakers {
-		fmt.Fprintf(&b, "holds bans back: %s\n", breaker)
+		fmt.Fprintf(&b, "holds bans back: %s\n", inZone(breaker, time.Local))
 	}
 	t := newTable(terminal, "Source", "State", "Lines", "Behind", "Last line", "Lost")
 	for _, f := range s.Sources {
@@ -52,6 +52,14 @@ func trouble(b *strings.Builder, about, problem, advice string) {
 	if advice != "" {
 		fmt.Fprintf(b, "  hint: %s\n", advice)
 	}
+}
+
+// since tells of a time, and nothing of one that never was.
+func since(words string, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return words + moment(t)
 }
 
 func moment(t time.Time) string {
