@@ -50,7 +50,7 @@ func address(p config.Prometheus) string {
 
 func (l *listeners) serve(s *http.Server, socket net.Listener) {
 	l.servers = append(l.servers, s)
-	l.group.Go(func() { _ = s.Serve(socket) }) // ends with close
+	l.group.Go(func() { _ = s.Serve(limit(socket, maxConnections)) }) // ends with close
 }
 
 func (l *listeners) close() {
@@ -69,7 +69,9 @@ func (d *Daemon) webServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", d.healthz)
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	return &http.Server{
+		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
 }
 
 // errUnhealthy is what healthz says while what is read cannot be stored.
