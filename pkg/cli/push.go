@@ -68,7 +68,7 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 	outcomes, err := s.client.Push(ctx, alerts, lapi.PushOptions{
 		Duration: s.push.length, RangeDuration: time.Duration(s.config.LAPI.Duration), Simulate: s.push.simulate, Now: time.Now(),
 	})
-	render.Pushed(std.Err, findings, outcomes)
+	render.Pushed(std.Err, findings, outcomes, s.input.zone)
 	if err != nil {
 		return err
 	}

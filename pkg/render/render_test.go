@@ -82,10 +82,10 @@ func TestPushed(t *testing.T) {
 	var out bytes.Buffer
 	alert := event.Alert{Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.1")}
 	Pushed(&out, []engine.Finding{held(netip.MustParseAddr("192.0.2.20"))}, []lapi.Outcome{
-		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "allowlisted"},
+		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "nothing new since 2026-06-03T22:11:11Z"},
 		{Alert: alert, Status: lapi.Rejected, Reason: "bad"},
-	})
-	want := "pushed 192.0.2.1 as alert 7\nheld back 192.0.2.1: allowlisted\nrejected 192.0.2.1: bad\n" +
+	}, time.FixedZone("UTC+2", 2*60*60))
+	want := "pushed 192.0.2.1 as alert 7\nheld back 192.0.2.1: nothing new since 2026-06-04 00:11:11\nrejected 192.0.2.1: bad\n" +
 		"held back 192.0.2.20: private address\nPush: 1 pushed, 2 held back, 1 rejected\n"
 	if out.String() != want {
 		t.Errorf("got %q", out.String())

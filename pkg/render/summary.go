@@ -42,7 +42,7 @@ func Summary(w io.Writer, t Totals) {
 
 // Pushed prints what became of each source that was to be told, and of each
 // that the guard held.
-func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome) {
+func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, zone *time.Location) {
 	pushed, held, rejected := 0, 0, 0
 	for _, o := range outcomes {
 		switch o.Status {
@@ -51,7 +51,7 @@ func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome) {
 			fmt.Fprintf(w, "pushed %s as alert %s\n", o.Alert.Value(), o.ID)
 		case lapi.HeldBack:
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Value(), o.Reason)
+			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Value(), inZone(o.Reason, zone))
 		case lapi.Rejected:
 			rejected++
 			fmt.Fprintf(w, "rejected %s: %s\n", o.Alert.Value(), o.Reason)
