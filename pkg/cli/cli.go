@@ -15,6 +15,7 @@ import (
 
 	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
+	"csmail/pkg/render"
 )
 
 // Version is csmail's version.
@@ -141,6 +142,18 @@ func newVersion(std Streams) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// screenOf tells what reads what is written to w.
+func screenOf(w io.Writer) render.Screen {
+	if !isTerminal(w) {
+		return render.Screen{}
+	}
+	columns, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		columns = 0 // as wide as it likes
+	}
+	return render.Screen{Terminal: true, Columns: columns}
 }
 
 // isTerminal tells whether a person reads what is written to w.

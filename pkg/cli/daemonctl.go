@@ -56,7 +56,7 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 		if output == "json" {
 			return render.AsJSON(std.Out, status)
 		}
-		return render.Status(std.Out, status, isTerminal(std.Out))
+		return render.Status(std.Out, status, screenOf(std.Out))
 	})
 	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings."
 	addOutput(c, &output)
@@ -109,7 +109,7 @@ func oneArg(name, example string) cobra.PositionalArgs {
 func newHeld(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
-		Long: "Alerts for which there is enough against the source, but also a reason not to ban it.",
+		Long: "Alerts for which there is enough against the source, but also a reason not to ban it\n(docs/safety.md). They wait for your word: release sends them, drop forgets them.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(listCommand(std, configPath, "List what the guard keeps back", control.Held),
@@ -147,7 +147,7 @@ func listCommand(std Streams, configPath *string, short string, lists ...control
 		if output == "json" {
 			return render.AsJSON(std.Out, all)
 		}
-		return render.AlertList(std.Out, all, isTerminal(std.Out))
+		return render.AlertList(std.Out, all, screenOf(std.Out))
 	})
 	addOutput(c, &output)
 	return c

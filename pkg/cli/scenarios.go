@@ -26,17 +26,18 @@ func newScenarios(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "scenarios",
 		Aliases: []string{"scenario"},
-		Short:   "List, lint and test scenarios",
+		Short:   "List, show, check and test scenarios",
 		Args:    noCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newScenariosList(std, configPath), newScenariosLint(std), newScenariosTest(std, configPath))
+	c.AddCommand(newScenariosList(std, configPath), newScenariosShow(std), newScenariosLint(std), newScenariosTest(std, configPath))
 	return c
 }
 
 const scenariosListHelp = `List the scenarios by which csmail judges: what each counts, for whom, how many
-are needed, and whether it bans or only tells. docs/scenarios.md explains the
-files; -o raw prints CSV.`
+are needed, and whether it bans or only tells. "6 within 25m (one leaks each 5m)"
+is a leaky bucket: the sixth attempt is one too many, and every five minutes one of
+those before it is forgiven. docs/scenarios.md explains the files; -o raw prints CSV.`
 
 func newScenariosList(std Streams, configPath *string) *cobra.Command {
 	var output string
@@ -92,7 +93,7 @@ func listScenarios(std Streams, set *scenario.Set, output string) error {
 	case "raw":
 		err = render.ScenariosRaw(std.Out, set.Scenarios())
 	default:
-		err = render.Scenarios(std.Out, set.Scenarios(), isTerminal(std.Out))
+		err = render.Scenarios(std.Out, set.Scenarios(), screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the list: %w", err)
@@ -268,7 +269,7 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	if o.output == "json" {
 		err = render.TrialsJSON(std.Out, runs)
 	} else {
-		err = render.Trials(std.Out, runs, isTerminal(std.Out))
+		err = render.Trials(std.Out, runs, screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)

@@ -153,7 +153,7 @@ func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, file
 	}
 	_, err := in.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		keep(r.Findings)
-		if r.Outcome != event.Noted || r.Addr != addr {
+		if r.Outcome != event.Noted || r.Addr != addr || !in.scope.Holds(&r.Event) {
 			return
 		}
 		if len(lines) == maxLines {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"csmail/pkg/control"
 	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
 	"csmail/pkg/report"
@@ -88,13 +89,24 @@ func toldText(t report.Told) string {
 		text += ": " + t.Reason
 	}
 	if t.State != "" {
-		text += " (" + t.State
+		text += " (" + stateText(t.State)
 		if t.Number != "" {
 			text += " as alert " + t.Number
 		}
 		text += ")"
 	}
 	return text
+}
+
+// stateText names the list of the daemon in which an alert is, for a person.
+func stateText(list string) string {
+	switch list {
+	case string(control.Outbox):
+		return "waits for the LAPI"
+	case string(control.Parked):
+		return "parked: the LAPI would not take it"
+	}
+	return list
 }
 
 func bucketText(l report.Bucket, at func(time.Time) string) string {
