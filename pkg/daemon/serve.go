@@ -11,11 +11,16 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/hint"
 )
+
+// maxConnections bounds those of each server: more askers wait. Whoever may connect
+// must not be able to take the files that following the logs needs.
+const maxConnections = 64
 
 // listeners are the servers that stay open over reloads.
 type listeners struct {
@@ -50,7 +55,7 @@ func address(p config.Prometheus) string {
 
 func (l *listeners) serve(s *http.Server, socket net.Listener) {
 	l.servers = append(l.servers, s)
-	l.group.Go(func() { _ = s.Serve(limit(socket, maxConnections)) }) // ends with close
+	l.group.Go(func() { _ = s.Serve(netutil.LimitListener(socket, maxConnections)) }) // ends with close
 }
 
 func (l *listeners) close() {
