@@ -215,9 +215,16 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 		return 0, err
 	}
 	n := 0
+	var refused []error
 	for _, e := range entries {
 		if id != "all" && !strings.HasPrefix(e.ID, id) {
 			continue
+		}
+		if move == control.Release && list == control.Held {
+			if err := d.mayBan(ctx, e.Alert); err != nil {
+				refused = append(refused, err)
+				continue
+			}
 		}
 		err := d.move(list, e.ID, move)
 		if errors.Is(err, state.ErrUnknown) {
@@ -228,10 +235,37 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 		}
 		n++
 	}
+	if err := d.ask(ctx, func() { d.sender.Wake() }); err != nil {
+		return n, err
+	}
+	if len(refused) > 0 {
+		return n, hint.Wrap(fmt.Errorf("%d released, %d stay held: %w", n, len(refused), refused[0]),
+			"take it out of guard.allow and reload if it is to be banned; csmail held drop forgets the alert")
+	}
 	if n == 0 && id != "all" {
 		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
 	}
-	return n, d.ask(ctx, func() { d.sender.Wake() })
+	return n, nil
+}
+
+// mayBan refuses what the guard never bans, whoever asks for it.
+func (d *Daemon) mayBan(ctx context.Context, a event.Alert) error {
+	if a.Scope == event.ScopeAccount {
+		return nil
+	}
+	network, err := netip.ParsePrefix(a.Value())
+	if err != nil {
+		network = netip.PrefixFrom(a.Source, a.Source.BitLen())
+	}
+	var reason string
+	var never bool
+	if err := d.ask(ctx, func() { reason, never = d.engine.Guard().Touches(network) }); err != nil {
+		return err
+	}
+	if never {
+		return fmt.Errorf("%s is never banned: %s", a.Value(), reason)
+	}
+	return nil
 }
 
 func (d *Daemon) move(list control.List, id string, move control.Move) error {

@@ -18,6 +18,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
+	"csmail/pkg/hint"
 )
 
 // rig is a daemon with a log file and a LAPI.
@@ -264,6 +265,13 @@ func TestHeldIsReleased(t *testing.T) {
 	if !strings.Contains(held[0].Reason, "guard.allow") {
 		t.Errorf("held because of %q", held[0].Reason)
 	}
+	_, err := r.ask.Move(t.Context(), control.Held, "all", control.Release)
+	if want := "0 released, 1 stay held: " + attacker + " is never banned: "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(hint.Of(err), "guard.allow") {
+		t.Errorf("released what is never banned: %v (%s)", err, hint.Of(err))
+	}
+	r.configure("")
+	r.reload <- struct{}{}
+	r.await("READY=1")
 	if n, err := r.ask.Move(t.Context(), control.Held, held[0].ID[:8], control.Release); n != 1 || err != nil {
 		t.Fatalf("released %d, %v", n, err)
 	}

@@ -41,7 +41,7 @@ func (g *Guard) decide(f Finding) Verdict {
 // inside.
 func (g *Guard) decideRange(f Finding) Verdict {
 	network := f.Network.Masked()
-	if reason, held := g.touches(network); held {
+	if reason, held := g.Touches(network); held {
 		return hold(NeverListed, "the network holds an address that is never banned: "+reason)
 	}
 	proven := 0
@@ -161,7 +161,7 @@ func (g *Guard) widen(addr netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	network := netip.PrefixFrom(addr, 64).Masked()
-	if _, held := g.touches(network); held {
+	if _, held := g.Touches(network); held {
 		return netip.Prefix{}
 	}
 	return network

@@ -86,8 +86,8 @@ func (g *Guard) Never(addr netip.Addr) (reason string, held bool) {
 	return g.never[i].reason, true
 }
 
-// touches tells whether a network overlaps one that is never banned, and why.
-func (g *Guard) touches(network netip.Prefix) (reason string, held bool) {
+// Touches tells whether a network overlaps one that is never banned, and why.
+func (g *Guard) Touches(network netip.Prefix) (reason string, held bool) {
 	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Overlaps(network) })
 	if i < 0 {
 		return "", false
