@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotVersion changes with every change of what is written.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -136,10 +136,8 @@ func (c *codec) sources(g *Guard) {
 func (c *codec) source(s *source) {
 	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
 	c.bools(&s.waits, &s.nudged, &s.crowded)
-	list(c, &s.accounts, func(a *account) {
-		numbers(c, &a.name)
-		numbers(c, &a.at)
-	})
+	list(c, &s.accounts, c.account)
+	list(c, &s.assumed, c.account)
 	list(c, &s.offences, func(o *offence) {
 		numbers(c, &o.account)
 		numbers(c, &o.at)
@@ -150,4 +148,9 @@ func (c *codec) source(s *source) {
 			o.kind, c.err = event.NoKind, errDamaged
 		}
 	})
+}
+
+func (c *codec) account(a *account) {
+	numbers(c, &a.name)
+	numbers(c, &a.at)
 }
