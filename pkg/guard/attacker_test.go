@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,4 +37,50 @@ func TestMistypedThenAnonymous(t *testing.T) {
 		s.anonymous(day+2*time.Minute, "192.0.2.7")
 	}
 	s.expect(t, func(strictness) []string { return nil })
+}
+
+// Two addresses of an attacker's log in to accounts of his own, and then fail on
+// them, over and over. After the first time that is no outage, and what he does from
+// a third address counts.
+func TestStagedOutage(t *testing.T) {
+	var s scene
+	s.busy(0, time.Hour)
+	for at := time.Duration(0); at < time.Hour; at += 20 * time.Second {
+		s.login(at, fmt.Sprintf("198.51.100.%d", 1+at/time.Minute), "somebody")
+	}
+	for at := time.Duration(0); at < time.Hour; at += time.Minute {
+		for i, addr := range []string{"203.0.113.1", "203.0.113.2"} {
+			s.login(at+time.Second, addr, fmt.Sprint("own", i))
+			s.fail(at+2*time.Second, addr, fmt.Sprint("own", i), event.Dovecot)
+		}
+	}
+	for i := range 40 {
+		s.fail(5*time.Second+time.Duration(i)*time.Minute, attacker, fmt.Sprint("victim", i%5), event.Dovecot)
+	}
+	s.expect(t, onlyAttacker)
+}
+
+// The same with three that brought mail for days and then miss recipients.
+func TestStagedTableOutage(t *testing.T) {
+	var s scene
+	proven := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}
+	for _, addr := range proven {
+		for day := range time.Duration(3) {
+			s.mail(day*24*time.Hour, addr)
+		}
+	}
+	start := 72 * time.Hour
+	s.busy(start, start+time.Hour)
+	for at := start; at < start+time.Hour; at += time.Minute {
+		for _, addr := range proven {
+			s.kind(at+time.Second, addr, event.RecipientUnknown, "")
+		}
+		s.kind(at+30*time.Second, attacker, event.RecipientUnknown, "")
+	}
+	s.expect(t, func(how strictness) []string {
+		if !how.suspects {
+			return nil
+		}
+		return []string{attacker}
+	})
 }

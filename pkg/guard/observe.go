@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -99,11 +100,11 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 	case loginArea:
 		o.account = accountOf(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].goodFails(key, at, s.wasGood(o.account, at, g.limits.login))
+			g.logins[e.Service].goodFails(key, cmp.Or(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.tables.goodFails(key, at, true)
+			g.tables.goodFails(key, key, at, true)
 		}
 	}
 	s.add(o)

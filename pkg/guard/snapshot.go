@@ -69,10 +69,16 @@ func (c *codec) outage(o *outage) {
 	numbers(c, &o.client, &o.workedBy)
 	c.bools(&o.open)
 	list(c, &o.spans, c.span)
-	list(c, &o.failing, func(key *uint64) { numbers(c, key) })
+	list(c, &o.failing, c.witness)
+	list(c, &o.heard, c.witness)
 	if o.open && len(o.spans) == 0 {
 		c.err = errDamaged
 	}
+}
+
+func (c *codec) witness(w *witness) {
+	numbers(c, &w.key, &w.account)
+	numbers(c, &w.at)
 }
 
 func (c *codec) evidence(e *evidence) {
