@@ -84,3 +84,56 @@ func TestStagedTableOutage(t *testing.T) {
 		return []string{attacker}
 	})
 }
+
+// withdrawn is the end of a session in which no message came after all.
+func (s *scene) withdrawn(at time.Duration, addr string, messages int) {
+	s.put(at, addr, event.Record{Testimony: event.Undelivered, Withdrawn: messages, Event: event.Event{Service: event.Postfix}})
+}
+
+// A client names an existing recipient each day and leaves, or sends what a filter
+// refuses: that proves nothing. One message that came does.
+func TestMailThatNeverCame(t *testing.T) {
+	harvest := func(came bool) *scene {
+		s := new(scene)
+		for day := range 5 {
+			at := time.Duration(day) * 24 * time.Hour
+			s.busy(at, at+10*time.Minute)
+			if came {
+				s.mail(at, attacker)
+			}
+			s.mail(at, attacker)
+			s.mail(at+time.Second, attacker)
+			s.withdrawn(at+2*time.Second, attacker, 2)
+		}
+		for i := range 8 {
+			s.kind(96*time.Hour+time.Duration(i+1)*time.Minute, attacker, event.RecipientUnknown, "")
+		}
+		return s
+	}
+	harvest(false).expect(t, func(how strictness) []string {
+		if !how.suspects {
+			return nil
+		}
+		return []string{attacker}
+	})
+	harvest(true).expect(t, func(strictness) []string { return nil })
+}
+
+// A botnet cannot shelter behind the cap on clients that got in today by naming a
+// recipient first.
+func TestCapCountsMailThatCame(t *testing.T) {
+	var s scene
+	s.busy(0, 2*time.Hour)
+	var bots []string
+	for i := range 20 {
+		bot := fmt.Sprintf("203.0.113.%d", 100+i)
+		at := time.Duration(i) * time.Minute
+		s.mail(at, bot)
+		s.withdrawn(at+time.Second, bot, 1)
+		for k := range 12 {
+			s.fail(at+time.Minute+time.Duration(k)*2*time.Second, bot, fmt.Sprint("victim", k), event.Dovecot)
+		}
+		bots = append(bots, bot)
+	}
+	s.expect(t, func(strictness) []string { return bots })
+}

@@ -51,6 +51,21 @@ func (g *Guard) accepted(key uint64, at uint32) {
 	g.sight(at)
 }
 
+// withdraw takes mail back of which it turned out that none came. That it would
+// have been taken still says that our lists and tables work.
+func (g *Guard) withdraw(key uint64, messages int) {
+	s, known := g.sources[key]
+	if !known || !s.unmail(messages) {
+		return
+	}
+	if s.goodDay == s.mailDay && s.login/day != s.goodDay {
+		if s.goodDay == g.good.today {
+			g.good.count0--
+		}
+		s.goodDay = 0
+	}
+}
+
 func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	s := g.source(key, at)
 	s.know(accountOf(e.User), at)

@@ -140,7 +140,7 @@ func (c *codec) sources(g *Guard) {
 }
 
 func (c *codec) source(s *source) {
-	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
 	c.bools(&s.waits, &s.nudged, &s.crowded)
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)

@@ -38,6 +38,7 @@ type source struct {
 	amnesty  uint32 // until then
 	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
 	mailDays uint32 // on which days its mail was taken, newest first
+	mails    uint32 // taken on mailDay
 	goodDay  uint32 // last day with a success
 	lostAt   uint32 // time of the newest offence that had no more room
 	lost     uint32 // how many those are
@@ -278,10 +279,26 @@ func (s *source) mailOn(today uint32) {
 	switch {
 	case today > s.mailDay:
 		s.mailDays = s.mailDays<<min(today-s.mailDay, 32) | 1
-		s.mailDay = today
+		s.mailDay, s.mails = today, 1
+	case today == s.mailDay:
+		s.mailDays |= 1
+		s.mails++
 	case s.mailDay-today < 32:
 		s.mailDays |= 1 << (s.mailDay - today)
 	}
+}
+
+// unmail takes mail of the latest day with mail back. It reports whether nothing is
+// left of that day.
+func (s *source) unmail(messages int) bool {
+	if s.mails == 0 {
+		return false
+	}
+	s.mails -= min(s.mails, uint32(messages))
+	if s.mails == 0 {
+		s.mailDays &^= 1
+	}
+	return s.mails == 0
 }
 
 // mailedDays counts the days with mail among the last 30 before at.
