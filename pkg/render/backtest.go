@@ -59,6 +59,7 @@ func (a *Alerts) Print(findings []engine.Finding) {
 		if err != nil && a.err == nil {
 			a.err = err
 		}
+		text = escape(text)
 		separator := ",\n    "
 		if a.count == 0 {
 			separator = "\n    "
@@ -98,7 +99,7 @@ func indented(o report.Outcome) string {
 	if err != nil {
 		return "null" // no outcome fails
 	}
-	return string(text)
+	return string(escape(text))
 }
 
 // Backtest prints an outcome for a person, beside that of other scenarios if

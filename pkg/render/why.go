@@ -52,7 +52,7 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 	none(&b, len(a.Evidence), "none was kept")
 	b.WriteString("\nWhat the LAPI has\n")
 	known(&b, a)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printableLines(b.String()))
 	return err
 }
 
