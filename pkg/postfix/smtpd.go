@@ -216,7 +216,7 @@ func accepted(text string, e *event.Event) result {
 	}
 	rest = strings.TrimPrefix(rest, ", ")
 	method, ok := strings.CutPrefix(rest, "sasl_method=")
-	if !ok {
+	if !ok || strings.HasPrefix(method, "ANONYMOUS,") { // anybody may (RFC 4505)
 		return witness(event.MailAccepted)
 	}
 	e.Mechanism, rest, _ = strings.Cut(method, ", ")

@@ -152,6 +152,14 @@ func TestListedSenderCut(t *testing.T) {
 	}
 }
 
+// Anybody may log in as nobody: that proves nothing.
+func TestAnonymous(t *testing.T) {
+	e, outcome, testimony := read(t, "4Zk1Yq2Lz3z9v: client=a.example[192.0.2.1], sasl_method=ANONYMOUS, sasl_username=anonymous")
+	if outcome != event.Witness || testimony != event.MailAccepted || e.Kind != event.NoKind {
+		t.Errorf("got %s, %s", outcome, e.Kind)
+	}
+}
+
 // Only DATA or BDAT that succeeded brought a message, whatever recipients there were.
 func TestUndelivered(t *testing.T) {
 	tests := map[string]event.Testimony{
