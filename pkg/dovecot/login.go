@@ -298,10 +298,7 @@ func byWords(why string) (event.Kind, bool) {
 // attemptsIn reads the N of "auth failed, N attempts in M secs"; 1 if there is
 // none.
 func attemptsIn(why string) int {
-	_, rest, ok := strings.Cut(why, ", ")
-	if !ok {
-		return 1
-	}
+	_, rest, _ := strings.Cut(why, ", ")
 	count, rest, _ := strings.Cut(rest, " ")
 	n, err := strconv.ParseUint(count, 10, 16)
 	if err != nil || n == 0 || !strings.HasPrefix(rest, "attempts") {

@@ -29,6 +29,9 @@ func alertOf(o *scenario.Overflow) event.Alert {
 	}
 	if a.Scope == event.ScopeRange {
 		a.Source = o.Network.Addr()
+		if usual := (event.Alert{Scope: a.Scope, Source: a.Source}); usual.Value() != o.Network.String() {
+			a.Bits = o.Network.Bits()
+		}
 	}
 	return a
 }

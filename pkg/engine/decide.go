@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"time"
 
 	"csmail/pkg/event"
@@ -61,14 +62,37 @@ func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
 	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed})
 }
 
-// keyOf names a finding until its verdict is final.
-func keyOf(f guard.Finding) string {
-	value := f.Account
-	switch f.Scope {
-	case event.ScopeIP:
-		value = f.Addr.String()
-	case event.ScopeRange:
-		value = f.Network.String()
+// waitKey is what a finding waits under: as with the guard, a newer one of the same
+// scenario about the same source takes the place of the older.
+type waitKey struct {
+	scenario string
+	scope    event.Scope
+	source   netip.Addr // of an IPv6 source the first address of its /64
+	account  string
+}
+
+func waitKeyOf(scenario string, scope event.Scope, addr netip.Addr, account string) waitKey {
+	key := waitKey{scenario: scenario, scope: scope}
+	switch {
+	case scope == event.ScopeAccount:
+		key.account = account
+	case addr.Is6():
+		block, _ := addr.Prefix(64) // of any IPv6 address there is one
+		key.source = block.Addr()
+	default:
+		key.source = addr
 	}
-	return f.Scenario + "\x00" + value + "\x00" + f.First.Format(time.RFC3339Nano) + f.Last.Format(time.RFC3339Nano)
+	return key
+}
+
+func keyOf(f guard.Finding) waitKey {
+	addr := f.Addr
+	if f.Scope == event.ScopeRange {
+		addr = f.Network.Addr()
+	}
+	return waitKeyOf(f.Scenario, f.Scope, addr, f.Account)
+}
+
+func (w waiting) key() waitKey {
+	return waitKeyOf(w.Alert.Scenario, w.Alert.Scope, w.Alert.Source, w.Alert.Account)
 }

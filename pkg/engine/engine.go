@@ -66,10 +66,10 @@ type Engine struct {
 	buckets  *scenario.Engine // nil without scenarios
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
-	timed    bool               // a scenario overflows by time
-	tells    bool               // somebody is told of the findings, in words
-	since    time.Time          // what happened before speaks for its source at the most
-	waiting  map[string]waiting // findings of which the guard has the last word to say
+	timed    bool                // a scenario overflows by time
+	tells    bool                // somebody is told of the findings, in words
+	since    time.Time           // what happened before speaks for its source at the most
+	waiting  map[waitKey]waiting // findings of which the guard has the last word to say
 	findings []Finding
 }
 
@@ -81,7 +81,7 @@ type waiting struct {
 
 // New returns an Engine that has seen nothing.
 func New(o Options) *Engine {
-	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[string]waiting{}}
+	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[waitKey]waiting{}}
 	if o.Scenarios != nil {
 		e.buckets = scenario.New(o.Scenarios, o.Limits)
 		e.timed = o.Scenarios.NeedsTime()

@@ -55,6 +55,10 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 	}
 }
 
+// IsTwofold tells whether the time of the line that Parse read last is one of two
+// that its clock may mean, as in the hour that comes twice when summer time ends.
+func (p *Parser) IsTwofold(line *syslogline.Line) bool { return p.splitter.Twice(line, &p.header) }
+
 // read finds the grammar by the program's tag.
 func read(program, message string, r *event.Record) {
 	switch program {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -25,7 +27,7 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 	}
 	b = appendPart(b, e.buckets.AppendSnapshot(nil))
 	b = appendPart(b, e.guard.AppendSnapshot(nil))
-	waiting, err := json.Marshal(pending{e.since, e.waiting})
+	waiting, err := json.Marshal(e.pending())
 	if err != nil {
 		return nil, fmt.Errorf("the findings that wait: %w", err)
 	}
@@ -61,17 +63,30 @@ func (e *Engine) Restore(b []byte) error {
 	return nil
 }
 
-// pending is the part of the state that is in no package below.
+// pending is the part of the state that is in no package below. The names in
+// Waiting only put the findings in order.
 type pending struct {
 	Since   time.Time
 	Waiting map[string]waiting
 }
 
+func (e *Engine) pending() pending {
+	p := pending{Since: e.since, Waiting: make(map[string]waiting, len(e.waiting))}
+	for _, w := range e.waiting {
+		p.Waiting[w.Alert.Last.UTC().Format(time.RFC3339Nano)+" "+w.Alert.ID()] = w
+	}
+	return p
+}
+
 func (e *Engine) restoreWaiting(b []byte) error {
-	p := pending{Waiting: map[string]waiting{}}
+	var p pending
 	if err := json.Unmarshal(b, &p); err != nil {
 		return fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	e.since, e.waiting = p.Since, p.Waiting
+	e.since, e.waiting = p.Since, make(map[waitKey]waiting, len(p.Waiting))
+	for _, name := range slices.Sorted(maps.Keys(p.Waiting)) {
+		w := p.Waiting[name]
+		e.waiting[w.key()] = w
+	}
 	return nil
 }

@@ -23,7 +23,8 @@ const (
 type Alert struct {
 	Scenario string // csmail/…
 	Scope    Scope
-	Source   netip.Addr // of ScopeIP; any address in the /24 or /64 of ScopeRange
+	Source   netip.Addr // of ScopeIP; any address in the network of ScopeRange
+	Bits     int        // the network's prefix length; 0: 24 of IPv4, 64 of IPv6
 	Account  string     // of ScopeAccount, else ""
 	Count    int        // attempts that counted
 	First    time.Time  // of the first and the last event that counted

@@ -50,3 +50,20 @@ func FuzzParseAddr(f *testing.F) {
 		}
 	})
 }
+
+func TestAlertValue(t *testing.T) {
+	addr := netip.MustParseAddr
+	for want, a := range map[string]Alert{
+		"192.0.2.77":        {Scope: ScopeIP, Source: addr("::ffff:192.0.2.77")},
+		"192.0.2.0/24":      {Scope: ScopeRange, Source: addr("192.0.2.77")},
+		"192.0.2.64/28":     {Scope: ScopeRange, Source: addr("192.0.2.77"), Bits: 28},
+		"192.0.0.0/16":      {Scope: ScopeRange, Source: addr("192.0.2.77"), Bits: 16},
+		"2001:db8:0:1::/64": {Scope: ScopeRange, Source: addr("2001:db8:0:1::5")},
+		"2001:db8::/48":     {Scope: ScopeRange, Source: addr("2001:db8:0:1::5"), Bits: 48},
+		"bob@example.org":   {Scope: ScopeAccount, Account: "bob@example.org", Source: addr("192.0.2.77")},
+	} {
+		if got := a.Value(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

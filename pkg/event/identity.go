@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The prefix length of a Range alert's value.
+// The prefix length of a Range alert's value that names none.
 const (
 	rangeBits4 = 24
 	rangeBits6 = 64
@@ -24,9 +24,13 @@ func (a Alert) Value() string {
 	if a.Scope != ScopeRange {
 		return addr.String()
 	}
-	bits := rangeBits6
-	if addr.Is4() {
+	bits := a.Bits
+	switch {
+	case bits > 0:
+	case addr.Is4():
 		bits = rangeBits4
+	default:
+		bits = rangeBits6
 	}
 	return netip.PrefixFrom(addr, bits).Masked().String()
 }

@@ -12,13 +12,11 @@ import (
 
 // Decide answers for a finding; now is the time of the event that made it. What
 // it bans counts towards the caps, and a verdict that is pending is kept for
-// [Guard.Due]: ask once for each finding.
+// [Guard.Due]: ask once for each finding. One that has no room to wait stays held.
 func (g *Guard) Decide(f Finding, now time.Time) Verdict {
 	g.now = max(g.now, stamp(now))
 	v := g.decide(f)
-	if v.Pending {
-		g.wait(f, v)
-	}
+	v.Pending = v.Pending && g.wait(f, v)
 	return v
 }
 

@@ -19,13 +19,13 @@ type Ruling struct {
 	Verdict Verdict
 }
 
-// wait keeps a finding. A newer one of the same scenario about the same source
-// takes the place of the older.
-func (g *Guard) wait(f Finding, v Verdict) {
+// wait keeps a finding and reports whether there is room for it. A newer one of the
+// same scenario about the same source takes the place of the older.
+func (g *Guard) wait(f Finding, v Verdict) bool {
 	p := pending{f, keyOf(f.Addr), v.wait, v.Rule == Resolver || v.Rule == BlockList}
 	i := slices.IndexFunc(g.pending, func(o pending) bool {
-		return o.key == p.key && o.finding.Scenario == f.Scenario && o.finding.Scope == f.Scope &&
-			o.finding.Network == f.Network && o.finding.Account == f.Account
+		return o.finding.Scenario == f.Scenario && o.finding.Scope == f.Scope && o.finding.Network == f.Network &&
+			o.finding.Account == f.Account && (o.key == p.key || f.Account != "" || f.Network.IsValid())
 	})
 	switch {
 	case i >= 0:
@@ -33,11 +33,12 @@ func (g *Guard) wait(f Finding, v Verdict) {
 		g.pending[i] = p
 	case len(g.pending) >= g.limits.pending:
 		g.evicted.pending++
-		return
+		return false
 	default:
 		g.pending = append(g.pending, p)
 	}
 	g.await(p)
+	return true
 }
 
 // await has a pending finding looked at in time.

@@ -27,6 +27,7 @@ type feed struct {
 	job      *job
 	at       int       // in the job's records
 	latest   time.Time // of its records up to at: the feed's place in the merge
+	before   time.Time // of the last record that has a time
 	ended    bool
 	repeats  engine.Repeater
 	tally    Tally
@@ -66,7 +67,11 @@ func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
 func (f *feed) next(r *run) (*event.Record, error) {
 	for {
 		if f.job != nil && f.at < len(f.job.records) {
+			f.job.date(f.at, f.before)
 			record := &f.job.records[f.at]
+			if record.Outcome >= event.Witness {
+				f.before = record.Time
+			}
 			if record.Time.After(f.latest) {
 				f.latest = record.Time
 			}

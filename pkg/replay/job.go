@@ -16,8 +16,16 @@ type job struct {
 	block   acquisition.Block
 	records []event.Record
 	lines   []syslogline.Line // of the records, if each line is asked for
+	twofold []twofold         // in the order of the records
 	tally   Tally
 	done    chan struct{}
+}
+
+// twofold is a record whose line may mean either of two times, which only the
+// record before it can tell.
+type twofold struct {
+	record int
+	line   syslogline.Line
 }
 
 // keep says which lines make a record besides witnesses and events.
@@ -43,9 +51,30 @@ func (j *job) parse(zone *time.Location, keep keep) {
 		j.tally.Outcomes[record.Outcome]++
 		if !keep.takes(record.Outcome) {
 			j.records = j.records[:len(j.records)-1]
-		} else if keep.all {
+			continue
+		}
+		if record.Outcome >= event.Witness && parser.IsTwofold(&line) {
+			j.twofold = append(j.twofold, twofold{len(j.records) - 1, line})
+		}
+		if keep.all {
 			j.lines = append(j.lines, line)
 		}
+	}
+}
+
+// date dates a record anew if its line may mean two times: before is the time of
+// the record before it.
+func (j *job) date(record int, before time.Time) {
+	if len(j.twofold) == 0 || j.twofold[0].record != record {
+		return
+	}
+	line := j.twofold[0].line
+	j.twofold = j.twofold[1:]
+	line.After = before
+	header, _, _ := syslogline.Split(line)
+	j.records[record].Time = header.Time(line)
+	if j.lines != nil {
+		j.lines[record].After = before
 	}
 }
 

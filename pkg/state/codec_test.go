@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,7 +84,8 @@ func anyInput() *rapid.Generator[Input] {
 func anyAlert() *rapid.Generator[event.Alert] {
 	return rapid.Custom(func(t *rapid.T) event.Alert {
 		return event.Alert{
-			Scenario: anyText().Draw(t, "scenario"), Scope: event.Scope(anyText().Draw(t, "scope")), Source: anyAddr().Draw(t, "source"),
+			Scenario: anyText().Draw(t, "scenario"), Source: anyAddr().Draw(t, "source"),
+			Scope: event.Scope(strings.ReplaceAll(anyText().Draw(t, "scope"), "/", "")), Bits: rapid.IntRange(0, 128).Draw(t, "bits"),
 			Account: anyText().Draw(t, "account"), Count: rapid.Int().Draw(t, "count"),
 			First: anyTime().Draw(t, "first"), Last: anyTime().Draw(t, "last"), Message: anyText().Draw(t, "message"),
 			Kinds: some(t, rapid.Custom(func(t *rapid.T) event.Count {
@@ -157,7 +159,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}{
 		"event.Event":  {event.Event{}, 18},
 		"event.Record": {event.Record{}, 6}, // Origin is made of Host and Program, Withdrawn by the session join
-		"event.Alert":  {event.Alert{}, 13},
+		"event.Alert":  {event.Alert{}, 14},
 		"event.Count":  {event.Count{}, 2},
 	} {
 		if got := reflect.TypeOf(tt.of).NumField(); got != tt.want {

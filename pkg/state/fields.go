@@ -1,6 +1,9 @@
 package state
 
 import (
+	"strconv"
+	"strings"
+
 	"csmail/pkg/event"
 )
 
@@ -87,7 +90,7 @@ func (c *codec) input(in *Input) {
 }
 
 func (c *codec) alert(a *event.Alert) {
-	scope := string(a.Scope)
+	scope := scopeText(a)
 	c.string(&a.Scenario)
 	c.string(&scope)
 	c.addr(&a.Source)
@@ -101,7 +104,19 @@ func (c *codec) alert(a *event.Alert) {
 	list(c, &a.Evidence, c.event)
 	c.bool(&a.Informational)
 	list(c, &a.Checks, c.string)
-	a.Scope = event.Scope(scope)
+	name, bits, named := strings.Cut(scope, "/")
+	if a.Scope = event.Scope(name); named {
+		a.Bits, _ = strconv.Atoi(bits)
+	}
+}
+
+// scopeText is the scope with the length of its network, if that is not the usual
+// one: "Range/28". Files of before csmail knew others hold no length.
+func scopeText(a *event.Alert) string {
+	if a.Bits == 0 {
+		return string(a.Scope)
+	}
+	return string(a.Scope) + "/" + strconv.Itoa(a.Bits)
 }
 
 func (c *codec) entry(e *Entry) {

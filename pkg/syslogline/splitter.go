@@ -62,6 +62,19 @@ func (s *Splitter) Time(line *Line, h *Header) time.Time {
 	return s.moment.Add(time.Duration(h.stamp.nanos))
 }
 
+// Twice tells whether the clock that Split read last shows the same twice that
+// day, so that [Line.After] may decide what Time makes of it.
+func (s *Splitter) Twice(line *Line, h *Header) bool {
+	switch {
+	case h.stamp.micros != 0 || h.stamp.hasOffset:
+		return false
+	case h.compared && s.dated:
+		return s.twice
+	}
+	_, _, twice := bothOf(h.stamp.resolve(*line))
+	return twice
+}
+
 // date resolves the minute. If its first and its last moment lie as far apart as
 // the clock says, then nothing comes between them.
 func (s *Splitter) date(line *Line) {
