@@ -74,7 +74,7 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 	}
 	for _, o := range outcomes {
 		if o.Status == lapi.Rejected {
-			return hint.Wrap(fmt.Errorf("the LAPI rejected the alert on %s: %s", o.Alert.Value(), o.Reason),
+			return hint.Wrap(fmt.Errorf("the LAPI rejected the alert on %s: %s", render.Printable(o.Alert.Value()), o.Reason),
 				"the other alerts are stored; pushing again sends only what is missing")
 		}
 	}

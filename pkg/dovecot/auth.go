@@ -81,17 +81,25 @@ func warning(said, text string, e *event.Event) event.Outcome {
 	return fault(said, text, e)
 }
 
-// fault notes trouble of ours, and whose login it hit, if text says that for
-// certain.
+// fault notes trouble of ours, and whose login it hit. Without a client it counts as
+// certainly ours, so a name that hides him must not look like that; nor must a
+// request that is too long for the auth process, which calls that a BUG of the one
+// who asked (auth-client-connection.c).
 func fault(reason, text string, e *event.Event) event.Outcome {
+	if strings.HasPrefix(cutLevel(text), "BUG: ") {
+		return event.Benign
+	}
 	e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, reason
 	open := driverEnd(text)
 	if open < 0 {
 		return event.Noted
 	}
-	hit := *e
-	if inner, _, ends := cutRequest(text[open+1:]); ends == 1 && readRequest(inner, &hit) && hit.Addr.IsValid() {
-		*e = hit
+	inner, _, ends := cutRequest(text[open+1:])
+	if ends == 0 || !endsWithAddr(inner) { // mysql(localhost): Connect failed to database (mail): …
+		return event.Noted
+	}
+	if ends > 1 || !readRequest(inner, e) {
+		return event.Ambiguous
 	}
 	return event.Noted
 }

@@ -28,8 +28,11 @@ func login(text string, e *event.Event) event.Outcome {
 	case noReading:
 		return event.Missed
 	}
-	if kind == event.AuthFailed && hasNoMethod(elements) {
+	switch {
+	case kind == event.AuthFailed && hasNoMethod(elements):
 		kind = event.LoginRefused
+	case kind == event.LoginOK && strings.EqualFold(e.Mechanism, "ANONYMOUS"):
+		return event.Benign // anybody may (RFC 4505)
 	}
 	e.Kind, e.Attempts, e.Reason = kind, attempts, said
 	return event.Noted

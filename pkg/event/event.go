@@ -90,10 +90,14 @@ const (
 	MailAccepted           // smtpd took a message; Session is its queue ID
 	Disconnected           // the session of this process ended
 	Repeated               // syslogd left out lines: the one before came Attempts times more
+	Undelivered            // the session of this process ended, and no whole message came in it
 )
 
 // LastTestimony bounds what a stored one may be.
-const LastTestimony = Repeated
+const LastTestimony = Undelivered
+
+// EndsSession tells whether the session of the process ended.
+func (t Testimony) EndsSession() bool { return t == Disconnected || t == Undelivered }
 
 // Record is what one line became. Event is filled for Noted and Witness.
 type Record struct {
@@ -101,6 +105,7 @@ type Record struct {
 	Testimony Testimony // for Witness, and for a Noted line that is one as well
 	Line      int64     // 1-based number of the line in its source
 	Origin    Origin    // of Host and Program; zero: not computed yet, see From
+	Withdrawn int       // messages that were said to be taken, and did not come; the session join knows
 	Event
 }
 

@@ -67,8 +67,8 @@ func CheckOverlap(ctx context.Context, specs []Spec) error {
 type sample struct {
 	source string // the name of its Spec
 	name   string
-	info   os.FileInfo     // nil for the journal
-	lines  map[string]bool // program, process ID and text of each
+	info   os.FileInfo       // nil for the journal
+	lines  map[string]string // program, process ID and text of each, and its host
 }
 
 func (spec Spec) samples(ctx context.Context) ([]sample, error) {
@@ -124,7 +124,7 @@ func sampleFile(path string) (sample, bool) {
 // when it is followed.
 func sampleJournal(ctx context.Context, o JournalOptions) sample {
 	j := Journal(o).(*journal)
-	s := sample{name: j.Name(), lines: map[string]bool{}}
+	s := sample{name: j.Name(), lines: map[string]string{}}
 	ctx, cancel := context.WithTimeout(ctx, overlapTimeout)
 	defer cancel()
 	args := []string{"--no-pager", "-q", "--all", "-o", "json", "--output-fields=" + acquisition.JournalFields, "-n", strconv.Itoa(overlapEntries)}
@@ -149,18 +149,20 @@ func sampleJournal(ctx context.Context, o JournalOptions) sample {
 	}
 }
 
-// lineKeys tells lines apart by what every transport leaves as it is.
-func lineKeys(text string) map[string]bool {
-	keys := map[string]bool{}
+// lineKeys tells lines apart by what every transport leaves as it is, and gives the
+// host, of which one may keep the domain and another not.
+func lineKeys(text string) map[string]string {
+	keys := map[string]string{}
 	for line := range strings.Lines(text) {
 		header, message, ok := syslogline.Split(syslogline.Line{Text: strings.TrimSuffix(line, "\n"), Zone: time.UTC})
 		message = strings.TrimSpace(message)
+		host, _, _ := strings.Cut(strings.ToLower(header.Host), ".")
 		switch {
 		case !ok || len(message) < 10:
 		case strings.Contains(message, "session=<"): // Dovecot logs no process ID to syslog
-			keys[header.Program+": "+message] = true
+			keys[header.Program+": "+message] = host
 		case header.PID != 0:
-			keys[fmt.Sprintf("%s[%d]: %s", header.Program, header.PID, message)] = true
+			keys[fmt.Sprintf("%s[%d]: %s", header.Program, header.PID, message)] = host
 		}
 	}
 	return keys
@@ -176,8 +178,10 @@ func (s sample) conflict(other sample) error {
 		return hint.Wrap(err, "name it once, or each line would count twice")
 	}
 	common := 0
-	for line := range s.lines {
-		if other.lines[line] {
+	for line, host := range s.lines {
+		// Two hosts may have the same process ID say the same of a client that
+		// visits both.
+		if there, known := other.lines[line]; known && (host == there || host == "" || there == "") {
 			common++
 		}
 	}

@@ -24,6 +24,8 @@ func TestCheckOverlap(t *testing.T) {
 	put(t, dir+"/other.log", text(1, 50, 8))
 	put(t, dir+"/few.log", text(49, 52, 7))
 	put(t, dir+"/mail.log.1", text(1, 50, 7))
+	put(t, dir+"/full.log", strings.ReplaceAll(text(1, 50, 7), " mx ", " MX.example.org "))
+	put(t, dir+"/mx2.log", strings.ReplaceAll(text(1, 50, 7), " mx ", " mx2 "))
 	put(t, dir+"/empty.log", "")
 	if err := os.Symlink(dir+"/mail.log", dir+"/link"); err != nil {
 		t.Fatal(err)
@@ -54,6 +56,8 @@ func TestCheckOverlap(t *testing.T) {
 		"one name, two globs of a source":   {[]Spec{files("a", "mail.lo*", "mail.log")}, ""},
 		"rotated files are no own logs":     {[]Spec{files("a", "mail.log*")}, ""},
 		"two lines in common":               {[]Spec{files("a", "mail.log"), files("b", "few.log")}, ""},
+		"another host, the same client":     {[]Spec{files("a", "mail.log"), files("b", "mx2.log")}, ""},
+		"the host with its domain":          {[]Spec{files("a", "mail.log"), files("b", "full.log")}, `"DIR/mail.log" and "DIR/full.log" hold the same lines`},
 		"a file that is not there":          {[]Spec{files("a", "mail.log"), files("b", "missing.log")}, ""},
 		"a journal with other lines":        {[]Spec{files("a", "mail.log"), {Name: "j", Journal: journal(9)}}, ""},
 		"a journal that cannot be read":     {[]Spec{files("a", "mail.log"), {Name: "j", Journal: &JournalOptions{Command: "/nonexistent"}}}, ""},

@@ -92,6 +92,9 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	class := r.Kind.Class()
+	if r.Withdrawn > 0 {
+		g.withdraw(keyOf(r.Addr), r.Withdrawn)
+	}
 	if class == event.NoClass && r.Testimony != event.MailAccepted {
 		return
 	}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -48,6 +49,21 @@ func (g *Guard) accepted(key uint64, at uint32) {
 	g.good.count(s, at)
 	g.hurry(s)
 	g.sight(at)
+}
+
+// withdraw takes mail back of which it turned out that none came. That it would
+// have been taken still says that our lists and tables work.
+func (g *Guard) withdraw(key uint64, messages int) {
+	s, known := g.sources[key]
+	if !known || !s.unmail(messages) {
+		return
+	}
+	if s.goodDay == s.mailDay && s.login/day != s.goodDay {
+		if s.goodDay == g.good.today {
+			g.good.count0--
+		}
+		s.goodDay = 0
+	}
 }
 
 func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
@@ -99,11 +115,11 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 	case loginArea:
 		o.account = accountOf(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].goodFails(key, at, s.wasGood(o.account, at, g.limits.login))
+			g.logins[e.Service].goodFails(key, cmp.Or(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.tables.goodFails(key, at, true)
+			g.tables.goodFails(key, key, at, true)
 		}
 	}
 	s.add(o)

@@ -11,6 +11,8 @@ const (
 	faultBefore = minute
 	// faultTogether is within what time faults of two clients are one outage.
 	faultTogether = 10 * minute
+	// maxHeard bounds the witnesses that are remembered for a day.
+	maxHeard = 64
 )
 
 // span is a stretch of time, both ends included.
@@ -36,8 +38,15 @@ type outage struct {
 	worked   uint32 // last time somebody got in, and who
 	workedBy uint64
 
-	failing []uint64 // good sources that fail since somebody got in
-	since   uint32   // the first of those failures
+	failing []witness // good sources that fail since somebody got in
+	since   uint32    // the first of those failures
+	heard   []witness // those that made an outage, the latest last
+}
+
+// witness is a good source that fails.
+type witness struct {
+	key, account uint64
+	at           uint32
 }
 
 func (o *outage) set(lasts, silence uint32, witnesses int) {
@@ -74,22 +83,37 @@ func (o *outage) clientFault(key uint64, at uint32) {
 }
 
 // goodFails notes that a source which got in before fails; newly says that it
-// did not before.
-func (o *outage) goodFails(key uint64, at uint32, newly bool) {
-	known := slices.Contains(o.failing, key)
-	if !known && !newly {
-		return
-	}
-	if len(o.failing) == 0 {
-		o.since = at
-	}
-	if !known && len(o.failing) < o.witnesses {
-		o.failing = append(o.failing, key)
+// did not before. account is who failed there, or the source itself: those who
+// have made an outage make no second one on that day, or whoever has two accounts
+// could stage one for ever.
+func (o *outage) goodFails(key, account uint64, at uint32, newly bool) {
+	known := slices.ContainsFunc(o.failing, func(w witness) bool { return w.key == key })
+	if !known {
+		if !newly || len(o.failing) < o.witnesses && o.isKnown(account, at) {
+			return
+		}
+		if len(o.failing) == 0 {
+			o.since = at
+		}
+		if len(o.failing) < o.witnesses {
+			o.failing = append(o.failing, witness{key, account, at})
+			if len(o.failing) == o.witnesses {
+				o.heard = append(o.heard, o.failing...)
+				o.heard = slices.Delete(o.heard, 0, max(0, len(o.heard)-maxHeard))
+			}
+		}
 	}
 	if len(o.failing) >= o.witnesses {
 		o.fault(o.since)
 		o.fault(at)
 	}
+}
+
+// isKnown tells whether an account speaks of this outage already, or spoke of
+// another one within the day.
+func (o *outage) isKnown(account uint64, at uint32) bool {
+	return slices.ContainsFunc(o.failing, func(w witness) bool { return w.account == account }) ||
+		slices.ContainsFunc(o.heard, func(w witness) bool { return w.account == account && isWithin(w.at, at, day) })
 }
 
 // works notes that somebody got in.

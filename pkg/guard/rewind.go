@@ -47,8 +47,10 @@ func (s *source) rewind(at uint32) {
 	}
 	s.amnesty = min(s.amnesty, at+day)
 	s.mailDay, s.goodDay = min(s.mailDay, at/day), min(s.goodDay, at/day)
-	for i := range s.accounts {
-		s.accounts[i].at = min(s.accounts[i].at, at)
+	for _, accounts := range [...][]account{s.accounts, s.assumed} {
+		for i := range accounts {
+			accounts[i].at = min(accounts[i].at, at)
+		}
 	}
 	s.offences = slices.DeleteFunc(s.offences, func(o offence) bool { return o.at > at })
 }

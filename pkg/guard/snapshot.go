@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotVersion changes with every change of what is written.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -69,10 +69,16 @@ func (c *codec) outage(o *outage) {
 	numbers(c, &o.client, &o.workedBy)
 	c.bools(&o.open)
 	list(c, &o.spans, c.span)
-	list(c, &o.failing, func(key *uint64) { numbers(c, key) })
+	list(c, &o.failing, c.witness)
+	list(c, &o.heard, c.witness)
 	if o.open && len(o.spans) == 0 {
 		c.err = errDamaged
 	}
+}
+
+func (c *codec) witness(w *witness) {
+	numbers(c, &w.key, &w.account)
+	numbers(c, &w.at)
 }
 
 func (c *codec) evidence(e *evidence) {
@@ -134,12 +140,10 @@ func (c *codec) sources(g *Guard) {
 }
 
 func (c *codec) source(s *source) {
-	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
 	c.bools(&s.waits, &s.nudged, &s.crowded)
-	list(c, &s.accounts, func(a *account) {
-		numbers(c, &a.name)
-		numbers(c, &a.at)
-	})
+	list(c, &s.accounts, c.account)
+	list(c, &s.assumed, c.account)
 	list(c, &s.offences, func(o *offence) {
 		numbers(c, &o.account)
 		numbers(c, &o.at)
@@ -150,4 +154,9 @@ func (c *codec) source(s *source) {
 			o.kind, c.err = event.NoKind, errDamaged
 		}
 	})
+}
+
+func (c *codec) account(a *account) {
+	numbers(c, &a.name)
+	numbers(c, &a.at)
 }

@@ -20,6 +20,11 @@ const (
 	// large office or a webmail host has them. With more, every account counts as
 	// known there.
 	maxAccounts = 256
+	// maxAssumed bounds the accounts of which a login without a name seemed to be.
+	maxAssumed = 8
+	// mistyped is how long before a login without a name the failure may lie that
+	// it makes good.
+	mistyped = 10 * minute
 )
 
 // source is what the guard knows of an IPv4 address or an IPv6 /64, in which
@@ -34,6 +39,7 @@ type source struct {
 	banned   uint32 // last time that a ban of it was counted
 	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
 	mailDays uint32 // on which days its mail was taken, newest first
+	mails    uint32 // taken on mailDay
 	goodDay  uint32 // last day with a success
 	lostAt   uint32 // time of the newest offence that had no more room
 	lost     uint32 // how many those are
@@ -41,6 +47,7 @@ type source struct {
 	nudged   bool   // something happened while it waits
 	crowded  bool   // had more than maxAccounts accounts
 	accounts []account
+	assumed  []account // of which a login without a name seemed to be
 	offences []offence // in the order of the log
 }
 
@@ -161,8 +168,12 @@ func (s *source) loginOf(name uint64) uint32 {
 	if name == 0 || s.crowded {
 		return s.login
 	}
+	return latest(s.accounts, name)
+}
+
+func latest(accounts []account, name uint64) uint32 {
 	var last uint32
-	for _, a := range s.accounts {
+	for _, a := range accounts {
 		if isSame(a.name, name) {
 			last = max(last, a.at)
 		}
@@ -175,9 +186,10 @@ func (s *source) loginOf(name uint64) uint32 {
 func (s *source) know(name uint64, at uint32) {
 	s.login = max(s.login, at)
 	if name == 0 {
-		if name = s.justFailed(at); name == 0 {
-			return
+		if name = s.justFailed(at); name != 0 {
+			s.assume(name, at)
 		}
+		return
 	}
 	i := slices.IndexFunc(s.accounts, func(a account) bool { return a.name == name })
 	if i >= 0 {
@@ -191,10 +203,38 @@ func (s *source) know(name uint64, at uint32) {
 	s.accounts = append(s.accounts, account{name, at})
 }
 
+// assume notes that a login seems to be of an account, which is believed once a day
+// of each, and of no more than a few.
+func (s *source) assume(name uint64, at uint32) {
+	i := slices.IndexFunc(s.assumed, func(a account) bool { return a.name == name })
+	if i < 0 && len(s.assumed) < maxAssumed {
+		s.assumed = append(s.assumed, account{name, at})
+		return
+	}
+	if i < 0 {
+		i = 0
+		for k := range s.assumed {
+			if s.assumed[k].at < s.assumed[i].at {
+				i = k
+			}
+		}
+	}
+	if !isWithin(s.assumed[i].at, at, day) {
+		s.assumed[i] = account{name, at}
+	}
+}
+
+// madeGood tells whether an assumed login makes good a failure shortly before it.
+func (s *source) madeGood(o offence) bool {
+	return slices.ContainsFunc(s.assumed, func(a account) bool {
+		return isSame(a.name, o.account) && o.at <= a.at && isWithin(o.at, a.at, mistyped)
+	})
+}
+
 func (s *source) justFailed(at uint32) uint64 {
 	var only uint64
 	for _, o := range s.offences {
-		if o.area() != loginArea || o.account == 0 || o.at+10*minute < at {
+		if o.area() != loginArea || o.account == 0 || o.at+mistyped < at {
 			continue
 		}
 		if only != 0 && only != o.account {
@@ -240,10 +280,26 @@ func (s *source) mailOn(today uint32) {
 	switch {
 	case today > s.mailDay:
 		s.mailDays = s.mailDays<<min(today-s.mailDay, 32) | 1
-		s.mailDay = today
+		s.mailDay, s.mails = today, 1
+	case today == s.mailDay:
+		s.mailDays |= 1
+		s.mails++
 	case s.mailDay-today < 32:
 		s.mailDays |= 1 << (s.mailDay - today)
 	}
+}
+
+// unmail takes mail of the latest day with mail back. It reports whether nothing is
+// left of that day.
+func (s *source) unmail(messages int) bool {
+	if s.mails == 0 {
+		return false
+	}
+	s.mails -= min(s.mails, uint32(messages))
+	if s.mails == 0 {
+		s.mailDays &^= 1
+	}
+	return s.mails == 0
 }
 
 // mailedDays counts the days with mail among the last 30 before at.

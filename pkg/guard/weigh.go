@@ -197,9 +197,12 @@ func (g *Guard) judgement(key uint64, s *source) judgement {
 			switch {
 			case o.account == 0 && o.at > s.login:
 				unnamed = append(unnamed, o)
-			case o.account != 0 && isWithin(o.at, g.now, day) && s.loginOf(o.account) == 0:
+			case o.account == 0 || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(o):
+			default:
 				strange = append(strange, o)
-				names = append(names, o.account)
+				if latest(s.assumed, o.account) == 0 {
+					names = append(names, o.account)
+				}
 			}
 		}
 	}
@@ -250,6 +253,12 @@ func (j *judgement) login(o offence) Rule {
 		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
 			return Stale
 		}
+	}
+	if j.s.madeGood(o) {
+		return Stale
+	}
+	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && o.account != 0 {
+		return Stale
 	}
 	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.isProven(j.key, j.s, o.at) {
 		return Stale

@@ -63,7 +63,7 @@ func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // Hash and version of the scenario stay empty. With them the alert would go to
 // CrowdSec's central API as a certified one.
 func toModel(a event.Alert, o PushOptions) *models.Alert {
-	value := a.Value()
+	value := valueOf(a)
 	alert := &models.Alert{
 		Scenario:        &a.Scenario,
 		ScenarioHash:    new(""),
@@ -97,6 +97,19 @@ func toModel(a event.Alert, o PushOptions) *models.Alert {
 		}}
 	}
 	return alert
+}
+
+// maxValue is how many bytes of a source's value every database of the LAPI's keeps
+// (pkg/database/ent/schema/alert.go, v1.7.8: a string, on MySQL of 255 characters).
+const maxValue = 255
+
+// valueOf returns the alert's value as the LAPI can store it and cscli show it: that
+// of an account is what a client wrote.
+func valueOf(a event.Alert) string {
+	if a.Scope != event.ScopeAccount {
+		return a.Value()
+	}
+	return cut(clean(a.Account), maxValue)
 }
 
 func messageOf(a event.Alert, value string) string {

@@ -183,3 +183,16 @@ func TestEventMetaCutsOnlyWhatIsTooLong(t *testing.T) {
 		}
 	}
 }
+
+// The value of an account's alert is a client's text: what the LAPI is sent is what
+// it can store, and what it is asked for later.
+func TestAccountValue(t *testing.T) {
+	a := event.Alert{Scope: event.ScopeAccount, Account: "a\x1b[31m\x00\xff\u202e" + strings.Repeat("ä", 300)}
+	value := valueOf(a)
+	if len(value) > maxValue || !strings.HasPrefix(value, "a?[31m?\uFFFD?ä") || !utf8.ValidString(value) {
+		t.Errorf("got %q, %d bytes", value, len(value))
+	}
+	if got := *toModel(a, PushOptions{}).Source.Value; got != value {
+		t.Errorf("sent as %q", got)
+	}
+}

@@ -103,7 +103,7 @@ func cut(text string, n int) string {
 // shows it on.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

@@ -267,7 +267,7 @@ const toldLimit = 100
 // told returns what the LAPI knows from us about the alert's scenario and source,
 // newest first.
 func (c *Client) told(ctx context.Context, a event.Alert) ([]told, error) {
-	value := a.Value()
+	value := valueOf(a)
 	options := apiclient.AlertsListOpts{
 		// Not by ip: that filter finds covering ranges, and no alert without decision.
 		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(toldLimit),

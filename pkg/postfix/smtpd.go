@@ -50,21 +50,25 @@ func disconnect(text string, e *event.Event) result {
 	if !ok {
 		return missed
 	}
+	end := event.Disconnected
+	if strings.Contains(rest, " rcpt=") && !hasMessage(rest) {
+		end = event.Undelivered
+	}
 	for {
 		_, after, found := strings.Cut(rest, " auth=")
 		if !found {
-			return witness(event.Disconnected)
+			return witness(end)
 		}
 		counts, _, _ := strings.Cut(after, " ")
-		if r, ok := logins(counts, e); ok {
-			return r
+		if logins(counts, e) {
+			return result{event.Noted, end}
 		}
 		rest = after
 	}
 }
 
 // logins reads the counts of a session's AUTH commands, "1", "0/3" or "1/4".
-func logins(counts string, e *event.Event) (result, bool) {
+func logins(counts string, e *event.Event) bool {
 	good, total, both := strings.Cut(counts, "/")
 	attempts, ok := smallNumber(total)
 	switch {
@@ -73,10 +77,22 @@ func logins(counts string, e *event.Event) (result, bool) {
 	case good != "0" && good != "":
 		e.Kind, e.Attempts = event.LoginOK, 1
 	default:
-		return result{}, false
+		return false
 	}
 	e.Reason = "session ended with auth=" + counts
-	return result{event.Noted, event.Disconnected}, true
+	return true
+}
+
+// hasMessage tells whether a DATA or BDAT command succeeded. "client=" stands in the
+// log once a recipient is accepted; the client may leave then, or a filter refuse
+// the message at its end, which counts as data=0/1.
+func hasMessage(counts string) bool {
+	for _, command := range [...]string{" data=", " bdat="} {
+		if _, after, found := strings.Cut(counts, command); found && !strings.HasPrefix(after, "0") {
+			return true
+		}
+	}
+	return false
 }
 
 // smtpdPlain reads the messages without a queue ID and without a level, and
@@ -200,7 +216,7 @@ func accepted(text string, e *event.Event) result {
 	}
 	rest = strings.TrimPrefix(rest, ", ")
 	method, ok := strings.CutPrefix(rest, "sasl_method=")
-	if !ok {
+	if !ok || strings.HasPrefix(method, "ANONYMOUS,") { // anybody may (RFC 4505)
 		return witness(event.MailAccepted)
 	}
 	e.Mechanism, rest, _ = strings.Cut(method, ", ")

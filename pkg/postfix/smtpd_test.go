@@ -152,6 +152,35 @@ func TestListedSenderCut(t *testing.T) {
 	}
 }
 
+// Anybody may log in as nobody: that proves nothing.
+func TestAnonymous(t *testing.T) {
+	e, outcome, testimony := read(t, "4Zk1Yq2Lz3z9v: client=a.example[192.0.2.1], sasl_method=ANONYMOUS, sasl_username=anonymous")
+	if outcome != event.Witness || testimony != event.MailAccepted || e.Kind != event.NoKind {
+		t.Errorf("got %s, %s", outcome, e.Kind)
+	}
+}
+
+// Only DATA or BDAT that succeeded brought a message, whatever recipients there were.
+func TestUndelivered(t *testing.T) {
+	tests := map[string]event.Testimony{
+		"": event.Disconnected,
+		" ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5":        event.Disconnected,
+		" ehlo=1 mail=3 rcpt=3 data=1/3 quit=1 commands=9/11":   event.Disconnected,
+		" ehlo=1 mail=1 rcpt=1 bdat=2 quit=1 commands=6":        event.Disconnected,
+		" ehlo=1 auth=0/1 quit=1 commands=2/3":                  event.Disconnected,
+		" ehlo=1 mail=1 rcpt=1 quit=1 commands=4":               event.Undelivered,
+		" ehlo=1 mail=1 rcpt=1 data=0/1 quit=1 commands=4/5":    event.Undelivered,
+		" ehlo=1 mail=1 rcpt=1 bdat=0/1 commands=3/4":           event.Undelivered,
+		" ehlo=1 auth=0/1 mail=1 rcpt=1 data=0/1 commands=3/5":  event.Undelivered,
+		" ehlo=1 auth=1 mail=1 rcpt=1 data=0/1 rset=1 commands": event.Undelivered,
+	}
+	for counts, want := range tests {
+		if _, _, testimony := read(t, "disconnect from a.example[192.0.2.1]"+counts); testimony != want {
+			t.Errorf("%q: got %d, want %d", counts, testimony, want)
+		}
+	}
+}
+
 func TestRelayByName(t *testing.T) {
 	for client, want := range map[string]event.Kind{"unknown": event.RelayDenied, "a.example": event.RelayRefused} {
 		e, _, _ := read(t, "NOQUEUE: reject: RCPT from "+client+"[192.0.2.1]: 554 5.7.1 <r@example.net>: Relay access denied"+envelope)

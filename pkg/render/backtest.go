@@ -57,6 +57,7 @@ func (a *Alerts) Print(findings []engine.Finding) {
 		if err != nil && a.err == nil {
 			a.err = err
 		}
+		text = escape(text)
 		separator := ",\n    "
 		if a.count == 0 {
 			separator = "\n    "
@@ -96,7 +97,7 @@ func outcomeJSON(o report.Outcome) string {
 	if err != nil {
 		return "null" // no outcome fails
 	}
-	return string(text)
+	return string(escape(text))
 }
 
 // Judged is what came of judging a log by scenarios.

@@ -22,7 +22,7 @@ type crowdSecEvent struct {
 // attempts once for each. Bytes that are not UTF-8 come out as U+FFFD, for JSON
 // has no others. The line is written in one call.
 func CrowdSecEvent(w io.Writer, e *event.Event, meta, parsed map[string]string) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(plainJSON{w})
 	encoder.SetEscapeHTML(false)
 	line := crowdSecEvent{Time: e.Time.UTC(), Meta: meta, Parsed: parsed}
 	if line.Meta == nil {

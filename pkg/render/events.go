@@ -61,7 +61,7 @@ type Events struct {
 // NewEvents prints to w; lines for a person have their times in zone.
 func NewEvents(w io.Writer, form EventsForm, zone *time.Location) *Events {
 	out := bufio.NewWriter(w)
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(plainJSON{out})
 	encoder.SetEscapeHTML(false)
 	return &Events{out: out, encoder: encoder, form: form, zone: zone}
 }

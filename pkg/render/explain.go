@@ -95,7 +95,7 @@ func (x *Explanation) tree(stages []stage) {
 
 func (x *Explanation) print(format string, args ...any) {
 	if x.err == nil {
-		_, x.err = fmt.Fprintf(x.w, format, args...)
+		_, x.err = io.WriteString(x.w, printableLines(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -75,7 +75,7 @@ func JSON(w io.Writer, sources []*report.Source) error {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(plainJSON{w})
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(v)
@@ -131,10 +131,20 @@ func verdictText(v guard.Verdict) string {
 	return v.Action.String()
 }
 
-// Printable replaces what could steer a terminal.
+// Printable replaces what could steer a terminal, line ends among it.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
+// printableLines is Printable for a text of many lines.
+func printableLines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' {
 			return r
 		}
 		return '?'

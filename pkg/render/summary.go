@@ -48,19 +48,19 @@ func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, zon
 		switch o.Status {
 		case lapi.Pushed:
 			pushed++
-			fmt.Fprintf(w, "pushed %s as alert %s\n", o.Alert.Value(), o.ID)
+			fmt.Fprintf(w, "pushed %s as alert %s\n", Printable(o.Alert.Value()), o.ID)
 		case lapi.HeldBack:
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", o.Alert.Value(), inZone(o.Reason, zone))
+			fmt.Fprintf(w, "held back %s: %s\n", Printable(o.Alert.Value()), inZone(o.Reason, zone))
 		case lapi.Rejected:
 			rejected++
-			fmt.Fprintf(w, "rejected %s: %s\n", o.Alert.Value(), o.Reason)
+			fmt.Fprintf(w, "rejected %s: %s\n", Printable(o.Alert.Value()), o.Reason)
 		}
 	}
 	for _, f := range findings {
 		if f.Verdict.Action == guard.Hold {
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", f.Alert.Value(), f.Verdict.Reason)
+			fmt.Fprintf(w, "held back %s: %s\n", Printable(f.Alert.Value()), f.Verdict.Reason)
 		}
 	}
 	fmt.Fprintf(w, "Push: %d pushed, %d held back, %d rejected\n", pushed, held, rejected)

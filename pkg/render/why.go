@@ -54,7 +54,7 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 	none(&b, len(a.Evidence), "none was kept")
 	b.WriteString("\nWhat the LAPI has\n")
 	known(&b, a, zone)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printableLines(b.String()))
 	return err
 }
 

@@ -76,7 +76,7 @@ func (j *Joiner) forgetPAM(r *event.Record) {
 
 // isToldByPAM takes off what a PAM module told of the same client's logins.
 func (j *Joiner) isToldByPAM(r *event.Record) bool {
-	if r.Kind != event.AuthFailed || !r.Addr.IsValid() || r.Testimony == event.Disconnected {
+	if r.Kind != event.AuthFailed || !r.Addr.IsValid() || r.Testimony.EndsSession() {
 		return false
 	}
 	within := pamDelay

@@ -48,6 +48,7 @@ type Joiner struct {
 type smtpSession struct {
 	addr     netip.Addr
 	attempts int    // logins that have been accounted for
+	messages int    // that were taken without a login
 	kinds    uint64 // a bit for each kind of refusal that the session has had
 }
 
@@ -122,15 +123,17 @@ func (j *Joiner) postfix(r *event.Record) bool {
 	}
 	if r.PID == 0 {
 		// Without a process ID nobody can tell what the session's end counts again.
-		if r.Testimony == event.Disconnected {
+		if r.Testimony.EndsSession() {
 			return r.Kind == event.AuthFailed
 		}
 		return j.isToldByDovecot(r)
 	}
 	k := processKeyOf(r)
 	switch {
-	case r.Testimony == event.Disconnected:
+	case r.Testimony.EndsSession():
 		return j.endSMTP(k, r)
+	case r.Testimony == event.MailAccepted && r.Kind == event.NoKind:
+		j.openSMTP(k, r).messages++
 	case r.Testimony == event.Connected:
 		j.smtp.drop(k)
 	case r.Kind == event.Pipelining:
@@ -183,7 +186,13 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	}
 	ended := *s
 	j.smtp.drop(k)
-	if r.Kind != event.AuthFailed || ended.addr != r.Addr {
+	if ended.addr != r.Addr {
+		return false
+	}
+	if r.Testimony == event.Undelivered {
+		r.Withdrawn = ended.messages
+	}
+	if r.Kind != event.AuthFailed {
 		return false
 	}
 	r.Attempts -= ended.attempts

@@ -24,6 +24,49 @@ func record(pid int, addr netip.Addr, kind event.Kind, t event.Testimony, n int)
 	}}
 }
 
+// What a session was said to bring is taken back if nothing came, and nobody
+// else's with it.
+func TestWithdrawn(t *testing.T) {
+	mail := record(1, one, event.NoKind, event.MailAccepted, 0)
+	sent := record(1, one, event.AuthMailOK, event.MailAccepted, 1)
+	end := record(1, one, event.NoKind, event.Undelivered, 0)
+	tests := map[string]struct {
+		before []event.Record
+		last   event.Record
+		want   int
+	}{
+		"one":              {[]event.Record{mail}, end, 1},
+		"three":            {[]event.Record{mail, mail, mail}, end, 3},
+		"and a failure":    {[]event.Record{mail}, record(1, one, event.AuthFailed, event.Undelivered, 1), 1},
+		"a message came":   {[]event.Record{mail}, record(1, one, event.NoKind, event.Disconnected, 0), 0},
+		"after a login":    {[]event.Record{sent}, end, 0},
+		"none":             {nil, end, 0},
+		"ended before":     {[]event.Record{mail, end}, end, 0},
+		"another client":   {[]event.Record{record(1, two, event.NoKind, event.MailAccepted, 0)}, end, 0},
+		"another process":  {[]event.Record{record(2, one, event.NoKind, event.MailAccepted, 0)}, end, 0},
+		"connected anew":   {[]event.Record{mail, record(1, one, event.NoKind, event.Connected, 0)}, end, 0},
+		"no process ID":    {[]event.Record{record(0, one, event.NoKind, event.MailAccepted, 0)}, record(0, one, event.NoKind, event.Undelivered, 0), 0},
+		"restored between": {[]event.Record{mail, mail}, end, 2},
+	}
+	for name, tt := range tests {
+		j := New()
+		for _, r := range tt.before {
+			j.Join(&r)
+		}
+		if name == "restored between" {
+			restored := New()
+			if err := restored.Restore(j.AppendSnapshot(nil)); err != nil {
+				t.Fatal(err)
+			}
+			j = restored
+		}
+		last := tt.last
+		if j.Join(&last); last.Withdrawn != tt.want {
+			t.Errorf("%s: %d, want %d", name, last.Withdrawn, tt.want)
+		}
+	}
+}
+
 func TestJoin(t *testing.T) {
 	connect := record(1, one, event.NoKind, event.Connected, 0)
 	failed := record(1, one, event.AuthFailed, event.NoTestimony, 1)

@@ -9,7 +9,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
 // with the meaning of what is in it.
-const snapshotVersion = 5
+const snapshotVersion = 6
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -104,11 +104,12 @@ func readProcessKey(d *decoder) processKey {
 
 func appendSMTP(b []byte, s smtpSession) []byte {
 	b = binary.AppendVarint(appendAddr(b, s.addr), int64(s.attempts))
+	b = binary.AppendVarint(b, int64(s.messages))
 	return binary.AppendUvarint(b, s.kinds)
 }
 
 func readSMTP(d *decoder) smtpSession {
-	return smtpSession{addr: d.addr(), attempts: int(d.varint()), kinds: d.uvarint()}
+	return smtpSession{addr: d.addr(), attempts: int(d.varint()), messages: int(d.varint()), kinds: d.uvarint()}
 }
 
 func appendMessageKey(b []byte, k messageKey) []byte {
