@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -13,9 +15,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// zstdMemory bounds what a zstd file may ask for; zstd's own tools write
-// windows of at most 128 MiB unless forced.
-const zstdMemory = 128 << 20
+// maxWindow bounds the memory that a zstd or xz file may ask for; their own tools
+// write windows of at most 128 and 64 MiB unless forced.
+const maxWindow = 128 << 20
 
 // unpacked is a stream without its compression.
 type unpacked struct {
@@ -38,6 +40,9 @@ func unpack(r io.Reader) (unpacked, error) {
 		m, err := newMembers(in)
 		return unpacked{Reader: m, written: m.written, close: func() {}}, err
 	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
+		if n := xzDictionary(in); n > maxWindow {
+			return unpacked{}, fmt.Errorf("it asks for %d bytes of memory, and may have %d", n, maxWindow)
+		}
 		z, err := xz.NewReader(in)
 		return unpacked{Reader: z, written: untold, close: func() {}}, err
 	case bytes.HasPrefix(magic, []byte("BZh")):
@@ -45,7 +50,7 @@ func unpack(r io.Reader) (unpacked, error) {
 	case bytes.HasPrefix(magic, []byte("LPKSHH")):
 		return unpacked{}, errJournalFile
 	case isZstd(magic):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(zstdMemory))
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
 		if err != nil {
 			return unpacked{}, err
 		}
@@ -55,6 +60,33 @@ func unpack(r io.Reader) (unpacked, error) {
 		return plain, err
 	}
 	return plain, nil
+}
+
+// xzDictionary returns how large a dictionary the first block wants, which xz
+// allocates whatever it is; 0 where that cannot be read. Later blocks are written
+// with the same one. (The .xz file format 1.2.1, sections 2.1.1, 3.1 and 5.3.1.)
+func xzDictionary(in *bufio.Reader) uint64 {
+	const streamHeader, lzma2 = 12, 0x21
+	data, _ := in.Peek(streamHeader + 64)
+	if len(data) < streamHeader+2 {
+		return 0
+	}
+	flags, fields := data[streamHeader+1], data[streamHeader+2:]
+	number := func() uint64 {
+		n, length := binary.Uvarint(fields)
+		fields = fields[max(length, 0):]
+		return n
+	}
+	for _, sizeThere := range []byte{0x40, 0x80} { // of the block, packed and unpacked
+		if flags&sizeThere != 0 {
+			number()
+		}
+	}
+	if number() != lzma2 || number() != 1 || len(fields) == 0 || fields[0] > 40 {
+		return 0
+	}
+	bits := fields[0]
+	return uint64(2|bits&1) << (bits/2 + 11)
 }
 
 func untold() time.Time { return time.Time{} }

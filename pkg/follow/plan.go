@@ -20,6 +20,7 @@ type plan struct {
 	tails  []*tail
 	done   *position
 	losses []loss
+	expect map[*tail][]byte // what tails from which nothing was read begin with
 }
 
 type loss struct{ reason, path string }
@@ -190,6 +191,7 @@ func find(members []*member, p position, byInode bool) (int, *tail) {
 func (l *log) startNewer(next *plan, members []*member, newest int) error {
 	wanted := l.wanted(newest)
 	first := newest + 1
+	var copies []int
 	for i, m := range members[first:] {
 		if m.lent || m.taken || isHeld(next.tails, m) {
 			continue
@@ -206,6 +208,7 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 			continue
 		}
 		if isCopy(m, members[first+i+1:]) {
+			copies = append(copies, first+i)
 			continue
 		}
 		t, err := startTail(m)
@@ -219,6 +222,29 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 		m.lent = true
 		t.place = first + i
 		next.tails = append(next.tails, t)
+	}
+	return next.stillCopied(members, copies)
+}
+
+// stillCopied fails with errMoving unless the copies that were passed over are
+// copies still after the start of what will be read instead was noted. A file that
+// is truncated later shows by that start; one that was truncated just now would be
+// read on as if nothing had been, and its copy never.
+func (next *plan) stillCopied(members []*member, copies []int) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	next.expect = map[*tail][]byte{}
+	for _, t := range next.tails {
+		if t.stream == nil && t.Offset == 0 {
+			head, _ := io.ReadAll(io.NewSectionReader(t.file, 0, headSize))
+			next.expect[t] = head
+		}
+	}
+	for _, i := range copies {
+		if !isCopy(members[i], members[i+1:]) {
+			return errMoving
+		}
 	}
 	return nil
 }
@@ -319,6 +345,9 @@ func (l *log) adopt(next plan, members []*member) {
 		if t.watch < 0 {
 			t.watch = l.waker.file(t.file)
 		}
+	}
+	for t, head := range next.expect {
+		t.expect = head
 	}
 	for _, lost := range next.losses {
 		l.meter.drop(lost.reason, 1)

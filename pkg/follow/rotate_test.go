@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -360,5 +361,46 @@ func TestResumeInACopyThatHasGrown(t *testing.T) {
 			}
 			members[0].lent = false
 		})
+	}
+}
+
+// copytruncate truncates at any moment of the look at its files: either the copy is
+// read, or the live file is known by the start that it had then.
+func TestTruncatedWhileLookedAt(t *testing.T) {
+	old, fresh := strings.Repeat(line(1), 20), strings.Repeat(line(2), 40)
+	path := filepath.Join(t.TempDir(), "mail.log")
+	for n := range 400 {
+		for _, name := range []string{path, path + ".1"} {
+			if err := os.WriteFile(name, []byte(old), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := &log{path: path, back: time.Hour, clock: wallClock{}, meter: newMeter("", nil), firstStart: true, waker: newWaker()}
+		members, err := family(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		truncated := make(chan error)
+		go func() {
+			for range n * 20 { // a little later each time
+				runtime.Gosched()
+			}
+			truncated <- os.WriteFile(path, []byte(fresh), 0o600)
+		}()
+		next, err := l.match(members)
+		if err := <-truncated; err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			l.adopt(next, members)
+			live := l.tails[len(l.tails)-1]
+			if len(l.tails) == 1 && (len(live.expect) == 0 || !strings.HasPrefix(old, string(live.expect))) {
+				t.Errorf("try %d: the copy is passed over, and the live file begins with %.60q", n, live.expect)
+			}
+		} else {
+			l.abandon(next, members)
+		}
+		l.close()
+		l.waker.close()
 	}
 }

@@ -23,7 +23,9 @@ type churn struct {
 }
 
 // Whatever bbolt writes is taken: also what a crash leaves of a transaction, and
-// what one does for which there was no room.
+// what one does for which there was no room. (It comes after the tests that limit
+// the size of files: bbolt reads a variable of the environment at each page that it
+// frees, and go test logs each reading to a file of its own.)
 func TestStructureTakesWhatBoltWrites(t *testing.T) {
 	for seed := range uint64(2) {
 		for _, pageSize := range []int{1024, 4096, 65536} {
