@@ -1,6 +1,8 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +42,17 @@ func TestMyNetworks(t *testing.T) {
 	}
 	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != `asking postconf for mynetworks: "broken"` {
 		t.Errorf("a failing postconf: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != "asking postconf for mynetworks: exit status 3" {
+		t.Errorf("a postconf that says nothing: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := MyNetworks(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits for postconf: %v", err)
 	}
 }
 
