@@ -264,3 +264,57 @@ func TestMemoryComesBack(t *testing.T) {
 		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.taken, e.words.taken, e.events.len())
 	}
 }
+
+// What a person forgives is taken out of a bucket; which of the conditions of a
+// bayesian one have come true stays.
+func TestForgetKeepsGuillotine(t *testing.T) {
+	e := load(t, `
+type: bayesian
+name: test/bayes
+description: test
+filter: evt.Meta.kind == 'auth-failed'
+groupby: evt.Meta.source_range
+scope: {type: Range}
+capacity: -1
+leakspeed: 1h
+bayesian_prior: 0.5
+bayesian_threshold: 0.8
+bayesian_conditions:
+- condition: evt.Meta.username == 'a'
+  prob_given_evil: 0.8
+  prob_given_benign: 0.2
+  guillotine: true
+- condition: evt.Meta.username == 'b'
+  prob_given_evil: 0.8
+  prob_given_benign: 0.2
+`)
+	e.Pour(failure(two, "a", 0))
+	e.Pour(failure(one, "c", time.Second))
+	e.Forget(netip.MustParseAddr(one))
+	if got := e.Pour(failure(two, "b", 2*time.Second)); len(got) != 1 {
+		t.Errorf("the first condition is forgotten: %+v", got)
+	}
+}
+
+// queue.L is what CrowdSec has there: the capacity, or no limit.
+func TestQueueLength(t *testing.T) {
+	for text, want := range map[string]int{
+		"capacity: -1\n": 1, "capacity: 5\n": 0, "capacity: 500\n": 1, "capacity: 500\ncache_size: 5\n": 0,
+	} {
+		e := load(t, "type: conditional\nleakspeed: 1h\ngroupby: evt.Meta.source_ip\ncondition: queue.L > 100\n"+text+head)
+		if got := e.Pour(failure(one, "a", 0)); len(got) != want {
+			t.Errorf("%q: %d overflows, want %d", text, len(got), want)
+		}
+	}
+}
+
+// A filter that names its event by way of $env reads more than its kind.
+func TestEnvironmentIsNoConstant(t *testing.T) {
+	e := load(t, "type: trigger\nname: test/env\ndescription: x\ngroupby: evt.Meta.source_ip\nfilter: $env.evt.Meta.username == 'a' && $env['evt'].Meta.kind == 'auth-failed'\n")
+	for i, want := range []int{1, 0, 1} {
+		user := string("aba"[i])
+		if got := e.Pour(failure(one, user, time.Duration(i)*time.Second)); len(got) != want {
+			t.Errorf("user %s: %d overflows, want %d", user, len(got), want)
+		}
+	}
+}
