@@ -100,6 +100,8 @@ func TestTypes(t *testing.T) {
 		"leaky counts from zero after it was dead":    {leaky, each(one, "a", 0, 30.1, 30.2, 30.3), []string{"192.0.2.1 3@30.3"}},
 		"leaky goes on until it is dead":              {leaky, each(one, "a", 0, 29.9, 30, 30.1), []string{"192.0.2.1 4@30.1"}},
 		"leaky dies after its last moment only":       {leaky, each(one, "a", 0, 30, 30.1, 30.2), []string{"192.0.2.1 4@30.2"}},
+		"leaky counts a late line":                    {leaky, each(one, "a", 0, 5, 3), []string{"192.0.2.1 3@5"}},
+		"leaky lets a line go that had leaked":        {leaky, each(one, "a", 40, 0, 41, 42), []string{"192.0.2.1 4@42"}},
 		"leaky by address":                            {leaky, []at{{0, one, "a"}, {1, two, "a"}, {2, one, "a"}, {3, two, "a"}, {4, two, "a"}}, []string{"192.0.2.2 3@4"}},
 		"blackhole silences":                          {leaky + "blackhole: 10s\n", each(one, "a", 0, 1, 2, 3, 4, 5, 6, 7, 12.5), []string{"192.0.2.1 3@2", "192.0.2.1 3@12.5"}},
 		"distinct counts users":                       {leaky + "distinct: evt.Meta.username\n", each(one, "a a b b a b C c d", 0, 1, 2, 3, 4, 5, 6, 7, 8), []string{"192.0.2.1 3@6"}},
@@ -110,6 +112,8 @@ func TestTypes(t *testing.T) {
 			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},
 		"counter with overflow_filter": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: leaky.Total_count > 2\n" + head,
 			each(one, "a", 0, 10, 29, 31, 50), []string{"192.0.2.1 3@30"}},
+		"counter begun anew ends by its own time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
+			each(one, "a ok a a", 0, 10, 20, 35), []string{"192.0.2.1 2@50"}},
 		"conditional by the median interval": {"type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 4h\ncondition: |\n" +
 			"  len(queue.Queue) >= 4 && MedianInterval(map(queue.Queue[-4:], {#.Time})) >= duration(\"20m\")\n" + head,
 			each(one, "a", 0, 1, 2, 3, 1300, 2600, 3900), []string{"192.0.2.1 6@2600"}},
