@@ -77,3 +77,23 @@ func TestDistinctIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// The first event of an overflow is that of the earliest time, however late it came.
+func TestFirstOfLateLines(t *testing.T) {
+	e := load(t, "type: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 2\nleakspeed: 10s\n"+head)
+	var got []Overflow
+	for _, second := range []int{5, 6, 5, 3, 7} {
+		if got = e.Pour(failure(one, "a", time.Duration(second)*time.Second)); len(got) > 0 {
+			break
+		}
+	}
+	if len(got) != 1 || !got[0].First.Equal(start.Add(5*time.Second)) {
+		t.Fatalf("%+v", got)
+	}
+	for _, second := range []int{15, 13, 17, 18} {
+		got = e.Pour(failure(one, "a", time.Duration(second)*time.Second))
+	}
+	if len(got) != 1 || !got[0].First.Equal(start.Add(13*time.Second)) || !got[0].Last.Equal(start.Add(18*time.Second)) {
+		t.Errorf("%+v", got)
+	}
+}

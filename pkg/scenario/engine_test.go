@@ -114,6 +114,8 @@ func TestTypes(t *testing.T) {
 			each(one, "a", 0, 10, 29, 31, 50), []string{"192.0.2.1 3@30"}},
 		"counter begun anew ends by its own time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
 			each(one, "a ok a a", 0, 10, 20, 35), []string{"192.0.2.1 2@50"}},
+		"a late line begins no counter before the end of the one before": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head,
+			[]at{{0, one, "a"}, {40, two, "a"}, {20, one, "a"}}, []string{"192.0.2.1 1@30", "192.0.2.1 1@60", "192.0.2.2 1@70"}},
 		"conditional by the median interval": {"type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 4h\ncondition: |\n" +
 			"  len(queue.Queue) >= 4 && MedianInterval(map(queue.Queue[-4:], {#.Time})) >= duration(\"20m\")\n" + head,
 			each(one, "a", 0, 1, 2, 3, 1300, 2600, 3900), []string{"192.0.2.1 6@2600"}},
