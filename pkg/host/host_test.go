@@ -11,11 +11,11 @@ import (
 )
 
 func TestParseNetworks(t *testing.T) {
-	networks, skipped := parseNetworks("127.0.0.0/8 [::ffff:127.0.0.0]/104, [::1]/128\n192.0.2.7 192.0.2.9/24 hash:/etc/postfix/nets !192.0.2.1")
+	networks, skipped := parseNetworks("127.0.0.0/8 [::ffff:127.0.0.0]/104, [::1]/128\n192.0.2.7 192.0.2.9/24 hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]")
 	if got := fmt.Sprint(networks); got != "[127.0.0.0/8 ::ffff:127.0.0.0/104 ::1/128 192.0.2.7/32 192.0.2.0/24]" {
 		t.Errorf("networks %s", got)
 	}
-	if got := strings.Join(skipped, " "); got != "hash:/etc/postfix/nets !192.0.2.1" {
+	if got := strings.Join(skipped, " "); got != "hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]" {
 		t.Errorf("skipped %s", got)
 	}
 }
