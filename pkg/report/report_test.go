@@ -197,7 +197,7 @@ func TestBansTogether(t *testing.T) {
 	}
 	ban("192.0.2.1", 0)
 	ban("192.0.2.0/24", 60)
-	for second, want := range map[int]int{50: 1, 99: 1, 100: 1, 159: 1, 160: 0} {
+	for second, want := range map[int]int{0: 0, 50: 1, 99: 1, 100: 1, 159: 1, 160: 0} {
 		if got := offend(second); got != want {
 			t.Errorf("at %d s %d prevented, want %d", second, got, want)
 		}
@@ -213,5 +213,19 @@ func TestBansTogether(t *testing.T) {
 	o := b.Outcome()
 	if len(o.Collateral) != 2 || o.Collateral[0].InBan || !o.Collateral[1].InBan {
 		t.Errorf("%+v", o.Collateral)
+	}
+}
+
+// Of two words of one weight on one source the last stands.
+func TestLastWordStands(t *testing.T) {
+	c := NewCollector(Scope{})
+	for i, action := range []guard.Action{guard.Hold, guard.Hold, guard.Alert} {
+		f := finding("csmail/a", "192.0.2.1", 60*i, action)
+		f.Verdict.Reason = fmt.Sprint("word ", i)
+		c.AddFindings([]engine.Finding{f})
+	}
+	got := c.Findings()
+	if len(got) != 1 || got[0].Verdict.Reason != "word 1" || got[0].Alert.Count != 18 {
+		t.Errorf("%+v", got)
 	}
 }
