@@ -77,7 +77,7 @@ type Outcome struct {
 	Collateral []Collateral   `json:"collateral"`        // at most 1000 of them
 	Values     []string       `json:"banned_values"`     // sorted
 	Scenarios  map[string]int `json:"bans_by_scenario"`  //
-	Unseen     int            `json:"offenders_dropped"` // sources beyond what is remembered
+	Unseen     int            `json:"offenders_dropped"` // offences of sources beyond those that are remembered
 }
 
 // NewBacktest returns a Backtest whose bans last for the duration.

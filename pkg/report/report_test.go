@@ -229,3 +229,21 @@ func TestLastWordStands(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A source that does many kinds of things has a count of each.
+func TestManyKinds(t *testing.T) {
+	c := NewCollector(Scope{})
+	kinds := []event.Kind{event.AuthFailed, event.RelayDenied, event.NonSMTP, event.Pregreet, event.Hangup, event.TLSError, event.NoAuth}
+	for range 2 {
+		for i, kind := range kinds {
+			add(c, 0, "192.0.2.1", "", kind, i+1)
+		}
+	}
+	var want []event.Count
+	for i, kind := range kinds {
+		want = append(want, event.Count{Name: kind.String(), N: 2 * (i + 1)})
+	}
+	if got := c.Sources()[0].Kinds; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
