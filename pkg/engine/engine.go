@@ -169,17 +169,19 @@ func (e *Engine) Settle() []Finding {
 	return e.findings
 }
 
-// Unban takes a person's word for a source: its buckets are emptied, what waits
-// for the guard is dropped, and until then nothing is held against it.
+// Unban takes a person's word for a source (of IPv6 the whole /64): its buckets are
+// emptied, what waits for the guard is dropped, and until then nothing is held
+// against it.
 func (e *Engine) Unban(addr netip.Addr, until time.Time) {
 	if e.buckets == nil {
 		return
 	}
 	e.buckets.Forget(addr)
 	e.guard.Forgive(addr, until)
-	for id, w := range e.waiting {
-		if w.Alert.Scope != event.ScopeAccount && w.Alert.Source == addr {
-			delete(e.waiting, id)
+	forgiven := waitKeyOf("", event.ScopeIP, addr.Unmap(), "").source
+	for key := range e.waiting {
+		if key.scope == event.ScopeIP && key.source == forgiven {
+			delete(e.waiting, key)
 		}
 	}
 }

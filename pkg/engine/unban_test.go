@@ -41,6 +41,21 @@ func TestUnban(t *testing.T) {
 	}
 }
 
+// Of an IPv6 client the whole /64 is forgiven, also by what waits about another
+// address of it.
+func TestUnbanBlock(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	refused(e, 0, "2001:db8::1")
+	refused(e, 1, "2001:db8::1")
+	e.Unban(netip.MustParseAddr("2001:db8::2"), time.Date(2026, 6, 3, 5, 0, 0, 0, time.UTC))
+	if e.Waits() {
+		t.Error("something waits")
+	}
+	if found := e.Advance(time.Date(2026, 6, 3, 4, 5, 0, 0, time.UTC)); len(found) > 0 {
+		t.Errorf("found %s", words(found))
+	}
+}
+
 // What happened before a moment speaks for its source only, and what happens at
 // that moment counts; a clock that is set back behind it takes it along.
 func TestCountSince(t *testing.T) {
