@@ -140,5 +140,8 @@ func journalHint(said string) string {
 	if strings.Contains(said, "permission") || strings.Contains(said, "Permission") || strings.Contains(said, "not seeing messages") {
 		return "run it with sudo, or join the group systemd-journal"
 	}
+	if strings.Contains(said, "Failed to open files") {
+		return "journalctl reads only files of the journal (*.journal); name a text log without --journal-file"
+	}
 	return "does the host keep a journal? else name the log file: csmail scan /var/log/mail.log"
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,18 @@ banned later logged in or brought mail that was accepted.
 
   csmail backtest /var/log/mail.log*
   csmail backtest --scenarios strict --against balanced /var/log/mail.log*
+
+The rows of the table, a column for each set of scenarios:
+
+  Bans                  how often somebody who was not banned would have been; "more
+                        while banned" are further findings during a ban
+  Held by the guard     findings that it would have kept back
+  Alerts without a ban  findings of scenarios that only tell
+  Offences              attempts of hostile and suspect kinds (docs/events.md)
+  of these prevented    those that came while their source was banned
+  First offence to ban  how long that took
+  Banned, later honest  banned sources that logged in, or whose mail was accepted,
+                        afterwards; a table below names each
 
 -o json prints {"alerts": [...], "outcome": {...}}; the alerts are in the order of
 their events, each with scenario, scope, value, start_at, stop_at, events_count,
@@ -123,15 +136,25 @@ func runBacktest(ctx context.Context, o backtestOptions, configPath string, file
 	if alerts != nil {
 		err = alerts.Close(outcome, against)
 	} else {
-		err = render.Backtest(std.Out, outcome, against, b.input.zone, isTerminal(std.Out))
+		err = b.print(std, outcome, against)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, outcome.Offences, outcome.Bans, time.Since(start)))
+		render.Summary(std.Err, summary(tally, fmt.Sprintf("%d offences, %d bans", outcome.Offences, outcome.Bans), time.Since(start)))
 	}
 	return nil
+}
+
+// print shows the result to a person.
+func (b backtest) print(std Streams, outcome report.Outcome, against *report.Outcome) error {
+	these := render.Judged{By: strings.Join(b.names, ", "), Outcome: outcome}
+	var others *render.Judged
+	if against != nil {
+		others = &render.Judged{By: strings.Join(b.against, ", "), Outcome: *against}
+	}
+	return render.Backtest(std.Out, these, others, b.input.zone, screenOf(std.Out))
 }
 
 // run judges the log by the scenarios and, if there are others, by those too.

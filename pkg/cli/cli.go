@@ -15,6 +15,7 @@ import (
 
 	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
+	"csmail/pkg/render"
 )
 
 // Version is csmail's version.
@@ -101,6 +102,8 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail events -o json FILE     every event of a log
   csmail scenarios list          by what csmail judges
   csmail run                     the daemon
+  csmail status                  how the daemon is doing
+  csmail unban 203.0.113.7       an address was wronged: forget what it did
 
 Exit status: 0 ok, 1 error, 2 wrong usage, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
@@ -110,16 +113,16 @@ func newRoot(std Streams) *cobra.Command {
 		Use:           "csmail",
 		Short:         "CrowdSec for mail servers",
 		Long:          rootHelp,
+		Version:       Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	var configPath string
 	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{hint.Wrap(err, "%s --help lists the flags", c.CommandPath())}
-	})
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath),
 		newScenarios(std, &configPath),
@@ -127,14 +130,6 @@ func newRoot(std Streams) *cobra.Command {
 		newVersion(std),
 	)
 	return root
-}
-
-// noCommand refuses words after a command that takes none.
-func noCommand(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "csmail --help lists the commands; to read a log: csmail scan %s", args[0])}
 }
 
 func newVersion(std Streams) *cobra.Command {
@@ -147,6 +142,18 @@ func newVersion(std Streams) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// screenOf tells what reads what is written to w.
+func screenOf(w io.Writer) render.Screen {
+	if !isTerminal(w) {
+		return render.Screen{}
+	}
+	columns, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		columns = 0 // as wide as it likes
+	}
+	return render.Screen{Terminal: true, Columns: columns}
 }
 
 // isTerminal tells whether a person reads what is written to w.

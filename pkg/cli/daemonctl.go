@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,32 +14,38 @@ import (
 	"csmail/pkg/render"
 )
 
-// daemonClient returns a client of the daemon of the configuration.
-func daemonClient(configPath string) (*control.Client, error) {
-	c, err := config.Load(configPath)
-	if err != nil {
-		return nil, configError{err}
-	}
-	return control.NewClient(c.Socket), nil
-}
-
 // askDaemon makes a command that asks the daemon something and prints the answer.
-func askDaemon(use, short, long string, configPath *string, args cobra.PositionalArgs, f func(context.Context, *control.Client, []string) error) *cobra.Command {
+func askDaemon(std Streams, use, short, long string, configPath *string, args cobra.PositionalArgs, f func(context.Context, *control.Client, []string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long, Args: args,
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := daemonClient(*configPath)
-			if err != nil {
-				return err
+			loaded, bad := config.Load(*configPath)
+			if bad == nil {
+				return f(c.Context(), control.NewClient(loaded.Socket), args)
 			}
-			return f(c.Context(), client, args)
+			return askPast(bad, *configPath, std, func(client *control.Client) error { return f(c.Context(), client, args) })
 		},
 	}
 }
 
+// askPast asks the daemon although its configuration is bad now: it refused to
+// reload it, goes on with the old one, and is asked just because of that.
+func askPast(bad error, configPath string, std Streams, f func(*control.Client) error) error {
+	socket, err := config.Socket(configPath)
+	if err != nil {
+		return configError{bad}
+	}
+	err = f(control.NewClient(socket))
+	if errors.Is(err, control.ErrNotRunning) {
+		return configError{bad}
+	}
+	fmt.Fprintf(std.Err, "csmail: warning: %v; csmail run goes on with the configuration that it has\n", bad)
+	return err
+}
+
 func newStatus(std Streams, configPath *string) *cobra.Command {
 	var output string
-	c := askDaemon("status", "How csmail run is doing", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+	c := askDaemon(std, "status", "How csmail run is doing", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
 		if err := humanOrJSON(output); err != nil {
 			return err
 		}
@@ -48,7 +56,7 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 		if output == "json" {
 			return render.AsJSON(std.Out, status)
 		}
-		return render.Status(std.Out, status, isTerminal(std.Out))
+		return render.Status(std.Out, status, screenOf(std.Out))
 	})
 	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings."
 	addOutput(c, &output)
@@ -70,17 +78,20 @@ func newUnban(std Streams, configPath *string) *cobra.Command {
 	const long = `Forgive a source: its buckets are emptied, alerts about it that wait are dropped, and
 for 24 hours nothing is held against it. A decision that the LAPI already has is
 deleted with cscli decisions delete, which csmail run notices by itself.`
-	return askDaemon("unban IP", "Forgive a source", long, configPath, oneArg("IP", "csmail unban 203.0.113.7"), func(ctx context.Context, client *control.Client, args []string) error {
+	return askDaemon(std, "unban IP", "Forgive a source", long, configPath, oneArg("IP", "csmail unban 203.0.113.7"), func(ctx context.Context, client *control.Client, args []string) error {
 		addr, err := parseAddr(args[0])
 		if err != nil {
 			return err
 		}
 		done, err := client.Unban(ctx, addr)
+		if errors.Is(err, control.ErrNotRunning) {
+			return hint.Wrap(err, "without it there is nothing to forget; to end a ban: sudo cscli decisions delete --ip %s", addr)
+		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(std.Out, "%s starts from nothing and has amnesty until %s; %d waiting alerts dropped\nA decision of the LAPI stays: sudo cscli decisions delete -i %s\n",
-			addr, done.Amnesty.Format("2006-01-02 15:04:05 MST"), done.Dropped, addr)
+		_, err = fmt.Fprintf(std.Out, "%s starts from nothing and has amnesty until %s; %d waiting alerts dropped\nA ban that is in force goes on; to end it: sudo cscli decisions delete --ip %s\n",
+			addr, done.Amnesty.Local().Format(time.DateTime), done.Dropped, addr)
 		return err
 	})
 }
@@ -98,10 +109,10 @@ func oneArg(name, example string) cobra.PositionalArgs {
 func newHeld(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
-		Long: "Alerts for which there is enough against the source, but also a reason not to ban it.",
+		Long: "Alerts for which there is enough against the source, but also a reason not to ban it\n(docs/safety.md). They wait for your word: release sends them, drop forgets them.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(std, configPath, control.Held),
+	c.AddCommand(listCommand(std, configPath, "List what the guard keeps back", control.Held),
 		moveCommand(std, configPath, "release", "Send held alerts all the same", control.Held, control.Release),
 		moveCommand(std, configPath, "drop", "Drop held alerts", control.Held, control.Drop))
 	return c
@@ -113,15 +124,15 @@ func newOutbox(std Streams, configPath *string) *cobra.Command {
 		Long: "Alerts that wait for the LAPI, and those that it will not take (parked).",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(std, configPath, control.Outbox, control.Parked),
+	c.AddCommand(listCommand(std, configPath, "List what waits and what is parked", control.Outbox, control.Parked),
 		moveCommand(std, configPath, "retry", "Send parked alerts again", control.Parked, control.Retry),
 		moveCommand(std, configPath, "drop", "Drop alerts that wait or are parked", "", control.Drop))
 	return c
 }
 
-func listCommand(std Streams, configPath *string, lists ...control.List) *cobra.Command {
+func listCommand(std Streams, configPath *string, short string, lists ...control.List) *cobra.Command {
 	var output string
-	c := askDaemon("list", "List them", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+	c := askDaemon(std, "list", short, "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
 		if err := humanOrJSON(output); err != nil {
 			return err
 		}
@@ -136,7 +147,7 @@ func listCommand(std Streams, configPath *string, lists ...control.List) *cobra.
 		if output == "json" {
 			return render.AsJSON(std.Out, all)
 		}
-		return render.AlertList(std.Out, all, isTerminal(std.Out))
+		return render.AlertList(std.Out, all, screenOf(std.Out))
 	})
 	addOutput(c, &output)
 	return c
@@ -146,8 +157,12 @@ var done = map[control.Move]string{control.Release: "released", control.Retry: "
 
 // moveCommand moves alerts of a list; no list stands for outbox and parked.
 func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
-	long := "ID is what the list shows, or its beginning; all stands for every one."
-	return askDaemon(verb+" ID|all", short, long, configPath, oneArg("ID", "csmail held list shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
+	long := short + ".\n\nID is what the list shows, or its beginning; all stands for every one."
+	shows := "csmail outbox list"
+	if list == control.Held {
+		shows = "csmail held list"
+	}
+	return askDaemon(std, verb+" ID|all", short, long, configPath, oneArg("ID", shows+" shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
 		lists := []control.List{list}
 		if list == "" {
 			lists = []control.List{control.Outbox, control.Parked}

@@ -16,6 +16,9 @@ import (
 
 const eventsHelp = `Read mail logs and print every event, one a line, in the order of the log.
 
+A line shows time, address, kind, class and user. "(told before)" is behind one that
+tells of an attempt that an earlier line has told: it counts for nothing.
+
 With -o json each line is an object with at least line, time, service, program,
 kind, class, ip (if there is one), user and attempts; "folded": true marks a line
 that tells of an attempt that an earlier line has told, "repeated": true one of
@@ -119,6 +122,6 @@ func (p *eventPrinter) flush() error {
 
 func (p *eventPrinter) summary(t replay.Tally) {
 	if !p.options.quiet {
-		render.Summary(p.std.Err, summary(t, p.events, len(p.seen), time.Since(p.start)))
+		render.Summary(p.std.Err, summary(t, eventsFound(p.events, len(p.seen)), time.Since(p.start)))
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -43,6 +44,9 @@ func newExplain(std Streams, configPath *string) *cobra.Command {
 		Short: "Show the way of a line through every stage",
 		Long:  explainHelp,
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("line") && o.line == "" {
+				return usageError{hint.Wrap(errors.New("--line is empty"), "put the line in single quotes")}
+			}
 			return runExplain(c.Context(), o, *configPath, args, std)
 		},
 	}
@@ -81,6 +85,9 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 	if err := w.out.Err(); err != nil {
 		return fmt.Errorf("writing the explanation: %w", err)
 	}
+	if w.shown == 0 && len(w.only) > 0 && !o.quiet {
+		fmt.Fprintf(std.Err, "no line is about %s\n", strings.Join(o.ips, " or "))
+	}
 	return nil
 }
 
@@ -88,6 +95,7 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 type walk struct {
 	engine *engine.Engine
 	only   []netip.Prefix
+	shown  int
 	out    *render.Explanation
 }
 
@@ -111,6 +119,7 @@ func (w *walk) text(text string, now time.Time, zone *time.Location) {
 // show prints a line that is asked for.
 func (w *walk) show(source string, t engine.Trace, r engine.Result) {
 	if w.shows(t, r) {
+		w.shown++
 		w.out.Step(render.Step{Source: source, Number: t.Line.Number, Trace: t, Result: r, Levels: w.levels(r.Record)})
 	}
 }

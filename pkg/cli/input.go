@@ -32,7 +32,7 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
 	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
 	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
-	f.StringVar(&o.timezone, "timezone", "", "zone of log lines that name none, like Europe/Berlin (default the host's)")
+	f.StringVar(&o.timezone, "timezone", "", "zone of the times shown and of log lines that name none, like Europe/Berlin (default the host's)")
 	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
 	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")

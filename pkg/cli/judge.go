@@ -25,6 +25,7 @@ func (o *judgeOptions) addFlags(f *pflag.FlagSet) {
 // judgement is what the flags and the configuration come to.
 type judgement struct {
 	config config.Config
+	names  []string // of the sets, files and folders that set was loaded from
 	set    *scenario.Set
 	facts  guard.Facts
 
@@ -78,6 +79,7 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 	if len(o.scenarios) > 0 {
 		names = o.scenarios
 	}
+	j.names = names
 	if j.set, err = ruleset.Load(names); err != nil {
 		if len(o.scenarios) > 0 {
 			return j, usageError{err}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/daemon"
+	"csmail/pkg/hint"
 	"csmail/pkg/intake"
+	"csmail/pkg/lapi"
 	"csmail/pkg/ruleset"
 )
 
@@ -94,7 +97,8 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 		if err := checkSources(ctx, c); err != nil {
 			return configError{err}
 		}
-		_, err = fmt.Fprintln(std.Out, "the configuration is good")
+		warnOfCredentials(c, std)
+		_, err = fmt.Fprintf(std.Out, "the configuration is good (%s)\n", checkedFile(configPath))
 		return err
 	}
 	text, err := c.YAML()
@@ -103,6 +107,25 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 	}
 	_, err = std.Out.Write(text)
 	return err
+}
+
+func checkedFile(path string) string {
+	path = cmp.Or(path, config.DefaultPath)
+	if _, err := os.Stat(path); err != nil {
+		return "the defaults: there is no " + path
+	}
+	return path
+}
+
+// warnOfCredentials tells of credentials that cannot be used. A start goes on
+// without them, since they may come later; until then nobody is banned.
+func warnOfCredentials(c config.Config, std Streams) {
+	if c.LAPI.RegistrationToken != "" {
+		return
+	}
+	if _, err := lapi.LoadCredentials(c.LAPI.Credentials); err != nil {
+		fmt.Fprintf(std.Err, "csmail: warning: %v: alerts would wait, and nobody would be banned\ncsmail: hint: %s\n", err, hint.Of(err))
+	}
 }
 
 // checkSources finds what a start would refuse in the sources that are named. A log

@@ -25,9 +25,11 @@ and what csmail makes of it.
 Without a FILE the journal is read (facility mail), else /var/log/mail.log or
 /var/log/maillog. A FILE may be compressed with gzip, bzip2, xz or zstd; - is stdin.
 
-VERDICT is ban when a scenario found the source and nothing speaks against it,
-hold when the guard keeps it back (docs/safety.md tells why it may), none
-otherwise. csmail explain FILE shows how a verdict came about.
+Count is the number of attempts, and so is the figure behind each of the Kinds
+(docs/events.md). Verdict is ban when a scenario found the source and nothing
+speaks against it; hold when the guard keeps it back (docs/safety.md tells why it
+may); alert when the scenario only tells; none otherwise. csmail why IP FILE shows
+how a verdict came about.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
@@ -36,7 +38,8 @@ otherwise. csmail explain FILE shows how a verdict came about.
   none), rule and reason (the guard's).
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
-A summary goes to stderr. --push tells CrowdSec of the sources whose verdict is
+A summary goes to stderr: the lines read, the events of all kinds, the sources, and
+the lines of known daemons that no grammar matched (missed). --push tells CrowdSec of the sources whose verdict is
 ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
@@ -63,7 +66,7 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "human", "human, json or raw")
 	f.BoolVar(&o.count, "count", false, "with -o raw: print the number of events before each address")
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
-	f.BoolVar(&o.missed, "missed", false, "print the lines of known daemons that no grammar matched, instead of the sources")
+	f.BoolVar(&o.missed, "missed", false, "print the lines that no grammar matched, or two readings fit, instead of the sources")
 	o.judgeOptions.addFlags(f)
 	o.only.addFlags(f)
 	o.inputOptions.addFlags(f)
@@ -124,7 +127,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		}
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, collector.Events(), len(sources), time.Since(start)))
+		render.Summary(std.Err, summary(tally, eventsFound(collector.Events(), len(sources)), time.Since(start)))
 	}
 	if !o.push.on {
 		return nil
@@ -161,5 +164,5 @@ func (s scan) print(sources []*report.Source, std Streams) error {
 	case "raw":
 		return render.Raw(std.Out, sources, s.count)
 	}
-	return render.Table(std.Out, sources, s.input.zone, isTerminal(std.Out))
+	return render.Table(std.Out, sources, s.input.zone, screenOf(std.Out))
 }

@@ -26,17 +26,18 @@ func newScenarios(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "scenarios",
 		Aliases: []string{"scenario"},
-		Short:   "List, lint and test scenarios",
+		Short:   "List, show, check and test scenarios",
 		Args:    noCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newScenariosList(std, configPath), newScenariosLint(std), newScenariosTest(std, configPath))
+	c.AddCommand(newScenariosList(std, configPath), newScenariosShow(std), newScenariosLint(std), newScenariosTest(std, configPath))
 	return c
 }
 
 const scenariosListHelp = `List the scenarios by which csmail judges: what each counts, for whom, how many
-are needed, and whether it bans or only tells. docs/scenarios.md explains the
-files; -o raw prints CSV.`
+are needed, and whether it bans or only tells. "6 within 25m (one leaks each 5m)"
+is a leaky bucket: the sixth attempt is one too many, and every five minutes one of
+those before it is forgiven. docs/scenarios.md explains the files; -o raw prints CSV.`
 
 func newScenariosList(std Streams, configPath *string) *cobra.Command {
 	var output string
@@ -92,7 +93,7 @@ func listScenarios(std Streams, set *scenario.Set, output string) error {
 	case "raw":
 		err = render.ScenariosRaw(std.Out, set.Scenarios())
 	default:
-		err = render.Scenarios(std.Out, set.Scenarios(), isTerminal(std.Out))
+		err = render.Scenarios(std.Out, set.Scenarios(), screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the list: %w", err)
@@ -140,9 +141,17 @@ func runLint(std Streams, names []string) error {
 		return hint.Wrap(errors.New("no scenario file stands there"), "files end in .yaml or .yml")
 	}
 	if faults > 0 {
-		return hint.Wrap(fmt.Errorf("%d findings in %d files", faults, files), "docs/scenarios.md lists the keys; the labels are those of CrowdSec's hub")
+		return hint.Wrap(fmt.Errorf("%s in %s", counted(faults, "finding"), counted(files, "file")),
+			"docs/scenarios.md lists the keys; labels and folders are rules of CrowdSec's hub, csmail scans and runs without")
 	}
 	return nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // lintName checks a file, or the files below a folder.
@@ -175,7 +184,7 @@ func lintName(name string) (files int, findings []lint.Finding, err error) {
 func openName(name string) (*os.Root, string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, "", usageError{fmt.Errorf("opening %q: %w", name, pathCause(err))}
+		return nil, "", usageError{hint.Wrap(fmt.Errorf("opening %q: %w", name, pathCause(err)), "name a file, or a folder of files")}
 	}
 	dir, inside := name, "."
 	if !info.IsDir() {
@@ -260,15 +269,23 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	if o.output == "json" {
 		err = render.TrialsJSON(std.Out, runs)
 	} else {
-		err = render.Trials(std.Out, runs, isTerminal(std.Out))
+		err = render.Trials(std.Out, runs, screenOf(std.Out))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if len(faults) > 0 {
-		return hint.Wrap(errors.New(strings.Join(faults, "; ")), "csmail explain FILE shows how far each line filled the bucket")
+		return hint.Wrap(errors.New(strings.Join(faults, "; ")), "%s", faultHint(runs))
 	}
 	return nil
+}
+
+// faultHint tells how to mend what the runs came to.
+func faultHint(runs []trial.Run) string {
+	if slices.ContainsFunc(runs, func(r trial.Run) bool { return !r.Passed() }) {
+		return "csmail explain FILE shows how far each line filled the bucket"
+	}
+	return "each scenario has a folder of logs, below DIR/tests or --logs DIR: NAME/over.log, in which it overflows, and NAME/under.log, in which it does not"
 }
 
 func isFolder(name string) bool {
@@ -291,11 +308,22 @@ func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(full string) bool { return full == name || trial.Folder(full) == name })
 		if i < 0 {
-			return nil, usageError{hint.Wrap(fmt.Errorf("no scenario %q", name), "csmail scenarios list names them; strict ones are in --scenarios strict")}
+			return nil, usageError{hint.Wrap(fmt.Errorf("no scenario %q", name), "%s", scenarioHint(name, all))}
 		}
 		wanted = append(wanted, all[i])
 	}
 	return wanted, nil
+}
+
+func scenarioHint(name string, all []string) string {
+	names := slices.Clone(all)
+	for _, full := range all {
+		names = append(names, trial.Folder(full))
+	}
+	if meant := nearest(name, names); meant != "" {
+		return fmt.Sprintf("did you mean %s?", meant)
+	}
+	return "csmail scenarios list names them; those of strict come with --scenarios strict, your own with --scenarios FILE"
 }
 
 // testLogs opens a folder of test logs, or those that csmail brings along.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"csmail/pkg/event"
@@ -8,15 +9,19 @@ import (
 	"csmail/pkg/replay"
 )
 
-func summary(t replay.Tally, events, sources int, took time.Duration) render.Totals {
+// summary sums up a log; found says what came of its lines.
+func summary(t replay.Tally, found string, took time.Duration) render.Totals {
 	return render.Totals{
 		Lines:     t.Lines,
-		Events:    events,
-		Sources:   sources,
+		Found:     found,
 		Missed:    t.Outcomes[event.Missed],
 		Ambiguous: t.Outcomes[event.Ambiguous],
 		NoHeader:  t.Outcomes[event.NoHeader],
 		Cut:       t.Cut,
 		Took:      took,
 	}
+}
+
+func eventsFound(events, sources int) string {
+	return fmt.Sprintf("%d events, %d sources", events, sources)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -60,12 +61,16 @@ func newWhy(std Streams, configPath *string) *cobra.Command {
 	f.BoolVar(&o.noLAPI, "no-lapi", false, "do not ask the LAPI")
 	o.judgeOptions.addFlags(f)
 	o.inputOptions.addFlags(f)
+	f.Lookup("ip").Hidden = true // the address is the argument
 	return c
 }
 
 func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []string, std Streams) error {
 	addr, err := parseAddr(ip)
 	if err != nil {
+		return err
+	}
+	if err := oneAddress(ip, files); err != nil {
 		return err
 	}
 	if o.output != "human" && o.output != "json" {
@@ -84,7 +89,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 		return err
 	}
 	if answer.LAPI, err = o.askLAPI(ctx, judge.config, addr); err != nil {
-		answer.LAPI, answer.LAPIErr = []lapi.Known{}, err.Error()
+		answer.LAPI, answer.LAPIErr, answer.Advice = []lapi.Known{}, err.Error(), hint.Of(err)
 	}
 	if o.output == "json" {
 		err = render.WhyJSON(std.Out, answer)
@@ -99,10 +104,26 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 
 func parseAddr(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
+	if _, fileErr := os.Stat(text); err != nil && fileErr == nil {
+		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "the address comes first, the log files behind it: csmail why 203.0.113.7 %s", text)}
+	}
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "write it like 192.0.2.1 or 2001:db8::1")}
 	}
 	return addr.Unmap(), nil
+}
+
+// oneAddress refuses a second address, which would be read as the name of a log.
+func oneAddress(first string, files []string) error {
+	for _, name := range files {
+		if _, err := netip.ParseAddr(name); err != nil {
+			continue
+		}
+		if _, err := os.Stat(name); err != nil {
+			return usageError{hint.Wrap(fmt.Errorf("two addresses are named, %s and %s", first, name), "ask for one at a time; what follows it are log files")}
+		}
+	}
+	return nil
 }
 
 // ask asks the daemon, or reads the logs.
@@ -132,7 +153,7 @@ func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, file
 	}
 	_, err := in.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		keep(r.Findings)
-		if r.Outcome != event.Noted || r.Addr != addr {
+		if r.Outcome != event.Noted || r.Addr != addr || !in.scope.Holds(&r.Event) {
 			return
 		}
 		if len(lines) == maxLines {

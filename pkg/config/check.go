@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +35,9 @@ func (c Config) check() error {
 			return hint.Wrap(fmt.Errorf("guard.%s %d: must be at least 1", name, n), "leave the key out for the default; docs/safety.md explains it")
 		}
 	}
+	if port := c.Prometheus.ListenPort; port < 1 || port > 65535 {
+		return hint.Wrap(fmt.Errorf("prometheus.listen_port %d: must be from 1 to 65535", port), "60602 is the default")
+	}
 	for i, s := range c.Sources {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("sources, number %d: %w", i+1, err)
@@ -53,6 +55,9 @@ func (s Source) check() error {
 	}
 	if s.Source == "syslog" && s.Path == "" && s.ListenPort == 0 {
 		return hint.Wrap(fmt.Errorf("source syslog names no place to listen on"), "listen_addr: 127.0.0.1, listen_port: 5140; or path: /run/csmail/log.sock")
+	}
+	if s.ListenPort < 0 || s.ListenPort > 65535 {
+		return hint.Wrap(fmt.Errorf("listen_port %d: must be from 1 to 65535", s.ListenPort), "5140 needs no privilege, 514 does")
 	}
 	if !slices.Contains([]string{"", "udp", "tcp"}, s.Protocol) {
 		return hint.Wrap(fmt.Errorf("protocol %q: must be udp or tcp", s.Protocol), "udp is the default")
@@ -77,25 +82,4 @@ func (s Source) Zone() (*time.Location, error) {
 		return time.Local, nil
 	}
 	return time.LoadLocation(s.Timezone)
-}
-
-var unknownKey = regexp.MustCompile(`field (\S+) not found in type config\.(\w+)`)
-
-// keyHint names the key that may have been meant.
-func keyHint(err error) string {
-	m := unknownKey.FindStringSubmatch(err.Error())
-	if m == nil {
-		return "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels"
-	}
-	best, distance := "", 3
-	for _, k := range Keys() {
-		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
-		if d := hint.Distance(name, m[1]); d < distance {
-			best, distance = k.Path, d
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
-	}
-	return "docs/configuration.md lists every key"
 }

@@ -64,9 +64,18 @@ func TestVariables(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"lapy: {}":                       "line 1: field lapy not found",
-		"guard:\n  allow: [192.0.2.300]": `line 2: "192.0.2.300" is neither an address nor a network`,
-		"guard:\n  allow: [\"::ffff:203.0.113.0/120\"]": "write it as IPv4",
+		"lapy: {}":                         `line 1: unknown key "lapy"`,
+		"guard:\n  allow: 192.0.2.1":       `line 2: "192.0.2.1" stands where a list is wanted`,
+		"scenarios: strict":                `line 1: "strict" stands where a list is wanted`,
+		"lapi: {simulate: maybe}":          `line 1: "maybe" stands where true or false is wanted`,
+		"lapi: [x]":                        "line 1: a list stands where a group of keys is wanted",
+		"log_level: {x: 1}":                "line 1: a group of keys stands where a text is wanted",
+		"guard: {typing: many}":            `line 1: "many" stands where a number is wanted`,
+		"- a":                              "line 1: a list stands where a group of keys is wanted",
+		"prometheus: {listen_port: 99999}": "prometheus.listen_port 99999: must be from 1 to 65535",
+		"sources: [{source: syslog, listen_port: 70000}]": "sources, number 1: listen_port 70000",
+		"guard:\n  allow: [192.0.2.300]":                  `line 2: "192.0.2.300" is neither an address nor a network`,
+		"guard:\n  allow: [\"::ffff:203.0.113.0/120\"]":   "write it as IPv4",
 		"guard: [":                    "yaml",
 		"history: soon":               `line 1: "soon" is no duration`,
 		"lapi: {decisions: mine}":     `lapi.decisions "mine": must be profiles or explicit`,
@@ -81,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		"sources: [{source: syslog, listen_port: 514, protocol: carrier-pigeon}]": `protocol "carrier-pigeon"`,
 	} {
 		_, err := load(t, text, "")
-		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" || strings.Contains(err.Error(), "config.") {
 			t.Errorf("%q: error %v, hint %q", text, err, hint.Of(err))
 		}
 	}
@@ -109,6 +118,8 @@ func TestKeyHint(t *testing.T) {
 		"lapi: {credential: /x}":       "did you mean lapi.credentials?",
 		"guard: {alow: []}":            "did you mean guard.allow?",
 		"fish_and_chips_on_fridays: 1": "docs/configuration.md lists every key",
+		"scenarios: strict":            "a list stands in brackets, also one of a single entry: [strict]",
+		"lapi:\n\tcredentials: /x":     "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels",
 	} {
 		_, err := load(t, text, "")
 		if got := hint.Of(err); got != want {
@@ -137,5 +148,31 @@ func TestEveryKeyHasItsText(t *testing.T) {
 		if k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") || strings.HasSuffix(k.Path, ".") {
 			t.Errorf("key %q: meaning %q", k.Path, k.Meaning)
 		}
+	}
+}
+
+func TestSocketOfAFileThatIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "csmail.yaml")
+	for text, want := range map[string]string{
+		"socket: /x/a.sock\nlapy: {}": "/x/a.sock",
+		"socket: /x/a.sock\nguard: 7": "/x/a.sock",
+		"socket: /x/a.sock\nguard: [": "/run/csmail/csmail.sock",
+		"":                            "/run/csmail/csmail.sock",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Socket(path); err != nil || got != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	if err := os.WriteFile(path+".local", []byte("socket: /x/b.sock\nfoo: 1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Socket(path); err != nil || got != "/x/b.sock" {
+		t.Errorf(".local: %q, %v", got, err)
+	}
+	if got, err := Socket(t.TempDir()); err == nil {
+		t.Errorf("a folder: %q", got)
 	}
 }

@@ -39,18 +39,50 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// lay reads a file over c.
-func (c *Config) lay(path string) error {
+// Socket returns the control socket that the file at path names, and the default
+// if it names none. What else stands in the file does not matter: a daemon that
+// has refused to reload it still listens there. The error is one of reading.
+func Socket(path string) (string, error) {
+	if path == "" {
+		path = DefaultPath
+	}
+	only := struct {
+		Socket string `yaml:"socket"`
+	}{Default().Socket}
+	for _, name := range [...]string{path, path + ".local"} {
+		text, err := read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := yaml.Unmarshal(text, &only); err != nil {
+			continue // no YAML at all: what was read so far stands
+		}
+	}
+	return only.Socket, nil
+}
+
+func read(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "%s", readHint(err))
+		return nil, hint.Wrap(fmt.Errorf("reading the configuration: %w", err), "%s", readHint(err))
 	}
 	// The newline: a dollar that ends the text is more than StrictExpand can take.
-	text := csstring.StrictExpand(string(data)+"\n", os.LookupEnv)
-	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	return []byte(csstring.StrictExpand(string(data)+"\n", os.LookupEnv)), nil
+}
+
+// lay reads a file over c.
+func (c *Config) lay(path string) error {
+	text, err := read(path)
+	if err != nil {
+		return err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return hint.Wrap(fmt.Errorf("reading the configuration %q: %w", path, err), "%s", keyHint(err))
+		return fmt.Errorf("reading the configuration %q: %w", path, plain(err))
 	}
 	return nil
 }

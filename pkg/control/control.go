@@ -48,21 +48,19 @@ const (
 
 // Status is how the daemon is doing.
 type Status struct {
-	Version  string         `json:"version"`
-	Started  time.Time      `json:"started"`
-	Config   string         `json:"config"`
-	Reload   string         `json:"reload,omitempty"` // why the last reload failed
-	Lines    int64          `json:"lines"`
-	Events   int64          `json:"events"`
-	Missed   int64          `json:"missed"`
-	Tracked  int            `json:"tracked_sources"`
-	Sources  []Source       `json:"sources"`
-	Outbox   OutboxStatus   `json:"outbox"`
-	LAPI     LAPI           `json:"lapi"`
-	State    StateStatus    `json:"state"`
-	Breakers []string       `json:"breakers"` // outages of ours that hold bans back now
-	Alerts   []Alert        `json:"alerts"`   // the latest, newest first
-	Verdicts map[string]int `json:"verdicts"` // since the start
+	Version  string       `json:"version"`
+	Started  time.Time    `json:"started"`
+	Config   string       `json:"config"`
+	Reload   string       `json:"reload,omitempty"` // why the last reload failed
+	Lines    int64        `json:"lines"`
+	Missed   int64        `json:"missed"`
+	Tracked  int          `json:"tracked_sources"`
+	Sources  []Source     `json:"sources"`
+	Outbox   OutboxStatus `json:"outbox"`
+	LAPI     LAPI         `json:"lapi"`
+	State    StateStatus  `json:"state"`
+	Breakers []string     `json:"breakers"` // outages of ours that hold bans back now
+	Alerts   []Alert      `json:"alerts"`   // the latest, newest first
 }
 
 // Source is one followed log.
@@ -73,7 +71,7 @@ type Source struct {
 	Hint     string           `json:"hint,omitempty"`
 	Lines    int64            `json:"lines"`
 	Lag      int64            `json:"lag_bytes"` // -1: nobody knows
-	LastLine time.Time        `json:"last_line"`
+	LastLine time.Time        `json:"last_line,omitzero"`
 	Drops    map[string]int64 `json:"drops,omitempty"`
 }
 
@@ -82,13 +80,13 @@ type OutboxStatus struct {
 	Pending int       `json:"pending"`
 	Parked  int       `json:"parked"`
 	Held    int       `json:"held"`
-	Oldest  time.Time `json:"oldest"` // zero if nothing waits
+	Oldest  time.Time `json:"oldest,omitzero"` // zero if nothing waits
 	Dropped uint64    `json:"dropped"`
 }
 
 // LAPI says whether alerts get through.
 type LAPI struct {
-	Reached   time.Time `json:"reached"` // the last answer, zero if none
+	Reached   time.Time `json:"reached,omitzero"` // the last answer, zero if none
 	Error     string    `json:"error,omitempty"`
 	Hint      string    `json:"hint,omitempty"`
 	Delivered uint64    `json:"delivered"`
@@ -118,7 +116,7 @@ type Alert struct {
 	At       time.Time `json:"at"` // when it came into the list
 	Status   string    `json:"status,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
-	Until    time.Time `json:"until"` // of its ban, zero if unknown
+	Until    time.Time `json:"until,omitzero"` // of its ban, zero if unknown
 }
 
 // Unbanned says what an unban found.

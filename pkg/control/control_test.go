@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,5 +132,57 @@ func TestNobodyListens(t *testing.T) {
 	}
 	if _, err := Listen(path); err == nil {
 		t.Error("a file was taken for a dead socket")
+	}
+}
+
+// The socket is open to owner and group, however the process was started.
+func TestSocketMode(t *testing.T) {
+	before := syscall.Umask(0)
+	defer syscall.Umask(before)
+	for _, mask := range []int{0, 0o022, 0o077} {
+		syscall.Umask(mask)
+		path := filepath.Join(t.TempDir(), "s")
+		l, err := Listen(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode().Perm() != 0o660 {
+			t.Errorf("mask %#o: mode %v, %v", mask, info.Mode(), err)
+		}
+		if after := syscall.Umask(mask); after != mask {
+			t.Errorf("mask %#o became %#o", mask, after)
+		}
+	}
+}
+
+// A daemon that is too busy to take a connection keeps its socket.
+func TestBusyDaemonKeepsItsSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil { // until its queue is full
+		var conn net.Conn
+		if conn, err = net.Dial("unix", path); err == nil {
+			defer conn.Close()
+		}
+	}
+	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another csmail") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// An asker that says or reads nothing is left in the end.
+func TestServerWaitsForNobody(t *testing.T) {
+	s := NewServer(&told{})
+	if s.ReadTimeout <= 0 || s.IdleTimeout <= 0 || s.WriteTimeout <= answerTimeout || s.MaxHeaderBytes <= 0 {
+		t.Errorf("timeouts: read %s, idle %s, write %s; %d bytes of header", s.ReadTimeout, s.IdleTimeout, s.WriteTimeout, s.MaxHeaderBytes)
 	}
 }

@@ -8,33 +8,48 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"csmail/pkg/hint"
 )
 
-// answerTimeout bounds how long the daemon takes for one question.
-const answerTimeout = 10 * time.Second
+const (
+	// answerTimeout bounds how long the daemon takes for one question.
+	answerTimeout = 10 * time.Second
+	// takeTimeout bounds how long the asker takes for the answer.
+	takeTimeout = 20 * time.Second
+
+	maxHeader = 16 << 10 // bytes
+)
+
+// socketMode lets owner and group ask.
+const socketMode = 0o660
 
 // Listen opens the socket. A socket that a dead daemon left behind is replaced;
-// one on which somebody listens is an error.
+// one on which somebody listens is an error. It is to be called while no other
+// goroutine makes files, since the process's file mode mask changes meanwhile.
 func Listen(path string) (net.Listener, error) {
-	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
 		conn.Close()
+	}
+	// One that refuses is dead. A busy one has no room for more askers (EAGAIN,
+	// unix(7)), and is none of ours to remove.
+	if err == nil || errors.Is(err, syscall.EAGAIN) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, hint.Wrap(fmt.Errorf("the control socket %q: another csmail listens on it", path), "csmail status asks it; systemctl status csmail shows its process")
 	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+	info, statErr := os.Lstat(path)
+	if errors.Is(err, syscall.ECONNREFUSED) && statErr == nil && info.Mode().Type() == os.ModeSocket {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("the control socket: %w", err)
 		}
 	}
+	before := syscall.Umask(0o777 &^ socketMode) // it must not be open to others for a moment either
+	defer syscall.Umask(before)
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("the control socket: %w", err), "its folder must be there and writable for csmail; the key is socket")
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("the control socket: %w", err)
 	}
 	return l, nil
 }
@@ -49,9 +64,11 @@ func NewServer(d Daemon) *http.Server {
 	mux.HandleFunc("GET /list/{list}", s.list)
 	mux.HandleFunc("POST /list/{list}/{move}", s.move)
 	return &http.Server{
-		Handler:           http.TimeoutHandler(mux, answerTimeout, `{"error":"the daemon is too busy to answer"}`),
-		ReadHeaderTimeout: answerTimeout,
-		IdleTimeout:       time.Minute,
+		Handler:        http.TimeoutHandler(mux, answerTimeout, `{"error":"the daemon is too busy to answer"}`),
+		ReadTimeout:    answerTimeout,
+		WriteTimeout:   answerTimeout + takeTimeout,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: maxHeader,
 	}
 }
 

@@ -331,6 +331,20 @@ func TestWhyOfAnAlertWithoutABan(t *testing.T) {
 	})
 }
 
+// While the guard waits for the right password, why says so rather than nothing.
+func TestWhyOfAFindingThatWaits(t *testing.T) {
+	r := newRig(t)
+	r.configure("scenarios: [strict]")
+	r.start()
+	r.guesses(1, attacker, "bob", time.Now())
+	r.eventually("why tells that a verdict is yet to come", func() bool {
+		why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
+		return err == nil && len(why.Alerts) == 0 && slices.ContainsFunc(why.History, func(text string) bool {
+			return strings.HasPrefix(text, "csmail/strict-auth found it; the verdict waits for evidence and is looked at again by ")
+		})
+	})
+}
+
 func TestStdinEnds(t *testing.T) {
 	r := newRig(t)
 	r.configure("sources: [{source: stdin}]")

@@ -11,11 +11,16 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/hint"
 )
+
+// maxConnections bounds those of each server: more askers wait. Whoever may connect
+// must not be able to take the files that following the logs needs.
+const maxConnections = 64
 
 // listeners are the servers that stay open over reloads.
 type listeners struct {
@@ -50,7 +55,7 @@ func address(p config.Prometheus) string {
 
 func (l *listeners) serve(s *http.Server, socket net.Listener) {
 	l.servers = append(l.servers, s)
-	l.group.Go(func() { _ = s.Serve(socket) }) // ends with close
+	l.group.Go(func() { _ = s.Serve(netutil.LimitListener(socket, maxConnections)) }) // ends with close
 }
 
 func (l *listeners) close() {
@@ -69,7 +74,9 @@ func (d *Daemon) webServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", d.healthz)
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	return &http.Server{
+		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
 }
 
 // errUnhealthy is what healthz says while what is read cannot be stored.

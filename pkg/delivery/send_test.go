@@ -98,6 +98,24 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	})
 }
 
+// After a delivery the waits begin small again.
+func TestBackoffBeginsAnew(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.lapi.fails = errDown
+		l.start()
+		l.add(1, 1)
+		l.wait(time.Hour)
+		l.lapi.set(func() { l.lapi.fails = nil })
+		l.wait(time.Minute)
+		l.lapi.set(func() { l.lapi.fails = errDown })
+		l.add(2, 2)
+		l.wait(0)
+		l.lapi.set(func() { l.lapi.fails = nil })
+		l.wait(2 * time.Second)
+		l.wantStored("1 2")
+	})
+}
+
 // After a refusal the credentials are read anew; a new one is tried at once when
 // asked for.
 func TestCredentialsAreReadAgain(t *testing.T) {

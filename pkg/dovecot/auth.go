@@ -62,7 +62,6 @@ func auth(message string, e *event.Event) event.Outcome {
 	if !readRequest(inner, e) {
 		return event.Ambiguous
 	}
-	e.Program = "dovecot/auth"
 	e.Kind, e.Attempts, e.Reason = kind, 1, said
 	return event.Noted
 }

@@ -50,11 +50,14 @@ func TestAuth(t *testing.T) {
 		"auth: sql(?,203.0.113.6): Username character disallowed by auth_username_chars: 0x2c (username: ,192.0.2.1): Password mismatch (given password: ): x)":  {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: sql(a,192.0.2.1,<s>): unknown user (given password: ): x)":                                                                                        {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
 		"auth: plain(a,192.0.2.1,<s>): Request timed out waiting for client to continue authentication (150 secs)":                                               {event.Noted, event.AuthAborted, "192.0.2.1", "a", "s"},
-		"auth: sql(a,192.0.2.1,<s>): something new":                                                        {event.Missed, event.NoKind, "", "", ""},
-		"auth: sql(a,203.0.113.6): unknown user,192.0.2.1,<s>): unknown user":                              {event.Ambiguous, event.NoKind, "", "", ""},
-		"auth: sql(a,203.0.113.6,192.0.2.1,<s>): unknown user":                                             {event.Ambiguous, event.NoKind, "", "", ""},
-		"auth: sql(a,192.0.2.1,<s>): unknown user (given password: ,203.0.113.6): Password mismatch)":      {event.Ambiguous, event.NoKind, "", "", ""},
-		"auth(a,203.0.113.6,sasl:plain)<x>: sql: unknown user,192.0.2.1,sasl:plain)<s>: sql: unknown user": {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth(a,192.0.2.1,sasl:plain)<s>: Warning: sql: connect failed: gone":                                                                                    {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
+		"auth(a,192.0.2.1,sasl:plain)<s>: Warning: sql: gone, reconnecting":                                                                                      {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
+		"auth-worker(x): sql(a,192.0.2.1): unknown user":                                                                                                         {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,<s>): something new":                                                                                                              {event.Missed, event.NoKind, "", "", ""},
+		"auth: sql(a,203.0.113.6): unknown user,192.0.2.1,<s>): unknown user":                                                                                    {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,203.0.113.6,192.0.2.1,<s>): unknown user":                                                                                                   {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,<s>): unknown user (given password: ,203.0.113.6): Password mismatch)":                                                            {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth(a,203.0.113.6,sasl:plain)<x>: sql: unknown user,192.0.2.1,sasl:plain)<s>: sql: unknown user":                                                       {event.Ambiguous, event.NoKind, "", "", ""},
 	}
 	for message, want := range tests {
 		var e event.Event

@@ -144,11 +144,7 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	case said == "Login" || said == "Logged in":
 		return event.LoginOK, 1, true
 	case strings.HasPrefix(said, "proxy("):
-		// The password was right; the rest is about the server behind us.
-		if strings.Contains(said, "): started proxying to ") {
-			return event.LoginOK, 1, true
-		}
-		return event.NoKind, 0, true
+		return proxied(said), 1, true
 	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"):
 		return event.NoKind, 0, true
 	case strings.HasPrefix(said, "Internal login failure"):
@@ -170,6 +166,16 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		kind, known = byWords(why)
 	}
 	return kind, attemptsIn(why), known
+}
+
+// proxied reads "proxy(USER[,SERVER]): started proxying to SERVER": the password was
+// right. What else it says is about the server behind us. USER is the client's text
+// and other lines quote that server's: if the bracket ends twice, nobody logged in.
+func proxied(said string) event.Kind {
+	if strings.Contains(said, "): started proxying to ") && strings.Count(said, "): ") == 1 {
+		return event.LoginOK
+	}
+	return event.NoKind
 }
 
 // authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with
@@ -289,10 +295,7 @@ func byWords(why string) (event.Kind, bool) {
 // attemptsIn reads the N of "auth failed, N attempts in M secs"; 1 if there is
 // none.
 func attemptsIn(why string) int {
-	_, rest, ok := strings.Cut(why, ", ")
-	if !ok {
-		return 1
-	}
+	_, rest, _ := strings.Cut(why, ", ")
 	count, rest, _ := strings.Cut(rest, " ")
 	n, err := strconv.ParseUint(count, 10, 16)
 	if err != nil || n == 0 || !strings.HasPrefix(rest, "attempts") {

@@ -31,7 +31,11 @@ func TestLogin(t *testing.T) {
 		"imap-login: Disconnected (disconnected while authenticating, waited 3 secs)":                                                      {event.Benign, event.NoKind, 0},
 		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                 {event.Benign, event.NoKind, 0},
 		"imap-login: Disconnected: Inactivity":                                                                                             {event.Benign, event.NoKind, 0},
-		"imap-login: Something new (of a kind)":                                                                                            {event.Missed, event.NoKind, 0},
+		"imap-login: proxy(u,192.0.2.9:143): started proxying to 192.0.2.9:143 (0.1 secs)":                                                 {event.Noted, event.LoginOK, 1},
+		"imap-login: proxy(u,192.0.2.9:143): disconnecting 192.0.2.1 (Disconnected by server)":                                             {event.Benign, event.NoKind, 0},
+		"imap-login: ID sent: name=x":                     {event.Benign, event.NoKind, 0},
+		"imap-login: Internal login failure (pid=1 id=2)": {event.Noted, event.AuthFault, 1},
+		"imap-login: Something new (of a kind)":           {event.Missed, event.NoKind, 0},
 	}
 	for said, want := range tests {
 		var e event.Event
@@ -124,7 +128,9 @@ func TestOtherProcesses(t *testing.T) {
 		"imap(u)<1><s>: Logged out":           event.Benign,
 		"master: Dovecot v2.3.19 starting":    event.Benign,
 		"no colon":                            event.Missed,
-		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x": event.Benign,
+		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                  event.Benign,
+		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                        event.Noted,
+		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1": event.Benign,
 	}
 	for message, want := range tests {
 		var e event.Event

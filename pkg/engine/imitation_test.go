@@ -69,6 +69,14 @@ var fields = []field{
 	{"SASL user in reject", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 553 5.7.1 <b@example.com>: Sender address rejected: not owned by user {}" + fromTo + " sasl_method=PLAIN sasl_username={}", anything},
 	{"SASL user, accepted", smtpdTag + "4Zk1Yq2Lz3z9v: client=c.example[192.0.2.1], sasl_method=PLAIN, sasl_username={}, sasl_sender={}", anything},
 	{"subject", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.1.1 <{}>: Recipient address rejected: User unknown" + fromTo, anything},
+	{"listed sender", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 Service unavailable; Sender address [{}@listed.example] blocked using bl.example; https://bl.example/q" + fromTo, anything},
+	{"listed HELO", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 Service unavailable; Helo command [{}] blocked using bl.example" + fromTo, anything},
+	{"sender's own server", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.1.7 <b@example.com>: Sender address rejected: undeliverable address: host mx.example.com[203.0.113.6] said: 550 5.1.1 {}" + fromTo, anything},
+	{"policy server's quotation", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.7.23 <a@example.org>: Recipient address rejected: not authorized: {}" + fromTo, anything},
+	{"TLS SNI", smtpdTag + "warning: TLS SNI from unknown[192.0.2.1] is invalid: {}", anything},
+	{"TLS SNI, unmatched", smtpdTag + "warning: TLS SNI {} from unknown[192.0.2.1] not matched, using default chain", hostname},
+	{"certificate", smtpdTag + "unknown[192.0.2.1]: Untrusted: subject_CN={}, issuer={}, fingerprint=x", anything},
+	{"bad PTR name", smtpdTag + "warning: valid_hostname: invalid character 91(decimal): {}", anything},
 	{"sender", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <a@example.net>: Relay access denied; from=<{}> to=<a@example.net> proto=ESMTP helo=<c.example>", anything},
 	{"recipient", smtpdTag + "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <{}>: Relay access denied; from=<b@example.com> to=<{}> proto=ESMTP helo=<c.example>", anything},
 	{"HELO", smtpdTag + "NOQUEUE: reject: EHLO from unknown[192.0.2.1]: 504 5.5.2 <{}>: Helo command rejected: need fully-qualified hostname; proto=SMTP helo=<{}>", anything},
@@ -117,6 +125,8 @@ var fields = []field{
 	{"PAM user", "auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={} rhost=192.0.2.1", anything},
 	{"PAM users", "dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={} rhost=192.0.2.1  user={}", anything},
 	{"proxied user", "dovecot: imap-login: proxy({}): Login failed to 203.0.113.6:143: x: user=<{}>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", anything},
+	{"proxied user, 2.4", "dovecot: imap-login: proxy({},203.0.113.6:143): Login failed: x: user=<{}>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", anything},
+	{"proxied user's server", "dovecot: imap-login: proxy(a): Login failed to 203.0.113.6:143: {}: user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", anything},
 	{"SSH user, invalid", "sshd[42]: Invalid user {} from 192.0.2.1 port 4711", noColon},
 	{"SSH user, failed", "sshd-session[42]: Failed password for invalid user {} from 192.0.2.1 port 4711 ssh2", noColon},
 	{"SSH user, too many", "sshd[42]: error: maximum authentication attempts exceeded for {} from 192.0.2.1 port 4711 ssh2 [preauth]", noColon},
@@ -153,7 +163,16 @@ func imitations() []string {
 		before, after, _ := strings.Cut(message, "{}")
 		texts = append(texts, "x"+after, "x"+after+" "+before+"y") // closes the field, and opens it again
 	}
-	return texts
+	return append(texts, phrases...)
+}
+
+// phrases are the server's words that a class hangs on, without the line around
+// them.
+var phrases = []string{
+	"x blocked using bl.example; Error: open resolver", "x] blocked using bl.example; 127.255.255.254",
+	"x rejected: Temporary lookup failure", "Temporary lookup failure", "451 4.3.0 x",
+	"x): started proxying to 203.0.113.6:143", "x,203.0.113.6:143): started proxying to 203.0.113.6",
+	"x rejected: " + event.OwnMarker, event.OwnMarker, "x failed: reconnecting", "x): Error: y failed: z",
 }
 
 // Whatever line a client imitates, in whatever field, the address is its own or
@@ -187,7 +206,7 @@ func isWorse(plain, imitated event.Class) bool {
 
 // FuzzFields states for every grammar at once what everything rests on: a client
 // may write what it wants, where it can write at all, and the address is its own
-// or none.
+// or none, and what it did stays what it was.
 func FuzzFields(f *testing.F) {
 	for i, text := range imitations() {
 		if i%17 == 0 {
@@ -195,14 +214,22 @@ func FuzzFields(f *testing.F) {
 		}
 	}
 	client := netip.MustParseAddr(clientAddr)
+	plain := make([]event.Class, len(fields))
+	for i, place := range fields {
+		plain[i] = parse("Jun  3 04:11:09 mx1 " + strings.ReplaceAll(place.line, "{}", place.lets("x"))).Kind.Class()
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, clientAddr) {
 			return
 		}
-		for _, place := range fields {
+		for i, place := range fields {
 			line := "Jun  3 04:11:09 mx1 " + strings.ReplaceAll(place.line, "{}", place.lets(text))
-			if r := parse(line); r.Addr.IsValid() && r.Addr != client {
+			r := parse(line)
+			if r.Addr.IsValid() && r.Addr != client {
 				t.Errorf("%s: %q gives %s", place.name, line, r.Addr)
+			}
+			if isWorse(plain[i], r.Kind.Class()) {
+				t.Errorf("%s: %q makes %s of what is %s", place.name, line, r.Kind, plain[i])
 			}
 		}
 	})

@@ -42,12 +42,7 @@ func (s *syslogServer) servePackets(ctx context.Context) error {
 			lost = total
 		}
 		line := s.lineOf(buffer[:n])
-		if line == "" {
-			continue
-		}
-		select {
-		case s.queue <- arrival{line, s.clock.Now()}:
-		default:
+		if line != "" && !s.offer(line) {
 			s.drop(DropQueueFull, 1)
 		}
 	}

@@ -157,3 +157,12 @@ func (m *member) open() error {
 	m.file, m.info = file, info
 	return nil
 }
+
+// measure looks anew how long the open file is.
+func (m *member) measure() error {
+	info, err := m.file.Stat()
+	if err == nil {
+		m.info = info
+	}
+	return err
+}

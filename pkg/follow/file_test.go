@@ -387,3 +387,30 @@ func TestParseMember(t *testing.T) {
 		})
 	}
 }
+
+// A position that no follower stored must not cost memory, or the process.
+func TestImpossiblePositions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mail.log")
+	if err := os.WriteFile(path, []byte("Nov 24 03:00:00 mx test[1]: line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]position{
+		"a head of 2^40 bytes": {Head: fingerprint{Len: 1 << 40}},
+		"less than no head":    {Head: fingerprint{Len: -1}},
+		"a mark of 2^40 bytes": {Head: fingerprint{Len: 1}, Mark: fingerprint{Len: 1 << 40}},
+		"less than no mark":    {Head: fingerprint{Len: 1}, Mark: fingerprint{Len: -1}},
+		"before the start":     {Head: fingerprint{Len: 1}, Offset: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, err := Files(FileOptions{Globs: []string{path}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cursor := filesCursor{Version: 1, Globs: []string{path}, Logs: map[string][]position{path: {p}}}.encode()
+			err = source.Follow(t.Context(), cursor, func(Batch) error { return errKilled })
+			if err == nil || errors.Is(err, errKilled) || hint.Of(err) == "" {
+				t.Errorf("error %v, hint %q", err, hint.Of(err))
+			}
+		})
+	}
+}

@@ -235,7 +235,11 @@ func (j *journal) read(out io.Reader, emit func(Batch) error) error {
 		var text bytes.Buffer
 		for {
 			line, err := readLine(in)
-			if err == nil {
+			switch {
+			case errors.Is(err, errLongEntry):
+				j.drop(DropCut, 1)
+				err = nil
+			case err == nil:
 				j.take(line, &text)
 			}
 			if err != nil || in.Buffered() == 0 || text.Len() >= maxBatch {
@@ -251,16 +255,33 @@ func (j *journal) read(out io.Reader, emit func(Batch) error) error {
 	}
 }
 
+// maxEntry bounds an entry in bytes of JSON. Every user may write entries of tens
+// of megabytes to journald, with whatever facility, and a field that is not text
+// takes four times as much here. What is beyond [acquisition.MaxLine] is no line
+// anyhow; up to maxEntry its cursor is read all the same.
+const maxEntry = 1 << 20
+
+var errLongEntry = errors.New("an entry that is too long")
+
 // readLine reads a line with its newline; what comes after the last newline of
-// a process that ended is half an entry, and no line.
+// a process that ended is half an entry, and no line. Of one longer than maxEntry
+// nothing is kept: it fails with errLongEntry, and the next line can be read.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, err
 	}
 	long := bytes.Clone(line)
-	rest, err := in.ReadBytes('\n')
-	return append(long, rest...), err
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = in.ReadSlice('\n')
+		if len(long) <= maxEntry {
+			long = append(long, line...)
+		}
+	}
+	if err == nil && len(long) > maxEntry {
+		return nil, errLongEntry
+	}
+	return long, err
 }
 
 func (j *journal) send(text string, emit func(Batch) error) error {

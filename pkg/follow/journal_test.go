@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"csmail/pkg/acquisition"
 	"csmail/pkg/hint"
 )
 
@@ -198,4 +200,51 @@ func TestJournalRefusesAForeignCursor(t *testing.T) {
 	if err == nil || hint.Of(err) != "was it stored by a newer csmail? without it the journal is read again" {
 		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
+}
+
+// Every user may write an entry of many megabytes to the journal. It is passed
+// over without being held in memory, and those around it are read.
+func TestJournalPassesOverHugeEntries(t *testing.T) {
+	const size = 24 << 20
+	huge := func(head, tail string) string {
+		return fmt.Sprintf("printf '%%s' '%s'\nhead -c %d /dev/zero | tr '\\0' x\nprintf '%%s\\n' '%s'\n", head, size, tail)
+	}
+	command, _ := fakeJournalctl(t, prints(entryLine(1, ""))+
+		huge(`{"__CURSOR":"s=1;i=2","MESSAGE":"`, `"}`)+
+		huge(``, ``)+
+		prints(entryLine(3, `,"MORE":"`+strings.Repeat("x", acquisition.MaxLine)+`"`), entryLine(4, ""))+"exec sleep 60")
+	text, last := "", Cursor("")
+	var source Source
+	grown := allocated(func() {
+		text, last, source = followJournal(t, JournalOptions{Command: command, clock: newFakeClock()}, "", 2)
+	})
+	if want := entryLine(1, "") + "\n" + entryLine(4, "") + "\n"; text != want {
+		t.Errorf("got %.500q", text)
+	}
+	if n := source.Status().Drops[DropCut]; n != 3 || !strings.Contains(string(last), "i=4") {
+		t.Errorf("%d lines cut, cursor %s", n, last)
+	}
+	if grown > size/2 {
+		t.Errorf("%d bytes allocated for entries of %d", grown, size)
+	}
+}
+
+func TestOverlapPassesOverHugeEntries(t *testing.T) {
+	const size = 24 << 20
+	long := fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x\necho\n", size)
+	command, _ := fakeJournalctl(t, prints(entryLine(1, ""))+long+strings.ReplaceAll(prints(entryLine(22222, "")), "line ", "a longer line "))
+	var found sample
+	grown := allocated(func() { found = sampleJournal(t.Context(), JournalOptions{Command: command}) })
+	if len(found.lines) != 1 || grown > size/2 {
+		t.Errorf("%d lines, %d bytes allocated", len(found.lines), grown)
+	}
+}
+
+// allocated counts the bytes that f allocates, freed or not.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

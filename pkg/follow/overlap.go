@@ -1,9 +1,12 @@
 package follow
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,6 +34,8 @@ const (
 	// overlapLines is how many lines two sources must share. A line is told by
 	// its program, process ID and text, so that one in common is rare already.
 	overlapLines = 3
+	// overlapEntry is how long an entry may be, in bytes of JSON, to be compared.
+	overlapEntry = 8 << 10
 	// overlapTimeout bounds the look into the journal.
 	overlapTimeout = 10 * time.Second
 )
@@ -126,11 +131,22 @@ func sampleJournal(ctx context.Context, o JournalOptions) sample {
 	if j.Directory != "" {
 		args = append(args, "--directory="+j.Directory)
 	}
-	out, err := command(ctx, j.Command, append(args, j.Filter...)...).Output()
-	if err == nil {
-		s.lines = lineKeys(string(out))
+	child := command(ctx, j.Command, append(args, j.Filter...)...)
+	out, err := child.StdoutPipe()
+	if err != nil || child.Start() != nil {
+		return s
 	}
-	return s
+	defer child.Wait() // its end tells nothing more: what was read counts
+	in := bufio.NewReader(out)
+	for {
+		line, err := readLine(in)
+		if err != nil && !errors.Is(err, errLongEntry) {
+			return s
+		}
+		if len(line) <= overlapEntry {
+			maps.Copy(s.lines, lineKeys(string(line)))
+		}
+	}
 }
 
 // lineKeys tells lines apart by what every transport leaves as it is.

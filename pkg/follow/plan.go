@@ -264,6 +264,9 @@ func (l *log) pass(next *plan, m *member) {
 
 // contentHead returns the start of the content, unpacked, or nothing.
 func contentHead(m *member) []byte {
+	if m.measure() != nil {
+		return nil
+	}
 	var r io.Reader = io.NewSectionReader(m.file, 0, m.info.Size())
 	if m.packed {
 		stream, err := acquisition.Unpack(r)

@@ -59,6 +59,12 @@ func (p position) sameFile(info os.FileInfo) bool {
 	return p.Device == device && p.Inode == inode
 }
 
+// isPossible tells a position that Files made from nonsense: its lengths are asked
+// of the memory.
+func (p position) isPossible() bool {
+	return p.Head.Len >= 0 && p.Head.Len <= headSize && p.Mark.Len >= 0 && p.Mark.Len <= markSize && p.Offset >= 0
+}
+
 // filesCursor is the Cursor of files.
 type filesCursor struct {
 	Version int                   `json:"v"`
@@ -83,6 +89,13 @@ func decodeFilesCursor(from Cursor) (filesCursor, error) {
 	err := json.Unmarshal([]byte(from), &c)
 	if err == nil && c.Version != 1 {
 		err = fmt.Errorf("version %d", c.Version)
+	}
+	for _, positions := range c.Logs {
+		for _, p := range positions {
+			if err == nil && !p.isPossible() {
+				err = fmt.Errorf("bytes %d, %d and %d", p.Offset, p.Head.Len, p.Mark.Len)
+			}
+		}
 	}
 	if err != nil {
 		return c, hint.Wrap(fmt.Errorf("the stored position %.80q is not one of files: %w", from, err),

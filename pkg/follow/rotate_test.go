@@ -322,3 +322,43 @@ func TestRotationWhileDown(t *testing.T) {
 		}
 	}
 }
+
+// copytruncate's copy is looked at twice: for one position while it has only
+// begun, and for another once the live file is truncated. Then it is complete.
+func TestResumeInACopyThatHasGrown(t *testing.T) {
+	text := ""
+	for n := range 200 {
+		text += line(n)
+	}
+	p := position{Offset: int64(len(text)), Head: fingerprintOf([]byte(text[:headSize])), Mark: fingerprintOf([]byte(text[len(text)-markSize:]))}
+	for _, begun := range []int{0, 100, len(text) / 2, len(text)} {
+		t.Run(fmt.Sprint(begun), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "mail.log")
+			copied, err := os.Create(path + ".1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer copied.Close()
+			write := func(part string) {
+				if _, err := io.WriteString(copied, part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(text[:begun])
+			members, err := family(path)
+			if err != nil || len(members) != 1 {
+				t.Fatalf("%d files, %v", len(members), err)
+			}
+			defer closeUnused(members)
+			if i, _ := find(members, position{Head: fingerprintOf([]byte("another"))}, true); i >= 0 {
+				t.Fatal("another log was found")
+			}
+			write(text[begun:])
+			i, found := find(members, p, true)
+			if i != 0 || found.Offset != p.Offset || found.lag() != 0 || found.empty {
+				t.Fatalf("number %d, %+v", i, found)
+			}
+			members[0].lent = false
+		})
+	}
+}

@@ -74,12 +74,7 @@ func (s *syslogServer) serveConnection(ctx context.Context, conn net.Conn) {
 			s.drop(DropCut, 1)
 		}
 		line := s.lineOf(message)
-		if line == "" {
-			continue
-		}
-		select {
-		case s.queue <- arrival{line, s.clock.Now()}:
-		case <-ctx.Done():
+		if line != "" && !s.put(ctx, line) {
 			return
 		}
 	}

@@ -42,7 +42,12 @@ type syslogServer struct {
 	SyslogOptions
 	*meter
 	queue chan arrival
+	room  *room // bytes of the lines in queue
 }
+
+// maxQueued bounds the lines between receiver and emit in bytes: a sender of long
+// ones must not fill the memory while reading waits.
+const maxQueued = 8 << 20
 
 // arrival is one line and when it came.
 type arrival struct {
@@ -70,7 +75,7 @@ func Syslog(o SyslogOptions) (Source, error) {
 	orDefault(&o.FrameTimeout, 30*time.Second)
 	orDefault(&o.IdleTimeout, time.Hour)
 	orDefault(&o.Queue, 10_000)
-	s := &syslogServer{SyslogOptions: o, queue: make(chan arrival, o.Queue)}
+	s := &syslogServer{SyslogOptions: o, queue: make(chan arrival, o.Queue), room: newRoom(maxQueued)}
 	s.meter = newMeter(s.Name(), o.Logger)
 	s.setLag(-1)
 	return s, nil
@@ -202,6 +207,7 @@ func (s *syslogServer) collect(first arrival) Batch {
 	var text strings.Builder
 	last := first
 	text.WriteString(first.line)
+	defer func() { s.room.give(text.Len()) }()
 	for text.Len() < maxBatch {
 		select {
 		case last = <-s.queue:
@@ -212,6 +218,34 @@ func (s *syslogServer) collect(first arrival) Batch {
 		break
 	}
 	return Batch{Source: s.Name(), Text: text.String(), Received: last.at, Read: s.clock.Now(), Lag: -1}
+}
+
+// offer queues a line if there is room.
+func (s *syslogServer) offer(line string) bool {
+	if !s.room.try(len(line)) {
+		return false
+	}
+	select {
+	case s.queue <- arrival{line, s.clock.Now()}:
+		return true
+	default:
+		s.room.give(len(line))
+		return false
+	}
+}
+
+// put queues a line as soon as there is room; false if ctx ends before.
+func (s *syslogServer) put(ctx context.Context, line string) bool {
+	if !s.room.wait(ctx, len(line)) {
+		return false
+	}
+	select {
+	case s.queue <- arrival{line, s.clock.Now()}:
+		return true
+	case <-ctx.Done():
+		s.room.give(len(line))
+		return false
+	}
 }
 
 // lineOf makes one line of a message, "" of an empty one.

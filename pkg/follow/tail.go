@@ -58,6 +58,11 @@ func startTail(m *member) (*tail, error) {
 // resumeTail goes on in m behind p, or fails with errOther if m is not the log
 // that p is about.
 func resumeTail(m *member, p position) (*tail, error) {
+	// It may have been opened for another position, when it was a copy that had
+	// only begun.
+	if err := m.measure(); err != nil {
+		return nil, err
+	}
 	t, err := startTail(m)
 	if err != nil {
 		return nil, err

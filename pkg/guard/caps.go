@@ -36,14 +36,15 @@ func (c *goodClients) count(s *source, at uint32) {
 // isGood tells whether a source got in today or yesterday.
 func (c *goodClients) isGood(s *source) bool { return s.goodDay != 0 && s.goodDay+1 >= c.today }
 
-// capped holds a ban that goes beyond the caps, and counts one that does not.
+// capped holds a ban that goes beyond the caps, and counts one that does not. What
+// several scenarios say of one source within the hour is one ban.
 func (g *Guard) capped(f Finding, v Verdict) Verdict {
 	g.rollBans()
-	total := 0
-	for _, n := range g.bans {
-		total += int(n)
+	s := g.banOf(f)
+	if s != nil && isWithin(s.banned, g.now, hour) {
+		return v
 	}
-	if total >= g.limits.bans {
+	if g.bansWithinHour() >= g.limits.bans {
 		v.Action, v.Rule = Hold, TooManyBans
 		v.Reason = fmt.Sprintf("%d bans within the hour are the cap", g.limits.bans)
 		return v
@@ -59,13 +60,33 @@ func (g *Guard) capped(f Finding, v Verdict) Verdict {
 	}
 	g.good.banned += hit
 	g.bans[g.banned%60]++
+	if s != nil {
+		s.banned = g.now
+	}
 	return v
 }
 
-// goodHit counts the day's successful clients that a ban would hit.
+// banOf returns the source that a finding would ban, nil if it is a network.
+func (g *Guard) banOf(f Finding) *source {
+	if f.Scope == event.ScopeRange {
+		return nil
+	}
+	return g.sources[keyOf(f.Addr)]
+}
+
+func (g *Guard) bansWithinHour() int {
+	total := 0
+	for _, n := range g.bans {
+		total += int(n)
+	}
+	return total
+}
+
+// goodHit counts the day's successful clients that a ban would hit, and that none
+// has hit yet on that day.
 func (g *Guard) goodHit(f Finding) int {
 	if f.Scope != event.ScopeRange {
-		if s, known := g.sources[keyOf(f.Addr)]; known && g.good.isGood(s) {
+		if s := g.banOf(f); s != nil && g.good.isGood(s) && (s.banned == 0 || s.banned/day != g.now/day) {
 			return 1
 		}
 		return 0

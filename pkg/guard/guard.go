@@ -123,7 +123,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
 	s := g.source(keyOf(addr.Unmap()), g.now)
 	s.amnesty = stamp(until)
-	s.offences, s.lost, s.lostAt, s.first = nil, 0, 0, 0
+	s.offences, s.lost, s.lostAt, s.first, s.banned = nil, 0, 0, 0, 0
 	g.hurry(s)
 }
 

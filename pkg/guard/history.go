@@ -23,6 +23,14 @@ type History struct {
 	Tried     int           // accounts that failed
 	Forgotten int           // attempts that had no more room
 	Excuses   []Excuse      // in the order of the rules
+	Waiting   []Waiting     // findings without a last word yet
+}
+
+// Waiting is a finding that waits for evidence: the right password, a login, a
+// sign that something of ours works.
+type Waiting struct {
+	Scenario string
+	Until    time.Time // when it is looked at again at the latest
 }
 
 // Excuse is how many of a source's attempts a rule takes out.
@@ -45,6 +53,11 @@ func (g *Guard) History(addr netip.Addr) History {
 	h.Amnesty, h.LastLogin, h.First, h.Last = moment(s.amnesty), moment(s.login), moment(s.first), moment(s.seen)
 	if s.amnesty <= g.now {
 		h.Amnesty = time.Time{}
+	}
+	for _, p := range g.pending {
+		if p.key == key {
+			h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until)})
+		}
 	}
 	h.Accounts, h.MailDays, h.Forgotten = len(s.accounts), s.mailedDays(g.now), int(s.lost)
 	g.tell(&h, key, s)

@@ -2,6 +2,8 @@ package guard
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -141,5 +143,32 @@ func TestFoldedName(t *testing.T) {
 	}
 	if h := g.History(s.log[0].Addr); h.Tried != 1 || h.Offences[0].N != 1 {
 		t.Errorf("%+v", h)
+	}
+}
+
+// Who asks is told that a verdict is yet to come.
+func TestHistoryTellsOfWhatWaits(t *testing.T) {
+	var s scene
+	s.fail(0, "192.0.2.1", "bob", event.Dovecot)
+	s.fail(0, "192.0.2.2", "eve", event.Dovecot)
+	g := New(s.facts, Options{})
+	for i := range s.log {
+		g.Observe(&s.log[i], false)
+	}
+	f := found("192.0.2.1", 1, sceneStart)
+	f.Scenario = "csmail/strict-auth"
+	if v := g.Decide(f, sceneStart); !v.Pending {
+		t.Fatalf("not pending: %+v", v)
+	}
+	got := g.History(netip.MustParseAddr("192.0.2.1")).Waiting
+	if want := []Waiting{{"csmail/strict-auth", sceneStart.Add(5 * time.Minute)}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := g.History(netip.MustParseAddr("192.0.2.2")).Waiting; len(got) != 0 {
+		t.Errorf("somebody else waits: %v", got)
+	}
+	g.Due(sceneStart.Add(6 * time.Minute))
+	if got := g.History(netip.MustParseAddr("192.0.2.1")).Waiting; len(got) != 0 {
+		t.Errorf("still waits after its time: %v", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotVersion changes with every change of what is written.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -134,7 +134,7 @@ func (c *codec) sources(g *Guard) {
 }
 
 func (c *codec) source(s *source) {
-	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.goodDay, &s.lostAt, &s.lost)
 	c.bools(&s.waits, &s.nudged, &s.crowded)
 	list(c, &s.accounts, func(a *account) {
 		numbers(c, &a.name)

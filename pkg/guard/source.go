@@ -31,6 +31,7 @@ type source struct {
 	provider uint32 // last time with a verified name of a provider
 	faulted  uint32 // last time that one of our faults hit it
 	amnesty  uint32 // until then
+	banned   uint32 // last time that a ban of it was counted
 	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
 	mailDays uint32 // on which days its mail was taken, newest first
 	goodDay  uint32 // last day with a success

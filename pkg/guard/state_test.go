@@ -117,7 +117,7 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 1" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 2" {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -190,13 +190,23 @@ func TestCaps(t *testing.T) {
 			t.Errorf("good client %d: %s", i, got)
 		}
 	}
+	for range 9 {
+		if got := decide("192.0.2.0", now.Add(time.Minute)); got != "ban none" {
+			t.Errorf("another scenario about a good client: %s", got)
+		}
+	}
 	for i, want := range []string{"ban none", "ban none", "ban none", "hold bans-per-hour"} {
-		if got := decide(fmt.Sprintf("198.51.100.%d", i), now); got != want {
-			t.Errorf("client %d: %s", i, got)
+		for range 2 {
+			if got := decide(fmt.Sprintf("198.51.100.%d", i), now); got != want {
+				t.Errorf("client %d: %s", i, got)
+			}
 		}
 	}
 	if got := decide("198.51.100.4", now.Add(time.Hour)); got != "ban none" {
 		t.Errorf("an hour later: %s", got)
+	}
+	if got := decide("192.0.2.0", now.Add(2*time.Hour)); got != "ban none" {
+		t.Errorf("the good client once more that day: %s", got)
 	}
 }
 

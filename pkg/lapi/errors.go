@@ -130,7 +130,10 @@ func lapiWords(err error) (words string, isLAPI bool) {
 		if errors.Is(err, errNonsense) {
 			return "no token or list in it", false
 		}
-		return shorten(err.Error()), false // of the JSON decoder
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // of a redirect that is not followed
+		}
+		return shorten(err.Error()), false // or of the JSON decoder
 	}
 	words = strings.TrimSpace(strings.TrimPrefix(answer.Error(), "API error: "))
 	// CrowdSec's client puts "http code" before an answer that it cannot read, and

@@ -81,7 +81,8 @@ func New(c Credentials, version string) (*Client, error) {
 	// for minutes on a LAPI that is down, and sleeps uninterruptibly on a 503. So it
 	// gets a transport of ours and no retries, and we log in ourselves.
 	transport := newTransport(tlsConfig, socket)
-	jwt.Transport = plainBodies{transport}
+	jwt.Transport = boundedAnswers{plainBodies{transport}}
+	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
 	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, timeout: callTimeout}, nil
 }

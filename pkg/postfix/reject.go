@@ -30,7 +30,19 @@ func reject(text string, e *event.Event) result {
 	// The reply quotes what a client sent as "<…>: ". If that stands in the
 	// line more than once, a client may have written one of them.
 	clear := strings.Count(rest, ">: ") <= 1
-	return classify(readEnvelope(rest, e), clear, e)
+	r := classify(readEnvelope(rest, e), clear, e)
+	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
+		e.Kind = event.DNSBLListed
+	}
+	return r
+}
+
+// isClearList tells whether a block list's words are certainly its own. They stand
+// behind the address, but also behind a sender or HELO, which may imitate them: then
+// they stand in the line more than once, if only because the envelope says again
+// what the reply, cut after 510 bytes (smtpd_check_reject), has no more room for.
+func isClearList(reply, rest string) bool {
+	return strings.HasPrefix(reply, "Service unavailable; Client host [") || strings.Count(rest, " blocked using ") <= 1
 }
 
 // hungUp reads "CMD from CLIENT: TEXT; …" of an access table's HANGUP
@@ -76,6 +88,8 @@ func classify(reply string, clear bool, e *event.Event) result {
 		known = false
 	}
 	switch {
+	case !clear && code[0] == '4' && isProbe(reply, e.Reason):
+		kind = event.NoKind // it quotes the server that was asked
 	case !clear && code[0] == '4':
 		kind = event.PolicyRejected // no honest client sends such text
 	case !known:
@@ -90,6 +104,14 @@ func classify(reply string, clear bool, e *event.Event) result {
 	}
 	e.Kind = kind
 	return noted
+}
+
+// isProbe knows the answer of address verification, which quotes another server
+// (reject_unverified_recipient). Relaying is refused with a 4xx by default, and
+// cannot hide behind it.
+func isProbe(reply, reason string) bool {
+	_, reason, _ = cutObject(reason)
+	return strings.HasPrefix(reason, "unverified address: ") && !strings.HasSuffix(reply, ">: Relay access denied")
 }
 
 // cutCode takes "554 5.7.1 " or "450 " off a reply. The enhanced code (RFC
@@ -147,7 +169,7 @@ func rejection(code, text string) (event.Kind, bool) {
 			return event.NoKind, true
 		}
 	}
-	object, reason, ok := strings.Cut(text, " rejected: ")
+	object, reason, ok := cutObject(text)
 	if !ok {
 		return event.NoKind, false
 	}
@@ -172,10 +194,24 @@ func rejection(code, text string) (event.Kind, bool) {
 	return event.NoKind, false
 }
 
+// cutObject splits "OBJECT rejected: REASON". The objects are Postfix's own words
+// (smtpd_check.h, SMTPD_NAME_…); with any other, the text is somebody else's and
+// may quote the client.
+func cutObject(text string) (object, reason string, ok bool) {
+	object, reason, ok = strings.Cut(text, " rejected: ")
+	switch object {
+	case "Client host", "Unverified Client host", "Client certificate", "SASL login name", "Helo command", "Sender address",
+		"Recipient address", "Data command", "End-of-data", "Etrn command":
+		return object, reason, ok
+	}
+	return "", "", false
+}
+
 // ownTrouble knows the X.3.x codes, which stand for the mail system's own state
 // (RFC 3463 section 3.4), and the tables that did not answer.
 func ownTrouble(code, text string) (event.Kind, bool) {
-	if strings.HasPrefix(text, "Temporary lookup failure") || strings.Contains(text, " rejected: Temporary lookup failure") {
+	_, reason, _ := cutObject(text)
+	if strings.HasPrefix(text, "Temporary lookup failure") || strings.HasPrefix(reason, "Temporary lookup failure") {
 		return event.LookupFault, true
 	}
 	if len(code) < 9 || code[4:8] != code[:1]+".3." {

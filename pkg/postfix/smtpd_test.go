@@ -107,6 +107,13 @@ func TestRejects(t *testing.T) {
 		"550 5.7.23 <r@x>: Recipient address rejected: Please see http://spf.example?ip=203.0.113.6":                  event.PolicyRejected,
 		"554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example; see [203.0.113.6]":          event.DNSBLListed,
 		"554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example; Error: open resolver":       event.DNSBLFault,
+		"554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example; Error: blocked using up":    event.DNSBLFault,
+		"554 5.7.1 Service unavailable; Sender address [s@x] blocked using bl.example; Error: open resolver":          event.DNSBLFault,
+		"554 5.7.1 Service unavailable; Sender address [x] blocked using y; Error: z@x] blocked using bl.example":     event.DNSBLListed,
+		"550 5.1.7 <s@x>: Sender address rejected: undeliverable address: 550 x rejected: Temporary lookup failure":   event.SenderRejected,
+		"451 4.3.0 <s@x>: Sender address rejected: Temporary lookup failure":                                          event.LookupFault,
+		"450 4.1.1 <r@x>: Recipient address rejected: unverified address: host m[203.0.113.6] said: 450 <r@x>: later": event.NoKind,
+		"454 4.7.1 <x>: Recipient address rejected: unverified address: y>: Relay access denied":                      event.PolicyRejected,
 		"503 5.5.0 <DATA>: Data command rejected: Improper use of SMTP command pipelining":                            event.Pipelining,
 		"550 5.5.3 <DATA>: Data command rejected: Multi-recipient bounce":                                             event.ProtocolError,
 		"451 4.3.0 <r@x>: Temporary lookup failure":                                                                   event.LookupFault,
@@ -132,6 +139,16 @@ func TestRejects(t *testing.T) {
 				t.Errorf("%s: envelope %q, %q, %q", text, e.Sender, e.Recipient, e.Helo)
 			}
 		}
+	}
+}
+
+// A reply ends after 510 bytes, and the list's own words may be cut off with it.
+func TestListedSenderCut(t *testing.T) {
+	sender := "x] blocked using y; Error: " + strings.Repeat("z", 500) + "@listed.example"
+	reply := ("554 5.7.1 Service unavailable; Sender address [" + sender)[:510]
+	e, _, _ := read(t, "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: "+reply+"; from=<"+sender+"> to=<r@example.org> proto=ESMTP helo=<h.example>")
+	if e.Kind != event.DNSBLListed {
+		t.Errorf("got %s", e.Kind)
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"csmail/pkg/engine"
 	"csmail/pkg/guard"
 	"csmail/pkg/report"
@@ -82,9 +80,9 @@ func (a *Alerts) Close(o report.Outcome, against *report.Outcome) error {
 	if a.count > 0 {
 		a.write("\n  ")
 	}
-	a.write("],\n  \"outcome\": ", indented(o))
+	a.write("],\n  \"outcome\": ", outcomeJSON(o))
 	if against != nil {
-		a.write(",\n  \"against\": ", indented(*against))
+		a.write(",\n  \"against\": ", outcomeJSON(*against))
 	}
 	a.write("\n}\n")
 	if a.err != nil {
@@ -93,7 +91,7 @@ func (a *Alerts) Close(o report.Outcome, against *report.Outcome) error {
 	return a.out.Flush()
 }
 
-func indented(o report.Outcome) string {
+func outcomeJSON(o report.Outcome) string {
 	text, err := json.MarshalIndent(o, "  ", "  ")
 	if err != nil {
 		return "null" // no outcome fails
@@ -101,34 +99,39 @@ func indented(o report.Outcome) string {
 	return string(text)
 }
 
+// Judged is what came of judging a log by scenarios.
+type Judged struct {
+	By string // the names of their sets and files, as they were given
+	report.Outcome
+}
+
 // Backtest prints an outcome for a person, beside that of other scenarios if
 // there are any.
-func Backtest(w io.Writer, o report.Outcome, against *report.Outcome, zone *time.Location, terminal bool) error {
+func Backtest(w io.Writer, o Judged, against *Judged, zone *time.Location, screen Screen) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "From %s to %s\n", o.From.In(zone).Format(time.DateTime), o.To.In(zone).Format(time.DateTime))
-	columns := []report.Outcome{o}
-	header := []any{"", "these scenarios"}
+	columns := []Judged{o}
+	header := []string{"", o.By}
 	if against != nil {
-		columns, header = append(columns, *against), append(header, "against")
+		columns, header = append(columns, *against), append(header, against.By)
 	}
-	t := newTable(terminal, header...)
+	t := newGrid(screen, header...)
 	for _, row := range backtestRows {
-		line := table.Row{row.name}
+		line := []any{row.name}
 		for _, c := range columns {
-			line = append(line, row.value(c))
+			line = append(line, row.value(c.Outcome))
 		}
-		t.AppendRow(line)
+		t.add(line...)
 	}
-	b.WriteString(t.Render())
-	b.WriteByte('\n')
-	for i, c := range columns {
+	fmt.Fprintln(&b, t)
+	for _, c := range columns {
 		if against != nil {
-			fmt.Fprintf(&b, "\n%s:\n", header[i+1])
+			fmt.Fprintf(&b, "\n%s:\n", c.By)
 		}
-		backtestDetail(&b, c, zone, terminal)
+		backtestDetail(&b, c.Outcome, zone, screen)
 	}
 	if against != nil {
-		difference(&b, o.Values, against.Values)
+		difference(&b, o, *against)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -158,44 +161,41 @@ func percent(part, whole int) string {
 	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
 }
 
-func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, terminal bool) {
+func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, screen Screen) {
 	if len(o.ByDay) > 0 {
-		t := newTable(terminal, "Day", "Scenario", "Bans")
+		t := newGrid(screen, "Day", "Scenario", "Bans")
 		for _, d := range o.ByDay {
-			t.AppendRow(table.Row{d.Day, d.Scenario, d.Bans})
+			t.add(d.Day, d.Scenario, d.Bans)
 		}
-		fmt.Fprintln(b, t.Render())
+		fmt.Fprintln(b, t)
 	}
 	if len(o.HeldBy) > 0 {
-		t := newTable(terminal, "Held by", "Findings")
+		t := newGrid(screen, "Held by", "Findings")
 		for _, rule := range sortedKeys(o.HeldBy) {
-			t.AppendRow(table.Row{rule, o.HeldBy[rule]})
+			t.add(rule, o.HeldBy[rule])
 		}
-		fmt.Fprintln(b, t.Render())
+		fmt.Fprintln(b, t)
 	}
 	if len(o.Collateral) == 0 {
 		return
 	}
-	t := newTable(terminal, "Banned, later honest", "Scenario", "Banned", "Proof", "At", "In the ban")
+	t := newGrid(screen, "Banned, later honest", "Scenario", "Banned", "Proof", "At", "In the ban")
 	for _, c := range o.Collateral {
-		t.AppendRow(table.Row{c.Value, c.Scenario, c.Banned.In(zone).Format(time.DateTime), c.Proof, c.Good.In(zone).Format(time.DateTime), yesNo(c.InBan)})
+		t.add(c.Value, c.Scenario, c.Banned.In(zone).Format(time.DateTime), c.Proof, c.Good.In(zone).Format(time.DateTime), yesNo(c.InBan))
 	}
-	fmt.Fprintln(b, t.Render())
+	fmt.Fprintln(b, t)
 }
 
 // difference lists who is banned by one set of scenarios only.
-func difference(b *strings.Builder, these, others []string) {
-	for _, side := range [...]struct {
-		name         string
-		mine, theirs []string
-	}{{"only by these scenarios", these, others}, {"only by the others", others, these}} {
+func difference(b *strings.Builder, these, others Judged) {
+	for _, side := range [...][2]Judged{{these, others}, {others, these}} {
 		var only []string
-		for _, value := range side.mine {
-			if _, both := slices.BinarySearch(side.theirs, value); !both {
+		for _, value := range side[0].Values {
+			if _, both := slices.BinarySearch(side[1].Values, value); !both {
 				only = append(only, value)
 			}
 		}
-		fmt.Fprintf(b, "Banned %s: %d\n", side.name, len(only))
+		fmt.Fprintf(b, "Banned only by %s: %d\n", side[0].By, len(only))
 		for i, value := range only {
 			if i == 20 {
 				fmt.Fprintf(b, "  and %d more; -o json lists all\n", len(only)-i)

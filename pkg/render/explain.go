@@ -209,7 +209,7 @@ func LevelText(l scenario.Level, now time.Time, zone *time.Location) string {
 		text += fmt.Sprintf(" %d", l.Count)
 	}
 	if !l.NextLeak.IsZero() && l.Count > 0 {
-		text += ", next leak in " + l.NextLeak.Sub(now).Round(time.Second).String()
+		text += ", next leak in " + short(l.NextLeak.Sub(now).Round(time.Second))
 	}
 	if l.Silent.After(now) {
 		text += ", silent until " + l.Silent.In(zone).Format(time.DateTime)

@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"csmail/pkg/event"
@@ -86,57 +85,43 @@ func sorted(texts []string) []string {
 	return append([]string{}, slices.Sorted(slices.Values(texts))...)
 }
 
-// Table prints the rows for a person: a rounded box on a terminal, ASCII
-// elsewhere, as cscli does.
-func Table(w io.Writer, sources []*report.Source, zone *time.Location, terminal bool) error {
+// Table prints the rows for a person.
+func Table(w io.Writer, sources []*report.Source, zone *time.Location, screen Screen) error {
 	if len(sources) == 0 {
 		_, err := fmt.Fprintln(w, "No hostile or suspect sources")
 		return err
 	}
-	t := newTable(terminal, "Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict")
+	t := newGrid(screen, "Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict")
 	for _, s := range sources {
-		t.AppendRow(table.Row{
-			s.Addr.String(), s.Count, kindsText(s.Kinds), usersText(s.Users),
+		t.add(s.Addr, s.Count, kindsText(s.Kinds), usersText(s.Users),
 			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime),
-			strings.Join(s.Scenarios, "\n"), verdictText(s.Verdict),
-		})
+			items(s.Scenarios), verdictText(s.Verdict))
 	}
-	_, err := fmt.Fprintln(w, t.Render())
+	_, err := fmt.Fprintln(w, t)
 	return err
 }
 
-func newTable(terminal bool, header ...any) table.Writer {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleDefault)
-	if terminal {
-		t.SetStyle(table.StyleRounded)
-	}
-	t.Style().Format.Header = text.FormatDefault
-	t.AppendHeader(header)
-	return t
-}
-
-func kindsText(kinds []event.Count) string {
+func kindsText(kinds []event.Count) items {
 	kinds = slices.Clone(kinds)
 	slices.SortStableFunc(kinds, func(a, b event.Count) int { return b.N - a.N })
-	texts := make([]string, 0, len(kinds))
+	texts := make(items, 0, len(kinds))
 	for _, k := range kinds {
 		texts = append(texts, fmt.Sprintf("%s %d", k.Name, k.N))
 	}
-	return strings.Join(texts, "\n")
+	return texts
 }
 
-func usersText(users []string) string {
+func usersText(users []string) items {
 	const shown, width = 3, 32
 	users = sorted(users)
-	var texts []string
+	var texts items
 	for _, u := range users[:min(shown, len(users))] {
 		texts = append(texts, text.Trim(Printable(u), width))
 	}
 	if len(users) > shown {
 		texts = append(texts, fmt.Sprintf("and %d more", len(users)-shown))
 	}
-	return strings.Join(texts, "\n")
+	return texts
 }
 
 func verdictText(v guard.Verdict) string {

@@ -50,7 +50,7 @@ func TestRaw(t *testing.T) {
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	evil := "a\x1b]0;owned\x07b"
-	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, false); err != nil {
+	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"auth-failed 5", "a?]0;owned?b", "and 2 more", "hold: private address", "2026-06-03 04:11:09"} {
@@ -62,14 +62,14 @@ func TestTable(t *testing.T) {
 		t.Errorf("control characters or boxes in\n%q", out.String())
 	}
 	out.Reset()
-	if err := Table(&out, rows(t, "a"), time.UTC, true); err != nil || !strings.Contains(out.String(), "╭") {
+	if err := Table(&out, rows(t, "a"), time.UTC, Screen{Terminal: true}); err != nil || !strings.Contains(out.String(), "╭") {
 		t.Errorf("no box on a terminal:\n%s", out.String())
 	}
 }
 
 func TestSummary(t *testing.T) {
 	var out bytes.Buffer
-	Summary(&out, Totals{Lines: 9, Events: 3, Sources: 2, Missed: 1, NoHeader: 4, Took: 1234 * time.Millisecond})
+	Summary(&out, Totals{Lines: 9, Found: "3 events, 2 sources", Missed: 1, NoHeader: 4, Took: 1234 * time.Millisecond})
 	want := "Lines: 9 lines, 3 events, 2 sources, 1 missed [processed in 1.23 sec]\n" +
 		"  1 lines of a known daemon matched no grammar; --missed prints them\n" +
 		"  4 lines had no syslog header and were passed over\n"
@@ -118,11 +118,80 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 		"delivered": "ban: a reason (delivered)",
 		"held-back": "ban, not sent: a reason (held-back)",
 		"dropped":   "ban, not sent: a reason (dropped)",
+		"outbox":    "ban: a reason (waits for the LAPI)",
+		"parked":    "ban: a reason (parked: the LAPI would not take it)",
 	} {
 		var out bytes.Buffer
 		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
 		if err := Why(&out, answer, time.UTC); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
 			t.Errorf("%s: no %q in\n%s", state, want, out.String())
+		}
+	}
+}
+
+// The LAPI and the guard tell times in UTC; a person reads all of them in one zone.
+func TestWhyShowsOneZone(t *testing.T) {
+	zone := time.FixedZone("UTC+2", 2*60*60)
+	until := time.Date(2026, 6, 3, 22, 30, 0, 0, time.UTC)
+	answer := Answer{
+		Why: report.Why{History: []string{"amnesty until 2026-06-03T22:11:09Z, by a person's word"}},
+		LAPI: []lapi.Known{{
+			Number: 7, Created: "2026-06-03T22:00:00Z", Scenario: "csmail/auth-bf", Scope: "Ip", Value: "192.0.2.1",
+			Decisions: []lapi.Decided{{Type: "ban", Value: "192.0.2.1", Origin: "crowdsec", Until: until}},
+		}},
+	}
+	var out bytes.Buffer
+	if err := Why(&out, answer, zone); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"amnesty until 2026-06-04 00:11:09, by", "alert 7 of 2026-06-04 00:00:00: csmail/auth-bf", "by crowdsec until 2026-06-04 00:30:00\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
+	var out bytes.Buffer
+	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  not asked: no file\n  hint: make one\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+// On a screen that is too narrow a row is a paragraph that fits.
+func TestTableOnANarrowScreen(t *testing.T) {
+	sources := rows(t, "a", "b", "c", "d", "e")
+	var out bytes.Buffer
+	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 60}); err != nil {
+		t.Fatal(err)
+	}
+	want := `192.0.2.20
+  Count: 5; Kinds: auth-failed 5;
+  Users tried: a, b, c, and 2 more;
+  First seen: 2026-06-03 04:11:09;
+  Last seen: 2026-06-03 04:11:09;
+  Scenarios: csmail/auth-bf;
+  Verdict: hold: private address
+`
+	if out.String() != want {
+		t.Errorf("got\n%s", out.String())
+	}
+	out.Reset()
+	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 160}); err != nil || !strings.Contains(out.String(), "│ Verdict") {
+		t.Errorf("no table where there is room:\n%s", out.String())
+	}
+	for columns := 1; columns < 100; columns++ {
+		g := newGrid(Screen{Columns: columns}, "Name", "", "Text")
+		g.add("x", strings.Repeat("word ", 40), items{"a", "b"})
+		for line := range strings.Lines(g.String()) {
+			if len(strings.TrimRight(line, "\n")) > max(24, columns) {
+				t.Errorf("%d columns: %q", columns, line)
+			}
 		}
 	}
 }

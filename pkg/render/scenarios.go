@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"csmail/pkg/event"
@@ -108,13 +107,13 @@ func ScenariosRaw(w io.Writer, all []*scenario.Scenario) error {
 }
 
 // Scenarios prints them for a person.
-func Scenarios(w io.Writer, all []*scenario.Scenario, terminal bool) error {
-	t := newTable(terminal, "Name", "Type", "Scope", "Counts", "Overflows at", "Bans", "File")
+func Scenarios(w io.Writer, all []*scenario.Scenario, screen Screen) error {
+	t := newGrid(screen, "Name", "Type", "Scope", "Counts", "Overflows at", "Bans", "File")
 	for _, r := range scenarioRows(all) {
 		counts := text.WrapSoft(strings.Join(r.Counts, ", "), 40)
-		t.AppendRow(table.Row{r.Name, r.Type, r.Scope, counts, r.Threshold, yesNo(r.Remediation), r.File})
+		t.add(r.Name, r.Type, r.Scope, counts, r.Threshold, yesNo(r.Remediation), r.File)
 	}
-	_, err := fmt.Fprintln(w, t.Render())
+	_, err := fmt.Fprintln(w, t)
 	return err
 }
 
@@ -133,8 +132,12 @@ type trialRow struct {
 }
 
 // Trials prints test runs for a person.
-func Trials(w io.Writer, runs []trial.Run, terminal bool) error {
-	t := newTable(terminal, "Scenario", "Log", "Lines", "Events", "Overflows", "Wanted", "")
+func Trials(w io.Writer, runs []trial.Run, screen Screen) error {
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(w, "No test logs")
+		return err
+	}
+	t := newGrid(screen, "Scenario", "Log", "Lines", "Events", "Overflows", "Wanted", "")
 	failed := 0
 	for _, r := range runs {
 		wanted, mark := "none", "ok"
@@ -145,8 +148,8 @@ func Trials(w io.Writer, runs []trial.Run, terminal bool) error {
 			failed++
 			mark = "FAILED"
 		}
-		t.AppendRow(table.Row{r.Scenario, r.Log, r.Lines, r.Events, r.Overflows, wanted, mark})
+		t.add(r.Scenario, r.Log, r.Lines, r.Events, r.Overflows, wanted, mark)
 	}
-	_, err := fmt.Fprintf(w, "%s\n%d logs, %d failed\n", t.Render(), len(runs), failed)
+	_, err := fmt.Fprintf(w, "%s\n%d logs, %d failed\n", t, len(runs), failed)
 	return err
 }

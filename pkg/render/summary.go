@@ -12,19 +12,19 @@ import (
 
 // Totals are the numbers of a whole scan.
 type Totals struct {
-	Lines           int64
-	Events, Sources int
-	Missed          int64 // lines of known daemons that no grammar matched
-	Ambiguous       int64 // lines that can be read in two ways
-	NoHeader        int64 // lines that are no log lines
-	Cut             int64 // lines that were too long and lost their end
-	Took            time.Duration
+	Lines     int64
+	Found     string // what came of them: "3 events, 2 sources"
+	Missed    int64  // lines of known daemons that no grammar matched
+	Ambiguous int64  // lines that can be read in two ways
+	NoHeader  int64  // lines that are no log lines
+	Cut       int64  // lines that were too long and lost their end
+	Took      time.Duration
 }
 
 // Summary prints the totals in one line, and a line for each trouble.
 func Summary(w io.Writer, t Totals) {
-	fmt.Fprintf(w, "Lines: %d lines, %d events, %d sources, %d missed [processed in %.2f sec]\n",
-		t.Lines, t.Events, t.Sources, t.Missed, t.Took.Seconds())
+	fmt.Fprintf(w, "Lines: %d lines, %s, %d missed [processed in %.2f sec]\n",
+		t.Lines, t.Found, t.Missed, t.Took.Seconds())
 	for _, trouble := range [...]struct {
 		n    int64
 		text string

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"csmail/pkg/control"
 	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
 	"csmail/pkg/report"
@@ -17,6 +18,7 @@ type Answer struct {
 	report.Why
 	LAPI    []lapi.Known `json:"lapi"`
 	LAPIErr string       `json:"lapi_error,omitempty"` // why the LAPI was not asked
+	Advice  string       `json:"lapi_hint,omitempty"`  // what mends that
 }
 
 // WhyJSON prints it as one object.
@@ -43,7 +45,7 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 	none(&b, len(a.Buckets), "no bucket is open")
 	b.WriteString("\nWhat the guard knows\n")
 	for _, text := range a.History {
-		fmt.Fprintf(&b, "  %s\n", text)
+		fmt.Fprintf(&b, "  %s\n", inZone(text, zone))
 	}
 	fmt.Fprintf(&b, "\nThe log lines (the newest %d)\n", len(a.Evidence))
 	for _, e := range a.Evidence {
@@ -51,7 +53,7 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 	}
 	none(&b, len(a.Evidence), "none was kept")
 	b.WriteString("\nWhat the LAPI has\n")
-	known(&b, a)
+	known(&b, a, zone)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -87,13 +89,24 @@ func toldText(t report.Told) string {
 		text += ": " + t.Reason
 	}
 	if t.State != "" {
-		text += " (" + t.State
+		text += " (" + stateText(t.State)
 		if t.Number != "" {
 			text += " as alert " + t.Number
 		}
 		text += ")"
 	}
 	return text
+}
+
+// stateText names the list of the daemon in which an alert is, for a person.
+func stateText(list string) string {
+	switch list {
+	case string(control.Outbox):
+		return "waits for the LAPI"
+	case string(control.Parked):
+		return "parked: the LAPI would not take it"
+	}
+	return list
 }
 
 func bucketText(l report.Bucket, at func(time.Time) string) string {
@@ -111,16 +124,19 @@ func bucketText(l report.Bucket, at func(time.Time) string) string {
 	return text
 }
 
-func known(b *strings.Builder, a Answer) {
+func known(b *strings.Builder, a Answer, zone *time.Location) {
 	if a.LAPIErr != "" {
 		fmt.Fprintf(b, "  not asked: %s\n", a.LAPIErr)
+		if a.Advice != "" {
+			fmt.Fprintf(b, "  hint: %s\n", a.Advice)
+		}
 		return
 	}
 	none(b, len(a.LAPI), "nothing")
 	for _, k := range a.LAPI {
-		fmt.Fprintf(b, "  alert %d of %s: %s on %s %s\n    %s\n", k.Number, k.Created, k.Scenario, k.Scope, k.Value, Printable(k.Message))
+		fmt.Fprintf(b, "  alert %d of %s: %s on %s %s\n    %s\n", k.Number, inZone(k.Created, zone), k.Scenario, k.Scope, k.Value, Printable(k.Message))
 		for _, d := range k.Decisions {
-			fmt.Fprintf(b, "    %s\n", d)
+			fmt.Fprintf(b, "    %s\n", inZone(d.String(), zone))
 		}
 	}
 }

@@ -117,6 +117,9 @@ func historyTexts(h guard.History) []string {
 		}
 		say("offences since %s: %s, on %d accounts", h.First.UTC().Format(time.RFC3339), strings.Join(kinds, ", "), h.Tried)
 	}
+	for _, x := range h.Waiting {
+		say("%s found it; the verdict waits for evidence and is looked at again by %s", x.Scenario, x.Until.UTC().Format(time.RFC3339))
+	}
 	for _, x := range h.Excuses {
 		say("%d of its attempts are excused by the rule %s", x.Attempts, x.Rule)
 	}

@@ -30,7 +30,7 @@ func Load(names []string) (*scenario.Set, error) {
 	}
 	joined, err := scenario.Join(sets...)
 	if err != nil {
-		return nil, hint.Wrap(fmt.Errorf("scenarios %q: %w", names, err), "name each set, folder or file once; strict holds balanced")
+		return nil, hint.Wrap(fmt.Errorf("scenarios %q: %w", names, err), "name each set, folder or file once; strict holds balanced. Who changes one of a set gives csmail all of it: csmail scenarios show balanced")
 	}
 	if len(joined.Scenarios()) == 0 {
 		return nil, hint.Wrap(fmt.Errorf("scenarios %q: no scenario stands there", names), "files end in .yaml; the sets are %s", strings.Join(scenarios.Sets(), " and "))

@@ -302,3 +302,25 @@ func TestCutWhileOpen(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// Numbers that no checksum covers must fit the keys that they count.
+func TestNumbersThatDoNotAgree(t *testing.T) {
+	for name, damage := range map[string]func(*bolt.Tx) error{
+		"input 1 is older than the checkpoint's mark 7": func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(markKey, key(7)) },
+		"outbox holds number 2 and counts 1":            func(tx *bolt.Tx) error { return tx.Bucket(outboxBucket).SetSequence(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := path(t)
+			s := open(t, p, Options{})
+			must(t, s.Commit(Batch{Inputs: []Input{record(1)}, Alerts: entries(1, 2)}))
+			must(t, s.Close())
+			db, err := bolt.Open(p, 0o600, nil)
+			must(t, err)
+			must(t, db.Update(damage))
+			must(t, db.Close())
+			if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

@@ -107,9 +107,29 @@ func (s *Store) count(tx *bolt.Tx) error {
 			}
 		}
 	}
+	if err := agree(tx); err != nil {
+		return err
+	}
 	s.mark = max(s.mark, Mark(number(tx.Bucket(metaBucket).Get(markKey))))
 	s.stats.Pending, s.stats.Parked, s.stats.Held = keys[string(outboxBucket)], keys[string(parkedBucket)], keys[string(heldBucket)]
 	s.stats.FileBytes = tx.Size()
+	return nil
+}
+
+// agree compares the numbers that have no checksum with the keys that they count:
+// a mark that is too high would pass over inputs, and a sequence that is too low
+// put an alert in the place of another.
+func agree(tx *bolt.Tx) error {
+	mark := number(tx.Bucket(metaBucket).Get(markKey))
+	if first, _ := tx.Bucket(inputsBucket).Cursor().First(); first != nil && number(first) <= mark {
+		return fmt.Errorf("%w: input %d is older than the checkpoint's mark %d", errDamaged, number(first), mark)
+	}
+	for _, name := range [][]byte{outboxBucket, parkedBucket, heldBucket} {
+		last, _ := tx.Bucket(name).Cursor().Last()
+		if next := tx.Bucket(name).Sequence(); last != nil && number(last) > next {
+			return fmt.Errorf("%w: %s holds number %d and counts %d", errDamaged, name, number(last), next)
+		}
+	}
 	return nil
 }
 

@@ -164,7 +164,19 @@ func (s *Store) found() error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(fresh.path, s.path)
+	if err := os.Rename(fresh.path, s.path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(s.path))
+}
+
+// syncFolder has the names in a folder outlive a loss of power, as the bytes do.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func (s *Store) open() error {

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"csmail/pkg/hint"
+)
+
+// nearest returns the name that was probably meant, "" if none is near.
+func nearest(word string, names []string) string {
+	best, distance := "", 3
+	for _, name := range names {
+		if d := hint.Distance(word, name); d < distance && d < len(word) {
+			best, distance = name, d
+		}
+	}
+	return best
+}
+
+// noCommand refuses words after a command that takes none.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !c.HasSubCommands() {
+		return usageError{hint.Wrap(fmt.Errorf("%s takes no argument, and %q is one", c.CommandPath(), args[0]), "%s --help", c.CommandPath())}
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	advice := fmt.Sprintf("%s --help lists the commands", c.CommandPath())
+	if name := nearest(args[0], names); name != "" {
+		advice = fmt.Sprintf("did you mean %s %s?", c.CommandPath(), name)
+	} else if !c.HasParent() {
+		advice += "; to read a log: csmail scan " + args[0]
+	}
+	return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "%s", advice)}
+}
+
+// badFlag names the flag that was probably meant.
+func badFlag(c *cobra.Command, err error) error {
+	advice := fmt.Sprintf("%s --help lists the flags", c.CommandPath())
+	if word, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if name := nearest(word, names); name != "" {
+			advice = fmt.Sprintf("did you mean --%s? %s", name, advice)
+		}
+	}
+	return usageError{hint.Wrap(err, "%s", advice)}
+}

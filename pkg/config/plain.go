@@ -1,0 +1,91 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"csmail/pkg/hint"
+)
+
+var (
+	unknownKey = regexp.MustCompile(`^(line \d+): field (\S+) not found in type \S+$`)
+	wrongForm  = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal !!(\\w+)(?: `(.*)`)? into (\\S+)$")
+)
+
+// plain says in words of the configuration what yaml says in types of Go, and
+// what would mend it.
+func plain(err error) error {
+	typeErr, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return hint.Wrap(err, "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
+	}
+	var texts []string
+	advice := ""
+	for _, fault := range typeErr.Errors {
+		text, mend := plainFault(fault)
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+		if advice == "" {
+			advice = mend
+		}
+	}
+	return hint.Wrap(errors.New(strings.Join(texts, "; ")), "%s", advice)
+}
+
+func plainFault(fault string) (text, mend string) {
+	if m := unknownKey.FindStringSubmatch(fault); m != nil {
+		return fmt.Sprintf("%s: unknown key %q", m[1], m[2]), keyHint(m[2])
+	}
+	m := wrongForm.FindStringSubmatch(fault)
+	if m == nil {
+		return fault, "docs/configuration.md lists every key with its form"
+	}
+	found := fmt.Sprintf("%q", m[3])
+	switch m[2] {
+	case "seq":
+		found = "a list"
+	case "map":
+		found = "a group of keys"
+	}
+	wanted, mend := wantedForm(m[4], m[3])
+	return fmt.Sprintf("%s: %s stands where %s is wanted", m[1], found, wanted), mend
+}
+
+// wantedForm names the form that a Go type stands for.
+func wantedForm(goType, value string) (form, mend string) {
+	mend = "docs/configuration.md lists every key with its form"
+	switch {
+	case strings.HasPrefix(goType, "[]") && value != "":
+		return "a list", fmt.Sprintf("a list stands in brackets, also one of a single entry: [%s]", value)
+	case strings.HasPrefix(goType, "[]"):
+		return "a list", mend
+	case goType == "bool":
+		return "true or false", mend
+	case goType == "string":
+		return "a text", mend
+	case strings.HasPrefix(goType, "config.") || strings.HasPrefix(goType, "map["):
+		return "a group of keys", mend
+	}
+	return "a number", mend
+}
+
+// keyHint names the key that may have been meant.
+func keyHint(unknown string) string {
+	best, distance := "", 3
+	for _, k := range Keys() {
+		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
+		if d := hint.Distance(name, unknown); d < distance {
+			best, distance = k.Path, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return "docs/configuration.md lists every key"
+}
