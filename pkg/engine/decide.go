@@ -55,9 +55,6 @@ func (e *Engine) settle(rulings []guard.Ruling) {
 }
 
 func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
-	if v.Action == guard.None {
-		return
-	}
 	a = rule(a, v)
 	if e.tells {
 		a = Describe(a)

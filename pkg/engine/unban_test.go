@@ -161,3 +161,21 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+// The same refusal once more in one session is no more evidence, neither for the
+// scenarios nor for the guard; a folded line is none either.
+func TestTheSameOnceMore(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	addr := netip.MustParseAddr("192.0.2.1")
+	for range 3 {
+		refused(e, 0, addr.String()) // of one process
+	}
+	first := parse("Jun  3 04:11:09 mail postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x")
+	end := parse("Jun  3 04:11:10 mail postfix/smtpd[1]: disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1")
+	e.Step(&first)
+	e.Step(&end)
+	h, levels := e.Guard().History(addr), e.Buckets().LevelsOf(addr)
+	if fmt.Sprint(h.Offences) != "[{auth-failed 1} {recipient-unknown 1}]" || len(levels) != 1 || levels[0].Total != 1 {
+		t.Errorf("the guard counts %v, the scenarios %+v", h.Offences, levels)
+	}
+}
