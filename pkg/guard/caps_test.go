@@ -140,3 +140,18 @@ func TestRewindKeepsCaps(t *testing.T) {
 		t.Errorf("amnesty until %s", h.Amnesty)
 	}
 }
+
+// Two addresses of one /64 are one source: what it did counts once.
+func TestAddressesOfOneSource(t *testing.T) {
+	g, now := told(Options{}, func(s *scene) {
+		for i, addr := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::1"} {
+			s.kind(time.Duration(i)*time.Second, addr, event.NonSMTP, "")
+		}
+	})
+	f := found("2001:db8::1", 3, now)
+	f.Scope, f.Network = event.ScopeRange, netip.MustParsePrefix("2001:db8::/64")
+	f.Sources = []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")}
+	if v := g.Decide(f, now); v.Action != Ban || v.Reason != "3 attempts count, 3 are enough" {
+		t.Errorf("%s: %s", v.Action, v.Reason)
+	}
+}
