@@ -97,3 +97,101 @@ func TestFirstOfLateLines(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+const leakyTwo = "type: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 2\nleakspeed: 10s\n" + head
+
+// The evidence of an overflow begins with the bucket, and an event that is poured
+// very often stays one.
+func TestEvidenceOfTheBucket(t *testing.T) {
+	e := load(t, leakyTwo)
+	e.Pour(failure(one, "a", 0))
+	var got []Overflow
+	for _, second := range []int{100, 101, 102} {
+		got = e.Pour(failure(one, "a", time.Duration(second)*time.Second))
+	}
+	if len(got) != 1 || len(got[0].Evidence) != 3 || !got[0].Evidence[0].Time.Equal(start.Add(100*time.Second)) {
+		t.Fatalf("%+v", got)
+	}
+	e = load(t, "type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 1h\n"+head)
+	for range 100 {
+		e.Pour(failure(one, "a", 0))
+	}
+	got = e.Advance(start.Add(time.Hour))
+	if len(got) != 1 || len(got[0].Evidence) != 1 || got[0].Evidence[0].Attempts != mostAttempts || got[0].Evidence[0].Kind != event.AuthFailed {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A dead bucket waits for late lines before its memory is given back.
+func TestDeadBucketWaitsForLateLines(t *testing.T) {
+	e := load(t, leakyTwo)
+	e.Pour(failure(one, "a", 0))
+	e.Pour(failure(one, "a", time.Second))
+	e.Advance(start.Add(5 * time.Minute))
+	if got := e.Pour(failure(one, "a", time.Second)); len(got) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// At the last moment of its life a bucket still counts.
+func TestLevelAtTheEnd(t *testing.T) {
+	e := load(t, leakyTwo)
+	e.Pour(failure(one, "a", 0))
+	for after, want := range map[time.Duration]int{30 * time.Second: 1, 30*time.Second + 1: 0} {
+		if got := e.Levels(failure(one, "a", after)); len(got) != 1 || got[0].Total != want {
+			t.Errorf("%s: %+v", after, got)
+		}
+	}
+}
+
+// What is forgiven leaves the counts of kinds as well.
+func TestForgetKinds(t *testing.T) {
+	e := load(t, "type: leaky\nname: test/t\ndescription: x\nfilter: evt.Meta.service == 'postfix'\ngroupby: evt.Meta.source_range\ncapacity: 2\nleakspeed: 1h\nscope: {type: Range}\n")
+	e.Pour(failure(two, "a", 0))
+	other := failure(one, "a", time.Second)
+	other.Kind = event.RelayDenied
+	e.Pour(other)
+	e.Forget(other.Addr)
+	e.Pour(failure(two, "a", 2*time.Second))
+	if got := e.Pour(failure(two, "a", 3*time.Second)); len(got) != 1 || fmt.Sprint(got[0].Kinds) != "[{auth-failed 3}]" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Only a guillotine stays true, and a probability must be above the threshold.
+func TestBayesianBounds(t *testing.T) {
+	const text = "type: bayesian\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 1h\nbayesian_prior: 0.5\nbayesian_threshold: %s\nbayesian_conditions:\n" +
+		"- {condition: evt.Meta.username == 'a', prob_given_evil: 0.75, prob_given_benign: 0.25}\n" +
+		"- {condition: evt.Meta.username == 'b', prob_given_evil: 0.75, prob_given_benign: 0.25}\n" + head
+	for threshold, want := range map[string]int{"0.5": 0, "0.49": 3} {
+		e, told := load(t, fmt.Sprintf(text, threshold)), 0
+		for i, user := range []string{"a", "b", "a"} {
+			told += len(e.Pour(failure(one, user, time.Duration(i)*time.Second)))
+		}
+		if told != want {
+			t.Errorf("threshold %s: %d overflows, want %d", threshold, told, want)
+		}
+	}
+}
+
+// A bucket that was begun before the clock ran ahead, and used after, is emptied.
+func TestRewindOfALaterUse(t *testing.T) {
+	e := load(t, "type: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 5\nleakspeed: 1h\n"+head)
+	e.Pour(failure(one, "a", 0))
+	e.Pour(failure(one, "a", time.Hour/2))
+	e.Rewind(start.Add(time.Minute))
+	if s := e.Stats(); s.Sources != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The texts of a full queue are those of its events.
+func TestQueuedTextsAreFreed(t *testing.T) {
+	e := load(t, "type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: 2\nleakspeed: 1h\ncondition: any(queue.Queue, {.Meta.username == 'x'})\n"+head)
+	for i := range 20 {
+		e.Pour(failure(one, fmt.Sprint("u", i), time.Duration(i)*time.Second))
+	}
+	if got := e.events.len(); got != 3 {
+		t.Errorf("%d texts, want 3", got)
+	}
+}

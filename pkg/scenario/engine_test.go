@@ -107,6 +107,7 @@ func TestTypes(t *testing.T) {
 		"distinct counts users":                       {leaky + "distinct: evt.Meta.username\n", each(one, "a a b b a b C c d", 0, 1, 2, 3, 4, 5, 6, 7, 8), []string{"192.0.2.1 3@6"}},
 		"cancel_on empties":                           {leaky + "cancel_on: evt.Meta.username == 'ok'\n", each(one, "a a ok a a a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
 		"overflow_filter drops, and does not silence": {leaky + "blackhole: 1h\noverflow_filter: any(queue.Queue, {.Meta.username == 'x'})\n", each(one, "a a a a x a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
+		"overflow_filter that fails drops nothing":    {leaky + "overflow_filter: queue.Queue[7].Meta.username == 'x'\n", each(one, "a", 0, 1, 2), []string{"192.0.2.1 3@2"}},
 		"trigger": {"type: trigger\ngroupby: evt.Meta.source_ip\nblackhole: 5s\n" + head, each(one, "a", 0, 1, 5, 6), []string{"192.0.2.1 1@0", "192.0.2.1 1@5"}},
 		"counter ends by time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head, each(one, "a", 0, 10, 29, 31, 50),
 			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},
