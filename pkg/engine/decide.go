@@ -10,16 +10,19 @@ import (
 )
 
 // decide puts overflows before the guard. The six addresses of one /64 that fill
-// a bucket together make one finding about the /64.
+// a bucket together make one finding about the /64, unless a ban must not hit all
+// of it.
 func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
+	single := false // the one before bans no more than its address
 	for i := range overflows {
 		o := &overflows[i]
-		f := findingOf(o)
-		alert := alertOf(o)
-		if i > 0 && isSameBlock(&overflows[i-1], o) {
+		if i > 0 && !single && isSameBlock(&overflows[i-1], o) {
 			continue
 		}
+		f := findingOf(o)
+		alert := alertOf(o)
 		v := e.guard.Decide(f, now)
+		single = v.Action == guard.Ban && !v.Widen.IsValid()
 		if v.Pending {
 			e.waiting[keyOf(f)] = waiting{alert, f.Needed}
 			continue
@@ -52,9 +55,6 @@ func (e *Engine) settle(rulings []guard.Ruling) {
 }
 
 func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
-	if v.Action == guard.None {
-		return
-	}
 	a = rule(a, v)
 	if e.tells {
 		a = Describe(a)

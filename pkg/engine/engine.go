@@ -111,6 +111,9 @@ func (e *Engine) Judge(r Result) []Finding {
 		return nil
 	}
 	e.findings = e.findings[:0]
+	if e.timed {
+		e.end(r.Time)
+	}
 	e.guard.Observe(r.Record, r.Folded || r.Repeated)
 	e.settle(e.guard.Due(r.Time))
 	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
@@ -119,6 +122,20 @@ func (e *Engine) Judge(r Result) []Finding {
 		}
 	}
 	return e.findings
+}
+
+// end lets the counters overflow that have ended by now, each with the guard as it
+// was then: what the next record tells is later.
+func (e *Engine) end(now time.Time) {
+	for ended := e.buckets.End(now); len(ended) > 0; {
+		last, n := ended[0].Last, 1
+		for n < len(ended) && ended[n].Last.Equal(last) {
+			n++
+		}
+		e.settle(e.guard.Due(last))
+		e.decide(ended[:n], last)
+		ended = ended[n:]
+	}
 }
 
 // isOffence is true for what can count against a client at all: with an address,
@@ -152,17 +169,19 @@ func (e *Engine) Settle() []Finding {
 	return e.findings
 }
 
-// Unban takes a person's word for a source: its buckets are emptied, what waits
-// for the guard is dropped, and until then nothing is held against it.
+// Unban takes a person's word for a source (of IPv6 the whole /64): its buckets are
+// emptied, what waits for the guard is dropped, and until then nothing is held
+// against it.
 func (e *Engine) Unban(addr netip.Addr, until time.Time) {
 	if e.buckets == nil {
 		return
 	}
 	e.buckets.Forget(addr)
 	e.guard.Forgive(addr, until)
-	for id, w := range e.waiting {
-		if w.Alert.Scope != event.ScopeAccount && w.Alert.Source == addr {
-			delete(e.waiting, id)
+	forgiven := waitKeyOf("", event.ScopeIP, addr.Unmap(), "").source
+	for key := range e.waiting {
+		if key.scope == event.ScopeIP && key.source == forgiven {
+			delete(e.waiting, key)
 		}
 	}
 }

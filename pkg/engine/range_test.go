@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"net/netip"
 	"testing"
 	"testing/fstest"
 
@@ -32,5 +34,48 @@ labels:
 		if found := e.Step(&r).Findings; len(found) != 1 || found[0].Alert.Value() != want {
 			t.Errorf("/%s: found %v, want %s", bits, words(found), want)
 		}
+	}
+}
+
+// Addresses of one /64 that fill a bucket together make one finding about it; each
+// makes its own where a friend lives in the /64.
+func TestAddressesOfOneBlock(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind string
+		own  string
+		want string
+	}{
+		"a leaky bucket":                 {"type: leaky\ncapacity: 3\nleakspeed: 1h", "2001:db8:1::53", "[ban none 2001:db8::/64]"},
+		"a friend in the /64":            {"type: leaky\ncapacity: 3\nleakspeed: 1h", "2001:db8::53", "[ban none 2001:db8::1 ban none 2001:db8::2 ban none 2001:db8::3 ban none 2001:db8::4]"},
+		"a counter":                      {"type: counter\ncapacity: -1\nduration: 1m", "2001:db8:1::53", "[ban none 2001:db8::/64]"},
+		"a counter, a friend in the /64": {"type: counter\ncapacity: -1\nduration: 1m", "2001:db8::53", "[ban none 2001:db8::1 ban none 2001:db8::2 ban none 2001:db8::3 ban none 2001:db8::4]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set, err := scenario.Load(fstest.MapFS{"s.yaml": {Data: []byte(tt.kind + `
+name: csmail/block
+description: x
+filter: evt.Meta.kind == 'relay-denied'
+groupby: evt.Meta.source_block
+labels:
+  remediation: true
+`)}}, ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			facts := guard.Facts{Own: []netip.Addr{netip.MustParseAddr(tt.own)}}
+			e := New(Options{Scenarios: set, Guard: guard.New(facts, guard.Options{})})
+			var got []string
+			for i := range 4 {
+				r := parse(fmt.Sprintf("Jun  3 04:11:%02d mail postfix/smtpd[%d]: NOQUEUE: reject: RCPT from unknown[2001:db8::%d]: 554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.com> to=<a@example.net> proto=ESMTP helo=<x>", i, i+1, i+1))
+				got = append(got, words(e.Step(&r).Findings)...)
+			}
+			if len(got) == 0 {
+				r := parse("Jun  3 04:13:00 mail postfix/smtpd[9]: connect from unknown[192.0.2.9]")
+				got = words(e.Step(&r).Findings)
+			}
+			if fmt.Sprint(got) != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
 	}
 }

@@ -5,14 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
+
+	"csmail/pkg/event"
 )
 
 // snapshotVersion changes with the order of the parts. Each part has a version
 // of its own.
-const snapshotVersion = 1
+const snapshotVersion = 2
+
+// vocabulary tells apart releases in which the kinds and services of events have
+// other numbers: the parts keep the numbers.
+func vocabulary() uint64 {
+	h := fnv.New64a()
+	for _, k := range event.Kinds() {
+		_, _ = h.Write([]byte(k.String() + "\n"))
+	}
+	for s := event.NoService; s <= event.SSHD; s++ {
+		_, _ = h.Write([]byte(s.String() + "\n"))
+	}
+	return h.Sum64()
+}
 
 // errSnapshot is a snapshot that is cut or of another version.
 var errSnapshot = errors.New("the engine's snapshot is damaged or of another version")
@@ -20,7 +36,7 @@ var errSnapshot = errors.New("the engine's snapshot is damaged or of another ver
 // AppendSnapshot appends the whole state to b. The scenarios and the facts about
 // the host are no part of it.
 func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
-	b = append(b, snapshotVersion)
+	b = binary.BigEndian.AppendUint64(append(b, snapshotVersion), vocabulary())
 	b = appendPart(b, e.sessions.AppendSnapshot(nil))
 	if e.buckets == nil {
 		return b, nil
@@ -42,10 +58,11 @@ func appendPart(b, part []byte) []byte {
 // Restore replaces the state by what AppendSnapshot wrote. A scenario that has
 // changed since starts empty. On an error the engine must not be used further.
 func (e *Engine) Restore(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion {
+	const head = 1 + 8
+	if len(b) < head || b[0] != snapshotVersion || binary.BigEndian.Uint64(b[1:]) != vocabulary() {
 		return errSnapshot
 	}
-	b = b[1:]
+	b = b[head:]
 	restore := []func([]byte) error{e.sessions.Restore}
 	if e.buckets != nil {
 		restore = append(restore, e.buckets.Restore, e.guard.Restore, e.restoreWaiting)

@@ -68,10 +68,20 @@ func rules(f Facts) []rule {
 		{f.Allowlists, "on an allowlist of CrowdSec"},
 	} {
 		for _, n := range list.networks {
-			all = append(all, rule{n.Masked(), list.reason})
+			all = append(all, rule{unmapped(n.Masked()), list.reason})
 		}
 	}
 	return all
+}
+
+// unmapped turns a network of IPv4 addresses in IPv6, as in Debian's mynetworks,
+// into that of the addresses: clients come without the mapping.
+func unmapped(n netip.Prefix) netip.Prefix {
+	const mapping = 96 // bits of ::ffff:0:0
+	if !n.Addr().Is4In6() || n.Bits() < mapping {
+		return n
+	}
+	return netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-mapping)
 }
 
 // Never tells whether an address must not be banned whatever it does, and why.

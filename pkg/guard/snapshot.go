@@ -36,7 +36,7 @@ func (g *Guard) Restore(b []byte) error {
 	if c.err != nil {
 		return fmt.Errorf("reading the guard's snapshot: %w", c.err)
 	}
-	fresh.never, fresh.matcher, fresh.limits = g.never, g.matcher, g.limits
+	fresh.never, fresh.matcher, fresh.limits, fresh.mute = g.never, g.matcher, g.limits, g.mute
 	fresh.configure()
 	*g = *fresh
 	return nil

@@ -64,6 +64,26 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
+// A guard that is not to explain stays so, whatever it restores.
+func TestRestoreStaysMute(t *testing.T) {
+	g, now := told(Options{}, func(s *scene) {
+		for i := range 3 {
+			s.kind(time.Duration(i)*time.Second, "192.0.2.1", event.NonSMTP, "")
+		}
+	})
+	b := g.AppendSnapshot(nil)
+	for _, explains := range []bool{true, false} {
+		restored := New(Facts{}, Options{})
+		restored.Explain(explains)
+		if err := restored.Restore(b); err != nil {
+			t.Fatal(err)
+		}
+		if v := restored.Decide(found("192.0.2.1", 2, now), now); v.Action != Ban || (len(v.Checks) > 0) != explains {
+			t.Errorf("explains: %t; %s with the checks %q", explains, v.Action, v.Checks)
+		}
+	}
+}
+
 func answers(g *Guard, r event.Record, folded bool) []any {
 	g.Observe(&r, folded)
 	var all []any

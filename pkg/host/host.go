@@ -57,7 +57,10 @@ func ask(ctx context.Context, program string, args ...string) (string, error) {
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", nil
 	}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("no answer: %w", context.Cause(ctx))
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
 		return "", fmt.Errorf("%q", strings.TrimSpace(string(exit.Stderr)))
 	}
 	return string(out), err

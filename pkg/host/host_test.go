@@ -1,6 +1,8 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,11 +11,11 @@ import (
 )
 
 func TestParseNetworks(t *testing.T) {
-	networks, skipped := parseNetworks("127.0.0.0/8 [::ffff:127.0.0.0]/104, [::1]/128\n192.0.2.7 192.0.2.9/24 hash:/etc/postfix/nets !192.0.2.1")
+	networks, skipped := parseNetworks("127.0.0.0/8 [::ffff:127.0.0.0]/104, [::1]/128\n192.0.2.7 192.0.2.9/24 hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]")
 	if got := fmt.Sprint(networks); got != "[127.0.0.0/8 ::ffff:127.0.0.0/104 ::1/128 192.0.2.7/32 192.0.2.0/24]" {
 		t.Errorf("networks %s", got)
 	}
-	if got := strings.Join(skipped, " "); got != "hash:/etc/postfix/nets !192.0.2.1" {
+	if got := strings.Join(skipped, " "); got != "hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]" {
 		t.Errorf("skipped %s", got)
 	}
 }
@@ -40,6 +42,17 @@ func TestMyNetworks(t *testing.T) {
 	}
 	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != `asking postconf for mynetworks: "broken"` {
 		t.Errorf("a failing postconf: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != "asking postconf for mynetworks: exit status 3" {
+		t.Errorf("a postconf that says nothing: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := MyNetworks(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits for postconf: %v", err)
 	}
 }
 

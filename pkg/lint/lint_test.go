@@ -50,7 +50,7 @@ func TestFile(t *testing.T) {
 		"smtp:bruteforce": {"me/slow.yaml", replaced(good, `"pop3/imap:bruteforce"`, "smtp:bruteforce"), []string{
 			`me/slow.yaml:10: labels.behavior: "smtp:bruteforce" is not in the hub's taxonomy; it has database:bruteforce, ftp:bruteforce, generic:bruteforce, http:bruteforce, iot:bruteforce, pop3/imap:bruteforce, sip:bruteforce, smb:bruteforce, smtp:spam, ssh:bruteforce, telnet:bruteforce, windows:bruteforce`,
 		}},
-		"confidence 5":     {"me/slow.yaml", replaced(good, "confidence: 3", "confidence: 5"), []string{`me/slow.yaml:12: labels.confidence: "5" is no number from 0 to 3`}},
+		"confidence 4":     {"me/slow.yaml", replaced(good, "confidence: 3", "confidence: 4"), []string{`me/slow.yaml:12: labels.confidence: "4" is no number from 0 to 3`}},
 		"spoofable text":   {"me/slow.yaml", replaced(good, "spoofable: 0", `spoofable: "0"`), []string{`me/slow.yaml:13: labels.spoofable: "0" is no number from 0 to 3`}},
 		"T1110.3":          {"me/slow.yaml", replaced(good, "attack.T1110.003", "attack.T1110.3"), []string{`me/slow.yaml:14: labels.classification: "attack.T1110.3" is none of attack.T1110, attack.T1110.003, cve.CVE-2021-44228, cwe.CWE-307`}},
 		"remediation yes!": {"me/slow.yaml", replaced(good, "remediation: true", `remediation: "true"`), []string{`me/slow.yaml:15: labels.remediation: true or false is needed`}},

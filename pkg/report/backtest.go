@@ -77,7 +77,7 @@ type Outcome struct {
 	Collateral []Collateral   `json:"collateral"`        // at most 1000 of them
 	Values     []string       `json:"banned_values"`     // sorted
 	Scenarios  map[string]int `json:"bans_by_scenario"`  //
-	Unseen     int            `json:"offenders_dropped"` // sources beyond what is remembered
+	Unseen     int            `json:"offenders_dropped"` // offences of sources beyond those that are remembered
 }
 
 // NewBacktest returns a Backtest whose bans last for the duration.
@@ -116,7 +116,7 @@ func (b *Backtest) offence(r engine.Result) {
 		return
 	}
 	b.result.Offences += r.Attempts
-	if found := b.banOf(r.Addr); found != nil && r.Time.After(found.since) && r.Time.Before(found.until) {
+	if found := b.banOf(r.Addr, r.Time); found != nil && r.Time.After(found.since) && r.Time.Before(found.until) {
 		b.result.Prevented += r.Attempts
 	}
 	if _, known := b.first[r.Addr]; known {
@@ -129,15 +129,17 @@ func (b *Backtest) offence(r engine.Result) {
 	b.first[r.Addr] = r.Time
 }
 
-// banOf returns the ban on the address or on its /24 or /64.
-func (b *Backtest) banOf(addr netip.Addr) *ban {
+// banOf returns the ban on the address or on its /24 or /64, of two the one that
+// lasts at that time, or else the address's own.
+func (b *Backtest) banOf(addr netip.Addr, at time.Time) *ban {
 	if len(b.bans) == 0 {
 		return nil
 	}
-	if found := b.bans[netip.PrefixFrom(addr, addr.BitLen())]; found != nil {
-		return found
+	own, network := b.bans[netip.PrefixFrom(addr, addr.BitLen())], b.bans[networkOf(addr)]
+	if own == nil || network != nil && !at.Before(own.until) && at.Before(network.until) {
+		return network
 	}
-	return b.bans[networkOf(addr)]
+	return own
 }
 
 func networkOf(addr netip.Addr) netip.Prefix {
@@ -153,7 +155,7 @@ func networkOf(addr netip.Addr) netip.Prefix {
 }
 
 func (b *Backtest) good(r engine.Result, proof string) {
-	found := b.banOf(r.Addr)
+	found := b.banOf(r.Addr, r.Time)
 	if found == nil || found.good || r.Time.Before(found.since) {
 		return
 	}
@@ -189,7 +191,9 @@ func (b *Backtest) ban(f engine.Finding) {
 	}
 	at := f.Alert.Last
 	if known := b.bans[value]; known != nil && at.Before(known.until) {
-		known.until = at.Add(b.duration)
+		if until := at.Add(b.duration); until.After(known.until) { // what waited comes late
+			known.until = until
+		}
 		b.result.Renewed++
 		return
 	}

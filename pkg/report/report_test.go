@@ -182,3 +182,68 @@ func TestBacktest(t *testing.T) {
 		t.Errorf("wait %s, values %s, days %v, held by %v", o.MedianWait, o.Values, o.ByDay, o.HeldBy)
 	}
 }
+
+// Of a ban on an address that is over and one on its network that lasts, the latter
+// prevents what comes; a finding that waited shortens no ban.
+func TestBansTogether(t *testing.T) {
+	b := NewBacktest(100 * time.Second)
+	ban := func(value string, second int) {
+		b.AddFindings([]engine.Finding{finding("csmail/a", value, second, guard.Ban)})
+	}
+	offend := func(second int) int {
+		before := b.Outcome().Prevented
+		b.Add(result(second, "192.0.2.1", "", event.AuthFailed, 1), nil)
+		return b.Outcome().Prevented - before
+	}
+	ban("192.0.2.1", 0)
+	ban("192.0.2.0/24", 60)
+	for second, want := range map[int]int{0: 0, 50: 1, 99: 1, 100: 1, 159: 1, 160: 0} {
+		if got := offend(second); got != want {
+			t.Errorf("at %d s %d prevented, want %d", second, got, want)
+		}
+	}
+	ban("198.51.100.1", 300)
+	ban("198.51.100.1", 250)
+	b.Add(result(399, "198.51.100.1", "", event.AuthFailed, 1), nil)
+	if o := b.Outcome(); o.Prevented != 5 || o.Renewed != 1 {
+		t.Errorf("%d prevented, %d renewed", o.Prevented, o.Renewed)
+	}
+	b.Add(result(410, "198.51.100.1", "bob", event.LoginOK, 1), nil)
+	b.Add(result(150, "192.0.2.1", "bob", event.LoginOK, 1), nil)
+	o := b.Outcome()
+	if len(o.Collateral) != 2 || o.Collateral[0].InBan || !o.Collateral[1].InBan {
+		t.Errorf("%+v", o.Collateral)
+	}
+}
+
+// Of two words of one weight on one source the last stands.
+func TestLastWordStands(t *testing.T) {
+	c := NewCollector(Scope{})
+	for i, action := range []guard.Action{guard.Hold, guard.Hold, guard.Alert} {
+		f := finding("csmail/a", "192.0.2.1", 60*i, action)
+		f.Verdict.Reason = fmt.Sprint("word ", i)
+		c.AddFindings([]engine.Finding{f})
+	}
+	got := c.Findings()
+	if len(got) != 1 || got[0].Verdict.Reason != "word 1" || got[0].Alert.Count != 18 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A source that does many kinds of things has a count of each.
+func TestManyKinds(t *testing.T) {
+	c := NewCollector(Scope{})
+	kinds := []event.Kind{event.AuthFailed, event.RelayDenied, event.NonSMTP, event.Pregreet, event.Hangup, event.TLSError, event.NoAuth}
+	for range 2 {
+		for i, kind := range kinds {
+			add(c, 0, "192.0.2.1", "", kind, i+1)
+		}
+	}
+	var want []event.Count
+	for i, kind := range kinds {
+		want = append(want, event.Count{Name: kind.String(), N: 2 * (i + 1)})
+	}
+	if got := c.Sources()[0].Kinds; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -100,16 +100,23 @@ func TestTypes(t *testing.T) {
 		"leaky counts from zero after it was dead":    {leaky, each(one, "a", 0, 30.1, 30.2, 30.3), []string{"192.0.2.1 3@30.3"}},
 		"leaky goes on until it is dead":              {leaky, each(one, "a", 0, 29.9, 30, 30.1), []string{"192.0.2.1 4@30.1"}},
 		"leaky dies after its last moment only":       {leaky, each(one, "a", 0, 30, 30.1, 30.2), []string{"192.0.2.1 4@30.2"}},
+		"leaky counts a late line":                    {leaky, each(one, "a", 0, 5, 3), []string{"192.0.2.1 3@5"}},
+		"leaky lets a line go that had leaked":        {leaky, each(one, "a", 40, 0, 41, 42), []string{"192.0.2.1 4@42"}},
 		"leaky by address":                            {leaky, []at{{0, one, "a"}, {1, two, "a"}, {2, one, "a"}, {3, two, "a"}, {4, two, "a"}}, []string{"192.0.2.2 3@4"}},
 		"blackhole silences":                          {leaky + "blackhole: 10s\n", each(one, "a", 0, 1, 2, 3, 4, 5, 6, 7, 12.5), []string{"192.0.2.1 3@2", "192.0.2.1 3@12.5"}},
 		"distinct counts users":                       {leaky + "distinct: evt.Meta.username\n", each(one, "a a b b a b C c d", 0, 1, 2, 3, 4, 5, 6, 7, 8), []string{"192.0.2.1 3@6"}},
 		"cancel_on empties":                           {leaky + "cancel_on: evt.Meta.username == 'ok'\n", each(one, "a a ok a a a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
 		"overflow_filter drops, and does not silence": {leaky + "blackhole: 1h\noverflow_filter: any(queue.Queue, {.Meta.username == 'x'})\n", each(one, "a a a a x a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
+		"overflow_filter that fails drops nothing":    {leaky + "overflow_filter: queue.Queue[7].Meta.username == 'x'\n", each(one, "a", 0, 1, 2), []string{"192.0.2.1 3@2"}},
 		"trigger": {"type: trigger\ngroupby: evt.Meta.source_ip\nblackhole: 5s\n" + head, each(one, "a", 0, 1, 5, 6), []string{"192.0.2.1 1@0", "192.0.2.1 1@5"}},
 		"counter ends by time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head, each(one, "a", 0, 10, 29, 31, 50),
 			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},
 		"counter with overflow_filter": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: leaky.Total_count > 2\n" + head,
 			each(one, "a", 0, 10, 29, 31, 50), []string{"192.0.2.1 3@30"}},
+		"counter begun anew ends by its own time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
+			each(one, "a ok a a", 0, 10, 20, 35), []string{"192.0.2.1 2@50"}},
+		"a late line begins no counter before the end of the one before": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head,
+			[]at{{0, one, "a"}, {40, two, "a"}, {20, one, "a"}}, []string{"192.0.2.1 1@30", "192.0.2.1 1@60", "192.0.2.2 1@70"}},
 		"conditional by the median interval": {"type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 4h\ncondition: |\n" +
 			"  len(queue.Queue) >= 4 && MedianInterval(map(queue.Queue[-4:], {#.Time})) >= duration(\"20m\")\n" + head,
 			each(one, "a", 0, 1, 2, 3, 1300, 2600, 3900), []string{"192.0.2.1 6@2600"}},
@@ -262,5 +269,59 @@ func TestMemoryComesBack(t *testing.T) {
 	e.Advance(start.Add(time.Hour))
 	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.taken != 0 || e.words.taken != 0 || e.groups.texts.len() != 0 || e.events.len() != 0 {
 		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.taken, e.words.taken, e.events.len())
+	}
+}
+
+// What a person forgives is taken out of a bucket; which of the conditions of a
+// bayesian one have come true stays.
+func TestForgetKeepsGuillotine(t *testing.T) {
+	e := load(t, `
+type: bayesian
+name: test/bayes
+description: test
+filter: evt.Meta.kind == 'auth-failed'
+groupby: evt.Meta.source_range
+scope: {type: Range}
+capacity: -1
+leakspeed: 1h
+bayesian_prior: 0.5
+bayesian_threshold: 0.8
+bayesian_conditions:
+- condition: evt.Meta.username == 'a'
+  prob_given_evil: 0.8
+  prob_given_benign: 0.2
+  guillotine: true
+- condition: evt.Meta.username == 'b'
+  prob_given_evil: 0.8
+  prob_given_benign: 0.2
+`)
+	e.Pour(failure(two, "a", 0))
+	e.Pour(failure(one, "c", time.Second))
+	e.Forget(netip.MustParseAddr(one))
+	if got := e.Pour(failure(two, "b", 2*time.Second)); len(got) != 1 {
+		t.Errorf("the first condition is forgotten: %+v", got)
+	}
+}
+
+// queue.L is what CrowdSec has there: the capacity, or no limit.
+func TestQueueLength(t *testing.T) {
+	for text, want := range map[string]int{
+		"capacity: -1\n": 1, "capacity: 5\n": 0, "capacity: 500\n": 1, "capacity: 500\ncache_size: 5\n": 0,
+	} {
+		e := load(t, "type: conditional\nleakspeed: 1h\ngroupby: evt.Meta.source_ip\ncondition: queue.L > 100\n"+text+head)
+		if got := e.Pour(failure(one, "a", 0)); len(got) != want {
+			t.Errorf("%q: %d overflows, want %d", text, len(got), want)
+		}
+	}
+}
+
+// A filter that names its event by way of $env reads more than its kind.
+func TestEnvironmentIsNoConstant(t *testing.T) {
+	e := load(t, "type: trigger\nname: test/env\ndescription: x\ngroupby: evt.Meta.source_ip\nfilter: $env.evt.Meta.username == 'a' && $env['evt'].Meta.kind == 'auth-failed'\n")
+	for i, want := range []int{1, 0, 1} {
+		user := string("aba"[i])
+		if got := e.Pour(failure(one, user, time.Duration(i)*time.Second)); len(got) != want {
+			t.Errorf("user %s: %d overflows, want %d", user, len(got), want)
+		}
 	}
 }

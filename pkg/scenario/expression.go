@@ -144,7 +144,7 @@ func (c *compiler) conjuncts(x *expression) ([]*expression, error) {
 type survey struct {
 	known  []string
 	fields []field
-	roots  int  // how often "evt" stands in it; more than there are fields: it reads something else of evt
+	roots  int  // how often "evt" or "$env" stands in it; more than there are fields: it reads something else of evt
 	impure bool // it asks for the time, or calls a method
 	err    error
 }
@@ -157,7 +157,7 @@ func (s *survey) Visit(node *ast.Node) {
 			s.fields = append(s.fields, f)
 		}
 	case *ast.IdentifierNode:
-		if n.Value == "evt" {
+		if n.Value == "evt" || n.Value == "$env" { // by $env anything can be reached
 			s.roots++
 		}
 	case *ast.CallNode:

@@ -40,7 +40,9 @@ func (e *Engine) forgetPart(g *group, addr netip.Addr) {
 			continue
 		}
 		b.total -= min(b.total, uint32(n))
-		b.poured -= min(b.poured, uint16(n))
+		if e.set.scenarios[b.owner.scenario()].isLeaky {
+			b.poured -= min(b.poured, uint16(n))
+		}
 		if b.total == 0 {
 			e.restart(b)
 		}

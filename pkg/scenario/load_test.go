@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -241,5 +242,22 @@ func TestChangedScenarioStartsEmpty(t *testing.T) {
 	levels := after.LevelsOf(netip.MustParseAddr("192.0.2.1"))
 	if len(levels) != 1 || levels[0].Scenario.Name != "t/b" || levels[0].Total != 1 {
 		t.Errorf("%+v", levels)
+	}
+}
+
+// A scenario that is no more leaves nothing behind when its state is read.
+func TestDroppedScenarioTakesNoRoom(t *testing.T) {
+	const text = "type: leaky\nname: t/gone\nfilter: evt.Meta.kind == 'auth-failed'\ngroupby: evt.Meta.source_range\ndistinct: evt.Meta.username\n" +
+		"leakspeed: 1h\ncapacity: 5\ndescription: d\nscope: {type: host, expression: evt.Meta.machine}\n"
+	before := load(t, text)
+	for i := range 3 {
+		before.Pour(failure(fmt.Sprintf("192.0.2.%d", i), fmt.Sprint("u", i), time.Duration(i)*time.Second))
+	}
+	after := load(t, strings.Replace(text, "capacity: 5", "capacity: 6", 1))
+	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if before.words.taken == 0 || before.events.len() == 0 || after.words.taken != 0 || after.events.len() != 0 {
+		t.Errorf("%d words and %d events, before %d and %d", after.words.taken, after.events.len(), before.words.taken, before.events.len())
 	}
 }

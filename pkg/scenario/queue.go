@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -165,7 +166,10 @@ func (q queued) addr() netip.Addr {
 // queueView builds "queue" of an expression.
 func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
 	l, w := e.detailOf(b)
-	view := &Queue{Queue: make([]*Evt, 0, l.queued), L: s.queueLimit - 1}
+	view := &Queue{Queue: make([]*Evt, 0, l.queued), L: math.MaxInt}
+	if s.queueLimit > 0 {
+		view.L = s.queueLimit - 1
+	}
 	brief := make([]Evt, 0, l.queued)
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))

@@ -224,7 +224,9 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 	}
 	r.detail(e, &b, limit)
 	if r.owner[was] < 0 || r.bad {
-		e.freeEvents(e.detailOf(&b))
+		l, w := e.detailOf(&b)
+		e.freeEvents(l, w)
+		e.words.give(b.detail, len(w))
 		return
 	}
 	s, g := e.set.scenarios[r.owner[was]], e.groups.at(gi)

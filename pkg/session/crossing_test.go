@@ -76,6 +76,8 @@ func TestFault(t *testing.T) {
 func TestCrossing(t *testing.T) {
 	const failed, refused, aborted = event.AuthFailed, event.LoginRefused, event.AuthAborted
 	end := login("s", "Disconnected", failed, 1)
+	strange := auth("s", "a", failed)
+	strange.Addr = two
 	given := login("s", "Login aborted: Connection closed", aborted, 1)
 	plain := login("s", "Login failed: Plaintext authentication disabled", refused, 1)
 	unknown := login("s", "Authenticate X failed: Unsupported authentication mechanism.", refused, 1)
@@ -95,6 +97,8 @@ func TestCrossing(t *testing.T) {
 		"Postfix told of the one before":     {[]event.Record{auth("", "a", failed), saslOf("a")}, auth("", "a", failed), First, failed, 1},
 		"each counts once":                   {[]event.Record{saslOf("a"), auth("", "a", failed)}, saslOf("a"), First, failed, 1},
 
+		"another client's session":      {[]event.Record{strange}, auth("s", "a", failed), First, failed, 1},
+		"another client's end":          {[]event.Record{strange}, end, First, failed, 1},
 		"the end first":                 {[]event.Record{end}, auth("s", "a", failed), Folded, failed, 0},
 		"the end first, two attempts":   {[]event.Record{end, auth("s", "a", failed)}, auth("s", "b", failed), First, failed, 1},
 		"the end first, of another":     {[]event.Record{end}, auth("x", "a", failed), First, failed, 1},

@@ -130,6 +130,8 @@ func TestPAMUnderDovecot(t *testing.T) {
 		"module, then Postfix":             {[]event.Record{module(0)}, smtpd(3), true, 0},
 		"module, worker, then Postfix":     {[]event.Record{module(0), worker(3, "")}, smtpd(3), true, 0},
 		"told once, the next login counts": {[]event.Record{module(0), worker(3, "s")}, worker(6, "t"), false, 1},
+		"forgotten, but for the last":      {[]event.Record{module(0), module(1000)}, login(1002, 2), false, 1},
+		"an hour later":                    {[]event.Record{module(0)}, login(3600, 1), false, 1},
 		"much later":                       {[]event.Record{module(0)}, worker(60, "s"), false, 1},
 	}
 	for name, tt := range tests {

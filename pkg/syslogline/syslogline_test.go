@@ -89,6 +89,8 @@ func TestSplitRefuses(t *testing.T) {
 		"@400000006a1fa967+0e6b280 a: b", "Jun x 04:11:09 mail postfix/smtpd[1]: x", "Jun 0 04:11:09 mail postfix/smtpd[1]: x",
 		"Jun 32 04:11:09 mail postfix/smtpd[1]: x", "Jun  3 24:11:09 mail postfix/smtpd[1]: x", "Jun  3 04:11:09",
 		"2026-13-03T04:11:09Z mail postfix/smtpd[1]: x", "2026-06-03T04:11:09+9 mail postfix/smtpd[1]: x",
+		"2026-06-03T04:11:09+24:00 mail postfix/smtpd[1]: x", "2026-06-03T04:11:09+02:60 mail postfix/smtpd[1]: x",
+		"2026-06-03T04:60:09Z mail postfix/smtpd[1]: x", "2026-06-03T04:11:61Z mail postfix/smtpd[1]: x",
 		"{}", "{", `{"MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"x","MESSAGE":"y"}`, `{"a" "b"}`, `{"a":}`, `{"a":"b`,
 		"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10", "<22>", "<x>Jun  3 04:11:09 mail a: b",
 		"<22>1 2026-06-03T04:11:09Z mail postfix/smtpd 4242 - [a \"] x",

@@ -1,0 +1,201 @@
+package guard
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+const noon = 1_780_000_000 // seconds since 1970
+
+func serviceOutage() outage {
+	var o outage
+	o.set(2*minute, 30*minute, 2)
+	return o
+}
+
+// A fault that clients met is ours if two met it within ten minutes.
+func TestFaultsOfTwoClients(t *testing.T) {
+	for name, tt := range map[string]struct {
+		second uint64
+		gap    uint32
+		want   bool
+	}{
+		"at once": {2, 0, true}, "within ten minutes": {2, faultTogether, true}, "later": {2, faultTogether + 1, false}, "the same client": {1, 1, false},
+	} {
+		o := serviceOutage()
+		o.clientFault(1, noon)
+		o.clientFault(tt.second, noon+tt.gap)
+		if got := o.covers(noon + tt.gap); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A login in the second of the fault may have come before it: the outage goes on.
+func TestOutageEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		works, at uint32 // after the fault
+		want      bool
+	}{
+		"nobody gets in":            {0, 30 * minute, true},
+		"silence is over":           {0, 30*minute + 1, false},
+		"in the same second":        {0, 10 * minute, true},
+		"somebody gets in":          {5 * minute, 5*minute + 1, false},
+		"until somebody got in":     {5 * minute, 5 * minute, true},
+		"it lasts for a while":      {1, 2 * minute, true},
+		"and no longer":             {1, 2*minute + 1, false},
+		"somebody gets in too late": {40 * minute, 30*minute + 1, false},
+		"a minute before":           {5 * minute, ^uint32(0) - minute + 1, true},
+		"more than a minute before": {5 * minute, ^uint32(0) - minute, false},
+	} {
+		o := serviceOutage()
+		o.fault(noon)
+		if name != "nobody gets in" && name != "silence is over" {
+			o.works(7, noon+tt.works)
+		}
+		if got := o.covers(noon + tt.at); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// What was of outages that had no more room counts as one.
+func TestForgottenOutages(t *testing.T) {
+	o := serviceOutage()
+	for i := range uint32(maxSpans + 2) {
+		o.fault(noon + i*hour)
+		o.works(1, noon+i*hour+minute)
+	}
+	if at := uint32(noon + hour + 30*minute); len(o.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
+		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.spans), o.covers(noon+30*minute), o.covers(at))
+	}
+}
+
+// A fault that one client alone met excuses it until somebody else gets in.
+func TestOwnFault(t *testing.T) {
+	for name, tt := range map[string]struct {
+		by   uint64
+		at   uint32
+		want bool
+	}{
+		"nobody gets in": {0, 0, true}, "itself": {1, 10, true}, "another": {2, 10, false}, "another, before": {2, 0, true},
+	} {
+		o := serviceOutage()
+		s := source{faulted: noon}
+		if tt.by != 0 {
+			o.works(tt.by, noon+tt.at)
+		}
+		if got := o.metBy(&s, 1, noon+20); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// The second in which something was seen to work proves nothing.
+func TestEvidenceOfASecond(t *testing.T) {
+	e := newEvidence(30 * minute)
+	e.least, e.most = 10, 30*minute
+	for i := range uint32(3) {
+		e.seen(uint64(i+1), noon+10*i)
+	}
+	for at, want := range map[uint32]certainty{noon - 1: unknown, noon: unknown, noon + 1: works, noon + 10: works, noon + 19: works, noon + 20: notYet, noon + 21: notYet} {
+		if got := e.at(9, at, noon+21); got != want {
+			t.Errorf("%d s: %d, want %d", at-noon, got, want)
+		}
+	}
+}
+
+// A nameless login is of the one account that failed just before.
+func TestNamelessLogin(t *testing.T) {
+	failed := func(user string, at uint32) offence {
+		return offence{account: accountOf(user), at: at, n: 1, kind: event.AuthFailed, tag: uint8(loginArea) << 4}
+	}
+	for name, tt := range map[string]struct {
+		failed []offence
+		want   string
+	}{
+		"nobody failed":       {nil, ""},
+		"one did":             {[]offence{failed("bob", noon-10*minute)}, "bob"},
+		"one twice":           {[]offence{failed("bob", noon-2), failed("bob", noon-1)}, "bob"},
+		"two did":             {[]offence{failed("bob", noon-2), failed("eve", noon-1)}, ""},
+		"too long ago":        {[]offence{failed("bob", noon-10*minute-1)}, ""},
+		"another of long ago": {[]offence{failed("eve", noon-hour), failed("bob", noon-1)}, "bob"},
+	} {
+		s := source{offences: tt.failed}
+		s.know(0, noon)
+		knows := len(s.accounts) == 1 && tt.want != "" && s.accounts[0].name == accountOf(tt.want)
+		if s.login != noon || knows != (tt.want != "") || !knows && len(s.accounts) > 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+// A source with more accounts than are kept knows them all.
+func TestCrowded(t *testing.T) {
+	var s source
+	for i := range maxAccounts {
+		s.know(accountOf(fmt.Sprint("user", i)), noon)
+	}
+	if stranger := accountOf("stranger"); len(s.accounts) != maxAccounts || s.crowded || s.loginOf(stranger) != 0 {
+		t.Fatalf("%d accounts, crowded %t", len(s.accounts), s.crowded)
+	}
+	s.know(accountOf("one more"), noon+1)
+	if len(s.accounts) != maxAccounts || !s.crowded || s.loginOf(accountOf("stranger")) != noon+1 {
+		t.Errorf("%d accounts, crowded %t", len(s.accounts), s.crowded)
+	}
+}
+
+// Mail of earlier days counts when its lines come late.
+func TestMailDaysOutOfOrder(t *testing.T) {
+	const today = noon / day
+	var s source
+	for _, back := range []uint32{0, 3, 3, 31, 32, 40} {
+		s.mailOn(today - back)
+	}
+	if got := s.mailedDays(noon); got != 2 { // the one of 31 days ago is no more of the last 30
+		t.Errorf("%d days", got)
+	}
+	s.mailOn(today + 29)
+	if got := s.mailedDays(noon + 29*day); got != 2 {
+		t.Errorf("29 days later %d days", got)
+	}
+}
+
+// The stretch of an hour ends before the second in which the next begins.
+func TestMostIn(t *testing.T) {
+	list := []offence{{at: noon + hour, n: 2}, {at: noon, n: 3}, {at: noon + hour - 1, n: 4}, {at: noon + 2*hour, n: 1}}
+	if got := mostIn(list, hour); got != 7 {
+		t.Errorf("%d, want 7", got)
+	}
+}
+
+// A finding that waits keeps the beginning of the one that it replaces, and what
+// its source does meanwhile belongs to it.
+func TestWaitingFindingGrows(t *testing.T) {
+	g := New(Facts{}, Options{})
+	at := func(second int) time.Time { return sceneStart.Add(time.Duration(second) * time.Second) }
+	refuse := func(second int) {
+		var s scene
+		s.kind(time.Duration(second)*time.Second, "192.0.2.1", event.RecipientUnknown, "")
+		g.Observe(&s.log[0], false)
+	}
+	refuse(0)
+	f := found("192.0.2.1", 3, at(0))
+	f.First, f.Last = at(0), at(0)
+	if v := g.Decide(f, at(0)); !v.Pending {
+		t.Fatalf("%s %s", v.Action, v.Rule)
+	}
+	refuse(10)
+	f.First, f.Last = at(10), at(10)
+	if v := g.Decide(f, at(10)); !v.Pending || g.Pending() != 1 {
+		t.Fatalf("%s %s, %d wait", v.Action, v.Rule, g.Pending())
+	}
+	refuse(20)
+	rulings := g.Due(at(70))
+	if len(rulings) != 1 || rulings[0].Verdict.Action != Ban || rulings[0].Verdict.Reason != "3 attempts count, 3 are enough" {
+		t.Errorf("%+v", rulings)
+	}
+}
