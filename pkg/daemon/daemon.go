@@ -41,6 +41,10 @@ type Options struct {
 	Stdin   io.Reader
 	Journal string           // journalctl unless set
 	Now     func() time.Time // what the clock shows; time.Now if nil
+
+	// ReloadWithin bounds what a reload asks of the host, since nothing is read
+	// meanwhile; 20 s if it is 0.
+	ReloadWithin time.Duration
 }
 
 // The times of the daemon.
@@ -49,6 +53,7 @@ const (
 	checkpointEvery = 5 * time.Minute
 	retryCheckpoint = 10 * time.Second
 	amnesty         = 24 * time.Hour // of a person's word
+	reloadWithin    = 20 * time.Second
 	historyBack     = 14 * 24 * time.Hour
 	offencesBack    = 24 * time.Hour // of the first start
 	maxJournal      = 64 << 20       // bytes of inputs after which a checkpoint is early

@@ -38,6 +38,9 @@ type rig struct {
 	child  *os.Process  // of such a daemon
 	said   said         // by a daemon
 	ahead  atomic.Int64 // by how much its clock is, in nanoseconds
+
+	journal  string        // the command
+	patience time.Duration // of a reload
 }
 
 func newRig(t *testing.T) *rig {
@@ -73,7 +76,7 @@ func (r *rig) options() Options {
 	return Options{
 		Load: func() (config.Config, error) { return config.Load(r.path("csmail.yaml")) },
 		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(io.MultiWriter(r.t.Output(), &r.said), nil)),
-		Now: r.now, Reload: r.reload, Stdin: r.stdin,
+		Now: r.now, Reload: r.reload, Stdin: r.stdin, Journal: r.journal, ReloadWithin: r.patience,
 		Notify: func(m string) {
 			select {
 			case r.told <- m:

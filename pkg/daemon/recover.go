@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,10 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 		return fmt.Errorf("state, socket and prometheus cannot change while csmail runs: restart it")
 	}
 	old, feeds := d.engine, d.feeds
-	if err := d.judgeBy(ctx, c); err != nil {
+	within := cmp.Or(d.options.ReloadWithin, reloadWithin)
+	timed, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("the host's journalctl or postconf gave no answer within %s", within))
+	defer cancel()
+	if err := d.judgeBy(timed, c); err != nil {
 		return err
 	}
 	snapshot, err := old.AppendSnapshot(nil)

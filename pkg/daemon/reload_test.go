@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -104,4 +105,23 @@ func TestReloadKeepsFigures(t *testing.T) {
 	if got := r.lapi.datasources(); got != 1 {
 		t.Errorf("the LAPI knows of %v sources that are followed, want 1", got)
 	}
+}
+
+// A journalctl that hangs does not hang the daemon.
+func TestReloadEnds(t *testing.T) {
+	r := newRig(t)
+	r.journal, r.patience = r.path("journalctl"), 300*time.Millisecond
+	if err := os.WriteFile(r.journal, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.configure("sources: []")
+	r.reload <- struct{}{}
+	r.await("READY=1")
+	s, err := r.ask.Status(t.Context())
+	if err != nil || !strings.Contains(s.Reload, "the host's journalctl or postconf gave no answer within 300ms") {
+		t.Errorf("the reload: %q, %v", s.Reload, err)
+	}
+	r.guesses(6, attacker, "bob", time.Now()) // by the configuration before
+	r.delivered(1)
 }

@@ -3,6 +3,7 @@ package ruleset
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"csmail/pkg/config"
@@ -24,6 +25,8 @@ func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []stri
 		warnings = append(warnings, err.Error())
 	}
 	f.MyNetworks = networks
+	warnings = append(warnings, spared("mynetworks", networks)...)
+	warnings = append(warnings, spared("guard.allow", f.Allow)...)
 	for _, word := range skipped {
 		warnings = append(warnings, fmt.Sprintf("mynetworks holds %q, which csmail does not look into; list its networks in guard.allow", word))
 	}
@@ -37,6 +40,16 @@ func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []stri
 		warnings = append(warnings, fmt.Sprintf("%q is no network that csmail could spare; list the hosts in guard.allow", word))
 	}
 	return f, warnings, nil
+}
+
+// spared warns of networks that hold every address.
+func spared(name string, networks []netip.Prefix) (warnings []string) {
+	for _, n := range networks {
+		if n.Bits() == 0 {
+			warnings = append(warnings, fmt.Sprintf("%s holds %s, so no address of it can be banned; name the networks that are yours", name, n))
+		}
+	}
+	return warnings
 }
 
 // Engine returns a new engine that judges by the scenarios and by the guard's

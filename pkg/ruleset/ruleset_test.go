@@ -1,8 +1,10 @@
 package ruleset
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,5 +52,17 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := Load([]string{"balanced", "strict"}); err == nil || !strings.Contains(err.Error(), "stands in") {
 		t.Errorf("a scenario twice: %v", err)
+	}
+}
+
+// Networks that hold everybody are said to.
+func TestEverybodyIsSpared(t *testing.T) {
+	networks := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	want := []string{
+		"mynetworks holds 0.0.0.0/0, so no address of it can be banned; name the networks that are yours",
+		"mynetworks holds ::/0, so no address of it can be banned; name the networks that are yours",
+	}
+	if got := spared("mynetworks", networks); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

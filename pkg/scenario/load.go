@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"reflect"
 	"slices"
@@ -183,6 +184,9 @@ func validate(d *document, s *Scenario) error {
 	}
 	if needsLeak && s.LeakSpeed <= 0 {
 		return d.problem("leakspeed", fmt.Errorf("%q: a %s scenario needs a leakspeed", d.LeakSpeed, d.Type))
+	}
+	if s.LeakSpeed > 0 && s.Capacity >= math.MaxInt64/int(s.LeakSpeed)-1 {
+		return d.problem("capacity", fmt.Errorf("%d: at a leakspeed of %s the bucket would leak for centuries", d.Capacity, d.LeakSpeed))
 	}
 	if d.Type != "counter" && s.Duration > 0 {
 		return d.problem("duration", fmt.Errorf("%q: only a counter has a duration", d.Duration))

@@ -30,6 +30,7 @@ func TestLoadErrors(t *testing.T) {
 		"capacity of a trigger":  {change("leaky", "trigger"), `s.yaml:5: capacity: 1: a trigger has none`},
 		"counter":                {change("leaky", "counter"), `s.yaml:5: capacity: 1: a counter has the capacity -1`},
 		"bad duration":           {change("1m", "1 minute"), `s.yaml:6: leakspeed: "1 minute" is no duration; write it as 90s, 5m or 4h`},
+		"endless":                {strings.Replace(change("capacity: 1", "capacity: 2000000"), "1m", "2000h", 1), `s.yaml:5: capacity: 2000000: at a leakspeed of 2000h the bucket would leak for centuries`},
 		"no leakspeed":           {change("leakspeed: 1m\n", ""), `s.yaml:1: leakspeed: "": a leaky scenario needs a leakspeed`},
 		"unknown helper":         {change("evt.Meta.kind ==", "Lowr(evt.Meta.kind) =="), `s.yaml:4: filter: "Lowr(evt.Meta.kind) == 'auth-failed'": unknown helper "Lowr"; did you mean "Lower"?`},
 		"unsupported helper":     {change("evt.Meta.kind ==", "LookupHost(evt.Meta.kind) =="), `s.yaml:4: filter: "LookupHost(evt.Meta.kind) == 'auth-failed'": the helper "LookupHost" of CrowdSec is not supported`},
