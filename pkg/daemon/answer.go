@@ -176,19 +176,21 @@ func (d *Daemon) Unban(ctx context.Context, addr netip.Addr) (control.Unbanned, 
 	if err = cmp.Or(err, stored); err != nil {
 		return u, err
 	}
+	var ids []string
 	for _, read := range d.lists() {
 		entries, err := read(0, listLimit)
 		if err != nil {
 			return u, err
 		}
 		for _, e := range entries {
-			if !isAbout(e.Alert, addr) {
-				continue
+			if isAbout(e.Alert, addr) {
+				ids = append(ids, e.ID)
 			}
-			if err := d.store.Drop(e.ID, time.Now()); err != nil && !errors.Is(err, state.ErrUnknown) {
-				return u, err
-			}
-			u.Dropped++
+		}
+	}
+	if len(ids) > 0 {
+		if u.Dropped, err = d.store.Drop(ids, time.Now()); err != nil && !errors.Is(err, state.ErrUnknown) {
+			return u, err
 		}
 	}
 	d.log.Info("forgiven by a person", "address", addr.String(), "until", u.Amnesty.Format(time.RFC3339))
@@ -214,70 +216,73 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	var refused []error
+	entries = slices.DeleteFunc(entries, func(e state.Entry) bool { return id != "all" && !strings.HasPrefix(e.ID, id) })
+	var never error
+	chosen := len(entries)
+	if move == control.Release && list == control.Held {
+		if entries, never, err = d.mayBan(ctx, entries); err != nil {
+			return 0, err
+		}
+	}
+	var ids []string
 	for _, e := range entries {
-		if id != "all" && !strings.HasPrefix(e.ID, id) {
-			continue
-		}
-		if move == control.Release && list == control.Held {
-			if err := d.mayBan(ctx, e.Alert); err != nil {
-				refused = append(refused, err)
-				continue
-			}
-		}
-		err := d.move(list, e.ID, move)
-		if errors.Is(err, state.ErrUnknown) {
-			continue // it has left the list in the meantime
-		}
-		if err != nil {
+		ids = append(ids, e.ID)
+	}
+	n := 0
+	if len(ids) > 0 {
+		if n, err = d.move(list, ids, move); err != nil && !errors.Is(err, state.ErrUnknown) { // they have left the list in the meantime
 			return n, err
 		}
-		n++
 	}
 	if err := d.ask(ctx, func() { d.sender.Wake() }); err != nil {
 		return n, err
 	}
-	if len(refused) > 0 {
-		return n, hint.Wrap(fmt.Errorf("%d released, %d stay held: %w", n, len(refused), refused[0]),
+	switch {
+	case never != nil:
+		return n, hint.Wrap(fmt.Errorf("%d released, %d stay held: %w", n, chosen-len(entries), never),
 			"take it out of guard.allow and reload if it is to be banned; csmail held drop forgets the alert")
-	}
-	if n == 0 && id != "all" {
+	case n == 0 && id != "all":
 		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
 	}
 	return n, nil
 }
 
-// mayBan refuses what the guard never bans, whoever asks for it.
-func (d *Daemon) mayBan(ctx context.Context, a event.Alert) error {
+// mayBan takes out what the guard never bans, whoever asks for it; never tells of the
+// last of these.
+func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []state.Entry, never, err error) {
+	err = d.ask(ctx, func() {
+		left = slices.DeleteFunc(entries, func(e state.Entry) bool {
+			reason, held := d.isNever(e.Alert)
+			if held {
+				never = fmt.Errorf("%s is never banned: %s", e.Alert.Value(), reason)
+			}
+			return held
+		})
+	})
+	return left, never, err
+}
+
+func (d *Daemon) isNever(a event.Alert) (reason string, held bool) {
 	if a.Scope == event.ScopeAccount {
-		return nil
+		return "", false
 	}
 	network, err := netip.ParsePrefix(a.Value())
 	if err != nil {
 		network = netip.PrefixFrom(a.Source, a.Source.BitLen())
 	}
-	var reason string
-	var never bool
-	if err := d.ask(ctx, func() { reason, never = d.engine.Guard().Touches(network) }); err != nil {
-		return err
-	}
-	if never {
-		return fmt.Errorf("%s is never banned: %s", a.Value(), reason)
-	}
-	return nil
+	return d.engine.Guard().Touches(network)
 }
 
-func (d *Daemon) move(list control.List, id string, move control.Move) error {
+func (d *Daemon) move(list control.List, ids []string, move control.Move) (int, error) {
 	switch {
 	case move == control.Drop:
-		return d.store.Drop(id, time.Now())
+		return d.store.Drop(ids, time.Now())
 	case move == control.Release && list == control.Held:
-		return d.store.Release(id, time.Now())
+		return d.store.Release(ids, time.Now())
 	case move == control.Retry && list == control.Parked:
-		return d.store.Retry(id, time.Now())
+		return d.store.Retry(ids, time.Now())
 	}
-	return hint.Wrap(fmt.Errorf("an alert in the list %s cannot be moved by %s", list, move), "held alerts are released, parked ones retried, and all may be dropped")
+	return 0, hint.Wrap(fmt.Errorf("an alert in the list %s cannot be moved by %s", list, move), "held alerts are released, parked ones retried, and all may be dropped")
 }
 
 func listCommand(list control.List) string {

@@ -192,7 +192,7 @@ func TestPoisonIsParked(t *testing.T) {
 			t.Errorf("no %q in %s", want, l.log.String())
 		}
 		l.lapi.set(func() { l.lapi.poison = nil })
-		if err := l.store.Retry(parked[0].ID, time.Now()); err != nil {
+		if _, err := l.store.Retry([]string{parked[0].ID}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		l.sender.Wake()

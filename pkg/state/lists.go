@@ -207,24 +207,57 @@ func (s *Store) Park(seq uint64, reason string) error {
 	})
 }
 
-// Retry moves parked alerts back into the outbox. ErrUnknown if none has the ID.
-func (s *Store) Retry(id string, now time.Time) error {
-	return s.requeue("retry", parkedBucket, id, now)
+// Retry moves parked alerts back into the outbox, in one transaction, and returns how
+// many. ErrUnknown if none has one of the IDs.
+func (s *Store) Retry(ids []string, now time.Time) (int, error) {
+	return s.requeue("retry", parkedBucket, ids, now)
 }
 
-// Release moves a held alert into the outbox. ErrUnknown if none has the ID.
-func (s *Store) Release(id string, now time.Time) error {
-	return s.requeue("release", heldBucket, id, now)
+// Release moves held alerts into the outbox, as Retry does with parked ones.
+func (s *Store) Release(ids []string, now time.Time) (int, error) {
+	return s.requeue("release", heldBucket, ids, now)
 }
 
-func (s *Store) requeue(what string, from []byte, id string, now time.Time) error {
-	return s.move(what, from, outboxBucket, func(e *Entry) bool {
-		if e.ID != id {
-			return false
+func (s *Store) requeue(what string, from []byte, ids []string, now time.Time) (moved int, err error) {
+	err = s.update(what, func(tx *bolt.Tx, counted *change) error {
+		entries, err := findAll(tx, from, ids)
+		if err != nil {
+			return err
 		}
-		e.Queued, e.Tries, e.Refused, e.Reason = now, 0, time.Time{}, ""
-		return true
+		for _, e := range entries {
+			if _, err := take(tx, from, e.Seq, counted); err != nil {
+				return err
+			}
+			e.Queued, e.Tries, e.Refused, e.Reason = now, 0, time.Time{}, ""
+			if err := s.insert(tx, outboxBucket, e, counted); err != nil {
+				return err
+			}
+		}
+		if moved = len(entries); moved == 0 {
+			return fmt.Errorf("%w in %s", ErrUnknown, from)
+		}
+		return nil
 	})
+	return moved, err
+}
+
+// findAll returns the entries of a list that have one of the IDs, in their order.
+func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error) {
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	err = tx.Bucket(list).ForEach(func(k, v []byte) error {
+		var e Entry
+		if err := get(v, func(c *codec) { c.entry(&e) }); err != nil {
+			return err
+		}
+		if e.Seq = number(k); wanted[e.ID] {
+			entries = append(entries, e)
+		}
+		return nil
+	})
+	return entries, err
 }
 
 // move takes the entry that want chooses, and may change, to another list.
@@ -255,22 +288,32 @@ func find(tx *bolt.Tx, list []byte, want func(*Entry) bool) (*Entry, error) {
 	return nil, fmt.Errorf("%w in %s", ErrUnknown, list)
 }
 
-// Drop takes an alert out of outbox, parked or held, whichever has it, for good.
-// ErrUnknown if none has the ID.
-func (s *Store) Drop(id string, now time.Time) error {
-	return s.update("drop", func(tx *bolt.Tx, counted *change) error {
+// Drop takes alerts out of outbox, parked and held, whichever has them, for good, in
+// one transaction, and returns how many. ErrUnknown if none has one of the IDs.
+func (s *Store) Drop(ids []string, now time.Time) (dropped int, err error) {
+	err = s.update("drop", func(tx *bolt.Tx, counted *change) error {
+		dropped = 0
 		for _, list := range [][]byte{outboxBucket, parkedBucket, heldBucket} {
-			e, err := find(tx, list, func(e *Entry) bool { return e.ID == id })
+			entries, err := findAll(tx, list, ids)
 			if err != nil {
-				continue
-			}
-			if _, err := take(tx, list, e.Seq, counted); err != nil {
 				return err
 			}
-			return remember(tx, *e, Settlement{Status: Dropped, Reason: "dropped by hand", At: now})
+			for _, e := range entries {
+				if _, err := take(tx, list, e.Seq, counted); err != nil {
+					return err
+				}
+				if err := remember(tx, e, Settlement{Status: Dropped, Reason: "dropped by hand", At: now}); err != nil {
+					return err
+				}
+			}
+			dropped += len(entries)
 		}
-		return fmt.Errorf("%w: %q", ErrUnknown, id)
+		if dropped == 0 {
+			return fmt.Errorf("%w: %q", ErrUnknown, ids)
+		}
+		return nil
 	})
+	return dropped, err
 }
 
 // Stats returns the figures.

@@ -251,9 +251,9 @@ func TestLists(t *testing.T) {
 	if err != nil || parked[0].Reason != "poison" || parked[0].Tries != 2 || !parked[0].Refused.Equal(now) {
 		t.Errorf("parked %+v, %v", parked, err)
 	}
-	must(t, s.Retry(parked[0].ID, now))
-	must(t, s.Release(alert(9).ID(), now))
-	must(t, s.Drop(alert(5).ID(), now))
+	must(t, second(s.Retry([]string{parked[0].ID}, now)))
+	must(t, second(s.Release([]string{alert(9).ID()}, now)))
+	must(t, second(s.Drop([]string{alert(5).ID()}, now)))
 	s = reopen(t, s, Options{})
 	wantLists(t, s, "4 6 2 9", "", "")
 	retried, err := s.Pending(6, 10)
@@ -262,8 +262,8 @@ func TestLists(t *testing.T) {
 	}
 	must(t, s.Commit(Batch{Alerts: entries(1, 9)})) // 7 and 8 are new
 	wantLists(t, s, "4 6 2 9 7 8", "", "")
-	for name, f := range map[string]func(string, time.Time) error{"retry": s.Retry, "release": s.Release, "drop": s.Drop} {
-		if err := f("nonesuch", now); !errors.Is(err, ErrUnknown) || hint.Of(err) == "" {
+	for name, f := range map[string]func([]string, time.Time) (int, error){"retry": s.Retry, "release": s.Release, "drop": s.Drop} {
+		if n, err := f([]string{"nonesuch"}, now); n != 0 || !errors.Is(err, ErrUnknown) || hint.Of(err) == "" {
 			t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
 		}
 	}
@@ -280,6 +280,35 @@ func TestLists(t *testing.T) {
 	if d := cmp.Diff([]string{"192.0.2.1 delivered 7", "192.0.2.3 held-back allowlisted", "192.0.2.5 dropped dropped by hand"}, told); d != "" {
 		t.Errorf("history (-want +got):\n%s", d)
 	}
+}
+
+// All of a long list are moved at once; those that have left it meanwhile are passed
+// over.
+func TestManyAreMovedAtOnce(t *testing.T) {
+	s := open(t, path(t), Options{MaxPending: 150})
+	must(t, s.Commit(Batch{Held: entries(1, 200)}))
+	var ids []string
+	for n := range 200 {
+		ids = append(ids, alert(n+1).ID())
+	}
+	commits := s.Stats()
+	if n, err := s.Release(append([]string{"gone"}, ids[:100]...), now); n != 100 || err != nil {
+		t.Errorf("released %d, %v", n, err)
+	}
+	if got := s.Stats(); got.Pending != 100 || got.Held != 100 || got.Overflowed != commits.Overflowed {
+		t.Errorf("after the release: %+v", got)
+	}
+	if n, err := s.Release(ids, now); n != 100 || err != nil { // 50 find no room
+		t.Errorf("released %d, %v", n, err)
+	}
+	if got := s.Stats(); got.Pending != 150 || got.Held != 0 || got.Overflowed != commits.Overflowed+50 {
+		t.Errorf("after the second: %+v", got)
+	}
+	if n, err := s.Drop(ids, now); n != 150 || err != nil {
+		t.Errorf("dropped %d, %v", n, err)
+	}
+	s = reopen(t, s, Options{})
+	wantLists(t, s, "", "", "")
 }
 
 func TestFullListsDropTheirOldest(t *testing.T) {
