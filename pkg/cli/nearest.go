@@ -12,13 +12,7 @@ import (
 
 // nearest returns the name that was probably meant, "" if none is near.
 func nearest(word string, names []string) string {
-	best, distance := "", 3
-	for _, name := range names {
-		if d := hint.Distance(word, name); d < distance && d < len(word) {
-			best, distance = name, d
-		}
-	}
-	return best
+	return hint.Nearest(word, names, min(2, len(word)-1))
 }
 
 // noCommand refuses words after a command that takes none.

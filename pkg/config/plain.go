@@ -77,15 +77,13 @@ func wantedForm(goType, value string) (form, mend string) {
 
 // keyHint names the key that may have been meant.
 func keyHint(unknown string) string {
-	best, distance := "", 3
+	var paths, names []string
 	for _, k := range Keys() {
-		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
-		if d := hint.Distance(name, unknown); d < distance {
-			best, distance = k.Path, d
-		}
+		paths = append(paths, k.Path)
+		names = append(names, k.Path[strings.LastIndexByte(k.Path, '.')+1:])
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
+	if best := hint.Nearest(unknown, names, 2); best != "" {
+		return fmt.Sprintf("did you mean %s?", paths[slices.Index(names, best)])
 	}
 	return "docs/configuration.md lists every key"
 }

@@ -240,7 +240,7 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 	switch {
 	case never != nil:
 		return n, hint.Wrap(fmt.Errorf("%d released, %d stay held: %w", n, chosen-len(entries), never),
-			"take it out of guard.allow and reload if it is to be banned; csmail held drop forgets the alert")
+			"take it out of guard.allow, if it stands there, and reload (docs/safety.md says what else is never banned); csmail held drop forgets the alert")
 	case n == 0 && id != "all":
 		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"csmail/pkg/acquisition"
 	"csmail/pkg/hint"
 )
@@ -42,7 +44,7 @@ type syslogServer struct {
 	SyslogOptions
 	*meter
 	queue chan arrival
-	room  *room // bytes of the lines in queue
+	room  *semaphore.Weighted // bytes of the lines in queue
 }
 
 // maxQueued bounds the lines between receiver and emit in bytes: a sender of long
@@ -75,7 +77,7 @@ func Syslog(o SyslogOptions) (Source, error) {
 	orDefault(&o.FrameTimeout, 30*time.Second)
 	orDefault(&o.IdleTimeout, time.Hour)
 	orDefault(&o.Queue, 10_000)
-	s := &syslogServer{SyslogOptions: o, queue: make(chan arrival, o.Queue), room: newRoom(maxQueued)}
+	s := &syslogServer{SyslogOptions: o, queue: make(chan arrival, o.Queue), room: semaphore.NewWeighted(maxQueued)}
 	s.meter = newMeter(s.Name(), o.Logger)
 	s.setLag(-1)
 	return s, nil
@@ -207,7 +209,7 @@ func (s *syslogServer) collect(first arrival) Batch {
 	var text strings.Builder
 	last := first
 	text.WriteString(first.line)
-	defer func() { s.room.give(text.Len()) }()
+	defer func() { s.room.Release(int64(text.Len())) }()
 	for text.Len() < maxBatch {
 		select {
 		case last = <-s.queue:
@@ -222,28 +224,28 @@ func (s *syslogServer) collect(first arrival) Batch {
 
 // offer queues a line if there is room.
 func (s *syslogServer) offer(line string) bool {
-	if !s.room.try(len(line)) {
+	if !s.room.TryAcquire(int64(len(line))) {
 		return false
 	}
 	select {
 	case s.queue <- arrival{line, s.clock.Now()}:
 		return true
 	default:
-		s.room.give(len(line))
+		s.room.Release(int64(len(line)))
 		return false
 	}
 }
 
 // put queues a line as soon as there is room; false if ctx ends before.
 func (s *syslogServer) put(ctx context.Context, line string) bool {
-	if !s.room.wait(ctx, len(line)) {
+	if s.room.Acquire(ctx, int64(len(line))) != nil {
 		return false
 	}
 	select {
 	case s.queue <- arrival{line, s.clock.Now()}:
 		return true
 	case <-ctx.Done():
-		s.room.give(len(line))
+		s.room.Release(int64(len(line)))
 		return false
 	}
 }

@@ -6,6 +6,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 type hinted struct {
@@ -31,6 +32,19 @@ func Of(err error) string {
 		return h.hint
 	}
 	return ""
+}
+
+// Nearest returns the name that differs least from a word, whatever their case, and
+// by no more than within letters; "" if none does. Of equals it is the first.
+func Nearest(word string, names []string, within int) string {
+	best := ""
+	for _, name := range names {
+		d := Distance(strings.ToLower(word), strings.ToLower(name))
+		if d < within || d == within && best == "" {
+			best, within = name, d
+		}
+	}
+	return best
 }
 
 // Distance counts the letters by which two names differ (Levenshtein), for "did

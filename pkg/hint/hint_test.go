@@ -23,3 +23,15 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestNearest(t *testing.T) {
+	names := []string{"status", "scan", "run", "Ip"}
+	for word, want := range map[string]string{"statsu": "status", "scna": "scan", "SCAN": "scan", "ip": "Ip", "rain": "run", "completion": ""} {
+		if got := Nearest(word, names, 2); got != want {
+			t.Errorf("%s: %q, want %q", word, got, want)
+		}
+	}
+	if got := Nearest("scat", names, 0); got != "" {
+		t.Errorf("no letter may differ: %q", got)
+	}
+}

@@ -192,12 +192,7 @@ func oneLine(err error) error {
 
 // nearest returns ": did you mean X" for the name that differs least, or "".
 func nearest(name string, names []string) string {
-	best, distance := "", len(name)/3+1
-	for _, candidate := range names {
-		if d := hint.Distance(strings.ToLower(name), strings.ToLower(candidate)); d <= distance && (best == "" || d < distance) {
-			best, distance = candidate, d
-		}
-	}
+	best := hint.Nearest(name, names, len(name)/3+1)
 	if best == "" {
 		return ""
 	}

@@ -196,14 +196,19 @@ func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
 	})
 }
 
-// Park moves an entry of the outbox to those that the LAPI will not take.
+// Park moves an entry of the outbox to those that the LAPI will not take. ErrUnknown
+// if it is not there.
 func (s *Store) Park(seq uint64, reason string) error {
-	return s.move("park", outboxBucket, parkedBucket, func(e *Entry) bool {
-		if e.Seq != seq {
-			return false
+	return s.update("park", func(tx *bolt.Tx, counted *change) error {
+		e, err := take(tx, outboxBucket, seq, counted)
+		switch {
+		case err != nil:
+			return err
+		case e == nil:
+			return fmt.Errorf("%w in %s", ErrUnknown, outboxBucket)
 		}
 		e.Reason = reason
-		return true
+		return s.insert(tx, parkedBucket, *e, counted)
 	})
 }
 
@@ -258,34 +263,6 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error
 		return nil
 	})
 	return entries, err
-}
-
-// move takes the entry that want chooses, and may change, to another list.
-func (s *Store) move(what string, from, to []byte, want func(*Entry) bool) error {
-	return s.update(what, func(tx *bolt.Tx, counted *change) error {
-		e, err := find(tx, from, want)
-		if err != nil {
-			return err
-		}
-		if _, err := take(tx, from, e.Seq, counted); err != nil {
-			return err
-		}
-		return s.insert(tx, to, *e, counted)
-	})
-}
-
-func find(tx *bolt.Tx, list []byte, want func(*Entry) bool) (*Entry, error) {
-	cursor := tx.Bucket(list).Cursor()
-	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
-		e := &Entry{}
-		if err := get(v, func(c *codec) { c.entry(e) }); err != nil {
-			return nil, err
-		}
-		if e.Seq = number(k); want(e) {
-			return e, nil
-		}
-	}
-	return nil, fmt.Errorf("%w in %s", ErrUnknown, list)
 }
 
 // Drop takes alerts out of outbox, parked and held, whichever has them, for good, in

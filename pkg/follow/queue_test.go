@@ -1,43 +1,10 @@
 package follow
 
 import (
-	"context"
-	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 )
-
-func TestRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRoom(10)
-		if !r.try(6) || r.try(5) || !r.try(4) {
-			t.Fatal("10 bytes are not 6 and 4")
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var waiting sync.WaitGroup
-		got := make([]bool, 3)
-		for i, n := range []int{6, 6, 60} {
-			waiting.Go(func() { got[i] = r.wait(ctx, n) })
-			synctest.Wait()
-		}
-		r.give(6)
-		synctest.Wait()
-		if fmt.Sprint(got) != "[true false false]" && fmt.Sprint(got) != "[false true false]" {
-			t.Errorf("after 6 bytes were freed: %v", got)
-		}
-		r.give(4)
-		r.give(6)
-		synctest.Wait()
-		cancel()
-		waiting.Wait()
-		if r.used != 6 && r.used != 60 {
-			t.Errorf("%d bytes used; %v", r.used, got)
-		}
-	})
-}
 
 // However long the lines are that come while reading waits: few of them are kept,
 // a datagram more is counted as lost, and a stream waits.
@@ -69,17 +36,12 @@ func TestSyslogQueueIsBoundedInBytes(t *testing.T) {
 			defer close(sent)
 			send(t, s.addr, strings.Repeat(line+"\n", n))
 		}()
-		for last := -1; ; runtime.Gosched() { // until it grows no more
-			queue.room.mu.Lock()
-			used := queue.room.used
-			queue.room.mu.Unlock()
-			if used > maxQueued {
-				t.Fatalf("%d bytes wait", used)
-			}
-			if used == last && used+size+1 > maxQueued {
-				break
-			}
-			last = used
+		for queue.room.TryAcquire(size + 1) { // until there is no room for one more
+			queue.room.Release(size + 1)
+			runtime.Gosched()
+		}
+		if waits := len(queue.queue) * size; waits == 0 || waits > maxQueued {
+			t.Errorf("%d bytes wait", waits)
 		}
 		close(hold)
 		<-sent
