@@ -1,6 +1,9 @@
 package event
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // ParseAddr reads the address of a client as a daemon prints it. An IPv4
 // address mapped into IPv6 becomes IPv4; a zone, a leading zero and everything
@@ -19,7 +22,7 @@ func ParseAddr(text string) (netip.Addr, bool) {
 // parseIPv4 reads what most lines hold, a plain IPv4 address. What it does not
 // read may be an address all the same.
 func parseIPv4(text string) (netip.Addr, bool) {
-	var octets [4]byte
+	var octets uint32
 	at, value, digits := 0, 0, 0
 	for i := range len(text) {
 		c := text[i]
@@ -27,7 +30,7 @@ func parseIPv4(text string) (netip.Addr, bool) {
 			if digits == 0 || at == 3 {
 				return netip.Addr{}, false
 			}
-			octets[at] = byte(value)
+			octets = octets<<8 | uint32(value)
 			at, value, digits = at+1, 0, 0
 			continue
 		}
@@ -43,6 +46,7 @@ func parseIPv4(text string) (netip.Addr, bool) {
 	if at != 3 || digits == 0 {
 		return netip.Addr{}, false
 	}
-	octets[3] = byte(value)
-	return netip.AddrFrom4(octets), true
+	var raw [4]byte
+	binary.BigEndian.PutUint32(raw[:], octets<<8|uint32(value)) // one store: AddrFrom4 loads all four at once
+	return netip.AddrFrom4(raw), true
 }

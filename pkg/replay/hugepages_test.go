@@ -1,0 +1,44 @@
+package replay
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// A kernel with huge pages marks the memory that asks for them with "hg".
+func TestHugePages(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil {
+		t.Skip("this kernel knows no huge pages:", err)
+	}
+	before := advised(t)
+	useHugePages(longLog - 1)
+	if n := advised(t); n != before {
+		t.Errorf("%d more bytes advised for a short log", n-before)
+	}
+	useHugePages(longLog)
+	if n := advised(t); n < hugeHeap {
+		t.Errorf("%d bytes advised for a long log, want %d at the least", n, hugeHeap)
+	}
+}
+
+// advised counts the bytes of this process that asked for huge pages.
+func advised(t *testing.T) int {
+	text, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, size := 0, 0
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		switch {
+		case fields[0] == "Size:":
+			fmt.Sscan(fields[1], &size)
+			size <<= 10
+		case fields[0] == "VmFlags:" && strings.Contains(line, " hg "):
+			total += size
+		}
+	}
+	return total
+}
