@@ -63,7 +63,7 @@ func bench(csmail string, lines, runs int) error {
 		fmt.Println("fail2ban-regex is not installed, so not compared")
 		return nil
 	}
-	runs = max(runs/2, 1) // it takes the better part of a minute
+	runs = (runs + 1) / 2 // it takes the better part of a minute
 	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
 	return compare(ours, rival{"fail2ban-regex", fmt.Sprintf("fail2ban-regex --print-no-missed %s 'postfix[mode=aggressive]'", log)}, lines, runs)
 }
@@ -115,7 +115,9 @@ func measure(script string) (run, error) {
 	return run{wall, cpu.Seconds(), usage.Maxrss}, nil
 }
 
+// median of an even number of values is the mean of the two in the middle.
 func median(values []float64) float64 {
 	values = slices.Sorted(slices.Values(values))
-	return values[len(values)/2]
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
 }
