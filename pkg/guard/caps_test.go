@@ -58,6 +58,50 @@ func TestShareOfGoodClients(t *testing.T) {
 	}
 }
 
+// A ban counts for an hour, minute by minute, whenever in it somebody asks.
+func TestCapOfAnHour(t *testing.T) {
+	g, now := told(Options{BansPerHour: 1}, func(s *scene) {
+		for i := range 2 {
+			for range 3 {
+				s.kind(0, fmt.Sprintf("192.0.2.%d", i), event.NonSMTP, "")
+			}
+		}
+	})
+	decide := func(i int, at time.Duration) Verdict {
+		f := found(fmt.Sprintf("192.0.2.%d", i), 3, now.Add(at))
+		f.First = now
+		return g.Decide(f, now.Add(at))
+	}
+	if v := decide(0, time.Minute); v.Action != Ban {
+		t.Fatalf("the first: %s", v.Reason)
+	}
+	for _, minutes := range []int{1, 2, 59, 60} {
+		if v := decide(1, time.Duration(minutes)*time.Minute); v.Rule != TooManyBans || v.Reason != "1 bans within the hour are the cap" {
+			t.Errorf("after %d minutes: %s %s", minutes-1, v.Action, v.Reason)
+		}
+	}
+	if v := decide(1, 61*time.Minute); v.Action != Ban {
+		t.Errorf("an hour later: %s %s", v.Action, v.Reason)
+	}
+}
+
+// What is held for the share of good clients says how many there are.
+func TestShareIsExplained(t *testing.T) {
+	g, now := told(Options{}, func(s *scene) {
+		for i := range 3 {
+			s.login(0, fmt.Sprintf("192.0.2.%d", i), "bob")
+			for range 3 {
+				s.kind(time.Minute, fmt.Sprintf("192.0.2.%d", i), event.NonSMTP, "")
+			}
+		}
+	})
+	g.Decide(found("192.0.2.0", 3, now), now)
+	v := g.Decide(found("192.0.2.1", 3, now), now)
+	if want := "2 of 3 clients that got in today would be banned, 1 are the cap"; v.Rule != TooManyGood || v.Reason != want {
+		t.Errorf("%s: %q, want %q", v.Rule, v.Reason, want)
+	}
+}
+
 // A forgiven source keeps its network from a ban, and does not silence the alert
 // on an account that it was one of many to try.
 func TestForgivenAmongOthers(t *testing.T) {

@@ -232,6 +232,37 @@ func TestEviction(t *testing.T) {
 	}
 }
 
+// Each kind of proof holds for its time after the source had to be forgotten, and no
+// longer.
+func TestEvictedProofs(t *testing.T) {
+	const friend = "192.0.2.1"
+	for name, tt := range map[string]struct {
+		prove func(s *scene)
+		holds time.Duration
+	}{
+		"login":            {func(s *scene) { s.login(0, friend, "bob") }, 14 * 24 * time.Hour},
+		"name of provider": {func(s *scene) { s.connect(0, friend, "out.provider.example") }, 30 * 24 * time.Hour},
+		"mail of one day":  {func(s *scene) { s.mail(0, friend) }, 30*24*time.Hour - 4*time.Hour}, // the scene begins at four
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := told(Options{MaxSources: 8, ProviderNames: []string{"provider.example"}}, func(s *scene) {
+				tt.prove(s)
+				for i := range 12 {
+					s.login(time.Second, fmt.Sprintf("198.51.100.%d", i), "eve")
+				}
+			})
+			key := keyOf(netip.MustParseAddr(friend))
+			if _, known := g.sources[key]; known {
+				t.Fatal("the source is not forgotten: the test is void")
+			}
+			end := stamp(sceneStart.Add(tt.holds))
+			if !g.isProven(key, nil, end-1) || g.isProven(key, nil, end) {
+				t.Errorf("proven until the end: %t, after it: %t", g.isProven(key, nil, end-1), g.isProven(key, nil, end))
+			}
+		})
+	}
+}
+
 func TestGateway(t *testing.T) {
 	g, _ := told(Options{}, func(s *scene) {
 		for i := range 200 {

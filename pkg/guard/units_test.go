@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -89,6 +90,26 @@ func TestOwnFault(t *testing.T) {
 			o.works(tt.by, noon+tt.at)
 		}
 		if got := o.metBy(&s, 1, noon+20); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A fault that one client alone met excuses what happened a minute before it until
+// it is over.
+func TestOwnFaultLasts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		faulted, at uint32
+		want        bool
+	}{
+		"never":                     {0, noon, false},
+		"a minute before":           {noon, noon - faultBefore, true},
+		"more than a minute before": {noon, noon - faultBefore - 1, false},
+		"as long as it lasts":       {noon, noon + 2*minute, true},
+		"after it":                  {noon, noon + 2*minute + 1, false},
+	} {
+		o := serviceOutage()
+		if got := o.metBy(&source{faulted: tt.faulted}, 1, tt.at); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -197,5 +218,37 @@ func TestWaitingFindingGrows(t *testing.T) {
 	rulings := g.Due(at(70))
 	if len(rulings) != 1 || rulings[0].Verdict.Action != Ban || rulings[0].Verdict.Reason != "3 attempts count, 3 are enough" {
 		t.Errorf("%+v", rulings)
+	}
+}
+
+// Only a finding of the same scenario about the same source, network or account takes
+// the place of one that waits.
+func TestWaitsApart(t *testing.T) {
+	addr := netip.MustParseAddr
+	first := Finding{Scenario: "a", Scope: event.ScopeIP, Addr: addr("192.0.2.1")}
+	network := Finding{Scenario: "a", Scope: event.ScopeRange, Network: netip.MustParsePrefix("192.0.2.0/24"), Addr: addr("192.0.2.1")}
+	account := Finding{Scenario: "a", Scope: event.ScopeAccount, Account: "bob", Addr: addr("192.0.2.1")}
+	for name, tt := range map[string]struct {
+		first  Finding
+		change func(*Finding)
+		want   int
+	}{
+		"the same":                           {first, func(f *Finding) {}, 1},
+		"another scenario":                   {first, func(f *Finding) { f.Scenario = "b" }, 2},
+		"another address":                    {first, func(f *Finding) { f.Addr = addr("192.0.2.2") }, 2},
+		"its network":                        {first, func(f *Finding) { *f = network }, 2},
+		"its account":                        {first, func(f *Finding) { *f = account }, 2},
+		"the same network, another address":  {network, func(f *Finding) { f.Addr = addr("192.0.2.9") }, 1},
+		"another network":                    {network, func(f *Finding) { f.Network = netip.MustParsePrefix("192.0.2.0/28") }, 2},
+		"another scenario about the network": {network, func(f *Finding) { f.Scenario = "b" }, 2},
+		"the same account, another address":  {account, func(f *Finding) { f.Addr = addr("192.0.2.9") }, 1},
+		"another account":                    {account, func(f *Finding) { f.Account = "eve" }, 2},
+	} {
+		g := New(Facts{}, Options{})
+		second := tt.first
+		tt.change(&second)
+		if !g.wait(tt.first, Verdict{wait: noon}) || !g.wait(second, Verdict{wait: noon}) || g.Pending() != tt.want {
+			t.Errorf("%s: %d wait, want %d", name, g.Pending(), tt.want)
+		}
 	}
 }
