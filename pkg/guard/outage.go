@@ -157,7 +157,6 @@ type evidence struct {
 	least, most uint32 // constants: bounds of the longest gap that is bridged
 	usual       uint32 // gap, sixteenths of a second, a moving mean
 	spans       []span
-	lost        uint32 // end of the newest span that had no more room
 }
 
 // certainty is what evidence says of a moment.
@@ -205,7 +204,6 @@ func (e *evidence) seen(key uint64, at uint32) {
 
 func (e *evidence) open(s span) {
 	if len(e.spans) >= maxSpans {
-		e.lost = e.spans[0].end
 		e.spans = slices.Delete(e.spans, 0, 1)
 	}
 	e.spans = append(e.spans, s)

@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotVersion changes with every change of what is written.
-const snapshotVersion = 3
+const snapshotVersion = 4
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -82,7 +82,7 @@ func (c *codec) witness(w *witness) {
 }
 
 func (c *codec) evidence(e *evidence) {
-	numbers(c, &e.usual, &e.lost)
+	numbers(c, &e.usual)
 	list(c, &e.spans, c.span)
 }
 

@@ -129,6 +129,72 @@ func TestEvidenceOfASecond(t *testing.T) {
 	}
 }
 
+// What two saw in one second is no one's own.
+func TestEvidenceOfTwo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		again uint64 // who is seen in the second of the last sight
+		want  certainty
+	}{"by one alone": {1, unknown}, "by two": {2, works}} {
+		e := newEvidence(30 * minute)
+		e.least, e.most = 10, 30*minute
+		e.seen(1, noon)
+		e.seen(1, noon+10)
+		e.seen(tt.again, noon+10)
+		if got := e.at(1, noon+5, noon+10); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// Good sources that fail make an outage from the first of them on.
+func TestOutageSinceTheFirst(t *testing.T) {
+	o := serviceOutage()
+	o.goodFails(1, 1, noon, true)
+	if o.covers(noon) {
+		t.Error("one source alone makes an outage")
+	}
+	o.goodFails(2, 2, noon+20*minute, true)
+	for at, want := range map[uint32]bool{
+		noon - minute - 1: false, noon - minute: true, noon + 10*minute: true, noon + 20*minute: true, noon + 22*minute: true,
+	} {
+		if got := o.covers(at); got != want {
+			t.Errorf("%d s after the first: %t", int64(at)-noon, got)
+		}
+	}
+}
+
+// No set of kinds stands for all that count against a client.
+func TestNoKinds(t *testing.T) {
+	for _, kind := range event.Kinds() {
+		class := kind.Class()
+		if got, want := Kinds(0).Has(kind), class == event.Hostile || class == event.Suspect; got != want {
+			t.Errorf("%s: %t", kind, got)
+		}
+		if !Kinds(1<<kind).Has(kind) || Kinds(1<<kind).Has(kind+1) {
+			t.Errorf("a set of %s alone", kind)
+		}
+	}
+}
+
+// Of what the guard knows nothing, it tells a person, and bans nobody.
+func TestNothingKnown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Finding)
+		want   Action
+	}{
+		"a source":               {func(f *Finding) {}, Hold},
+		"for information":        {func(f *Finding) { f.Informational = true }, Alert},
+		"an account":             {func(f *Finding) { f.Scope, f.Account, f.Sources = event.ScopeAccount, "bob", []netip.Addr{f.Addr} }, Alert},
+		"a finding without time": {func(f *Finding) { f.First, f.Last = time.Time{}, time.Time{} }, Hold},
+	} {
+		f := found("192.0.2.1", 3, sceneStart)
+		tt.change(&f)
+		if v := New(Facts{}, Options{}).Decide(f, sceneStart); v.Action != tt.want {
+			t.Errorf("%s: %s, %s", name, v.Action, v.Reason)
+		}
+	}
+}
+
 // A nameless login seems to be of the one account that failed just before.
 func TestNamelessLogin(t *testing.T) {
 	failed := func(user string, at uint32) offence {
