@@ -256,15 +256,12 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		s.bayes = append(s.bayes, bayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
 	}
 	s.prior, s.threshold = d.BayesianPrior, d.BayesianThreshold
-	return l.splitFilter(d, s)
+	l.splitFilter(s)
+	return nil
 }
 
-func (l *loader) splitFilter(d *document, s *Scenario) error {
-	parts, err := l.compiler.conjuncts(s.filter)
-	if err != nil {
-		return d.problem("filter", fmt.Errorf("%q: %w", d.Filter, err))
-	}
-	for _, part := range parts {
+func (l *loader) splitFilter(s *Scenario) {
+	for _, part := range l.compiler.conjuncts(s.filter) {
 		if part.isEnumerated() {
 			s.sure = append(s.sure, part)
 		} else {
@@ -277,7 +274,6 @@ func (l *loader) splitFilter(d *document, s *Scenario) error {
 	if s.distinct != nil {
 		s.distinctField = s.distinct.field()
 	}
-	return nil
 }
 
 // scopeOf follows pkg/leakybucket/scopetype.go (v1.7.8).

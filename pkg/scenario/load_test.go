@@ -201,6 +201,21 @@ func TestHelpers(t *testing.T) {
 	}
 }
 
+// TestFilterThatCannotBeSplit: expr's printer loses the parentheses of these.
+func TestFilterThatCannotBeSplit(t *testing.T) {
+	for _, filter := range []string{
+		"evt.Meta.kind == 'auth-failed' && (false || (let x = evt.Meta.username; x == 'bob'))",
+		"not (let x = evt.Meta.username; x != 'bob')",
+	} {
+		for user, want := range map[string]int{"bob": 1, "eve": 0} {
+			e := load(t, fmt.Sprintf("type: trigger\nname: test/t\ndescription: test\nfilter: %q\n", filter))
+			if got := e.Pour(failure("192.0.2.1", user, 0)); len(got) != want {
+				t.Errorf("%s: %d overflows for %s, want %d", filter, len(got), user, want)
+			}
+		}
+	}
+}
+
 func TestRestoreErrors(t *testing.T) {
 	e := load(t, several)
 	e.Pour(failure("192.0.2.1", "bob", 0))

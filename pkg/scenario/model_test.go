@@ -388,12 +388,8 @@ func TestNativeIsExpr(t *testing.T) {
 		if slow, ok := m.decide(x); !ok || slow != native {
 			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
 		}
-		parts, err := c.conjuncts(x)
-		if err != nil {
-			t.Fatal(err)
-		}
 		all := true
-		for _, part := range parts {
+		for _, part := range c.conjuncts(x) {
 			all = all && m.isTrue(part)
 		}
 		if all != native {
