@@ -346,6 +346,28 @@ func TestBytesAreText(t *testing.T) {
 	}
 }
 
+// TestWildcard compares Match with its definition, which tries every split.
+func TestWildcard(t *testing.T) {
+	var defined func(pattern, name string) bool
+	defined = func(pattern, name string) bool {
+		switch {
+		case pattern == "":
+			return name == ""
+		case name == "":
+			return pattern == "*"
+		case pattern[0] == '*':
+			return defined(pattern[1:], name) || defined(pattern, name[1:]) || defined(pattern[1:], "")
+		}
+		return (pattern[0] == '?' || pattern[0] == name[0]) && defined(pattern[1:], name[1:])
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		pattern, name := rapid.StringMatching("[ab?*]{0,6}").Draw(t, "pattern"), rapid.StringMatching("[ab]{0,6}").Draw(t, "name")
+		if got, want := wildcard(pattern, name), defined(pattern, name); got != want {
+			t.Fatalf("Match(%q, %q) is %v, want %v", pattern, name, got, want)
+		}
+	})
+}
+
 // TestNativeIsExpr compares the two ways in which an expression runs.
 func TestNativeIsExpr(t *testing.T) {
 	texts := []string{"evt.Meta.kind", "evt.Meta.username", "evt.Meta.source_ip", "evt.Meta.nothing", "evt.Parsed.message", "evt.Meta['account']",
