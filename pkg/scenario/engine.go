@@ -180,7 +180,6 @@ func (e *Engine) passes(conditions []*expression) bool {
 func (e *Engine) pourInto(s *Scenario) {
 	gi := e.groupOf(s)
 	if gi == 0 {
-		e.stats.Untracked++
 		return
 	}
 	g := e.groups.at(gi)

@@ -108,6 +108,10 @@ func TestTypes(t *testing.T) {
 		"cancel_on empties":                           {leaky + "cancel_on: evt.Meta.username == 'ok'\n", each(one, "a a ok a a a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
 		"overflow_filter drops, and does not silence": {leaky + "blackhole: 1h\noverflow_filter: any(queue.Queue, {.Meta.username == 'x'})\n", each(one, "a a a a x a", 0, 1, 2, 3, 4, 5), []string{"192.0.2.1 3@5"}},
 		"overflow_filter that fails drops nothing":    {leaky + "overflow_filter: queue.Queue[7].Meta.username == 'x'\n", each(one, "a", 0, 1, 2), []string{"192.0.2.1 3@2"}},
+		"distinct that fails counts every event":      {leaky + "distinct: Split(evt.Meta.username, '@')[1]\n", each(one, "a a x@b a", 0, 1, 2, 3), []string{"192.0.2.1 3@2"}},
+		"groupby that fails counts no event":          {"type: leaky\ngroupby: Split(evt.Meta.username, '@')[1]\ncapacity: 1\nleakspeed: 1m\n" + head, each(one, "a a a x@b x@b", 0, 1, 2, 3, 4), []string{"192.0.2.1 2@4"}},
+		"scope that fails tells of nobody, and silences": {"type: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 1\nleakspeed: 1m\nblackhole: 10s\n" +
+			"scope: {type: Domain, expression: \"Split(evt.Meta.username, '@')[1]\"}\n" + head, each(one, "x@b x x@b x@b x@b x@b", 0, 1, 2, 3, 12, 13), []string{"b 2@13"}},
 		"trigger": {"type: trigger\ngroupby: evt.Meta.source_ip\nblackhole: 5s\n" + head, each(one, "a", 0, 1, 5, 6), []string{"192.0.2.1 1@0", "192.0.2.1 1@5"}},
 		"counter ends by time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head, each(one, "a", 0, 10, 29, 31, 50),
 			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},

@@ -339,7 +339,8 @@ func TestBytesAreText(t *testing.T) {
 			ev := failure("192.0.2.1", "Bob@Example.com", 0)
 			ev.Addr = addr
 			m := machine{in: &input{ev: ev}}
-			if want, got := m.text(x), string(m.bytes(x)); want != got {
+			want, _ := m.text(x)
+			if got, ok := m.bytes(x); want != string(got) || !ok {
 				t.Errorf("%s of %v: %q, as text %q", source, addr, got, want)
 			}
 		}

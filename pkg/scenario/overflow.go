@@ -61,12 +61,14 @@ func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 
 // tell appends an Overflow for each value of the scope that the queue holds, in
 // the order of their first events. If the scope needs an address and an event has
-// none, there is nobody to tell of.
+// none, or its expression fails, there is nobody to tell of.
 func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 	l, w := e.detailOf(b)
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
 		addr := g.key().addr()
-		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, queued{}, addr), []netip.Addr{addr}))
+		if value, ok := e.valueOf(s, g, queued{}, addr); ok {
+			e.out = append(e.out, e.told(s, g, b, value, []netip.Addr{addr}))
+		}
 		return
 	}
 	var parties []party
@@ -79,7 +81,11 @@ func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 		if !addr.IsValid() && (s.Scope == string(event.ScopeIP) || s.Scope == string(event.ScopeRange)) {
 			return
 		}
-		parties = join(parties, e.valueOf(s, g, q, addr), addr)
+		value, ok := e.valueOf(s, g, q, addr)
+		if !ok {
+			return
+		}
+		parties = join(parties, value, addr)
 	}
 	for _, p := range parties {
 		slices.SortFunc(p.sources, netip.Addr.Compare)
@@ -104,20 +110,21 @@ func join(parties []party, value string, addr netip.Addr) []party {
 	return parties
 }
 
-// valueOf is the value of the scope for one queued event.
-func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) string {
+// valueOf is the value of the scope for one queued event; false if its expression
+// fails.
+func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) (value string, ok bool) {
 	switch {
 	case s.Scope == string(event.ScopeIP), s.scopeField == fieldSourceIP:
-		return addrText(addr)
+		return addrText(addr), true
 	case s.scopeField == fieldSourceBlock:
-		return blockText(addr)
+		return blockText(addr), true
 	case s.scopeField == fieldSourceRange && addr.IsValid():
-		return rangeOf(addr).String()
+		return rangeOf(addr).String(), true
 	case s.isPlainScope() && g.bits == isText:
-		return *e.groups.texts.at(uint32(g.lo))
+		return *e.groups.texts.at(uint32(g.lo)), true
 	}
 	if q.event == 0 {
-		return ""
+		return "", true
 	}
 	in := input{ev: &e.events.at(q.event).Event}
 	if e.set.shapes {
