@@ -117,6 +117,8 @@ func TestTypes(t *testing.T) {
 			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},
 		"counter with overflow_filter": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: leaky.Total_count > 2\n" + head,
 			each(one, "a", 0, 10, 29, 31, 50), []string{"192.0.2.1 3@30"}},
+		"counter knows when its last event came": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: (leaky.Last_ts - leaky.First_ts).Seconds() > 20 && leaky.Ovflw_ts > leaky.Last_ts\n" + head,
+			each(one, "a", 0, 19, 31, 52), []string{"192.0.2.1 2@61"}},
 		"counter begun anew ends by its own time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
 			each(one, "a ok a a", 0, 10, 20, 35), []string{"192.0.2.1 2@50"}},
 		"a late line begins no counter before the end of the one before": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head,

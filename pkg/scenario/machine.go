@@ -102,7 +102,11 @@ func (m *machine) view() *Queue {
 	return m.queue
 }
 
+// leaky is the bucket as programs read it. Where it ran over, that is the time at
+// hand: of the last event, or of the end of a counter.
 func (m *machine) leaky() *Leaky {
-	last := stamp(m.bucket.last)
-	return &Leaky{Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: last, Ovflw_ts: last}
+	return &Leaky{
+		Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: stamp(m.bucket.last),
+		Ovflw_ts: stamp(max(m.bucket.last, nanoseconds(m.in.ev.Time))),
+	}
 }

@@ -34,14 +34,17 @@ type Overflow struct {
 	Evidence []event.Event
 }
 
-// overflow tells of a bucket that ran over and empties it. What overflow_filter
+// overflow tells of a bucket that ran over at the given time, which is that of its
+// last event unless it is a counter, and empties it. What overflow_filter
 // drops silences nothing; an overflow without a source silences all the same
 // (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
 // asked first, since it is cheaper and either of the two drops the overflow.
-func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
-	if e.silentUntil(b) <= b.last && (s.overflowFilter == nil || !e.dropped(s, b)) {
+func (e *Engine) overflow(s *Scenario, g *group, b *bucket, at int64) {
+	told := e.silentUntil(b) <= at && (s.overflowFilter == nil || !e.dropped(s, b, at))
+	b.last = max(b.last, at)
+	if told {
 		if s.Blackhole > 0 {
-			e.silence(b, b.last+int64(s.Blackhole))
+			e.silence(b, at+int64(s.Blackhole))
 		}
 		e.tell(s, g, b)
 	}
@@ -50,9 +53,9 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 
 // dropped runs overflow_filter; one that fails drops nothing. It is about the
 // bucket and sees no event at hand.
-func (e *Engine) dropped(s *Scenario, b *bucket) bool {
+func (e *Engine) dropped(s *Scenario, b *bucket, at int64) bool {
 	m := e.aboutBucket(s, b)
-	e.nobody = event.Event{Time: stamp(b.last)}
+	e.nobody = event.Event{Time: stamp(at)}
 	m.in = &input{ev: &e.nobody}
 	value, ok := m.decide(s.overflowFilter)
 	m.in = &e.in
