@@ -66,6 +66,10 @@ func (x *expression) field() field {
 	return noField
 }
 
+// loseEvt makes evt nothing, as it is when a bucket overflows
+// (pkg/leakybucket/overflow_filter.go, v1.7.8).
+func (x *expression) loseEvt() { x.match, x.readsEvt = nil, false }
+
 // isEnumerated is true if (kind, service, shape) decides the expression.
 func (x *expression) isEnumerated() bool {
 	return !x.opaque && !slices.ContainsFunc(x.fields, func(f field) bool { return f != noField && !f.isEnumerated() })

@@ -248,6 +248,10 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		}
 		*key.to = x
 	}
+	if s.overflowFilter != nil && s.overflowFilter.readsEvt {
+		s.overflowFilter.loseEvt()
+		s.Notes = append(s.Notes, "overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing")
+	}
 	for _, b := range d.BayesianConditions {
 		x, err := l.compiler.compile(b.Condition, bucketEnv{}, reflect.Bool)
 		if err != nil {

@@ -111,6 +111,11 @@ func TestNotesOnFields(t *testing.T) {
 	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
 		t.Errorf("notes %q", got)
 	}
+	set = load(t, "type: trigger\nname: t/t\ndescription: d\nfilter: \"true\"\noverflow_filter: evt.Meta.kind == 'x'\n").set
+	want = []string{"overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing"}
+	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
+		t.Errorf("notes %q", got)
+	}
 }
 
 func TestView(t *testing.T) {
