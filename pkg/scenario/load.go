@@ -172,6 +172,9 @@ func validate(d *document, s *Scenario) error {
 		if d.Condition == "" {
 			return d.problem("condition", fmt.Errorf("a conditional scenario needs a condition"))
 		}
+		if d.Capacity < -1 {
+			return d.problem("capacity", fmt.Errorf("%d is no capacity; -1 has no limit", d.Capacity))
+		}
 		needsLeak = true
 	case "bayesian":
 		if err := validateBayes(d); err != nil {
@@ -190,6 +193,9 @@ func validate(d *document, s *Scenario) error {
 	}
 	if d.Type != "counter" && s.Duration > 0 {
 		return d.problem("duration", fmt.Errorf("%q: only a counter has a duration", d.Duration))
+	}
+	if d.Type != "bayesian" && (len(d.BayesianConditions) > 0 || d.BayesianPrior != 0 || d.BayesianThreshold != 0) {
+		return d.problem("type", fmt.Errorf("%q: only a bayesian scenario has bayesian_prior, bayesian_threshold and bayesian_conditions", d.Type))
 	}
 	s.life = lifeOf(s)
 	return nil
