@@ -60,8 +60,7 @@ func (e *Engine) advance(now int64) {
 	for len(e.due) > 0 && e.due[0].at <= e.now {
 		d := e.pop()
 		if b := e.endingAt(d); b != nil {
-			b.last = max(b.last, d.at)
-			e.overflow(e.set.scenarios[d.scenario], e.groups.at(d.group), b)
+			e.overflow(e.set.scenarios[d.scenario], e.groups.at(d.group), b, max(b.last, d.at))
 		}
 	}
 }

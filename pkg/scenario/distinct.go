@@ -8,9 +8,14 @@ import (
 
 // isNew is distinct: it remembers the value and reports whether the bucket has
 // not seen it (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many
-// values as it may remember takes no more: it never counts one twice.
+// values as it may remember takes no more: it never counts one twice. Where the
+// expression fails, the event counts.
 func (e *Engine) isNew(s *Scenario, b *bucket) bool {
-	value := max(e.distinctHash(s), 1) // 0 is an empty place
+	value, ok := e.distinctHash(s)
+	if !ok {
+		return true
+	}
+	value = max(value, 1) // 0 is an empty place
 	l, w := e.needDetail(b)
 	if l.holds(w, value) || int(l.values) >= e.limits.Distinct {
 		return false
@@ -60,23 +65,25 @@ func (e *Engine) addValue(b *bucket, from layout, value uint64) {
 	set[placeOf(set, value)] = value
 }
 
-// distinctHash hashes the value of distinct. An address needs no text.
-func (e *Engine) distinctHash(s *Scenario) uint64 {
+// distinctHash hashes the value of distinct, and reports false if there is none. An
+// address needs no text.
+func (e *Engine) distinctHash(s *Scenario) (value uint64, ok bool) {
 	addr := e.in.ev.Addr
 	if addr.IsValid() {
 		switch s.distinctField {
 		case fieldSourceIP:
-			return addrHash(addr)
+			return addrHash(addr), true
 		case fieldSourceBlock:
 			if addr.Is6() {
 				addr = rangeOf(addr).Addr()
 			}
-			return addrHash(addr)
+			return addrHash(addr), true
 		case fieldSourceRange:
-			return addrHash(rangeOf(addr).Addr())
+			return addrHash(rangeOf(addr).Addr()), true
 		}
 	}
-	return textHash(e.machine.bytes(s.distinct))
+	text, ok := e.machine.bytes(s.distinct)
+	return textHash(text), ok
 }
 
 func addrHash(addr netip.Addr) uint64 {

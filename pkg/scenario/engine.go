@@ -180,7 +180,6 @@ func (e *Engine) passes(conditions []*expression) bool {
 func (e *Engine) pourInto(s *Scenario) {
 	gi := e.groupOf(s)
 	if gi == 0 {
-		e.stats.Untracked++
 		return
 	}
 	g := e.groups.at(gi)
@@ -211,7 +210,7 @@ func (e *Engine) trigger(s *Scenario, g *group, b *bucket) {
 		e.count(b)
 		e.hold(s, g, b)
 		b.first, b.last = e.at, e.at
-		e.overflow(s, g, b)
+		e.overflow(s, g, b, b.last)
 		return
 	}
 	b.last = e.at
@@ -223,7 +222,7 @@ func (e *Engine) pour(s *Scenario, g *group, b *bucket) {
 	full := s.isLeaky && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
 	b.last = max(b.last, e.at)
 	if full || e.meetsCondition(s, b) {
-		e.overflow(s, g, b)
+		e.overflow(s, g, b, b.last)
 	}
 }
 

@@ -66,6 +66,10 @@ func (x *expression) field() field {
 	return noField
 }
 
+// loseEvt makes evt nothing, as it is when a bucket overflows
+// (pkg/leakybucket/overflow_filter.go, v1.7.8).
+func (x *expression) loseEvt() { x.match, x.readsEvt = nil, false }
+
 // isEnumerated is true if (kind, service, shape) decides the expression.
 func (x *expression) isEnumerated() bool {
 	return !x.opaque && !slices.ContainsFunc(x.fields, func(f field) bool { return f != noField && !f.isEnumerated() })
@@ -118,25 +122,27 @@ func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expressi
 	return x, nil
 }
 
-// conjuncts splits "a && b && c" into its parts, each compiled by itself.
-func (c *compiler) conjuncts(x *expression) ([]*expression, error) {
+// conjuncts splits "a && b && c" into its parts, each compiled by itself. A part
+// that expr's printer writes down as something else stays unsplit: the whole is
+// then the only part.
+func (c *compiler) conjuncts(x *expression) []*expression {
 	var parts []*expression
-	var split func(ast.Node) error
-	split = func(n ast.Node) error {
+	var split func(ast.Node) bool
+	split = func(n ast.Node) bool {
 		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "&&" || b.Operator == "and") {
-			if err := split(b.Left); err != nil {
-				return err
-			}
-			return split(b.Right)
+			return split(b.Left) && split(b.Right)
 		}
 		part, err := c.compile(n.String(), filterEnv{}, reflect.Bool)
+		if err != nil || ast.Dump(part.tree) != ast.Dump(n) {
+			return false
+		}
 		parts = append(parts, part)
-		return err
+		return true
 	}
-	if err := split(x.tree); err != nil {
-		return nil, err
+	if !split(x.tree) {
+		return []*expression{x}
 	}
-	return parts, nil
+	return parts
 }
 
 // survey collects what an expression reads, and refuses a call of something that

@@ -92,6 +92,7 @@ func (e *Engine) makeRoom() bool {
 		}
 	}
 	if oldest == 0 {
+		e.stats.Untracked++
 		return false
 	}
 	e.release(oldest)

@@ -87,9 +87,15 @@ func otherHelpers() []helper {
 	return []helper{
 		{"AverageInterval", func(p ...any) (any, error) { return intervals(p[0], average) }, times},
 		{"MedianInterval", func(p ...any) (any, error) { return intervals(p[0], median) }, times},
-		{"Flatten", func(p ...any) (any, error) { return flatten(nil, reflect.ValueOf(p)), nil }, new(func(...any) []any)},
-		{"Distinct", func(p ...any) (any, error) { return distinctValues(flatten(nil, reflect.ValueOf(p[0]))), nil }, new(func(any) []any)},
-		{"FlattenDistinct", func(p ...any) (any, error) { return distinctValues(flatten(nil, reflect.ValueOf(p))), nil }, new(func(...any) []any)},
+		{"Flatten", func(p ...any) (any, error) { return flatten(nil, reflect.ValueOf(p)) }, new(func(...any) []any)},
+		{"Distinct", func(p ...any) (any, error) { return distinctOf(p[0]) }, new(func(any) []any)},
+		{"FlattenDistinct", func(p ...any) (any, error) {
+			items, err := flatten(nil, reflect.ValueOf(p))
+			if err != nil {
+				return nil, err
+			}
+			return distinctValues(items)
+		}, new(func(...any) []any)},
 		{"FloatApproxEqual", func(p ...any) (any, error) { return math.Abs(p[0].(float64)-p[1].(float64)) < 1e-6, nil }, new(func(float64, float64) bool)},
 		{"Sprintf", func(p ...any) (any, error) { return fmt.Sprintf(p[0].(string), p[1:]...), nil }, new(func(string, ...any) string)},
 		{"LogInfo", func(...any) (any, error) { return true, nil }, new(func(string, ...any) bool)},
@@ -157,36 +163,55 @@ func median(gaps []time.Duration) time.Duration {
 	return (gaps[n/2-1] + gaps[n/2]) / 2
 }
 
-func flatten(items []any, v reflect.Value) []any {
+// flatten fails for a list that holds nothing somewhere, as CrowdSec does.
+func flatten(items []any, v reflect.Value) ([]any, error) {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
 	if !v.IsValid() {
-		return items
+		return nil, errors.New("nil cannot be flattened")
 	}
 	if v.Kind() != reflect.Array && v.Kind() != reflect.Slice {
-		return append(items, v.Interface())
+		return append(items, v.Interface()), nil
 	}
 	for i := range v.Len() {
-		items = flatten(items, v.Index(i))
+		var err error
+		if items, err = flatten(items, v.Index(i)); err != nil {
+			return nil, err
+		}
 	}
-	return items
+	return items, nil
 }
 
-func distinctValues(items []any) []any {
-	seen := map[string]bool{}
+// distinctOf takes a list as expr makes one; what is no list has no values.
+func distinctOf(list any) (any, error) {
+	if items, ok := list.([]any); ok {
+		return distinctValues(items)
+	}
+	if list == nil || reflect.TypeOf(list).Kind() == reflect.Slice {
+		return nil, fmt.Errorf("%T is no list of values", list)
+	}
+	return nil, nil
+}
+
+func distinctValues(items []any) ([]any, error) {
+	seen := map[any]bool{}
 	values := []any{}
 	for _, item := range items {
-		if key := fmt.Sprintf("%T %v", item, item); !seen[key] {
-			seen[key] = true
+		if item != nil && !reflect.ValueOf(item).Comparable() {
+			return nil, fmt.Errorf("%T cannot be compared", item)
+		}
+		if !seen[item] {
+			seen[item] = true
 			values = append(values, item)
 		}
 	}
-	return values
+	return values, nil
 }
 
-// wildcard is Match: "*" stands for any text, "?" for one byte. It remembers the
-// last star instead of trying every split, so no pattern takes long.
+// wildcard is Match: "*" stands for any text, "?" for one byte, and two stars at
+// the end for a text that is not empty (pkg/exprhelpers/helpers.go, v1.7.8). It
+// remembers the last star instead of trying every split, so no pattern takes long.
 func wildcard(pattern, name string) bool {
 	p, n, star, resume := 0, 0, -1, 0
 	for n < len(name) {
@@ -203,5 +228,5 @@ func wildcard(pattern, name string) bool {
 			return false
 		}
 	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return pattern[p:] == "" || pattern[p:] == "*"
 }

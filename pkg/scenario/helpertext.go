@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -44,7 +45,10 @@ func textHelpers() []helper {
 		}, new(func(string, string, string) string)},
 		{"Get", func(p ...any) (any, error) {
 			list, i := p[0].([]string), p[1].(int)
-			if i < 0 || i >= len(list) {
+			switch {
+			case i < 0:
+				return nil, fmt.Errorf("there is no place %d in a list", i)
+			case i >= len(list):
 				return "", nil
 			}
 			return list[i], nil

@@ -50,7 +50,8 @@ func (e *Engine) keyAtHand(s *Scenario) string {
 		key := networkOf(by, e.in.ev.Addr)
 		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 	}
-	return string(e.machine.bytes(s.groupBy))
+	key, _ := e.machine.bytes(s.groupBy)
+	return string(key)
 }
 
 // LevelsOf returns the open and the silent buckets of an address, of its /64 and

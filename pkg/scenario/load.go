@@ -172,6 +172,9 @@ func validate(d *document, s *Scenario) error {
 		if d.Condition == "" {
 			return d.problem("condition", fmt.Errorf("a conditional scenario needs a condition"))
 		}
+		if d.Capacity < -1 {
+			return d.problem("capacity", fmt.Errorf("%d is no capacity; -1 has no limit", d.Capacity))
+		}
 		needsLeak = true
 	case "bayesian":
 		if err := validateBayes(d); err != nil {
@@ -190,6 +193,9 @@ func validate(d *document, s *Scenario) error {
 	}
 	if d.Type != "counter" && s.Duration > 0 {
 		return d.problem("duration", fmt.Errorf("%q: only a counter has a duration", d.Duration))
+	}
+	if d.Type != "bayesian" && (len(d.BayesianConditions) > 0 || d.BayesianPrior != 0 || d.BayesianThreshold != 0) {
+		return d.problem("type", fmt.Errorf("%q: only a bayesian scenario has bayesian_prior, bayesian_threshold and bayesian_conditions", d.Type))
 	}
 	s.life = lifeOf(s)
 	return nil
@@ -248,6 +254,10 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		}
 		*key.to = x
 	}
+	if s.overflowFilter != nil && s.overflowFilter.readsEvt {
+		s.overflowFilter.loseEvt()
+		s.Notes = append(s.Notes, "overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing")
+	}
 	for _, b := range d.BayesianConditions {
 		x, err := l.compiler.compile(b.Condition, bucketEnv{}, reflect.Bool)
 		if err != nil {
@@ -256,15 +266,12 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		s.bayes = append(s.bayes, bayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
 	}
 	s.prior, s.threshold = d.BayesianPrior, d.BayesianThreshold
-	return l.splitFilter(d, s)
+	l.splitFilter(s)
+	return nil
 }
 
-func (l *loader) splitFilter(d *document, s *Scenario) error {
-	parts, err := l.compiler.conjuncts(s.filter)
-	if err != nil {
-		return d.problem("filter", fmt.Errorf("%q: %w", d.Filter, err))
-	}
-	for _, part := range parts {
+func (l *loader) splitFilter(s *Scenario) {
+	for _, part := range l.compiler.conjuncts(s.filter) {
 		if part.isEnumerated() {
 			s.sure = append(s.sure, part)
 		} else {
@@ -277,7 +284,6 @@ func (l *loader) splitFilter(d *document, s *Scenario) error {
 	if s.distinct != nil {
 		s.distinctField = s.distinct.field()
 	}
-	return nil
 }
 
 // scopeOf follows pkg/leakybucket/scopetype.go (v1.7.8).

@@ -29,6 +29,8 @@ func TestLoadErrors(t *testing.T) {
 		"capacity no number":     {change("capacity: 1", "capacity: many"), "s.yaml:5: capacity: cannot unmarshal !!str `many` into int"},
 		"capacity of a trigger":  {change("leaky", "trigger"), `s.yaml:5: capacity: 1: a trigger has none`},
 		"counter":                {change("leaky", "counter"), `s.yaml:5: capacity: 1: a counter has the capacity -1`},
+		"capacity below all":     {strings.NewReplacer("leaky", "conditional", "capacity: 1", "capacity: -2").Replace(good) + "condition: len(queue.Queue) > 1\n", `s.yaml:5: capacity: -2 is no capacity; -1 has no limit`},
+		"bayesian keys":          {good + "bayesian_threshold: 0.5\n", `s.yaml:1: type: "leaky": only a bayesian scenario has bayesian_prior, bayesian_threshold and bayesian_conditions`},
 		"bad duration":           {change("1m", "1 minute"), `s.yaml:6: leakspeed: "1 minute" is no duration; write it as 90s, 5m or 4h`},
 		"endless":                {strings.Replace(change("capacity: 1", "capacity: 2000000"), "1m", "2000h", 1), `s.yaml:5: capacity: 2000000: at a leakspeed of 2000h the bucket would leak for centuries`},
 		"no leakspeed":           {change("leakspeed: 1m\n", ""), `s.yaml:1: leakspeed: "": a leaky scenario needs a leakspeed`},
@@ -111,6 +113,11 @@ func TestNotesOnFields(t *testing.T) {
 	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
 		t.Errorf("notes %q", got)
 	}
+	set = load(t, "type: trigger\nname: t/t\ndescription: d\nfilter: \"true\"\noverflow_filter: evt.Meta.kind == 'x'\n").set
+	want = []string{"overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing"}
+	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
+		t.Errorf("notes %q", got)
+	}
 }
 
 func TestView(t *testing.T) {
@@ -163,29 +170,34 @@ func TestView(t *testing.T) {
 
 func TestHelpers(t *testing.T) {
 	tests := map[string]bool{
-		`IpInRange('192.0.2.7', '192.0.2.0/24')`:                                         true,
-		`IpInRange('192.0.2.7', 'nonsense')`:                                             false,
-		`IpInRange('nonsense', '192.0.2.0/24')`:                                          false,
-		`IpToRange('192.0.2.7', '/24') == '192.0.2.0/24'`:                                true,
-		`IpToRange('2001:db8::1', '64') == '2001:db8::/64'`:                              true,
-		`IpToRange('nonsense', '64') == ''`:                                              true,
-		`IsIPV4('::ffff:192.0.2.7') && IsIPV6('2001:db8::1') && not IsIP('x')`:           true,
-		`Upper('a') + Lower('B') == 'Ab'`:                                                true,
-		`Match('a*c?', 'abbbcd') && !Match('a*c', 'ab')`:                                 true,
-		`Split('a,b', ',')[1] == 'b' && Get(Fields('x y'), 1) == 'y'`:                    true,
-		`Get(Fields('x y'), 7) == ''`:                                                    true,
-		`len(Distinct(['a', 'b', 'a'])) == 2`:                                            true,
-		`len(Flatten(['a', ['b', 'c']], 'd')) == 4`:                                      true,
-		`Atof('1.5') > 1.4 && FloatApproxEqual(Atof('1.0'), 1.0)`:                        true,
-		`Sprintf('%s-%d', 'a', 3) == 'a-3'`:                                              true,
-		`B64Decode('Ym9i') == 'bob'`:                                                     true,
-		`ParseUnix('1772366400') == '2026-03-01T12:00:00Z'`:                              true,
-		`ReplaceAll('aXa', 'X', '-') == 'a-a' && TrimPrefix('xab', 'x') == 'ab'`:         true,
-		`PathUnescape('%41') == 'A' && PathUnescape('%') == '%'`:                         true,
-		`evt.GetMeta('kind') == 'auth-failed' && evt.GetType() == 'log'`:                 true,
-		`evt.Time.Year() == 2026 && evt.StrTime startsWith '2026' && evt.Line.Raw != ''`: true,
-		`len(evt.Unmarshaled) == 0`:                                                      true,
-		`evt.Meta.source_ip in ['192.0.2.1'] and evt.Meta['service'] == "postfix"`:       true,
+		`IpInRange('192.0.2.7', '192.0.2.0/24')`:                                          true,
+		`IpInRange('192.0.2.7', 'nonsense')`:                                              false,
+		`IpInRange('nonsense', '192.0.2.0/24')`:                                           false,
+		`IpToRange('192.0.2.7', '/24') == '192.0.2.0/24'`:                                 true,
+		`IpToRange('2001:db8::1', '64') == '2001:db8::/64'`:                               true,
+		`IpToRange('nonsense', '64') == ''`:                                               true,
+		`IsIPV4('::ffff:192.0.2.7') && IsIPV6('2001:db8::1') && not IsIP('x')`:            true,
+		`Upper('a') + Lower('B') == 'Ab'`:                                                 true,
+		`Match('a*c?', 'abbbcd') && !Match('a*c', 'ab')`:                                  true,
+		`Match('*', '') && Match('a*', 'a') && Match('a**', 'ab') && Match('a**b', 'ab')`: true,
+		`Match('**', '') || Match('a**', 'a') || Match('*a***', 'a')`:                     false,
+		`Split('a,b', ',')[1] == 'b' && Get(Fields('x y'), 1) == 'y'`:                     true,
+		`Get(Fields('x y'), 7) == ''`:                                                     true,
+		`len(Distinct(['a', 'b', 'a'])) == 2`:                                             true,
+		`len(Flatten(['a', ['b', 'c']], 'd')) == 4`:                                       true,
+		`len(FlattenDistinct(['a', ['b', 'a']], 'b')) == 2`:                               true,
+		`len(Distinct(['a', get(evt.Meta, 'helo'), 1, 1.0])) == 4`:                        true,
+		`Distinct('a') == nil`:                                                            true,
+		`Atof('1.5') > 1.4 && FloatApproxEqual(Atof('1.0'), 1.0)`:                         true,
+		`Sprintf('%s-%d', 'a', 3) == 'a-3'`:                                               true,
+		`B64Decode('Ym9i') == 'bob'`:                                                      true,
+		`ParseUnix('1772366400') == '2026-03-01T12:00:00Z'`:                               true,
+		`ReplaceAll('aXa', 'X', '-') == 'a-a' && TrimPrefix('xab', 'x') == 'ab'`:          true,
+		`PathUnescape('%41') == 'A' && PathUnescape('%') == '%'`:                          true,
+		`evt.GetMeta('kind') == 'auth-failed' && evt.GetType() == 'log'`:                  true,
+		`evt.Time.Year() == 2026 && evt.StrTime startsWith '2026' && evt.Line.Raw != ''`:  true,
+		`len(evt.Unmarshaled) == 0`:                                                       true,
+		`evt.Meta.source_ip in ['192.0.2.1'] and evt.Meta['service'] == "postfix"`:        true,
 	}
 	c := newCompiler(newDataFiles())
 	for source, want := range tests {
@@ -197,6 +209,41 @@ func TestHelpers(t *testing.T) {
 		m := machine{in: &input{ev: failure("192.0.2.1", "bob", time.Second)}}
 		if got, ok := m.decide(x); got != want || !ok {
 			t.Errorf("%s is %v, %v", source, got, ok)
+		}
+	}
+}
+
+// TestHelpersThatFail: an expression fails where it fails in CrowdSec.
+func TestHelpersThatFail(t *testing.T) {
+	c := newCompiler(newDataFiles())
+	for _, source := range []string{
+		"len(Distinct(Fields('a b'))) == 2", "len(Distinct([['a'], ['a']])) == 1", "len(Distinct(get(evt.Meta, 'helo'))) == 0",
+		"len(Flatten(['a', get(evt.Meta, 'helo')])) == 1", "len(FlattenDistinct(['a', [get(evt.Meta, 'helo')]])) == 1",
+		"len(FlattenDistinct([{'a': 1}])) == 1", "Get(Fields('x'), -1) == ''",
+	} {
+		x, err := c.compile(source, filterEnv{}, 1)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		m := machine{in: &input{ev: failure("192.0.2.1", "bob", time.Second)}}
+		if got, ok := m.decide(x); ok {
+			t.Errorf("%s is %v", source, got)
+		}
+	}
+}
+
+// TestFilterThatCannotBeSplit: expr's printer loses the parentheses of these.
+func TestFilterThatCannotBeSplit(t *testing.T) {
+	for _, filter := range []string{
+		"evt.Meta.kind == 'auth-failed' && (false || (let x = evt.Meta.username; x == 'bob'))",
+		"not (let x = evt.Meta.username; x != 'bob')",
+	} {
+		for user, want := range map[string]int{"bob": 1, "eve": 0} {
+			e := load(t, fmt.Sprintf("type: trigger\nname: test/t\ndescription: test\nfilter: %q\n", filter))
+			if got := e.Pour(failure("192.0.2.1", user, 0)); len(got) != want {
+				t.Errorf("%s: %d overflows for %s, want %d", filter, len(got), user, want)
+			}
 		}
 	}
 }

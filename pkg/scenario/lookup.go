@@ -17,7 +17,8 @@ const (
 	evictionChoice = 32
 )
 
-// groupOf finds or makes the group of the event at hand, 0 if there is no room.
+// groupOf finds or makes the group of the event at hand; 0 if there is no room, or
+// groupby fails: then the event does not count.
 func (e *Engine) groupOf(s *Scenario) uint32 {
 	by := e.networkBy(s.groupField)
 	if by == noField {
@@ -43,7 +44,10 @@ func (e *Engine) networkGroup(key groupKey) uint32 {
 }
 
 func (e *Engine) textGroup(s *Scenario) uint32 {
-	text := e.machine.bytes(s.groupBy)
+	text, ok := e.machine.bytes(s.groupBy)
+	if !ok {
+		return 0
+	}
 	h := textHash(text)
 	gi := e.groups.findText(text, h)
 	if gi == 0 {
@@ -83,7 +87,10 @@ func (e *Engine) findGroup(s *Scenario) uint32 {
 	if by := e.networkBy(s.groupField); by != noField {
 		return e.groups.findNetwork(networkOf(by, e.in.ev.Addr))
 	}
-	text := e.machine.bytes(s.groupBy)
+	text, ok := e.machine.bytes(s.groupBy)
+	if !ok {
+		return 0
+	}
 	return e.groups.findText(text, textHash(text))
 }
 

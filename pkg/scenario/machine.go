@@ -52,30 +52,33 @@ func (m *machine) decide(x *expression) (value, ok bool) {
 	return value, ok
 }
 
-// text runs an expression that yields text; one that fails yields "".
-func (m *machine) text(x *expression) string {
+// text runs an expression that yields text, and reports false if it failed. What
+// is no text, as nil, reads as "".
+func (m *machine) text(x *expression) (text string, ok bool) {
 	if x.text != nil {
-		return x.text(m.in)
+		return x.text(m.in), true
 	}
 	result, err := m.run(x)
 	if err != nil {
-		return ""
+		return "", false
 	}
-	text, _ := result.(string)
-	return text
+	text, _ = result.(string)
+	return text, true
 }
 
 // bytes is text in a buffer that is used again; of no expression it is empty.
-func (m *machine) bytes(x *expression) []byte {
+func (m *machine) bytes(x *expression) (text []byte, ok bool) {
 	m.buffer = m.buffer[:0]
 	switch {
 	case x == nil:
 	case x.appendText != nil:
 		m.buffer = x.appendText(m.buffer, m.in)
 	default:
-		m.buffer = append(m.buffer, m.text(x)...)
+		text, ok := m.text(x)
+		m.buffer = append(m.buffer, text...)
+		return m.buffer, ok
 	}
-	return m.buffer
+	return m.buffer, true
 }
 
 func (m *machine) run(x *expression) (any, error) {
@@ -99,7 +102,11 @@ func (m *machine) view() *Queue {
 	return m.queue
 }
 
+// leaky is the bucket as programs read it. Where it ran over, that is the time at
+// hand: of the last event, or of the end of a counter.
 func (m *machine) leaky() *Leaky {
-	last := stamp(m.bucket.last)
-	return &Leaky{Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: last, Ovflw_ts: last}
+	return &Leaky{
+		Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: stamp(m.bucket.last),
+		Ovflw_ts: stamp(max(m.bucket.last, nanoseconds(m.in.ev.Time))),
+	}
 }

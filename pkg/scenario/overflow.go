@@ -34,14 +34,17 @@ type Overflow struct {
 	Evidence []event.Event
 }
 
-// overflow tells of a bucket that ran over and empties it. What overflow_filter
+// overflow tells of a bucket that ran over at the given time, which is that of its
+// last event unless it is a counter, and empties it. What overflow_filter
 // drops silences nothing; an overflow without a source silences all the same
 // (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
 // asked first, since it is cheaper and either of the two drops the overflow.
-func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
-	if e.silentUntil(b) <= b.last && (s.overflowFilter == nil || !e.dropped(s, b)) {
+func (e *Engine) overflow(s *Scenario, g *group, b *bucket, at int64) {
+	told := e.silentUntil(b) <= at && (s.overflowFilter == nil || !e.dropped(s, b, at))
+	b.last = max(b.last, at)
+	if told {
 		if s.Blackhole > 0 {
-			e.silence(b, b.last+int64(s.Blackhole))
+			e.silence(b, at+int64(s.Blackhole))
 		}
 		e.tell(s, g, b)
 	}
@@ -50,9 +53,9 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 
 // dropped runs overflow_filter; one that fails drops nothing. It is about the
 // bucket and sees no event at hand.
-func (e *Engine) dropped(s *Scenario, b *bucket) bool {
+func (e *Engine) dropped(s *Scenario, b *bucket, at int64) bool {
 	m := e.aboutBucket(s, b)
-	e.nobody = event.Event{Time: stamp(b.last)}
+	e.nobody = event.Event{Time: stamp(at)}
 	m.in = &input{ev: &e.nobody}
 	value, ok := m.decide(s.overflowFilter)
 	m.in = &e.in
@@ -61,12 +64,14 @@ func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 
 // tell appends an Overflow for each value of the scope that the queue holds, in
 // the order of their first events. If the scope needs an address and an event has
-// none, there is nobody to tell of.
+// none, or its expression fails, there is nobody to tell of.
 func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 	l, w := e.detailOf(b)
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
 		addr := g.key().addr()
-		e.out = append(e.out, e.told(s, g, b, e.valueOf(s, g, queued{}, addr), []netip.Addr{addr}))
+		if value, ok := e.valueOf(s, g, queued{}, addr); ok {
+			e.out = append(e.out, e.told(s, g, b, value, []netip.Addr{addr}))
+		}
 		return
 	}
 	var parties []party
@@ -79,7 +84,11 @@ func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 		if !addr.IsValid() && (s.Scope == string(event.ScopeIP) || s.Scope == string(event.ScopeRange)) {
 			return
 		}
-		parties = join(parties, e.valueOf(s, g, q, addr), addr)
+		value, ok := e.valueOf(s, g, q, addr)
+		if !ok {
+			return
+		}
+		parties = join(parties, value, addr)
 	}
 	for _, p := range parties {
 		slices.SortFunc(p.sources, netip.Addr.Compare)
@@ -104,20 +113,21 @@ func join(parties []party, value string, addr netip.Addr) []party {
 	return parties
 }
 
-// valueOf is the value of the scope for one queued event.
-func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) string {
+// valueOf is the value of the scope for one queued event; false if its expression
+// fails.
+func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) (value string, ok bool) {
 	switch {
 	case s.Scope == string(event.ScopeIP), s.scopeField == fieldSourceIP:
-		return addrText(addr)
+		return addrText(addr), true
 	case s.scopeField == fieldSourceBlock:
-		return blockText(addr)
+		return blockText(addr), true
 	case s.scopeField == fieldSourceRange && addr.IsValid():
-		return rangeOf(addr).String()
+		return rangeOf(addr).String(), true
 	case s.isPlainScope() && g.bits == isText:
-		return *e.groups.texts.at(uint32(g.lo))
+		return *e.groups.texts.at(uint32(g.lo)), true
 	}
 	if q.event == 0 {
-		return ""
+		return "", true
 	}
 	in := input{ev: &e.events.at(q.event).Event}
 	if e.set.shapes {
