@@ -49,7 +49,10 @@ type fakeLAPI struct {
 	storeHalf bool          // stores the first half of a push, then fails
 	lost      int           // so many pushes are stored, and their answer is lost
 	poison    map[string]bool
-	full      bool // takes none
+	full      bool            // takes none
+	sick      map[string]bool // alerts on these sources cannot be read
+	blurred   map[string]bool // of the decisions on these it does not say when they end
+	second    bool            // each alert gets a second decision, of the same kind
 	allowlist map[string]bool
 }
 
@@ -128,6 +131,12 @@ func (f *fakeLAPI) take(a event.Alert, o lapi.PushOptions) lapi.Outcome {
 	if length > 0 {
 		s.bans = []lapi.Ban{{ID: int64(1000 + len(f.alerts)), Type: "ban", Until: time.Now().Add(f.skew + length)}}
 	}
+	if f.blurred[a.Value()] {
+		s.bans[0].Until = time.Time{}
+	}
+	if f.second {
+		s.bans = append(s.bans, lapi.Ban{ID: int64(2000 + len(f.alerts))})
+	}
 	f.alerts = append(f.alerts, s)
 	return lapi.Outcome{Alert: a, Status: lapi.Pushed, ID: fmt.Sprint(f.first + len(f.alerts) - 1)}
 }
@@ -140,6 +149,9 @@ func (f *fakeLAPI) Bans(ctx context.Context, number, id string) ([]lapi.Ban, boo
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, s := range f.alerts {
+		if fmt.Sprint(f.first+i) == number && s.id == id && f.sick[s.alert.Value()] {
+			return nil, false, fmt.Errorf("%w: http status 500", lapi.ErrUnreachable)
+		}
 		if fmt.Sprint(f.first+i) == number && s.id == id {
 			return slices.Clone(s.bans), true, nil
 		}
@@ -166,7 +178,9 @@ func (f *fakeLAPI) deleteBan(value string) {
 				continue
 			}
 			for b := range f.alerts[i].bans {
-				f.alerts[i].bans[b].Until = time.Now().Add(f.skew)
+				if !f.alerts[i].bans[b].Until.IsZero() {
+					f.alerts[i].bans[b].Until = time.Now().Add(f.skew)
+				}
 			}
 		}
 	})

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -82,7 +83,7 @@ func shortened(t state.Told, seen []lapi.Ban) bool {
 	}
 	for _, b := range t.Bans {
 		end, found := ends[b.ID]
-		if !found || !end.Before(b.Until.Add(-slack)) {
+		if !found || end.IsZero() || !end.Before(b.Until.Add(-slack)) {
 			return false
 		}
 	}
@@ -103,7 +104,8 @@ func (s *Sender) lookAtFresh(ctx context.Context) {
 }
 
 // look asks the LAPI about the next bans that should run, and says whether one is
-// to be renewed. An error ends it without a conclusion.
+// to be renewed. An error ends it without a conclusion; the next look goes past the
+// alert that it came with, which has its turn again with the others.
 func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
 	running, err := s.store.Running(s.watched, lookBatch)
 	if err != nil {
@@ -122,10 +124,10 @@ func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
 		if isRefusal(err) {
 			s.disconnect()
 		}
+		s.watched = &t
 		if err != nil {
 			return renewed, err
 		}
-		s.watched = &t
 	}
 	if len(running) < lookBatch {
 		s.watched = nil
@@ -137,6 +139,9 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 	seen, known, err := s.lapi.Bans(ctx, t.Number, t.ID)
 	if err != nil {
 		return false, err
+	}
+	if !t.Looked {
+		seen = s.legible(t, seen)
 	}
 	now := time.Now()
 	switch judge(t, seen, known, now, s.renewAt(t)) {
@@ -161,6 +166,17 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 		return false, s.endedEarly(ctx, t, seen, now)
 	}
 	return false, nil
+}
+
+// legible leaves out the decisions of which the LAPI does not say when they end.
+// They are not watched: nobody could tell that they ended early.
+func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
+	left := slices.DeleteFunc(slices.Clone(seen), func(b lapi.Ban) bool { return b.Until.IsZero() })
+	if n := len(seen) - len(left); n > 0 {
+		s.options.Log.Warn("the LAPI does not say when a decision ends; whether a person ends it goes unnoticed", "alert", t.Number,
+			"source", describe(t.Alert), "decisions", n, "hint", "sudo cscli alerts inspect "+t.Number+"; after cscli decisions delete say csmail unban, too")
+	}
+	return left
 }
 
 // renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time

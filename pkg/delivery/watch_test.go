@@ -126,6 +126,55 @@ func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
 	})
 }
 
+// An alert that the LAPI cannot give, or a decision of which it does not say when it
+// ends, does not keep the others from being watched.
+func TestOneBadAnswerStopsNoWatch(t *testing.T) {
+	t.Run("an alert that cannot be read", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.lapi.sick = map[string]bool{"192.0.2.1": true, "192.0.2.3": true}
+			l.start()
+			l.add(1, 3)
+			l.wait(5 * time.Minute)
+			l.lapi.deleteBan("192.0.2.2")
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.2" {
+				t.Errorf("unbanned %q", got)
+			}
+		})
+	})
+	t.Run("a decision without an end", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.lapi.blurred = map[string]bool{"192.0.2.1": true, "192.0.2.2": true}
+			l.start()
+			l.add(1, 3)
+			l.wait(5 * time.Minute)
+			for _, value := range []string{"192.0.2.2", "192.0.2.3"} {
+				l.lapi.deleteBan(value)
+			}
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.3" {
+				t.Errorf("unbanned %q", got)
+			}
+			if n := strings.Count(l.log.String(), "the LAPI does not say when a decision ends"); n != 2 {
+				t.Errorf("told %d times: %s", n, l.log.String())
+			}
+		})
+	})
+	t.Run("one of two decisions", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.start()
+			l.lapi.set(func() { l.lapi.second = true })
+			l.add(1, 1)
+			l.wait(5 * time.Minute)
+			l.lapi.deleteBan("192.0.2.1")
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" {
+				t.Errorf("unbanned %q", got)
+			}
+		})
+	})
+}
+
 func TestManyBansAreLookedAtInTurn(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		l.start()

@@ -17,7 +17,8 @@ type Ban struct {
 	Type string // "ban", "captcha" …
 
 	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
-	// that somebody deleted ends at the time of that.
+	// that somebody deleted ends at the time of that. The zero time: the LAPI's answer
+	// does not say when.
 	Until time.Time
 }
 
@@ -43,11 +44,7 @@ func (c *Client) Bans(ctx context.Context, number, id string) (bans []Ban, known
 		}
 		known = true
 		for _, d := range alert.Decisions {
-			ban, err := banOf(d, clockOf(resp))
-			if err != nil {
-				return resp, err
-			}
-			bans = append(bans, ban)
+			bans = append(bans, banOf(d, clockOf(resp)))
 		}
 		return resp, nil
 	})
@@ -80,13 +77,13 @@ func clockOf(resp *apiclient.Response) time.Time {
 	return time.Now()
 }
 
-func banOf(d *models.Decision, now time.Time) (Ban, error) {
-	if d == nil || d.Duration == nil || d.Type == nil {
-		return Ban{}, errNonsense
+func banOf(d *models.Decision, now time.Time) Ban {
+	if d == nil {
+		return Ban{}
 	}
-	left, err := time.ParseDuration(*d.Duration)
-	if err != nil {
-		return Ban{}, errNonsense
+	ban := Ban{ID: d.ID, Type: textOf(d.Type)}
+	if left, err := time.ParseDuration(textOf(d.Duration)); err == nil && d.Type != nil {
+		ban.Until = now.Add(left).UTC()
 	}
-	return Ban{ID: d.ID, Type: *d.Type, Until: now.Add(left).UTC()}, nil
+	return ban
 }

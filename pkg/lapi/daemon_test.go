@@ -89,9 +89,11 @@ func TestBans(t *testing.T) {
 	if _, _, err := c.Bans(t.Context(), "x", a.ID()); err == nil {
 		t.Error("x is no number")
 	}
-	f.alerts[0].Decisions[0].Duration = new("soon")
-	if _, _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("nonsense: %v", err)
+	f.alerts[0].Decisions = append(f.alerts[0].Decisions, nil, &models.Decision{ID: 9, Duration: new("soon"), Type: new("ban")}, &models.Decision{ID: 10, Duration: new("1h")})
+	bans, known, err = c.Bans(t.Context(), "1", a.ID())
+	want = append(want, Ban{}, Ban{ID: 9, Type: "ban"}, Ban{ID: 10})
+	if d := cmp.Diff(want, bans); d != "" || !known || err != nil {
+		t.Errorf("with nonsense: %t, %v, (-want +got):\n%s", known, err, d)
 	}
 	f.always = 500
 	if _, _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
