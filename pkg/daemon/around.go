@@ -35,6 +35,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		ShareAccounts: c.LAPI.ShareAccounts,
 		RangeDuration: time.Duration(c.LAPI.Duration),
 		Renew:         true,
+		Now:           d.options.Now,
 		Log:           d.log,
 	})
 	sender := d.sender

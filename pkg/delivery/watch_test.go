@@ -289,15 +289,19 @@ func TestJudge(t *testing.T) {
 		known bool
 		want  finding
 	}{
-		"one of two ended": {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
-		"both ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
-		"one is not there": {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
-		"others are there": {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
-		"no bans made":     {state.Told{}, nil, true, over},
-		"first look":       {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
-		"not there":        {two, nil, false, vanished},
+		"one of two ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
+		"both ended":             {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
+		"one is not there":       {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
+		"others are there":       {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
+		"its end is not told":    {two, []lapi.Ban{{ID: 1}, {ID: 2}}, true, stillRuns},
+		"no bans made":           {state.Told{}, nil, true, over},
+		"first look":             {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
+		"not there":              {two, nil, false, vanished},
+		"over, within the slack": {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack)}}}, nil, true, stillRuns},
+		"over":                   {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack - 1)}}}, nil, true, over},
 	} {
-		if got := judge(tt.told, tt.seen, tt.known, now, time.Time{}); got != tt.want {
+		look := lapi.Look{At: now, Known: tt.known, Bans: tt.seen}
+		if got := judge(tt.told, look, time.Time{}); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}
