@@ -53,8 +53,12 @@ func (c *Client) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 }
 
 // Unban implements [Daemon].
-func (c *Client) Unban(ctx context.Context, addr netip.Addr) (Unbanned, error) {
-	return ask[Unbanned](ctx, c, http.MethodPost, "/unban?ip="+url.QueryEscape(addr.String()))
+func (c *Client) Unban(ctx context.Context, network netip.Prefix) (Unbanned, error) {
+	text := network.String()
+	if network.IsSingleIP() {
+		text = network.Addr().String()
+	}
+	return ask[Unbanned](ctx, c, http.MethodPost, "/unban?ip="+url.QueryEscape(text))
 }
 
 // List implements [Daemon].

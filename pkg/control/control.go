@@ -16,9 +16,10 @@ import (
 type Daemon interface {
 	Status(ctx context.Context) (Status, error)
 	Why(ctx context.Context, addr netip.Addr) (report.Why, error)
-	// Unban forgives a source: its buckets are emptied, it has amnesty for a day,
-	// and what waits to be told about it is dropped.
-	Unban(ctx context.Context, addr netip.Addr) (Unbanned, error)
+	// Unban forgives an address, which is a network of full length, or all of a
+	// network: the buckets are emptied, there is amnesty for a day, and what waits to
+	// be told is dropped. A network that is too large is refused.
+	Unban(ctx context.Context, network netip.Prefix) (Unbanned, error)
 	// List returns the alerts of a list, oldest first.
 	List(ctx context.Context, list List) ([]Alert, error)
 	// Move takes one alert of a list further by its ID or the beginning of it, or

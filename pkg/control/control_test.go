@@ -22,6 +22,25 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // told is a daemon that remembers what it was asked.
+func TestParseNetwork(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1/32", "192.0.2.7/24": "192.0.2.0/24", "2001:db8::1": "2001:db8::1/128", "2001:db8::1/48": "2001:db8::/48",
+		"::ffff:192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1/120": "192.0.2.0/24", "::ffff:0:0/96": "0.0.0.0/0", "::ffff:0:0/95": "::fffe:0:0/95",
+		"": "", "192.0.2": "", "192.0.2.0/33": "", "fe80::1%eth0": "", "fe80::1%eth0/64": "", "bob": "",
+	} {
+		got, err := ParseNetwork(text)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "is neither an address nor a network") || hint.Of(err) == "" {
+				t.Errorf("%q: %s, %v", text, got, err)
+			}
+			continue
+		}
+		if got.String() != want || err != nil {
+			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
 type told struct{ asked []string }
 
 func (d *told) Status(context.Context) (Status, error) {
@@ -32,8 +51,8 @@ func (d *told) Why(_ context.Context, addr netip.Addr) (report.Why, error) {
 	return report.Why{Addr: addr, Buckets: []report.Bucket{{Scenario: "csmail/auth-bf", Count: 3, Needed: 6}}}, nil
 }
 
-func (d *told) Unban(_ context.Context, addr netip.Addr) (Unbanned, error) {
-	d.asked = append(d.asked, "unban "+addr.String())
+func (d *told) Unban(_ context.Context, network netip.Prefix) (Unbanned, error) {
+	d.asked = append(d.asked, "unban "+network.String())
 	return Unbanned{Dropped: 2, Amnesty: time.Unix(1, 0).UTC()}, nil
 }
 
@@ -78,7 +97,10 @@ func TestQuestions(t *testing.T) {
 	if err != nil || why.Addr != addr || why.Buckets[0].Count != 3 {
 		t.Errorf("why %+v, %v", why, err)
 	}
-	done, err := c.Unban(t.Context(), netip.MustParseAddr("::ffff:192.0.2.1"))
+	if _, err := c.Unban(t.Context(), netip.MustParsePrefix("192.0.2.0/24")); err != nil {
+		t.Error(err)
+	}
+	done, err := c.Unban(t.Context(), netip.MustParsePrefix("::ffff:192.0.2.1/128"))
 	if err != nil || done.Dropped != 2 {
 		t.Errorf("unban %+v, %v", done, err)
 	}
@@ -89,7 +111,7 @@ func TestQuestions(t *testing.T) {
 	if n, err := c.Move(t.Context(), Parked, "9", Retry); n != 1 || err != nil {
 		t.Errorf("move %d, %v", n, err)
 	}
-	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.1, parked 9 retry" {
+	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry" {
 		t.Errorf("asked %q", got)
 	}
 }

@@ -106,13 +106,31 @@ func (s server) why(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s server) unban(w http.ResponseWriter, r *http.Request) {
-	addr, err := netip.ParseAddr(r.URL.Query().Get("ip"))
+	network, err := ParseNetwork(r.URL.Query().Get("ip"))
 	if err != nil {
 		answer(w, nil, err)
 		return
 	}
-	done, err := s.daemon.Unban(r.Context(), addr.Unmap())
+	done, err := s.daemon.Unban(r.Context(), network)
 	answer(w, done, err)
+}
+
+// ParseNetwork reads an address, which is a network of full length, or a network, of
+// which any address may be named. Those of ::ffff:0:0/96 are IPv4's.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	const mapped = 96
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, addrErr := netip.ParseAddr(text)
+		if addrErr != nil || addr.Zone() != "" {
+			return netip.Prefix{}, hint.Wrap(fmt.Errorf("%q is neither an address nor a network", text), "write it like 192.0.2.1, 2001:db8::1, 192.0.2.0/24 or 2001:db8::/48")
+		}
+		network = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= mapped {
+		network = netip.PrefixFrom(addr.Unmap(), network.Bits()-mapped)
+	}
+	return network.Masked(), nil
 }
 
 func (s server) list(w http.ResponseWriter, r *http.Request) {

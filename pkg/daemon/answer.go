@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"csmail/pkg/control"
+	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
@@ -168,11 +169,33 @@ func isAbout(a event.Alert, addr netip.Addr) bool {
 	return a.Scope != event.ScopeAccount && slices.Contains(valuesOf(addr), a.Value())
 }
 
+// The widest networks that are forgiven at once: whole providers. More would switch
+// csmail off for a day by a slip of the hand.
+const (
+	widest4 = 16
+	widest6 = 32
+)
+
+func checkWidth(network netip.Prefix) error {
+	widest := widest6
+	if network.Addr().Is4() {
+		widest = widest4
+	}
+	if network.Bits() >= widest {
+		return nil
+	}
+	return hint.Wrap(fmt.Errorf("the network %s is too large to be forgiven at once: /%d is the widest", network, widest),
+		"forgive its parts one by one; guard.allow in csmail.yaml names networks that are never banned")
+}
+
 // Unban implements [control.Daemon].
-func (d *Daemon) Unban(ctx context.Context, addr netip.Addr) (control.Unbanned, error) {
+func (d *Daemon) Unban(ctx context.Context, network netip.Prefix) (control.Unbanned, error) {
 	u := control.Unbanned{Amnesty: time.Now().Add(amnesty)}
+	if err := checkWidth(network); err != nil {
+		return u, err
+	}
 	var stored error
-	err := d.ask(ctx, func() { stored = d.forgive(addr, u.Amnesty) })
+	err := d.ask(ctx, func() { stored = d.forgive(network, u.Amnesty) })
 	if err = cmp.Or(err, stored); err != nil {
 		return u, err
 	}
@@ -183,7 +206,7 @@ func (d *Daemon) Unban(ctx context.Context, addr netip.Addr) (control.Unbanned, 
 			return u, err
 		}
 		for _, e := range entries {
-			if isAbout(e.Alert, addr) {
+			if engine.Network(e.Alert).Overlaps(network) {
 				ids = append(ids, e.ID)
 			}
 		}
@@ -193,7 +216,7 @@ func (d *Daemon) Unban(ctx context.Context, addr netip.Addr) (control.Unbanned, 
 			return u, err
 		}
 	}
-	d.log.Info("forgiven by a person", "address", addr.String(), "until", u.Amnesty.Format(time.RFC3339))
+	d.log.Info("forgiven by a person", "network", network.String(), "until", u.Amnesty.Format(time.RFC3339))
 	return u, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/delivery"
+	"csmail/pkg/engine"
 	"csmail/pkg/follow"
 	"csmail/pkg/intake"
 	"csmail/pkg/lapi"
@@ -35,6 +36,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		ShareAccounts: c.LAPI.ShareAccounts,
 		RangeDuration: time.Duration(c.LAPI.Duration),
 		Renew:         true,
+		Now:           d.options.Now,
 		Log:           d.log,
 	})
 	sender := d.sender
@@ -109,7 +111,7 @@ func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 	var stored error
 	err := d.ask(ctx, func() {
 		until := time.Now().Add(amnesty)
-		stored = d.forgive(u.Alert.Source, until)
+		stored = d.forgive(engine.Network(u.Alert), until)
 		d.metrics.unbanned.Inc()
 		d.log.Info("a person ended a ban: the source starts from nothing", "value", shown(u.Alert), "alert", u.Number, "amnesty", until.Format(time.RFC3339))
 	})
@@ -118,8 +120,8 @@ func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 
 // forgive takes a person's word. It stands in no journal of inputs, so the state is
 // stored before anybody is told that it was heard.
-func (d *Daemon) forgive(addr netip.Addr, until time.Time) error {
-	d.engine.Unban(addr, until)
+func (d *Daemon) forgive(network netip.Prefix, until time.Time) error {
+	d.engine.Unban(network, until)
 	if d.tryCommit(); d.commitErr != nil {
 		return d.commitErr
 	}

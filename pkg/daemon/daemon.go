@@ -228,6 +228,7 @@ func (d *Daemon) finish(cause error) error {
 	if err := d.commit(); err != nil {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
 	}
+	d.leave()
 	d.log.Info("stopped")
 	return cause
 }

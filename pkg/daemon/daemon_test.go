@@ -293,7 +293,7 @@ func TestUnban(t *testing.T) {
 	r.start()
 	r.guesses(5, attacker, "bob", time.Now())
 	r.eventually("five lines are read", func() bool { return r.lines() == 5 })
-	done, err := r.ask.Unban(t.Context(), netip.MustParseAddr(attacker))
+	done, err := r.ask.Unban(t.Context(), netip.MustParsePrefix(attacker+"/32"))
 	if err != nil || time.Until(done.Amnesty) < 23*time.Hour {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -303,6 +303,41 @@ func TestUnban(t *testing.T) {
 	r.guesses(6, "203.0.113.8", "bob", time.Now())
 	if got := r.delivered(1); len(got) != 1 || got[0] != "csmail/auth-bf 203.0.113.8" {
 		t.Errorf("alerts %q", got)
+	}
+}
+
+// A network is forgiven with all that is in it, held alerts among them; one that is too
+// large is refused.
+func TestUnbanNetwork(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.guesses(5, "203.0.113.7", "bob", time.Now())
+	r.eventually("five lines are read", func() bool { return r.lines() == 5 })
+	for network, width := range map[string]int{"203.0.0.0/15": 16, "::/0": 32, "2001:da8::/31": 32} {
+		_, err := r.ask.Unban(t.Context(), netip.MustParsePrefix(network))
+		want := fmt.Sprintf("the network %s is too large to be forgiven at once: /%d is the widest", network, width)
+		if err == nil || err.Error() != want || hint.Of(err) != "forgive its parts one by one; guard.allow in csmail.yaml names networks that are never banned" {
+			t.Errorf("%s: %v (%s)", network, err, hint.Of(err))
+		}
+	}
+	if _, err := r.ask.Unban(t.Context(), netip.MustParsePrefix("203.0.0.0/16")); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	r.start()
+	r.guesses(9, "203.0.113.7", "bob", time.Now())
+	r.guesses(9, "203.0.113.8", "bob", time.Now())
+	r.guesses(6, "198.51.100.8", "bob", time.Now())
+	if got := r.delivered(1); len(got) != 1 || got[0] != "csmail/auth-bf 198.51.100.8" {
+		t.Errorf("alerts %q", got)
+	}
+	held, err := r.ask.List(t.Context(), control.Held)
+	if err != nil || len(held) != 2 {
+		t.Fatalf("held %+v, %v", held, err)
+	}
+	done, err := r.ask.Unban(t.Context(), netip.MustParsePrefix("203.0.113.8/31"))
+	if err != nil || done.Dropped != 1 {
+		t.Errorf("%+v, %v", done, err)
 	}
 }
 

@@ -84,21 +84,35 @@ func (d *Daemon) isFollowed(name string) bool {
 // sent is what became of alerts since the start.
 func (d *Daemon) sent() delivery.Stats { return d.sender.Stats().After(d.before.sent) }
 
-// usage counts the lines of each source since the start.
-func (d *Daemon) usage(ctx context.Context) []lapi.SourceUsage {
-	var all []lapi.SourceUsage
-	err := d.ask(ctx, func() {
-		totals := d.totals()
-		for _, name := range slices.Sorted(maps.Keys(totals)) {
-			t := totals[name]
-			all = append(all, lapi.SourceUsage{
-				Source: name, Type: t.kind, Gone: !d.isFollowed(name),
-				Read: t.lines.Read, Parsed: t.lines.Parsed, Unparsed: t.lines.Unparsed,
-			})
-		}
-	})
-	if err != nil {
+// usage counts the lines of each source since the start, for who is not in the loop.
+func (d *Daemon) usage(ctx context.Context) (all []lapi.SourceUsage) {
+	if err := d.ask(ctx, func() { all = d.usageNow() }); err != nil {
 		return nil
 	}
 	return all
+}
+
+func (d *Daemon) usageNow() (all []lapi.SourceUsage) {
+	totals := d.totals()
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		t := totals[name]
+		all = append(all, lapi.SourceUsage{
+			Source: name, Type: t.kind, Gone: !d.isFollowed(name),
+			Read: t.lines.Read, Parsed: t.lines.Parsed, Unparsed: t.lines.Unparsed,
+		})
+	}
+	return all
+}
+
+// leaveWithin bounds how long the last report may take.
+const leaveWithin = time.Second
+
+// leave has the LAPI know of the lines that were read since the last report.
+func (d *Daemon) leave() {
+	d.around.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
+	defer cancel()
+	if err := d.presence.Leave(ctx, d.usageNow()); err != nil {
+		d.log.Info("the LAPI was not told how many lines were read since the last report", "error", err)
+	}
 }

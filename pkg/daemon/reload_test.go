@@ -107,6 +107,26 @@ func TestReloadKeepsFigures(t *testing.T) {
 	}
 }
 
+// What was counted since the last report is told at the end, by a restarted daemon
+// nothing twice.
+func TestStopTellsUsage(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })
+	r.guesses(6, attacker, "bob", time.Now())
+	r.eventually("six lines are read", func() bool { return r.lines() == 6 })
+	r.stop()
+	if got := r.lapi.linesOf(r.path("mail.log")); got != 6 {
+		t.Errorf("the LAPI has %v lines, want 6", got)
+	}
+	r.start()
+	r.eventually("it reports again", func() bool { return r.lapi.reports() > 2 })
+	r.stop()
+	if got := r.lapi.linesOf(r.path("mail.log")); got != 6 || r.lapi.reports() != 3 {
+		t.Errorf("the LAPI has %v lines in %d reports, want 6 in 3", got, r.lapi.reports())
+	}
+}
+
 // A journalctl that hangs does not hang the daemon.
 func TestReloadEnds(t *testing.T) {
 	r := newRig(t)

@@ -41,13 +41,15 @@ type Store interface {
 	Looked(state.Told, []state.Ban) error
 	Unbanned(t state.Told, at time.Time) error
 	Ended(state.Told) error
+	Over(state.Told) error
+	Revive(now time.Time) (int, error)
 	Renew(t state.Told, until, now time.Time) error
 }
 
 // LAPI is a Local API that we are a machine of.
 type LAPI interface {
 	Push(context.Context, []event.Alert, lapi.PushOptions) ([]lapi.Outcome, error)
-	Bans(ctx context.Context, number, id string) (bans []lapi.Ban, known bool, err error)
+	Bans(ctx context.Context, number, id string) (lapi.Look, error)
 	Close()
 }
 
@@ -85,7 +87,9 @@ type Options struct {
 	Renew         bool          // renew bans that are longer than FlushAge
 	FlushAge      time.Duration // the LAPI's flush.max_age; default DefaultFlushAge
 	WatchEvery    time.Duration // between looks at bans; default 30 s; at most 50 are looked at each time
-	Log           *slog.Logger  // default: slog.Default()
+
+	Now func() time.Time // what the clock shows; default: time.Now
+	Log *slog.Logger     // default: slog.Default()
 }
 
 // Sender delivers. Its methods but Run are safe for concurrent use.
@@ -104,7 +108,9 @@ type Sender struct {
 	unsettled []result     // known outcomes that could not be stored yet
 	fresh     []state.Told // delivered, and their bans not looked at yet
 	watched   *state.Told  // the place in the running bans
-	pruned    time.Time
+	ours      reading      // of this host's clock
+	theirs    reading      // of the LAPI's
+	pruned    time.Time    // not by the clock: it has the monotonic reading
 
 	mu    sync.Mutex
 	stats Stats
@@ -155,6 +161,9 @@ func New(store Store, o Options) *Sender {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	// The history is first cut after a while: a host that has just started may have a
 	// clock that is years ahead.

@@ -30,6 +30,8 @@ type stored struct {
 	id    string
 	sent  time.Time
 	bans  []lapi.Ban
+
+	created time.Time // by the LAPI's clock
 }
 
 // fakeLAPI does what the LAPI and its client do together, in memory: it knows
@@ -49,7 +51,10 @@ type fakeLAPI struct {
 	storeHalf bool          // stores the first half of a push, then fails
 	lost      int           // so many pushes are stored, and their answer is lost
 	poison    map[string]bool
-	full      bool // takes none
+	full      bool            // takes none
+	sick      map[string]bool // alerts on these sources cannot be read
+	blurred   map[string]bool // of the decisions on these it does not say when they end
+	second    bool            // each alert gets a second decision, of the same kind
 	allowlist map[string]bool
 }
 
@@ -120,31 +125,48 @@ func (f *fakeLAPI) take(a event.Alert, o lapi.PushOptions) lapi.Outcome {
 	if f.full || f.poison[a.Value()] {
 		return lapi.Outcome{Alert: a, Status: lapi.Rejected, Reason: "the LAPI rejects it: validation"}
 	}
-	s := stored{alert: a, id: id, sent: time.Now()}
+	if !o.Until.IsZero() && !o.Until.After(f.now()) {
+		return lapi.Outcome{Alert: a, Status: lapi.HeldBack, Reason: "over"}
+	}
+	s := stored{alert: a, id: id, sent: time.Now(), created: f.now()}
 	length := f.banFor
 	if o.Duration > 0 {
 		length = o.Duration
 	}
+	if !o.Until.IsZero() {
+		length = o.Until.Sub(f.now())
+	}
 	if length > 0 {
 		s.bans = []lapi.Ban{{ID: int64(1000 + len(f.alerts)), Type: "ban", Until: time.Now().Add(f.skew + length)}}
+	}
+	if f.blurred[a.Value()] {
+		s.bans[0].Until = time.Time{}
+	}
+	if f.second {
+		s.bans = append(s.bans, lapi.Ban{ID: int64(2000 + len(f.alerts))})
 	}
 	f.alerts = append(f.alerts, s)
 	return lapi.Outcome{Alert: a, Status: lapi.Pushed, ID: fmt.Sprint(f.first + len(f.alerts) - 1)}
 }
 
-func (f *fakeLAPI) Bans(ctx context.Context, number, id string) ([]lapi.Ban, bool, error) {
+func (f *fakeLAPI) now() time.Time { return time.Now().Add(f.skew) }
+
+func (f *fakeLAPI) Bans(ctx context.Context, number, id string) (lapi.Look, error) {
 	f.set(func() { f.looks++ })
 	if err := f.trouble(ctx); err != nil {
-		return nil, false, err
+		return lapi.Look{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, s := range f.alerts {
+		if fmt.Sprint(f.first+i) == number && s.id == id && f.sick[s.alert.Value()] {
+			return lapi.Look{}, fmt.Errorf("%w: http status 500", lapi.ErrUnreachable)
+		}
 		if fmt.Sprint(f.first+i) == number && s.id == id {
-			return slices.Clone(s.bans), true, nil
+			return lapi.Look{At: f.now(), Known: true, Created: s.created, Bans: slices.Clone(s.bans)}, nil
 		}
 	}
-	return nil, false, nil
+	return lapi.Look{At: f.now()}, nil
 }
 
 // set changes the fake while it is used.
@@ -166,7 +188,9 @@ func (f *fakeLAPI) deleteBan(value string) {
 				continue
 			}
 			for b := range f.alerts[i].bans {
-				f.alerts[i].bans[b].Until = time.Now().Add(f.skew)
+				if !f.alerts[i].bans[b].Until.IsZero() {
+					f.alerts[i].bans[b].Until = time.Now().Add(f.skew)
+				}
 			}
 		}
 	})
@@ -210,6 +234,7 @@ type lab struct {
 	unbanned []string
 	log      bytes.Buffer
 	stop     func()
+	ahead    time.Duration // what the clock of this host shows too much; the LAPI's is apart
 }
 
 // inLab runs a test in a bubble of its own time. The sender runs after start.
@@ -228,6 +253,7 @@ func inLab(t *testing.T, test func(t *testing.T, l *lab)) {
 				l.unbanned = append(l.unbanned, u.Alert.Value())
 				return nil
 			},
+			Now:   func() time.Time { return time.Now().Add(l.ahead).Round(0) },
 			Renew: true,
 			Log:   slog.New(slog.NewTextHandler(&l.log, nil)),
 		}

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"csmail/pkg/hint"
@@ -72,16 +73,12 @@ func (p *Presence) Run(ctx context.Context) {
 }
 
 func (p *Presence) beat(ctx context.Context, first bool) error {
-	if p.beacon == nil {
-		beacon, err := p.Connect(ctx)
-		if err != nil {
-			return err
-		}
-		p.beacon = beacon
+	if err := p.connect(ctx); err != nil {
+		return err
 	}
 	err := p.beacon.Heartbeat(ctx)
 	if now := time.Now(); err == nil && (first || now.Sub(p.last) >= usageEvery) {
-		err = p.report(ctx, now)
+		err = p.report(ctx, now, p.Totals())
 	}
 	if isRefusal(err) {
 		p.disconnect()
@@ -89,9 +86,23 @@ func (p *Presence) beat(ctx context.Context, first bool) error {
 	return err
 }
 
+// Leave reports what was counted since the last report, if anything was, for nobody
+// knows of it after the end. It is to be called when Run has ended, with the totals of
+// then. What it cannot tell is lost.
+func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
+	news := slices.ContainsFunc(totals, func(t lapi.SourceUsage) bool { return t.Read > p.sent[t.Source].Read })
+	if !news {
+		return nil
+	}
+	defer p.disconnect()
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	return p.report(ctx, time.Now(), totals)
+}
+
 // report sends what was counted since the report before: the LAPI adds up.
-func (p *Presence) report(ctx context.Context, now time.Time) error {
-	totals := p.Totals()
+func (p *Presence) report(ctx context.Context, now time.Time, totals []lapi.SourceUsage) error {
 	sent := map[string]lapi.SourceUsage{}
 	sources := make([]lapi.SourceUsage, 0, len(totals))
 	for _, t := range totals {
@@ -108,6 +119,18 @@ func (p *Presence) report(ctx context.Context, now time.Time) error {
 		p.sent, p.last = sent, now
 	}
 	return err
+}
+
+func (p *Presence) connect(ctx context.Context) error {
+	if p.beacon != nil {
+		return nil
+	}
+	beacon, err := p.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	p.beacon = beacon
+	return nil
 }
 
 func (p *Presence) disconnect() {

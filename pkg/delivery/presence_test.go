@@ -20,6 +20,7 @@ type fakeBeacon struct {
 	beats, closed int
 	reports       []string
 	fails         error
+	refuses       error // reports
 }
 
 func (f *fakeBeacon) set(change func()) {
@@ -42,6 +43,9 @@ func (f *fakeBeacon) Heartbeat(context.Context) error {
 func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuses != nil {
+		return f.refuses
+	}
 	text := fmt.Sprint(u.Version, " ", u.Window)
 	for _, s := range u.Sources {
 		text += fmt.Sprintf(" %s %d=%d+%d", s.Source, s.Read, s.Parsed, s.Unparsed)
@@ -82,7 +86,20 @@ func TestPresence(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		cancel()
 		<-done
-		want := []string{"1.0.0 0s mail.log 10=9+1", "1.0.0 30m0s mail.log 100=100+0", "1.0.0 36m0s mail.log 5=5+0"}
+		leave := func(want string) {
+			t.Helper()
+			if err := p.Leave(t.Context(), p.Totals()); fmt.Sprint(err) != want {
+				t.Errorf("leave: %v, want %s", err, want)
+			}
+		}
+		leave("<nil>") // nothing to tell
+		f.set(func() { lines = 118 })
+		f.set(func() { f.refuses = lapi.ErrUnreachable })
+		leave("lapi unreachable")
+		f.set(func() { f.refuses = nil })
+		leave("<nil>")
+		leave("<nil>")
+		want := []string{"1.0.0 0s mail.log 10=9+1", "1.0.0 30m0s mail.log 100=100+0", "1.0.0 36m0s mail.log 5=5+0", "1.0.0 1m30s mail.log 3=3+0"}
 		if d := cmp.Diff(want, f.reports); d != "" {
 			t.Errorf("reports (-want +got):\n%s", d)
 		}

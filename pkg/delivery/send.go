@@ -41,7 +41,7 @@ func (s *Sender) round(ctx context.Context) error {
 		if err := s.connect(ctx); err != nil {
 			return err
 		}
-		if err := s.sendBatch(ctx, alike(pending, time.Now())); err != nil {
+		if err := s.sendBatch(ctx, alike(pending)); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func (s *Sender) round(ctx context.Context) error {
 
 func (s *Sender) prune() error {
 	if now := time.Now(); now.Sub(s.pruned) >= pruneEvery {
-		if err := s.store.Prune(now); err != nil {
+		if err := s.store.Prune(s.options.Now()); err != nil {
 			return err
 		}
 		s.pruned = now
@@ -65,10 +65,10 @@ type batch struct {
 
 // alike takes as many entries from the front as have the same options, so that
 // the order of alerts stays.
-func alike(pending []state.Entry, now time.Time) batch {
-	b := batch{options: optionsOf(pending[0], now)}
+func alike(pending []state.Entry) batch {
+	b := batch{options: optionsOf(pending[0])}
 	for _, e := range pending {
-		if optionsOf(e, now) != b.options {
+		if optionsOf(e) != b.options {
 			break
 		}
 		b.entries = append(b.entries, e)
@@ -76,12 +76,9 @@ func alike(pending []state.Entry, now time.Time) batch {
 	return b
 }
 
-func optionsOf(e state.Entry, now time.Time) lapi.PushOptions {
-	o := lapi.PushOptions{Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal, Now: now}
-	if e.Renewal > 0 {
-		o.Duration = e.Until.Sub(now).Round(time.Second)
-	}
-	return o
+// optionsOf says nothing of the time: bans count by the LAPI's clock.
+func optionsOf(e state.Entry) lapi.PushOptions {
+	return lapi.PushOptions{Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal, Until: e.Until}
 }
 
 // sendBatch pushes a batch and stores what came of it.
@@ -125,12 +122,6 @@ func (s *Sender) sendable(b batch) ([]state.Entry, error) {
 			}
 			continue
 		}
-		if e.Renewal > 0 && b.options.Duration <= 0 {
-			s.unsettled = append(s.unsettled, result{state.Settlement{
-				Seq: e.Seq, Status: state.HeldBack, Reason: "the ban was over before it could be renewed", At: b.options.Now,
-			}, e})
-			continue
-		}
 		entries = append(entries, e)
 	}
 	return entries, nil
@@ -142,7 +133,7 @@ func (s *Sender) take(entries []state.Entry, outcomes []lapi.Outcome) error {
 	for _, e := range entries {
 		byID[e.Alert.ID()] = e
 	}
-	now := time.Now()
+	now := s.options.Now()
 	works := s.Stats().LastDelivered
 	for _, o := range outcomes {
 		if o.Status == lapi.Pushed {

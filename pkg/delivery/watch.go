@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"csmail/pkg/event"
@@ -52,23 +53,24 @@ const (
 	endedEarly         // by a person
 )
 
-// judge compares what the LAPI says with what it said first.
-func judge(t state.Told, seen []lapi.Ban, known bool, now time.Time, renewAt time.Time) finding {
-	long := t.Looked && t.Duration > 0 && !renewAt.IsZero() && t.End().After(now.Add(slack)) && !now.Before(renewAt)
+// judge compares what the LAPI says with what it said first. It goes by the LAPI's
+// clock alone: ours may be set to whatever meanwhile.
+func judge(t state.Told, look lapi.Look, renewAt time.Time) finding {
+	long := t.Looked && t.Duration > 0 && !renewAt.IsZero() && t.End().After(look.At.Add(slack)) && !look.At.Before(renewAt)
 	switch {
-	case !known && long:
+	case !look.Known && long:
 		return renewalDue
-	case !known:
+	case !look.Known:
 		return vanished
-	case !t.Looked && len(seen) == 0:
+	case !t.Looked && len(look.Bans) == 0:
 		return over
 	case !t.Looked:
 		return firstLook
-	case shortened(t, seen):
+	case shortened(t, look.Bans):
 		return endedEarly
 	case long:
 		return renewalDue
-	case t.End().Before(now.Add(-slack)):
+	case t.End().Before(look.At.Add(-slack)):
 		return over
 	}
 	return stillRuns
@@ -82,7 +84,7 @@ func shortened(t state.Told, seen []lapi.Ban) bool {
 	}
 	for _, b := range t.Bans {
 		end, found := ends[b.ID]
-		if !found || !end.Before(b.Until.Add(-slack)) {
+		if !found || end.IsZero() || !end.Before(b.Until.Add(-slack)) {
 			return false
 		}
 	}
@@ -103,8 +105,14 @@ func (s *Sender) lookAtFresh(ctx context.Context) {
 }
 
 // look asks the LAPI about the next bans that should run, and says whether one is
-// to be renewed. An error ends it without a conclusion.
+// to be renewed. An error ends it without a conclusion; the next look goes past the
+// alert that it came with, which has its turn again with the others.
 func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
+	if shown := s.options.Now(); s.ours.wasSetBack(shown) {
+		if err := s.revive(shown); err != nil {
+			return false, err
+		}
+	}
 	running, err := s.store.Running(s.watched, lookBatch)
 	if err != nil {
 		return false, err
@@ -122,10 +130,10 @@ func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
 		if isRefusal(err) {
 			s.disconnect()
 		}
+		s.watched = &t
 		if err != nil {
 			return renewed, err
 		}
-		s.watched = &t
 	}
 	if len(running) < lookBatch {
 		s.watched = nil
@@ -134,20 +142,28 @@ func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
 }
 
 func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err error) {
-	seen, known, err := s.lapi.Bans(ctx, t.Number, t.ID)
+	look, err := s.lapi.Bans(ctx, t.Number, t.ID)
 	if err != nil {
 		return false, err
 	}
-	now := time.Now()
-	switch judge(t, seen, known, now, s.renewAt(t)) {
+	if s.theirs.wasSetBack(look.At) {
+		if err := s.revive(look.At); err != nil {
+			return false, err
+		}
+	}
+	if !t.Looked {
+		look.Bans = s.legible(t, look.Bans)
+	}
+	switch judge(t, look, s.renewAt(t, look)) {
 	case firstLook:
-		s.warnOfFlush(t, seen)
-		return false, s.store.Looked(t, kept(seen))
+		s.warnOfFlush(t, look)
+		return false, s.store.Looked(t, kept(look.Bans))
 	case over:
-		if !t.Looked {
-			if err := s.store.Looked(t, nil); err != nil {
-				return false, err
-			}
+		if t.Looked {
+			return false, s.store.Over(t)
+		}
+		if err := s.store.Looked(t, nil); err != nil {
+			return false, err
 		}
 		return false, s.store.Ended(t)
 	case vanished:
@@ -156,25 +172,56 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 		return false, s.store.Ended(t)
 	case renewalDue:
 		s.count(func(stats *Stats) { stats.Renewed++ })
-		return true, s.store.Renew(t, t.End(), now)
+		return true, s.store.Renew(t, t.End(), s.options.Now())
 	case endedEarly:
-		return false, s.endedEarly(ctx, t, seen, now)
+		return false, s.endedEarly(ctx, t, look)
 	}
 	return false, nil
 }
 
-// renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time
-// if the ban is not to be renewed.
-func (s *Sender) renewAt(t state.Told) time.Time {
-	if !s.options.Renew || t.End().Before(t.Sent.Add(s.options.FlushAge)) {
-		return time.Time{}
+// revive has those bans watched again that were over by a clock that was ahead, and
+// are not now. Whether they run the LAPI says.
+func (s *Sender) revive(now time.Time) error {
+	n, err := s.store.Revive(now)
+	if n > 0 {
+		s.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
 	}
-	return t.Sent.Add(s.options.FlushAge / 7 * 6)
+	return err
 }
 
-func (s *Sender) warnOfFlush(t state.Told, seen []lapi.Ban) {
-	flushed := t.Sent.Add(s.options.FlushAge)
-	for _, b := range seen {
+// legible leaves out the decisions of which the LAPI does not say when they end.
+// They are not watched: nobody could tell that they ended early.
+func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
+	left := slices.DeleteFunc(slices.Clone(seen), func(b lapi.Ban) bool { return b.Until.IsZero() })
+	if n := len(seen) - len(left); n > 0 {
+		s.options.Log.Warn("the LAPI does not say when a decision ends; whether a person ends it goes unnoticed", "alert", t.Number,
+			"source", describe(t.Alert), "decisions", n, "hint", "sudo cscli alerts inspect "+t.Number+"; after cscli decisions delete say csmail unban, too")
+	}
+	return left
+}
+
+// storedAt is when the LAPI stored an alert: what it says itself, or, of one that it
+// does not have, when ours had it sent.
+func storedAt(t state.Told, look lapi.Look) time.Time {
+	if look.Created.IsZero() {
+		return t.Sent
+	}
+	return look.Created
+}
+
+// renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time
+// if the ban is not to be renewed.
+func (s *Sender) renewAt(t state.Told, look lapi.Look) time.Time {
+	stored := storedAt(t, look)
+	if !s.options.Renew || t.End().Before(stored.Add(s.options.FlushAge)) {
+		return time.Time{}
+	}
+	return stored.Add(s.options.FlushAge / 7 * 6)
+}
+
+func (s *Sender) warnOfFlush(t state.Told, look lapi.Look) {
+	flushed := storedAt(t, look).Add(s.options.FlushAge)
+	for _, b := range look.Bans {
 		if b.Until.After(flushed.Add(slack)) && (t.Duration == 0 || !s.options.Renew) {
 			s.options.Log.Warn("a ban is longer than CrowdSec keeps its alert, and will end with it", "source", describe(t.Alert),
 				"until", b.Until, "ends", flushed, "hint", "raise db_config.flush.max_age in CrowdSec's config.yaml")
@@ -185,13 +232,13 @@ func (s *Sender) warnOfFlush(t state.Told, seen []lapi.Ban) {
 
 // endedEarly reports a person's word, unless another ban on the same source runs
 // on: then it is looked at again, until that one has ended as well.
-func (s *Sender) endedEarly(ctx context.Context, t state.Told, seen []lapi.Ban, now time.Time) error {
-	other, err := s.anotherRuns(ctx, t, now)
+func (s *Sender) endedEarly(ctx context.Context, t state.Told, look lapi.Look) error {
+	other, err := s.anotherRuns(ctx, t, look.At)
 	if err != nil || other {
 		return err
 	}
-	at := t.Sent
-	for _, b := range seen {
+	at := look.Created
+	for _, b := range look.Bans {
 		if b.Until.After(at) {
 			at = b.Until
 		}
@@ -203,7 +250,7 @@ func (s *Sender) endedEarly(ctx context.Context, t state.Told, seen []lapi.Ban, 
 	}
 	s.count(func(stats *Stats) { stats.Unbanned++ })
 	s.options.Log.Info("a person ended a ban early", "alert", t.Number, "source", describe(t.Alert), "at", at)
-	return s.store.Unbanned(t, now)
+	return s.store.Unbanned(t, s.options.Now())
 }
 
 // maxOthers bounds how many earlier alerts on the same source are looked at.
@@ -218,17 +265,18 @@ func (s *Sender) anotherRuns(ctx context.Context, t state.Told, now time.Time) (
 		if other.ID == t.ID || !mayRun(other, now) {
 			continue
 		}
-		seen, known, err := s.lapi.Bans(ctx, other.Number, other.ID)
+		look, err := s.lapi.Bans(ctx, other.Number, other.ID)
 		if err != nil {
 			return false, err
 		}
-		if known && !shortened(other, seen) {
+		if look.Known && !shortened(other, look.Bans) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
+// mayRun tells whether a ban of the alert may run now, by the LAPI's clock.
 func mayRun(t state.Told, now time.Time) bool {
 	if t.Status != state.Delivered || t.Simulate || !t.Unbanned.IsZero() {
 		return false

@@ -126,6 +126,55 @@ func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
 	})
 }
 
+// An alert that the LAPI cannot give, or a decision of which it does not say when it
+// ends, does not keep the others from being watched.
+func TestOneBadAnswerStopsNoWatch(t *testing.T) {
+	t.Run("an alert that cannot be read", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.lapi.sick = map[string]bool{"192.0.2.1": true, "192.0.2.3": true}
+			l.start()
+			l.add(1, 3)
+			l.wait(5 * time.Minute)
+			l.lapi.deleteBan("192.0.2.2")
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.2" {
+				t.Errorf("unbanned %q", got)
+			}
+		})
+	})
+	t.Run("a decision without an end", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.lapi.blurred = map[string]bool{"192.0.2.1": true, "192.0.2.2": true}
+			l.start()
+			l.add(1, 3)
+			l.wait(5 * time.Minute)
+			for _, value := range []string{"192.0.2.2", "192.0.2.3"} {
+				l.lapi.deleteBan(value)
+			}
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.3" {
+				t.Errorf("unbanned %q", got)
+			}
+			if n := strings.Count(l.log.String(), "the LAPI does not say when a decision ends"); n != 2 {
+				t.Errorf("told %d times: %s", n, l.log.String())
+			}
+		})
+	})
+	t.Run("one of two decisions", func(t *testing.T) {
+		inLab(t, func(t *testing.T, l *lab) {
+			l.start()
+			l.lapi.set(func() { l.lapi.second = true })
+			l.add(1, 1)
+			l.wait(5 * time.Minute)
+			l.lapi.deleteBan("192.0.2.1")
+			l.wait(5 * time.Minute)
+			if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" {
+				t.Errorf("unbanned %q", got)
+			}
+		})
+	})
+}
+
 func TestManyBansAreLookedAtInTurn(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		l.start()
@@ -240,15 +289,19 @@ func TestJudge(t *testing.T) {
 		known bool
 		want  finding
 	}{
-		"one of two ended": {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
-		"both ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
-		"one is not there": {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
-		"others are there": {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
-		"no bans made":     {state.Told{}, nil, true, over},
-		"first look":       {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
-		"not there":        {two, nil, false, vanished},
+		"one of two ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
+		"both ended":             {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
+		"one is not there":       {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
+		"others are there":       {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
+		"its end is not told":    {two, []lapi.Ban{{ID: 1}, {ID: 2}}, true, stillRuns},
+		"no bans made":           {state.Told{}, nil, true, over},
+		"first look":             {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
+		"not there":              {two, nil, false, vanished},
+		"over, within the slack": {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack)}}}, nil, true, stillRuns},
+		"over":                   {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack - 1)}}}, nil, true, over},
 	} {
-		if got := judge(tt.told, tt.seen, tt.known, now, time.Time{}); got != tt.want {
+		look := lapi.Look{At: now, Known: tt.known, Bans: tt.seen}
+		if got := judge(tt.told, look, time.Time{}); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}

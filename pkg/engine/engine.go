@@ -169,21 +169,50 @@ func (e *Engine) Settle() []Finding {
 	return e.findings
 }
 
-// Unban takes a person's word for a source (of IPv6 the whole /64): its buckets are
-// emptied, what waits for the guard is dropped, and until then nothing is held
-// against it.
-func (e *Engine) Unban(addr netip.Addr, until time.Time) {
-	if e.buckets == nil {
+// Unban takes a person's word for a source, or for all of a network: the buckets of the
+// sources and of the networks in it are emptied, what waits for the guard about them is
+// dropped, and until then nothing is held against them. Of IPv6 it is the whole /64 at
+// least.
+func (e *Engine) Unban(network netip.Prefix, until time.Time) {
+	if e.buckets == nil || !network.IsValid() {
 		return
 	}
-	e.buckets.Forget(addr)
-	e.guard.Forgive(addr, until)
-	forgiven := waitKeyOf("", event.ScopeIP, addr.Unmap(), "").source
-	for key := range e.waiting {
-		if key.scope == event.ScopeIP && key.source == forgiven {
+	if addr := network.Addr(); network.IsSingleIP() {
+		e.buckets.Forget(addr)
+		e.guard.Forgive(addr, until)
+	} else {
+		network = atLeast64(network)
+		e.buckets.ForgetNetwork(network)
+		e.guard.ForgiveNetwork(network, until)
+	}
+	network = atLeast64(network)
+	for key, w := range e.waiting {
+		if about := Network(w.Alert); about.IsValid() && about.Bits() >= network.Bits() && network.Overlaps(about) {
 			delete(e.waiting, key)
 		}
 	}
+}
+
+// atLeast64 widens a smaller network of IPv6 to its /64.
+func atLeast64(network netip.Prefix) netip.Prefix {
+	if addr := network.Addr(); addr.Is6() && network.Bits() > 64 {
+		network = netip.PrefixFrom(addr, 64)
+	}
+	return network.Masked()
+}
+
+// Network returns the network that an alert is about; that of an address is of full
+// length, that of an account none.
+func Network(a event.Alert) netip.Prefix {
+	switch a.Scope {
+	case event.ScopeAccount:
+		return netip.Prefix{}
+	case event.ScopeRange:
+		network, _ := netip.ParsePrefix(a.Value()) // of a source that is none
+		return network
+	}
+	addr := a.Source.Unmap().WithZone("")
+	return netip.PrefixFrom(addr, addr.BitLen())
 }
 
 // CountSince has events before t speak for their sources only. It is part of the

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +46,7 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 	}
 	b = appendPart(b, e.buckets.AppendSnapshot(nil))
 	b = appendPart(b, e.guard.AppendSnapshot(nil))
-	waiting, err := json.Marshal(e.pending())
+	waiting, err := e.appendWaiting()
 	if err != nil {
 		return nil, fmt.Errorf("the findings that wait: %w", err)
 	}
@@ -80,30 +83,53 @@ func (e *Engine) Restore(b []byte) error {
 	return nil
 }
 
-// pending is the part of the state that is in no package below. The names in
-// Waiting only put the findings in order.
+// pending is the part of the state that is in no package below. It is gob, which
+// keeps texts byte for byte: JSON keeps UTF-8 only, and clients write what they like.
 type pending struct {
 	Since   time.Time
-	Waiting map[string]waiting
+	Waiting []waiting // in the order of their times
 }
 
-func (e *Engine) pending() pending {
-	p := pending{Since: e.since, Waiting: make(map[string]waiting, len(e.waiting))}
-	for _, w := range e.waiting {
-		p.Waiting[w.Alert.Last.UTC().Format(time.RFC3339Nano)+" "+w.Alert.ID()] = w
-	}
-	return p
+// gobPart begins the part of pending; '{' begins that of before, which was JSON.
+const gobPart = 1
+
+func (e *Engine) appendWaiting() ([]byte, error) {
+	p := pending{Since: e.since, Waiting: slices.SortedFunc(maps.Values(e.waiting), func(a, b waiting) int {
+		return cmp.Or(a.Alert.Last.Compare(b.Alert.Last), cmp.Compare(a.Alert.ID(), b.Alert.ID()))
+	})}
+	part := bytes.NewBuffer([]byte{gobPart})
+	err := gob.NewEncoder(part).Encode(p)
+	return part.Bytes(), err
 }
 
 func (e *Engine) restoreWaiting(b []byte) error {
-	var p pending
-	if err := json.Unmarshal(b, &p); err != nil {
-		return fmt.Errorf("%w: %w", errSnapshot, err)
+	p, err := readWaiting(b)
+	if err != nil {
+		return fmt.Errorf("%w: the findings that wait: %w", errSnapshot, err)
 	}
 	e.since, e.waiting = p.Since, make(map[waitKey]waiting, len(p.Waiting))
-	for _, name := range slices.Sorted(maps.Keys(p.Waiting)) {
-		w := p.Waiting[name]
+	for _, w := range p.Waiting {
 		e.waiting[w.key()] = w
 	}
 	return nil
+}
+
+func readWaiting(b []byte) (pending, error) {
+	var p pending
+	if len(b) > 0 && b[0] == gobPart {
+		err := gob.NewDecoder(bytes.NewReader(b[1:])).Decode(&p)
+		return p, err
+	}
+	var before struct {
+		Since   time.Time
+		Waiting map[string]waiting
+	}
+	if err := json.Unmarshal(b, &before); err != nil {
+		return p, err
+	}
+	p.Since = before.Since
+	for _, name := range slices.Sorted(maps.Keys(before.Waiting)) {
+		p.Waiting = append(p.Waiting, before.Waiting[name])
+	}
+	return p, nil
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -12,6 +14,12 @@ import (
 	"csmail/pkg/scenario"
 	"csmail/pkg/syslogline"
 )
+
+// only is the network of one address.
+func only(text string) netip.Prefix {
+	addr := netip.MustParseAddr(text)
+	return netip.PrefixFrom(addr, addr.BitLen())
+}
 
 // A person's word empties the buckets of a source, drops what waits, and holds for
 // its time; others are judged as ever.
@@ -24,7 +32,7 @@ func TestUnban(t *testing.T) {
 	refused(e, 2, stranger)
 	refused(e, 3, stranger)
 	refused(e, 4, friend)
-	e.Unban(netip.MustParseAddr(friend), at(3000))
+	e.Unban(only(friend), at(3000))
 	if levels := e.Buckets().LevelsOf(netip.MustParseAddr(friend)); len(levels) > 0 {
 		t.Errorf("its buckets hold %+v", levels)
 	}
@@ -47,12 +55,102 @@ func TestUnbanBlock(t *testing.T) {
 	e := eagerly(t, guard.Options{})
 	refused(e, 0, "2001:db8::1")
 	refused(e, 1, "2001:db8::1")
-	e.Unban(netip.MustParseAddr("2001:db8::2"), time.Date(2026, 6, 3, 5, 0, 0, 0, time.UTC))
+	e.Unban(only("2001:db8::2"), time.Date(2026, 6, 3, 5, 0, 0, 0, time.UTC))
 	if e.Waits() {
 		t.Error("something waits")
 	}
 	if found := e.Advance(time.Date(2026, 6, 3, 4, 5, 0, 0, time.UTC)); len(found) > 0 {
 		t.Errorf("found %s", words(found))
+	}
+}
+
+// Of a network all that is inside is forgiven, what was not seen yet as well, and
+// nothing beside it.
+func TestUnbanNetwork(t *testing.T) {
+	at := func(second int) time.Time { return time.Date(2026, 6, 3, 4, 0, second, 0, time.UTC) }
+	for name, tt := range map[string]struct {
+		network                  string
+		inside, unseen, stranger string
+		banned                   string
+	}{
+		"IPv4":            {"192.0.2.0/28", "192.0.2.1", "192.0.2.15", "192.0.2.16", "192.0.2.16"},
+		"IPv6":            {"2001:db8::/48", "2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:1::1", "2001:db8:1::/64"},
+		"less than a /64": {"2001:db8::/80", "2001:db8::1:0:0:1", "2001:db8::2:0:0:1", "2001:db8:0:1::1", "2001:db8:0:1::/64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := eagerly(t, guard.Options{})
+			refused(e, 0, tt.inside)
+			refused(e, 1, tt.inside) // waits: seen for the first time
+			refused(e, 2, tt.stranger)
+			refused(e, 3, tt.stranger)
+			refused(e, 4, tt.inside)
+			e.Unban(netip.MustParsePrefix(tt.network), at(3000))
+			if levels := e.Buckets().LevelsOf(netip.MustParseAddr(tt.inside)); len(levels) > 0 {
+				t.Errorf("its buckets hold %+v", levels)
+			}
+			b, err := e.AppendSnapshot(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			restored := eagerly(t, guard.Options{})
+			if err := restored.Restore(b); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range []*Engine{e, restored} {
+				if found := words(e.Advance(at(120))); len(found) != 1 || !strings.HasPrefix(found[0], "ban none "+tt.banned) || e.Waits() {
+					t.Errorf("found %s, waits %t", found, e.Waits())
+				}
+				for i, addr := range []string{tt.inside, tt.unseen} {
+					found := append(refused(e, 130+2*i, addr), refused(e, 131+2*i, addr)...)
+					if len(found) != 1 || !strings.HasPrefix(found[0], "hold amnesty") {
+						t.Errorf("%s within its amnesty: %s", addr, found)
+					}
+				}
+				refused(e, 3000, tt.unseen)
+				found := append(refused(e, 3001, tt.unseen), words(e.Advance(at(3100)))...)
+				if len(found) != 1 || !strings.HasPrefix(found[0], "ban none") {
+					t.Errorf("after it: %s", found)
+				}
+			}
+		})
+	}
+}
+
+// A finding about a network that waits is dropped if all of it is forgiven, and left to
+// the guard if it is wider.
+func TestUnbanWhatWaits(t *testing.T) {
+	last := time.Date(2026, 6, 3, 4, 0, 0, 0, time.UTC)
+	wait := func(e *Engine, a event.Alert) {
+		a.Scenario, a.Last = "csmail/x", last
+		e.waiting[waiting{Alert: a}.key()] = waiting{Alert: a}
+	}
+	for network, want := range map[string]string{
+		"192.0.2.7/32":   "192.0.2.0/24 192.0.2.0/26 198.51.100.0/24 an account",
+		"192.0.2.0/26":   "192.0.2.0/24 198.51.100.0/24 an account",
+		"192.0.2.0/25":   "192.0.2.0/24 198.51.100.0/24 an account",
+		"192.0.2.0/23":   "198.51.100.0/24 an account",
+		"192.0.2.128/25": "192.0.2.0/24 192.0.2.0/26 192.0.2.7 198.51.100.0/24 an account",
+	} {
+		e := eagerly(t, guard.Options{})
+		wait(e, event.Alert{Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.7")})
+		wait(e, event.Alert{Scope: event.ScopeRange, Source: netip.MustParseAddr("192.0.2.0")})
+		wait(e, event.Alert{Scope: event.ScopeRange, Source: netip.MustParseAddr("192.0.2.1"), Bits: 26})
+		wait(e, event.Alert{Scope: event.ScopeRange, Source: netip.MustParseAddr("198.51.100.0")})
+		wait(e, event.Alert{Scope: event.ScopeAccount, Account: "an account"})
+		e.Unban(netip.MustParsePrefix(network), last.Add(time.Hour))
+		var left []string
+		for _, w := range e.waiting {
+			left = append(left, w.Alert.Value())
+		}
+		slices.Sort(left)
+		if got := strings.Join(left, " "); got != want {
+			t.Errorf("%s: left %q, want %q", network, got, want)
+		}
+	}
+	e := eagerly(t, guard.Options{})
+	e.Unban(netip.Prefix{}, last.Add(time.Hour)) // of an account
+	if n := e.Guard().Pending(); n != 0 {
+		t.Errorf("%d", n)
 	}
 }
 

@@ -44,6 +44,9 @@ func (g *Guard) decideRange(f Finding) Verdict {
 	if reason, held := g.Touches(network); held {
 		return hold(NeverListed, "the network holds an address that is never banned: "+reason)
 	}
+	if f, ok := g.isForgiven(network); ok {
+		return hold(Amnesty, fmt.Sprintf("%s was forgiven by a person until %s", f.network, clock(f.until)))
+	}
 	proven := 0
 	for key, s := range g.within(network) {
 		if g.isProven(key, s, g.now) || g.now < s.amnesty {

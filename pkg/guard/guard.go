@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"net/netip"
 	"time"
 
 	"csmail/pkg/event"
@@ -29,6 +28,7 @@ type Guard struct {
 	banned   uint32     // the minute of the latest ban
 	gateway  gateway
 	evicted  evictions
+	forgiven []forgiven // networks
 
 	room room // for the judgement at hand
 	left []offence
@@ -119,15 +119,6 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		}
 		g.offence(&r.Event, key, at)
 	}
-}
-
-// Forgive takes a person's word for a source: what it did is forgotten, and what
-// it does until then is not held against it. For IPv6 that is the whole /64.
-func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
-	s := g.source(keyOf(addr.Unmap()), g.now)
-	s.amnesty = stamp(until)
-	s.offences, s.lost, s.lostAt, s.first, s.banned = nil, 0, 0, 0, 0
-	g.hurry(s)
 }
 
 // stamp turns a time into seconds since 1970; times before that are 0.

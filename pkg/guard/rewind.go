@@ -35,6 +35,9 @@ func (g *Guard) Rewind(now time.Time) {
 		g.bans, g.banned = [60]uint16{}, at/minute
 		g.bans[g.banned%60] = sum
 	}
+	for i := range g.forgiven {
+		g.forgiven[i].until = min(g.forgiven[i].until, at+day)
+	}
 	for i := range g.pending {
 		g.pending[i].until = min(g.pending[i].until, at)
 	}

@@ -10,13 +10,18 @@ import (
 	"csmail/pkg/event"
 )
 
-// snapshotVersion changes with every change of what is written.
-const snapshotVersion = 4
+// snapshotVersion changes with every change of what is written. Version 3 had no
+// networks with amnesty and a number more in each evidence, and is read.
+const (
+	snapshotVersion = 4
+	version3        = 3
+)
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
 	c := codec{b: append(b, snapshotVersion)}
+	c.forgiven(g)
 	c.guard(g)
 	return c.b
 }
@@ -24,11 +29,14 @@ func (g *Guard) AppendSnapshot(b []byte) []byte {
 // Restore replaces what was observed by what AppendSnapshot wrote. On an error
 // the guard is as it was.
 func (g *Guard) Restore(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion {
+	if len(b) == 0 || b[0] != snapshotVersion && b[0] != version3 {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
 	fresh := New(Facts{}, Options{})
-	c := codec{b: b[1:], reading: true}
+	c := codec{b: b[1:], reading: true, is3: b[0] == version3}
+	if !c.is3 {
+		c.forgiven(fresh)
+	}
 	c.guard(fresh)
 	if c.err == nil && len(c.b) > 0 {
 		c.err = errDamaged
@@ -64,6 +72,16 @@ func (c *codec) guard(g *Guard) {
 	c.sources(g)
 }
 
+func (c *codec) forgiven(g *Guard) {
+	list(c, &g.forgiven, func(f *forgiven) {
+		c.prefix(&f.network)
+		numbers(c, &f.until)
+		if c.reading && c.err == nil && !f.network.IsValid() {
+			c.err = errDamaged
+		}
+	})
+}
+
 func (c *codec) outage(o *outage) {
 	numbers(c, &o.lastFault, &o.lost, &o.clientAt, &o.worked, &o.since)
 	numbers(c, &o.client, &o.workedBy)
@@ -83,6 +101,10 @@ func (c *codec) witness(w *witness) {
 
 func (c *codec) evidence(e *evidence) {
 	numbers(c, &e.usual)
+	if c.is3 {
+		var lost uint32
+		numbers(c, &lost)
+	}
 	list(c, &e.spans, c.span)
 }
 

@@ -123,7 +123,7 @@ func (g *Guard) source(key uint64, at uint32) *source {
 		if len(g.sources) >= g.limits.sources {
 			g.evict()
 		}
-		s = &source{}
+		s = &source{amnesty: g.amnestyOf(key)}
 		g.sources[key] = s
 	}
 	s.seen = max(s.seen, at)

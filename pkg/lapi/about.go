@@ -77,8 +77,8 @@ func knownOf(m *models.Alert, now time.Time) (Known, bool) {
 		k.Message = *m.Message
 	}
 	for _, d := range m.Decisions {
-		ban, err := banOf(d, now)
-		if err != nil {
+		ban := banOf(d, now)
+		if ban.Until.IsZero() {
 			continue // nothing that could be shown
 		}
 		k.Decisions = append(k.Decisions, Decided{

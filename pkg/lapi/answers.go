@@ -15,6 +15,17 @@ const maxAnswer = 16 << 20
 
 var errLongAnswer = fmt.Errorf("it is longer than %d bytes", maxAnswer)
 
+// What an answer unpacks to is bounded, too: an empty alert has three bytes as JSON and
+// 700 in memory. An object or list weighs ten, a further item in one weighs one. The
+// most that we ask for, fifty alerts of somebody's with fifty events of ten values each,
+// weighs 400,000.
+const (
+	maxWeight    = 1_000_000
+	objectWeight = 10
+)
+
+var errManyValues = fmt.Errorf("it holds more than %d objects", maxWeight/objectWeight)
+
 // boundedAnswers breaks answers off that no LAPI gives.
 type boundedAnswers struct{ next http.RoundTripper }
 
@@ -25,13 +36,14 @@ func (b boundedAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &boundedBody{resp.Body, maxAnswer}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
 	return resp, nil
 }
 
 type boundedBody struct {
 	io.ReadCloser
-	left int64
+	left  int64
+	scale scale
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
@@ -40,7 +52,36 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if b.scale.add(p[:n]); b.scale.weight > maxWeight {
+		return 0, errManyValues
+	}
 	return n, err
+}
+
+// scale weighs what a JSON text may unpack to (RFC 8259 2), however it comes in parts.
+// Of another text it weighs something.
+type scale struct {
+	weight  int
+	inText  bool
+	escaped bool
+}
+
+func (s *scale) add(text []byte) {
+	for _, b := range text {
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case s.inText:
+			s.escaped = b == '\\'
+			s.inText = b != '"'
+		case b == '"':
+			s.inText = true
+		case b == '{' || b == '[':
+			s.weight += objectWeight
+		case b == ',':
+			s.weight++
+		}
+	}
 }
 
 // maxRedirects is more than a proxy before a LAPI needs: http to https.

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,5 +147,78 @@ func TestSameHost(t *testing.T) {
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// An answer of many small objects, in a list or in a list of a list, does not unpack to
+// many times its length.
+func TestAnswersOfManyObjects(t *testing.T) {
+	bomb := func(before, object, after string) string {
+		return before + strings.Repeat(object+",", (maxAnswer-100)/(len(object)+1)) + object + after
+	}
+	for name, text := range map[string]string{
+		"alerts":    bomb("[", "{}", "]"),
+		"decisions": bomb(`[{"decisions":[`, "{}", "]}]"),
+		"lists":     bomb(`[{"events":[`, `{"meta":[]}`, "]}]"),
+		"nothings":  bomb(`[{"events":[`, "null", "]}]"),
+		"numbers":   bomb(`[{"capacity":[`, "1", "]}]"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/v1/watchers/login" {
+					reply(w, http.StatusOK, map[string]any{"code": 200, "token": "x"})
+					return
+				}
+				_, _ = io.WriteString(w, text)
+			})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1"))
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "it holds more than 100000 objects") || hint.Of(err) == "" {
+				t.Errorf("error %v, hint %q", err, hint.Of(err))
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8*maxAnswer {
+				t.Errorf("%d MiB allocated", grown>>20)
+			}
+		})
+	}
+}
+
+// Objects, lists and items are weighed where they are, not in texts.
+func TestScale(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "{}": 10, "[{},{}]": 31, `["{[,", "\"{", "\\"]`: 12, `{"a":[1,2,3]}`: 22, `["\\",{}]`: 21, `"{" {`: 10,
+	} {
+		for size := 1; size < len(text)+2; size++ {
+			s := scale{}
+			for part := range slices.Chunk([]byte(text), size) {
+				s.add(part)
+			}
+			if s.weight != want {
+				t.Errorf("%s in parts of %d: %d, want %d", text, size, s.weight, want)
+			}
+		}
+	}
+}
+
+// As many alerts as are ever asked for, with more events than anybody sends, are read.
+func TestLargeAnswersAreRead(t *testing.T) {
+	meta := strings.Repeat(`{"key":"target_user","value":"[\"bob\"]"},`, 9) + `{"key":"k","value":"v"}`
+	event := `{"meta":[` + meta + `],"timestamp":"2026-06-03T04:11:11Z"}`
+	alert := `{"id":%d,"scenario":"x","source":{"scope":"Ip","value":"192.0.2.1"},"events":[` + strings.Repeat(event+",", 49) + event + `]}`
+	var alerts []string
+	for n := range knownLimit {
+		alerts = append(alerts, fmt.Sprintf(alert, n+1))
+	}
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/watchers/login" {
+			reply(w, http.StatusOK, map[string]any{"code": 200, "token": "x"})
+			return
+		}
+		_, _ = io.WriteString(w, "["+strings.Join(alerts, ",")+"]")
+	})
+	if known, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1")); len(known) != knownLimit || err != nil {
+		t.Errorf("%d alerts, %v", len(known), err)
 	}
 }

@@ -17,44 +17,51 @@ type Ban struct {
 	Type string // "ban", "captcha" …
 
 	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
-	// that somebody deleted ends at the time of that.
+	// that somebody deleted ends at the time of that. The zero time: the LAPI's answer
+	// does not say when.
 	Until time.Time
 }
 
-// Bans returns the decisions of an alert, also those that are over. The number is
-// the LAPI's, as in [Outcome]; known is false if the LAPI does not have the alert
-// (any more), or has another one of that number: it was flushed, deleted, or the
-// database is a new one.
+// Look is what the LAPI says of an alert and its decisions.
+type Look struct {
+	At      time.Time // what the LAPI's clock showed
+	Known   bool      // it has the alert
+	Created time.Time // when it stored it, by its clock; zero: it does not say
+	Bans    []Ban     // also those that are over
+}
+
+// Bans looks at the decisions of an alert. The number is the LAPI's, as in
+// [Outcome]. An alert that the LAPI does not have (any more), or another one of that
+// number, is not known: it was flushed, deleted, or the database is a new one.
 //
 // Machines may not read decisions (GET /v1/decisions answers 403), so it reads
 // the alert.
-func (c *Client) Bans(ctx context.Context, number, id string) (bans []Ban, known bool, err error) {
+func (c *Client) Bans(ctx context.Context, number, id string) (look Look, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, err := strconv.Atoi(number)
 	if err != nil {
-		return nil, false, fmt.Errorf("alert number %q: %w", number, err)
+		return Look{}, fmt.Errorf("alert number %q: %w", number, err)
 	}
 	err = c.call(ctx, "ask for an alert's decisions", func(ctx context.Context) (*apiclient.Response, error) {
-		bans, known = nil, false
 		alert, resp, err := c.alertByID(ctx, n)
+		look = Look{At: clockOf(resp).UTC()}
 		if err != nil || metaValue(alert.Meta, metaID) != id {
 			return resp, err
 		}
-		known = true
+		look.Known = true
+		if created, err := time.Parse(time.RFC3339, alert.CreatedAt); err == nil {
+			look.Created = created
+		}
 		for _, d := range alert.Decisions {
-			ban, err := banOf(d, clockOf(resp))
-			if err != nil {
-				return resp, err
-			}
-			bans = append(bans, ban)
+			look.Bans = append(look.Bans, banOf(d, look.At))
 		}
 		return resp, nil
 	})
 	if isUnknownEndpoint(err) {
-		return nil, false, nil
+		return look, nil
 	}
-	return bans, known, settle(err)
+	return look, settle(err)
 }
 
 // alertByID is [apiclient.AlertsService.GetByID], which keeps the status of an
@@ -80,13 +87,13 @@ func clockOf(resp *apiclient.Response) time.Time {
 	return time.Now()
 }
 
-func banOf(d *models.Decision, now time.Time) (Ban, error) {
-	if d == nil || d.Duration == nil || d.Type == nil {
-		return Ban{}, errNonsense
+func banOf(d *models.Decision, now time.Time) Ban {
+	if d == nil {
+		return Ban{}
 	}
-	left, err := time.ParseDuration(*d.Duration)
-	if err != nil {
-		return Ban{}, errNonsense
+	ban := Ban{ID: d.ID, Type: textOf(d.Type)}
+	if left, err := time.ParseDuration(textOf(d.Duration)); err == nil && d.Type != nil {
+		ban.Until = now.Add(left).UTC()
 	}
-	return Ban{ID: d.ID, Type: *d.Type, Until: now.Add(left).UTC()}, nil
+	return ban
 }

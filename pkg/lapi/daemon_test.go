@@ -76,25 +76,32 @@ func TestBans(t *testing.T) {
 	f.alerts[0].Decisions = []*models.Decision{
 		{ID: 7, Duration: new("3h59m58s"), Type: new("ban")}, {ID: 8, Duration: new("-2m0s"), Type: new("captcha")},
 	}
-	bans, known, err := c.Bans(t.Context(), "1", a.ID())
-	want := []Ban{{7, "ban", clock.Add(4*time.Hour - 2*time.Second)}, {8, "captcha", clock.Add(-2 * time.Minute)}}
-	if d := cmp.Diff(want, bans); d != "" || !known || err != nil {
-		t.Errorf("%t, %v, (-want +got):\n%s", known, err, d)
+	f.alerts[0].CreatedAt = "2031-01-02T03:00:00Z"
+	look, err := c.Bans(t.Context(), "1", a.ID())
+	want := Look{At: clock, Known: true, Created: clock.Add(-4*time.Minute - 5*time.Second), Bans: []Ban{
+		{7, "ban", clock.Add(4*time.Hour - 2*time.Second)}, {8, "captcha", clock.Add(-2 * time.Minute)},
+	}}
+	if d := cmp.Diff(want, look); d != "" || err != nil {
+		t.Errorf("%v, (-want +got):\n%s", err, d)
 	}
 	for what, tt := range map[string]struct{ number, id string }{"no such alert": {"2", a.ID()}, "of somebody else": {"1", "other"}} {
-		if bans, known, err := c.Bans(t.Context(), tt.number, tt.id); bans != nil || known || err != nil {
-			t.Errorf("%s: %v, %t, %v", what, bans, known, err)
+		look, err := c.Bans(t.Context(), tt.number, tt.id)
+		if d := cmp.Diff(Look{At: clock}, look); d != "" || err != nil {
+			t.Errorf("%s: %v, %s", what, err, d)
 		}
 	}
-	if _, _, err := c.Bans(t.Context(), "x", a.ID()); err == nil {
+	if _, err := c.Bans(t.Context(), "x", a.ID()); err == nil {
 		t.Error("x is no number")
 	}
-	f.alerts[0].Decisions[0].Duration = new("soon")
-	if _, _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("nonsense: %v", err)
+	f.alerts[0].Decisions = append(f.alerts[0].Decisions, nil, &models.Decision{ID: 9, Duration: new("soon"), Type: new("ban")}, &models.Decision{ID: 10, Duration: new("1h")})
+	f.alerts[0].CreatedAt = "yesterday"
+	look, err = c.Bans(t.Context(), "1", a.ID())
+	want.Created, want.Bans = time.Time{}, append(want.Bans, Ban{}, Ban{ID: 9, Type: "ban"}, Ban{ID: 10})
+	if d := cmp.Diff(want, look); d != "" || err != nil {
+		t.Errorf("with nonsense: %v, (-want +got):\n%s", err, d)
 	}
 	f.always = 500
-	if _, _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
+	if _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("500: %v", err)
 	}
 }
@@ -105,8 +112,8 @@ func TestBansAfterLAPIRestart(t *testing.T) {
 	a := alertOn("192.0.2.1")
 	mustPush(t, c, PushOptions{}, a)
 	f.token = "of another life"
-	if _, known, err := c.Bans(t.Context(), "1", a.ID()); !known || err != nil {
-		t.Errorf("%t, %v", known, err)
+	if look, err := c.Bans(t.Context(), "1", a.ID()); !look.Known || err != nil {
+		t.Errorf("%t, %v", look.Known, err)
 	}
 }
 

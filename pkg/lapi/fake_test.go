@@ -80,6 +80,9 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
+	if !f.clock.IsZero() {
+		w.Header().Set("Date", f.clock.Format(http.TimeFormat))
+	}
 	body := readBody(r)
 	if f.old && r.Header.Get("Content-Encoding") != "" {
 		reply(w, http.StatusBadRequest, message("invalid character '\\x1f' looking for beginning of value"))
@@ -205,9 +208,6 @@ func (f *fakeLAPI) report(w http.ResponseWriter, body []byte) {
 }
 
 func (f *fakeLAPI) one(w http.ResponseWriter, number string) {
-	if !f.clock.IsZero() {
-		w.Header().Set("Date", f.clock.Format(http.TimeFormat))
-	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(f.alerts) {
 		reply(w, http.StatusNotFound, message("object not found"))

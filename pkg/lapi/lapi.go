@@ -49,6 +49,7 @@ type Client struct {
 	transport   *http.Transport
 	timeout     time.Duration // of one call
 
+	clock        *clock    // the LAPI's
 	loginUntil   time.Time // zero: not logged in
 	noUsage      bool      // the LAPI takes no usage metrics
 	noAllowlists bool      // the LAPI had none when it was asked last: it is an old one
@@ -81,10 +82,11 @@ func New(c Credentials, version string) (*Client, error) {
 	// for minutes on a LAPI that is down, and sleeps uninterruptibly on a 503. So it
 	// gets a transport of ours and no retries, and we log in ourselves.
 	transport := newTransport(tlsConfig, socket)
-	jwt.Transport = boundedAnswers{plainBodies{transport}}
+	clock := &clock{}
+	jwt.Transport = datedAnswers{boundedAnswers{plainBodies{transport}}, clock}
 	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
-	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, timeout: callTimeout}, nil
+	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}, nil
 }
 
 // Close closes the idle connections. The client can be used again after it.

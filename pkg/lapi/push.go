@@ -38,7 +38,12 @@ type PushOptions struct {
 	// first alert. A renewal is sent though the LAPI knows its events.
 	Renewal int
 
-	// Now is the time from which bans count; the zero time means the clock's.
+	// Until is when the ban of a renewal ends for good, by the LAPI's clock; it stands
+	// in place of Duration unless it is the zero time. If it has come, nothing is told.
+	Until time.Time
+
+	// Now is the time from which bans count; the zero time: what the LAPI's clock
+	// shows, for it is the LAPI that ends them.
 	Now time.Time
 }
 
@@ -83,9 +88,6 @@ func (c *Client) Push(ctx context.Context, alerts []event.Alert, o PushOptions) 
 	if len(alerts) == 0 {
 		return nil, nil
 	}
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
 	p := &push{client: c, options: o, outcomes: make([]Outcome, len(alerts))}
 	for i, a := range alerts {
 		p.outcomes[i].Alert = a
@@ -109,7 +111,26 @@ func (p *push) run(ctx context.Context) error {
 	if err := p.holdToldBefore(ctx); err != nil {
 		return err
 	}
+	p.setTime()
 	return p.send(ctx)
+}
+
+// setTime sets the time from which bans count, as late as it can: the LAPI has
+// answered by now, so its clock is known.
+func (p *push) setTime() {
+	o := &p.options
+	if o.Now.IsZero() {
+		o.Now = p.client.clock.now()
+	}
+	if o.Until.IsZero() {
+		return
+	}
+	o.Duration = o.Until.Sub(o.Now).Round(time.Second)
+	for _, i := range p.open() {
+		if o.Duration <= 0 {
+			p.hold(i, "the ban was over before it could be renewed")
+		}
+	}
 }
 
 func (p *push) settled() []Outcome {

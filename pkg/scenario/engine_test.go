@@ -268,6 +268,36 @@ func TestForgetInNetworks(t *testing.T) {
 	}
 }
 
+func TestForgetNetwork(t *testing.T) {
+	e := load(t, "type: leaky\ngroupby: evt.Meta.source_range\ncapacity: 9\nleakspeed: 1h\nscope: {type: Range}\n"+head+
+		"---\ntype: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 5\nleakspeed: 1h\n"+strings.Replace(head, "name: test/", "name: test/more-", 1))
+	const inside, beside, elsewhere = "192.0.2.1", "192.0.2.129", "198.51.100.1"
+	totals := func(addr string) (all []int) {
+		for _, l := range e.LevelsOf(netip.MustParseAddr(addr)) {
+			all = append(all, l.Total)
+		}
+		return all
+	}
+	pour := func() {
+		for i, addr := range []string{inside, beside, elsewhere} {
+			e.Pour(failure(addr, "a", time.Duration(i)*time.Second))
+		}
+	}
+	pour()
+	e.ForgetNetwork(netip.MustParsePrefix("192.0.2.0/25"))
+	for addr, want := range map[string]string{inside: "[1]", beside: "[1 1]", elsewhere: "[1 1]"} {
+		if got := fmt.Sprint(totals(addr)); got != want {
+			t.Errorf("half of its /24 forgotten, %s counts %s, want %s", addr, got, want)
+		}
+	}
+	e.ForgetNetwork(netip.MustParsePrefix("192.0.2.0/24"))
+	for addr, want := range map[string]string{inside: "[]", beside: "[]", elsewhere: "[1 1]"} {
+		if got := fmt.Sprint(totals(addr)); got != want {
+			t.Errorf("its /24 forgotten, %s counts %s, want %s", addr, got, want)
+		}
+	}
+}
+
 func TestMemoryComesBack(t *testing.T) {
 	e := load(t, several)
 	for i := range 200 {

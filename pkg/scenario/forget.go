@@ -24,18 +24,34 @@ func (e *Engine) Forget(addr netip.Addr) {
 	for gi := range e.groups.used {
 		g := e.groups.at(gi + 1)
 		if g.bits == isText || (g.bits > 0 && g.bits < 128 && g.key().prefix().Contains(addr)) {
-			e.forgetPart(g, addr)
+			e.forgetPart(g, netip.PrefixFrom(addr, addr.BitLen()))
 		}
 	}
 }
 
-// forgetPart takes the events of addr out of the buckets of a network or an
+// ForgetNetwork is Forget for every address of a valid network, and for the networks
+// in it.
+func (e *Engine) ForgetNetwork(network netip.Prefix) {
+	for gi := range e.groups.used {
+		switch g := e.groups.at(gi + 1); {
+		case g.bits == 0:
+		case g.bits == isText:
+			e.forgetPart(g, network)
+		case network.Bits() <= g.key().prefix().Bits() && network.Contains(g.key().addr()):
+			e.release(gi + 1)
+		case g.key().prefix().Overlaps(network):
+			e.forgetPart(g, network)
+		}
+	}
+}
+
+// forgetPart takes the events of a network out of the buckets of a wider one or of an
 // account.
-func (e *Engine) forgetPart(g *group, addr netip.Addr) {
+func (e *Engine) forgetPart(g *group, network netip.Prefix) {
 	buckets := e.bucketsOf(g)
 	for i := range buckets {
 		b := &buckets[i]
-		n := e.unqueue(b, addr)
+		n := e.unqueue(b, network)
 		if n == 0 {
 			continue
 		}
@@ -49,8 +65,8 @@ func (e *Engine) forgetPart(g *group, addr netip.Addr) {
 	}
 }
 
-// unqueue takes the events of addr out of a queue and returns how many they were.
-func (e *Engine) unqueue(b *bucket, addr netip.Addr) int {
+// unqueue takes the events of a network out of a queue and returns how many they were.
+func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 	from, w := e.detailOf(b)
 	var kept []uint64
 	to := from
@@ -58,7 +74,7 @@ func (e *Engine) unqueue(b *bucket, addr netip.Addr) int {
 	for n := range int(from.queued) {
 		words := from.nth(w, n)
 		q := queuedOf(words)
-		if q.addr() == addr {
+		if network.Contains(q.addr()) {
 			e.uncountKind(b, q.facts.kind())
 			e.freeEvent(q)
 			continue

@@ -353,3 +353,73 @@ func TestNumbersThatDoNotAgree(t *testing.T) {
 		})
 	}
 }
+
+// Many that start at once for the first time agree on one owner, and its file stays:
+// what it commits is there at the next start.
+func TestManyFirstStarts(t *testing.T) {
+	for name, prepare := range map[string]func(p string) error{
+		"no file":               func(string) error { return nil },
+		"an empty one":          func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"one of a killed start": func(p string) error { return os.WriteFile(p+".new", []byte("half"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 10 {
+				p := path(t)
+				must(t, prepare(p))
+				const starts = 24
+				results := make(chan *Store, starts)
+				begin := make(chan struct{})
+				for range starts {
+					go func() {
+						<-begin
+						s, err := Open(p, Options{Timeout: 300 * time.Millisecond})
+						if err != nil && !errors.Is(err, ErrLocked) {
+							t.Errorf("%v (%s)", err, hint.Of(err))
+						}
+						results <- s
+					}()
+				}
+				close(begin)
+				owners := 0
+				for range starts {
+					s := <-results
+					if s == nil {
+						continue
+					}
+					owners++
+					must(t, s.Commit(Batch{Alerts: entries(owners, owners)}))
+					defer s.Close()
+				}
+				if owners != 1 {
+					t.Fatalf("%d own the file", owners)
+				}
+				left, err := filepath.Glob(p + "*")
+				if must(t, err); len(left) != 1 {
+					t.Errorf("left: %q", left)
+				}
+				if _, err := Open(p, Options{Timeout: time.Millisecond}); !errors.Is(err, ErrLocked) {
+					t.Errorf("a second owner: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// A file gets its name where there is none, and takes nobody's place.
+func TestName(t *testing.T) {
+	folder := t.TempDir()
+	from, to := filepath.Join(folder, "from"), filepath.Join(folder, "to")
+	for _, text := range []string{"first", "second"} {
+		must(t, os.WriteFile(from, []byte(text), 0o600))
+		must(t, name(from, to))
+		if got, err := os.ReadFile(to); string(got) != "first" || err != nil {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+		if _, err := os.Stat(from); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if err := name(from, to+"2"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "rename "+from) {
+		t.Errorf("%v", err)
+	}
+}

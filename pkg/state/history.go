@@ -116,11 +116,14 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the running bans", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(runningBucket).Cursor()
-		k, _ := cursor.First()
+		k, end := cursor.First()
 		if after != nil {
-			k, _ = cursor.Seek(append(after.key(), 0))
+			k, end = cursor.Seek(append(after.key(), 0))
 		}
-		for ; k != nil && len(found) < limit; k, _ = cursor.Next() {
+		for ; k != nil && len(found) < limit; k, end = cursor.Next() {
+			if len(end) > 0 {
+				continue // over
+			}
 			t, err := readTold(tx, k)
 			if err != nil {
 				return err
@@ -146,6 +149,47 @@ func (s *Store) Unbanned(t Told, at time.Time) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
 		t.Unbanned = at
 		return tx.Bucket(runningBucket).Delete(t.key())
+	})
+}
+
+// Over says that the bans of the alert have reached their end by the clock of the
+// LAPI. It is watched no longer, unless [Store.Revive] finds that the clock was ahead.
+func (s *Store) Over(t Told) error {
+	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
+		if !isWatched(tx, t.key()) {
+			return nil // it has ended otherwise
+		}
+		return tx.Bucket(runningBucket).Put(t.key(), timeKey(t.End(), ""))
+	})
+}
+
+// Revive has those watched again that were said to be over and whose bans end after
+// now, and returns how many: what a clock says that was ahead is no end.
+func (s *Store) Revive(now time.Time) (revived int, err error) {
+	var keys [][]byte
+	err = s.view("read the running bans", func(tx *bolt.Tx) error {
+		keys = nil
+		return tx.Bucket(runningBucket).ForEach(func(k, end []byte) error {
+			if len(end) > 0 && bytes.Compare(end, timeKey(now, "")) > 0 {
+				keys = append(keys, slices.Clone(k))
+			}
+			return nil
+		})
+	})
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	return len(keys), s.update("watch bans again", func(tx *bolt.Tx, _ *change) error {
+		running := tx.Bucket(runningBucket)
+		for _, k := range keys {
+			if running.Get(k) == nil {
+				continue
+			}
+			if err := running.Put(k, nil); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -187,14 +231,16 @@ func (s *Store) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
 // pruneBatch bounds the transactions of Prune.
 const pruneBatch = 1000
 
-// Prune forgets what is older than the history is to be kept.
+// Prune forgets what is older than the history is to be kept, but no alert of which a
+// ban may still run, unless there are more of these than the outbox may hold: the
+// clock may be wrong, and the LAPI says when they are over.
 func (s *Store) Prune(now time.Time) error {
 	limit := now.Add(-s.options.History)
-	for {
+	for spared := s.options.MaxPending; ; {
 		n := 0
 		err := s.update("prune the history", func(tx *bolt.Tx, _ *change) error {
 			var err error
-			n, err = pruneHistory(tx, limit)
+			n, err = pruneHistory(tx, limit, spared)
 			return err
 		})
 		if err != nil {
@@ -206,28 +252,50 @@ func (s *Store) Prune(now time.Time) error {
 	}
 }
 
-func pruneHistory(tx *bolt.Tx, limit time.Time) (n int, err error) {
-	history := tx.Bucket(historyBucket)
-	cursor := history.Cursor()
+// pruneHistory forgets up to pruneBatch alerts, and passes over the newest of those
+// that are watched, as many as are to be spared.
+func pruneHistory(tx *bolt.Tx, limit time.Time, spared int) (n int, err error) {
+	var keys [][]byte
 	end := timeKey(limit, "")
-	for k, _ := cursor.First(); k != nil && bytes.Compare(k, end) < 0 && n < pruneBatch; k, _ = cursor.First() {
-		k = slices.Clone(k)
-		t, err := readTold(tx, k)
-		if err != nil {
-			return n, err
+	watched := 0
+	cursor := tx.Bucket(historyBucket).Cursor()
+	for k := before(cursor, end); k != nil; k, _ = cursor.Prev() {
+		if isWatched(tx, k) {
+			if watched++; watched <= spared {
+				continue
+			}
 		}
-		if err := tx.Bucket(valuesBucket).Delete(valueKey(t.Alert.Value(), k)); err != nil {
-			return n, err
+		keys = append(keys, slices.Clone(k))
+		if len(keys) == pruneBatch {
+			break
 		}
-		if err := tx.Bucket(runningBucket).Delete(k); err != nil {
-			return n, err
-		}
-		if err := history.Delete(k); err != nil {
-			return n, err
-		}
-		n++
 	}
-	return n, nil
+	for _, k := range keys {
+		if err := forget(tx, k); err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
+}
+
+func forget(tx *bolt.Tx, k []byte) error {
+	t, err := readTold(tx, k)
+	if err != nil {
+		return err
+	}
+	if err := tx.Bucket(valuesBucket).Delete(valueKey(t.Alert.Value(), k)); err != nil {
+		return err
+	}
+	if err := tx.Bucket(runningBucket).Delete(k); err != nil {
+		return err
+	}
+	return tx.Bucket(historyBucket).Delete(k)
+}
+
+// isWatched tells whether a ban of an alert may still run.
+func isWatched(tx *bolt.Tx, k []byte) bool {
+	found, end := tx.Bucket(runningBucket).Cursor().Seek(k)
+	return bytes.Equal(found, k) && len(end) == 0
 }
 
 func pruneKnown(tx *bolt.Tx, limit time.Time) error {

@@ -21,7 +21,7 @@ var (
 	knownBucket      = []byte("known")      // ID → when it was added
 	historyBucket    = []byte("history")    // time and ID → Told
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
-	runningBucket    = []byte("running")    // key of the history → nothing, while a ban of it may run
+	runningBucket    = []byte("running")    // key of the history → nothing while a ban of it may run, its end once it is over
 
 	schemaKey = []byte("schema")
 	markKey   = []byte("mark")

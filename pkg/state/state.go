@@ -130,7 +130,7 @@ func (s *Store) prepare() error {
 		return err
 	}
 	info, err := os.Stat(s.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+	if isToFound(info, err) {
 		return s.found()
 	}
 	if err != nil {
@@ -143,40 +143,6 @@ func (s *Store) prepare() error {
 		return nil
 	}
 	return os.Chmod(s.path, ownerOnly)
-}
-
-// found makes the file under another name first: a disk that is full, or a crash,
-// would leave one that looks damaged.
-func (s *Store) found() error {
-	fresh := &Store{path: s.path + ".new", options: s.options}
-	fill := func() error {
-		if err := fresh.open(); err != nil {
-			return err
-		}
-		return errors.Join(fresh.db.Update(create), fresh.db.Close())
-	}
-	err := guarded(fill)
-	if isDamage(err) { // it is of a start that did not come to its end
-		if err = os.Remove(fresh.path); err == nil {
-			err = guarded(fill)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(fresh.path, s.path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(s.path))
-}
-
-// syncFolder has the names in a folder outlive a loss of power, as the bytes do.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func (s *Store) open() error {

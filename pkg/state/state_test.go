@@ -396,6 +396,11 @@ func TestPrune(t *testing.T) {
 	s := open(t, path(t), Options{History: time.Hour})
 	must(t, s.Commit(Batch{Alerts: entries(1, 4)}))
 	must(t, s.Settle([]Settlement{{Seq: 1, Number: "1", At: now}, {Seq: 2, Number: "2", At: now}, {Seq: 3, Number: "3", At: now.Add(2 * time.Hour)}}))
+	ended, err := s.Running(nil, 2)
+	must(t, err)
+	for _, told := range ended {
+		must(t, s.Ended(told))
+	}
 	must(t, s.Prune(now.Add(2*time.Hour)))
 	recent, err := s.Recent(10)
 	if err != nil || len(recent) != 1 || recent[0].Number != "3" {

@@ -46,7 +46,7 @@ func checkStructure(path string, timeout time.Duration) error {
 		return err
 	}
 	defer f.Close() // gives the lock up, too
-	if err := lockShared(f, timeout); err != nil {
+	if err := lock(f, syscall.LOCK_SH, timeout); err != nil {
 		return err
 	}
 	info, err := f.Stat()
@@ -56,9 +56,10 @@ func checkStructure(path string, timeout time.Duration) error {
 	return checkPages(f, info.Size())
 }
 
-func lockShared(f *os.File, timeout time.Duration) error {
+// lock waits for a lock of flock(2), LOCK_SH or LOCK_EX.
+func lock(f *os.File, how int, timeout time.Duration) error {
 	for end := time.Now().Add(timeout); ; time.Sleep(lockRetry) {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return err
 		}

@@ -119,8 +119,8 @@ func TestUnixSocket(t *testing.T) {
 	if o.Status != lapi.Pushed {
 		t.Errorf("%s %q", o.Status, o.Reason)
 	}
-	if bans, known, err := c.Bans(t.Context(), o.ID, o.Alert.ID()); len(bans) != 1 || !known || err != nil {
-		t.Errorf("%v, %t, %v", bans, known, err)
+	if look, err := c.Bans(t.Context(), o.ID, o.Alert.ID()); len(look.Bans) != 1 || !look.Known || err != nil {
+		t.Errorf("%+v, %v", look, err)
 	}
 }
 

@@ -1,0 +1,142 @@
+package delivery
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"csmail/pkg/state"
+)
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
+
+// Whatever the clocks show for a while, a person's word about a running ban is heard.
+func TestClocksThatJump(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ours, theirs time.Duration
+		restart      bool // while the clocks are wrong
+		right        bool // they are set right before somebody ends the ban
+		quiet        bool // nothing else happens
+	}{
+		"ours, far ahead":                  {ours: year},
+		"ours, far behind":                 {ours: -year},
+		"ours, and back":                   {ours: year, right: true},
+		"both, and back":                   {ours: day, theirs: day, right: true},
+		"both, and back, nothing else":     {ours: day, theirs: day, right: true, quiet: true},
+		"both, and back, with restarts":    {ours: day, theirs: day, right: true, restart: true},
+		"theirs, and back":                 {theirs: day, right: true},
+		"theirs, and back, with restarts":  {theirs: day, right: true, restart: true},
+		"both, far behind, with a restart": {ours: -year, theirs: -year, restart: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.start()
+				l.add(1, 1)
+				l.wait(time.Minute)
+				jump := func(sign time.Duration) {
+					l.ahead += sign * tt.ours
+					l.lapi.set(func() { l.lapi.skew += sign * tt.theirs })
+				}
+				jump(1)
+				l.wait(90 * time.Minute)
+				if tt.restart {
+					l.stop()
+					l.start()
+					l.wait(time.Minute)
+				}
+				if tt.right {
+					jump(-1)
+					if tt.restart {
+						l.stop()
+						l.start()
+					}
+				}
+				if !tt.quiet {
+					l.add(2, 2) // so that the LAPI is asked something
+				}
+				l.wait(5 * time.Minute)
+				if l.unbanned != nil {
+					t.Errorf("unbanned %v by nobody", l.unbanned)
+				}
+				l.lapi.deleteBan("192.0.2.1")
+				l.wait(5 * time.Minute)
+				if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" {
+					t.Errorf("unbanned %q", got)
+				}
+			})
+		})
+	}
+}
+
+// What is over is looked at no more, whatever our clock shows.
+func TestOverIsOverByTheirClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": year, "behind": -year} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.ahead = ahead
+				l.start()
+				l.add(1, 3)
+				l.wait(5 * time.Hour)
+				looks := l.lapi.looked()
+				l.wait(time.Hour)
+				if n := l.lapi.looked() - looks; n != 0 {
+					t.Errorf("%d looks at what is over", n)
+				}
+			})
+		})
+	}
+}
+
+// One of two bans runs on, by the LAPI's clock: ours does not make it over.
+func TestAnotherBanRunsByTheirClock(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.start()
+		spray := alertOn(1)
+		spray.Scenario = "csmail/spray"
+		l.queue(state.Entry{Alert: alertOn(1)}, state.Entry{Alert: spray})
+		l.wait(time.Minute)
+		l.ahead = year
+		l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = time.Now() })
+		l.wait(10 * time.Minute)
+		if l.unbanned != nil {
+			t.Errorf("unbanned %v though one runs", l.unbanned)
+		}
+	})
+}
+
+// A long ban is renewed as often as without the jump, and ends when it was to end.
+func TestRenewalByTheirClock(t *testing.T) {
+	for name, tt := range map[string]struct{ before, during time.Duration }{
+		"ahead from the start":  {year, year},
+		"ahead for a while":     {0, year},
+		"behind from the start": {-year, -year},
+		"behind for a while":    {0, -year},
+		"right after a while":   {year, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.options.WatchEvery = time.Hour
+				l.ahead = tt.before
+				end := time.Now().Add(20 * day)
+				l.start()
+				l.queue(state.Entry{Alert: alertOn(1), Duration: 20 * day})
+				for d := range 25 {
+					l.ahead = tt.before
+					if d > 3 && d < 9 {
+						l.ahead = tt.during
+					}
+					l.wait(day)
+				}
+				if got := l.lapi.size(); got != 4 {
+					t.Fatalf("%d alerts, want 4; %s", got, l.log.String())
+				}
+				if last := l.lapi.alerts[3].bans[0].Until; last.Sub(end).Abs() > 5*time.Second {
+					t.Errorf("the last ban ends at %s, want %s", last, end)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,60 @@
+package lapi
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// sameClock is how far two clocks may be apart and count as one: the Date of an
+// answer has whole seconds (RFC 9110 5.6.7), and an answer is under way.
+const sameClock = 5 * time.Second
+
+// clock is the LAPI's, as far as its answers tell. The LAPI ends a ban by its own
+// clock, so a ban that counted from ours would be as much too long or too short as
+// the two differ.
+type clock struct {
+	mu    sync.Mutex
+	shown time.Time // zero: nothing is known
+	at    time.Time // when that was, with the monotonic reading
+}
+
+func (c *clock) set(shown, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shown, c.at = shown, at
+}
+
+// now is what it shows now, which is what ours shows unless the two differ.
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ours := time.Now()
+	if c.shown.IsZero() {
+		return ours
+	}
+	theirs := c.shown.Add(ours.Sub(c.at)) // whatever our clock was set to meanwhile
+	if theirs.Sub(ours.Round(0)).Abs() <= sameClock {
+		return ours
+	}
+	return theirs
+}
+
+// datedAnswers reads the clock off each answer.
+type datedAnswers struct {
+	next  http.RoundTripper
+	clock *clock
+}
+
+var _ http.RoundTripper = datedAnswers{}
+
+func (d datedAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := d.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if shown, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		d.clock.set(shown, time.Now())
+	}
+	return resp, nil
+}

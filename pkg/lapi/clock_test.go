@@ -1,0 +1,68 @@
+package lapi
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Bans count by the clock of the LAPI, which ends them: by it, a renewal lasts until
+// its end, and one whose end has come is not told.
+func TestPushByTheirClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"years ahead": 1000 * 24 * time.Hour, "years behind": -1000 * 24 * time.Hour, "a second ahead": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			shown := time.Now().Add(ahead)
+			f := &fakeLAPI{clock: shown}
+			c := f.serve(t)
+			push := func(o PushOptions) Outcome {
+				t.Helper()
+				outcomes, err := c.Push(t.Context(), alertsOn(1), o)
+				if err != nil || len(outcomes) != 1 {
+					t.Fatalf("%v, %v", outcomes, err)
+				}
+				return outcomes[0]
+			}
+			push(PushOptions{Duration: time.Hour})
+			push(PushOptions{Duration: 30 * time.Hour, Renewal: 1, Until: shown.Add(2 * time.Hour)})
+			for i, want := range []time.Duration{time.Hour, 2 * time.Hour} {
+				stop, err := time.Parse(time.RFC3339Nano, *f.alerts[i].StopAt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				length, err := time.ParseDuration(*f.alerts[i].Decisions[0].Duration)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if off := stop.Add(length).Sub(shown.Add(want)); off.Abs() > sameClock {
+					t.Errorf("alert %d: its ban ends %s too late", i+1, off)
+				}
+			}
+			const over = "the ban was over before it could be renewed"
+			for _, until := range []time.Duration{-time.Hour, -sameClock - time.Second} {
+				if got := push(PushOptions{Duration: time.Hour, Renewal: 2, Until: shown.Add(until)}); got.Status != HeldBack || got.Reason != over {
+					t.Errorf("over for %s: %s %q", -until, got.Status, got.Reason)
+				}
+			}
+		})
+	}
+}
+
+// The clock goes on with the time that passes, is ours where the two agree, and ours
+// while nothing is known.
+func TestClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for ahead, want := range map[time.Duration]time.Duration{
+			sameClock: 0, -sameClock: 0, sameClock + 1: sameClock + 1, -sameClock - 1: -sameClock - 1, time.Hour: time.Hour,
+		} {
+			c := &clock{}
+			if got := c.now(); !got.Equal(time.Now()) {
+				t.Errorf("unknown: %s", got)
+			}
+			c.set(time.Now().Add(ahead), time.Now())
+			time.Sleep(time.Minute) // of the bubble
+			if got := c.now().Sub(time.Now()); got != want {
+				t.Errorf("%s ahead: %s", ahead, got)
+			}
+		}
+	})
+}
