@@ -27,7 +27,7 @@ func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
 			e.waiting[keyOf(f)] = waiting{alert, f.Needed}
 			continue
 		}
-		e.add(alert, v, f.Needed)
+		e.add(alert, v, f.Needed, now)
 	}
 }
 
@@ -50,16 +50,21 @@ func (e *Engine) settle(rulings []guard.Ruling) {
 			continue // forgiven in the meantime
 		}
 		delete(e.waiting, key)
-		e.add(w.Alert, r.Verdict, w.Needed)
+		e.add(w.Alert, r.Verdict, w.Needed, r.At)
 	}
 }
 
-func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
+// add adds a finding. No verdict comes before what it is about, though a line may
+// come late, and the guard counts whole seconds.
+func (e *Engine) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
+	if at.Before(a.Last) {
+		at = a.Last
+	}
 	a = rule(a, v)
 	if e.tells {
 		a = Describe(a)
 	}
-	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed})
+	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})
 }
 
 // waitKey is what a finding waits under: as with the guard, a newer one of the same

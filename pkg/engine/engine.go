@@ -114,6 +114,9 @@ func (e *Engine) Judge(r Result) []Finding {
 	if e.timed {
 		e.end(r.Time)
 	}
+	if len(e.waiting) > 0 {
+		e.settle(e.guard.Due(r.Time.Add(-time.Second))) // while the log was silent: what the record tells is later
+	}
 	e.guard.Observe(r.Record, r.Folded || r.Repeated)
 	e.settle(e.guard.Due(r.Time))
 	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
