@@ -34,13 +34,15 @@ The rows of the table, a column for each set of scenarios:
   Alerts without a ban  findings of scenarios that only tell
   Offences              attempts of hostile and suspect kinds (docs/events.md)
   of these prevented    those that came while their source was banned
-  First offence to ban  how long that took
+  First offence to ban  how long that took, with what the guard waited for evidence:
+                        a ban begins with its verdict
   Banned, later honest  banned sources that logged in, or whose mail was accepted,
                         afterwards; a table below names each
 
 -o json prints {"alerts": [...], "outcome": {...}}; the alerts are in the order of
-their events, each with scenario, scope, value, start_at, stop_at, events_count,
-remediation, verdict (ban, alert or hold) and the guard's reason.`
+their verdicts, each with scenario, scope, value, start_at and stop_at (the first and
+the last event), events_count, remediation, verdict (ban, alert or hold), the guard's
+rule and reason, message, and verdict_at.`
 
 type backtestOptions struct {
 	inputOptions

@@ -41,8 +41,9 @@ func isSameBlock(a, b *scenario.Overflow) bool {
 	return err == nil && block.Contains(b.Addr)
 }
 
-// settle adds the findings about which the guard has come to its last word.
-func (e *Engine) settle(rulings []guard.Ruling) {
+// settle adds the findings about which the guard has come to its last word by now.
+// It counts whole seconds: what came in this one came now.
+func (e *Engine) settle(rulings []guard.Ruling, now time.Time) {
 	for _, r := range rulings {
 		key := keyOf(r.Finding)
 		w, known := e.waiting[key]
@@ -50,12 +51,15 @@ func (e *Engine) settle(rulings []guard.Ruling) {
 			continue // forgiven in the meantime
 		}
 		delete(e.waiting, key)
+		if r.At.Unix() == now.Unix() {
+			r.At = now
+		}
 		e.add(w.Alert, r.Verdict, w.Needed, r.At)
 	}
 }
 
 // add adds a finding. No verdict comes before what it is about, though a line may
-// come late, and the guard counts whole seconds.
+// come late.
 func (e *Engine) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 	if at.Before(a.Last) {
 		at = a.Last

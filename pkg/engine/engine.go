@@ -115,10 +115,11 @@ func (e *Engine) Judge(r Result) []Finding {
 		e.end(r.Time)
 	}
 	if len(e.waiting) > 0 {
-		e.settle(e.guard.Due(r.Time.Add(-time.Second))) // while the log was silent: what the record tells is later
+		before := r.Time.Add(-time.Second) // the log was silent until then: what the record tells is later
+		e.settle(e.guard.Due(before), before)
 	}
 	e.guard.Observe(r.Record, r.Folded || r.Repeated)
-	e.settle(e.guard.Due(r.Time))
+	e.settle(e.guard.Due(r.Time), r.Time)
 	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
 		for range pours {
 			e.decide(e.buckets.Pour(&r.Event), r.Time)
@@ -135,7 +136,7 @@ func (e *Engine) end(now time.Time) {
 		for n < len(ended) && ended[n].Last.Equal(last) {
 			n++
 		}
-		e.settle(e.guard.Due(last))
+		e.settle(e.guard.Due(last), last)
 		e.decide(ended[:n], last)
 		ended = ended[n:]
 	}
@@ -157,7 +158,7 @@ func (e *Engine) Advance(now time.Time) []Finding {
 	if e.buckets == nil {
 		return nil
 	}
-	e.settle(e.guard.Due(now))
+	e.settle(e.guard.Due(now), now)
 	e.decide(e.buckets.Advance(now), now)
 	return e.findings
 }
@@ -167,7 +168,7 @@ func (e *Engine) Advance(now time.Time) []Finding {
 func (e *Engine) Settle() []Finding {
 	e.findings = e.findings[:0]
 	if e.buckets != nil {
-		e.settle(e.guard.Settle())
+		e.settle(e.guard.Settle(), time.Time{})
 	}
 	return e.findings
 }

@@ -81,8 +81,13 @@ func NewBacktest(duration time.Duration) *Backtest {
 	}
 }
 
-// Add takes the next result and what was found.
+// Add takes the next result and what was found with it. The verdicts that came
+// while the log was silent come first.
 func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
+	for len(findings) > 0 && findings[0].At.Before(r.Time) {
+		b.AddFindings(findings[:1])
+		findings = findings[1:]
+	}
 	if r.Outcome == event.Noted || r.Testimony == event.MailAccepted {
 		b.observe(r)
 	}
@@ -157,9 +162,9 @@ func (b *Backtest) ban(f engine.Finding) {
 		addr := f.Alert.Source
 		value = netip.PrefixFrom(addr, addr.BitLen())
 	}
-	at := f.Alert.Last
+	at := f.At
 	if known := b.bans.on[value]; known != nil && at.Before(known.until) {
-		if until := at.Add(b.duration); until.After(known.until) { // what waited comes late
+		if until := at.Add(b.duration); until.After(known.until) { // a late line comes after a later one
 			known.until = until
 		}
 		b.result.Renewed++

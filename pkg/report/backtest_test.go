@@ -158,3 +158,25 @@ func TestBansTogether(t *testing.T) {
 		t.Errorf("%+v", o.Collateral)
 	}
 }
+
+// A ban begins with the guard's verdict: what the client did while that waited got
+// through, and so did its login.
+func TestBanBeginsWithTheVerdict(t *testing.T) {
+	b := NewBacktest(time.Hour)
+	waited := finding("csmail/strict-auth", "203.0.113.1", 0, guard.Ban)
+	waited.At = start.Add(300 * time.Second)
+	at := func(second int, kind event.Kind, findings ...engine.Finding) {
+		b.Add(result(second, "203.0.113.1", "", kind, 1), findings)
+	}
+	at(0, event.AuthFailed)
+	at(100, event.AuthFailed)
+	at(299, event.NoHostname)
+	at(400, event.AuthFailed, waited) // before this line, which tells that the wait was over
+	at(500, event.AuthFailed)
+	at(3899, event.AuthFailed) // within the hour after the verdict
+	at(3901, event.AuthFailed)
+	o := b.Outcome()
+	if o.Offences != 7 || o.Prevented != 3 || o.MedianWait != 300*time.Second {
+		t.Errorf("%d of %d prevented, banned after %s", o.Prevented, o.Offences, o.MedianWait)
+	}
+}

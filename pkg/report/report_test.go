@@ -33,6 +33,7 @@ func finding(scenario, value string, second int, action guard.Action) engine.Fin
 		First: start.Add(time.Duration(second-60) * time.Second), Last: start.Add(time.Duration(second) * time.Second),
 		Kinds: []event.Count{{Name: "auth-failed", N: 6}},
 	}}
+	f.At = f.Alert.Last
 	if p, err := netip.ParsePrefix(value); err == nil {
 		f.Alert.Scope, f.Alert.Source = event.ScopeRange, p.Addr()
 		return f
