@@ -131,7 +131,8 @@ func runBacktest(ctx context.Context, o backtestOptions, configPath string, file
 		alerts = render.NewAlerts(std.Out)
 		show = alerts.Print
 	}
-	outcome, against, tally, err := b.run(ctx, files, show, std)
+	judge := b.engine(b.set, b.input.scope.Holds)
+	outcome, against, tally, err := b.run(ctx, files, judge, show, std)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,9 @@ func runBacktest(ctx context.Context, o backtestOptions, configPath string, file
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, fmt.Sprintf("%d offences, %d bans", outcome.Offences, outcome.Bans), time.Since(start)))
+		totals := summary(tally, fmt.Sprintf("%d offences, %d bans", outcome.Offences, outcome.Bans), time.Since(start))
+		totals.Counting = judge.Counting()
+		render.Summary(std.Err, totals)
 	}
 	return nil
 }
@@ -160,8 +163,7 @@ func (b backtest) print(std Streams, outcome report.Outcome, against *report.Out
 }
 
 // run judges the log by the scenarios and, if there are others, by those too.
-func (b backtest) run(ctx context.Context, files []string, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
-	judge := b.engine(b.set, b.input.scope.Holds)
+func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
 	test := report.NewBacktest(b.duration)
 	var otherJudge *engine.Engine
 	var otherTest *report.Backtest

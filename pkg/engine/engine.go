@@ -203,6 +203,15 @@ func (e *Engine) mayCount(ev *event.Event) bool {
 // guard's last word, or a scenario overflows by time.
 func (e *Engine) Waits() bool { return e.timed || len(e.waiting) > 0 }
 
+// Counting returns how many counters are open. At the end of a log they stay so: that
+// it ends is not that their time has passed.
+func (e *Engine) Counting() int {
+	if !e.timed {
+		return 0
+	}
+	return e.buckets.Counting()
+}
+
 // Guard returns the engine's guard, for questions; nil without scenarios.
 func (e *Engine) Guard() *guard.Guard { return e.guard }
 

@@ -18,6 +18,7 @@ type Totals struct {
 	Ambiguous int64  // lines that can be read in two ways
 	NoHeader  int64  // lines that are no log lines
 	Cut       int64  // lines that were too long and lost their end
+	Counting  int    // counters that were open when the logs ended
 	Took      time.Duration
 }
 
@@ -37,6 +38,13 @@ func Summary(w io.Writer, t Totals) {
 		if trouble.n > 0 {
 			fmt.Fprintf(w, "  %d lines %s\n", trouble.n, trouble.text)
 		}
+	}
+	switch t.Counting {
+	case 0:
+	case 1:
+		fmt.Fprintf(w, "  1 counter was still open where the log ends, and said nothing (docs/scenarios.md)\n")
+	default:
+		fmt.Fprintf(w, "  %d counters were still open where the log ends, and said nothing (docs/scenarios.md)\n", t.Counting)
 	}
 }
 
