@@ -164,11 +164,11 @@ func (b backtest) print(std Streams, outcome report.Outcome, against *report.Out
 
 // run judges the log by the scenarios and, if there are others, by those too.
 func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
-	test := report.NewBacktest(b.duration)
+	test := report.NewBacktest(b.input.scope, b.duration)
 	var otherJudge *engine.Engine
 	var otherTest *report.Backtest
 	if b.other != nil {
-		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.duration)
+		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.input.scope, b.duration)
 	}
 	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		findings := b.only.keep(r.Findings)

@@ -24,6 +24,7 @@ const (
 // turned out to be honest. It keeps counts and one small entry a source. Use it
 // from one goroutine at a time.
 type Backtest struct {
+	scope    Scope
 	duration time.Duration
 	bans     bans
 	first    map[netip.Addr]time.Time // first offences
@@ -73,10 +74,11 @@ type Outcome struct {
 	Unseen     int            `json:"offenders_dropped"` // offences of sources beyond those that are remembered
 }
 
-// NewBacktest returns a Backtest whose bans last for the duration.
-func NewBacktest(duration time.Duration) *Backtest {
+// NewBacktest returns a Backtest of what the scope holds, whose bans last for the
+// duration.
+func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	return &Backtest{
-		duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
+		scope: scope, duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
 		result: Outcome{HeldBy: map[string]int{}, Scenarios: map[string]int{}},
 	}
 }
@@ -88,7 +90,7 @@ func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
 		b.AddFindings(findings[:1])
 		findings = findings[1:]
 	}
-	if r.Outcome == event.Noted || r.Testimony == event.MailAccepted {
+	if (r.Outcome == event.Noted || r.Testimony == event.MailAccepted) && b.scope.Holds(&r.Event) {
 		b.observe(r)
 	}
 	b.AddFindings(findings)

@@ -35,7 +35,7 @@ func TestBansOfAnySize(t *testing.T) {
 		"2001:db8:7::/48":   {"2001:db8:7:ffff::1", "2001:db8:8::1"},
 	} {
 		t.Run(value, func(t *testing.T) {
-			b := NewBacktest(time.Hour)
+			b := NewBacktest(Scope{}, time.Hour)
 			b.AddFindings([]engine.Finding{banOn(value, 0)})
 			b.Add(result(60, tt.outside, "", event.AuthFailed, 1), nil)
 			b.Add(result(61, tt.outside, "bob", event.LoginOK, 1), nil)
@@ -65,7 +65,7 @@ func TestBlockedIsWithinALastingBan(t *testing.T) {
 		network  netip.Prefix
 		from, to time.Time
 	}
-	b := NewBacktest(100 * time.Second)
+	b := NewBacktest(Scope{}, 100*time.Second)
 	var bans []naive
 	blocked := 0
 	for second := range 5000 {
@@ -97,7 +97,7 @@ func TestBlockedIsWithinALastingBan(t *testing.T) {
 }
 
 func TestBacktest(t *testing.T) {
-	b := NewBacktest(time.Hour)
+	b := NewBacktest(Scope{}, time.Hour)
 	step := func(second int, addr string, kind event.Kind, findings ...engine.Finding) {
 		b.Add(result(second, addr, "", kind, 1), findings)
 	}
@@ -129,7 +129,7 @@ func TestBacktest(t *testing.T) {
 // Of a ban on an address that is over and one on its network that lasts, the latter
 // prevents what comes; a finding that waited shortens no ban.
 func TestBansTogether(t *testing.T) {
-	b := NewBacktest(100 * time.Second)
+	b := NewBacktest(Scope{}, 100*time.Second)
 	ban := func(value string, second int) {
 		b.AddFindings([]engine.Finding{finding("csmail/a", value, second, guard.Ban)})
 	}
@@ -159,10 +159,23 @@ func TestBansTogether(t *testing.T) {
 	}
 }
 
+// Networks with one first address are one value each.
+func TestNetworksOfOneAddress(t *testing.T) {
+	c := NewCollector(Scope{})
+	c.AddFindings([]engine.Finding{banOn("198.18.0.0/16", 0), banOn("198.18.0.0/28", 10), banOn("198.18.0.0/16", 20)})
+	var got []string
+	for _, f := range c.Findings() {
+		got = append(got, fmt.Sprint(f.Alert.Value(), " ", f.Alert.Count))
+	}
+	if want := "[198.18.0.0/16 12 198.18.0.0/28 6]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
 // A ban begins with the guard's verdict: what the client did while that waited got
 // through, and so did its login.
 func TestBanBeginsWithTheVerdict(t *testing.T) {
-	b := NewBacktest(time.Hour)
+	b := NewBacktest(Scope{}, time.Hour)
 	waited := finding("csmail/strict-auth", "203.0.113.1", 0, guard.Ban)
 	waited.At = start.Add(300 * time.Second)
 	at := func(second int, kind event.Kind, findings ...engine.Finding) {
