@@ -39,8 +39,8 @@ how a verdict came about.
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
 A summary goes to stderr: the lines read, the events of all kinds, the sources, and
-the lines of known daemons that no grammar matched (missed). --push tells CrowdSec of the sources whose verdict is
-ban. See csmail --help for the exit statuses.`
+the lines of known daemons that no grammar matched (missed). --push tells CrowdSec
+of the sources whose verdict is ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
 	inputOptions
