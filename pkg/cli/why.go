@@ -107,6 +107,9 @@ func parseAddr(text string) (netip.Addr, error) {
 	if _, fileErr := os.Stat(text); err != nil && fileErr == nil {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "the address comes first, the log files behind it: csmail why 203.0.113.7 %s", text)}
 	}
+	if _, networkErr := netip.ParsePrefix(text); networkErr == nil {
+		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is a network, and one address is wanted", text), "csmail scan -i %s shows those in it", text)}
+	}
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "write it like 192.0.2.1 or 2001:db8::1")}
 	}

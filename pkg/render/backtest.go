@@ -111,6 +111,10 @@ type Judged struct {
 // there are any.
 func Backtest(w io.Writer, o Judged, against *Judged, zone *time.Location, screen Screen) error {
 	var b strings.Builder
+	if o.From.IsZero() {
+		_, err := io.WriteString(w, "Nothing happened in these logs\n")
+		return err
+	}
 	fmt.Fprintf(&b, "From %s to %s\n", o.From.In(zone).Format(time.DateTime), o.To.In(zone).Format(time.DateTime))
 	columns := []Judged{o}
 	header := []string{"", o.By}

@@ -26,6 +26,9 @@ type Totals struct {
 func Summary(w io.Writer, t Totals) {
 	fmt.Fprintf(w, "Lines: %d lines, %s, %d missed [processed in %.2f sec]\n",
 		t.Lines, t.Found, t.Missed, t.Took.Seconds())
+	if t.Lines == 0 {
+		fmt.Fprintf(w, "  nothing was read; after a rotation the older lines stand beside it, as in /var/log/mail.log.1\n")
+	}
 	for _, trouble := range [...]struct {
 		n    int64
 		text string

@@ -55,8 +55,8 @@ type Collateral struct {
 
 // Outcome is what a backtest came to.
 type Outcome struct {
-	From       time.Time      `json:"from"`
-	To         time.Time      `json:"to"`
+	From       time.Time      `json:"from,omitzero"`
+	To         time.Time      `json:"to,omitzero"`
 	Bans       int            `json:"bans"`    // values newly banned
 	Renewed    int            `json:"renewed"` // findings on a value while it was banned
 	Alerts     int            `json:"alerts"`  // that ban nobody
