@@ -34,13 +34,15 @@ The rows of the table, a column for each set of scenarios:
   Alerts without a ban  findings of scenarios that only tell
   Offences              attempts of hostile and suspect kinds (docs/events.md)
   of these prevented    those that came while their source was banned
-  First offence to ban  how long that took
+  First offence to ban  how long that took, with what the guard waited for evidence:
+                        a ban begins with its verdict
   Banned, later honest  banned sources that logged in, or whose mail was accepted,
                         afterwards; a table below names each
 
 -o json prints {"alerts": [...], "outcome": {...}}; the alerts are in the order of
-their events, each with scenario, scope, value, start_at, stop_at, events_count,
-remediation, verdict (ban, alert or hold) and the guard's reason.`
+their verdicts, each with scenario, scope, value, start_at and stop_at (the first and
+the last event), events_count, remediation, verdict (ban, alert or hold), the guard's
+rule and reason, message, and verdict_at.`
 
 type backtestOptions struct {
 	inputOptions
@@ -129,7 +131,8 @@ func runBacktest(ctx context.Context, o backtestOptions, configPath string, file
 		alerts = render.NewAlerts(std.Out)
 		show = alerts.Print
 	}
-	outcome, against, tally, err := b.run(ctx, files, show, std)
+	judge := b.engine(b.set, b.input.scope.Holds)
+	outcome, against, tally, err := b.run(ctx, files, judge, show, std)
 	if err != nil {
 		return err
 	}
@@ -142,7 +145,9 @@ func runBacktest(ctx context.Context, o backtestOptions, configPath string, file
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, fmt.Sprintf("%d offences, %d bans", outcome.Offences, outcome.Bans), time.Since(start)))
+		totals := summary(tally, fmt.Sprintf("%d offences, %d bans", outcome.Offences, outcome.Bans), time.Since(start))
+		totals.Counting = judge.Counting()
+		render.Summary(std.Err, totals)
 	}
 	return nil
 }
@@ -158,13 +163,12 @@ func (b backtest) print(std Streams, outcome report.Outcome, against *report.Out
 }
 
 // run judges the log by the scenarios and, if there are others, by those too.
-func (b backtest) run(ctx context.Context, files []string, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
-	judge := b.engine(b.set, b.input.scope.Holds)
-	test := report.NewBacktest(b.duration)
+func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine, show func([]engine.Finding), std Streams) (report.Outcome, *report.Outcome, replay.Tally, error) {
+	test := report.NewBacktest(b.input.scope, b.duration)
 	var otherJudge *engine.Engine
 	var otherTest *report.Backtest
 	if b.other != nil {
-		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.duration)
+		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.input.scope, b.duration)
 	}
 	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		findings := b.only.keep(r.Findings)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -129,6 +130,14 @@ func newRoot(std Streams) *cobra.Command {
 		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath),
 		newVersion(std),
 	)
+	strictly(root)
+	return root
+}
+
+// Commands returns csmail's tree of commands, for who documents them.
+func Commands() *cobra.Command {
+	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	root.InitDefaultVersionFlag()
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
+	"csmail/pkg/report"
 	"csmail/pkg/scenario"
 	"csmail/pkg/syslogline"
 )
@@ -72,8 +73,9 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 		return err
 	}
 	judge.tells = true
+	counted := report.Scope{Since: in.scope.Since, Until: in.scope.Until} // the neighbours count for their network
 	w := &walk{
-		engine: judge.engine(judge.set, in.scope.Holds), only: in.scope.Only,
+		engine: judge.engine(judge.set, counted.Holds), only: in.scope.Only,
 		out: render.NewExplanation(std.Out, in.zone, isTerminal(std.Out)),
 	}
 	if o.line != "" {
@@ -142,8 +144,13 @@ func (w *walk) shows(t engine.Trace, r engine.Result) bool {
 	return slices.ContainsFunc(r.Findings, w.isAsked)
 }
 
+// isAsked tells whether a finding is about an address that is asked for, or about a
+// network with one in it.
 func (w *walk) isAsked(f engine.Finding) bool {
-	return f.Alert.Scope != event.ScopeAccount && holds(w.only, f.Alert.Source)
+	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil && f.Alert.Scope == event.ScopeRange {
+		return slices.ContainsFunc(w.only, network.Overlaps)
+	}
+	return f.Alert.Scope == event.ScopeIP && holds(w.only, f.Alert.Source)
 }
 
 func holds(networks []netip.Prefix, addr netip.Addr) bool {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,13 +37,43 @@ func noCommand(c *cobra.Command, args []string) error {
 	return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "%s", advice)}
 }
 
+// topic refuses help on a command that is not there.
+func topic(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if len(args) == 0 || err == nil && (len(rest) == 0 || !found.HasSubCommands()) {
+		return nil
+	}
+	if err != nil {
+		found, rest = c.Root(), args
+	}
+	return noCommand(found, rest)
+}
+
+// strictly has cobra's own commands refuse words as ours do.
+func strictly(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = topic
+		case "completion":
+			c.Args, c.RunE = noCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
+}
+
 // badFlag names the flag that was probably meant.
 func badFlag(c *cobra.Command, err error) error {
 	advice := fmt.Sprintf("%s --help lists the flags", c.CommandPath())
 	if word, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if name := nearest(word, names); name != "" {
+		name := nearest(word, names)
+		if i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, word) }); i >= 0 {
+			name = names[i]
+		}
+		if name != "" {
 			advice = fmt.Sprintf("did you mean --%s? %s", name, advice)
 		}
 	}

@@ -39,8 +39,8 @@ how a verdict came about.
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
 A summary goes to stderr: the lines read, the events of all kinds, the sources, and
-the lines of known daemons that no grammar matched (missed). --push tells CrowdSec of the sources whose verdict is
-ban. See csmail --help for the exit statuses.`
+the lines of known daemons that no grammar matched (missed). --push tells CrowdSec
+of the sources whose verdict is ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
 	inputOptions
@@ -116,7 +116,8 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		return err
 	}
 	collector := report.NewCollector(s.input.scope)
-	tally, err := s.replay(ctx, files, collector, std)
+	judge := s.engine(s.set, s.input.scope.Holds)
+	tally, err := s.replay(ctx, files, judge, collector, std)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,9 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		}
 	}
 	if !o.quiet {
-		render.Summary(std.Err, summary(tally, eventsFound(collector.Events(), len(sources)), time.Since(start)))
+		totals := summary(tally, eventsFound(collector.Events(), len(sources)), time.Since(start))
+		totals.Counting = judge.Counting()
+		render.Summary(std.Err, totals)
 	}
 	if !o.push.on {
 		return nil
@@ -135,9 +138,8 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	return s.pushBans(ctx, collector.Findings(), std)
 }
 
-func (s scan) replay(ctx context.Context, files []string, c *report.Collector, std Streams) (replay.Tally, error) {
+func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, c *report.Collector, std Streams) (replay.Tally, error) {
 	var writeErr error
-	judge := s.engine(s.set, s.input.scope.Holds)
 	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		r.Findings = s.only.keep(r.Findings)
 		c.Add(r)

@@ -107,6 +107,9 @@ func parseAddr(text string) (netip.Addr, error) {
 	if _, fileErr := os.Stat(text); err != nil && fileErr == nil {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "the address comes first, the log files behind it: csmail why 203.0.113.7 %s", text)}
 	}
+	if _, networkErr := netip.ParsePrefix(text); networkErr == nil {
+		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is a network, and one address is wanted", text), "csmail scan -i %s shows those in it", text)}
+	}
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "write it like 192.0.2.1 or 2001:db8::1")}
 	}
@@ -172,7 +175,7 @@ func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, file
 
 // concerns tells whether a finding is about the address or its network.
 func concerns(f engine.Finding, addr netip.Addr) bool {
-	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil {
+	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil && f.Alert.Scope == event.ScopeRange {
 		return network.Contains(addr)
 	}
 	return f.Alert.Scope == event.ScopeIP && f.Alert.Source == addr

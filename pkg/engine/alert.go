@@ -15,6 +15,10 @@ type Finding struct {
 	Alert   event.Alert
 	Verdict guard.Verdict
 	Needed  int // attempts, or distinct values, that the scenario asks for
+
+	// At is when the guard said so: with the overflow, or when the wait for evidence
+	// was over. A ban begins then and not with what led to it.
+	At time.Time
 }
 
 // alertOf makes the alert of an overflow. It names no user but as the value of

@@ -27,7 +27,7 @@ func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
 			e.waiting[keyOf(f)] = waiting{alert, f.Needed}
 			continue
 		}
-		e.add(alert, v, f.Needed)
+		e.add(alert, v, f.Needed, now)
 	}
 }
 
@@ -41,8 +41,9 @@ func isSameBlock(a, b *scenario.Overflow) bool {
 	return err == nil && block.Contains(b.Addr)
 }
 
-// settle adds the findings about which the guard has come to its last word.
-func (e *Engine) settle(rulings []guard.Ruling) {
+// settle adds the findings about which the guard has come to its last word by now.
+// It counts whole seconds: what came in this one came now.
+func (e *Engine) settle(rulings []guard.Ruling, now time.Time) {
 	for _, r := range rulings {
 		key := keyOf(r.Finding)
 		w, known := e.waiting[key]
@@ -50,16 +51,24 @@ func (e *Engine) settle(rulings []guard.Ruling) {
 			continue // forgiven in the meantime
 		}
 		delete(e.waiting, key)
-		e.add(w.Alert, r.Verdict, w.Needed)
+		if r.At.Unix() == now.Unix() {
+			r.At = now
+		}
+		e.add(w.Alert, r.Verdict, w.Needed, r.At)
 	}
 }
 
-func (e *Engine) add(a event.Alert, v guard.Verdict, needed int) {
+// add adds a finding. No verdict comes before what it is about, though a line may
+// come late.
+func (e *Engine) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
+	if at.Before(a.Last) {
+		at = a.Last
+	}
 	a = rule(a, v)
 	if e.tells {
 		a = Describe(a)
 	}
-	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed})
+	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})
 }
 
 // waitKey is what a finding waits under: as with the guard, a newer one of the same

@@ -114,8 +114,12 @@ func (e *Engine) Judge(r Result) []Finding {
 	if e.timed {
 		e.end(r.Time)
 	}
+	if len(e.waiting) > 0 {
+		before := r.Time.Add(-time.Second) // the log was silent until then: what the record tells is later
+		e.settle(e.guard.Due(before), before)
+	}
 	e.guard.Observe(r.Record, r.Folded || r.Repeated)
-	e.settle(e.guard.Due(r.Time))
+	e.settle(e.guard.Due(r.Time), r.Time)
 	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
 		for range pours {
 			e.decide(e.buckets.Pour(&r.Event), r.Time)
@@ -132,7 +136,7 @@ func (e *Engine) end(now time.Time) {
 		for n < len(ended) && ended[n].Last.Equal(last) {
 			n++
 		}
-		e.settle(e.guard.Due(last))
+		e.settle(e.guard.Due(last), last)
 		e.decide(ended[:n], last)
 		ended = ended[n:]
 	}
@@ -154,7 +158,7 @@ func (e *Engine) Advance(now time.Time) []Finding {
 	if e.buckets == nil {
 		return nil
 	}
-	e.settle(e.guard.Due(now))
+	e.settle(e.guard.Due(now), now)
 	e.decide(e.buckets.Advance(now), now)
 	return e.findings
 }
@@ -164,7 +168,7 @@ func (e *Engine) Advance(now time.Time) []Finding {
 func (e *Engine) Settle() []Finding {
 	e.findings = e.findings[:0]
 	if e.buckets != nil {
-		e.settle(e.guard.Settle())
+		e.settle(e.guard.Settle(), time.Time{})
 	}
 	return e.findings
 }
@@ -227,6 +231,15 @@ func (e *Engine) mayCount(ev *event.Event) bool {
 // Waits tells whether time alone may bring findings: something waits for the
 // guard's last word, or a scenario overflows by time.
 func (e *Engine) Waits() bool { return e.timed || len(e.waiting) > 0 }
+
+// Counting returns how many counters are open. At the end of a log they stay so: that
+// it ends is not that their time has passed.
+func (e *Engine) Counting() int {
+	if !e.timed {
+		return 0
+	}
+	return e.buckets.Counting()
+}
 
 // Guard returns the engine's guard, for questions; nil without scenarios.
 func (e *Engine) Guard() *guard.Guard { return e.guard }

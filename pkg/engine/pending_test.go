@@ -94,3 +94,33 @@ func TestNoRoomToWait(t *testing.T) {
 		t.Errorf("then %q, still waits: %t", found, e.Waits())
 	}
 }
+
+// A verdict has the time of the line that brought it, to the fraction; one that a
+// silence brought the time at which the wait was over.
+func TestTimeOfAVerdict(t *testing.T) {
+	for name, tt := range map[string]struct{ login, want string }{
+		"a login":                   {"2026-06-03T04:00:10.700Z", "04:00:10.7"},
+		"in the second of the wait": {"2026-06-03T04:00:02.900Z", "04:00:02.9"},
+		"a silence":                 {"2026-06-03T05:00:00.500Z", "04:01:01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := eagerly(t, guard.Options{})
+			step := func(line string) []Finding {
+				r := parse(line)
+				return e.Step(&r).Findings
+			}
+			const refusal = "NOQUEUE: reject: RCPT from c.example[192.0.2.1]: 550 5.1.1 <a@example.org>: Recipient address rejected: User unknown; from=<b@example.com> to=<a@example.org> proto=ESMTP helo=<c.example>"
+			step("2026-06-03T04:00:01.300Z mail postfix/smtpd[1]: " + refusal)
+			if found := step("2026-06-03T04:00:02.600Z mail postfix/smtpd[2]: " + refusal); found != nil {
+				t.Fatalf("at once: %v", words(found))
+			}
+			found := step(tt.login + " mail dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.4, mpid=1, TLS, session=<s>")
+			if len(found) != 1 {
+				t.Fatalf("found %v", words(found))
+			}
+			if got := found[0].At.UTC().Format("15:04:05.999"); got != tt.want {
+				t.Errorf("%v came at %s, want %s", words(found), got, tt.want)
+			}
+		})
+	}
+}

@@ -17,6 +17,7 @@ type pending struct {
 type Ruling struct {
 	Finding Finding
 	Verdict Verdict
+	At      time.Time // when the wait ended, to the second
 }
 
 // wait keeps a finding and reports whether there is room for it. A newer one of the
@@ -74,13 +75,16 @@ func (g *Guard) sight(at uint32) {
 
 // Due returns the findings whose wait is over, in the order in which they came:
 // bans and alerts, and holds that are final. It is cheap when none is: call it
-// after each Observe, and when time passes without events.
+// after each Observe, and when time passes without events. Each wait ends at its
+// own time, however long nobody asked: a log of which the next line comes hours
+// later is judged as one that was watched.
 func (g *Guard) Due(now time.Time) []Ruling {
-	g.now = max(g.now, stamp(now))
-	if g.now < g.nextDue {
+	until := max(g.now, stamp(now))
+	if until < g.nextDue {
+		g.now = until
 		return nil
 	}
-	return g.review(g.now)
+	return g.pass(until)
 }
 
 // Settle returns a last word on every pending finding: nothing more will come,
@@ -89,15 +93,26 @@ func (g *Guard) Due(now time.Time) []Ruling {
 // held.
 func (g *Guard) Settle() []Ruling {
 	now := g.now
-	g.now += g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
-	rulings := g.review(now)
+	rulings := g.pass(now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1)
 	g.now = now
+	return rulings
+}
+
+// pass lets the time pass until then, from the end of one wait to that of the next.
+func (g *Guard) pass(until uint32) []Ruling {
+	g.now = min(max(g.now, g.nextDue), until)
+	rulings := g.review()
+	for g.now < g.nextDue && g.nextDue <= until {
+		g.now = g.nextDue
+		rulings = append(rulings, g.review()...)
+	}
+	g.now = until
 	return rulings
 }
 
 // review looks at the pending findings whose time has come. What its source did
 // since a finding was made belongs to it.
-func (g *Guard) review(until uint32) []Ruling {
+func (g *Guard) review() []Ruling {
 	var rulings []Ruling
 	waiting, sighted := g.pending, g.sighted
 	g.pending, g.nextDue, g.sighted = nil, never, false
@@ -107,15 +122,16 @@ func (g *Guard) review(until uint32) []Ruling {
 			continue
 		}
 		f := p.finding
-		if last := time.Unix(int64(until), 0); last.After(f.Last) {
-			f.Last = last
+		now := time.Unix(int64(g.now), 0)
+		if now.After(f.Last) {
+			f.Last = now
 		}
 		v := g.decide(f)
 		if v.Pending {
 			g.pending = append(g.pending, pending{p.finding, p.key, v.wait, v.Rule == Resolver || v.Rule == BlockList})
 			continue
 		}
-		rulings = append(rulings, Ruling{p.finding, v})
+		rulings = append(rulings, Ruling{p.finding, v, now})
 	}
 	for _, p := range waiting {
 		if s, known := g.sources[p.key]; known {

@@ -101,7 +101,7 @@ func TestNewRefuses(t *testing.T) {
 		c    Credentials
 		want string
 	}{
-		"no scheme":   {Credentials{URL: "127.0.0.1:8080"}, `lapi url: parse "127.0.0.1:8080": first path segment in URL cannot contain colon`},
+		"no scheme":   {Credentials{URL: "127.0.0.1:8080"}, `lapi url "127.0.0.1:8080": neither http(s)://HOST:PORT/ nor the path of a socket`},
 		"host only":   {Credentials{URL: "localhost"}, `lapi url "localhost": neither http(s)://HOST:PORT/ nor the path of a socket`},
 		"other":       {Credentials{URL: "ftp://x/"}, `lapi url "ftp://x/": neither http(s)://HOST:PORT/ nor the path of a socket`},
 		"no CA file":  {Credentials{URL: "/s", CACertPath: dir + "/none"}, "ca_cert_path: open " + dir + "/none: no such file or directory"},

@@ -110,10 +110,7 @@ func parseURL(text string) (base *url.URL, socket string, err error) {
 		return &url.URL{Scheme: "http", Host: "unix", Path: "/"}, strings.TrimSuffix(text, "/"), nil
 	}
 	base, err = url.Parse(text)
-	if err != nil {
-		return nil, "", fmt.Errorf("lapi url: %w", err)
-	}
-	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
 		return nil, "", hint.Wrap(fmt.Errorf("lapi url %q: neither http(s)://HOST:PORT/ nor the path of a socket", text),
 			"CrowdSec's own is http://127.0.0.1:8080/")
 	}

@@ -28,6 +28,7 @@ type alertLine struct {
 	Rule        guard.Rule   `json:"rule"`
 	Reason      string       `json:"reason"`
 	Message     string       `json:"message"`
+	VerdictAt   time.Time    `json:"verdict_at"`
 }
 
 // Alerts prints the object of `csmail backtest -o json` while it comes about, so
@@ -51,7 +52,7 @@ func (a *Alerts) Print(findings []engine.Finding) {
 		line := alertLine{
 			Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), StartAt: f.Alert.First, StopAt: f.Alert.Last,
 			EventsCount: f.Alert.Count, Remediation: !f.Alert.Informational,
-			Verdict: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason, Message: engine.Describe(f.Alert).Message,
+			Verdict: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason, Message: engine.Describe(f.Alert).Message, VerdictAt: f.At,
 		}
 		text, err := json.Marshal(line)
 		if err != nil && a.err == nil {
@@ -110,6 +111,10 @@ type Judged struct {
 // there are any.
 func Backtest(w io.Writer, o Judged, against *Judged, zone *time.Location, screen Screen) error {
 	var b strings.Builder
+	if o.From.IsZero() {
+		_, err := io.WriteString(w, "Nothing happened in these logs\n")
+		return err
+	}
 	fmt.Fprintf(&b, "From %s to %s\n", o.From.In(zone).Format(time.DateTime), o.To.In(zone).Format(time.DateTime))
 	columns := []Judged{o}
 	header := []string{"", o.By}

@@ -211,6 +211,9 @@ func LevelText(l scenario.Level, now time.Time, zone *time.Location) string {
 	if !l.NextLeak.IsZero() && l.Count > 0 {
 		text += ", next leak in " + short(l.NextLeak.Sub(now).Round(time.Second))
 	}
+	if !l.Ends.IsZero() {
+		text += ", ends in " + short(l.Ends.Sub(now).Round(time.Second))
+	}
 	if l.Silent.After(now) {
 		text += ", silent until " + l.Silent.In(zone).Format(time.DateTime)
 	}

@@ -18,6 +18,7 @@ type Totals struct {
 	Ambiguous int64  // lines that can be read in two ways
 	NoHeader  int64  // lines that are no log lines
 	Cut       int64  // lines that were too long and lost their end
+	Counting  int    // counters that were open when the logs ended
 	Took      time.Duration
 }
 
@@ -25,6 +26,9 @@ type Totals struct {
 func Summary(w io.Writer, t Totals) {
 	fmt.Fprintf(w, "Lines: %d lines, %s, %d missed [processed in %.2f sec]\n",
 		t.Lines, t.Found, t.Missed, t.Took.Seconds())
+	if t.Lines == 0 {
+		fmt.Fprintf(w, "  nothing was read; after a rotation the older lines stand beside it, as in /var/log/mail.log.1\n")
+	}
 	for _, trouble := range [...]struct {
 		n    int64
 		text string
@@ -37,6 +41,13 @@ func Summary(w io.Writer, t Totals) {
 		if trouble.n > 0 {
 			fmt.Fprintf(w, "  %d lines %s\n", trouble.n, trouble.text)
 		}
+	}
+	switch t.Counting {
+	case 0:
+	case 1:
+		fmt.Fprintf(w, "  1 counter was still open where the log ends, and said nothing (docs/scenarios.md)\n")
+	default:
+		fmt.Fprintf(w, "  %d counters were still open where the log ends, and said nothing (docs/scenarios.md)\n", t.Counting)
 	}
 }
 

@@ -118,6 +118,9 @@ func bucketText(l report.Bucket, at func(time.Time) string) string {
 	if !l.NextLeak.IsZero() && l.Count > 0 {
 		text += ", next leak at " + at(l.NextLeak)
 	}
+	if !l.Ends.IsZero() {
+		text += ", ends at " + at(l.Ends)
+	}
 	if !l.Silent.IsZero() {
 		text += ", silent until " + at(l.Silent)
 	}

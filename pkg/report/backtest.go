@@ -24,19 +24,13 @@ const (
 // turned out to be honest. It keeps counts and one small entry a source. Use it
 // from one goroutine at a time.
 type Backtest struct {
+	scope    Scope
 	duration time.Duration
-	bans     map[netip.Prefix]*ban
+	bans     bans
 	first    map[netip.Addr]time.Time // first offences
 	days     map[day]int
 	result   Outcome
 	waits    []time.Duration
-}
-
-// ban is one banned value.
-type ban struct {
-	since, until time.Time
-	scenario     string
-	good         bool // counted as collateral
 }
 
 type day struct{ date, scenario string }
@@ -61,8 +55,8 @@ type Collateral struct {
 
 // Outcome is what a backtest came to.
 type Outcome struct {
-	From       time.Time      `json:"from"`
-	To         time.Time      `json:"to"`
+	From       time.Time      `json:"from,omitzero"`
+	To         time.Time      `json:"to,omitzero"`
 	Bans       int            `json:"bans"`    // values newly banned
 	Renewed    int            `json:"renewed"` // findings on a value while it was banned
 	Alerts     int            `json:"alerts"`  // that ban nobody
@@ -80,17 +74,23 @@ type Outcome struct {
 	Unseen     int            `json:"offenders_dropped"` // offences of sources beyond those that are remembered
 }
 
-// NewBacktest returns a Backtest whose bans last for the duration.
-func NewBacktest(duration time.Duration) *Backtest {
+// NewBacktest returns a Backtest of what the scope holds, whose bans last for the
+// duration.
+func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	return &Backtest{
-		duration: duration, bans: make(map[netip.Prefix]*ban), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
+		scope: scope, duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
 		result: Outcome{HeldBy: map[string]int{}, Scenarios: map[string]int{}},
 	}
 }
 
-// Add takes the next result and what was found.
+// Add takes the next result and what was found with it. The verdicts that came
+// while the log was silent come first.
 func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
-	if r.Outcome == event.Noted || r.Testimony == event.MailAccepted {
+	for len(findings) > 0 && findings[0].At.Before(r.Time) {
+		b.AddFindings(findings[:1])
+		findings = findings[1:]
+	}
+	if (r.Outcome == event.Noted || r.Testimony == event.MailAccepted) && b.scope.Holds(&r.Event) {
 		b.observe(r)
 	}
 	b.AddFindings(findings)
@@ -116,7 +116,7 @@ func (b *Backtest) offence(r engine.Result) {
 		return
 	}
 	b.result.Offences += r.Attempts
-	if found := b.banOf(r.Addr, r.Time); found != nil && r.Time.After(found.since) && r.Time.Before(found.until) {
+	if found := b.bans.of(r.Addr, r.Time); found != nil && found.lasts(r.Time) {
 		b.result.Prevented += r.Attempts
 	}
 	if _, known := b.first[r.Addr]; known {
@@ -129,33 +129,8 @@ func (b *Backtest) offence(r engine.Result) {
 	b.first[r.Addr] = r.Time
 }
 
-// banOf returns the ban on the address or on its /24 or /64, of two the one that
-// lasts at that time, or else the address's own.
-func (b *Backtest) banOf(addr netip.Addr, at time.Time) *ban {
-	if len(b.bans) == 0 {
-		return nil
-	}
-	own, network := b.bans[netip.PrefixFrom(addr, addr.BitLen())], b.bans[networkOf(addr)]
-	if own == nil || network != nil && !at.Before(own.until) && at.Before(network.until) {
-		return network
-	}
-	return own
-}
-
-func networkOf(addr netip.Addr) netip.Prefix {
-	bits := 24
-	if addr.Is6() {
-		bits = 64
-	}
-	network, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return network
-}
-
 func (b *Backtest) good(r engine.Result, proof string) {
-	found := b.banOf(r.Addr, r.Time)
+	found := b.bans.of(r.Addr, r.Time)
 	if found == nil || found.good || r.Time.Before(found.since) {
 		return
 	}
@@ -189,15 +164,15 @@ func (b *Backtest) ban(f engine.Finding) {
 		addr := f.Alert.Source
 		value = netip.PrefixFrom(addr, addr.BitLen())
 	}
-	at := f.Alert.Last
-	if known := b.bans[value]; known != nil && at.Before(known.until) {
-		if until := at.Add(b.duration); until.After(known.until) { // what waited comes late
+	at := f.At
+	if known := b.bans.on[value]; known != nil && at.Before(known.until) {
+		if until := at.Add(b.duration); until.After(known.until) { // a late line comes after a later one
 			known.until = until
 		}
 		b.result.Renewed++
 		return
 	}
-	b.bans[value] = &ban{since: at, until: at.Add(b.duration), scenario: f.Alert.Scenario}
+	b.bans.add(value, &ban{since: at, until: at.Add(b.duration), scenario: f.Alert.Scenario})
 	b.result.Bans++
 	b.result.Scenarios[f.Alert.Scenario]++
 	b.days[day{at.UTC().Format(time.DateOnly), f.Alert.Scenario}]++
@@ -224,7 +199,7 @@ func (b *Backtest) Outcome() Outcome {
 		waits := slices.Sorted(slices.Values(b.waits))
 		o.MedianWait, o.Longest = waits[len(waits)/2], waits[len(waits)-1]
 	}
-	for value := range b.bans {
+	for value := range b.bans.on {
 		o.Values = append(o.Values, valueText(value))
 	}
 	slices.Sort(o.Values)

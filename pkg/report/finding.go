@@ -17,11 +17,12 @@ type merged struct {
 }
 
 // findingKey is a scenario and a value. A network has many sources, so its key
-// holds the first address of it.
+// holds the first address of it and its size.
 type findingKey struct {
 	scenario string
 	scope    event.Scope
 	source   netip.Addr
+	bits     int // of a network
 	account  string
 }
 
@@ -32,7 +33,7 @@ func keyOf(a event.Alert) findingKey {
 		key.account = a.Account
 	case event.ScopeRange:
 		network, _ := netip.ParsePrefix(a.Value()) // no network: one key for all
-		key.source = network.Addr()
+		key.source, key.bits = network.Addr(), network.Bits()
 	default:
 		key.source = a.Source
 	}

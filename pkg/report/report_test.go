@@ -33,6 +33,7 @@ func finding(scenario, value string, second int, action guard.Action) engine.Fin
 		First: start.Add(time.Duration(second-60) * time.Second), Last: start.Add(time.Duration(second) * time.Second),
 		Kinds: []event.Count{{Name: "auth-failed", N: 6}},
 	}}
+	f.At = f.Alert.Last
 	if p, err := netip.ParsePrefix(value); err == nil {
 		f.Alert.Scope, f.Alert.Source = event.ScopeRange, p.Addr()
 		return f
@@ -151,69 +152,6 @@ func TestBlocksAreLetGo(t *testing.T) {
 		t.Errorf("%d MB are held", grown>>20)
 	}
 	runtime.KeepAlive(c)
-}
-
-func TestBacktest(t *testing.T) {
-	b := NewBacktest(time.Hour)
-	step := func(second int, addr string, kind event.Kind, findings ...engine.Finding) {
-		b.Add(result(second, addr, "", kind, 1), findings)
-	}
-	step(0, "203.0.113.1", event.AuthFailed)
-	step(60, "203.0.113.1", event.AuthFailed, finding("csmail/auth-bf", "203.0.113.1", 60, guard.Ban))
-	step(120, "203.0.113.1", event.AuthFailed)                                                           // within the ban
-	step(180, "203.0.113.1", event.AuthFailed, finding("csmail/auth-bf", "203.0.113.1", 180, guard.Ban)) // renews it
-	step(240, "203.0.113.9", event.LoginOK)
-	step(300, "203.0.113.1", event.LoginOK)   // collateral, once
-	step(360, "203.0.113.1", event.LoginOK)   //
-	step(9999, "203.0.113.1", event.Pregreet, // after the ban
-		finding("csmail/range-bf", "198.51.100.0/24", 9999, guard.Ban), finding("csmail/auth-bf", "192.0.2.7", 9999, guard.Hold))
-	mail := engine.Result{Record: &event.Record{Outcome: event.Witness, Testimony: event.MailAccepted, Event: event.Event{
-		Time: start.Add(20000 * time.Second), Addr: netip.MustParseAddr("198.51.100.77"),
-	}}}
-	b.Add(mail, nil)
-	o := b.Outcome()
-	if o.Bans != 2 || o.Renewed != 1 || o.Holds != 1 || o.Offences != 5 || o.Prevented != 2 {
-		t.Errorf("outcome %+v", o)
-	}
-	if o.Good != 2 || len(o.Collateral) != 2 || !o.Collateral[0].InBan || o.Collateral[1].InBan || o.Collateral[1].Proof != "mail accepted" {
-		t.Errorf("collateral %+v", o.Collateral)
-	}
-	if o.MedianWait != time.Minute || fmt.Sprint(o.Values) != "[198.51.100.0/24 203.0.113.1]" || len(o.ByDay) != 2 || o.HeldBy["none"] != 1 {
-		t.Errorf("wait %s, values %s, days %v, held by %v", o.MedianWait, o.Values, o.ByDay, o.HeldBy)
-	}
-}
-
-// Of a ban on an address that is over and one on its network that lasts, the latter
-// prevents what comes; a finding that waited shortens no ban.
-func TestBansTogether(t *testing.T) {
-	b := NewBacktest(100 * time.Second)
-	ban := func(value string, second int) {
-		b.AddFindings([]engine.Finding{finding("csmail/a", value, second, guard.Ban)})
-	}
-	offend := func(second int) int {
-		before := b.Outcome().Prevented
-		b.Add(result(second, "192.0.2.1", "", event.AuthFailed, 1), nil)
-		return b.Outcome().Prevented - before
-	}
-	ban("192.0.2.1", 0)
-	ban("192.0.2.0/24", 60)
-	for second, want := range map[int]int{0: 0, 50: 1, 99: 1, 100: 1, 159: 1, 160: 0} {
-		if got := offend(second); got != want {
-			t.Errorf("at %d s %d prevented, want %d", second, got, want)
-		}
-	}
-	ban("198.51.100.1", 300)
-	ban("198.51.100.1", 250)
-	b.Add(result(399, "198.51.100.1", "", event.AuthFailed, 1), nil)
-	if o := b.Outcome(); o.Prevented != 5 || o.Renewed != 1 {
-		t.Errorf("%d prevented, %d renewed", o.Prevented, o.Renewed)
-	}
-	b.Add(result(410, "198.51.100.1", "bob", event.LoginOK, 1), nil)
-	b.Add(result(150, "192.0.2.1", "bob", event.LoginOK, 1), nil)
-	o := b.Outcome()
-	if len(o.Collateral) != 2 || o.Collateral[0].InBan || !o.Collateral[1].InBan {
-		t.Errorf("%+v", o.Collateral)
-	}
 }
 
 // Of two words of one weight on one source the last stands.

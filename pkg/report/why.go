@@ -28,6 +28,7 @@ type Bucket struct {
 	Count    int       `json:"count"`
 	Needed   int       `json:"needed"` // so many overflow; 0: not the number decides
 	NextLeak time.Time `json:"next_leak,omitzero"`
+	Ends     time.Time `json:"ends,omitzero"` // when an open counter overflows
 	Silent   time.Time `json:"silent_until,omitzero"`
 }
 
@@ -86,7 +87,7 @@ func StateOf(e *engine.Engine, addr netip.Addr) Why {
 	w := Why{Addr: addr, History: historyTexts(e.Guard().History(addr)), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}
 	for _, l := range e.Buckets().LevelsOf(addr) {
 		w.Buckets = append(w.Buckets, Bucket{
-			Scenario: l.Scenario.Name, Key: l.Key, Count: l.Count, Needed: l.Limit, NextLeak: l.NextLeak, Silent: l.Silent,
+			Scenario: l.Scenario.Name, Key: l.Key, Count: l.Count, Needed: l.Limit, NextLeak: l.NextLeak, Ends: l.Ends, Silent: l.Silent,
 		})
 	}
 	return w

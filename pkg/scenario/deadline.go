@@ -65,6 +65,18 @@ func (e *Engine) advance(now int64) {
 	}
 }
 
+// Counting returns how many counters are open: what they have counted is told when
+// their time is over.
+func (e *Engine) Counting() int {
+	n := 0
+	for _, d := range e.due {
+		if e.endingAt(d) != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // endingAt returns the bucket of a deadline, nil if it is gone or is another one by
 // now.
 func (e *Engine) endingAt(d deadline) *bucket {

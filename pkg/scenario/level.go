@@ -19,6 +19,7 @@ type Level struct {
 	First    time.Time // zero if the bucket is empty
 	Last     time.Time
 	NextLeak time.Time // zero if nothing leaks
+	Ends     time.Time // when an open counter overflows; zero of another
 	Silent   time.Time // overflows are not told of until then; zero if they are
 }
 
@@ -102,6 +103,9 @@ func (e *Engine) level(g *group, b *bucket, now int64) Level {
 	}
 	level.Total, level.First, level.Last = int(b.total), stamp(b.first), stamp(b.last)
 	level.Count = level.Total
+	if s.isTimed() {
+		level.Ends = stamp(b.busy + s.life)
+	}
 	if s.isLeaky {
 		leak := int64(s.LeakSpeed)
 		now = max(now, b.last)
