@@ -86,12 +86,27 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 		}
 		return j, configError{err}
 	}
+	if len(o.scenarios) > 0 {
+		warnOfScenarios(j.set, std)
+	}
 	var warnings []string
 	j.facts, warnings, err = ruleset.Facts(ctx, j.config)
 	for _, w := range warnings {
 		fmt.Fprintf(std.Err, "csmail: warning: %s\n", w)
 	}
 	return j, err
+}
+
+// warnOfScenarios tells of what loads and does not do what it was written for.
+func warnOfScenarios(set *scenario.Set, std Streams) {
+	for _, s := range set.Scenarios() {
+		for _, note := range s.Notes {
+			fmt.Fprintf(std.Err, "csmail: warning: %s: %s\n", s.Name, note)
+		}
+		if s.Kinds == 0 {
+			fmt.Fprintf(std.Err, "csmail: warning: %s: no kind of event passes the filter; docs/events.md lists the kinds\n", s.Name)
+		}
+	}
 }
 
 // engine returns a new engine that judges by the set.

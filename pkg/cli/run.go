@@ -90,10 +90,12 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 	if err != nil {
 		return configError{err}
 	}
-	if _, err := ruleset.Load(c.Scenarios); err != nil {
+	set, err := ruleset.Load(c.Scenarios)
+	if err != nil {
 		return configError{err}
 	}
 	if !o.show {
+		warnOfScenarios(set, std)
 		if err := checkSources(ctx, c); err != nil {
 			return configError{err}
 		}
