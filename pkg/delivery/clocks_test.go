@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/lapi"
 	"csmail/pkg/state"
 )
 
@@ -138,5 +139,39 @@ func TestRenewalByTheirClock(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Only a long ban that csmail asked for, that still runs, and that it is to renew, is
+// renewed.
+func TestNotRenewed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		profiles, own time.Duration
+		keep          bool // no renewal is wanted
+	}{
+		"of the profiles": {profiles: 30 * day},
+		"not wanted":      {own: 30 * day, keep: true},
+		"short":           {own: 7*day - time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.options.WatchEvery, l.options.Renew, l.lapi.banFor = time.Hour, !tt.keep, tt.profiles
+				l.start()
+				l.queue(state.Entry{Alert: alertOn(1), Duration: tt.own})
+				l.wait(10 * day)
+				if got := l.lapi.size(); got != 1 {
+					t.Errorf("%d alerts", got)
+				}
+			})
+		})
+	}
+	now := time.Now()
+	over := state.Told{Looked: true, Duration: day, Bans: []state.Ban{{ID: 1, Until: now.Add(slack)}}}
+	if got := judge(over, lapi.Look{At: now, Known: true}, now); got != stillRuns {
+		t.Errorf("at its end: %d", got)
+	}
+	over.Bans[0].Until = now.Add(slack + 1)
+	if got := judge(over, lapi.Look{At: now, Known: true}, now); got != renewalDue {
+		t.Errorf("before its end: %d", got)
 	}
 }

@@ -202,7 +202,7 @@ func FuzzDecode(f *testing.F) {
 	data, _ = encode(func(c *codec) { c.entry(&e) })
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = unpack(data)
+		_, _ = unpack(nil, data)
 		_ = readInputs(data, func(Input) {})
 		var told Told
 		_ = decode(data, func(c *codec) { c.told(&told) })

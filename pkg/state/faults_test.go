@@ -235,7 +235,7 @@ func TestNewerAndForeignFiles(t *testing.T) {
 	must(t, os.WriteFile(empty, nil, 0o600)) // as a process that was killed at its first start leaves it
 	open(t, empty, Options{})
 	_, err := Open(newer, Options{})
-	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is 2, this one knows 1", newer)
+	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is 3, this one knows 2", newer)
 	if !errors.Is(err, ErrNewer) || err.Error() != want || hint.Of(err) == "" {
 		t.Errorf("newer: %v", err)
 	}

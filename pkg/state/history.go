@@ -57,7 +57,7 @@ func readTold(tx *bolt.Tx, k []byte) (Told, error) {
 		return Told{}, fmt.Errorf("%w: the history lacks an alert", errDamaged)
 	}
 	var t Told
-	err := get(value, func(c *codec) { c.told(&t) })
+	err := get(k, value, func(c *codec) { c.told(&t) })
 	return t, err
 }
 
@@ -100,7 +100,7 @@ func (s *Store) Recent(limit int) ([]Told, error) {
 		cursor := tx.Bucket(historyBucket).Cursor()
 		for k, v := cursor.Last(); k != nil && len(found) < limit; k, v = cursor.Prev() {
 			var t Told
-			if err := get(v, func(c *codec) { c.told(&t) }); err != nil {
+			if err := get(k, v, func(c *codec) { c.told(&t) }); err != nil {
 				return err
 			}
 			found = append(found, t)

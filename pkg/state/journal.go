@@ -36,9 +36,8 @@ func (s *Store) Commit(b Batch) error {
 				return err
 			}
 		}
-		cursors := tx.Bucket(cursorsBucket)
 		for _, source := range slices.Sorted(maps.Keys(b.Cursors)) {
-			if err := cursors.Put([]byte(source), []byte(b.Cursors[source])); err != nil {
+			if err := putCursor(tx, source, b.Cursors[source]); err != nil {
 				return err
 			}
 		}
@@ -83,7 +82,7 @@ func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 		if len(c.data) > maxUnpacked {
 			return fmt.Errorf("an input of %d bytes is too long", len(c.data))
 		}
-		chunks = append(chunks, chunk{mark, seal(s2.Encode(nil, c.data))})
+		chunks = append(chunks, chunk{mark, seal(key(uint64(mark)), s2.Encode(nil, c.data))})
 		c.data = c.data[:0]
 		return nil
 	}
@@ -102,8 +101,8 @@ func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 	return chunks, flush()
 }
 
-func unpack(value []byte) ([]byte, error) {
-	packed, err := unseal(value)
+func unpack(k, value []byte) ([]byte, error) {
+	packed, err := unseal(k, value)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +170,7 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 			return nil
 		}
 		last = Mark(number(k))
-		data, err := unpack(v)
+		data, err := unpack(k, v)
 		if err != nil {
 			return err
 		}
@@ -183,8 +182,8 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
 	err = s.view("recover", func(tx *bolt.Tx) error {
 		mark = Mark(number(tx.Bucket(metaBucket).Get(markKey)))
-		return tx.Bucket(checkpointBucket).ForEach(func(_, v []byte) error {
-			part, err := unpack(v)
+		return tx.Bucket(checkpointBucket).ForEach(func(k, v []byte) error {
+			part, err := unpack(k, v)
 			state = append(state, part...)
 			return err
 		})
@@ -193,13 +192,10 @@ func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
 }
 
 // Cursors returns how far each source was read at the newest commit.
-func (s *Store) Cursors() (map[string]string, error) {
-	cursors := map[string]string{}
-	err := s.view("read the cursors", func(tx *bolt.Tx) error {
-		return tx.Bucket(cursorsBucket).ForEach(func(k, v []byte) error {
-			cursors[string(k)] = string(v)
-			return nil
-		})
+func (s *Store) Cursors() (cursors map[string]string, err error) {
+	err = s.view("read the cursors", func(tx *bolt.Tx) (err error) {
+		cursors, err = readCursors(tx)
+		return err
 	})
 	return cursors, err
 }
@@ -214,7 +210,7 @@ func (s *Store) Checkpoint(state []byte, at Mark) error {
 	}
 	var parts [][]byte
 	for part := range slices.Chunk(state, partSize) {
-		parts = append(parts, seal(s2.Encode(nil, part)))
+		parts = append(parts, seal(key(uint64(len(parts))), s2.Encode(nil, part)))
 	}
 	return s.update("checkpoint", func(tx *bolt.Tx, counted *change) error {
 		counted.checkpoints = 1

@@ -1,9 +1,11 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -34,6 +36,13 @@ func buckets() [][]byte {
 	}
 }
 
+// lists are the buckets of entries.
+func lists() [][]byte { return [][]byte{outboxBucket, parkedBucket, heldBucket} }
+
+func isList(name []byte) bool {
+	return slices.ContainsFunc(lists(), func(list []byte) bool { return bytes.Equal(list, name) })
+}
+
 // noSchema is a version that csmail will not reach: more is damage.
 const noSchema = 1000
 
@@ -48,6 +57,11 @@ func (s *Store) load() error {
 			return err
 		}
 	}
+	if !s.options.ReadOnly && s.db.View(isNewest) != nil {
+		if err := s.db.Update(upgrade); err != nil {
+			return err
+		}
+	}
 	return s.db.View(s.count)
 }
 
@@ -58,6 +72,14 @@ func complete(tx *bolt.Tx) error {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: %s is missing", errDamaged, name)
 		}
+	}
+	return nil
+}
+
+// isNewest finds what upgrade would have to change.
+func isNewest(tx *bolt.Tx) error {
+	if version := number(tx.Bucket(metaBucket).Get(schemaKey)); version != schema {
+		return fmt.Errorf("%w: version %d", errDamaged, version)
 	}
 	return nil
 }
@@ -89,7 +111,46 @@ func create(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	meta := tx.Bucket(metaBucket)
+	if meta.Get(schemaKey) != nil {
+		return nil // the rest is for upgrade
+	}
+	return meta.Put(schemaKey, key(schema))
+}
+
+// bareCursors is the schema in which cursors had no checksum.
+const bareCursors = 1
+
+// upgrade brings a file of an older schema to the newest.
+func upgrade(tx *bolt.Tx) error {
+	read, err := readCursors(tx)
+	if err != nil {
+		return err
+	}
+	for source, cursor := range read {
+		if err := putCursor(tx, source, cursor); err != nil {
+			return err
+		}
+	}
 	return tx.Bucket(metaBucket).Put(schemaKey, key(schema))
+}
+
+func putCursor(tx *bolt.Tx, source, cursor string) error {
+	return tx.Bucket(cursorsBucket).Put([]byte(source), seal([]byte(source), []byte(cursor)))
+}
+
+func readCursors(tx *bolt.Tx) (map[string]string, error) {
+	cursors := map[string]string{}
+	bare := number(tx.Bucket(metaBucket).Get(schemaKey)) == bareCursors
+	return cursors, tx.Bucket(cursorsBucket).ForEach(func(k, v []byte) (err error) {
+		if !bare {
+			if v, err = unseal(k, v); err != nil {
+				return fmt.Errorf("the cursor of %q: %w", k, err)
+			}
+		}
+		cursors[string(k)] = string(v)
+		return nil
+	})
 }
 
 func (s *Store) count(tx *bolt.Tx) error {
@@ -101,6 +162,12 @@ func (s *Store) count(tx *bolt.Tx) error {
 		cursor := tx.Bucket(name).Cursor()
 		for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 			keys[string(name)]++
+			if isList(name) {
+				// A key that reading does not come by would hide its alert.
+				if _, err := unseal(k, v); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
 			if string(name) == string(inputsBucket) {
 				s.stats.JournalBytes += int64(len(v))
 				s.mark = Mark(number(k))
@@ -108,6 +175,9 @@ func (s *Store) count(tx *bolt.Tx) error {
 		}
 	}
 	if err := agree(tx); err != nil {
+		return err
+	}
+	if _, err := readCursors(tx); err != nil {
 		return err
 	}
 	s.mark = max(s.mark, Mark(number(tx.Bucket(metaBucket).Get(markKey))))
@@ -124,7 +194,7 @@ func agree(tx *bolt.Tx) error {
 	if first, _ := tx.Bucket(inputsBucket).Cursor().First(); first != nil && number(first) <= mark {
 		return fmt.Errorf("%w: input %d is older than the checkpoint's mark %d", errDamaged, number(first), mark)
 	}
-	for _, name := range [][]byte{outboxBucket, parkedBucket, heldBucket} {
+	for _, name := range lists() {
 		last, _ := tx.Bucket(name).Cursor().Last()
 		if next := tx.Bucket(name).Sequence(); last != nil && number(last) > next {
 			return fmt.Errorf("%w: %s holds number %d and counts %d", errDamaged, name, number(last), next)
@@ -150,25 +220,33 @@ func timeKey(t time.Time, id string) []byte {
 
 const checksumSize = 4
 
-// seal puts a checksum before the bytes: bbolt has none on its pages.
-func seal(data []byte) []byte {
+// seal puts a checksum of the key and the bytes before the bytes: bbolt has none on its
+// pages, and a value under another key is another value.
+func seal(key, data []byte) []byte {
 	sealed := make([]byte, 0, checksumSize+len(data))
-	sealed = binary.BigEndian.AppendUint32(sealed, checksum(data))
+	sealed = binary.BigEndian.AppendUint32(sealed, checksum(data, key))
 	return append(sealed, data...)
 }
 
-func unseal(sealed []byte) ([]byte, error) {
+// unseal also takes values of schema 1, whose checksums left the key out.
+func unseal(key, sealed []byte) ([]byte, error) {
 	if len(sealed) < checksumSize {
 		return nil, fmt.Errorf("%w: %d bytes", errDamaged, len(sealed))
 	}
 	data := sealed[checksumSize:]
-	if binary.BigEndian.Uint32(sealed) != checksum(data) {
+	if sum := binary.BigEndian.Uint32(sealed); sum != checksum(data, key) && sum != checksum(data) {
 		return nil, fmt.Errorf("%w: wrong checksum", errDamaged)
 	}
 	return data, nil
 }
 
-func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+func checksum(parts ...[]byte) (sum uint32) {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	for _, part := range parts {
+		sum = crc32.Update(sum, table, part)
+	}
+	return sum
+}
 
 // put stores what the codec writes.
 func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
@@ -176,12 +254,12 @@ func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
 	if err != nil {
 		return err
 	}
-	return bucket.Put(key, seal(data))
+	return bucket.Put(key, seal(key, data))
 }
 
 // get reads what put stored. It copies: nothing points into the file.
-func get(value []byte, fields func(*codec)) error {
-	data, err := unseal(value)
+func get(key, value []byte, fields func(*codec)) error {
+	data, err := unseal(key, value)
 	if err != nil {
 		return err
 	}

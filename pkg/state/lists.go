@@ -85,7 +85,7 @@ func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error
 			break
 		}
 		var oldest Entry
-		if err := get(v, func(c *codec) { c.entry(&oldest) }); err != nil {
+		if err := get(k, v, func(c *codec) { c.entry(&oldest) }); err != nil {
 			return err
 		}
 		reason := fmt.Sprintf("%s was full with %d alerts", list, s.limit(list))
@@ -113,7 +113,7 @@ func (s *Store) read(list []byte, after uint64, limit int) ([]Entry, error) {
 		cursor := tx.Bucket(list).Cursor()
 		for k, v := cursor.Seek(key(after + 1)); k != nil && len(entries) < limit; k, v = cursor.Next() {
 			e := Entry{}
-			if err := get(v, func(c *codec) { c.entry(&e) }); err != nil {
+			if err := get(k, v, func(c *codec) { c.entry(&e) }); err != nil {
 				return err
 			}
 			e.Seq = number(k)
@@ -168,7 +168,7 @@ func take(tx *bolt.Tx, list []byte, seq uint64, counted *change) (*Entry, error)
 		return nil, nil
 	}
 	e := &Entry{}
-	if err := get(value, func(c *codec) { c.entry(e) }); err != nil {
+	if err := get(key(seq), value, func(c *codec) { c.entry(e) }); err != nil {
 		return nil, err
 	}
 	e.Seq = seq
@@ -185,7 +185,7 @@ func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
 			return nil
 		}
 		e := Entry{}
-		if err := get(value, func(c *codec) { c.entry(&e) }); err != nil {
+		if err := get(key(seq), value, func(c *codec) { c.entry(&e) }); err != nil {
 			return err
 		}
 		e.Tries, e.Reason = e.Tries+1, reason
@@ -254,7 +254,7 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error
 	}
 	err = tx.Bucket(list).ForEach(func(k, v []byte) error {
 		var e Entry
-		if err := get(v, func(c *codec) { c.entry(&e) }); err != nil {
+		if err := get(k, v, func(c *codec) { c.entry(&e) }); err != nil {
 			return err
 		}
 		if e.Seq = number(k); wanted[e.ID] {
@@ -270,7 +270,7 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error
 func (s *Store) Drop(ids []string, now time.Time) (dropped int, err error) {
 	err = s.update("drop", func(tx *bolt.Tx, counted *change) error {
 		dropped = 0
-		for _, list := range [][]byte{outboxBucket, parkedBucket, heldBucket} {
+		for _, list := range lists() {
 			entries, err := findAll(tx, list, ids)
 			if err != nil {
 				return err

@@ -29,8 +29,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// schema is the version of the file's layout.
-const schema = 1
+// schema is the version of the file's layout. One that is older is brought up to it;
+// from version 2 on cursors and keys have checksums.
+const schema = 2
 
 // The limits of the lists. When one is full, its oldest entry goes into the
 // history as dropped, and is counted.
