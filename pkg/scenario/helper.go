@@ -45,7 +45,7 @@ func addressHelpers() []helper {
 	is := func(ok func(netip.Addr) bool) func(...any) (any, error) {
 		return func(p ...any) (any, error) {
 			addr, err := netip.ParseAddr(p[0].(string))
-			return err == nil && ok(addr.Unmap()), nil
+			return err == nil && addr.Zone() == "" && ok(addr.Unmap()), nil
 		}
 	}
 	return []helper{

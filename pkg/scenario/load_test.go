@@ -177,6 +177,7 @@ func TestHelpers(t *testing.T) {
 		`IpToRange('2001:db8::1', '64') == '2001:db8::/64'`:                               true,
 		`IpToRange('nonsense', '64') == ''`:                                               true,
 		`IsIPV4('::ffff:192.0.2.7') && IsIPV6('2001:db8::1') && not IsIP('x')`:            true,
+		`IsIP('fe80::1%eth0') || IsIPV6('fe80::1%eth0')`:                                  false,
 		`Upper('a') + Lower('B') == 'Ab'`:                                                 true,
 		`Match('a*c?', 'abbbcd') && !Match('a*c', 'ab')`:                                  true,
 		`Match('*', '') && Match('a*', 'a') && Match('a**', 'ab') && Match('a**b', 'ab')`: true,

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	randomDuels     = 3
+	randomDuels     = 2
 	randomScenarios = 80 // of a duel
 	randomEvents    = 250
 )
