@@ -5,22 +5,41 @@ func (e *Engine) meetsCondition(s *Scenario, b *bucket) bool {
 	if s.condition == nil && s.bayes == nil {
 		return false
 	}
-	m := e.aboutBucket(s, b)
-	if s.condition != nil && m.isTrue(s.condition) {
-		return true
+	e.turnTo()
+	if s.condition != nil {
+		if value, ok := e.decide(s, b, s.condition); value && ok {
+			return true
+		}
 	}
-	return s.bayes != nil && e.posterior(s, b, m) > s.threshold
+	return s.bayes != nil && e.posterior(s, b) > s.threshold
 }
 
-func (e *Engine) aboutBucket(s *Scenario, b *bucket) *machine {
+// turnTo makes the machine forget the bucket that it was about before.
+func (e *Engine) turnTo() {
+	e.machine.facts, e.machine.queue = e.machine.facts[:0], nil
+}
+
+// decide runs an expression about a bucket, which the machine is given as far as
+// the expression needs it. It reports false if the expression failed.
+func (e *Engine) decide(s *Scenario, b *bucket, x *expression) (value, ok bool) {
 	m := &e.machine
-	m.engine, m.scenario, m.bucket, m.queue = e, s, b, nil
-	return m
+	switch needs := x.needs(); {
+	case needs == needsFacts && len(m.facts) == 0:
+		m.facts = e.appendFacts(m.facts, b)
+	case needs == needsQueue && m.queue == nil:
+		m.queue, m.leaky = e.queueView(b, s), leakyOf(b)
+	}
+	return m.decide(x)
+}
+
+func leakyOf(b *bucket) *Leaky {
+	last := stamp(b.last)
+	return &Leaky{Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: last, Ovflw_ts: last}
 }
 
 // posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
 // condition that fails is left out.
-func (e *Engine) posterior(s *Scenario, b *bucket, m *machine) float32 {
+func (e *Engine) posterior(s *Scenario, b *bucket) float32 {
 	p := s.prior
 	for i, c := range s.bayes {
 		bit := uint16(1) << i
@@ -28,7 +47,7 @@ func (e *Engine) posterior(s *Scenario, b *bucket, m *machine) float32 {
 			p = bayes(p, c.evil, c.benign)
 			continue
 		}
-		value, ok := m.decide(c.expression)
+		value, ok := e.decide(s, b, c.expression)
 		switch {
 		case !ok:
 		case value:

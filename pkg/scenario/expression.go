@@ -71,6 +71,27 @@ func (x *expression) isEnumerated() bool {
 	return !x.opaque && !slices.ContainsFunc(x.fields, func(f field) bool { return f != noField && !f.isEnumerated() })
 }
 
+// needs is what of a bucket a machine must be given before it decides an
+// expression.
+type needs uint8
+
+const (
+	needsEvent needs = iota // nothing
+	needsFacts              // the facts of its events
+	needsQueue              // the queue and leaky
+)
+
+// needs says what of a bucket the expression is decided by.
+func (x *expression) needs() needs {
+	switch {
+	case !x.bucket || x.match != nil:
+		return needsEvent
+	case x.ofQueue != nil:
+		return needsFacts
+	}
+	return needsQueue
+}
+
 // compiler compiles the expressions of one Set, which share their data files.
 type compiler struct {
 	functions []expr.Option

@@ -15,17 +15,17 @@ type Leaky struct {
 	Ovflw_ts    time.Time
 }
 
-// machine runs expressions about one event, and about a bucket where one is set.
+// machine runs expressions about one event, and about a bucket as far as
+// [expression.needs] asks for one.
 type machine struct {
 	in *input
 	vm vm.VM
 
-	engine   *Engine
-	scenario *Scenario
-	bucket   *bucket
-	queue    *Queue // of the bucket, built when a program reads it
-	held     heldQueue
+	facts []facts // of the events that the bucket holds, the oldest first
+	queue *Queue  // the same events whole
+	leaky *Leaky
 
+	held   heldQueue
 	buffer []byte
 }
 
@@ -41,7 +41,7 @@ func (m *machine) decide(x *expression) (value, ok bool) {
 		return x.match(m.in), true
 	}
 	if x.ofQueue != nil {
-		m.held.layout, m.held.words = m.engine.detailOf(m.bucket)
+		m.held.facts = m.facts
 		return x.ofQueue(&m.held), true
 	}
 	result, err := m.run(x)
@@ -80,7 +80,7 @@ func (m *machine) bytes(x *expression) []byte {
 
 func (m *machine) run(x *expression) (any, error) {
 	if x.bucket {
-		env := bucketEnv{Queue: m.view(), Leaky: m.leaky(), TimeNow: m.timeNow}
+		env := bucketEnv{Queue: m.queue, Leaky: m.leaky, TimeNow: m.timeNow}
 		if x.readsEvt {
 			env.Evt = m.in.evt()
 		}
@@ -90,16 +90,3 @@ func (m *machine) run(x *expression) (any, error) {
 }
 
 func (m *machine) timeNow() string { return m.in.ev.Time.UTC().Format(time.RFC3339) }
-
-// view is the queue of the bucket as programs read it.
-func (m *machine) view() *Queue {
-	if m.queue == nil {
-		m.queue = m.engine.queueView(m.bucket, m.scenario)
-	}
-	return m.queue
-}
-
-func (m *machine) leaky() *Leaky {
-	last := stamp(m.bucket.last)
-	return &Leaky{Total_count: int(m.bucket.total), First_ts: stamp(m.bucket.first), Last_ts: last, Ovflw_ts: last}
-}

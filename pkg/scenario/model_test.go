@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -429,31 +428,75 @@ func TestNativeQueueIsExpr(t *testing.T) {
 		}
 		return fmt.Sprintf("count(queue.Queue, {%s}) %s %d", predicate, op, number)
 	}
+	c := newCompiler(newDataFiles())
 	rapid.Check(t, func(t *rapid.T) {
 		source := condition(t, 3)
-		text := fmt.Sprintf("type: leaky\nname: test/queue\ndescription: test\nfilter: \"true\"\ngroupby: evt.Meta.source_ip\n"+
-			"capacity: 8\nleakspeed: 1h\noverflow_filter: %q\n", source)
-		set, err := Load(fstest.MapFS{"queue.yaml": {Data: []byte(text)}}, "queue.yaml")
+		x, err := c.compile(source, bucketEnv{}, reflect.Bool)
 		if err != nil {
 			t.Fatal(source, err)
 		}
-		s, e := set.scenarios[0], New(set, Limits{})
-		if s.overflowFilter.ofQueue == nil {
+		if x.ofQueue == nil {
 			t.Fatalf("%s has no native form", source)
 		}
-		for i := range rapid.IntRange(1, 8).Draw(t, "events") {
+		m := machine{in: &input{ev: &event.Event{}}, queue: &Queue{}, leaky: &Leaky{}}
+		for range rapid.IntRange(0, 8).Draw(t, "events") {
+			f := factsOf(&input{ev: &event.Event{
+				Kind:    rapid.SampledFrom([]event.Kind{event.AuthFailed, event.NoHostname, event.Pregreet}).Draw(t, "kind"),
+				Service: rapid.SampledFrom([]event.Service{event.Postfix, event.Dovecot}).Draw(t, "service"),
+			}})
+			m.facts = append(m.facts, f)
+			m.queue.Queue = append(m.queue.Queue, &Evt{Meta: f.meta()})
+		}
+		native, _ := m.decide(x)
+		x.ofQueue = nil
+		if slow, ok := m.decide(x); !ok || slow != native {
+			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
+		}
+	})
+}
+
+// TestFactsAreTheQueue compares the two ways in which the events of a queue are
+// shown to an expression, for queues of any length, and what an expression that is
+// native and the same one as a program say of them.
+func TestFactsAreTheQueue(t *testing.T) {
+	const text = "---\ntype: leaky\nname: test/%s\ndescription: test\nfilter: \"true\"\ngroupby: evt.Meta.source_ip\n" +
+		"capacity: 4\nleakspeed: 1h\noverflow_filter: %s\n"
+	const source = "count(queue.Queue, {.Meta.kind == 'auth-failed'}) %s %d and len(queue.Queue) == %d"
+	rapid.Check(t, func(t *rapid.T) {
+		most := rapid.IntRange(1, 8).Draw(t, "events")
+		filter := fmt.Sprintf(source, rapid.SampledFrom([]string{"==", "<", ">="}).Draw(t, "op"), rapid.IntRange(0, 5).Draw(t, "number"), min(most, 5))
+		e := load(t, fmt.Sprintf(text, "native", filter)+fmt.Sprintf(text, "program", filter+" and TimeNow() != ''"))
+		native, program := e.set.scenarios[0], e.set.scenarios[1]
+		if native.overflowFilter.needs() != needsFacts || program.overflowFilter.needs() != needsQueue {
+			t.Fatalf("%s needs %d, as a program %d", filter, native.overflowFilter.needs(), program.overflowFilter.needs())
+		}
+		g, s := &group{bits: 128}, native
+		var b bucket
+		var want []string
+		for i := range most {
 			ev := failure("192.0.2.1", "bob", time.Duration(i)*time.Minute)
 			ev.Kind = rapid.SampledFrom([]event.Kind{event.AuthFailed, event.NoHostname, event.Pregreet}).Draw(t, "kind")
 			ev.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Dovecot}).Draw(t, "service")
-			e.Pour(ev)
+			e.begin(ev)
+			e.hold(s, g, &b)
+			want = append(want, ev.Kind.String()+" of "+ev.Service.String())
 		}
-		g := e.groups.at(e.groups.findNetwork(addrKey(netip.MustParseAddr("192.0.2.1"))))
-		m := e.aboutBucket(s, &e.bucketsOf(g)[0])
-		m.in = &input{ev: &e.nobody}
-		native, _ := m.decide(s.overflowFilter)
-		s.overflowFilter.ofQueue = nil
-		if slow, ok := m.decide(s.overflowFilter); !ok || slow != native {
-			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
+		want = want[max(0, len(want)-5):]
+		facts, queue := e.appendFacts(nil, &b), e.queueView(&b, s).Queue
+		var asFacts, asQueue []string
+		for _, f := range facts {
+			asFacts = append(asFacts, f.kind().String()+" of "+f.service().String())
+		}
+		for _, evt := range queue {
+			asQueue = append(asQueue, evt.Meta["kind"]+" of "+evt.Meta["service"])
+		}
+		if !slices.Equal(asFacts, want) || !slices.Equal(asQueue, want) {
+			t.Fatalf("%q as facts %q, as a queue %q", want, asFacts, asQueue)
+		}
+		e.turnTo()
+		fast, _ := e.decide(s, &b, native.overflowFilter)
+		if slow, ok := e.decide(s, &b, program.overflowFilter); !ok || slow != fast {
+			t.Fatalf("%s: native %v, expr %v (%v)", filter, fast, slow, ok)
 		}
 	})
 }

@@ -11,10 +11,9 @@ import (
 // enumerated fields, joined by and, or, not.
 type queueMatcher func(*heldQueue) bool
 
-// heldQueue is the queue of a bucket as it lies in memory.
+// heldQueue is the queue of a bucket as far as facts tell it.
 type heldQueue struct {
-	layout layout
-	words  []uint64
+	facts []facts
 
 	in input // room for one of its events
 	ev event.Event
@@ -24,8 +23,7 @@ type heldQueue struct {
 func (q *heldQueue) count(match matcher) int {
 	n := 0
 	q.in.ev = &q.ev
-	for i := range int(q.layout.queued) {
-		f := queuedOf(q.layout.nth(q.words, i)).facts
+	for _, f := range q.facts {
 		q.ev.Kind, q.ev.Service, q.in.shape = f.kind(), f.service(), f.shape()
 		if match(&q.in) {
 			n++
@@ -88,7 +86,7 @@ func nativeQuantifier(n *ast.BuiltinNode) queueMatcher {
 	case n.Name == "any":
 		return func(q *heldQueue) bool { return q.count(match) > 0 }
 	case n.Name == "all":
-		return func(q *heldQueue) bool { return q.count(match) == int(q.layout.queued) }
+		return func(q *heldQueue) bool { return q.count(match) == len(q.facts) }
 	}
 	return nil
 }
@@ -126,7 +124,7 @@ func nativeComparison(n *ast.BinaryNode) queueMatcher {
 	limit := number.Value
 	switch {
 	case builtin.Name == "len" && len(builtin.Arguments) == 1 && isQueue(builtin.Arguments[0]):
-		return func(q *heldQueue) bool { return compare(int(q.layout.queued), limit) }
+		return func(q *heldQueue) bool { return compare(len(q.facts), limit) }
 	case builtin.Name == "count":
 		if match := predicateOf(builtin); match != nil {
 			return func(q *heldQueue) bool { return compare(q.count(match), limit) }

@@ -51,11 +51,11 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 // dropped runs overflow_filter; one that fails drops nothing. It is about the
 // bucket and sees no event at hand.
 func (e *Engine) dropped(s *Scenario, b *bucket) bool {
-	m := e.aboutBucket(s, b)
+	e.turnTo()
 	e.nobody = event.Event{Time: stamp(b.last)}
-	m.in = &input{ev: &e.nobody}
-	value, ok := m.decide(s.overflowFilter)
-	m.in = &e.in
+	e.machine.in = &input{ev: &e.nobody}
+	value, ok := e.decide(s, b, s.overflowFilter)
+	e.machine.in = &e.in
 	return ok && !value
 }
 

@@ -163,6 +163,15 @@ func (q queued) addr() netip.Addr {
 	return addrFrom(q.hi, q.lo)
 }
 
+// appendFacts appends the facts of the events of a queue, the oldest first.
+func (e *Engine) appendFacts(list []facts, b *bucket) []facts {
+	l, w := e.detailOf(b)
+	for n := range int(l.queued) {
+		list = append(list, queuedOf(l.nth(w, n)).facts)
+	}
+	return list
+}
+
 // queueView builds "queue" of an expression.
 func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
 	l, w := e.detailOf(b)
@@ -204,14 +213,19 @@ func (k *queuedEvent) evt(f facts) *Evt {
 func (e *Engine) metaOf(f facts) map[string]string {
 	meta := e.metas[f]
 	if meta == nil {
-		in := f.input()
-		meta = map[string]string{}
-		for name, field := range metaFields {
-			if field.isEnumerated() {
-				meta[name] = field.read(in)
-			}
-		}
+		meta = f.meta()
 		e.metas[f] = meta
+	}
+	return meta
+}
+
+// meta returns the enumerated fields, empty ones among them.
+func (f facts) meta() map[string]string {
+	in, meta := f.input(), map[string]string{}
+	for name, field := range metaFields {
+		if field.isEnumerated() {
+			meta[name] = field.read(in)
+		}
 	}
 	return meta
 }
