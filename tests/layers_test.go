@@ -30,7 +30,8 @@ var layers = map[string]layer{
 	"session":     {imports: []string{"event"}},
 	"engine":      {imports: []string{"dovecot", "event", "guard", "postfix", "scenario", "session", "sshd", "syslogline"}},
 	"guard":       {imports: []string{"event"}},
-	"scenario":    {imports: []string{"event", "hint"}},
+	"expression":  {imports: []string{"event", "hint"}},
+	"scenario":    {imports: []string{"event", "expression", "hint"}},
 	"lint":        {imports: []string{"scenario"}},
 	"trial":       {imports: []string{"engine", "event", "scenario", "syslogline"}},
 	"report":      {imports: []string{"engine", "event", "guard"}},
@@ -43,7 +44,7 @@ var layers = map[string]layer{
 	"lapi":        {imports: []string{"event", "hint"}, io: true},
 	"state":       {imports: []string{"event", "hint"}, io: true},
 	"delivery":    {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":      {imports: []string{"control", "engine", "event", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
+	"render":      {imports: []string{"control", "engine", "event", "expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{
 		"config", "control", "delivery", "engine", "event", "follow", "guard", "hint", "intake", "lapi", "report", "ruleset", "scenario", "state",
 	}, io: true},

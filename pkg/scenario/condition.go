@@ -1,5 +1,7 @@
 package scenario
 
+import "csmail/pkg/expression"
+
 // meetsCondition runs condition and the bayesian conditions after a pour.
 func (e *Engine) meetsCondition(s *Scenario, b *bucket) bool {
 	if s.condition == nil && s.bayes == nil {
@@ -16,25 +18,25 @@ func (e *Engine) meetsCondition(s *Scenario, b *bucket) bool {
 
 // turnTo makes the machine forget the bucket that it was about before.
 func (e *Engine) turnTo() {
-	e.machine.facts, e.machine.queue = e.machine.facts[:0], nil
+	e.machine.Facts, e.machine.Queue = e.machine.Facts[:0], nil
 }
 
 // decide runs an expression about a bucket, which the machine is given as far as
 // the expression needs it. It reports false if the expression failed.
-func (e *Engine) decide(s *Scenario, b *bucket, x *expression) (value, ok bool) {
+func (e *Engine) decide(s *Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
 	m := &e.machine
-	switch needs := x.needs(); {
-	case needs == needsFacts && len(m.facts) == 0:
-		m.facts = e.appendFacts(m.facts, b)
-	case needs == needsQueue && m.queue == nil:
-		m.queue, m.leaky = e.queueView(b, s), leakyOf(b)
+	switch needs := x.Needs(); {
+	case needs == expression.NeedsFacts && len(m.Facts) == 0:
+		m.Facts = e.appendFacts(m.Facts, b)
+	case needs == expression.NeedsQueue && m.Queue == nil:
+		m.Queue, m.Leaky = e.queueView(b, s), leakyOf(b)
 	}
-	return m.decide(x)
+	return m.Decide(x)
 }
 
-func leakyOf(b *bucket) *Leaky {
+func leakyOf(b *bucket) *expression.Leaky {
 	last := stamp(b.last)
-	return &Leaky{Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: last, Ovflw_ts: last}
+	return &expression.Leaky{Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: last, Ovflw_ts: last}
 }
 
 // posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
@@ -47,7 +49,7 @@ func (e *Engine) posterior(s *Scenario, b *bucket) float32 {
 			p = bayes(p, c.evil, c.benign)
 			continue
 		}
-		value, ok := e.decide(s, b, c.expression)
+		value, ok := e.decide(s, b, c.Expression)
 		switch {
 		case !ok:
 		case value:

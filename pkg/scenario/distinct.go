@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"csmail/pkg/expression"
 )
 
 // isNew is distinct: it remembers the value and reports whether the bucket has
@@ -62,21 +64,21 @@ func (e *Engine) addValue(b *bucket, from layout, value uint64) {
 
 // distinctHash hashes the value of distinct. An address needs no text.
 func (e *Engine) distinctHash(s *Scenario) uint64 {
-	addr := e.in.ev.Addr
+	addr := e.in.Event.Addr
 	if addr.IsValid() {
 		switch s.distinctField {
-		case fieldSourceIP:
+		case expression.FieldSourceIP:
 			return addrHash(addr)
-		case fieldSourceBlock:
+		case expression.FieldSourceBlock:
 			if addr.Is6() {
-				addr = rangeOf(addr).Addr()
+				addr = expression.RangeOf(addr).Addr()
 			}
 			return addrHash(addr)
-		case fieldSourceRange:
-			return addrHash(rangeOf(addr).Addr())
+		case expression.FieldSourceRange:
+			return addrHash(expression.RangeOf(addr).Addr())
 		}
 	}
-	return textHash(e.machine.bytes(s.distinct))
+	return textHash(e.machine.Bytes(s.distinct))
 }
 
 func addrHash(addr netip.Addr) uint64 {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Limits bound what an Engine keeps. A zero takes the default.
@@ -52,7 +53,7 @@ type Engine struct {
 	buckets blocks[bucket]
 	words   blocks[uint64]
 	events  slab[queuedEvent] // of scenarios that read the text of queued events
-	metas   map[facts]map[string]string
+	metas   map[expression.Facts]map[string]string
 	ring    ring
 	due     []deadline // a heap: counters, by the time at which they end
 	open    int        // buckets
@@ -64,21 +65,21 @@ type Engine struct {
 	takers [][]*Scenario // by kind, service and shape; nil: not asked yet
 
 	// Of the pour at hand:
-	in      input
+	in      expression.Input
 	at      int64
 	current uint32    // number in the ring
 	known   [3]uint32 // groups by the network that is their key
-	machine machine
+	machine expression.Machine
 	nobody  event.Event // no event is at hand but the time
 	out     []Overflow
 }
 
 // New returns an Engine without buckets.
 func New(set *Set, limits Limits) *Engine {
-	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[facts]map[string]string{}}
+	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[expression.Facts]map[string]string{}}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
-	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(shapeCount))
-	e.machine.in = &e.in
+	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(expression.Shapes))
+	e.machine.In = &e.in
 	return e
 }
 
@@ -108,7 +109,7 @@ func (e *Engine) Pour(ev *event.Event) []Overflow {
 	if e.pours%poursPerSweep == 0 {
 		e.sweep(1)
 	}
-	e.in = input{} // the event is lent
+	e.in = expression.Input{} // the event is lent
 	return e.out
 }
 
@@ -130,9 +131,9 @@ func (e *Engine) End(now time.Time) []Overflow {
 }
 
 func (e *Engine) begin(ev *event.Event) {
-	e.in = input{ev: ev}
+	e.in = expression.Input{Event: ev}
 	if e.set.shapes {
-		e.in.shape = shapeOf(ev)
+		e.in.Shape = expression.ShapeOf(ev)
 	}
 	e.at = nanoseconds(ev.Time)
 	e.current, e.known, e.out = 0, [3]uint32{}, e.out[:0]
@@ -147,7 +148,7 @@ func nanoseconds(t time.Time) int64 {
 // takersOf returns the scenarios whose filters may take the event at hand, as far
 // as kind, service and shape decide.
 func (e *Engine) takersOf() []*Scenario {
-	at := (int(e.in.ev.Kind)*services+int(e.in.ev.Service))*int(shapeCount) + int(e.in.shape)
+	at := (int(e.in.Event.Kind)*services+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
 	if at >= len(e.takers) {
 		return nil
 	}
@@ -155,9 +156,9 @@ func (e *Engine) takersOf() []*Scenario {
 		return takers
 	}
 	takers := []*Scenario{}
-	m := machine{in: &input{ev: &event.Event{}}}
+	m := expression.Machine{In: &expression.Input{Event: &event.Event{}}}
 	for _, s := range e.set.scenarios {
-		if s.mayTake(&m, e.in.ev.Kind, e.in.ev.Service, e.in.shape) {
+		if s.mayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
 			takers = append(takers, s)
 		}
 	}
@@ -165,9 +166,9 @@ func (e *Engine) takersOf() []*Scenario {
 	return takers
 }
 
-func (e *Engine) passes(conditions []*expression) bool {
+func (e *Engine) passes(conditions []*expression.Expression) bool {
 	for _, x := range conditions {
-		if !e.machine.isTrue(x) {
+		if !e.machine.IsTrue(x) {
 			return false
 		}
 	}
@@ -195,7 +196,7 @@ func (e *Engine) pourInto(s *Scenario) {
 	if s.distinct != nil && !e.isNew(s, b) {
 		return
 	}
-	if s.cancelOn != nil && e.machine.isTrue(s.cancelOn) {
+	if s.cancelOn != nil && e.machine.IsTrue(s.cancelOn) {
 		e.restart(b)
 		return
 	}
@@ -233,8 +234,8 @@ func (e *Engine) count(b *bucket) {
 		b.first = e.at
 	}
 	b.total++
-	b.owner = b.owner.with(e.in.ev.Service)
-	if !b.countKind(e.in.ev.Kind) {
-		e.countMore(b, e.in.ev.Kind)
+	b.owner = b.owner.with(e.in.Event.Service)
+	if !b.countKind(e.in.Event.Kind) {
+		e.countMore(b, e.in.Event.Kind)
 	}
 }

@@ -154,7 +154,7 @@ func (e *Engine) remember(g *group) {
 		return
 	}
 	if e.current == 0 {
-		e.current = e.ring.add(e.in.ev, e.at)
+		e.current = e.ring.add(e.in.Event, e.at)
 	}
 	if g.told > 0 {
 		newest := e.evidenceAt(g, g.told.newest())
@@ -166,7 +166,7 @@ func (e *Engine) remember(g *group) {
 		}
 	}
 	g.told = g.told.more()
-	e.setEvidence(g, newReference(e.at, e.current, e.in.ev.Kind, e.in.ev.Service))
+	e.setEvidence(g, newReference(e.at, e.current, e.in.Event.Kind, e.in.Event.Service))
 }
 
 func (e *Engine) evidenceAt(g *group, i int) reference {

@@ -59,7 +59,7 @@ func (e *Engine) unqueue(b *bucket, addr netip.Addr) int {
 		words := from.nth(w, n)
 		q := queuedOf(words)
 		if q.addr() == addr {
-			e.uncountKind(b, q.facts.kind())
+			e.uncountKind(b, q.facts.Kind())
 			e.freeEvent(q)
 			continue
 		}

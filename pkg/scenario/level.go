@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Level is how full a bucket is.
@@ -26,7 +27,7 @@ type Level struct {
 // it is at the time of the event, before or after the pour. Nothing changes.
 func (e *Engine) Levels(ev *event.Event) []Level {
 	e.begin(ev)
-	defer func() { e.in = input{} }()
+	defer func() { e.in = expression.Input{} }()
 	var levels []Level
 	for _, s := range e.takersOf() {
 		if !e.passes(s.rest) {
@@ -46,11 +47,11 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 
 // keyAtHand is the value of groupby for the event at hand.
 func (e *Engine) keyAtHand(s *Scenario) string {
-	if by := e.networkBy(s.groupField); by != noField {
-		key := networkOf(by, e.in.ev.Addr)
+	if by := e.networkBy(s.groupField); by != expression.NoField {
+		key := networkOf(by, e.in.Event.Addr)
 		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 	}
-	return string(e.machine.bytes(s.groupBy))
+	return string(e.machine.Bytes(s.groupBy))
 }
 
 // LevelsOf returns the open and the silent buckets of an address, of its /64 and

@@ -5,12 +5,13 @@ import (
 	"io/fs"
 	"math"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
+	"csmail/pkg/hint"
 )
 
 // maxScenarios bounds a Set; a bucket holds the number of its scenario in 16 bits.
@@ -24,8 +25,8 @@ func Load(fsys fs.FS, paths ...string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fsys: fsys, data: newDataFiles(), set: &Set{}}
-	l.compiler = newCompiler(l.data)
+	l := &loader{fsys: fsys, data: expression.NewDataFiles(), set: &Set{}}
+	l.compiler = expression.NewCompiler(l.data)
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err != nil {
@@ -67,8 +68,8 @@ func scenarioFiles(fsys fs.FS, paths []string) ([]string, error) {
 
 type loader struct {
 	fsys     fs.FS
-	data     *dataFiles
-	compiler *compiler
+	data     *expression.DataFiles
+	compiler *expression.Compiler
 	set      *Set
 }
 
@@ -115,11 +116,11 @@ func (l *loader) dataFile(d *document, data dataSpec) error {
 	case "":
 		return nil // CrowdSec downloads such a file for others and reads nothing of it
 	case "string":
-		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "string")
+		return readDataFile(l.data, l.fsys, path.Dir(d.file), data.DestFile, "string")
 	case "regexp", "regex":
-		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "regexp")
+		return readDataFile(l.data, l.fsys, path.Dir(d.file), data.DestFile, "regexp")
 	}
-	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, nearest(data.Type, []string{"string", "regexp"}))
+	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, hint.DidYouMean(data.Type, []string{"string", "regexp"}))
 }
 
 func (l *loader) durations(d *document, s *Scenario) error {
@@ -180,7 +181,7 @@ func validate(d *document, s *Scenario) error {
 		needsLeak = true
 	default:
 		types := []string{"leaky", "trigger", "counter", "conditional", "bayesian"}
-		return d.problem("type", fmt.Errorf("unknown type %q%s", d.Type, nearest(d.Type, types)))
+		return d.problem("type", fmt.Errorf("unknown type %q%s", d.Type, hint.DidYouMean(d.Type, types)))
 	}
 	if needsLeak && s.LeakSpeed <= 0 {
 		return d.problem("leakspeed", fmt.Errorf("%q: a %s scenario needs a leakspeed", d.LeakSpeed, d.Type))
@@ -228,28 +229,27 @@ func lifeOf(s *Scenario) int64 {
 func (l *loader) expressions(d *document, s *Scenario) error {
 	for _, key := range [...]struct {
 		name, text string
-		env        any
-		kind       reflect.Kind
-		to         **expression
+		compile    func(string) (*expression.Expression, error)
+		to         **expression.Expression
 	}{
-		{"filter", d.Filter, filterEnv{}, reflect.Bool, &s.filter},
-		{"groupby", d.GroupBy, filterEnv{}, reflect.String, &s.groupBy},
-		{"distinct", d.Distinct, filterEnv{}, reflect.String, &s.distinct},
-		{"cancel_on", d.CancelOn, filterEnv{}, reflect.Bool, &s.cancelOn},
-		{"overflow_filter", d.OverflowFilter, bucketEnv{}, reflect.Bool, &s.overflowFilter},
-		{"condition", d.Condition, bucketEnv{}, reflect.Bool, &s.condition},
+		{"filter", d.Filter, l.compiler.Condition, &s.filter},
+		{"groupby", d.GroupBy, l.compiler.Text, &s.groupBy},
+		{"distinct", d.Distinct, l.compiler.Text, &s.distinct},
+		{"cancel_on", d.CancelOn, l.compiler.Condition, &s.cancelOn},
+		{"overflow_filter", d.OverflowFilter, l.compiler.BucketCondition, &s.overflowFilter},
+		{"condition", d.Condition, l.compiler.BucketCondition, &s.condition},
 	} {
 		if key.text == "" {
 			continue
 		}
-		x, err := l.compiler.compile(key.text, key.env, key.kind)
+		x, err := key.compile(key.text)
 		if err != nil {
 			return d.problem(key.name, fmt.Errorf("%q: %w", key.text, err))
 		}
 		*key.to = x
 	}
 	for _, b := range d.BayesianConditions {
-		x, err := l.compiler.compile(b.Condition, bucketEnv{}, reflect.Bool)
+		x, err := l.compiler.BucketCondition(b.Condition)
 		if err != nil {
 			return d.problem("bayesian_conditions", fmt.Errorf("%q: %w", b.Condition, err))
 		}
@@ -260,22 +260,22 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 }
 
 func (l *loader) splitFilter(d *document, s *Scenario) error {
-	parts, err := l.compiler.conjuncts(s.filter)
+	parts, err := l.compiler.Conjuncts(s.filter)
 	if err != nil {
 		return d.problem("filter", fmt.Errorf("%q: %w", d.Filter, err))
 	}
 	for _, part := range parts {
-		if part.isEnumerated() {
+		if part.IsEnumerated() {
 			s.sure = append(s.sure, part)
 		} else {
 			s.rest = append(s.rest, part)
 		}
 	}
 	if s.groupBy != nil {
-		s.groupField = s.groupBy.field()
+		s.groupField = s.groupBy.Field()
 	}
 	if s.distinct != nil {
-		s.distinctField = s.distinct.field()
+		s.distinctField = s.distinct.Field()
 	}
 	return nil
 }
@@ -292,15 +292,15 @@ func (l *loader) scopeOf(d *document, s *Scenario) error {
 	case s.Scope == string(event.ScopeIP):
 		return nil
 	case d.Scope.Expression == "" && s.Scope != string(event.ScopeRange):
-		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, nearest(s.Scope, []string{"Ip", "Range"})))
+		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, hint.DidYouMean(s.Scope, []string{"Ip", "Range"})))
 	case d.Scope.Expression == "":
-		s.scopeField = fieldSourceRange
+		s.scopeField = expression.FieldSourceRange
 		return nil
 	}
-	x, err := l.compiler.compile(d.Scope.Expression, filterEnv{}, reflect.String)
+	x, err := l.compiler.Text(d.Scope.Expression)
 	if err != nil {
 		return d.problem("scope", fmt.Errorf("%q: %w", d.Scope.Expression, err))
 	}
-	s.scope, s.scopeField = x, x.field()
+	s.scope, s.scopeField = x, x.Field()
 	return nil
 }

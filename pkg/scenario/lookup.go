@@ -3,6 +3,8 @@ package scenario
 import (
 	"net/netip"
 	"time"
+
+	"csmail/pkg/expression"
 )
 
 const (
@@ -20,12 +22,12 @@ const (
 // groupOf finds or makes the group of the event at hand, 0 if there is no room.
 func (e *Engine) groupOf(s *Scenario) uint32 {
 	by := e.networkBy(s.groupField)
-	if by == noField {
+	if by == expression.NoField {
 		return e.textGroup(s)
 	}
-	known := &e.known[by-fieldSourceIP]
+	known := &e.known[by-expression.FieldSourceIP]
 	if *known == 0 {
-		*known = e.networkGroup(networkOf(by, e.in.ev.Addr))
+		*known = e.networkGroup(networkOf(by, e.in.Event.Addr))
 	}
 	return *known
 }
@@ -43,7 +45,7 @@ func (e *Engine) networkGroup(key groupKey) uint32 {
 }
 
 func (e *Engine) textGroup(s *Scenario) uint32 {
-	text := e.machine.bytes(s.groupBy)
+	text := e.machine.Bytes(s.groupBy)
 	h := textHash(text)
 	gi := e.groups.findText(text, h)
 	if gi == 0 {
@@ -58,21 +60,21 @@ func (e *Engine) textGroup(s *Scenario) uint32 {
 
 // networkBy tells whether a groupby is the address or a network of the event at
 // hand: fieldSourceIP or fieldSourceRange; of anything else the text is the key.
-func (e *Engine) networkBy(groupBy field) field {
-	addr := &e.in.ev.Addr
+func (e *Engine) networkBy(groupBy expression.Field) expression.Field {
+	addr := &e.in.Event.Addr
 	switch {
-	case groupBy < fieldSourceIP, groupBy > fieldSourceRange, !addr.IsValid():
-		return noField
-	case groupBy != fieldSourceBlock:
+	case groupBy < expression.FieldSourceIP, groupBy > expression.FieldSourceRange, !addr.IsValid():
+		return expression.NoField
+	case groupBy != expression.FieldSourceBlock:
 		return groupBy
 	case addr.Is4():
-		return fieldSourceIP
+		return expression.FieldSourceIP
 	}
-	return fieldSourceRange
+	return expression.FieldSourceRange
 }
 
-func networkOf(by field, addr netip.Addr) groupKey {
-	if by == fieldSourceIP {
+func networkOf(by expression.Field, addr netip.Addr) groupKey {
+	if by == expression.FieldSourceIP {
 		return addrKey(addr)
 	}
 	return rangeKey(addr)
@@ -80,10 +82,10 @@ func networkOf(by field, addr netip.Addr) groupKey {
 
 // findGroup is groupOf without making one.
 func (e *Engine) findGroup(s *Scenario) uint32 {
-	if by := e.networkBy(s.groupField); by != noField {
-		return e.groups.findNetwork(networkOf(by, e.in.ev.Addr))
+	if by := e.networkBy(s.groupField); by != expression.NoField {
+		return e.groups.findNetwork(networkOf(by, e.in.Event.Addr))
 	}
-	text := e.machine.bytes(s.groupBy)
+	text := e.machine.Bytes(s.groupBy)
 	return e.groups.findText(text, textHash(text))
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // model is a leaky bucket as its definition has it: each event drains leak after
@@ -323,138 +323,6 @@ func TestEvictionKeepsSilence(t *testing.T) {
 	}
 }
 
-// TestBytesAreText compares the two ways in which a text is read.
-func TestBytesAreText(t *testing.T) {
-	c := newCompiler(newDataFiles())
-	for _, source := range []string{
-		"evt.Meta.source_ip", "evt.Meta.source_block", "evt.Meta.source_range", "evt.Meta.username", "evt.Meta.account", "evt.Meta.nothing",
-		"evt.Meta.source_block + '/' + evt.Meta.account", "evt.Meta.kind + ' ' + Lower(evt.Meta.username)", "evt.Meta.username + TrimSpace(' a ')",
-	} {
-		x, err := c.compile(source, filterEnv{}, reflect.String)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, addr := range []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1:2:3"), {}} {
-			ev := failure("192.0.2.1", "Bob@Example.com", 0)
-			ev.Addr = addr
-			m := machine{in: &input{ev: ev}}
-			if want, got := m.text(x), string(m.bytes(x)); want != got {
-				t.Errorf("%s of %v: %q, as text %q", source, addr, got, want)
-			}
-		}
-	}
-}
-
-// TestNativeIsExpr compares the two ways in which an expression runs.
-func TestNativeIsExpr(t *testing.T) {
-	texts := []string{"evt.Meta.kind", "evt.Meta.username", "evt.Meta.source_ip", "evt.Meta.nothing", "evt.Parsed.message", "evt.Meta['account']",
-		"'bob'", "'auth-failed'", "'b'", "''", "Lower(evt.Meta.client_name)", "evt.Meta.kind + '/' + evt.Meta.account"}
-	c := newCompiler(newDataFiles())
-	var condition func(t *rapid.T, depth int) string
-	condition = func(t *rapid.T, depth int) string {
-		text := func() string { return rapid.SampledFrom(texts).Draw(t, "text") }
-		switch n := rapid.IntRange(0, 8).Draw(t, "what"); {
-		case n < 2 && depth > 0:
-			op := rapid.SampledFrom([]string{"&&", "||", "and", "or"}).Draw(t, "op")
-			return "(" + condition(t, depth-1) + " " + op + " " + condition(t, depth-1) + ")"
-		case n == 2 && depth > 0:
-			return "not (" + condition(t, depth-1) + ")"
-		case n == 3:
-			return text() + " in ['bob', 'auth-failed', '']"
-		case n == 4:
-			return text() + " not in ['bob']"
-		case n == 5:
-			return text() + " matches '(?i)^b.b$'"
-		}
-		op := rapid.SampledFrom([]string{"==", "!=", "contains", "startsWith", "endsWith"}).Draw(t, "op")
-		return text() + " " + op + " " + text()
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		source := condition(t, 3)
-		x, err := c.compile(source, filterEnv{}, 1)
-		if err != nil {
-			t.Fatal(source, err)
-		}
-		if x.match == nil {
-			t.Fatalf("%s has no native form", source)
-		}
-		ev := failure("192.0.2.1", rapid.SampledFrom([]string{"", "bob", "BOB@example.com", "alice"}).Draw(t, "user"), 0)
-		ev.ClientName = "Mail.example.net"
-		in := input{ev: ev, shape: shapeOf(ev)}
-		m := machine{in: &in}
-		native := x.match(&in)
-		x.match = nil
-		if slow, ok := m.decide(x); !ok || slow != native {
-			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
-		}
-		parts, err := c.conjuncts(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := true
-		for _, part := range parts {
-			all = all && m.isTrue(part)
-		}
-		if all != native {
-			t.Fatalf("%s: as a whole %v, in its parts %v", source, native, all)
-		}
-	})
-}
-
-// TestNativeQueueIsExpr compares the two ways in which an expression over a queue
-// runs, for queues of any length.
-func TestNativeQueueIsExpr(t *testing.T) {
-	predicates := []string{
-		".Meta.kind == 'auth-failed'", "#.Meta.service == 'dovecot'", "#.Meta.kind in ['no-hostname', 'pregreet']",
-		"not (#.Meta.class == 'hostile')", ".Meta.kind != 'pregreet' && .Meta.service == 'postfix' || .Meta['class'] == 'suspect'",
-	}
-	var condition func(t *rapid.T, depth int) string
-	condition = func(t *rapid.T, depth int) string {
-		predicate := rapid.SampledFrom(predicates).Draw(t, "predicate")
-		number := rapid.IntRange(0, 6).Draw(t, "number")
-		op := rapid.SampledFrom([]string{"==", "!=", "<", "<=", ">", ">="}).Draw(t, "op")
-		switch n := rapid.IntRange(0, 6).Draw(t, "what"); {
-		case n == 0 && depth > 0:
-			join := rapid.SampledFrom([]string{"&&", "||", "and", "or"}).Draw(t, "join")
-			return "(" + condition(t, depth-1) + " " + join + " " + condition(t, depth-1) + ")"
-		case n == 1 && depth > 0:
-			return "not (" + condition(t, depth-1) + ")"
-		case n == 2:
-			return "any(queue.Queue, {" + predicate + "})"
-		case n == 3:
-			return "all(queue.Queue, {" + predicate + "})"
-		case n == 4:
-			return fmt.Sprintf("len(queue.Queue) %s %d", op, number)
-		}
-		return fmt.Sprintf("count(queue.Queue, {%s}) %s %d", predicate, op, number)
-	}
-	c := newCompiler(newDataFiles())
-	rapid.Check(t, func(t *rapid.T) {
-		source := condition(t, 3)
-		x, err := c.compile(source, bucketEnv{}, reflect.Bool)
-		if err != nil {
-			t.Fatal(source, err)
-		}
-		if x.ofQueue == nil {
-			t.Fatalf("%s has no native form", source)
-		}
-		m := machine{in: &input{ev: &event.Event{}}, queue: &Queue{}, leaky: &Leaky{}}
-		for range rapid.IntRange(0, 8).Draw(t, "events") {
-			f := factsOf(&input{ev: &event.Event{
-				Kind:    rapid.SampledFrom([]event.Kind{event.AuthFailed, event.NoHostname, event.Pregreet}).Draw(t, "kind"),
-				Service: rapid.SampledFrom([]event.Service{event.Postfix, event.Dovecot}).Draw(t, "service"),
-			}})
-			m.facts = append(m.facts, f)
-			m.queue.Queue = append(m.queue.Queue, &Evt{Meta: f.meta()})
-		}
-		native, _ := m.decide(x)
-		x.ofQueue = nil
-		if slow, ok := m.decide(x); !ok || slow != native {
-			t.Fatalf("%s: native %v, expr %v (%v)", source, native, slow, ok)
-		}
-	})
-}
-
 // TestFactsAreTheQueue compares the two ways in which the events of a queue are
 // shown to an expression, for queues of any length, and what an expression that is
 // native and the same one as a program say of them.
@@ -467,8 +335,8 @@ func TestFactsAreTheQueue(t *testing.T) {
 		filter := fmt.Sprintf(source, rapid.SampledFrom([]string{"==", "<", ">="}).Draw(t, "op"), rapid.IntRange(0, 5).Draw(t, "number"), min(most, 5))
 		e := load(t, fmt.Sprintf(text, "native", filter)+fmt.Sprintf(text, "program", filter+" and TimeNow() != ''"))
 		native, program := e.set.scenarios[0], e.set.scenarios[1]
-		if native.overflowFilter.needs() != needsFacts || program.overflowFilter.needs() != needsQueue {
-			t.Fatalf("%s needs %d, as a program %d", filter, native.overflowFilter.needs(), program.overflowFilter.needs())
+		if native.overflowFilter.Needs() != expression.NeedsFacts || program.overflowFilter.Needs() != expression.NeedsQueue {
+			t.Fatalf("%s needs %d, as a program %d", filter, native.overflowFilter.Needs(), program.overflowFilter.Needs())
 		}
 		g, s := &group{bits: 128}, native
 		var b bucket
@@ -485,7 +353,7 @@ func TestFactsAreTheQueue(t *testing.T) {
 		facts, queue := e.appendFacts(nil, &b), e.queueView(&b, s).Queue
 		var asFacts, asQueue []string
 		for _, f := range facts {
-			asFacts = append(asFacts, f.kind().String()+" of "+f.service().String())
+			asFacts = append(asFacts, f.Kind().String()+" of "+f.Service().String())
 		}
 		for _, evt := range queue {
 			asQueue = append(asQueue, evt.Meta["kind"]+" of "+evt.Meta["service"])

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Overflow is a bucket that ran over, told of one of its sources.
@@ -53,9 +54,9 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 	e.turnTo()
 	e.nobody = event.Event{Time: stamp(b.last)}
-	e.machine.in = &input{ev: &e.nobody}
+	e.machine.In = &expression.Input{Event: &e.nobody}
 	value, ok := e.decide(s, b, s.overflowFilter)
-	e.machine.in = &e.in
+	e.machine.In = &e.in
 	return ok && !value
 }
 
@@ -73,7 +74,7 @@ func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))
 		addr := q.addr()
-		if g.bits == 128 && q.facts.hasAddr() {
+		if g.bits == 128 && q.facts.HasAddr() {
 			addr = g.key().addr()
 		}
 		if !addr.IsValid() && (s.Scope == string(event.ScopeIP) || s.Scope == string(event.ScopeRange)) {
@@ -107,24 +108,24 @@ func join(parties []party, value string, addr netip.Addr) []party {
 // valueOf is the value of the scope for one queued event.
 func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) string {
 	switch {
-	case s.Scope == string(event.ScopeIP), s.scopeField == fieldSourceIP:
-		return addrText(addr)
-	case s.scopeField == fieldSourceBlock:
-		return blockText(addr)
-	case s.scopeField == fieldSourceRange && addr.IsValid():
-		return rangeOf(addr).String()
+	case s.Scope == string(event.ScopeIP), s.scopeField == expression.FieldSourceIP:
+		return expression.AddrText(addr)
+	case s.scopeField == expression.FieldSourceBlock:
+		return expression.BlockText(addr)
+	case s.scopeField == expression.FieldSourceRange && addr.IsValid():
+		return expression.RangeOf(addr).String()
 	case s.isPlainScope() && g.bits == isText:
 		return *e.groups.texts.at(uint32(g.lo))
 	}
 	if q.event == 0 {
 		return ""
 	}
-	in := input{ev: &e.events.at(q.event).Event}
+	in := expression.Input{Event: &e.events.at(q.event).Event}
 	if e.set.shapes {
-		in.shape = shapeOf(in.ev)
+		in.Shape = expression.ShapeOf(in.Event)
 	}
-	m := machine{in: &in}
-	return m.text(s.scope)
+	m := expression.Machine{In: &in}
+	return m.Text(s.scope)
 }
 
 func (e *Engine) told(s *Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {

@@ -6,36 +6,20 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // queuedEvent is an event in a queue whose text some expression reads.
 type queuedEvent struct {
 	event.Event
-	view *Evt
+	view *expression.Evt
 }
-
-// facts packs kind, service and shape of a queued event, and whether it has an
-// address.
-type facts uint32
-
-func factsOf(in *input) facts {
-	f := facts(in.ev.Kind) | facts(in.ev.Service)<<8 | facts(in.shape)<<16
-	if in.ev.Addr.IsValid() {
-		f |= 1 << 24
-	}
-	return f
-}
-
-func (f facts) kind() event.Kind       { return event.Kind(f) }
-func (f facts) service() event.Service { return event.Service(f >> 8) }
-func (f facts) shape() shape           { return shape(f >> 16) }
-func (f facts) hasAddr() bool          { return f>>24&1 == 1 }
 
 // queued is an event in the queue of a bucket. Its words are the facts with the
 // number of the whole event, then the time and the address as far as anything
 // reads them.
 type queued struct {
-	facts facts
+	facts expression.Facts
 	event uint32 // number of the whole event; 0 if no expression reads its text
 	time  int64
 	hi    uint64 // of the address
@@ -77,7 +61,7 @@ func (q queued) put(w []uint64) {
 }
 
 func queuedOf(w []uint64) queued {
-	q := queued{facts: facts(w[0]), event: uint32(w[0] >> 32)}
+	q := queued{facts: expression.Facts(w[0]), event: uint32(w[0] >> 32)}
 	switch len(w) {
 	case strideTime:
 		q.time = int64(w[1])
@@ -114,14 +98,14 @@ func (e *Engine) hold(s *Scenario, g *group, b *bucket) {
 	if g.bits == 128 && !s.keepFacts && !s.keepEvents {
 		return
 	}
-	q := queued{facts: factsOf(&e.in), time: e.at}
-	if e.in.ev.Addr.IsValid() {
-		key := addrKey(e.in.ev.Addr)
+	q := queued{facts: expression.FactsOf(&e.in), time: e.at}
+	if e.in.Event.Addr.IsValid() {
+		key := addrKey(e.in.Event.Addr)
 		q.hi, q.lo = key.hi, key.lo
 	}
 	if s.keepEvents {
 		q.event = e.events.take()
-		e.events.at(q.event).Event = e.in.ev.Clone()
+		e.events.at(q.event).Event = e.in.Event.Clone()
 	}
 	e.enqueue(b, q, s.strideOf(g), e.queueLimitOf(s))
 }
@@ -157,14 +141,14 @@ func (e *Engine) freeEvents(l layout, w []uint64) {
 // addr returns the address of a queued event; of a group of one address it is not
 // kept, since it is that of the group.
 func (q queued) addr() netip.Addr {
-	if !q.facts.hasAddr() {
+	if !q.facts.HasAddr() {
 		return netip.Addr{}
 	}
 	return addrFrom(q.hi, q.lo)
 }
 
 // appendFacts appends the facts of the events of a queue, the oldest first.
-func (e *Engine) appendFacts(list []facts, b *bucket) []facts {
+func (e *Engine) appendFacts(list []expression.Facts, b *bucket) []expression.Facts {
 	l, w := e.detailOf(b)
 	for n := range int(l.queued) {
 		list = append(list, queuedOf(l.nth(w, n)).facts)
@@ -173,20 +157,20 @@ func (e *Engine) appendFacts(list []facts, b *bucket) []facts {
 }
 
 // queueView builds "queue" of an expression.
-func (e *Engine) queueView(b *bucket, s *Scenario) *Queue {
+func (e *Engine) queueView(b *bucket, s *Scenario) *expression.Queue {
 	l, w := e.detailOf(b)
-	view := &Queue{Queue: make([]*Evt, 0, l.queued), L: math.MaxInt}
+	view := &expression.Queue{Queue: make([]*expression.Evt, 0, l.queued), L: math.MaxInt}
 	if s.queueLimit > 0 {
 		view.L = s.queueLimit - 1
 	}
-	brief := make([]Evt, 0, l.queued)
+	brief := make([]expression.Evt, 0, l.queued)
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))
 		if q.event != 0 {
 			view.Queue = append(view.Queue, e.events.at(q.event).evt(q.facts))
 			continue
 		}
-		brief = append(brief, Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})
+		brief = append(brief, expression.Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})
 		view.Queue = append(view.Queue, &brief[len(brief)-1])
 	}
 	return view
@@ -201,36 +185,20 @@ func timeOf(q queued) time.Time {
 }
 
 // evt returns the view of a queued event, built once.
-func (k *queuedEvent) evt(f facts) *Evt {
+func (k *queuedEvent) evt(f expression.Facts) *expression.Evt {
 	if k.view == nil {
-		in := input{ev: &k.Event, shape: f.shape()}
-		k.view = in.evt()
+		in := expression.Input{Event: &k.Event, Shape: f.Shape()}
+		k.view = in.Evt()
 	}
 	return k.view
 }
 
 // metaOf holds the enumerated fields of a queued event. Its maps are few and shared.
-func (e *Engine) metaOf(f facts) map[string]string {
+func (e *Engine) metaOf(f expression.Facts) map[string]string {
 	meta := e.metas[f]
 	if meta == nil {
-		meta = f.meta()
+		meta = f.Meta()
 		e.metas[f] = meta
 	}
 	return meta
-}
-
-// meta returns the enumerated fields, empty ones among them.
-func (f facts) meta() map[string]string {
-	in, meta := f.input(), map[string]string{}
-	for name, field := range metaFields {
-		if field.isEnumerated() {
-			meta[name] = field.read(in)
-		}
-	}
-	return meta
-}
-
-// input is an event of which only the enumerated fields are known.
-func (f facts) input() *input {
-	return &input{ev: &event.Event{Kind: f.kind(), Service: f.service()}, shape: f.shape()}
 }

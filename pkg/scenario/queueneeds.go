@@ -1,14 +1,13 @@
 package scenario
 
 import (
-	"fmt"
 	"hash/fnv"
 	"slices"
 
-	"github.com/expr-lang/expr/ast"
 	"gopkg.in/yaml.v3"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // queueOf finds what the queue of a bucket must hold. Its length follows
@@ -23,11 +22,11 @@ func (l *loader) queueOf(d *document, s *Scenario) error {
 		s.queueLimit = d.Capacity + 1
 	}
 	for _, x := range s.bucketExpressions() {
-		reads := queueReadsOf(x.tree)
-		l.set.shapes = l.set.shapes || reads.queue && (reads.hub || reads.more)
-		s.keepFacts = s.keepFacts || reads.queue
-		s.keepTimes = s.keepTimes || reads.queue && reads.times
-		s.keepEvents = s.keepEvents || reads.queue && reads.more
+		reads := x.QueueReads()
+		l.set.shapes = l.set.shapes || reads.Queue && (reads.Hub || reads.More)
+		s.keepFacts = s.keepFacts || reads.Queue
+		s.keepTimes = s.keepTimes || reads.Queue && reads.Times
+		s.keepEvents = s.keepEvents || reads.Queue && reads.More
 	}
 	s.keepEvents = s.keepEvents || (s.scope != nil && !s.isPlainScope())
 	return nil
@@ -37,142 +36,64 @@ func (l *loader) queueOf(d *document, s *Scenario) error {
 // from the key of the bucket.
 func (s *Scenario) isPlainScope() bool {
 	switch s.scopeField {
-	case fieldSourceIP, fieldSourceBlock, fieldSourceRange:
+	case expression.FieldSourceIP, expression.FieldSourceBlock, expression.FieldSourceRange:
 		return true
 	}
-	return s.scope == nil || (s.groupBy != nil && s.groupBy.source == s.scope.source)
+	return s.scope == nil || (s.groupBy != nil && s.groupBy.Source() == s.scope.Source())
 }
 
 // bucketExpressions are those that may read the queue.
-func (s *Scenario) bucketExpressions() []*expression {
-	var all []*expression
-	for _, x := range [...]*expression{s.condition, s.overflowFilter} {
+func (s *Scenario) bucketExpressions() []*expression.Expression {
+	var all []*expression.Expression
+	for _, x := range [...]*expression.Expression{s.condition, s.overflowFilter} {
 		if x != nil {
 			all = append(all, x)
 		}
 	}
 	for _, b := range s.bayes {
-		all = append(all, b.expression)
+		all = append(all, b.Expression)
 	}
 	return all
-}
-
-// queueReads tells what an expression reads of the queued events: anything, their
-// times, enumerated fields that the hub's parsers set, or more than times and
-// enumerated fields.
-type queueReads struct{ queue, times, hub, more bool }
-
-func queueReadsOf(tree ast.Node) queueReads {
-	reads := &queueReads{}
-	ast.Walk(&tree, reads)
-	return *reads
-}
-
-// Visit allows, of members, only those that a compact fact answers.
-func (q *queueReads) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		q.queue = q.queue || n.Value == "queue"
-	case *ast.CallNode:
-		if _, ok := n.Callee.(*ast.MemberNode); ok {
-			q.more = true
-		}
-	case *ast.MemberNode:
-		q.more = q.more || !isCompact(n)
-		if name, ok := n.Property.(*ast.StringNode); ok {
-			q.times = q.times || name.Value == "Time"
-			q.hub = q.hub || metaFields[name.Value] >= fieldLogType && metaFields[name.Value] <= fieldPregreet
-		}
-	}
-}
-
-func isCompact(n *ast.MemberNode) bool {
-	name, ok := n.Property.(*ast.StringNode)
-	if !ok {
-		_, number := n.Property.(*ast.IntegerNode)
-		_, negative := n.Property.(*ast.UnaryNode)
-		return number || negative
-	}
-	if table, ok := n.Node.(*ast.MemberNode); ok {
-		if which, ok := table.Property.(*ast.StringNode); ok && which.Value == "Meta" {
-			return metaFields[name.Value].isEnumerated()
-		}
-	}
-	if _, ok := fieldOf(n); ok {
-		return true // of the event at hand, not of the queue
-	}
-	return slices.Contains([]string{"Queue", "L", "Time", "Meta", "Total_count", "First_ts", "Last_ts", "Ovflw_ts"}, name.Value)
 }
 
 // survey finds the kinds that the scenario may count and the fields that csmail
 // never sets.
 func (l *loader) survey(s *Scenario) {
 	var ev event.Event
-	m := machine{in: &input{ev: &ev}}
+	m := expression.Machine{In: &expression.Input{Event: &ev}}
 	for _, k := range event.Kinds() {
 		for service := event.NoService; service <= event.SSHD; service++ {
-			for sh := noShape; sh < shapeCount; sh++ {
-				if sh.plausible(k, service) && s.mayTake(&m, k, service, sh) {
+			for sh := range expression.Shapes {
+				if sh.Plausible(k, service) && s.mayTake(&m, k, service, sh) {
 					s.Kinds |= 1 << k
 				}
 			}
 		}
 	}
-	for _, x := range slices.Concat([]*expression{s.filter, s.groupBy, s.distinct, s.cancelOn}, s.bucketExpressions()) {
+	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.groupBy, s.distinct, s.cancelOn}, s.bucketExpressions()) {
 		if x == nil {
 			continue
 		}
-		l.set.shapes = l.set.shapes || x.readsShape()
-		ast.Walk(&x.tree, &unknownFields{s})
+		l.set.shapes = l.set.shapes || x.ReadsShape()
+		for _, name := range x.UnknownFields() {
+			if note := "csmail never sets " + name; !slices.Contains(s.Notes, note) {
+				s.Notes = append(s.Notes, note)
+			}
+		}
 	}
-}
-
-// readsShape is true unless the expression reads nothing of the hub's parsers.
-func (x *expression) readsShape() bool {
-	return x.opaque || slices.ContainsFunc(x.fields, func(f field) bool {
-		return f >= fieldLogType && f <= fieldPregreet || f == fieldTargetUser || f == fieldHubUser || f == fieldLoginMessage
-	})
 }
 
 // mayTake runs the enumerated conjuncts of the filter on a machine with room for an
 // event.
-func (s *Scenario) mayTake(m *machine, k event.Kind, service event.Service, sh shape) bool {
-	*m.in = input{ev: m.in.ev, shape: sh}
-	m.in.ev.Kind, m.in.ev.Service = k, service
+func (s *Scenario) mayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
+	*m.In = expression.Input{Event: m.In.Event, Shape: sh}
+	m.In.Event.Kind, m.In.Event.Service = k, service
 	for _, x := range s.sure {
-		if !m.isTrue(x) {
+		if !m.IsTrue(x) {
 			return false
 		}
 	}
 	return true
-}
-
-type unknownFields struct{ s *Scenario }
-
-// Visit notes evt.Meta.NAME and evt.Parsed.NAME that csmail never sets.
-func (u *unknownFields) Visit(node *ast.Node) {
-	n, ok := (*node).(*ast.MemberNode)
-	if !ok {
-		return
-	}
-	f, ok := fieldOf(n)
-	if !ok || f != noField {
-		return
-	}
-	name := n.Property.(*ast.StringNode).Value
-	table, names := "Meta", metaFields
-	if n.Node.(*ast.MemberNode).Property.(*ast.StringNode).Value == "Parsed" {
-		table, names = "Parsed", parsedFields
-	}
-	known := make([]string, 0, len(names))
-	for k := range names {
-		known = append(known, k)
-	}
-	slices.Sort(known)
-	note := fmt.Sprintf("csmail never sets evt.%s.%s%s", table, name, nearest(name, known))
-	if !slices.Contains(u.s.Notes, note) {
-		u.s.Notes = append(u.s.Notes, note)
-	}
 }
 
 // hashOf identifies what a document decides: a changed one starts with empty

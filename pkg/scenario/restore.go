@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 var (
@@ -35,7 +36,7 @@ func (e *Engine) Restore(b []byte) error {
 		return errDamaged
 	}
 	*e = *fresh
-	e.machine.in = &e.in
+	e.machine.In = &e.in
 	return nil
 }
 
@@ -264,7 +265,7 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 }
 
 func (r *stateReader) queued(e *Engine) queued {
-	q := queued{facts: facts(r.number()), time: r.time(), hi: r.number(), lo: r.number()}
+	q := queued{facts: expression.Facts(r.number()), time: r.time(), hi: r.number(), lo: r.number()}
 	if r.number() != 0 {
 		q.event = e.events.take()
 		e.events.at(q.event).Event = r.event()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Scenario is one loaded scenario. It does not change after Load.
@@ -41,18 +42,18 @@ type Scenario struct {
 	isTrigger bool
 	hash      uint64 // of all that decides
 
-	filter         *expression
-	sure           []*expression // conjuncts of the filter that (kind, service, shape) decides
-	rest           []*expression // the others
-	groupBy        *expression
-	groupField     field
-	distinct       *expression
-	distinctField  field
-	cancelOn       *expression
-	overflowFilter *expression
-	condition      *expression
-	scope          *expression
-	scopeField     field
+	filter         *expression.Expression
+	sure           []*expression.Expression // conjuncts of the filter that (kind, service, shape) decides
+	rest           []*expression.Expression // the others
+	groupBy        *expression.Expression
+	groupField     expression.Field
+	distinct       *expression.Expression
+	distinctField  expression.Field
+	cancelOn       *expression.Expression
+	overflowFilter *expression.Expression
+	condition      *expression.Expression
+	scope          *expression.Expression
+	scopeField     expression.Field
 	bayes          []bayesCondition
 	prior          float32
 	threshold      float32
@@ -65,7 +66,7 @@ type Scenario struct {
 }
 
 type bayesCondition struct {
-	*expression
+	*expression.Expression
 	evil, benign float32
 	guillotine   bool
 }
@@ -125,5 +126,5 @@ func labelsOf(raw map[string]any) Labels {
 // CountsAccounts is true if the scenario counts different accounts rather than
 // attempts.
 func (s *Scenario) CountsAccounts() bool {
-	return s.distinctField == fieldAccount || s.distinctField == fieldUsername
+	return s.distinctField == expression.FieldAccount || s.distinctField == expression.FieldUsername
 }

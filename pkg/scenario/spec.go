@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"csmail/pkg/hint"
 )
 
 // spec is one document of a scenario file, with the keys of CrowdSec's
@@ -174,7 +176,7 @@ func checkKeys(file, section string, node *yaml.Node) error {
 		case slices.Contains(seen, key.Value):
 			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("the key %q stands here twice", key.Value)}
 		case !slices.Contains(known, key.Value):
-			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("unknown key %q%s", key.Value, nearest(key.Value, known))}
+			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("unknown key %q%s", key.Value, hint.DidYouMean(key.Value, known))}
 		}
 		seen = append(seen, key.Value)
 		if _, nested := keys[key.Value]; nested && section == "" {

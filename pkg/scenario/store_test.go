@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Runs do not overlap, keep what they hold when they are resized, and all come back.
@@ -68,7 +69,7 @@ func TestDetail(t *testing.T) {
 		limit := rapid.IntRange(1, 9).Draw(t, "queue")
 		stride := uint8(rapid.IntRange(strideFacts, strideAll).Draw(t, "stride"))
 		var b bucket
-		seen, kinds, queue := map[uint64]bool{}, map[uint8]int{}, []facts{}
+		seen, kinds, queue := map[uint64]bool{}, map[uint8]int{}, []expression.Facts{}
 		values := rapid.Uint64Range(1, 200)
 		for i := range rapid.IntRange(1, 300).Draw(t, "steps") {
 			switch what := rapid.IntRange(0, 9).Draw(t, "what"); {
@@ -83,8 +84,8 @@ func TestDetail(t *testing.T) {
 					seen[value] = true
 				}
 			case what < 8:
-				e.enqueue(&b, queued{facts: facts(i), time: int64(i), hi: 1, lo: uint64(i)}, stride, limit)
-				queue = append(queue, facts(i))
+				e.enqueue(&b, queued{facts: expression.Facts(i), time: int64(i), hi: 1, lo: uint64(i)}, stride, limit)
+				queue = append(queue, expression.Facts(i))
 				queue = queue[max(0, len(queue)-limit):]
 			case what < 9:
 				kind := rapid.SampledFrom([]uint8{5, 6, 7}).Draw(t, "kind")
@@ -94,7 +95,7 @@ func TestDetail(t *testing.T) {
 				e.silence(&b, int64(i))
 			}
 			l, w := e.detailOf(&b)
-			var got []facts
+			var got []expression.Facts
 			for n := range int(l.queued) {
 				q := queuedOf(l.nth(w, n))
 				if got = append(got, q.facts); stride == strideAll && (q.time != int64(q.facts) || q.lo != uint64(q.facts)) {

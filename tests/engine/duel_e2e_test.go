@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 	"csmail/pkg/render"
 	"csmail/pkg/scenario"
 )
@@ -82,7 +83,7 @@ func (d *duel) replay(t *testing.T) map[string][]Alert {
 	t.Helper()
 	var log bytes.Buffer
 	for e := range attempts(d.events) {
-		meta, parsed := scenario.View(e)
+		meta, parsed := expression.View(e)
 		if err := render.CrowdSecEvent(&log, e, meta, parsed); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"net/url"

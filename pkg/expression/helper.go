@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"encoding/base64"
@@ -34,7 +34,7 @@ var unsupported = []string{
 
 // helpers are the functions of pkg/exprhelpers (v1.7.8) that mail, ssh and
 // generic scenarios use, with its answers for input that makes no sense.
-func helpers(files *dataFiles) []helper {
+func helpers(files *DataFiles) []helper {
 	return slices.Concat(textHelpers(), addressHelpers(), otherHelpers(), []helper{
 		{"File", func(p ...any) (any, error) { return files.lines(p[0].(string)), nil }, new(func(string) []string)},
 		{"RegexpInFile", func(p ...any) (any, error) { return files.matches(p[0].(string), p[1].(string)), nil }, new(func(string, string) bool)},

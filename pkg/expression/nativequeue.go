@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"github.com/expr-lang/expr/ast"
@@ -13,18 +13,18 @@ type queueMatcher func(*heldQueue) bool
 
 // heldQueue is the queue of a bucket as far as facts tell it.
 type heldQueue struct {
-	facts []facts
+	facts []Facts
 
-	in input // room for one of its events
+	in Input // room for one of its events
 	ev event.Event
 }
 
 // count returns how many of the events match.
 func (q *heldQueue) count(match matcher) int {
 	n := 0
-	q.in.ev = &q.ev
+	q.in.Event = &q.ev
 	for _, f := range q.facts {
-		q.ev.Kind, q.ev.Service, q.in.shape = f.kind(), f.service(), f.shape()
+		q.ev.Kind, q.ev.Service, q.in.Shape = f.Kind(), f.Service(), f.Shape()
 		if match(&q.in) {
 			n++
 		}
@@ -34,11 +34,11 @@ func (q *heldQueue) count(match matcher) int {
 
 // ofQueued reads the event that a predicate is about: "#.Meta.NAME" or
 // ".Meta.NAME", as far as the facts of a queued event hold it.
-var ofQueued = native{func(n *ast.MemberNode) (field, bool) {
+var ofQueued = native{func(n *ast.MemberNode) (Field, bool) {
 	name, ok := n.Property.(*ast.StringNode)
 	table, isMember := n.Node.(*ast.MemberNode)
 	if !ok || !isMember {
-		return noField, false
+		return NoField, false
 	}
 	which, ok := table.Property.(*ast.StringNode)
 	pointer, isPointer := table.Node.(*ast.PointerNode)

@@ -1,4 +1,11 @@
-package scenario
+// Package expression is the language of CrowdSec's scenario files: it compiles
+// filters, conditions and the texts that buckets go by (expr-lang/expr at the version
+// that CrowdSec v1.7.8 pins, with CrowdSec's helpers), knows the fields of an event
+// under the names of evt.Meta and evt.Parsed, and runs what it compiled; the most
+// frequent forms without the virtual machine. It reads no file, has no clock and
+// no goroutine, and keeps nothing of an event or a bucket: what an expression is
+// about is handed to the [Machine].
+package expression
 
 import (
 	"fmt"
@@ -33,15 +40,15 @@ type bucketEnv struct {
 // oldest first (pkg/pipeline/queue.go, v1.7.8).
 type Queue struct {
 	Queue []*Evt
-	L     int
+	L     int // events that it may hold, as CrowdSec counts them
 }
 
 // GetQueue returns the events.
 func (q *Queue) GetQueue() []*Evt { return q.Queue }
 
-// expression is a compiled expression. Where match, ofQueue and text are nil, the
-// program runs.
-type expression struct {
+// Expression is a compiled expression. It does not change, and any number of
+// Machines may run it. Where match, ofQueue and text are nil, the program runs.
+type Expression struct {
 	source  string
 	match   matcher
 	ofQueue queueMatcher
@@ -50,56 +57,62 @@ type expression struct {
 	appendText appender // the same as text, without making a string
 	program    *vm.Program
 	tree       ast.Node
-	fields     []field // of evt.Meta and evt.Parsed that it reads
+	fields     []Field // of evt.Meta and evt.Parsed that it reads
 	opaque     bool    // it reads more than these
 	bucket     bool    // it runs in a bucketEnv
 
 	readsEvt bool
 }
 
-// field returns the one field that the expression is, or noField.
-func (x *expression) field() field {
+// Source is the text that was compiled.
+func (x *Expression) Source() string { return x.source }
+
+// Field returns the one field that the expression is, or [NoField].
+func (x *Expression) Field() Field {
 	if member, ok := x.tree.(*ast.MemberNode); ok {
 		f, _ := fieldOf(member)
 		return f
 	}
-	return noField
+	return NoField
 }
 
-// isEnumerated is true if (kind, service, shape) decides the expression.
-func (x *expression) isEnumerated() bool {
-	return !x.opaque && !slices.ContainsFunc(x.fields, func(f field) bool { return f != noField && !f.isEnumerated() })
+// IsEnumerated is true if kind, service and shape of an event decide the expression.
+func (x *Expression) IsEnumerated() bool {
+	return !x.opaque && !slices.ContainsFunc(x.fields, func(f Field) bool { return f != NoField && !f.isEnumerated() })
 }
 
-// needs is what of a bucket a machine must be given before it decides an
+// Needs is what of a bucket a Machine must be given before it decides an
 // expression.
-type needs uint8
+type Needs uint8
 
 const (
-	needsEvent needs = iota // nothing
-	needsFacts              // the facts of its events
-	needsQueue              // the queue and leaky
+	NeedsEvent Needs = iota // nothing
+	NeedsFacts              // Machine.Facts
+	NeedsQueue              // Machine.Queue and Machine.Leaky
 )
 
-// needs says what of a bucket the expression is decided by.
-func (x *expression) needs() needs {
+// Needs says by what of a bucket the expression is decided.
+func (x *Expression) Needs() Needs {
 	switch {
 	case !x.bucket || x.match != nil:
-		return needsEvent
+		return NeedsEvent
 	case x.ofQueue != nil:
-		return needsFacts
+		return NeedsFacts
 	}
-	return needsQueue
+	return NeedsQueue
 }
 
-// compiler compiles the expressions of one Set, which share their data files.
-type compiler struct {
+// Compiler compiles expressions that share their data files. Its errors are one
+// line and say what is wrong, without the source.
+type Compiler struct {
 	functions []expr.Option
 	names     []string // that an expression may call
 }
 
-func newCompiler(files *dataFiles) *compiler {
-	c := &compiler{}
+// NewCompiler returns a Compiler of expressions that may name the files, also those
+// that are added later.
+func NewCompiler(files *DataFiles) *Compiler {
+	c := &Compiler{}
 	for _, h := range helpers(files) {
 		c.functions = append(c.functions, expr.Function(h.name, h.call, h.signature))
 		c.names = append(c.names, h.name)
@@ -108,8 +121,24 @@ func newCompiler(files *dataFiles) *compiler {
 	return c
 }
 
+// Condition compiles a filter or cancel_on: a condition over one event.
+func (c *Compiler) Condition(source string) (*Expression, error) {
+	return c.compile(source, filterEnv{}, reflect.Bool)
+}
+
+// Text compiles a groupby, distinct or scope expression: a text of one event.
+func (c *Compiler) Text(source string) (*Expression, error) {
+	return c.compile(source, filterEnv{}, reflect.String)
+}
+
+// BucketCondition compiles a condition, an overflow_filter or a bayesian condition,
+// which may also name queue and leaky.
+func (c *Compiler) BucketCondition(source string) (*Expression, error) {
+	return c.compile(source, bucketEnv{}, reflect.Bool)
+}
+
 // compile compiles source for the environment env and the result kind.
-func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expression, error) {
+func (c *Compiler) compile(source string, env any, kind reflect.Kind) (*Expression, error) {
 	tree, err := parser.Parse(source)
 	if err != nil {
 		return nil, oneLine(err)
@@ -123,7 +152,7 @@ func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expressi
 	if err != nil {
 		return nil, oneLine(err)
 	}
-	x := &expression{source: source, program: program, tree: tree.Node}
+	x := &Expression{source: source, program: program, tree: tree.Node}
 	_, x.bucket = env.(bucketEnv)
 	x.readsEvt = look.roots > 0
 	x.fields, x.opaque = look.fields, look.impure || look.roots != len(look.fields)
@@ -139,9 +168,9 @@ func (c *compiler) compile(source string, env any, kind reflect.Kind) (*expressi
 	return x, nil
 }
 
-// conjuncts splits "a && b && c" into its parts, each compiled by itself.
-func (c *compiler) conjuncts(x *expression) ([]*expression, error) {
-	var parts []*expression
+// Conjuncts splits "a && b && c" into its parts, each compiled by itself.
+func (c *Compiler) Conjuncts(x *Expression) ([]*Expression, error) {
+	var parts []*Expression
 	var split func(ast.Node) error
 	split = func(n ast.Node) error {
 		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "&&" || b.Operator == "and") {
@@ -164,7 +193,7 @@ func (c *compiler) conjuncts(x *expression) ([]*expression, error) {
 // does not exist.
 type survey struct {
 	known  []string
-	fields []field
+	fields []Field
 	roots  int  // how often "evt" or "$env" stands in it; more than there are fields: it reads something else of evt
 	impure bool // it asks for the time, or calls a method
 	err    error
@@ -202,20 +231,11 @@ func (s *survey) call(n *ast.CallNode) {
 		s.err = fmt.Errorf("the helper %q of CrowdSec is not supported", name.Value)
 		return
 	}
-	s.err = fmt.Errorf("unknown helper %q%s", name.Value, nearest(name.Value, slices.Concat(s.known, builtin.Names)))
+	s.err = fmt.Errorf("unknown helper %q%s", name.Value, hint.DidYouMean(name.Value, slices.Concat(s.known, builtin.Names)))
 }
 
 // oneLine makes expr's error, which draws the expression with a caret, one line.
 func oneLine(err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return fmt.Errorf("%s", first)
-}
-
-// nearest returns ": did you mean X" for the name that differs least, or "".
-func nearest(name string, names []string) string {
-	best := hint.Nearest(name, names, len(name)/3+1)
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
 }

@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"strings"
@@ -6,13 +6,13 @@ import (
 	"csmail/pkg/event"
 )
 
-// shape says what the mail parsers of CrowdSec's hub would have made of the
+// Shape says what the mail parsers of CrowdSec's hub would have made of the
 // line of an event: which of them takes it, and the fields of few values that it
 // sets. A line that they do not know has none.
-type shape uint8
+type Shape uint8
 
 const (
-	noShape            shape = iota
+	noShape            Shape = iota
 	shapeSpamAttempt         // postfix-logs: SASL failure, lost connection
 	shapeNonSMTP             // postfix-logs: non-SMTP command
 	shapeReject              // postfix-logs: NOQUEUE: reject
@@ -20,12 +20,15 @@ const (
 	shapeDovecotFailed       // dovecot-logs, auth_failed
 	shapeDovecotOther        // dovecot-logs, another result
 	shapeSSHFailed           // sshd-logs, ssh_failed-auth
-	shapeCount
+
+	// Shapes is how many shapes there are, that of a line that no parser knows
+	// among them.
+	Shapes
 )
 
-func (s shape) isDovecot() bool { return s == shapeDovecotFailed || s == shapeDovecotOther }
+func (s Shape) isDovecot() bool { return s == shapeDovecotFailed || s == shapeDovecotOther }
 
-func (s shape) read(f field) string {
+func (s Shape) read(f Field) string {
 	switch {
 	case f == fieldLogType && (s == shapeSpamAttempt || s == shapeNonSMTP || s == shapeReject):
 		return "postfix"
@@ -47,9 +50,9 @@ func (s shape) read(f field) string {
 	return ""
 }
 
-// shapeOf follows postfix-logs.yaml, postscreen-logs.yaml, dovecot-logs.yaml and
+// ShapeOf follows postfix-logs.yaml, postscreen-logs.yaml, dovecot-logs.yaml and
 // sshd-logs.yaml of CrowdSec's hub.
-func shapeOf(e *event.Event) shape {
+func ShapeOf(e *event.Event) Shape {
 	switch e.Service {
 	case event.Postfix:
 		if strings.HasSuffix(e.Program, "/smtpd") {
@@ -88,7 +91,7 @@ func isSSHFailed(e *event.Event) bool {
 	return false
 }
 
-func smtpdShape(e *event.Event) shape {
+func smtpdShape(e *event.Event) Shape {
 	message := e.Message
 	if warning, ok := strings.CutPrefix(message, "warning: "); ok {
 		switch {
@@ -111,7 +114,7 @@ func smtpdShape(e *event.Event) shape {
 
 // saslShape reads "NAME[ADDR]: SASL MECH authentication failed:…"; the hub's
 // pattern knows four mechanisms and no port.
-func saslShape(warning string) shape {
+func saslShape(warning string) Shape {
 	name, rest, ok := strings.Cut(warning, "]: SASL ")
 	if !ok || strings.ContainsAny(name, " _") {
 		return noShape
@@ -127,7 +130,7 @@ func saslShape(warning string) shape {
 	return noShape
 }
 
-func dovecotShape(message string) shape {
+func dovecotShape(message string) Shape {
 	said := loginMessage(message)
 	if said == "" {
 		return noShape
@@ -188,9 +191,9 @@ func workerMessage(text string) string {
 	return said
 }
 
-// plausible is true if an event of the kind can have the shape, so that the set
+// Plausible is true if an event of the kind can have the shape, so that the set
 // of kinds a scenario counts holds no more than it should.
-func (s shape) plausible(k event.Kind, service event.Service) bool {
+func (s Shape) Plausible(k event.Kind, service event.Service) bool {
 	switch s {
 	case noShape:
 		return true

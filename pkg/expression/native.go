@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"regexp"
@@ -11,15 +11,15 @@ import (
 // matcher and reader are the parts of an expression that need no virtual
 // machine: comparisons of fields with constants, joined by and, or, not.
 type (
-	matcher  func(*input) bool
-	reader   func(*input) string
-	appender func([]byte, *input) []byte
+	matcher  func(*Input) bool
+	reader   func(*Input) string
+	appender func([]byte, *Input) []byte
 )
 
 // native translates expressions over one event: the one at hand, or each one of a
 // queue.
 type native struct {
-	field func(*ast.MemberNode) (field, bool) // knows the members that are fields of the event
+	field func(*ast.MemberNode) (Field, bool) // knows the members that are fields of the event
 }
 
 // ofEvent reads the event at hand.
@@ -30,7 +30,7 @@ var ofEvent = native{fieldOf}
 func (t native) matcher(node ast.Node) matcher {
 	switch n := node.(type) {
 	case *ast.BoolNode:
-		return func(*input) bool { return n.Value }
+		return func(*Input) bool { return n.Value }
 	case *ast.UnaryNode:
 		if n.Operator != "!" && n.Operator != "not" {
 			return nil
@@ -39,7 +39,7 @@ func (t native) matcher(node ast.Node) matcher {
 		if inner == nil {
 			return nil
 		}
-		return func(in *input) bool { return !inner(in) }
+		return func(in *Input) bool { return !inner(in) }
 	case *ast.BinaryNode:
 		return t.binary(n)
 	}
@@ -54,9 +54,9 @@ func (t native) binary(n *ast.BinaryNode) matcher {
 			return nil
 		}
 		if n.Operator == "and" || n.Operator == "&&" {
-			return func(in *input) bool { return left(in) && right(in) }
+			return func(in *Input) bool { return left(in) && right(in) }
 		}
-		return func(in *input) bool { return left(in) || right(in) }
+		return func(in *Input) bool { return left(in) || right(in) }
 	case "in":
 		return t.in(n)
 	case "matches":
@@ -68,15 +68,15 @@ func (t native) binary(n *ast.BinaryNode) matcher {
 	}
 	switch n.Operator {
 	case "==":
-		return func(in *input) bool { return left(in) == right(in) }
+		return func(in *Input) bool { return left(in) == right(in) }
 	case "!=":
-		return func(in *input) bool { return left(in) != right(in) }
+		return func(in *Input) bool { return left(in) != right(in) }
 	case "contains":
-		return func(in *input) bool { return strings.Contains(left(in), right(in)) }
+		return func(in *Input) bool { return strings.Contains(left(in), right(in)) }
 	case "startsWith":
-		return func(in *input) bool { return strings.HasPrefix(left(in), right(in)) }
+		return func(in *Input) bool { return strings.HasPrefix(left(in), right(in)) }
 	case "endsWith":
-		return func(in *input) bool { return strings.HasSuffix(left(in), right(in)) }
+		return func(in *Input) bool { return strings.HasSuffix(left(in), right(in)) }
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (t native) in(n *ast.BinaryNode) matcher {
 		}
 		values = append(values, text.Value)
 	}
-	return func(in *input) bool { return slices.Contains(values, left(in)) }
+	return func(in *Input) bool { return slices.Contains(values, left(in)) }
 }
 
 func (t native) matches(n *ast.BinaryNode) matcher {
@@ -108,20 +108,20 @@ func (t native) matches(n *ast.BinaryNode) matcher {
 	if err != nil {
 		return nil
 	}
-	return func(in *input) bool { return re.MatchString(left(in)) }
+	return func(in *Input) bool { return re.MatchString(left(in)) }
 }
 
 func (t native) reader(node ast.Node) reader {
 	switch n := node.(type) {
 	case *ast.StringNode:
-		return func(*input) string { return n.Value }
+		return func(*Input) string { return n.Value }
 	case *ast.MemberNode:
 		f, ok := t.field(n)
 		switch {
 		case !ok:
 			return nil
-		case f == noField:
-			return func(*input) string { return "" }
+		case f == NoField:
+			return func(*Input) string { return "" }
 		}
 		return f.read
 	case *ast.BinaryNode:
@@ -132,7 +132,7 @@ func (t native) reader(node ast.Node) reader {
 		if left == nil || right == nil {
 			return nil
 		}
-		return func(in *input) string { return left(in) + right(in) }
+		return func(in *Input) string { return left(in) + right(in) }
 	case *ast.CallNode:
 		return t.call(n)
 	}
@@ -143,7 +143,7 @@ func (t native) reader(node ast.Node) reader {
 func (t native) appender(node ast.Node) appender {
 	switch n := node.(type) {
 	case *ast.MemberNode:
-		if f, ok := t.field(n); ok && f != noField {
+		if f, ok := t.field(n); ok && f != NoField {
 			return f.appendTo
 		}
 	case *ast.BinaryNode:
@@ -154,13 +154,13 @@ func (t native) appender(node ast.Node) appender {
 		if left == nil || right == nil {
 			return nil
 		}
-		return func(b []byte, in *input) []byte { return right(left(b, in), in) }
+		return func(b []byte, in *Input) []byte { return right(left(b, in), in) }
 	}
 	read := t.reader(node)
 	if read == nil {
 		return nil
 	}
-	return func(b []byte, in *input) []byte { return append(b, read(in)...) }
+	return func(b []byte, in *Input) []byte { return append(b, read(in)...) }
 }
 
 func (t native) call(n *ast.CallNode) reader {
@@ -173,27 +173,27 @@ func (t native) call(n *ast.CallNode) reader {
 	case inner == nil:
 		return nil
 	case name.Value == "Lower":
-		return func(in *input) string { return strings.ToLower(inner(in)) }
+		return func(in *Input) string { return strings.ToLower(inner(in)) }
 	case name.Value == "Upper":
-		return func(in *input) string { return strings.ToUpper(inner(in)) }
+		return func(in *Input) string { return strings.ToUpper(inner(in)) }
 	}
 	return nil
 }
 
 // fieldOf knows evt.Meta.NAME and evt.Parsed.NAME; noField with true is a name
 // that csmail never sets, which reads as "".
-func fieldOf(n *ast.MemberNode) (field, bool) {
+func fieldOf(n *ast.MemberNode) (Field, bool) {
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok || n.Method {
-		return noField, false
+		return NoField, false
 	}
 	table, ok := n.Node.(*ast.MemberNode)
 	if !ok {
-		return noField, false
+		return NoField, false
 	}
 	root, ok := table.Node.(*ast.IdentifierNode)
 	if !ok || root.Value != "evt" {
-		return noField, false
+		return NoField, false
 	}
 	which, ok := table.Property.(*ast.StringNode)
 	switch {
@@ -203,5 +203,5 @@ func fieldOf(n *ast.MemberNode) (field, bool) {
 	case which.Value == "Parsed":
 		return parsedFields[name.Value], true
 	}
-	return noField, false
+	return NoField, false
 }

@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"time"
@@ -42,11 +42,11 @@ func (e *Evt) GetType() string { return "log" }
 // fields of csmail, and those that the parsers of CrowdSec's hub would set for
 // the same line. Both hold text of the event and no empty values.
 func View(e *event.Event) (meta, parsed map[string]string) {
-	in := input{ev: e, shape: shapeOf(e)}
+	in := Input{Event: e, Shape: ShapeOf(e)}
 	return in.fields(metaFields), in.fields(parsedFields)
 }
 
-func (in *input) fields(table map[string]field) map[string]string {
+func (in *Input) fields(table map[string]Field) map[string]string {
 	values := make(map[string]string, len(table))
 	for name, f := range table {
 		if value := f.read(in); value != "" {
@@ -56,17 +56,17 @@ func (in *input) fields(table map[string]field) map[string]string {
 	return values
 }
 
-// evt returns the whole view, built once an event.
-func (in *input) evt() *Evt {
+// Evt returns the whole view, built once an Input. It is shared by those who ask.
+func (in *Input) Evt() *Evt {
 	if in.view != nil {
 		return in.view
 	}
-	stamp := in.ev.Time.UTC().Format(time.RFC3339Nano)
+	stamp := in.Event.Time.UTC().Format(time.RFC3339Nano)
 	in.view = &Evt{
 		Meta: in.fields(metaFields), Parsed: in.fields(parsedFields),
 		Enriched: map[string]string{}, Unmarshaled: map[string]any{},
-		Line: Line{Raw: in.ev.Message, Module: "csmail", Labels: map[string]string{"type": "syslog"}, Time: in.ev.Time},
-		Time: in.ev.Time, StrTime: stamp, MarshaledTime: stamp, Stage: "s02-enrich", Process: true,
+		Line: Line{Raw: in.Event.Message, Module: "csmail", Labels: map[string]string{"type": "syslog"}, Time: in.Event.Time},
+		Time: in.Event.Time, StrTime: stamp, MarshaledTime: stamp, Stage: "s02-enrich", Process: true,
 	}
 	return in.view
 }

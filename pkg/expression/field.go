@@ -1,4 +1,4 @@
-package scenario
+package expression
 
 import (
 	"net/netip"
@@ -8,20 +8,22 @@ import (
 	"csmail/pkg/event"
 )
 
-// input is one event as expressions read it.
-type input struct {
-	ev    *event.Event
-	shape shape
-	view  *Evt // built when an expression needs it
+// Input is one event as expressions read it. Event is lent, and must not change
+// while the Input is read.
+type Input struct {
+	Event *event.Event
+	Shape Shape // of Event; none, unless an expression reads fields of the hub's parsers
+	view  *Evt  // built when an expression needs it
 }
 
-// field is one key of evt.Meta or evt.Parsed. The first ones, up to
+// Field is one key of evt.Meta or evt.Parsed. The first ones, up to
 // fieldPregreet, take few values: a filter over them is decided once for each
-// combination of kind, service and shape.
-type field uint8
+// combination of kind, service and shape. Exported are those by which a bucket may
+// know its key without running an expression.
+type Field uint8
 
 const (
-	noField field = iota
+	NoField Field = iota
 	fieldKind
 	fieldClass
 	fieldService
@@ -31,11 +33,12 @@ const (
 	fieldLoginResult
 	fieldPregreet
 	fieldProgram
-	fieldUsername
-	fieldAccount
-	fieldSourceIP
-	fieldSourceBlock
-	fieldSourceRange
+	FieldUsername
+	FieldAccount
+	// The networks of an address stand side by side, the narrowest first.
+	FieldSourceIP
+	FieldSourceBlock
+	FieldSourceRange
 	fieldClientName
 	fieldHelo
 	fieldSender
@@ -55,15 +58,15 @@ const (
 )
 
 // isEnumerated is true for a field that (kind, service, shape) decides.
-func (f field) isEnumerated() bool { return f >= fieldKind && f <= fieldPregreet }
+func (f Field) isEnumerated() bool { return f >= fieldKind && f <= fieldPregreet }
 
 // metaFields are the keys of evt.Meta: csmail's own, and those that the parsers
 // of CrowdSec's hub set (postfix-logs, postscreen-logs, dovecot-logs, sshd-logs,
 // syslog-logs).
-var metaFields = map[string]field{
+var metaFields = map[string]Field{
 	"kind": fieldKind, "class": fieldClass, "service": fieldService, "program": fieldProgram,
-	"username": fieldUsername, "account": fieldAccount,
-	"source_ip": fieldSourceIP, "source_block": fieldSourceBlock, "source_range": fieldSourceRange,
+	"username": FieldUsername, "account": FieldAccount,
+	"source_ip": FieldSourceIP, "source_block": FieldSourceBlock, "source_range": FieldSourceRange,
 	"client_name": fieldClientName, "source_hostname": fieldClientName,
 	"helo": fieldHelo, "sender": fieldSender, "recipient": fieldRecipient,
 	"mechanism": fieldMechanism, "code": fieldCode, "reason": fieldReason, "session": fieldSession,
@@ -72,18 +75,18 @@ var metaFields = map[string]field{
 }
 
 // parsedFields are the keys of evt.Parsed.
-var parsedFields = map[string]field{
+var parsedFields = map[string]Field{
 	"message": fieldMessage, "program": fieldTag, "pid": fieldPID, "logsource": fieldMachine,
 	"action": fieldAction, "reason": fieldReason, "pregreet": fieldPregreet, "smtp_return_codes": fieldCode,
-	"remote_addr": fieldSourceIP, "remote_host": fieldClientName, "helo": fieldHelo,
+	"remote_addr": FieldSourceIP, "remote_host": fieldClientName, "helo": fieldHelo,
 	"dovecot_user": fieldHubUser, "dovecot_login_message": fieldLoginMessage, "dovecot_login_result": fieldLoginResult,
-	"dovecot_remote_ip": fieldSourceIP, "sshd_invalid_user": fieldTargetUser, "sshd_client_ip": fieldSourceIP,
+	"dovecot_remote_ip": FieldSourceIP, "sshd_invalid_user": fieldTargetUser, "sshd_client_ip": FieldSourceIP,
 	"user": fieldUser,
 }
 
 // read returns the value of the field, "" if the event has none.
-func (f field) read(in *input) string {
-	e := in.ev
+func (f Field) read(in *Input) string {
+	e := in.Event
 	switch f {
 	case fieldKind:
 		return e.Kind.String()
@@ -92,20 +95,20 @@ func (f field) read(in *input) string {
 	case fieldService:
 		return serviceName(e.Service)
 	case fieldLogType, fieldLogTypeEnh, fieldAction, fieldLoginResult, fieldPregreet:
-		return in.shape.read(f)
+		return in.Shape.read(f)
 	case fieldProgram:
 		return e.Program
 	case fieldTag:
 		return tagOf(e)
-	case fieldSourceIP:
-		return addrText(e.Addr)
-	case fieldSourceBlock:
-		return blockText(e.Addr)
-	case fieldSourceRange:
+	case FieldSourceIP:
+		return AddrText(e.Addr)
+	case FieldSourceBlock:
+		return BlockText(e.Addr)
+	case FieldSourceRange:
 		if !e.Addr.IsValid() {
 			return ""
 		}
-		return rangeOf(e.Addr).String()
+		return RangeOf(e.Addr).String()
 	case fieldPID:
 		if e.PID == 0 {
 			return ""
@@ -116,13 +119,13 @@ func (f field) read(in *input) string {
 }
 
 // readText returns the fields that the client or the server wrote.
-func (f field) readText(in *input) string {
-	e := in.ev
+func (f Field) readText(in *Input) string {
+	e := in.Event
 	switch f {
-	case fieldUsername:
+	case FieldUsername:
 		return strings.ToLower(e.User)
-	case fieldAccount:
-		return Account(e.User)
+	case FieldAccount:
+		return accountOf(e.User)
 	case fieldClientName:
 		return e.ClientName
 	case fieldHelo:
@@ -146,15 +149,15 @@ func (f field) readText(in *input) string {
 	case fieldUser:
 		return e.User
 	case fieldTargetUser:
-		if in.shape == shapeSSHFailed {
+		if in.Shape == shapeSSHFailed {
 			return e.User
 		}
 	case fieldHubUser:
-		if in.shape.isDovecot() {
+		if in.Shape.isDovecot() {
 			return e.User
 		}
 	case fieldLoginMessage:
-		if in.shape.isDovecot() {
+		if in.Shape.isDovecot() {
 			return loginMessage(e.Message)
 		}
 	}
@@ -162,20 +165,20 @@ func (f field) readText(in *input) string {
 }
 
 // appendTo appends what read returns.
-func (f field) appendTo(b []byte, in *input) []byte {
-	addr := in.ev.Addr
+func (f Field) appendTo(b []byte, in *Input) []byte {
+	addr := in.Event.Addr
 	switch {
-	case f == fieldSourceIP && addr.IsValid(), f == fieldSourceBlock && addr.Is4():
+	case f == FieldSourceIP && addr.IsValid(), f == FieldSourceBlock && addr.Is4():
 		return addr.AppendTo(b)
-	case (f == fieldSourceBlock || f == fieldSourceRange) && addr.IsValid():
-		return rangeOf(addr).AppendTo(b)
+	case (f == FieldSourceBlock || f == FieldSourceRange) && addr.IsValid():
+		return RangeOf(addr).AppendTo(b)
 	}
 	return append(b, f.read(in)...)
 }
 
-// Account returns the login name without its domain, in lower case: the key
+// accountOf returns the login name without its domain, in lower case: the key
 // under which guesses at one account are counted however they are spelled.
-func Account(user string) string {
+func accountOf(user string) string {
 	if at := strings.LastIndexByte(user, '@'); at > 0 {
 		user = user[:at]
 	}
@@ -200,24 +203,25 @@ func tagOf(e *event.Event) string {
 	return e.Program
 }
 
-func addrText(addr netip.Addr) string {
+// AddrText is evt.Meta.source_ip of an address, "" if there is none.
+func AddrText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}
 	return addr.String()
 }
 
-// blockText is the address itself for IPv4, its /64 for IPv6: what one customer
-// holds.
-func blockText(addr netip.Addr) string {
+// BlockText is evt.Meta.source_block of an address: itself for IPv4, its /64 for
+// IPv6, what one customer holds; "" if there is none.
+func BlockText(addr netip.Addr) string {
 	if !addr.Is6() {
-		return addrText(addr)
+		return AddrText(addr)
 	}
-	return rangeOf(addr).String()
+	return RangeOf(addr).String()
 }
 
-// rangeOf returns the /24 or /64 of a valid address.
-func rangeOf(addr netip.Addr) netip.Prefix {
+// RangeOf is evt.Meta.source_range of a valid address: its /24 or /64.
+func RangeOf(addr netip.Addr) netip.Prefix {
 	bits := 24
 	if addr.Is6() {
 		bits = 64
