@@ -29,6 +29,8 @@ type owner uint16
 // scenarioBits are enough for maxScenarios.
 const scenarioBits = 12
 
+const _ = uint(1<<scenarioBits - maxScenarios)
+
 func (o owner) scenario() int { return int(o & (1<<scenarioBits - 1)) }
 
 func (o owner) with(s event.Service) owner {

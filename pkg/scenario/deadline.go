@@ -61,7 +61,7 @@ func (e *Engine) advance(now int64) {
 		d := e.pop()
 		if b := e.endingAt(d); b != nil {
 			b.last = max(b.last, d.at)
-			e.overflow(e.set.scenarios[d.scenario], e.groups.at(d.group), b)
+			e.overflow(e.set.Scenarios()[d.scenario], e.groups.at(d.group), b)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func (e *Engine) advance(now int64) {
 // endingAt returns the bucket of a deadline, nil if it is gone or is another one by
 // now.
 func (e *Engine) endingAt(d deadline) *bucket {
-	g, s := e.groups.at(d.group), e.set.scenarios[d.scenario]
+	g, s := e.groups.at(d.group), e.set.Scenarios()[d.scenario]
 	if g.bits == 0 {
 		return nil
 	}

@@ -132,7 +132,7 @@ func (e *Engine) End(now time.Time) []Overflow {
 
 func (e *Engine) begin(ev *event.Event) {
 	e.in = expression.Input{Event: ev}
-	if e.set.shapes {
+	if e.set.needsShapes() {
 		e.in.Shape = expression.ShapeOf(ev)
 	}
 	e.at = nanoseconds(ev.Time)
@@ -157,7 +157,7 @@ func (e *Engine) takersOf() []*Scenario {
 	}
 	takers := []*Scenario{}
 	m := expression.Machine{In: &expression.Input{Event: &event.Event{}}}
-	for _, s := range e.set.scenarios {
+	for _, s := range e.set.Scenarios() {
 		if s.mayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
 			takers = append(takers, s)
 		}

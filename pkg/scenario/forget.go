@@ -40,7 +40,7 @@ func (e *Engine) forgetPart(g *group, addr netip.Addr) {
 			continue
 		}
 		b.total -= min(b.total, uint32(n))
-		if e.set.scenarios[b.owner.scenario()].isLeaky {
+		if e.set.Scenarios()[b.owner.scenario()].isLeaky {
 			b.poured -= min(b.poured, uint16(n))
 		}
 		if b.total == 0 {
@@ -140,7 +140,7 @@ func (e *Engine) dropDead(g *group) bool {
 }
 
 func (e *Engine) isDead(b *bucket) bool {
-	s := e.set.scenarios[b.owner.scenario()]
+	s := e.set.Scenarios()[b.owner.scenario()]
 	return b.last+s.life+lateness < e.now && (b.total == 0 || !s.isTimed()) && e.silentUntil(b)+lateness <= e.now
 }
 

@@ -33,7 +33,7 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 		if !e.passes(s.rest) {
 			continue
 		}
-		level := Level{Scenario: s, Key: e.keyAtHand(s), Limit: s.limit()}
+		level := Level{Scenario: s, Key: e.keyAtHand(s), Limit: limitOf(s)}
 		if gi := e.findGroup(s); gi != 0 {
 			g := e.groups.at(gi)
 			if b := e.findBucket(g, int(s.index)); b != nil {
@@ -84,7 +84,7 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 	return levels
 }
 
-func (s *Scenario) limit() int {
+func limitOf(s *Scenario) int {
 	if s.isLeaky || s.isTrigger {
 		return s.Capacity + 1
 	}
@@ -92,8 +92,8 @@ func (s *Scenario) limit() int {
 }
 
 func (e *Engine) level(g *group, b *bucket, now int64) Level {
-	s := e.set.scenarios[b.owner.scenario()]
-	level := Level{Scenario: s, Key: e.keyText(g), Limit: s.limit()}
+	s := e.set.Scenarios()[b.owner.scenario()]
+	level := Level{Scenario: s, Key: e.keyText(g), Limit: limitOf(s)}
 	if until := e.silentUntil(b); until > now {
 		level.Silent = stamp(until)
 	}

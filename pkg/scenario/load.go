@@ -14,7 +14,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// maxScenarios bounds a Set; a bucket holds the number of its scenario in 16 bits.
+// maxScenarios bounds a Set: a bucket has few bits for the number of its scenario.
 const maxScenarios = 4096
 
 // Load reads scenario files, or every *.yaml and *.yml below a folder, sorted by
@@ -95,8 +95,8 @@ func (l *loader) add(d *document) error {
 	}
 	s := &Scenario{
 		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
-		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)), hash: hash,
-		isLeaky: d.Type == "leaky", isTrigger: d.Type == "trigger",
+		Capacity: d.Capacity, Labels: labelsOf(d.Labels),
+		Plan: Plan{index: uint16(len(l.set.scenarios)), hash: hash, isLeaky: d.Type == "leaky", isTrigger: d.Type == "trigger"},
 	}
 	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
 		if err := step(d, s); err != nil {

@@ -2,15 +2,14 @@ package scenario
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 func TestLoadErrors(t *testing.T) {
@@ -96,80 +95,35 @@ func TestDataFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(set, Limits{})
-	for user, want := range map[string]int{"bob": 1, "alice": 1, "admin": 1, "eve": 0, "# names": 0, "": 0} {
-		if got := len(e.Pour(failure("192.0.2.1", user, 0))); got != want {
-			t.Errorf("%q: %d overflows, want %d", user, got, want)
+	filter := set.scenarios[0].filter
+	for user, want := range map[string]bool{"bob": true, "alice": true, "admin": true, "eve": false, "# names": false, "": false} {
+		m := expression.Machine{In: &expression.Input{Event: &event.Event{Service: event.Postfix, User: user}}}
+		if got, ok := m.Decide(filter); got != want || !ok {
+			t.Errorf("%q: %v, %v, want %v", user, got, ok, want)
 		}
 	}
 }
 
 func TestNotesOnFields(t *testing.T) {
-	set := load(t, "type: trigger\nname: t/t\ndescription: d\nfilter: evt.Meta.usernam == 'x' && evt.Parsed.http_path == ''\n").set
+	const text = "type: trigger\nname: t/t\ndescription: d\nfilter: evt.Meta.usernam == 'x' && evt.Parsed.http_path == ''\n"
+	set, err := Load(fstest.MapFS{"s.yaml": {Data: []byte(text)}}, "s.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := []string{`csmail never sets evt.Meta.usernam; did you mean "username"?`, `csmail never sets evt.Parsed.http_path`}
 	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
 		t.Errorf("notes %q", got)
 	}
 }
 
-func TestRestoreErrors(t *testing.T) {
-	e := load(t, several)
-	e.Pour(failure("192.0.2.1", "bob", 0))
-	whole := e.AppendSnapshot(nil)
-	bad := slices.Clone(whole)
-	bad[len(bad)/2] ^= 1
-	newer := slices.Clone(whole)
-	newer[len(snapshotMagic)-1] = 9
-	for name, test := range map[string]struct {
-		b    []byte
-		want string
-	}{
-		"nothing": {nil, "not a state of the scenarios"},
-		"another": {[]byte("something that is quite another thing"), "not a state of the scenarios"},
-		"cut":     {whole[:len(whole)-9], "the state of the scenarios is damaged"},
-		"changed": {bad, "the state of the scenarios is damaged"},
-		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 2"},
-	} {
-		if err := e.Restore(test.b); err == nil || err.Error() != test.want {
-			t.Errorf("%s: %v", name, err)
+func TestShippedScenariosLoad(t *testing.T) {
+	set, err := Load(os.DirFS("../../scenarios"), "csmail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range set.Scenarios() {
+		if len(s.Notes) > 0 || s.Kinds == 0 || s.Labels.Label == "" || s.keepEvents {
+			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v", s.Name, s.Kinds, s.Notes, s.Labels, s.keepEvents)
 		}
-	}
-	if e.Stats().Sources == 0 {
-		t.Error("a failed restore emptied the engine")
-	}
-}
-
-// TestChangedScenarioStartsEmpty restores into a set in which one scenario has
-// another capacity, one stands elsewhere, and one has another text only.
-func TestChangedScenarioStartsEmpty(t *testing.T) {
-	doc := func(name, rest string) string {
-		return "---\ntype: leaky\nname: " + name + "\nfilter: evt.Meta.kind == 'auth-failed'\ngroupby: evt.Meta.source_ip\nleakspeed: 1h\n" + rest
-	}
-	before := load(t, doc("t/a", "capacity: 5\ndescription: d\n")+doc("t/b", "capacity: 5\ndescription: d\n"))
-	before.Pour(failure("192.0.2.1", "bob", 0))
-	after := load(t, doc("t/b", "capacity: 5\ndescription: other words\n")+doc("t/a", "capacity: 6\ndescription: d\n"))
-	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
-		t.Fatal(err)
-	}
-	levels := after.LevelsOf(netip.MustParseAddr("192.0.2.1"))
-	if len(levels) != 1 || levels[0].Scenario.Name != "t/b" || levels[0].Total != 1 {
-		t.Errorf("%+v", levels)
-	}
-}
-
-// A scenario that is no more leaves nothing behind when its state is read.
-func TestDroppedScenarioTakesNoRoom(t *testing.T) {
-	const text = "type: leaky\nname: t/gone\nfilter: evt.Meta.kind == 'auth-failed'\ngroupby: evt.Meta.source_range\ndistinct: evt.Meta.username\n" +
-		"leakspeed: 1h\ncapacity: 5\ndescription: d\nscope: {type: host, expression: evt.Meta.machine}\n"
-	before := load(t, text)
-	for i := range 3 {
-		before.Pour(failure(fmt.Sprintf("192.0.2.%d", i), fmt.Sprint("u", i), time.Duration(i)*time.Second))
-	}
-	after := load(t, strings.Replace(text, "capacity: 5", "capacity: 6", 1))
-	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
-		t.Fatal(err)
-	}
-	if before.words.taken == 0 || before.events.len() == 0 || after.words.taken != 0 || after.events.len() != 0 {
-		t.Errorf("%d words and %d events, before %d and %d", after.words.taken, after.events.len(), before.words.taken, before.events.len())
 	}
 }

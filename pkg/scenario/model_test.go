@@ -334,7 +334,7 @@ func TestFactsAreTheQueue(t *testing.T) {
 		most := rapid.IntRange(1, 8).Draw(t, "events")
 		filter := fmt.Sprintf(source, rapid.SampledFrom([]string{"==", "<", ">="}).Draw(t, "op"), rapid.IntRange(0, 5).Draw(t, "number"), min(most, 5))
 		e := load(t, fmt.Sprintf(text, "native", filter)+fmt.Sprintf(text, "program", filter+" and TimeNow() != ''"))
-		native, program := e.set.scenarios[0], e.set.scenarios[1]
+		native, program := e.set.Scenarios()[0], e.set.Scenarios()[1]
 		if native.overflowFilter.Needs() != expression.NeedsFacts || program.overflowFilter.Needs() != expression.NeedsQueue {
 			t.Fatalf("%s needs %d, as a program %d", filter, native.overflowFilter.Needs(), program.overflowFilter.Needs())
 		}

@@ -121,7 +121,7 @@ func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) strin
 		return ""
 	}
 	in := expression.Input{Event: &e.events.at(q.event).Event}
-	if e.set.shapes {
+	if e.set.needsShapes() {
 		in.Shape = expression.ShapeOf(in.Event)
 	}
 	m := expression.Machine{In: &in}

@@ -37,7 +37,7 @@ const (
 
 // strideOf returns how many words an event in the queue takes: a time only if an
 // expression reads it, an address only if it is not that of the group.
-func (s *Scenario) strideOf(g *group) uint8 {
+func strideOf(s *Scenario, g *group) uint8 {
 	stride := uint8(strideFacts)
 	if s.keepTimes {
 		stride = strideTime
@@ -107,7 +107,7 @@ func (e *Engine) hold(s *Scenario, g *group, b *bucket) {
 		q.event = e.events.take()
 		e.events.at(q.event).Event = e.in.Event.Clone()
 	}
-	e.enqueue(b, q, s.strideOf(g), e.queueLimitOf(s))
+	e.enqueue(b, q, strideOf(s, g), e.queueLimitOf(s))
 }
 
 // enqueue adds an event to a queue; if it is full, the oldest one gives its place.

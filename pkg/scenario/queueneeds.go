@@ -1,14 +1,6 @@
 package scenario
 
-import (
-	"hash/fnv"
-	"slices"
-
-	"gopkg.in/yaml.v3"
-
-	"csmail/pkg/event"
-	"csmail/pkg/expression"
-)
+import "csmail/pkg/expression"
 
 // queueOf finds what the queue of a bucket must hold. Its length follows
 // pkg/leakybucket/bucket.go and pkg/pipeline/queue.go (v1.7.8): one more than the
@@ -54,58 +46,4 @@ func (s *Scenario) bucketExpressions() []*expression.Expression {
 		all = append(all, b.Expression)
 	}
 	return all
-}
-
-// survey finds the kinds that the scenario may count and the fields that csmail
-// never sets.
-func (l *loader) survey(s *Scenario) {
-	var ev event.Event
-	m := expression.Machine{In: &expression.Input{Event: &ev}}
-	for _, k := range event.Kinds() {
-		for service := event.NoService; service <= event.SSHD; service++ {
-			for sh := range expression.Shapes {
-				if sh.Plausible(k, service) && s.mayTake(&m, k, service, sh) {
-					s.Kinds |= 1 << k
-				}
-			}
-		}
-	}
-	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.groupBy, s.distinct, s.cancelOn}, s.bucketExpressions()) {
-		if x == nil {
-			continue
-		}
-		l.set.shapes = l.set.shapes || x.ReadsShape()
-		for _, name := range x.UnknownFields() {
-			if note := "csmail never sets " + name; !slices.Contains(s.Notes, note) {
-				s.Notes = append(s.Notes, note)
-			}
-		}
-	}
-}
-
-// mayTake runs the enumerated conjuncts of the filter on a machine with room for an
-// event.
-func (s *Scenario) mayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
-	*m.In = expression.Input{Event: m.In.Event, Shape: sh}
-	m.In.Event.Kind, m.In.Event.Service = k, service
-	for _, x := range s.sure {
-		if !m.IsTrue(x) {
-			return false
-		}
-	}
-	return true
-}
-
-// hashOf identifies what a document decides: a changed one starts with empty
-// buckets, one whose text or labels changed keeps them.
-func hashOf(d *document) uint64 {
-	decides := d.spec
-	decides.Description, decides.References, decides.Labels, decides.Debug, decides.Version, decides.Author = "", nil, nil, false, "", ""
-	text, err := yaml.Marshal(decides)
-	if err != nil {
-		text = []byte(d.Name)
-	}
-	h := fnv.New64a()
-	_, _ = h.Write(text)
-	return h.Sum64()
 }

@@ -113,7 +113,7 @@ func (r *stateReader) scenarios(set *Set) {
 	for range min(n, maxScenarios) {
 		name, hash := r.text(), r.fixed()
 		index := -1
-		for _, s := range set.scenarios {
+		for _, s := range set.Scenarios() {
 			if s.Name == name && s.hash == hash {
 				index = int(s.index)
 			}
@@ -221,7 +221,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 	}
 	limit := e.limits.Queue
 	if now := r.owner[was]; now >= 0 {
-		limit = e.queueLimitOf(e.set.scenarios[now])
+		limit = e.queueLimitOf(e.set.Scenarios()[now])
 	}
 	r.detail(e, &b, limit)
 	if r.owner[was] < 0 || r.bad {
@@ -230,7 +230,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 		e.words.give(b.detail, len(w))
 		return
 	}
-	s, g := e.set.scenarios[r.owner[was]], e.groups.at(gi)
+	s, g := e.set.Scenarios()[r.owner[was]], e.groups.at(gi)
 	b.owner = b.owner>>scenarioBits<<scenarioBits | owner(s.index)
 	*e.bucketOf(g, s) = b
 	if s.isTimed() && b.total > 0 {

@@ -37,38 +37,10 @@ type Scenario struct {
 	// that it never sets, keys that it ignores.
 	Notes []string
 
-	index     uint16
-	isLeaky   bool
-	isTrigger bool
-	hash      uint64 // of all that decides
+	// Plan is what its buckets go by.
+	Plan
 
-	filter         *expression.Expression
-	sure           []*expression.Expression // conjuncts of the filter that (kind, service, shape) decides
-	rest           []*expression.Expression // the others
-	groupBy        *expression.Expression
-	groupField     expression.Field
-	distinct       *expression.Expression
-	distinctField  expression.Field
-	cancelOn       *expression.Expression
-	overflowFilter *expression.Expression
-	condition      *expression.Expression
-	scope          *expression.Expression
-	scopeField     expression.Field
-	bayes          []bayesCondition
-	prior          float32
-	threshold      float32
-
-	queueLimit int  // events that the queue holds at most; -1: no limit
-	keepFacts  bool // an expression reads the queue, but only times and enumerated fields
-	keepTimes  bool // an expression may read times of the queue
-	keepEvents bool // an expression reads more of the queue
-	life       int64
-}
-
-type bayesCondition struct {
-	*expression.Expression
-	evil, benign float32
-	guillotine   bool
+	filter *expression.Expression
 }
 
 // Labels are what a scenario says of itself (the hub's taxonomy).
@@ -98,8 +70,12 @@ type Set struct {
 func (s *Set) Scenarios() []*Scenario { return s.scenarios }
 
 // NeedsTime is true if one of the scenarios overflows by time, so that silence
-// must be told with [Engine.Advance].
+// must be told (Engine.Advance of package bucket).
 func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).isTimed) }
+
+// needsShapes is true if one of the scenarios reads a field of the hub's parsers, so
+// that the shape of an event must be found before its filters run.
+func (s *Set) needsShapes() bool { return s.shapes }
 
 // isTimed is true for a scenario that overflows by time, not by an event.
 func (s *Scenario) isTimed() bool { return s.Duration > 0 }

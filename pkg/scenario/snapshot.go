@@ -56,8 +56,8 @@ func (w *writer) time(t int64) {
 }
 
 func (w *writer) scenarios(set *Set) {
-	w.number(uint64(len(set.scenarios)))
-	for _, s := range set.scenarios {
+	w.number(uint64(len(set.Scenarios())))
+	for _, s := range set.Scenarios() {
 		w.text(&s.Name)
 		w.fixed(s.hash)
 	}

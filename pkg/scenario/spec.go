@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +111,20 @@ func (d *document) problem(key string, err error) error {
 		line = d.line
 	}
 	return &Problem{File: d.file, Line: line, Key: key, Err: err}
+}
+
+// hashOf identifies what a document decides: a changed one starts with empty
+// buckets, one whose text or labels changed keeps them.
+func hashOf(d *document) uint64 {
+	decides := d.spec
+	decides.Description, decides.References, decides.Labels, decides.Debug, decides.Version, decides.Author = "", nil, nil, false, "", ""
+	text, err := yaml.Marshal(decides)
+	if err != nil {
+		text = []byte(d.Name)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(text)
+	return h.Sum64()
 }
 
 // readDocuments reads every document of a file. An empty document is left out.
