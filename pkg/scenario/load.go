@@ -14,8 +14,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// maxScenarios bounds a Set: a bucket has few bits for the number of its scenario.
-const maxScenarios = 4096
+// MaxScenarios bounds a Set: a bucket has few bits for the number of its scenario.
+const MaxScenarios = 4096
 
 // Load reads scenario files, or every *.yaml and *.yml below a folder, sorted by
 // path. A file may hold several documents. The data files of a scenario lie beside
@@ -81,12 +81,12 @@ func (l *loader) add(d *document) error {
 	hash := hashOf(d)
 	for _, other := range l.set.scenarios {
 		// Some of the hub's files hold two scenarios of one name.
-		if other.Name == d.Name && other.hash == hash {
+		if other.Name == d.Name && other.Hash == hash {
 			return d.problem("name", fmt.Errorf("the same scenario %q stands in %s:%d already", d.Name, other.File, other.Line))
 		}
 	}
-	if len(l.set.scenarios) == maxScenarios {
-		return d.problem("name", fmt.Errorf("more than %d scenarios", maxScenarios))
+	if len(l.set.scenarios) == MaxScenarios {
+		return d.problem("name", fmt.Errorf("more than %d scenarios", MaxScenarios))
 	}
 	for _, data := range d.Data {
 		if err := l.dataFile(d, data); err != nil {
@@ -96,7 +96,7 @@ func (l *loader) add(d *document) error {
 	s := &Scenario{
 		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
 		Capacity: d.Capacity, Labels: labelsOf(d.Labels),
-		Plan: Plan{index: uint16(len(l.set.scenarios)), hash: hash, isLeaky: d.Type == "leaky", isTrigger: d.Type == "trigger"},
+		Plan: Plan{Index: uint16(len(l.set.scenarios)), Hash: hash, IsLeaky: d.Type == "leaky", IsTrigger: d.Type == "trigger"},
 	}
 	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
 		if err := step(d, s); err != nil {
@@ -192,7 +192,7 @@ func validate(d *document, s *Scenario) error {
 	if d.Type != "counter" && s.Duration > 0 {
 		return d.problem("duration", fmt.Errorf("%q: only a counter has a duration", d.Duration))
 	}
-	s.life = lifeOf(s)
+	s.Life = lifeOf(s)
 	return nil
 }
 
@@ -233,11 +233,11 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		to         **expression.Expression
 	}{
 		{"filter", d.Filter, l.compiler.Condition, &s.filter},
-		{"groupby", d.GroupBy, l.compiler.Text, &s.groupBy},
-		{"distinct", d.Distinct, l.compiler.Text, &s.distinct},
-		{"cancel_on", d.CancelOn, l.compiler.Condition, &s.cancelOn},
-		{"overflow_filter", d.OverflowFilter, l.compiler.BucketCondition, &s.overflowFilter},
-		{"condition", d.Condition, l.compiler.BucketCondition, &s.condition},
+		{"groupby", d.GroupBy, l.compiler.Text, &s.GroupBy},
+		{"distinct", d.Distinct, l.compiler.Text, &s.Distinct},
+		{"cancel_on", d.CancelOn, l.compiler.Condition, &s.CancelOn},
+		{"overflow_filter", d.OverflowFilter, l.compiler.BucketCondition, &s.OverflowFilter},
+		{"condition", d.Condition, l.compiler.BucketCondition, &s.Condition},
 	} {
 		if key.text == "" {
 			continue
@@ -253,9 +253,9 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 		if err != nil {
 			return d.problem("bayesian_conditions", fmt.Errorf("%q: %w", b.Condition, err))
 		}
-		s.bayes = append(s.bayes, bayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
+		s.Bayes = append(s.Bayes, BayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
 	}
-	s.prior, s.threshold = d.BayesianPrior, d.BayesianThreshold
+	s.Prior, s.Threshold = d.BayesianPrior, d.BayesianThreshold
 	return l.splitFilter(d, s)
 }
 
@@ -266,16 +266,16 @@ func (l *loader) splitFilter(d *document, s *Scenario) error {
 	}
 	for _, part := range parts {
 		if part.IsEnumerated() {
-			s.sure = append(s.sure, part)
+			s.Sure = append(s.Sure, part)
 		} else {
-			s.rest = append(s.rest, part)
+			s.Rest = append(s.Rest, part)
 		}
 	}
-	if s.groupBy != nil {
-		s.groupField = s.groupBy.Field()
+	if s.GroupBy != nil {
+		s.GroupField = s.GroupBy.Field()
 	}
-	if s.distinct != nil {
-		s.distinctField = s.distinct.Field()
+	if s.Distinct != nil {
+		s.DistinctField = s.Distinct.Field()
 	}
 	return nil
 }
@@ -294,13 +294,13 @@ func (l *loader) scopeOf(d *document, s *Scenario) error {
 	case d.Scope.Expression == "" && s.Scope != string(event.ScopeRange):
 		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, hint.DidYouMean(s.Scope, []string{"Ip", "Range"})))
 	case d.Scope.Expression == "":
-		s.scopeField = expression.FieldSourceRange
+		s.ScopeField = expression.FieldSourceRange
 		return nil
 	}
 	x, err := l.compiler.Text(d.Scope.Expression)
 	if err != nil {
 		return d.problem("scope", fmt.Errorf("%q: %w", d.Scope.Expression, err))
 	}
-	s.scope, s.scopeField = x, x.Field()
+	s.ScopeValue, s.ScopeField = x, x.Field()
 	return nil
 }

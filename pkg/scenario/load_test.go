@@ -122,8 +122,8 @@ func TestShippedScenariosLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range set.Scenarios() {
-		if len(s.Notes) > 0 || s.Kinds == 0 || s.Labels.Label == "" || s.keepEvents {
-			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v", s.Name, s.Kinds, s.Notes, s.Labels, s.keepEvents)
+		if len(s.Notes) > 0 || s.Kinds == 0 || s.Labels.Label == "" || s.KeepEvents {
+			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v", s.Name, s.Kinds, s.Notes, s.Labels, s.KeepEvents)
 		}
 	}
 }

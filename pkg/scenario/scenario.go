@@ -1,10 +1,9 @@
-// Package scenario evaluates CrowdSec scenario files (the YAML of CrowdSec
-// v1.7.8, pkg/leakybucket) over events, in the time of the events: the same log
-// gives the same overflows at any speed. It knows the types leaky, trigger,
-// counter, conditional and bayesian, compiles expressions with expr-lang/expr as
-// CrowdSec does, and keeps its whole state in bounded, compact tables that can
-// be written down and read back. It does no I/O but through the fs.FS that Load
-// is given, has no clock and no goroutine, and decides about no ban.
+// Package scenario reads CrowdSec scenario files (the YAML of CrowdSec v1.7.8,
+// pkg/leakybucket). It knows the types leaky, trigger, counter, conditional and
+// bayesian, checks every key and value, and names file, line and key of a fault and
+// what was perhaps meant. What it returns is ready for buckets to go by and does not
+// change. It does no I/O but through the fs.FS that Load is given, fetches no data
+// file, keeps no state and pours no event.
 package scenario
 
 import (
@@ -37,7 +36,6 @@ type Scenario struct {
 	// that it never sets, keys that it ignores.
 	Notes []string
 
-	// Plan is what its buckets go by.
 	Plan
 
 	filter *expression.Expression
@@ -71,14 +69,14 @@ func (s *Set) Scenarios() []*Scenario { return s.scenarios }
 
 // NeedsTime is true if one of the scenarios overflows by time, so that silence
 // must be told (Engine.Advance of package bucket).
-func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).isTimed) }
+func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).IsTimed) }
 
-// needsShapes is true if one of the scenarios reads a field of the hub's parsers, so
+// NeedsShapes is true if one of the scenarios reads a field of the hub's parsers, so
 // that the shape of an event must be found before its filters run.
-func (s *Set) needsShapes() bool { return s.shapes }
+func (s *Set) NeedsShapes() bool { return s.shapes }
 
-// isTimed is true for a scenario that overflows by time, not by an event.
-func (s *Scenario) isTimed() bool { return s.Duration > 0 }
+// IsTimed is true for a scenario that overflows by time, not by an event.
+func (s *Scenario) IsTimed() bool { return s.Duration > 0 }
 
 // labelsOf reads the labels, which are free in CrowdSec, into their usual types.
 func labelsOf(raw map[string]any) Labels {
@@ -102,5 +100,5 @@ func labelsOf(raw map[string]any) Labels {
 // CountsAccounts is true if the scenario counts different accounts rather than
 // attempts.
 func (s *Scenario) CountsAccounts() bool {
-	return s.distinctField == expression.FieldAccount || s.distinctField == expression.FieldUsername
+	return s.DistinctField == expression.FieldAccount || s.DistinctField == expression.FieldUsername
 }

@@ -15,13 +15,13 @@ func (l *loader) survey(s *Scenario) {
 	for _, k := range event.Kinds() {
 		for service := event.NoService; service <= event.SSHD; service++ {
 			for sh := range expression.Shapes {
-				if sh.Plausible(k, service) && s.mayTake(&m, k, service, sh) {
+				if sh.Plausible(k, service) && s.MayTake(&m, k, service, sh) {
 					s.Kinds |= 1 << k
 				}
 			}
 		}
 	}
-	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.groupBy, s.distinct, s.cancelOn}, s.bucketExpressions()) {
+	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.GroupBy, s.Distinct, s.CancelOn}, s.bucketExpressions()) {
 		if x == nil {
 			continue
 		}
@@ -34,12 +34,13 @@ func (l *loader) survey(s *Scenario) {
 	}
 }
 
-// mayTake runs the enumerated conjuncts of the filter on a machine with room for an
-// event.
-func (s *Scenario) mayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
+// MayTake is true if the filter may take an event of the kind, service and shape: no
+// conjunct that these decide refuses it. It runs on a machine whose In has an event
+// of its own, which is overwritten.
+func (s *Scenario) MayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
 	*m.In = expression.Input{Event: m.In.Event, Shape: sh}
 	m.In.Event.Kind, m.In.Event.Service = k, service
-	for _, x := range s.sure {
+	for _, x := range s.Sure {
 		if !m.IsTrue(x) {
 			return false
 		}

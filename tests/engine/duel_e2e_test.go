@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
 	"csmail/pkg/render"
@@ -111,7 +112,7 @@ func attempts(events []*event.Event) iter.Seq[*event.Event] {
 // pour runs csmail's own engine.
 func pour(t *testing.T, files map[string][]byte, events []*event.Event) map[string][]Alert {
 	t.Helper()
-	core := scenario.New(load(t, files), scenario.Limits{})
+	core := bucket.New(load(t, files), bucket.Limits{})
 	var alerts []Alert
 	for e := range attempts(events) {
 		for _, o := range core.Pour(e) {

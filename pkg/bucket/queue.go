@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // queuedEvent is an event in a queue whose text some expression reads.
@@ -37,9 +38,9 @@ const (
 
 // strideOf returns how many words an event in the queue takes: a time only if an
 // expression reads it, an address only if it is not that of the group.
-func strideOf(s *Scenario, g *group) uint8 {
+func strideOf(s *scenario.Scenario, g *group) uint8 {
 	stride := uint8(strideFacts)
-	if s.keepTimes {
+	if s.KeepTimes {
 		stride = strideTime
 	}
 	if g.bits != 128 {
@@ -85,17 +86,17 @@ func (l layout) nth(w []uint64, n int) []uint64 {
 }
 
 // queueLimitOf is how many events the queue of a bucket may hold.
-func (e *Engine) queueLimitOf(s *Scenario) int {
-	if s.queueLimit < 0 || s.queueLimit > e.limits.Queue {
+func (e *Engine) queueLimitOf(s *scenario.Scenario) int {
+	if s.QueueLimit < 0 || s.QueueLimit > e.limits.Queue {
 		return e.limits.Queue
 	}
-	return s.queueLimit
+	return s.QueueLimit
 }
 
 // hold puts the event at hand into the bucket's queue, if anything will read it:
 // an expression, or the list of sources of a bucket of more than one address.
-func (e *Engine) hold(s *Scenario, g *group, b *bucket) {
-	if g.bits == 128 && !s.keepFacts && !s.keepEvents {
+func (e *Engine) hold(s *scenario.Scenario, g *group, b *bucket) {
+	if g.bits == 128 && !s.KeepFacts && !s.KeepEvents {
 		return
 	}
 	q := queued{facts: expression.FactsOf(&e.in), time: e.at}
@@ -103,7 +104,7 @@ func (e *Engine) hold(s *Scenario, g *group, b *bucket) {
 		key := addrKey(e.in.Event.Addr)
 		q.hi, q.lo = key.hi, key.lo
 	}
-	if s.keepEvents {
+	if s.KeepEvents {
 		q.event = e.events.take()
 		e.events.at(q.event).Event = e.in.Event.Clone()
 	}
@@ -157,11 +158,11 @@ func (e *Engine) appendFacts(list []expression.Facts, b *bucket) []expression.Fa
 }
 
 // queueView builds "queue" of an expression.
-func (e *Engine) queueView(b *bucket, s *Scenario) *expression.Queue {
+func (e *Engine) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
 	l, w := e.detailOf(b)
 	view := &expression.Queue{Queue: make([]*expression.Evt, 0, l.queued), L: math.MaxInt}
-	if s.queueLimit > 0 {
-		view.L = s.queueLimit - 1
+	if s.QueueLimit > 0 {
+		view.L = s.QueueLimit - 1
 	}
 	brief := make([]expression.Evt, 0, l.queued)
 	for n := range int(l.queued) {

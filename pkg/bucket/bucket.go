@@ -1,9 +1,10 @@
-package scenario
+package bucket
 
 import (
 	"math"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // bucket counts the events of one scenario and one group. Times are Unix
@@ -29,7 +30,7 @@ type owner uint16
 // scenarioBits are enough for maxScenarios.
 const scenarioBits = 12
 
-const _ = uint(1<<scenarioBits - maxScenarios)
+const _ = uint(1<<scenarioBits - scenario.MaxScenarios)
 
 func (o owner) scenario() int { return int(o & (1<<scenarioBits - 1)) }
 

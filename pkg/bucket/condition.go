@@ -1,19 +1,23 @@
-package scenario
+package bucket
 
-import "csmail/pkg/expression"
+import (
+	"csmail/pkg/expression"
+
+	"csmail/pkg/scenario"
+)
 
 // meetsCondition runs condition and the bayesian conditions after a pour.
-func (e *Engine) meetsCondition(s *Scenario, b *bucket) bool {
-	if s.condition == nil && s.bayes == nil {
+func (e *Engine) meetsCondition(s *scenario.Scenario, b *bucket) bool {
+	if s.Condition == nil && s.Bayes == nil {
 		return false
 	}
 	e.turnTo()
-	if s.condition != nil {
-		if value, ok := e.decide(s, b, s.condition); value && ok {
+	if s.Condition != nil {
+		if value, ok := e.decide(s, b, s.Condition); value && ok {
 			return true
 		}
 	}
-	return s.bayes != nil && e.posterior(s, b) > s.threshold
+	return s.Bayes != nil && e.posterior(s, b) > s.Threshold
 }
 
 // turnTo makes the machine forget the bucket that it was about before.
@@ -23,7 +27,7 @@ func (e *Engine) turnTo() {
 
 // decide runs an expression about a bucket, which the machine is given as far as
 // the expression needs it. It reports false if the expression failed.
-func (e *Engine) decide(s *Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
+func (e *Engine) decide(s *scenario.Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
 	m := &e.machine
 	switch needs := x.Needs(); {
 	case needs == expression.NeedsFacts && len(m.Facts) == 0:
@@ -41,22 +45,22 @@ func leakyOf(b *bucket) *expression.Leaky {
 
 // posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
 // condition that fails is left out.
-func (e *Engine) posterior(s *Scenario, b *bucket) float32 {
-	p := s.prior
-	for i, c := range s.bayes {
+func (e *Engine) posterior(s *scenario.Scenario, b *bucket) float32 {
+	p := s.Prior
+	for i, c := range s.Bayes {
 		bit := uint16(1) << i
-		if c.guillotine && b.poured&bit != 0 {
-			p = bayes(p, c.evil, c.benign)
+		if c.Guillotine && b.poured&bit != 0 {
+			p = bayes(p, c.Evil, c.Benign)
 			continue
 		}
 		value, ok := e.decide(s, b, c.Expression)
 		switch {
 		case !ok:
 		case value:
-			p = bayes(p, c.evil, c.benign)
+			p = bayes(p, c.Evil, c.Benign)
 			b.poured |= bit
 		default:
-			p = bayes(p, 1-c.evil, 1-c.benign)
+			p = bayes(p, 1-c.Evil, 1-c.Benign)
 		}
 	}
 	return p

@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"encoding/binary"
@@ -9,6 +9,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 var (
@@ -108,19 +109,19 @@ func (r *stateReader) time() int64 {
 }
 
 // scenarios finds the number that each scenario of the snapshot has now.
-func (r *stateReader) scenarios(set *Set) {
+func (r *stateReader) scenarios(set *scenario.Set) {
 	n := r.number()
-	for range min(n, maxScenarios) {
+	for range min(n, scenario.MaxScenarios) {
 		name, hash := r.text(), r.fixed()
 		index := -1
 		for _, s := range set.Scenarios() {
-			if s.Name == name && s.hash == hash {
-				index = int(s.index)
+			if s.Name == name && s.Hash == hash {
+				index = int(s.Index)
 			}
 		}
 		r.owner = append(r.owner, index)
 	}
-	r.bad = r.bad || n > maxScenarios
+	r.bad = r.bad || n > scenario.MaxScenarios
 }
 
 func (r *stateReader) state(e *Engine) {
@@ -231,10 +232,10 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 		return
 	}
 	s, g := e.set.Scenarios()[r.owner[was]], e.groups.at(gi)
-	b.owner = b.owner>>scenarioBits<<scenarioBits | owner(s.index)
+	b.owner = b.owner>>scenarioBits<<scenarioBits | owner(s.Index)
 	*e.bucketOf(g, s) = b
-	if s.isTimed() && b.total > 0 {
-		e.push(deadline{b.busy + s.life, gi, s.index})
+	if s.IsTimed() && b.total > 0 {
+		e.push(deadline{b.busy + s.Life, gi, s.Index})
 	}
 }
 

@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
@@ -40,7 +40,7 @@ func (e *Engine) forgetPart(g *group, addr netip.Addr) {
 			continue
 		}
 		b.total -= min(b.total, uint32(n))
-		if e.set.Scenarios()[b.owner.scenario()].isLeaky {
+		if e.set.Scenarios()[b.owner.scenario()].IsLeaky {
 			b.poured -= min(b.poured, uint16(n))
 		}
 		if b.total == 0 {
@@ -141,7 +141,7 @@ func (e *Engine) dropDead(g *group) bool {
 
 func (e *Engine) isDead(b *bucket) bool {
 	s := e.set.Scenarios()[b.owner.scenario()]
-	return b.last+s.life+lateness < e.now && (b.total == 0 || !s.isTimed()) && e.silentUntil(b)+lateness <= e.now
+	return b.last+s.Life+lateness < e.now && (b.total == 0 || !s.IsTimed()) && e.silentUntil(b)+lateness <= e.now
 }
 
 // release frees a group and its buckets.

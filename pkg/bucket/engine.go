@@ -1,10 +1,16 @@
-package scenario
+// Package bucket counts events in the buckets of CrowdSec scenarios, as CrowdSec's
+// pkg/leakybucket (v1.7.8) does, but in the time of the events: the same log gives the
+// same overflows at any speed. Its whole state lies in bounded, compact tables that
+// can be written down and read back. It does no I/O, has no clock and no goroutine,
+// and decides about no ban.
+package bucket
 
 import (
 	"time"
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // Limits bound what an Engine keeps. A zero takes the default.
@@ -43,9 +49,9 @@ type Stats struct {
 	Untracked int64 // events that were not counted because all sources at hand are blackholed
 }
 
-// Engine holds the buckets of a Set. Use it from one goroutine at a time.
+// Engine holds the buckets of a Set of scenarios. Use it from one goroutine at a time.
 type Engine struct {
-	set    *Set
+	set    *scenario.Set
 	limits Limits
 	stats  Stats
 
@@ -62,7 +68,7 @@ type Engine struct {
 	now     int64      // the latest time that was seen
 	pours   uint64     // number of the pour
 
-	takers [][]*Scenario // by kind, service and shape; nil: not asked yet
+	takers [][]*scenario.Scenario // by kind, service and shape; nil: not asked yet
 
 	// Of the pour at hand:
 	in      expression.Input
@@ -75,10 +81,10 @@ type Engine struct {
 }
 
 // New returns an Engine without buckets.
-func New(set *Set, limits Limits) *Engine {
+func New(set *scenario.Set, limits Limits) *Engine {
 	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[expression.Facts]map[string]string{}}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
-	e.takers = make([][]*Scenario, (len(event.Kinds())+1)*services*int(expression.Shapes))
+	e.takers = make([][]*scenario.Scenario, (len(event.Kinds())+1)*services*int(expression.Shapes))
 	e.machine.In = &e.in
 	return e
 }
@@ -102,7 +108,7 @@ func (e *Engine) Pour(ev *event.Event) []Overflow {
 	e.pours++
 	e.advance(e.at)
 	for _, s := range e.takersOf() {
-		if e.passes(s.rest) {
+		if e.passes(s.Rest) {
 			e.pourInto(s)
 		}
 	}
@@ -132,7 +138,7 @@ func (e *Engine) End(now time.Time) []Overflow {
 
 func (e *Engine) begin(ev *event.Event) {
 	e.in = expression.Input{Event: ev}
-	if e.set.needsShapes() {
+	if e.set.NeedsShapes() {
 		e.in.Shape = expression.ShapeOf(ev)
 	}
 	e.at = nanoseconds(ev.Time)
@@ -147,7 +153,7 @@ func nanoseconds(t time.Time) int64 {
 
 // takersOf returns the scenarios whose filters may take the event at hand, as far
 // as kind, service and shape decide.
-func (e *Engine) takersOf() []*Scenario {
+func (e *Engine) takersOf() []*scenario.Scenario {
 	at := (int(e.in.Event.Kind)*services+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
 	if at >= len(e.takers) {
 		return nil
@@ -155,10 +161,10 @@ func (e *Engine) takersOf() []*Scenario {
 	if takers := e.takers[at]; takers != nil {
 		return takers
 	}
-	takers := []*Scenario{}
+	takers := []*scenario.Scenario{}
 	m := expression.Machine{In: &expression.Input{Event: &event.Event{}}}
 	for _, s := range e.set.Scenarios() {
-		if s.mayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
+		if s.MayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
 			takers = append(takers, s)
 		}
 	}
@@ -178,7 +184,7 @@ func (e *Engine) passes(conditions []*expression.Expression) bool {
 // pourInto follows pkg/leakybucket/manager_run.go and bucket.go (v1.7.8): the
 // bucket is looked up by the key, a dead one starts afresh, distinct and cancel_on
 // come before the pour, condition and the bayesian conditions after it.
-func (e *Engine) pourInto(s *Scenario) {
+func (e *Engine) pourInto(s *scenario.Scenario) {
 	gi := e.groupOf(s)
 	if gi == 0 {
 		e.stats.Untracked++
@@ -186,28 +192,28 @@ func (e *Engine) pourInto(s *Scenario) {
 	}
 	g := e.groups.at(gi)
 	b := e.bucketOf(g, s)
-	if s.isTrigger {
+	if s.IsTrigger {
 		e.trigger(s, g, b)
 		return
 	}
-	if b.total > 0 && !s.isTimed() && e.at > b.last+s.life {
+	if b.total > 0 && !s.IsTimed() && e.at > b.last+s.Life {
 		e.restart(b)
 	}
-	if s.distinct != nil && !e.isNew(s, b) {
+	if s.Distinct != nil && !e.isNew(s, b) {
 		return
 	}
-	if s.cancelOn != nil && e.machine.IsTrue(s.cancelOn) {
+	if s.CancelOn != nil && e.machine.IsTrue(s.CancelOn) {
 		e.restart(b)
 		return
 	}
-	if s.isTimed() && b.total == 0 {
+	if s.IsTimed() && b.total == 0 {
 		b.busy = max(e.at, b.last)
-		e.push(deadline{b.busy + s.life, gi, s.index})
+		e.push(deadline{b.busy + s.Life, gi, s.Index})
 	}
 	e.pour(s, g, b)
 }
 
-func (e *Engine) trigger(s *Scenario, g *group, b *bucket) {
+func (e *Engine) trigger(s *scenario.Scenario, g *group, b *bucket) {
 	if e.silentUntil(b) <= e.at {
 		e.count(b)
 		e.hold(s, g, b)
@@ -218,10 +224,10 @@ func (e *Engine) trigger(s *Scenario, g *group, b *bucket) {
 	b.last = e.at
 }
 
-func (e *Engine) pour(s *Scenario, g *group, b *bucket) {
+func (e *Engine) pour(s *scenario.Scenario, g *group, b *bucket) {
 	e.count(b)
 	e.hold(s, g, b)
-	full := s.isLeaky && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
+	full := s.IsLeaky && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
 	b.last = max(b.last, e.at)
 	if full || e.meetsCondition(s, b) {
 		e.overflow(s, g, b)

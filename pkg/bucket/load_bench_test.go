@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"encoding/binary"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // benchLog is how many events a benchmark pours before it begins again, a power
@@ -152,9 +153,9 @@ func strict() []string {
 }
 
 // loadFiles loads scenario files of the repository.
-func loadFiles(tb testing.TB, files ...string) *Set {
+func loadFiles(tb testing.TB, files ...string) *scenario.Set {
 	tb.Helper()
-	set, err := Load(os.DirFS("../.."), files...)
+	set, err := scenario.Load(os.DirFS("../.."), files...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -162,9 +163,9 @@ func loadFiles(tb testing.TB, files ...string) *Set {
 }
 
 // shipped are the scenarios of the default, and four as the hub writes them.
-func shipped(tb testing.TB) *Set {
+func shipped(tb testing.TB) *scenario.Set {
 	tb.Helper()
-	return loadFiles(tb, append(balanced(), "pkg/scenario/testdata/hub.yaml")...)
+	return loadFiles(tb, append(balanced(), "pkg/bucket/testdata/hub.yaml")...)
 }
 
 // BenchmarkPour pours a day, and a storm, into the scenarios that csmail brings
@@ -178,7 +179,7 @@ func BenchmarkPour(b *testing.B) {
 	}{{"day", dayLog}, {"storm", stormLog}}
 	sets := []struct {
 		name string
-		set  *Set
+		set  *scenario.Set
 	}{{"balanced", loadFiles(b, balanced()...)}, {"strict", loadFiles(b, strict()...)}, {"hub", shipped(b)}}
 	tells := []struct {
 		name  string
@@ -197,7 +198,7 @@ func BenchmarkPour(b *testing.B) {
 	}
 }
 
-func benchmarkPour(b *testing.B, set *Set, log []offence, limit int) {
+func benchmarkPour(b *testing.B, set *scenario.Set, log []offence, limit int) {
 	e, texts := New(set, Limits{Texts: limit}), newBenchTexts()
 	span := log[len(log)-1].after + time.Second
 	overflows := 0

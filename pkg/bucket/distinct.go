@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"encoding/binary"
@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // isNew is distinct: it remembers the value and reports whether the bucket has
 // not seen it (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many
 // values as it may remember takes no more: it never counts one twice.
-func (e *Engine) isNew(s *Scenario, b *bucket) bool {
+func (e *Engine) isNew(s *scenario.Scenario, b *bucket) bool {
 	value := max(e.distinctHash(s), 1) // 0 is an empty place
 	l, w := e.needDetail(b)
 	if l.holds(w, value) || int(l.values) >= e.limits.Distinct {
@@ -63,10 +64,10 @@ func (e *Engine) addValue(b *bucket, from layout, value uint64) {
 }
 
 // distinctHash hashes the value of distinct. An address needs no text.
-func (e *Engine) distinctHash(s *Scenario) uint64 {
+func (e *Engine) distinctHash(s *scenario.Scenario) uint64 {
 	addr := e.in.Event.Addr
 	if addr.IsValid() {
-		switch s.distinctField {
+		switch s.DistinctField {
 		case expression.FieldSourceIP:
 			return addrHash(addr)
 		case expression.FieldSourceBlock:
@@ -78,7 +79,7 @@ func (e *Engine) distinctHash(s *Scenario) uint64 {
 			return addrHash(expression.RangeOf(addr).Addr())
 		}
 	}
-	return textHash(e.machine.Bytes(s.distinct))
+	return textHash(e.machine.Bytes(s.Distinct))
 }
 
 func addrHash(addr netip.Addr) uint64 {

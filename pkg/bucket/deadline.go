@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"cmp"
@@ -74,7 +74,7 @@ func (e *Engine) endingAt(d deadline) *bucket {
 		return nil
 	}
 	b := e.findBucket(g, int(d.scenario))
-	if b == nil || b.total == 0 || b.busy+s.life != d.at {
+	if b == nil || b.total == 0 || b.busy+s.Life != d.at {
 		return nil
 	}
 	return b

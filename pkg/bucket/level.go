@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
@@ -8,11 +8,12 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // Level is how full a bucket is.
 type Level struct {
-	Scenario *Scenario
+	Scenario *scenario.Scenario
 	Key      string    // for whom it counts: the value of groupby
 	Count    int       // events that have not leaked; of a scenario that does not leak, all
 	Limit    int       // so many overflow: capacity+1; 0 if not the number decides
@@ -30,13 +31,13 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 	defer func() { e.in = expression.Input{} }()
 	var levels []Level
 	for _, s := range e.takersOf() {
-		if !e.passes(s.rest) {
+		if !e.passes(s.Rest) {
 			continue
 		}
 		level := Level{Scenario: s, Key: e.keyAtHand(s), Limit: limitOf(s)}
 		if gi := e.findGroup(s); gi != 0 {
 			g := e.groups.at(gi)
-			if b := e.findBucket(g, int(s.index)); b != nil {
+			if b := e.findBucket(g, int(s.Index)); b != nil {
 				level = e.level(g, b, e.at)
 			}
 		}
@@ -46,12 +47,12 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 }
 
 // keyAtHand is the value of groupby for the event at hand.
-func (e *Engine) keyAtHand(s *Scenario) string {
-	if by := e.networkBy(s.groupField); by != expression.NoField {
+func (e *Engine) keyAtHand(s *scenario.Scenario) string {
+	if by := e.networkBy(s.GroupField); by != expression.NoField {
 		key := networkOf(by, e.in.Event.Addr)
 		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 	}
-	return string(e.machine.Bytes(s.groupBy))
+	return string(e.machine.Bytes(s.GroupBy))
 }
 
 // LevelsOf returns the open and the silent buckets of an address, of its /64 and
@@ -76,7 +77,7 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 		}
 	}
 	slices.SortFunc(levels, func(a, b Level) int {
-		if d := int(a.Scenario.index) - int(b.Scenario.index); d != 0 {
+		if d := int(a.Scenario.Index) - int(b.Scenario.Index); d != 0 {
 			return d
 		}
 		return strings.Compare(a.Key, b.Key)
@@ -84,8 +85,8 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 	return levels
 }
 
-func limitOf(s *Scenario) int {
-	if s.isLeaky || s.isTrigger {
+func limitOf(s *scenario.Scenario) int {
+	if s.IsLeaky || s.IsTrigger {
 		return s.Capacity + 1
 	}
 	return 0
@@ -97,12 +98,12 @@ func (e *Engine) level(g *group, b *bucket, now int64) Level {
 	if until := e.silentUntil(b); until > now {
 		level.Silent = stamp(until)
 	}
-	if b.total == 0 || (!s.isTimed() && now > b.last+s.life) {
+	if b.total == 0 || (!s.IsTimed() && now > b.last+s.Life) {
 		return level
 	}
 	level.Total, level.First, level.Last = int(b.total), stamp(b.first), stamp(b.last)
 	level.Count = level.Total
-	if s.isLeaky {
+	if s.IsLeaky {
 		leak := int64(s.LeakSpeed)
 		now = max(now, b.last)
 		if level.Count = b.level(now, leak); level.Count > 0 {

@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"cmp"
@@ -335,8 +335,8 @@ func TestFactsAreTheQueue(t *testing.T) {
 		filter := fmt.Sprintf(source, rapid.SampledFrom([]string{"==", "<", ">="}).Draw(t, "op"), rapid.IntRange(0, 5).Draw(t, "number"), min(most, 5))
 		e := load(t, fmt.Sprintf(text, "native", filter)+fmt.Sprintf(text, "program", filter+" and TimeNow() != ''"))
 		native, program := e.set.Scenarios()[0], e.set.Scenarios()[1]
-		if native.overflowFilter.Needs() != expression.NeedsFacts || program.overflowFilter.Needs() != expression.NeedsQueue {
-			t.Fatalf("%s needs %d, as a program %d", filter, native.overflowFilter.Needs(), program.overflowFilter.Needs())
+		if native.OverflowFilter.Needs() != expression.NeedsFacts || program.OverflowFilter.Needs() != expression.NeedsQueue {
+			t.Fatalf("%s needs %d, as a program %d", filter, native.OverflowFilter.Needs(), program.OverflowFilter.Needs())
 		}
 		g, s := &group{bits: 128}, native
 		var b bucket
@@ -362,8 +362,8 @@ func TestFactsAreTheQueue(t *testing.T) {
 			t.Fatalf("%q as facts %q, as a queue %q", want, asFacts, asQueue)
 		}
 		e.turnTo()
-		fast, _ := e.decide(s, &b, native.overflowFilter)
-		if slow, ok := e.decide(s, &b, program.overflowFilter); !ok || slow != fast {
+		fast, _ := e.decide(s, &b, native.OverflowFilter)
+		if slow, ok := e.decide(s, &b, program.OverflowFilter); !ok || slow != fast {
 			t.Fatalf("%s: native %v, expr %v (%v)", filter, fast, slow, ok)
 		}
 	})

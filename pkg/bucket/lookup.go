@@ -1,10 +1,11 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
 	"time"
 
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 )
 
 // groupOf finds or makes the group of the event at hand, 0 if there is no room.
-func (e *Engine) groupOf(s *Scenario) uint32 {
-	by := e.networkBy(s.groupField)
+func (e *Engine) groupOf(s *scenario.Scenario) uint32 {
+	by := e.networkBy(s.GroupField)
 	if by == expression.NoField {
 		return e.textGroup(s)
 	}
@@ -44,8 +45,8 @@ func (e *Engine) networkGroup(key groupKey) uint32 {
 	return gi
 }
 
-func (e *Engine) textGroup(s *Scenario) uint32 {
-	text := e.machine.Bytes(s.groupBy)
+func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
+	text := e.machine.Bytes(s.GroupBy)
 	h := textHash(text)
 	gi := e.groups.findText(text, h)
 	if gi == 0 {
@@ -81,11 +82,11 @@ func networkOf(by expression.Field, addr netip.Addr) groupKey {
 }
 
 // findGroup is groupOf without making one.
-func (e *Engine) findGroup(s *Scenario) uint32 {
-	if by := e.networkBy(s.groupField); by != expression.NoField {
+func (e *Engine) findGroup(s *scenario.Scenario) uint32 {
+	if by := e.networkBy(s.GroupField); by != expression.NoField {
 		return e.groups.findNetwork(networkOf(by, e.in.Event.Addr))
 	}
-	text := e.machine.Bytes(s.groupBy)
+	text := e.machine.Bytes(s.GroupBy)
 	return e.groups.findText(text, textHash(text))
 }
 

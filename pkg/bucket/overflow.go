@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
@@ -7,11 +7,12 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // Overflow is a bucket that ran over, told of one of its sources.
 type Overflow struct {
-	Scenario *Scenario
+	Scenario *scenario.Scenario
 	Scope    string       // Ip, Range, or a word of the scenario's own
 	Value    string       // of the scope, as CrowdSec would have it
 	Addr     netip.Addr   // of the scope Ip; else the first of Sources
@@ -26,7 +27,7 @@ type Overflow struct {
 	First    time.Time // of the first event
 	Last     time.Time // of the overflow
 	Kinds    []event.Count
-	KindSet  KindSet // that the scenario counts
+	KindSet  scenario.KindSet // that the scenario counts
 	Services []string
 
 	// Evidence is a sample, the oldest first: the newest events of the bucket's
@@ -39,8 +40,8 @@ type Overflow struct {
 // drops silences nothing; an overflow without a source silences all the same
 // (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
 // asked first, since it is cheaper and either of the two drops the overflow.
-func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
-	if e.silentUntil(b) <= b.last && (s.overflowFilter == nil || !e.dropped(s, b)) {
+func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket) {
+	if e.silentUntil(b) <= b.last && (s.OverflowFilter == nil || !e.dropped(s, b)) {
 		if s.Blackhole > 0 {
 			e.silence(b, b.last+int64(s.Blackhole))
 		}
@@ -51,11 +52,11 @@ func (e *Engine) overflow(s *Scenario, g *group, b *bucket) {
 
 // dropped runs overflow_filter; one that fails drops nothing. It is about the
 // bucket and sees no event at hand.
-func (e *Engine) dropped(s *Scenario, b *bucket) bool {
+func (e *Engine) dropped(s *scenario.Scenario, b *bucket) bool {
 	e.turnTo()
 	e.nobody = event.Event{Time: stamp(b.last)}
 	e.machine.In = &expression.Input{Event: &e.nobody}
-	value, ok := e.decide(s, b, s.overflowFilter)
+	value, ok := e.decide(s, b, s.OverflowFilter)
 	e.machine.In = &e.in
 	return ok && !value
 }
@@ -63,7 +64,7 @@ func (e *Engine) dropped(s *Scenario, b *bucket) bool {
 // tell appends an Overflow for each value of the scope that the queue holds, in
 // the order of their first events. If the scope needs an address and an event has
 // none, there is nobody to tell of.
-func (e *Engine) tell(s *Scenario, g *group, b *bucket) {
+func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
 	l, w := e.detailOf(b)
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
 		addr := g.key().addr()
@@ -106,29 +107,29 @@ func join(parties []party, value string, addr netip.Addr) []party {
 }
 
 // valueOf is the value of the scope for one queued event.
-func (e *Engine) valueOf(s *Scenario, g *group, q queued, addr netip.Addr) string {
+func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Addr) string {
 	switch {
-	case s.Scope == string(event.ScopeIP), s.scopeField == expression.FieldSourceIP:
+	case s.Scope == string(event.ScopeIP), s.ScopeField == expression.FieldSourceIP:
 		return expression.AddrText(addr)
-	case s.scopeField == expression.FieldSourceBlock:
+	case s.ScopeField == expression.FieldSourceBlock:
 		return expression.BlockText(addr)
-	case s.scopeField == expression.FieldSourceRange && addr.IsValid():
+	case s.ScopeField == expression.FieldSourceRange && addr.IsValid():
 		return expression.RangeOf(addr).String()
-	case s.isPlainScope() && g.bits == isText:
+	case s.IsPlainScope() && g.bits == isText:
 		return *e.groups.texts.at(uint32(g.lo))
 	}
 	if q.event == 0 {
 		return ""
 	}
 	in := expression.Input{Event: &e.events.at(q.event).Event}
-	if e.set.needsShapes() {
+	if e.set.NeedsShapes() {
 		in.Shape = expression.ShapeOf(in.Event)
 	}
 	m := expression.Machine{In: &in}
-	return m.Text(s.scope)
+	return m.Text(s.ScopeValue)
 }
 
-func (e *Engine) told(s *Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
+func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,

@@ -1,9 +1,11 @@
-package scenario
+package bucket
 
 import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+
+	"csmail/pkg/scenario"
 )
 
 // groupKey says for whom a bucket counts: a network (an address is one of full
@@ -106,13 +108,13 @@ func (e *Engine) bucketsOf(g *group) []bucket {
 
 // bucketOf finds or makes the bucket of a scenario in a group. It is valid until
 // the next one is made.
-func (e *Engine) bucketOf(g *group, s *Scenario) *bucket {
+func (e *Engine) bucketOf(g *group, s *scenario.Scenario) *bucket {
 	buckets := e.bucketsOf(g)
-	at, found := g.place(buckets, int(s.index))
+	at, found := g.place(buckets, int(s.Index))
 	if !found {
 		buckets = e.insert(g, at)
-		buckets[at] = bucket{owner: owner(s.index)}
-		bit, _ := bitOf(int(s.index))
+		buckets[at] = bucket{owner: owner(s.Index)}
+		bit, _ := bitOf(int(s.Index))
 		g.has |= bit
 	}
 	return &buckets[at]

@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
 )
 
 // Runs do not overlap, keep what they hold when they are resized, and all come back.
@@ -65,7 +66,7 @@ func TestBlocks(t *testing.T) {
 // The words of a bucket keep what was put into them, in whatever order that was.
 func TestDetail(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := New(&Set{}, Limits{Distinct: rapid.SampledFrom([]int{3, fewValues + 1, 1000}).Draw(t, "distinct")})
+		e := New(&scenario.Set{}, Limits{Distinct: rapid.SampledFrom([]int{3, fewValues + 1, 1000}).Draw(t, "distinct")})
 		limit := rapid.IntRange(1, 9).Draw(t, "queue")
 		stride := uint8(rapid.IntRange(strideFacts, strideAll).Draw(t, "stride"))
 		var b bucket

@@ -1,9 +1,10 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // EvidenceOf returns the newest events that an address (IPv6: its /64) poured into
@@ -22,5 +23,5 @@ func (e *Engine) EvidenceOf(addr netip.Addr) []event.Event {
 	if gi == 0 {
 		return nil
 	}
-	return e.evidenceOf(e.groups.at(gi), ^KindSet(0), 0)
+	return e.evidenceOf(e.groups.at(gi), ^scenario.KindSet(0), 0)
 }

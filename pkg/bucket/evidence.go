@@ -1,10 +1,11 @@
-package scenario
+package bucket
 
 import (
 	"net/netip"
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // evidencePerGroup is how many events a group remembers as evidence, the first ones
@@ -191,7 +192,7 @@ func (e *Engine) setEvidence(g *group, ref reference) {
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
-func (e *Engine) evidenceOf(g *group, kinds KindSet, from int64) []event.Event {
+func (e *Engine) evidenceOf(g *group, kinds scenario.KindSet, from int64) []event.Event {
 	seen := g.told.seen()
 	if seen == 0 {
 		return nil

@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -23,7 +24,7 @@ type failer interface {
 // load makes an engine of scenario documents.
 func load(t failer, text string) *Engine {
 	t.Helper()
-	set, err := Load(fstest.MapFS{"s.yaml": {Data: []byte(text)}}, "s.yaml")
+	set, err := scenario.Load(fstest.MapFS{"s.yaml": {Data: []byte(text)}}, "s.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

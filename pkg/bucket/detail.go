@@ -1,4 +1,4 @@
-package scenario
+package bucket
 
 import "math/bits"
 

@@ -1,10 +1,11 @@
-package scenario
+package bucket
 
 import (
 	"encoding/binary"
 	"hash/crc32"
 
 	"csmail/pkg/event"
+	"csmail/pkg/scenario"
 )
 
 // snapshotMagic begins a snapshot; its last byte is the version of the format.
@@ -55,11 +56,11 @@ func (w *writer) time(t int64) {
 	w.signed(w.now - t)
 }
 
-func (w *writer) scenarios(set *Set) {
+func (w *writer) scenarios(set *scenario.Set) {
 	w.number(uint64(len(set.Scenarios())))
 	for _, s := range set.Scenarios() {
 		w.text(&s.Name)
-		w.fixed(s.hash)
+		w.fixed(s.Hash)
 	}
 }
 
