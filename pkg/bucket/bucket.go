@@ -27,7 +27,7 @@ type bucket struct {
 // events it holds.
 type owner uint16
 
-// scenarioBits are enough for maxScenarios.
+// scenarioBits are enough for MaxScenarios, which the next line checks.
 const scenarioBits = 12
 
 const _ = uint(1<<scenarioBits - scenario.MaxScenarios)

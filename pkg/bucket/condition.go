@@ -2,7 +2,6 @@ package bucket
 
 import (
 	"csmail/pkg/expression"
-
 	"csmail/pkg/scenario"
 )
 

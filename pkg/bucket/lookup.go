@@ -60,7 +60,7 @@ func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
 }
 
 // networkBy tells whether a groupby is the address or a network of the event at
-// hand: fieldSourceIP or fieldSourceRange; of anything else the text is the key.
+// hand: FieldSourceIP or FieldSourceRange; of anything else the text is the key.
 func (e *Engine) networkBy(groupBy expression.Field) expression.Field {
 	addr := &e.in.Event.Addr
 	switch {

@@ -180,7 +180,7 @@ func (t native) call(n *ast.CallNode) reader {
 	return nil
 }
 
-// fieldOf knows evt.Meta.NAME and evt.Parsed.NAME; noField with true is a name
+// fieldOf knows evt.Meta.NAME and evt.Parsed.NAME; NoField with true is a name
 // that csmail never sets, which reads as "".
 func fieldOf(n *ast.MemberNode) (Field, bool) {
 	name, ok := n.Property.(*ast.StringNode)
