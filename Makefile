@@ -30,9 +30,9 @@ e2e: crowdsec
 
 bench: build
 	$(GO) run ./tests/bench -csmail bin/csmail
-	$(GO) test ./pkg/scenario -run NONE -bench Pour -benchtime 1000000x
-	$(GO) test ./pkg/scenario -run NONE -bench Memory/sources=100000$$ -benchtime 1x
-	$(GO) test ./pkg/scenario -run NONE -bench Memory/sources=1000000$$ -benchtime 1x
+	$(GO) test ./pkg/bucket -run NONE -bench Pour -benchtime 1000000x
+	$(GO) test ./pkg/bucket -run NONE -bench Memory/sources=100000$$ -benchtime 1x
+	$(GO) test ./pkg/bucket -run NONE -bench Memory/sources=1000000$$ -benchtime 1x
 
 # Each is a package and a target; make fuzz runs one after the other.
 FUZZ = \

@@ -11,13 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
 	"csmail/pkg/report"
-	"csmail/pkg/scenario"
 	"csmail/pkg/syslogline"
 )
 
@@ -126,7 +126,7 @@ func (w *walk) show(source string, t engine.Trace, r engine.Result) {
 	}
 }
 
-func (w *walk) levels(r *event.Record) []scenario.Level {
+func (w *walk) levels(r *event.Record) []bucket.Level {
 	if r == nil || r.Outcome != event.Noted || !r.Addr.IsValid() {
 		return nil
 	}

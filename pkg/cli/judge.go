@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
@@ -111,9 +112,9 @@ func warnOfScenarios(set *scenario.Set, std Streams) {
 
 // engine returns a new engine that judges by the set.
 func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *engine.Engine {
-	var limits scenario.Limits
+	var limits bucket.Limits
 	if !j.tells {
-		limits.Texts = scenario.NoEvidence
+		limits.Texts = bucket.NoEvidence
 	}
 	return engine.New(engine.Options{Scenarios: set, Limits: limits, Guard: guard.New(j.facts, ruleset.GuardOptions(j.config.Guard)), Counts: counts})
 }

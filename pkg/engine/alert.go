@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/scenario"
 )
 
 // Finding is an overflow of a scenario with the guard's word on it.
@@ -23,7 +23,7 @@ type Finding struct {
 
 // alertOf makes the alert of an overflow. It names no user but as the value of
 // an account's alert.
-func alertOf(o *scenario.Overflow) event.Alert {
+func alertOf(o *bucket.Overflow) event.Alert {
 	a := event.Alert{
 		Scenario: o.Scenario.Name, Scope: scopeOf(o), Source: o.Addr, Account: o.Account,
 		Count: o.Count, First: o.First, Last: o.Last,
@@ -40,7 +40,7 @@ func alertOf(o *scenario.Overflow) event.Alert {
 	return a
 }
 
-func scopeOf(o *scenario.Overflow) event.Scope {
+func scopeOf(o *bucket.Overflow) event.Scope {
 	switch {
 	case o.Account != "":
 		return event.ScopeAccount
@@ -51,7 +51,7 @@ func scopeOf(o *scenario.Overflow) event.Scope {
 }
 
 // findingOf puts an overflow before the guard.
-func findingOf(o *scenario.Overflow) guard.Finding {
+func findingOf(o *bucket.Overflow) guard.Finding {
 	s := o.Scenario
 	return guard.Finding{
 		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: o.Sources,

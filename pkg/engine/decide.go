@@ -4,15 +4,15 @@ import (
 	"net/netip"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/scenario"
 )
 
 // decide puts overflows before the guard. The six addresses of one /64 that fill
 // a bucket together make one finding about the /64, unless a ban must not hit all
 // of it.
-func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
+func (e *Engine) decide(overflows []bucket.Overflow, now time.Time) {
 	single := false // the one before bans no more than its address
 	for i := range overflows {
 		o := &overflows[i]
@@ -33,7 +33,7 @@ func (e *Engine) decide(overflows []scenario.Overflow, now time.Time) {
 
 // isSameBlock knows two overflows of one bucket that the guard would widen to
 // one /64.
-func isSameBlock(a, b *scenario.Overflow) bool {
+func isSameBlock(a, b *bucket.Overflow) bool {
 	if a.Scenario != b.Scenario || scopeOf(a) != event.ScopeIP || scopeOf(b) != event.ScopeIP || !a.Addr.Is6() || !b.Addr.Is6() {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/scenario"
@@ -51,7 +52,7 @@ type Options struct {
 	Scenarios *scenario.Set
 	// Limits bound what the scenarios keep. With NoEvidence nobody is told of the
 	// findings, and they come without message and checks too.
-	Limits scenario.Limits
+	Limits bucket.Limits
 
 	Guard *guard.Guard // belongs to the engine from then on; nil without scenarios
 
@@ -63,7 +64,7 @@ type Options struct {
 // Engine is the state that Step needs. Use it from one goroutine at a time.
 type Engine struct {
 	sessions *session.Joiner
-	buckets  *scenario.Engine // nil without scenarios
+	buckets  *bucket.Engine // nil without scenarios
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
 	timed    bool                // a scenario overflows by time
@@ -83,9 +84,9 @@ type waiting struct {
 func New(o Options) *Engine {
 	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[waitKey]waiting{}}
 	if o.Scenarios != nil {
-		e.buckets = scenario.New(o.Scenarios, o.Limits)
+		e.buckets = bucket.New(o.Scenarios, o.Limits)
 		e.timed = o.Scenarios.NeedsTime()
-		e.tells = o.Limits.Texts != scenario.NoEvidence
+		e.tells = o.Limits.Texts != bucket.NoEvidence
 		e.guard = o.Guard
 		if e.guard == nil {
 			e.guard = guard.New(guard.Facts{}, guard.Options{})
@@ -245,4 +246,4 @@ func (e *Engine) Counting() int {
 func (e *Engine) Guard() *guard.Guard { return e.guard }
 
 // Buckets returns the engine's buckets, for questions; nil without scenarios.
-func (e *Engine) Buckets() *scenario.Engine { return e.buckets }
+func (e *Engine) Buckets() *bucket.Engine { return e.buckets }

@@ -47,6 +47,16 @@ func Nearest(word string, names []string, within int) string {
 	return best
 }
 
+// DidYouMean returns `; did you mean "X"?` for the name X that differs least from a
+// word, and by no more than a third of its letters and one; "" if none does.
+func DidYouMean(word string, names []string) string {
+	best := Nearest(word, names, len(word)/3+1)
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
 // Distance counts the letters by which two names differ (Levenshtein), for "did
 // you mean".
 func Distance(a, b string) int {

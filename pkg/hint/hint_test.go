@@ -35,3 +35,12 @@ func TestNearest(t *testing.T) {
 		t.Errorf("no letter may differ: %q", got)
 	}
 }
+
+func TestDidYouMean(t *testing.T) {
+	names := []string{"leaky", "trigger", "Ip"}
+	for word, want := range map[string]string{"leeky": `; did you mean "leaky"?`, "tiggre": `; did you mean "trigger"?`, "i": `; did you mean "Ip"?`, "conditional": "", "": ""} {
+		if got := DidYouMean(word, names); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}

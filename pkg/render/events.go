@@ -9,7 +9,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/scenario"
+	"csmail/pkg/expression"
 )
 
 // eventLine is one event as `csmail events -o json` prints it. Tools depend on
@@ -86,7 +86,7 @@ func (p *Events) pour(r engine.Result) error {
 	if !r.IsOffence() || r.Pours() == 0 {
 		return nil
 	}
-	meta, parsed := scenario.View(&r.Event)
+	meta, parsed := expression.View(&r.Event)
 	for range r.Pours() {
 		if err := CrowdSecEvent(p.out, &r.Event, meta, parsed); err != nil {
 			return err

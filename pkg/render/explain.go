@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
-	"csmail/pkg/scenario"
 )
 
 // Step is one line on its way through every stage.
@@ -17,8 +17,8 @@ type Step struct {
 	Source string // of several; "" is not shown
 	Number int64
 	Trace  engine.Trace
-	Result engine.Result    // zero for a line that was not stepped
-	Levels []scenario.Level // of the scenarios that take the event, after it
+	Result engine.Result  // zero for a line that was not stepped
+	Levels []bucket.Level // of the scenarios that take the event, after it
 }
 
 // Explanation prints steps as trees, as cscli explain does: lines on a terminal,
@@ -201,7 +201,7 @@ func (x *Explanation) scenarios(s Step) stage {
 }
 
 // LevelText says how full a bucket is: "csmail/auth-bf 3/6, next leak in 4m".
-func LevelText(l scenario.Level, now time.Time, zone *time.Location) string {
+func LevelText(l bucket.Level, now time.Time, zone *time.Location) string {
 	text := l.Scenario.Name
 	if l.Limit > 0 {
 		text += fmt.Sprintf(" %d/%d", l.Count, l.Limit)

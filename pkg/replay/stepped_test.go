@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"csmail/pkg/acquisition"
+	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/ruleset"
-	"csmail/pkg/scenario"
 	"csmail/pkg/syslogline"
 )
 
@@ -50,7 +50,7 @@ func judging(t *testing.T) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine.New(engine.Options{Scenarios: set, Limits: scenario.Limits{}})
+	return engine.New(engine.Options{Scenarios: set, Limits: bucket.Limits{}})
 }
 
 func told(r engine.Result) string {

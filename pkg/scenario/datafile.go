@@ -6,39 +6,15 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"csmail/pkg/expression"
 )
 
-// dataFiles are the files of the "data" sections, by their dest_file. A data
-// file is read when the scenario is loaded; source_url is never fetched.
-type dataFiles struct {
-	texts    map[string][]string
-	patterns map[string][]*regexp.Regexp
-}
-
-func newDataFiles() *dataFiles {
-	return &dataFiles{texts: map[string][]string{}, patterns: map[string][]*regexp.Regexp{}}
-}
-
-func (d *dataFiles) lines(name string) []string {
-	if lines, ok := d.texts[name]; ok {
-		return lines
-	}
-	return []string{}
-}
-
-func (d *dataFiles) matches(text, name string) bool {
-	for _, re := range d.patterns[name] {
-		if re.MatchString(text) {
-			return true
-		}
-	}
-	return false
-}
-
-// load reads a file of the type string or regexp. It lies beside the scenario or
+// readDataFile reads a file of the type string or regexp when a scenario is
+// loaded; source_url is never fetched. The file lies beside the scenario or
 // at the top of fsys. Empty lines and those that begin with # are left out
 // (pkg/exprhelpers/helpers.go, FileInit).
-func (d *dataFiles) load(fsys fs.FS, folder, name, kind string) error {
+func readDataFile(d *expression.DataFiles, fsys fs.FS, folder, name, kind string) error {
 	text, err := fs.ReadFile(fsys, path.Join(folder, name))
 	if err != nil {
 		if text, err = fs.ReadFile(fsys, path.Clean(name)); err != nil {
@@ -53,7 +29,7 @@ func (d *dataFiles) load(fsys fs.FS, folder, name, kind string) error {
 		}
 	}
 	if kind == "string" {
-		d.texts[name] = lines
+		d.Texts[name] = lines
 		return nil
 	}
 	var patterns []*regexp.Regexp
@@ -64,6 +40,6 @@ func (d *dataFiles) load(fsys fs.FS, folder, name, kind string) error {
 		}
 		patterns = append(patterns, re)
 	}
-	d.patterns[name] = patterns
+	d.Patterns[name] = patterns
 	return nil
 }

@@ -13,11 +13,11 @@ func Join(sets ...*Set) (*Set, error) {
 			if other := byName[s.Name]; other != nil {
 				return nil, fmt.Errorf("the scenario %q stands in %s:%d and in %s:%d", s.Name, other.File, other.Line, s.File, s.Line)
 			}
-			if len(joined.scenarios) == maxScenarios {
-				return nil, fmt.Errorf("more than %d scenarios", maxScenarios)
+			if len(joined.scenarios) == MaxScenarios {
+				return nil, fmt.Errorf("more than %d scenarios", MaxScenarios)
 			}
 			own := *s
-			own.index = uint16(len(joined.scenarios))
+			own.Index = uint16(len(joined.scenarios))
 			byName[s.Name] = &own
 			joined.scenarios = append(joined.scenarios, &own)
 		}

@@ -5,16 +5,17 @@ import (
 	"io/fs"
 	"math"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
+	"csmail/pkg/hint"
 )
 
-// maxScenarios bounds a Set; a bucket holds the number of its scenario in 16 bits.
-const maxScenarios = 4096
+// MaxScenarios bounds a Set: a bucket has few bits for the number of its scenario.
+const MaxScenarios = 4096
 
 // Load reads scenario files, or every *.yaml and *.yml below a folder, sorted by
 // path. A file may hold several documents. The data files of a scenario lie beside
@@ -24,8 +25,8 @@ func Load(fsys fs.FS, paths ...string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fsys: fsys, data: newDataFiles(), set: &Set{}}
-	l.compiler = newCompiler(l.data)
+	l := &loader{fsys: fsys, data: expression.NewDataFiles(), set: &Set{}}
+	l.compiler = expression.NewCompiler(l.data)
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err != nil {
@@ -67,8 +68,8 @@ func scenarioFiles(fsys fs.FS, paths []string) ([]string, error) {
 
 type loader struct {
 	fsys     fs.FS
-	data     *dataFiles
-	compiler *compiler
+	data     *expression.DataFiles
+	compiler *expression.Compiler
 	set      *Set
 }
 
@@ -80,12 +81,12 @@ func (l *loader) add(d *document) error {
 	hash := hashOf(d)
 	for _, other := range l.set.scenarios {
 		// Some of the hub's files hold two scenarios of one name.
-		if other.Name == d.Name && other.hash == hash {
+		if other.Name == d.Name && other.Hash == hash {
 			return d.problem("name", fmt.Errorf("the same scenario %q stands in %s:%d already", d.Name, other.File, other.Line))
 		}
 	}
-	if len(l.set.scenarios) == maxScenarios {
-		return d.problem("name", fmt.Errorf("more than %d scenarios", maxScenarios))
+	if len(l.set.scenarios) == MaxScenarios {
+		return d.problem("name", fmt.Errorf("more than %d scenarios", MaxScenarios))
 	}
 	for _, data := range d.Data {
 		if err := l.dataFile(d, data); err != nil {
@@ -94,8 +95,8 @@ func (l *loader) add(d *document) error {
 	}
 	s := &Scenario{
 		Name: d.Name, Description: d.Description, Type: d.Type, File: d.file, Line: d.line,
-		Capacity: d.Capacity, Labels: labelsOf(d.Labels), index: uint16(len(l.set.scenarios)), hash: hash,
-		isLeaky: d.Type == "leaky", isTrigger: d.Type == "trigger",
+		Capacity: d.Capacity, Labels: labelsOf(d.Labels),
+		Plan: Plan{Index: uint16(len(l.set.scenarios)), Hash: hash, IsLeaky: d.Type == "leaky", IsTrigger: d.Type == "trigger"},
 	}
 	for _, step := range [...]func(*document, *Scenario) error{l.durations, validate, l.expressions, l.scopeOf, l.queueOf} {
 		if err := step(d, s); err != nil {
@@ -115,11 +116,11 @@ func (l *loader) dataFile(d *document, data dataSpec) error {
 	case "":
 		return nil // CrowdSec downloads such a file for others and reads nothing of it
 	case "string":
-		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "string")
+		return readDataFile(l.data, l.fsys, path.Dir(d.file), data.DestFile, "string")
 	case "regexp", "regex":
-		return l.data.load(l.fsys, path.Dir(d.file), data.DestFile, "regexp")
+		return readDataFile(l.data, l.fsys, path.Dir(d.file), data.DestFile, "regexp")
 	}
-	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, nearest(data.Type, []string{"string", "regexp"}))
+	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, hint.DidYouMean(data.Type, []string{"string", "regexp"}))
 }
 
 func (l *loader) durations(d *document, s *Scenario) error {
@@ -183,7 +184,7 @@ func validate(d *document, s *Scenario) error {
 		needsLeak = true
 	default:
 		types := []string{"leaky", "trigger", "counter", "conditional", "bayesian"}
-		return d.problem("type", fmt.Errorf("unknown type %q%s", d.Type, nearest(d.Type, types)))
+		return d.problem("type", fmt.Errorf("unknown type %q%s", d.Type, hint.DidYouMean(d.Type, types)))
 	}
 	if needsLeak && s.LeakSpeed <= 0 {
 		return d.problem("leakspeed", fmt.Errorf("%q: a %s scenario needs a leakspeed", d.LeakSpeed, d.Type))
@@ -197,7 +198,7 @@ func validate(d *document, s *Scenario) error {
 	if d.Type != "bayesian" && (len(d.BayesianConditions) > 0 || d.BayesianPrior != 0 || d.BayesianThreshold != 0) {
 		return d.problem("type", fmt.Errorf("%q: only a bayesian scenario has bayesian_prior, bayesian_threshold and bayesian_conditions", d.Type))
 	}
-	s.life = lifeOf(s)
+	s.Life = lifeOf(s)
 	return nil
 }
 
@@ -234,55 +235,53 @@ func lifeOf(s *Scenario) int64 {
 func (l *loader) expressions(d *document, s *Scenario) error {
 	for _, key := range [...]struct {
 		name, text string
-		env        any
-		kind       reflect.Kind
-		to         **expression
+		compile    func(string) (*expression.Expression, error)
+		to         **expression.Expression
 	}{
-		{"filter", d.Filter, filterEnv{}, reflect.Bool, &s.filter},
-		{"groupby", d.GroupBy, filterEnv{}, reflect.String, &s.groupBy},
-		{"distinct", d.Distinct, filterEnv{}, reflect.String, &s.distinct},
-		{"cancel_on", d.CancelOn, filterEnv{}, reflect.Bool, &s.cancelOn},
-		{"overflow_filter", d.OverflowFilter, bucketEnv{}, reflect.Bool, &s.overflowFilter},
-		{"condition", d.Condition, bucketEnv{}, reflect.Bool, &s.condition},
+		{"filter", d.Filter, l.compiler.Condition, &s.filter},
+		{"groupby", d.GroupBy, l.compiler.Text, &s.GroupBy},
+		{"distinct", d.Distinct, l.compiler.Text, &s.Distinct},
+		{"cancel_on", d.CancelOn, l.compiler.Condition, &s.CancelOn},
+		{"overflow_filter", d.OverflowFilter, l.compiler.BucketCondition, &s.OverflowFilter},
+		{"condition", d.Condition, l.compiler.BucketCondition, &s.Condition},
 	} {
 		if key.text == "" {
 			continue
 		}
-		x, err := l.compiler.compile(key.text, key.env, key.kind)
+		x, err := key.compile(key.text)
 		if err != nil {
 			return d.problem(key.name, fmt.Errorf("%q: %w", key.text, err))
 		}
 		*key.to = x
 	}
-	if s.overflowFilter != nil && s.overflowFilter.readsEvt {
-		s.overflowFilter.loseEvt()
+	if s.OverflowFilter != nil && s.OverflowFilter.LoseEvt() {
 		s.Notes = append(s.Notes, "overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing")
 	}
 	for _, b := range d.BayesianConditions {
-		x, err := l.compiler.compile(b.Condition, bucketEnv{}, reflect.Bool)
+		x, err := l.compiler.BucketCondition(b.Condition)
 		if err != nil {
 			return d.problem("bayesian_conditions", fmt.Errorf("%q: %w", b.Condition, err))
 		}
-		s.bayes = append(s.bayes, bayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
+		s.Bayes = append(s.Bayes, BayesCondition{x, b.ProbGivenEvil, b.ProbGivenBenign, b.Guillotine})
 	}
-	s.prior, s.threshold = d.BayesianPrior, d.BayesianThreshold
+	s.Prior, s.Threshold = d.BayesianPrior, d.BayesianThreshold
 	l.splitFilter(s)
 	return nil
 }
 
 func (l *loader) splitFilter(s *Scenario) {
-	for _, part := range l.compiler.conjuncts(s.filter) {
-		if part.isEnumerated() {
-			s.sure = append(s.sure, part)
+	for _, part := range l.compiler.Conjuncts(s.filter) {
+		if part.IsEnumerated() {
+			s.Sure = append(s.Sure, part)
 		} else {
-			s.rest = append(s.rest, part)
+			s.Rest = append(s.Rest, part)
 		}
 	}
-	if s.groupBy != nil {
-		s.groupField = s.groupBy.field()
+	if s.GroupBy != nil {
+		s.GroupField = s.GroupBy.Field()
 	}
-	if s.distinct != nil {
-		s.distinctField = s.distinct.field()
+	if s.Distinct != nil {
+		s.DistinctField = s.Distinct.Field()
 	}
 }
 
@@ -298,15 +297,15 @@ func (l *loader) scopeOf(d *document, s *Scenario) error {
 	case s.Scope == string(event.ScopeIP):
 		return nil
 	case d.Scope.Expression == "" && s.Scope != string(event.ScopeRange):
-		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, nearest(s.Scope, []string{"Ip", "Range"})))
+		return d.problem("scope", fmt.Errorf("the scope %q needs an expression%s", s.Scope, hint.DidYouMean(s.Scope, []string{"Ip", "Range"})))
 	case d.Scope.Expression == "":
-		s.scopeField = fieldSourceRange
+		s.ScopeField = expression.FieldSourceRange
 		return nil
 	}
-	x, err := l.compiler.compile(d.Scope.Expression, filterEnv{}, reflect.String)
+	x, err := l.compiler.Text(d.Scope.Expression)
 	if err != nil {
 		return d.problem("scope", fmt.Errorf("%q: %w", d.Scope.Expression, err))
 	}
-	s.scope, s.scopeField = x, x.field()
+	s.ScopeValue, s.ScopeField = x, x.Field()
 	return nil
 }

@@ -2,16 +2,14 @@ package scenario
 
 import (
 	"errors"
-	"fmt"
-	"maps"
-	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 func TestLoadErrors(t *testing.T) {
@@ -99,214 +97,43 @@ func TestDataFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(set, Limits{})
-	for user, want := range map[string]int{"bob": 1, "alice": 1, "admin": 1, "eve": 0, "# names": 0, "": 0} {
-		if got := len(e.Pour(failure("192.0.2.1", user, 0))); got != want {
-			t.Errorf("%q: %d overflows, want %d", user, got, want)
+	filter := set.scenarios[0].filter
+	for user, want := range map[string]bool{"bob": true, "alice": true, "admin": true, "eve": false, "# names": false, "": false} {
+		m := expression.Machine{In: &expression.Input{Event: &event.Event{Service: event.Postfix, User: user}}}
+		if got, ok := m.Decide(filter); got != want || !ok {
+			t.Errorf("%q: %v, %v, want %v", user, got, ok, want)
 		}
 	}
 }
 
-func TestNotesOnFields(t *testing.T) {
-	set := load(t, "type: trigger\nname: t/t\ndescription: d\nfilter: evt.Meta.usernam == 'x' && evt.Parsed.http_path == ''\n").set
-	want := []string{`csmail never sets evt.Meta.usernam; did you mean "username"?`, `csmail never sets evt.Parsed.http_path`}
-	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
-		t.Errorf("notes %q", got)
-	}
-	set = load(t, "type: trigger\nname: t/t\ndescription: d\nfilter: \"true\"\noverflow_filter: evt.Meta.kind == 'x'\n").set
-	want = []string{"overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing"}
-	if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
-		t.Errorf("notes %q", got)
-	}
-}
-
-func TestView(t *testing.T) {
-	ev := func(service event.Service, program string, kind event.Kind, message string) *event.Event {
-		return &event.Event{Time: start, Service: service, Program: program, Kind: kind, Message: message, Addr: netip.MustParseAddr("2001:db8::5"), User: "Bob@Example.com"}
-	}
-	tests := map[string]struct {
-		ev   *event.Event
-		want map[string]string
-	}{
-		"SASL failure": {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL login authentication failed: x"),
-			map[string]string{"log_type": "postfix", "log_type_enh": "spam-attempt", "action": "", "username": "bob@example.com", "account": "bob",
-				"source_ip": "2001:db8::5", "source_block": "2001:db8::/64", "source_range": "2001:db8::/64", "kind": "auth-failed", "class": "hostile", "service": "postfix"}},
-		"SASL mechanism that the hub does not know": {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL XOAUTH2 authentication failed: x"),
-			map[string]string{"log_type": "", "log_type_enh": ""}},
-		"SASL failure with a port":     {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]:4711: SASL LOGIN authentication failed: x"), map[string]string{"log_type": ""}},
-		"lost connection of 3.10":      {ev(event.Postfix, "postfix/smtps/smtpd", event.LostConnection, "NOQUEUE: lost connection after AUTH from unknown[2001:db8::5]"), map[string]string{"log_type_enh": "spam-attempt"}},
-		"non-SMTP":                     {ev(event.Postfix, "postfix/smtpd", event.NonSMTP, event.NonSMTP.Example()[len("postfix/smtpd[42]: "):]), map[string]string{"log_type_enh": "non-smtp-command", "service": "postfix"}},
-		"reject":                       {ev(event.Postfix, "postfix/smtpd", event.RelayDenied, event.RelayDenied.Example()[len("postfix/smtpd[42]: "):]), map[string]string{"log_type": "postfix", "action": "reject"}},
-		"reject with a queue ID":       {ev(event.Postfix, "postfix/smtpd", event.RelayDenied, "4Zk1Yq2Lz3z9v: reject: RCPT from unknown[2001:db8::5]: 554"), map[string]string{"log_type": "", "action": ""}},
-		"cleanup":                      {ev(event.Postfix, "postfix/cleanup", event.ContentRejected, "4Zk1Yq2Lz3z9v: reject: header"), map[string]string{"log_type": ""}},
-		"pregreet":                     {ev(event.Postscreen, "postfix/postscreen", event.Pregreet, event.Pregreet.Example()[len("postfix/postscreen[42]: "):]), map[string]string{"pregreet": "PREGREET", "service": "postscreen", "log_type": ""}},
-		"dovecot login":                {ev(event.Dovecot, "dovecot/imap-login", event.AuthFailed, "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=2001:db8::5, lip=2001:db8::1"), map[string]string{"log_type": "dovecot_logs", "dovecot_login_result": "auth_failed", "program": "dovecot/imap-login"}},
-		"dovecot login without a user": {ev(event.Dovecot, "dovecot/imap-login", event.AuthFailed, "imap-login: Disconnected (auth failed): method=PLAIN, rip=2001:db8::5, lip=2001:db8::1"), map[string]string{"log_type": ""}},
-		"dovecot without a result":     {ev(event.Dovecot, "dovecot/imap-login", event.NoAuth, event.NoAuth.Example()[len("dovecot: "):]), map[string]string{"log_type": "dovecot_logs", "dovecot_login_result": ""}},
-		"dovecot worker":               {ev(event.Dovecot, "dovecot/auth", event.AuthFailed, "auth-worker(7): conn unix:auth-worker (pid=5,uid=9): auth-worker<3>: sql(bob,2001:db8::5,<s>): unknown user"), map[string]string{"dovecot_login_result": "auth_failed"}},
-		"dovecot passwd-file":          {ev(event.Dovecot, "dovecot/auth", event.AuthFailed, "auth: passwd-file(bob,2001:db8::5): Password mismatch"), map[string]string{"dovecot_login_result": "auth_failed"}},
-		"dovecot 2.4":                  {ev(event.Dovecot, "dovecot/auth", event.AuthFailed, "auth(bob,2001:db8::5,sasl:plain)<s>: passwd-file: Password mismatch"), map[string]string{"log_type": ""}},
-		"ssh":                          {ev(event.SSHD, "sshd", event.AuthFailed, "Failed password for bob from 2001:db8::5 port 1 ssh2"), map[string]string{"log_type": "ssh_failed-auth", "target_user": "Bob@Example.com"}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			meta, parsed := View(test.ev)
-			for key, want := range test.want {
-				if meta[key] != want {
-					t.Errorf("evt.Meta.%s is %q, want %q", key, meta[key], want)
-				}
-			}
-			if parsed["message"] != test.ev.Message || parsed["program"] != strings.TrimSuffix(strings.TrimSuffix(test.ev.Program, "/auth"), "/imap-login") {
-				t.Errorf("evt.Parsed is %v", parsed)
-			}
-			for value := range maps.Values(meta) {
-				if value == "" {
-					t.Errorf("an empty value in %v", meta)
-				}
-			}
-		})
-	}
-}
-
-func TestHelpers(t *testing.T) {
-	tests := map[string]bool{
-		`IpInRange('192.0.2.7', '192.0.2.0/24')`:                                          true,
-		`IpInRange('192.0.2.7', 'nonsense')`:                                              false,
-		`IpInRange('nonsense', '192.0.2.0/24')`:                                           false,
-		`IpToRange('192.0.2.7', '/24') == '192.0.2.0/24'`:                                 true,
-		`IpToRange('2001:db8::1', '64') == '2001:db8::/64'`:                               true,
-		`IpToRange('nonsense', '64') == ''`:                                               true,
-		`IsIPV4('::ffff:192.0.2.7') && IsIPV6('2001:db8::1') && not IsIP('x')`:            true,
-		`IsIP('fe80::1%eth0') || IsIPV6('fe80::1%eth0')`:                                  false,
-		`Upper('a') + Lower('B') == 'Ab'`:                                                 true,
-		`Match('a*c?', 'abbbcd') && !Match('a*c', 'ab')`:                                  true,
-		`Match('*', '') && Match('a*', 'a') && Match('a**', 'ab') && Match('a**b', 'ab')`: true,
-		`Match('**', '') || Match('a**', 'a') || Match('*a***', 'a')`:                     false,
-		`Split('a,b', ',')[1] == 'b' && Get(Fields('x y'), 1) == 'y'`:                     true,
-		`Get(Fields('x y'), 7) == ''`:                                                     true,
-		`len(Distinct(['a', 'b', 'a'])) == 2`:                                             true,
-		`len(Flatten(['a', ['b', 'c']], 'd')) == 4`:                                       true,
-		`len(FlattenDistinct(['a', ['b', 'a']], 'b')) == 2`:                               true,
-		`len(Distinct(['a', get(evt.Meta, 'helo'), 1, 1.0])) == 4`:                        true,
-		`Distinct('a') == nil`:                                                            true,
-		`Atof('1.5') > 1.4 && FloatApproxEqual(Atof('1.0'), 1.0)`:                         true,
-		`Sprintf('%s-%d', 'a', 3) == 'a-3'`:                                               true,
-		`B64Decode('Ym9i') == 'bob'`:                                                      true,
-		`ParseUnix('1772366400') == '2026-03-01T12:00:00Z'`:                               true,
-		`ReplaceAll('aXa', 'X', '-') == 'a-a' && TrimPrefix('xab', 'x') == 'ab'`:          true,
-		`PathUnescape('%41') == 'A' && PathUnescape('%') == '%'`:                          true,
-		`evt.GetMeta('kind') == 'auth-failed' && evt.GetType() == 'log'`:                  true,
-		`evt.Time.Year() == 2026 && evt.StrTime startsWith '2026' && evt.Line.Raw != ''`:  true,
-		`len(evt.Unmarshaled) == 0`:                                                       true,
-		`evt.Meta.source_ip in ['192.0.2.1'] and evt.Meta['service'] == "postfix"`:        true,
-	}
-	c := newCompiler(newDataFiles())
-	for source, want := range tests {
-		x, err := c.compile(source, filterEnv{}, 1)
+func TestNotes(t *testing.T) {
+	const head = "type: trigger\nname: t/t\ndescription: d\n"
+	for text, want := range map[string][]string{
+		"filter: evt.Meta.usernam == 'x' && evt.Parsed.http_path == ''\n": {
+			`csmail never sets evt.Meta.usernam; did you mean "username"?`, `csmail never sets evt.Parsed.http_path`,
+		},
+		"filter: \"true\"\noverflow_filter: evt.Meta.kind == 'x'\n": {
+			"overflow_filter: there is no evt when a bucket overflows; an expression that reads it fails, and drops nothing",
+		},
+	} {
+		set, err := Load(fstest.MapFS{"s.yaml": {Data: []byte(head + text)}}, "s.yaml")
 		if err != nil {
-			t.Errorf("%s: %v", source, err)
-			continue
+			t.Fatal(err)
 		}
-		m := machine{in: &input{ev: failure("192.0.2.1", "bob", time.Second)}}
-		if got, ok := m.decide(x); got != want || !ok {
-			t.Errorf("%s is %v, %v", source, got, ok)
+		if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
+			t.Errorf("%s: notes %q", text, got)
 		}
 	}
 }
 
-// TestHelpersThatFail: an expression fails where it fails in CrowdSec.
-func TestHelpersThatFail(t *testing.T) {
-	c := newCompiler(newDataFiles())
-	for _, source := range []string{
-		"len(Distinct(Fields('a b'))) == 2", "len(Distinct([['a'], ['a']])) == 1", "len(Distinct(get(evt.Meta, 'helo'))) == 0",
-		"len(Flatten(['a', get(evt.Meta, 'helo')])) == 1", "len(FlattenDistinct(['a', [get(evt.Meta, 'helo')]])) == 1",
-		"len(FlattenDistinct([{'a': 1}])) == 1", "Get(Fields('x'), -1) == ''",
-	} {
-		x, err := c.compile(source, filterEnv{}, 1)
-		if err != nil {
-			t.Errorf("%s: %v", source, err)
-			continue
-		}
-		m := machine{in: &input{ev: failure("192.0.2.1", "bob", time.Second)}}
-		if got, ok := m.decide(x); ok {
-			t.Errorf("%s is %v", source, got)
-		}
-	}
-}
-
-// TestFilterThatCannotBeSplit: expr's printer loses the parentheses of these.
-func TestFilterThatCannotBeSplit(t *testing.T) {
-	for _, filter := range []string{
-		"evt.Meta.kind == 'auth-failed' && (false || (let x = evt.Meta.username; x == 'bob'))",
-		"not (let x = evt.Meta.username; x != 'bob')",
-	} {
-		for user, want := range map[string]int{"bob": 1, "eve": 0} {
-			e := load(t, fmt.Sprintf("type: trigger\nname: test/t\ndescription: test\nfilter: %q\n", filter))
-			if got := e.Pour(failure("192.0.2.1", user, 0)); len(got) != want {
-				t.Errorf("%s: %d overflows for %s, want %d", filter, len(got), user, want)
-			}
-		}
-	}
-}
-
-func TestRestoreErrors(t *testing.T) {
-	e := load(t, several)
-	e.Pour(failure("192.0.2.1", "bob", 0))
-	whole := e.AppendSnapshot(nil)
-	bad := slices.Clone(whole)
-	bad[len(bad)/2] ^= 1
-	newer := slices.Clone(whole)
-	newer[len(snapshotMagic)-1] = 9
-	for name, test := range map[string]struct {
-		b    []byte
-		want string
-	}{
-		"nothing": {nil, "not a state of the scenarios"},
-		"another": {[]byte("something that is quite another thing"), "not a state of the scenarios"},
-		"cut":     {whole[:len(whole)-9], "the state of the scenarios is damaged"},
-		"changed": {bad, "the state of the scenarios is damaged"},
-		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 2"},
-	} {
-		if err := e.Restore(test.b); err == nil || err.Error() != test.want {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if e.Stats().Sources == 0 {
-		t.Error("a failed restore emptied the engine")
-	}
-}
-
-// TestChangedScenarioStartsEmpty restores into a set in which one scenario has
-// another capacity, one stands elsewhere, and one has another text only.
-func TestChangedScenarioStartsEmpty(t *testing.T) {
-	doc := func(name, rest string) string {
-		return "---\ntype: leaky\nname: " + name + "\nfilter: evt.Meta.kind == 'auth-failed'\ngroupby: evt.Meta.source_ip\nleakspeed: 1h\n" + rest
-	}
-	before := load(t, doc("t/a", "capacity: 5\ndescription: d\n")+doc("t/b", "capacity: 5\ndescription: d\n"))
-	before.Pour(failure("192.0.2.1", "bob", 0))
-	after := load(t, doc("t/b", "capacity: 5\ndescription: other words\n")+doc("t/a", "capacity: 6\ndescription: d\n"))
-	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
+func TestShippedScenariosLoad(t *testing.T) {
+	set, err := Load(os.DirFS("../../scenarios"), "csmail")
+	if err != nil {
 		t.Fatal(err)
 	}
-	levels := after.LevelsOf(netip.MustParseAddr("192.0.2.1"))
-	if len(levels) != 1 || levels[0].Scenario.Name != "t/b" || levels[0].Total != 1 {
-		t.Errorf("%+v", levels)
-	}
-}
-
-// A scenario that is no more leaves nothing behind when its state is read.
-func TestDroppedScenarioTakesNoRoom(t *testing.T) {
-	const text = "type: leaky\nname: t/gone\nfilter: evt.Meta.kind == 'auth-failed'\ngroupby: evt.Meta.source_range\ndistinct: evt.Meta.username\n" +
-		"leakspeed: 1h\ncapacity: 5\ndescription: d\nscope: {type: host, expression: evt.Meta.machine}\n"
-	before := load(t, text)
-	for i := range 3 {
-		before.Pour(failure(fmt.Sprintf("192.0.2.%d", i), fmt.Sprint("u", i), time.Duration(i)*time.Second))
-	}
-	after := load(t, strings.Replace(text, "capacity: 5", "capacity: 6", 1))
-	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
-		t.Fatal(err)
-	}
-	if before.words.taken == 0 || before.events.len() == 0 || after.words.taken != 0 || after.events.len() != 0 {
-		t.Errorf("%d words and %d events, before %d and %d", after.words.taken, after.events.len(), before.words.taken, before.events.len())
+	for _, s := range set.Scenarios() {
+		if len(s.Notes) > 0 || s.Kinds == 0 || s.Labels.Label == "" || s.KeepEvents {
+			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v", s.Name, s.Kinds, s.Notes, s.Labels, s.KeepEvents)
+		}
 	}
 }

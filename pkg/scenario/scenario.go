@@ -1,10 +1,9 @@
-// Package scenario evaluates CrowdSec scenario files (the YAML of CrowdSec
-// v1.7.8, pkg/leakybucket) over events, in the time of the events: the same log
-// gives the same overflows at any speed. It knows the types leaky, trigger,
-// counter, conditional and bayesian, compiles expressions with expr-lang/expr as
-// CrowdSec does, and keeps its whole state in bounded, compact tables that can
-// be written down and read back. It does no I/O but through the fs.FS that Load
-// is given, has no clock and no goroutine, and decides about no ban.
+// Package scenario reads CrowdSec scenario files (the YAML of CrowdSec v1.7.8,
+// pkg/leakybucket). It knows the types leaky, trigger, counter, conditional and
+// bayesian, checks every key and value, and names file, line and key of a fault and
+// what was perhaps meant. What it returns is ready for buckets to go by and does not
+// change. It does no I/O but through the fs.FS that Load is given, fetches no data
+// file, keeps no state and pours no event.
 package scenario
 
 import (
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 )
 
 // Scenario is one loaded scenario. It does not change after Load.
@@ -36,38 +36,9 @@ type Scenario struct {
 	// that it never sets, keys that it ignores.
 	Notes []string
 
-	index     uint16
-	isLeaky   bool
-	isTrigger bool
-	hash      uint64 // of all that decides
+	Plan
 
-	filter         *expression
-	sure           []*expression // conjuncts of the filter that (kind, service, shape) decides
-	rest           []*expression // the others
-	groupBy        *expression
-	groupField     field
-	distinct       *expression
-	distinctField  field
-	cancelOn       *expression
-	overflowFilter *expression
-	condition      *expression
-	scope          *expression
-	scopeField     field
-	bayes          []bayesCondition
-	prior          float32
-	threshold      float32
-
-	queueLimit int  // events that the queue holds at most; -1: no limit
-	keepFacts  bool // an expression reads the queue, but only times and enumerated fields
-	keepTimes  bool // an expression may read times of the queue
-	keepEvents bool // an expression reads more of the queue
-	life       int64
-}
-
-type bayesCondition struct {
-	*expression
-	evil, benign float32
-	guillotine   bool
+	filter *expression.Expression
 }
 
 // Labels are what a scenario says of itself (the hub's taxonomy).
@@ -97,11 +68,15 @@ type Set struct {
 func (s *Set) Scenarios() []*Scenario { return s.scenarios }
 
 // NeedsTime is true if one of the scenarios overflows by time, so that silence
-// must be told with [Engine.Advance].
-func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).isTimed) }
+// must be told (Engine.Advance of package bucket).
+func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).IsTimed) }
 
-// isTimed is true for a scenario that overflows by time, not by an event.
-func (s *Scenario) isTimed() bool { return s.Duration > 0 }
+// NeedsShapes is true if one of the scenarios reads a field of the hub's parsers, so
+// that the shape of an event must be found before its filters run.
+func (s *Set) NeedsShapes() bool { return s.shapes }
+
+// IsTimed is true for a scenario that overflows by time, not by an event.
+func (s *Scenario) IsTimed() bool { return s.Duration > 0 }
 
 // labelsOf reads the labels, which are free in CrowdSec, into their usual types.
 func labelsOf(raw map[string]any) Labels {
@@ -125,5 +100,5 @@ func labelsOf(raw map[string]any) Labels {
 // CountsAccounts is true if the scenario counts different accounts rather than
 // attempts.
 func (s *Scenario) CountsAccounts() bool {
-	return s.distinctField == fieldAccount || s.distinctField == fieldUsername
+	return s.DistinctField == expression.FieldAccount || s.DistinctField == expression.FieldUsername
 }

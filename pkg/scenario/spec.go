@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"csmail/pkg/hint"
 )
 
 // spec is one document of a scenario file, with the keys of CrowdSec's
@@ -110,6 +113,20 @@ func (d *document) problem(key string, err error) error {
 	return &Problem{File: d.file, Line: line, Key: key, Err: err}
 }
 
+// hashOf identifies what a document decides: a changed one starts with empty
+// buckets, one whose text or labels changed keeps them.
+func hashOf(d *document) uint64 {
+	decides := d.spec
+	decides.Description, decides.References, decides.Labels, decides.Debug, decides.Version, decides.Author = "", nil, nil, false, "", ""
+	text, err := yaml.Marshal(decides)
+	if err != nil {
+		text = []byte(d.Name)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(text)
+	return h.Sum64()
+}
+
 // readDocuments reads every document of a file. An empty document is left out.
 func readDocuments(file string, text []byte) ([]*document, error) {
 	var documents []*document
@@ -174,7 +191,7 @@ func checkKeys(file, section string, node *yaml.Node) error {
 		case slices.Contains(seen, key.Value):
 			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("the key %q stands here twice", key.Value)}
 		case !slices.Contains(known, key.Value):
-			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("unknown key %q%s", key.Value, nearest(key.Value, known))}
+			return &Problem{File: file, Line: key.Line, Key: section, Err: fmt.Errorf("unknown key %q%s", key.Value, hint.DidYouMean(key.Value, known))}
 		}
 		seen = append(seen, key.Value)
 		if _, nested := keys[key.Value]; nested && section == "" {

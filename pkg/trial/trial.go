@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
@@ -87,7 +88,7 @@ var received = time.Date(2096, 12, 31, 23, 59, 59, 0, time.UTC)
 
 func (r *Run) play(set *scenario.Set, text string) {
 	sessions := engine.New(engine.Options{})
-	buckets := scenario.New(set, scenario.Limits{})
+	buckets := bucket.New(set, bucket.Limits{})
 	var repeats engine.Repeater
 	var parser engine.Parser
 	line := syslogline.Line{Received: received, Read: received, Zone: time.UTC}
@@ -113,7 +114,7 @@ func (r *Run) play(set *scenario.Set, text string) {
 	r.count(buckets.Advance(received)) // counters end by time
 }
 
-func (r *Run) count(overflows []scenario.Overflow) {
+func (r *Run) count(overflows []bucket.Overflow) {
 	for i := range overflows {
 		if overflows[i].Scenario.Name == r.Scenario {
 			r.Overflows++

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 	"csmail/pkg/render"
 	"csmail/pkg/scenario"
 )
@@ -82,7 +84,7 @@ func (d *duel) replay(t *testing.T) map[string][]Alert {
 	t.Helper()
 	var log bytes.Buffer
 	for e := range attempts(d.events) {
-		meta, parsed := scenario.View(e)
+		meta, parsed := expression.View(e)
 		if err := render.CrowdSecEvent(&log, e, meta, parsed); err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +112,7 @@ func attempts(events []*event.Event) iter.Seq[*event.Event] {
 // pour runs csmail's own engine.
 func pour(t *testing.T, files map[string][]byte, events []*event.Event) map[string][]Alert {
 	t.Helper()
-	core := scenario.New(load(t, files), scenario.Limits{})
+	core := bucket.New(load(t, files), bucket.Limits{})
 	var alerts []Alert
 	for e := range attempts(events) {
 		for _, o := range core.Pour(e) {

@@ -13,7 +13,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/scenario"
+	"csmail/pkg/expression"
 	"csmail/pkg/syslogline"
 )
 
@@ -140,7 +140,7 @@ func hubTakes(t *testing.T, log []string) map[string]Line {
 }
 
 func compareLine(got map[string]string, text string, theirs Line, e *event.Event) {
-	meta, parsed := scenario.View(e)
+	meta, parsed := expression.View(e)
 	for _, key := range hubMeta {
 		if meta[key] != theirs.Meta[key] {
 			got[fmt.Sprintf("meta %s: %s", key, e.Service)] = fmt.Sprintf("%q, hub %q: %s", meta[key], theirs.Meta[key], text)
@@ -156,7 +156,7 @@ func compareLine(got map[string]string, text string, theirs Line, e *event.Event
 // alone names a line that only csmail takes, with what the view says of it in
 // the hub's terms.
 func alone(e *event.Event) string {
-	meta, _ := scenario.View(e)
+	meta, _ := expression.View(e)
 	terms := ""
 	for _, key := range hubDecides {
 		if meta[key] != "" {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/expression"
 	"csmail/pkg/render"
-	"csmail/pkg/scenario"
 )
 
 // TestParserBringsEverything: what csmail prints for CrowdSec arrives in crowdsec
@@ -26,7 +26,7 @@ func TestParserBringsEverything(t *testing.T) {
 		at = at.Add(time.Second + time.Nanosecond)
 		e.Time, e.Host = at, "mx1"
 		e.User, e.Helo, e.Mechanism = `anna"<\`+"\u00e9\u2028\x01\n@example.org", "{}", "null"
-		meta, parsed := scenario.View(e)
+		meta, parsed := expression.View(e)
 		if err := render.CrowdSecEvent(&log, e, meta, parsed); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestParserBringsEverything(t *testing.T) {
 		t.Fatalf("%d of %d lines arrive", len(lines), len(events))
 	}
 	for i, e := range events {
-		meta, parsed := scenario.View(e)
+		meta, parsed := expression.View(e)
 		got := maps.Clone(lines[i].Meta)
 		for _, key := range []string{"datasource_path", "datasource_type", "timestamp"} { // crowdsec's own
 			delete(got, key)

@@ -1,0 +1,96 @@
+package bucket
+
+import (
+	"math"
+
+	"csmail/pkg/event"
+	"csmail/pkg/scenario"
+)
+
+// bucket counts the events of one scenario and one group. Times are Unix
+// nanoseconds. Of a leaky scenario the level follows from busy and poured: the
+// bucket is empty again at busy + poured·leakspeed (GCRA).
+type bucket struct {
+	busy   int64 // since when the bucket has not been empty
+	last   int64 // the latest time at which an event was poured or it overflowed
+	first  int64 // of its first event
+	total  uint32
+	detail uint32 // run of words: what few buckets need
+
+	poured uint16        // since busy; of a bayesian scenario the conditions that stay true
+	second uint16        // of total, those of the second kind
+	kinds  [2]event.Kind // the first two that came
+	owner  owner
+}
+
+// owner packs the number of a bucket's scenario and the set of services whose
+// events it holds.
+type owner uint16
+
+// scenarioBits are enough for MaxScenarios, which the next line checks.
+const scenarioBits = 12
+
+const _ = uint(1<<scenarioBits - scenario.MaxScenarios)
+
+func (o owner) scenario() int { return int(o & (1<<scenarioBits - 1)) }
+
+func (o owner) with(s event.Service) owner {
+	if s == event.NoService {
+		return o
+	}
+	return o | 1<<(scenarioBits+s-1)
+}
+
+func (o owner) has(s event.Service) bool { return o>>(scenarioBits+s-1)&1 == 1 }
+
+// countKind notes the kind of an event that total counts already. It returns false
+// if the bucket itself has no room for it.
+func (b *bucket) countKind(kind event.Kind) bool {
+	switch {
+	case b.total == 1:
+		b.kinds[0] = kind
+	case b.kinds[0] == kind:
+	case b.second == 0, b.kinds[1] == kind && b.second < math.MaxUint16:
+		b.kinds[1] = kind
+		b.second++
+	default:
+		return false
+	}
+	return true
+}
+
+// empty is when the bucket will have leaked all it holds.
+func (b *bucket) empty(leak int64) int64 { return b.busy + int64(b.poured)*leak }
+
+// pour adds an event at t and reports whether the bucket holds more than it can.
+//
+// An event that comes late counts if the bucket has not been empty since its own
+// time; else it would have leaked by now. So a late line never makes the bucket
+// fuller than the sorted log would, and none moves it backwards.
+func (b *bucket) pour(t, leak int64, capacity int) bool {
+	empty := b.empty(leak)
+	switch {
+	case b.poured == 0, t >= empty && t >= b.last:
+		b.busy, b.poured = t, 1
+	case t >= b.last, t >= b.busy:
+		b.poured++
+	}
+	if b.poured > 1<<15 { // a trickle that never stops
+		b.busy, b.poured = b.busy+int64(b.poured-1<<14)*leak, 1<<14
+	}
+	return b.empty(leak)-max(t, b.last) > int64(capacity)*leak
+}
+
+// level is how many events have not leaked at t, counting one that has begun to.
+func (b *bucket) level(t, leak int64) int {
+	left := b.empty(leak) - t
+	if b.poured == 0 || left <= 0 {
+		return 0
+	}
+	return int((left + leak - 1) / leak)
+}
+
+// restart forgets what the bucket held, not when it was last used.
+func (b *bucket) restart() {
+	*b = bucket{last: b.last, detail: b.detail, owner: b.owner & (1<<scenarioBits - 1)}
+}

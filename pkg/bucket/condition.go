@@ -1,0 +1,77 @@
+package bucket
+
+import (
+	"time"
+
+	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
+)
+
+// meetsCondition runs condition and the bayesian conditions after a pour.
+func (e *Engine) meetsCondition(s *scenario.Scenario, b *bucket) bool {
+	if s.Condition == nil && s.Bayes == nil {
+		return false
+	}
+	e.turnTo()
+	if s.Condition != nil {
+		if value, ok := e.decide(s, b, s.Condition); value && ok {
+			return true
+		}
+	}
+	return s.Bayes != nil && e.posterior(s, b) > s.Threshold
+}
+
+// turnTo makes the machine forget the bucket that it was about before.
+func (e *Engine) turnTo() {
+	e.machine.Facts, e.machine.Queue = e.machine.Facts[:0], nil
+}
+
+// decide runs an expression about a bucket, which the machine is given as far as
+// the expression needs it. It reports false if the expression failed.
+func (e *Engine) decide(s *scenario.Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
+	m := &e.machine
+	switch needs := x.Needs(); {
+	case needs == expression.NeedsFacts && len(m.Facts) == 0:
+		m.Facts = e.appendFacts(m.Facts, b)
+	case needs == expression.NeedsQueue && m.Queue == nil:
+		m.Queue, m.Leaky = e.queueView(b, s), leakyOf(b, m.In.Event.Time)
+	}
+	return m.Decide(x)
+}
+
+// leakyOf is the bucket as programs read it. Where it ran over, that is now, the time
+// at hand: of the last event, or of the end of a counter.
+func leakyOf(b *bucket, now time.Time) *expression.Leaky {
+	return &expression.Leaky{
+		Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: stamp(b.last),
+		Ovflw_ts: stamp(max(b.last, nanoseconds(now))),
+	}
+}
+
+// posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
+// condition that fails is left out.
+func (e *Engine) posterior(s *scenario.Scenario, b *bucket) float32 {
+	p := s.Prior
+	for i, c := range s.Bayes {
+		bit := uint16(1) << i
+		if c.Guillotine && b.poured&bit != 0 {
+			p = bayes(p, c.Evil, c.Benign)
+			continue
+		}
+		value, ok := e.decide(s, b, c.Expression)
+		switch {
+		case !ok:
+		case value:
+			p = bayes(p, c.Evil, c.Benign)
+			b.poured |= bit
+		default:
+			p = bayes(p, 1-c.Evil, 1-c.Benign)
+		}
+	}
+	return p
+}
+
+func bayes(prior, evil, benign float32) float32 {
+	numerator := evil * prior
+	return numerator / (numerator + benign*(1-prior))
+}

@@ -1,0 +1,92 @@
+package bucket
+
+import (
+	"cmp"
+	"slices"
+)
+
+// deadline is the end of a counter.
+type deadline struct {
+	at       int64
+	group    uint32
+	scenario uint16
+}
+
+func compareDeadlines(a, b deadline) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.group, b.group), cmp.Compare(a.scenario, b.scenario))
+}
+
+// push adds to the heap. Before the heap gets much larger than there are buckets,
+// the ends of buckets that are gone leave it.
+func (e *Engine) push(d deadline) {
+	if len(e.due) > 2*e.open+1024 {
+		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return e.endingAt(d) == nil })
+		slices.SortFunc(e.due, compareDeadlines)
+	}
+	e.due = append(e.due, d)
+	for i := len(e.due) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if compareDeadlines(e.due[parent], e.due[i]) <= 0 {
+			return
+		}
+		e.due[parent], e.due[i] = e.due[i], e.due[parent]
+		i = parent
+	}
+}
+
+// pop takes the earliest from the heap.
+func (e *Engine) pop() deadline {
+	first, n := e.due[0], len(e.due)-1
+	e.due[0] = e.due[n]
+	e.due = e.due[:n]
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
+			if compareDeadlines(e.due[child], e.due[least]) < 0 {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		e.due[i], e.due[least] = e.due[least], e.due[i]
+		i = least
+	}
+}
+
+// advance moves the time and lets the counters overflow that have ended.
+func (e *Engine) advance(now int64) {
+	e.now = max(e.now, now)
+	for len(e.due) > 0 && e.due[0].at <= e.now {
+		d := e.pop()
+		if b := e.endingAt(d); b != nil {
+			e.overflow(e.set.Scenarios()[d.scenario], e.groups.at(d.group), b, max(b.last, d.at))
+		}
+	}
+}
+
+// Counting returns how many counters are open: what they have counted is told when
+// their time is over.
+func (e *Engine) Counting() int {
+	n := 0
+	for _, d := range e.due {
+		if e.endingAt(d) != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// endingAt returns the bucket of a deadline, nil if it is gone or is another one by
+// now.
+func (e *Engine) endingAt(d deadline) *bucket {
+	g, s := e.groups.at(d.group), e.set.Scenarios()[d.scenario]
+	if g.bits == 0 {
+		return nil
+	}
+	b := e.findBucket(g, int(d.scenario))
+	if b == nil || b.total == 0 || b.busy+s.Life != d.at {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,95 @@
+package bucket
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
+)
+
+// isNew is distinct: it remembers the value and reports whether the bucket has
+// not seen it (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many
+// values as it may remember takes no more: it never counts one twice. Where the
+// expression fails, the event counts.
+func (e *Engine) isNew(s *scenario.Scenario, b *bucket) bool {
+	value, ok := e.distinctHash(s)
+	if !ok {
+		return true
+	}
+	value = max(value, 1) // 0 is an empty place
+	l, w := e.needDetail(b)
+	if l.holds(w, value) || int(l.values) >= e.limits.Distinct {
+		return false
+	}
+	e.addValue(b, l, value)
+	return true
+}
+
+// holds is true if the value is among those that were seen.
+func (l layout) holds(w []uint64, value uint64) bool {
+	set := w[l.set():l.queue()]
+	if l.values <= fewValues {
+		return slices.Contains(set, value)
+	}
+	return set[placeOf(set, value)] == value
+}
+
+// placeOf returns the place of a value in a hash table, or the empty one where it
+// belongs.
+func placeOf(set []uint64, value uint64) int {
+	mask := uint64(len(set) - 1)
+	at := mix(value) & mask
+	for set[at] != 0 && set[at] != value {
+		at = (at + 1) & mask
+	}
+	return int(at)
+}
+
+func (e *Engine) addValue(b *bucket, from layout, value uint64) {
+	to := from
+	to.values++
+	w := e.enlarge(b, from, to)
+	set := w[to.set():to.queue()]
+	if to.values <= fewValues {
+		set[from.values] = value
+		return
+	}
+	if to.setSize() != from.setSize() {
+		old := slices.Clone(set[:from.setSize()])
+		clear(set)
+		for _, value := range old {
+			if value != 0 {
+				set[placeOf(set, value)] = value
+			}
+		}
+	}
+	set[placeOf(set, value)] = value
+}
+
+// distinctHash hashes the value of distinct, and reports false if there is none. An
+// address needs no text.
+func (e *Engine) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
+	addr := e.in.Event.Addr
+	if addr.IsValid() {
+		switch s.DistinctField {
+		case expression.FieldSourceIP:
+			return addrHash(addr), true
+		case expression.FieldSourceBlock:
+			if addr.Is6() {
+				addr = expression.RangeOf(addr).Addr()
+			}
+			return addrHash(addr), true
+		case expression.FieldSourceRange:
+			return addrHash(expression.RangeOf(addr).Addr()), true
+		}
+	}
+	text, ok := e.machine.Bytes(s.Distinct)
+	return textHash(text), ok
+}
+
+func addrHash(addr netip.Addr) uint64 {
+	raw := addr.As16()
+	return mix(mix(binary.BigEndian.Uint64(raw[:8])+1) ^ binary.BigEndian.Uint64(raw[8:]))
+}

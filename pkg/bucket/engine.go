@@ -1,0 +1,246 @@
+// Package bucket counts events in the buckets of CrowdSec scenarios, as CrowdSec's
+// pkg/leakybucket (v1.7.8) does, but in the time of the events: the same log gives the
+// same overflows at any speed. Its whole state lies in bounded, compact tables that
+// can be written down and read back. It does no I/O, has no clock and no goroutine,
+// and decides about no ban.
+package bucket
+
+import (
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
+)
+
+// Limits bound what an Engine keeps. A zero takes the default.
+type Limits struct {
+	Sources  int // addresses, networks and accounts tracked at once; default 500,000
+	Distinct int // values that a bucket with distinct remembers; default 1024
+	Queue    int // events that a bucket without capacity holds; default 1024
+	Texts    int // newest events whose text is kept for alerts; default 4096; NoEvidence
+}
+
+// NoEvidence as Limits.Texts is for a caller who tells nobody of the overflows: it
+// saves their Evidence.
+const NoEvidence = -1
+
+func (l Limits) filled() Limits {
+	fill := func(n *int, otherwise int) {
+		if *n <= 0 {
+			*n = otherwise
+		}
+	}
+	fill(&l.Sources, 500_000)
+	fill(&l.Distinct, 1024)
+	fill(&l.Queue, 1024)
+	if l.Texts != NoEvidence {
+		fill(&l.Texts, 4096)
+	}
+	l.Distinct, l.Queue = min(l.Distinct, 1<<15), min(l.Queue, 1<<15)
+	return l
+}
+
+// Stats are counts for metrics.
+type Stats struct {
+	Sources   int   // tracked now
+	Buckets   int   // open or blackholed now
+	Evicted   int64 // sources forgotten because of the limit
+	Untracked int64 // events that were not counted because all sources at hand are blackholed
+}
+
+// Engine holds the buckets of a Set of scenarios. Use it from one goroutine at a time.
+type Engine struct {
+	set    *scenario.Set
+	limits Limits
+	stats  Stats
+
+	groups  *groups
+	buckets blocks[bucket]
+	words   blocks[uint64]
+	events  slab[queuedEvent] // of scenarios that read the text of queued events
+	metas   map[expression.Facts]map[string]string
+	ring    ring
+	due     []deadline // a heap: counters, by the time at which they end
+	open    int        // buckets
+	cursor  uint32     // of the sweep
+	hand    uint32     // of the search for a source that may be forgotten
+	now     int64      // the latest time that was seen
+	pours   uint64     // number of the pour
+
+	takers [][]*scenario.Scenario // by kind, service and shape; nil: not asked yet
+
+	// Of the pour at hand:
+	in      expression.Input
+	at      int64
+	current uint32    // number in the ring
+	known   [3]uint32 // groups by the network that is their key
+	machine expression.Machine
+	nobody  event.Event // no event is at hand but the time
+	out     []Overflow
+}
+
+// New returns an Engine without buckets.
+func New(set *scenario.Set, limits Limits) *Engine {
+	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[expression.Facts]map[string]string{}}
+	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
+	e.takers = make([][]*scenario.Scenario, (len(event.Kinds())+1)*services*int(expression.Shapes))
+	e.machine.In = &e.in
+	return e
+}
+
+// services is how many services there are, event.NoService among them.
+const services = int(event.SSHD) + 1
+
+// Stats returns the counts of now.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Sources, s.Buckets = e.groups.len(), e.open
+	return s
+}
+
+// Pour pours the event once into every scenario that takes it and returns what
+// overflowed: first the counters that end before the event, then the scenarios in
+// the order of the Set. The event is lent. The slice is valid until the next call
+// of Pour or Advance; what it holds is the caller's.
+func (e *Engine) Pour(ev *event.Event) []Overflow {
+	e.begin(ev)
+	e.pours++
+	e.advance(e.at)
+	for _, s := range e.takersOf() {
+		if e.passes(s.Rest) {
+			e.pourInto(s)
+		}
+	}
+	if e.pours%poursPerSweep == 0 {
+		e.sweep(1)
+	}
+	e.in = expression.Input{} // the event is lent
+	return e.out
+}
+
+// Advance tells the Engine that it is now. Counters that have ended overflow;
+// buckets that died give their memory back. A time before the latest event does
+// nothing.
+func (e *Engine) Advance(now time.Time) []Overflow {
+	e.out = e.out[:0]
+	e.advance(nanoseconds(now))
+	e.sweep(sweepPerTick)
+	return e.out
+}
+
+// End is Advance that frees no memory: it costs nothing while no counter has ended.
+func (e *Engine) End(now time.Time) []Overflow {
+	e.out = e.out[:0]
+	e.advance(nanoseconds(now))
+	return e.out
+}
+
+func (e *Engine) begin(ev *event.Event) {
+	e.in = expression.Input{Event: ev}
+	if e.set.NeedsShapes() {
+		e.in.Shape = expression.ShapeOf(ev)
+	}
+	e.at = nanoseconds(ev.Time)
+	e.current, e.known, e.out = 0, [3]uint32{}, e.out[:0]
+}
+
+// nanoseconds returns the Unix time, within the years that it can tell.
+func nanoseconds(t time.Time) int64 {
+	const latest = 1 << 32 // seconds: the year 2106
+	return time.Unix(max(0, min(t.Unix(), latest)), int64(t.Nanosecond())).UnixNano()
+}
+
+// takersOf returns the scenarios whose filters may take the event at hand, as far
+// as kind, service and shape decide.
+func (e *Engine) takersOf() []*scenario.Scenario {
+	at := (int(e.in.Event.Kind)*services+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
+	if at >= len(e.takers) {
+		return nil
+	}
+	if takers := e.takers[at]; takers != nil {
+		return takers
+	}
+	takers := []*scenario.Scenario{}
+	m := expression.Machine{In: &expression.Input{Event: &event.Event{}}}
+	for _, s := range e.set.Scenarios() {
+		if s.MayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
+			takers = append(takers, s)
+		}
+	}
+	e.takers[at] = takers
+	return takers
+}
+
+func (e *Engine) passes(conditions []*expression.Expression) bool {
+	for _, x := range conditions {
+		if !e.machine.IsTrue(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// pourInto follows pkg/leakybucket/manager_run.go and bucket.go (v1.7.8): the
+// bucket is looked up by the key, a dead one starts afresh, distinct and cancel_on
+// come before the pour, condition and the bayesian conditions after it.
+func (e *Engine) pourInto(s *scenario.Scenario) {
+	gi := e.groupOf(s)
+	if gi == 0 {
+		return
+	}
+	g := e.groups.at(gi)
+	b := e.bucketOf(g, s)
+	if s.IsTrigger {
+		e.trigger(s, g, b)
+		return
+	}
+	if b.total > 0 && !s.IsTimed() && e.at > b.last+s.Life {
+		e.restart(b)
+	}
+	if s.Distinct != nil && !e.isNew(s, b) {
+		return
+	}
+	if s.CancelOn != nil && e.machine.IsTrue(s.CancelOn) {
+		e.restart(b)
+		return
+	}
+	if s.IsTimed() && b.total == 0 {
+		b.busy = max(e.at, b.last)
+		e.push(deadline{b.busy + s.Life, gi, s.Index})
+	}
+	e.pour(s, g, b)
+}
+
+func (e *Engine) trigger(s *scenario.Scenario, g *group, b *bucket) {
+	if e.silentUntil(b) <= e.at {
+		e.count(b)
+		e.hold(s, g, b)
+		b.first, b.last = e.at, e.at
+		e.overflow(s, g, b, b.last)
+		return
+	}
+	b.last = e.at
+}
+
+func (e *Engine) pour(s *scenario.Scenario, g *group, b *bucket) {
+	e.count(b)
+	e.hold(s, g, b)
+	full := s.IsLeaky && b.pour(e.at, int64(s.LeakSpeed), s.Capacity)
+	b.last = max(b.last, e.at)
+	if full || e.meetsCondition(s, b) {
+		e.overflow(s, g, b, b.last)
+	}
+}
+
+// count notes the event in the bucket.
+func (e *Engine) count(b *bucket) {
+	if b.total == 0 || e.at < b.first {
+		b.first = e.at
+	}
+	b.total++
+	b.owner = b.owner.with(e.in.Event.Service)
+	if !b.countKind(e.in.Event.Kind) {
+		e.countMore(b, e.in.Event.Kind)
+	}
+}

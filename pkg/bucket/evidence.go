@@ -1,0 +1,226 @@
+package bucket
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/scenario"
+)
+
+// evidencePerGroup is how many events a group remembers as evidence, the first ones
+// in itself.
+const (
+	evidencePerGroup = 6
+	evidenceAtHand   = 3
+)
+
+// told is how many events a group has remembered; from evidencePerGroup on it goes
+// round, so that it tells which is the newest.
+type told uint8
+
+func (t told) seen() int   { return min(int(t), evidencePerGroup) }
+func (t told) newest() int { return (int(t) + evidencePerGroup - 1) % evidencePerGroup }
+
+func (t told) more() told {
+	if t++; t == 2*evidencePerGroup {
+		return evidencePerGroup
+	}
+	return t
+}
+
+// reference is an event in few bytes: enough to say what happened when the ring
+// holds its text no more.
+type reference uint64
+
+// The parts of a reference: seconds since 2020 (31 bits), the end of the number
+// in the ring (18), attempts (6, no more than 63), kind (6) and service (3).
+const (
+	epoch2020    = 1577836800
+	numberBits   = 18
+	mostAttempts = 63
+)
+
+func newReference(t int64, number uint32, k event.Kind, s event.Service) reference {
+	seconds := max(t/int64(time.Second)-epoch2020, 0) & (1<<31 - 1)
+	return reference(seconds)<<33 | reference(number&(1<<numberBits-1))<<15 | 1<<9 | reference(k&63)<<3 | reference(s&7)
+}
+
+func (r reference) seconds() int64         { return int64(r>>33) + epoch2020 }
+func (r reference) number() uint32         { return uint32(r>>15) & (1<<numberBits - 1) }
+func (r reference) attempts() int          { return int(r >> 9 & mostAttempts) }
+func (r reference) kind() event.Kind       { return event.Kind(r >> 3 & 63) }
+func (r reference) service() event.Service { return event.Service(r & 7) }
+
+// isOf is true if the clone is the event that the reference means.
+func (r reference) isOf(c *clone) bool {
+	return c.number != 0 && c.number&(1<<numberBits-1) == r.number() && c.kind == r.kind() &&
+		max(c.time/int64(time.Second), epoch2020) == r.seconds()
+}
+
+// texts is how many texts an event holds.
+const texts = 12
+
+// clone is an event in the ring, with the texts in one buffer that is used
+// again.
+type clone struct {
+	time     int64
+	addr     netip.Addr
+	number   uint32
+	pid      int32
+	attempts int32
+	kind     event.Kind
+	service  event.Service
+	lengths  [texts]uint16 // at most maxText
+	text     []byte
+}
+
+// ring holds the text of the newest events that counted somewhere.
+type ring struct {
+	clones []clone
+	number uint32 // of the newest
+}
+
+// maxText bounds what the ring keeps of one text.
+const maxText = 2048
+
+func textsOf(e *event.Event) [texts]*string {
+	return [texts]*string{
+		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
+		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session, &e.Message,
+	}
+}
+
+// add copies the event. The same event once more keeps its number.
+func (r *ring) add(e *event.Event, t int64) uint32 {
+	if last := r.slot(r.number); last.number == r.number && last.is(e, t) {
+		return r.number
+	}
+	r.number++
+	r.slot(r.number).fill(e, t, r.number)
+	return r.number
+}
+
+func (c *clone) fill(e *event.Event, t int64, number uint32) {
+	c.time, c.addr, c.number = t, e.Addr, number
+	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
+	c.text = c.text[:0]
+	for i, text := range textsOf(e) {
+		part := (*text)[:min(len(*text), maxText)]
+		if c.lengths[i] = uint16(len(part)); part != "" {
+			c.text = append(c.text, part...)
+		}
+	}
+}
+
+func (r *ring) slot(number uint32) *clone { return &r.clones[number%uint32(len(r.clones))] }
+
+// find returns the clone that a reference means, or nil. The whole number follows
+// from its end: it is the latest one that is not after the newest.
+func (r *ring) find(ref reference) *clone {
+	if len(r.clones) == 0 {
+		return nil
+	}
+	back := (r.number - ref.number()) & (1<<numberBits - 1)
+	if c := r.slot(r.number - back); ref.isOf(c) {
+		return c
+	}
+	return nil
+}
+
+// is true if the clone is one of this very event.
+func (c *clone) is(e *event.Event, t int64) bool {
+	if c.time != t || c.kind != e.Kind || c.addr != e.Addr || c.pid != int32(e.PID) {
+		return false
+	}
+	n := len(c.text) - int(c.lengths[texts-1])
+	return string(c.text[n:]) == e.Message[:min(len(e.Message), maxText)]
+}
+
+// event returns a copy of its own.
+func (c *clone) event() event.Event {
+	e := event.Event{
+		Time: stamp(c.time), Addr: c.addr, PID: int(c.pid), Attempts: int(c.attempts), Kind: c.kind, Service: c.service,
+	}
+	all := string(c.text)
+	for i, text := range textsOf(&e) {
+		*text, all = all[:c.lengths[i]], all[c.lengths[i]:]
+	}
+	return e
+}
+
+// remember notes the event at hand as evidence of the group.
+func (e *Engine) remember(g *group) {
+	if len(e.ring.clones) == 0 {
+		return
+	}
+	if e.current == 0 {
+		e.current = e.ring.add(e.in.Event, e.at)
+	}
+	if g.told > 0 {
+		newest := e.evidenceAt(g, g.told.newest())
+		if newest.number() == e.current&(1<<numberBits-1) && newest.isOf(e.ring.slot(e.current)) {
+			if newest.attempts() < mostAttempts {
+				e.setEvidence(g, newest+1<<9)
+			}
+			return
+		}
+	}
+	g.told = g.told.more()
+	e.setEvidence(g, newReference(e.at, e.current, e.in.Event.Kind, e.in.Event.Service))
+}
+
+func (e *Engine) evidenceAt(g *group, i int) reference {
+	if i < evidenceAtHand {
+		return g.evidence[i]
+	}
+	return reference(e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
+}
+
+// setEvidence sets the newest reference of a group.
+func (e *Engine) setEvidence(g *group, ref reference) {
+	i := g.told.newest()
+	if i < evidenceAtHand {
+		g.evidence[i] = ref
+		return
+	}
+	if g.more == 0 {
+		g.more = e.words.take(evidencePerGroup - evidenceAtHand)
+	}
+	e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
+}
+
+// evidenceOf returns the newest events of the group of the kinds in the set, not
+// older than from, the oldest first.
+func (e *Engine) evidenceOf(g *group, kinds scenario.KindSet, from int64) []event.Event {
+	seen := g.told.seen()
+	if seen == 0 {
+		return nil
+	}
+	found := make([]event.Event, 0, seen)
+	for i := range seen {
+		ref := e.evidenceAt(g, (g.told.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
+		if !kinds.Has(ref.kind()) || ref.seconds() < from/int64(time.Second) {
+			continue
+		}
+		found = append(found, e.resolve(ref, g))
+	}
+	return found
+}
+
+// resolve finds the event in the ring, or tells of it in its few facts.
+func (e *Engine) resolve(ref reference, g *group) event.Event {
+	var found event.Event
+	if c := e.ring.find(ref); c != nil {
+		found = c.event()
+	} else {
+		found = event.Event{Time: time.Unix(ref.seconds(), 0).UTC(), Kind: ref.kind(), Service: ref.service()}
+		if g.bits == 128 {
+			found.Addr = g.key().addr()
+		}
+	}
+	found.Attempts = ref.attempts()
+	return found
+}
+
+func stamp(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }

@@ -1,0 +1,150 @@
+package bucket
+
+import (
+	"hash/maphash"
+	"math/bits"
+)
+
+// groups finds groups by their key.
+type groups struct {
+	slab[group]
+	texts slab[string]
+
+	// index is a hash table with open addressing and linear probing, a power of
+	// two. An entry is the hash of a group's key and the number of the group, so
+	// that a look at a group is wanted only where it is the right one.
+	index   []entry
+	entered int
+	seed    uint64
+}
+
+type entry struct{ hash, group uint32 }
+
+func newGroups() *groups {
+	g := &groups{index: make([]entry, 1024)}
+	// The seed keeps a client from choosing addresses that collide. Nothing
+	// depends on the order in the index.
+	g.seed = maphash.String(maphash.MakeSeed(), "csmail") | 1
+	return g
+}
+
+func (g *groups) hash(hi, lo uint64, n uint8) uint32 {
+	a, b := bits.Mul64(hi^g.seed, lo^0x9e3779b97f4a7c15)
+	c, d := bits.Mul64(a^b^uint64(n), g.seed^0xbf58476d1ce4e5b9)
+	return uint32(c ^ d)
+}
+
+// hashOf returns the hash of the key of a group.
+func (g *groups) hashOf(k groupKey) uint32 {
+	if k.bits == isText {
+		k.lo = 0 // a number, not a part of the text
+	}
+	return g.hash(k.hi, k.lo, k.bits)
+}
+
+// findNetwork returns the group of a network, or 0.
+func (g *groups) findNetwork(k groupKey) uint32 {
+	hash, mask := g.hash(k.hi, k.lo, k.bits), uint32(len(g.index)-1)
+	for at := hash; ; at++ {
+		e := g.index[at&mask]
+		if e.group == 0 || e.hash == hash && g.at(e.group).key() == k {
+			return e.group
+		}
+	}
+}
+
+// findText returns the group of a text, or 0.
+func (g *groups) findText(text []byte, h uint64) uint32 {
+	hash, mask := g.hash(h, 0, isText), uint32(len(g.index)-1)
+	for at := hash; ; at++ {
+		e := g.index[at&mask]
+		if e.group == 0 {
+			return 0
+		}
+		if e.hash != hash {
+			continue
+		}
+		if k := g.at(e.group).key(); k.bits == isText && k.hi == h && *g.texts.at(uint32(k.lo)) == string(text) {
+			return e.group
+		}
+	}
+}
+
+// add makes the group of a key that is not there yet.
+func (g *groups) add(k groupKey) uint32 {
+	i := g.take()
+	made := g.at(i)
+	made.hi, made.lo, made.bits = k.hi, k.lo, k.bits
+	g.enter(i)
+	return i
+}
+
+func (g *groups) addText(text string, h uint64) uint32 {
+	n := g.texts.take()
+	*g.texts.at(n) = text
+	return g.add(groupKey{hi: h, lo: uint64(n), bits: isText})
+}
+
+// enter puts a group into the index, an eighth of which stays empty.
+func (g *groups) enter(i uint32) {
+	g.entered++
+	if g.entered*8 > len(g.index)*7 {
+		old := g.index
+		g.index = make([]entry, 2*len(old))
+		for _, e := range old {
+			if e.group != 0 {
+				g.put(e)
+			}
+		}
+	}
+	g.put(entry{g.hashOf(g.at(i).key()), i})
+}
+
+func (g *groups) put(e entry) {
+	mask := uint32(len(g.index) - 1)
+	at := e.hash & mask
+	for g.index[at].group != 0 {
+		at = (at + 1) & mask
+	}
+	g.index[at] = e
+}
+
+// remove takes a group out; its buckets are the caller's.
+func (g *groups) remove(i uint32) {
+	k, mask := g.at(i).key(), uint32(len(g.index)-1)
+	at := g.hashOf(k) & mask
+	for g.index[at].group != i {
+		at = (at + 1) & mask
+	}
+	for gap, next := at, (at+1)&mask; ; next = (next + 1) & mask {
+		e := g.index[next]
+		if e.group == 0 {
+			g.index[gap] = entry{}
+			break
+		}
+		// e may move into the gap unless its home lies behind it.
+		if (next-e.hash)&mask >= (next-gap)&mask {
+			g.index[gap], gap = e, next
+		}
+	}
+	g.entered--
+	if k.bits == isText {
+		g.texts.give(uint32(k.lo))
+	}
+	g.give(i)
+}
+
+// textHash is FNV-1a with a finisher; it is part of what a snapshot holds.
+func textHash[T string | []byte](text T) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return mix(h)
+}
+
+func mix(h uint64) uint64 {
+	h ^= h >> 32
+	h *= 0xd6e8feb86659fd93
+	return h ^ h>>32
+}

@@ -1,0 +1,159 @@
+package bucket
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
+)
+
+// Overflow is a bucket that ran over, told of one of its sources.
+type Overflow struct {
+	Scenario *scenario.Scenario
+	Scope    string       // Ip, Range, or a word of the scenario's own
+	Value    string       // of the scope, as CrowdSec would have it
+	Addr     netip.Addr   // of the scope Ip; else the first of Sources
+	Network  netip.Prefix // of the scope Range, if Value is one
+	Account  string       // Value of any other scope
+
+	// Sources are the addresses that the bucket holds for Value, sorted. A bucket
+	// holds its newest capacity+1 events.
+	Sources []netip.Addr
+
+	Count    int       // events poured, those that have leaked among them
+	First    time.Time // of the first event
+	Last     time.Time // of the overflow
+	Kinds    []event.Count
+	KindSet  scenario.KindSet // that the scenario counts
+	Services []string
+
+	// Evidence is a sample, the oldest first: the newest events of the bucket's
+	// key. They are copies. An old one may hold no more than time, kind, service
+	// and, where the key is an address, that.
+	Evidence []event.Event
+}
+
+// overflow tells of a bucket that ran over at the given time, which is that of its
+// last event unless it is a counter, and empties it. What overflow_filter
+// drops silences nothing; an overflow without a source silences all the same
+// (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
+// asked first, since it is cheaper and either of the two drops the overflow.
+func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
+	told := e.silentUntil(b) <= at && (s.OverflowFilter == nil || !e.dropped(s, b, at))
+	b.last = max(b.last, at)
+	if told {
+		if s.Blackhole > 0 {
+			e.silence(b, at+int64(s.Blackhole))
+		}
+		e.tell(s, g, b)
+	}
+	e.restart(b)
+}
+
+// dropped runs overflow_filter; one that fails drops nothing. It is about the
+// bucket and sees no event at hand.
+func (e *Engine) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
+	e.turnTo()
+	e.nobody = event.Event{Time: stamp(at)}
+	e.machine.In = &expression.Input{Event: &e.nobody}
+	value, ok := e.decide(s, b, s.OverflowFilter)
+	e.machine.In = &e.in
+	return ok && !value
+}
+
+// tell appends an Overflow for each value of the scope that the queue holds, in
+// the order of their first events. If the scope needs an address and an event has
+// none, or its expression fails, there is nobody to tell of.
+func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
+	l, w := e.detailOf(b)
+	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
+		addr := g.key().addr()
+		if value, ok := e.valueOf(s, g, queued{}, addr); ok {
+			e.out = append(e.out, e.told(s, g, b, value, []netip.Addr{addr}))
+		}
+		return
+	}
+	var parties []party
+	for n := range int(l.queued) {
+		q := queuedOf(l.nth(w, n))
+		addr := q.addr()
+		if g.bits == 128 && q.facts.HasAddr() {
+			addr = g.key().addr()
+		}
+		if !addr.IsValid() && (s.Scope == string(event.ScopeIP) || s.Scope == string(event.ScopeRange)) {
+			return
+		}
+		value, ok := e.valueOf(s, g, q, addr)
+		if !ok {
+			return
+		}
+		parties = join(parties, value, addr)
+	}
+	for _, p := range parties {
+		slices.SortFunc(p.sources, netip.Addr.Compare)
+		e.out = append(e.out, e.told(s, g, b, p.value, p.sources))
+	}
+}
+
+// party is one value of the scope, and the addresses that it came from.
+type party struct {
+	value   string
+	sources []netip.Addr
+}
+
+func join(parties []party, value string, addr netip.Addr) []party {
+	at := slices.IndexFunc(parties, func(p party) bool { return p.value == value })
+	if at < 0 {
+		at, parties = len(parties), append(parties, party{value: value})
+	}
+	if p := &parties[at]; addr.IsValid() && !slices.Contains(p.sources, addr) {
+		p.sources = append(p.sources, addr)
+	}
+	return parties
+}
+
+// valueOf is the value of the scope for one queued event; false if its expression
+// fails.
+func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Addr) (value string, ok bool) {
+	switch {
+	case s.Scope == string(event.ScopeIP), s.ScopeField == expression.FieldSourceIP:
+		return expression.AddrText(addr), true
+	case s.ScopeField == expression.FieldSourceBlock:
+		return expression.BlockText(addr), true
+	case s.ScopeField == expression.FieldSourceRange && addr.IsValid():
+		return expression.RangeOf(addr).String(), true
+	case s.IsPlainScope() && g.bits == isText:
+		return *e.groups.texts.at(uint32(g.lo)), true
+	}
+	if q.event == 0 {
+		return "", true
+	}
+	in := expression.Input{Event: &e.events.at(q.event).Event}
+	if e.set.NeedsShapes() {
+		in.Shape = expression.ShapeOf(in.Event)
+	}
+	m := expression.Machine{In: &in}
+	return m.Text(s.ScopeValue)
+}
+
+func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
+	o := Overflow{
+		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Count: int(b.total),
+		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,
+		Services: servicesOf(b.owner), Evidence: e.evidenceOf(g, s.Kinds, b.first),
+	}
+	if len(sources) > 0 {
+		o.Addr = sources[0]
+	}
+	switch s.Scope {
+	case string(event.ScopeIP):
+	case string(event.ScopeRange):
+		o.Network, _ = netip.ParsePrefix(value)
+	default:
+		o.Account = value
+	}
+	return o
+}

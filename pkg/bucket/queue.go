@@ -1,0 +1,205 @@
+package bucket
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/expression"
+	"csmail/pkg/scenario"
+)
+
+// queuedEvent is an event in a queue whose text some expression reads.
+type queuedEvent struct {
+	event.Event
+	view *expression.Evt
+}
+
+// queued is an event in the queue of a bucket. Its words are the facts with the
+// number of the whole event, then the time and the address as far as anything
+// reads them.
+type queued struct {
+	facts expression.Facts
+	event uint32 // number of the whole event; 0 if no expression reads its text
+	time  int64
+	hi    uint64 // of the address
+	lo    uint64
+}
+
+// The words of a queued event by their number: facts only, facts and time, facts
+// and address, all.
+const (
+	strideFacts = 1 + iota
+	strideTime
+	strideAddr
+	strideAll
+)
+
+// strideOf returns how many words an event in the queue takes: a time only if an
+// expression reads it, an address only if it is not that of the group.
+func strideOf(s *scenario.Scenario, g *group) uint8 {
+	stride := uint8(strideFacts)
+	if s.KeepTimes {
+		stride = strideTime
+	}
+	if g.bits != 128 {
+		stride += strideAddr - strideFacts
+	}
+	return stride
+}
+
+func (q queued) put(w []uint64) {
+	w[0] = uint64(q.facts) | uint64(q.event)<<32
+	switch len(w) {
+	case strideTime:
+		w[1] = uint64(q.time)
+	case strideAddr:
+		w[1], w[2] = q.hi, q.lo
+	case strideAll:
+		w[1], w[2], w[3] = uint64(q.time), q.hi, q.lo
+	}
+}
+
+func queuedOf(w []uint64) queued {
+	q := queued{facts: expression.Facts(w[0]), event: uint32(w[0] >> 32)}
+	switch len(w) {
+	case strideTime:
+		q.time = int64(w[1])
+	case strideAddr:
+		q.hi, q.lo = w[1], w[2]
+	case strideAll:
+		q.time, q.hi, q.lo = int64(w[1]), w[2], w[3]
+	}
+	return q
+}
+
+// at returns the words of the event in the given place of the queue.
+func (l layout) at(w []uint64, place int) []uint64 {
+	from, stride := l.queue()+place*int(l.stride), int(l.stride)
+	return w[from : from+stride]
+}
+
+// nth returns the words of the n-th event, the oldest first.
+func (l layout) nth(w []uint64, n int) []uint64 {
+	return l.at(w, (int(l.oldest)+n)%int(l.queued))
+}
+
+// queueLimitOf is how many events the queue of a bucket may hold.
+func (e *Engine) queueLimitOf(s *scenario.Scenario) int {
+	if s.QueueLimit < 0 || s.QueueLimit > e.limits.Queue {
+		return e.limits.Queue
+	}
+	return s.QueueLimit
+}
+
+// hold puts the event at hand into the bucket's queue, if anything will read it:
+// an expression, or the list of sources of a bucket of more than one address.
+func (e *Engine) hold(s *scenario.Scenario, g *group, b *bucket) {
+	if g.bits == 128 && !s.KeepFacts && !s.KeepEvents {
+		return
+	}
+	q := queued{facts: expression.FactsOf(&e.in), time: e.at}
+	if e.in.Event.Addr.IsValid() {
+		key := addrKey(e.in.Event.Addr)
+		q.hi, q.lo = key.hi, key.lo
+	}
+	if s.KeepEvents {
+		q.event = e.events.take()
+		e.events.at(q.event).Event = e.in.Event.Clone()
+	}
+	e.enqueue(b, q, strideOf(s, g), e.queueLimitOf(s))
+}
+
+// enqueue adds an event to a queue; if it is full, the oldest one gives its place.
+func (e *Engine) enqueue(b *bucket, q queued, stride uint8, limit int) {
+	l, w := e.needDetail(b)
+	if int(l.queued) < limit {
+		to := l
+		to.queued, to.stride = l.queued+1, stride
+		q.put(to.at(e.enlarge(b, l, to), int(l.queued)))
+		return
+	}
+	place := l.at(w, int(l.oldest))
+	e.freeEvent(queuedOf(place))
+	q.put(place)
+	l.oldest = (l.oldest + 1) % l.queued
+	w[layoutWord] = l.word()
+}
+
+func (e *Engine) freeEvent(q queued) {
+	if q.event != 0 {
+		e.events.give(q.event)
+	}
+}
+
+func (e *Engine) freeEvents(l layout, w []uint64) {
+	for n := range int(l.queued) {
+		e.freeEvent(queuedOf(l.nth(w, n)))
+	}
+}
+
+// addr returns the address of a queued event; of a group of one address it is not
+// kept, since it is that of the group.
+func (q queued) addr() netip.Addr {
+	if !q.facts.HasAddr() {
+		return netip.Addr{}
+	}
+	return addrFrom(q.hi, q.lo)
+}
+
+// appendFacts appends the facts of the events of a queue, the oldest first.
+func (e *Engine) appendFacts(list []expression.Facts, b *bucket) []expression.Facts {
+	l, w := e.detailOf(b)
+	for n := range int(l.queued) {
+		list = append(list, queuedOf(l.nth(w, n)).facts)
+	}
+	return list
+}
+
+// queueView builds "queue" of an expression.
+func (e *Engine) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
+	l, w := e.detailOf(b)
+	view := &expression.Queue{Queue: make([]*expression.Evt, 0, l.queued), L: math.MaxInt}
+	if s.QueueLimit > 0 {
+		view.L = s.QueueLimit - 1
+	}
+	brief := make([]expression.Evt, 0, l.queued)
+	for n := range int(l.queued) {
+		q := queuedOf(l.nth(w, n))
+		if q.event != 0 {
+			view.Queue = append(view.Queue, e.events.at(q.event).evt(q.facts))
+			continue
+		}
+		brief = append(brief, expression.Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})
+		view.Queue = append(view.Queue, &brief[len(brief)-1])
+	}
+	return view
+}
+
+// timeOf is zero where no expression reads it.
+func timeOf(q queued) time.Time {
+	if q.time == 0 {
+		return time.Time{}
+	}
+	return stamp(q.time)
+}
+
+// evt returns the view of a queued event, built once.
+func (k *queuedEvent) evt(f expression.Facts) *expression.Evt {
+	if k.view == nil {
+		in := expression.Input{Event: &k.Event, Shape: f.Shape()}
+		k.view = in.Evt()
+	}
+	return k.view
+}
+
+// metaOf holds the enumerated fields of a queued event. Its maps are few and shared.
+func (e *Engine) metaOf(f expression.Facts) map[string]string {
+	meta := e.metas[f]
+	if meta == nil {
+		meta = f.Meta()
+		e.metas[f] = meta
+	}
+	return meta
+}

@@ -1,0 +1,26 @@
+package bucket
+
+import "time"
+
+// Rewind takes back a time that never was: the clock had been ahead and was set
+// right. A key with a bucket from later than now starts from nothing, since no
+// event would move that bucket until its time has come; the others stay.
+func (e *Engine) Rewind(now time.Time) {
+	latest := nanoseconds(now)
+	e.now = min(e.now, latest)
+	for i := range e.groups.used {
+		if g := e.groups.at(i + 1); g.bits != 0 && e.isAhead(g, latest) {
+			e.release(i + 1)
+		}
+	}
+}
+
+func (e *Engine) isAhead(g *group, now int64) bool {
+	buckets := e.bucketsOf(g)
+	for i := range buckets {
+		if buckets[i].last > now || buckets[i].busy > now {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,159 @@
+package bucket
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+
+	"csmail/pkg/event"
+	"csmail/pkg/scenario"
+)
+
+// snapshotMagic begins a snapshot; its last byte is the version of the format.
+const snapshotMagic = "csmail scenario state\x02"
+
+// AppendSnapshot appends the whole state to b: all that decides what the next
+// events lead to, and the texts for the alerts. [Engine.Restore] reads it.
+func (e *Engine) AppendSnapshot(b []byte) []byte {
+	from := len(b)
+	w := &writer{b: append(b, snapshotMagic...), now: e.now}
+	w.scenarios(e.set)
+	w.signed(e.now)
+	for _, n := range [...]uint64{e.pours, uint64(e.cursor), uint64(e.hand), uint64(e.stats.Evicted), uint64(e.stats.Untracked)} {
+		w.number(n)
+	}
+	w.ring(&e.ring)
+	w.number(uint64(e.groups.used))
+	// The free list too, so that numbers are handed out again in the same order.
+	w.number(uint64(len(e.groups.free)))
+	for _, i := range e.groups.free {
+		w.number(uint64(i))
+	}
+	for i := range e.groups.used {
+		w.group(e, e.groups.at(i+1))
+	}
+	return binary.BigEndian.AppendUint32(w.b, crc32.ChecksumIEEE(w.b[from:]))
+}
+
+// writer appends the parts of a snapshot. Times are written as their distance
+// from now.
+type writer struct {
+	b   []byte
+	now int64
+}
+
+func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+func (w *writer) signed(n int64)  { w.b = binary.AppendVarint(w.b, n) }
+func (w *writer) text(s *string)  { w.number(uint64(len(*s))); w.b = append(w.b, *s...) }
+func (w *writer) fixed(n uint64)  { w.b = binary.BigEndian.AppendUint64(w.b, n) }
+
+// time writes a time; 0, which stands for none, stays 0.
+func (w *writer) time(t int64) {
+	if t == 0 {
+		w.number(0)
+		return
+	}
+	w.number(1)
+	w.signed(w.now - t)
+}
+
+func (w *writer) scenarios(set *scenario.Set) {
+	w.number(uint64(len(set.Scenarios())))
+	for _, s := range set.Scenarios() {
+		w.text(&s.Name)
+		w.fixed(s.Hash)
+	}
+}
+
+func (w *writer) ring(r *ring) {
+	w.number(uint64(r.number))
+	held := 0
+	for i := range r.clones {
+		if r.clones[i].number != 0 {
+			held++
+		}
+	}
+	w.number(uint64(held))
+	for i := range r.clones {
+		if c := &r.clones[i]; c.number != 0 {
+			w.number(uint64(c.number))
+			copied := c.event()
+			w.event(&copied)
+		}
+	}
+}
+
+func (w *writer) event(e *event.Event) {
+	w.time(nanoseconds(e.Time))
+	raw, _ := e.Addr.MarshalBinary()
+	addr := string(raw)
+	w.text(&addr)
+	w.signed(int64(e.PID))
+	w.signed(int64(e.Attempts))
+	w.number(uint64(e.Kind))
+	w.number(uint64(e.Service))
+	for _, text := range textsOf(e) {
+		w.text(text)
+	}
+}
+
+// group writes a group with all that belongs to it.
+func (w *writer) group(e *Engine, g *group) {
+	w.b = append(w.b, g.bits)
+	switch g.bits {
+	case 0:
+		return
+	case isText:
+		w.text(e.groups.texts.at(uint32(g.lo)))
+	default:
+		w.fixed(g.hi)
+		w.fixed(g.lo)
+	}
+	w.number(uint64(uint32(e.pours) - g.used))
+	w.b = append(w.b, byte(g.told))
+	for i := range g.told.seen() {
+		w.fixed(uint64(e.evidenceAt(g, i)))
+	}
+	buckets := e.bucketsOf(g)
+	w.number(uint64(len(buckets)))
+	for i := range buckets {
+		w.bucket(e, &buckets[i])
+	}
+}
+
+func (w *writer) bucket(e *Engine, b *bucket) {
+	w.time(b.busy)
+	w.time(b.last)
+	w.time(b.first)
+	for _, n := range [...]uint64{
+		uint64(b.owner), uint64(b.total), uint64(b.poured), uint64(b.second), uint64(b.kinds[0]), uint64(b.kinds[1]),
+	} {
+		w.number(n)
+	}
+	l, words := e.detailOf(b)
+	if words == nil {
+		w.number(0)
+		return
+	}
+	w.number(uint64(len(words)))
+	w.number(l.word())
+	w.time(int64(words[silentWord]))
+	for _, word := range words[kindsWord:l.queue()] {
+		w.fixed(word)
+	}
+	for n := range int(l.queued) {
+		w.queued(e, queuedOf(l.nth(words, n)))
+	}
+}
+
+func (w *writer) queued(e *Engine, q queued) {
+	w.number(uint64(q.facts))
+	w.time(q.time)
+	w.number(q.hi)
+	w.number(q.lo)
+	if q.event == 0 {
+		w.number(0)
+		return
+	}
+	w.number(1)
+	w.event(&e.events.at(q.event).Event)
+}

@@ -1,0 +1,254 @@
+// Package expression is the language of CrowdSec's scenario files: it compiles
+// filters, conditions and the texts that buckets go by (expr-lang/expr at the version
+// that CrowdSec v1.7.8 pins, with CrowdSec's helpers), knows the fields of an event
+// under the names of evt.Meta and evt.Parsed, and runs what it compiled; the most
+// frequent forms without the virtual machine. It reads no file, has no clock and
+// no goroutine, and keeps nothing of an event or a bucket: what an expression is
+// about is handed to the [Machine].
+package expression
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"csmail/pkg/hint"
+)
+
+// filterEnv is what a filter, groupby, distinct, cancel_on and scope expression
+// may name; bucketEnv what a condition and an overflow_filter may.
+type filterEnv struct {
+	Evt     *Evt          `expr:"evt"`
+	TimeNow func() string // the time of the event: scenarios go by event time
+}
+
+type bucketEnv struct {
+	Evt     *Evt   `expr:"evt"`
+	Queue   *Queue `expr:"queue"`
+	Leaky   *Leaky `expr:"leaky"`
+	TimeNow func() string
+}
+
+// Queue is "queue" of an expression: the events that the bucket holds, the
+// oldest first (pkg/pipeline/queue.go, v1.7.8).
+type Queue struct {
+	Queue []*Evt
+	L     int // events that it may hold, as CrowdSec counts them
+}
+
+// GetQueue returns the events.
+func (q *Queue) GetQueue() []*Evt { return q.Queue }
+
+// Expression is a compiled expression. It does not change, and any number of
+// Machines may run it. Where match, ofQueue and text are nil, the program runs.
+type Expression struct {
+	source  string
+	match   matcher
+	ofQueue queueMatcher
+	text    reader
+
+	appendText appender // the same as text, without making a string
+	program    *vm.Program
+	tree       ast.Node
+	fields     []Field // of evt.Meta and evt.Parsed that it reads
+	opaque     bool    // it reads more than these
+	bucket     bool    // it runs in a bucketEnv
+
+	readsEvt bool
+}
+
+// Source is the text that was compiled.
+func (x *Expression) Source() string { return x.source }
+
+// Field returns the one field that the expression is, or [NoField].
+func (x *Expression) Field() Field {
+	if member, ok := x.tree.(*ast.MemberNode); ok {
+		f, _ := fieldOf(member)
+		return f
+	}
+	return NoField
+}
+
+// LoseEvt makes evt nothing, as it is when a bucket overflows
+// (pkg/leakybucket/overflow_filter.go, v1.7.8). It reports whether the expression
+// read it.
+func (x *Expression) LoseEvt() bool {
+	if !x.readsEvt {
+		return false
+	}
+	x.match, x.readsEvt = nil, false
+	return true
+}
+
+// IsEnumerated is true if kind, service and shape of an event decide the expression.
+func (x *Expression) IsEnumerated() bool {
+	return !x.opaque && !slices.ContainsFunc(x.fields, func(f Field) bool { return f != NoField && !f.isEnumerated() })
+}
+
+// Needs is what of a bucket a Machine must be given before it decides an
+// expression.
+type Needs uint8
+
+const (
+	NeedsEvent Needs = iota // nothing
+	NeedsFacts              // Machine.Facts
+	NeedsQueue              // Machine.Queue and Machine.Leaky
+)
+
+// Needs says by what of a bucket the expression is decided.
+func (x *Expression) Needs() Needs {
+	switch {
+	case !x.bucket || x.match != nil:
+		return NeedsEvent
+	case x.ofQueue != nil:
+		return NeedsFacts
+	}
+	return NeedsQueue
+}
+
+// Compiler compiles expressions that share their data files. Its errors are one
+// line and say what is wrong, without the source.
+type Compiler struct {
+	functions []expr.Option
+	names     []string // that an expression may call
+}
+
+// NewCompiler returns a Compiler of expressions that may name the files, also those
+// that are added later.
+func NewCompiler(files *DataFiles) *Compiler {
+	c := &Compiler{}
+	for _, h := range helpers(files) {
+		c.functions = append(c.functions, expr.Function(h.name, h.call, h.signature))
+		c.names = append(c.names, h.name)
+	}
+	c.names = append(c.names, "TimeNow")
+	return c
+}
+
+// Condition compiles a filter or cancel_on: a condition over one event.
+func (c *Compiler) Condition(source string) (*Expression, error) {
+	return c.compile(source, filterEnv{}, reflect.Bool)
+}
+
+// Text compiles a groupby, distinct or scope expression: a text of one event.
+func (c *Compiler) Text(source string) (*Expression, error) {
+	return c.compile(source, filterEnv{}, reflect.String)
+}
+
+// BucketCondition compiles a condition, an overflow_filter or a bayesian condition,
+// which may also name queue and leaky.
+func (c *Compiler) BucketCondition(source string) (*Expression, error) {
+	return c.compile(source, bucketEnv{}, reflect.Bool)
+}
+
+// compile compiles source for the environment env and the result kind.
+func (c *Compiler) compile(source string, env any, kind reflect.Kind) (*Expression, error) {
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	look := &survey{known: c.names}
+	ast.Walk(&tree.Node, look)
+	if look.err != nil {
+		return nil, look.err
+	}
+	program, err := expr.Compile(source, append(slices.Clone(c.functions), expr.Env(env), expr.AsKind(kind))...)
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	x := &Expression{source: source, program: program, tree: tree.Node}
+	_, x.bucket = env.(bucketEnv)
+	x.readsEvt = look.roots > 0
+	x.fields, x.opaque = look.fields, look.impure || look.roots != len(look.fields)
+	if kind == reflect.Bool {
+		x.match = ofEvent.matcher(tree.Node)
+		if x.bucket {
+			x.ofQueue = nativeQueueMatcher(tree.Node)
+		}
+	} else {
+		x.text = ofEvent.reader(tree.Node)
+		x.appendText = ofEvent.appender(tree.Node)
+	}
+	return x, nil
+}
+
+// Conjuncts splits "a && b && c" into its parts, each compiled by itself. A part
+// that expr's printer writes down as something else stays unsplit: the whole is
+// then the only part.
+func (c *Compiler) Conjuncts(x *Expression) []*Expression {
+	var parts []*Expression
+	var split func(ast.Node) bool
+	split = func(n ast.Node) bool {
+		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "&&" || b.Operator == "and") {
+			return split(b.Left) && split(b.Right)
+		}
+		part, err := c.compile(n.String(), filterEnv{}, reflect.Bool)
+		if err != nil || ast.Dump(part.tree) != ast.Dump(n) {
+			return false
+		}
+		parts = append(parts, part)
+		return true
+	}
+	if !split(x.tree) {
+		return []*Expression{x}
+	}
+	return parts
+}
+
+// survey collects what an expression reads, and refuses a call of something that
+// does not exist.
+type survey struct {
+	known  []string
+	fields []Field
+	roots  int  // how often "evt" or "$env" stands in it; more than there are fields: it reads something else of evt
+	impure bool // it asks for the time, or calls a method
+	err    error
+}
+
+// Visit sees a node after its children.
+func (s *survey) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.MemberNode:
+		if f, ok := fieldOf(n); ok {
+			s.fields = append(s.fields, f)
+		}
+	case *ast.IdentifierNode:
+		if n.Value == "evt" || n.Value == "$env" { // by $env anything can be reached
+			s.roots++
+		}
+	case *ast.CallNode:
+		s.call(n)
+	case *ast.BuiltinNode:
+		s.impure = s.impure || n.Name == "now"
+	}
+}
+
+func (s *survey) call(n *ast.CallNode) {
+	name, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		s.impure = true
+		return
+	}
+	s.impure = s.impure || name.Value == "TimeNow"
+	if slices.Contains(s.known, name.Value) || slices.Contains(builtin.Names, name.Value) || s.err != nil {
+		return
+	}
+	if slices.Contains(unsupported, name.Value) {
+		s.err = fmt.Errorf("the helper %q of CrowdSec is not supported", name.Value)
+		return
+	}
+	s.err = fmt.Errorf("unknown helper %q%s", name.Value, hint.DidYouMean(name.Value, slices.Concat(s.known, builtin.Names)))
+}
+
+// oneLine makes expr's error, which draws the expression with a caret, one line.
+func oneLine(err error) error {
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return fmt.Errorf("%s", first)
+}

@@ -1,0 +1,42 @@
+package scenario
+
+import "csmail/pkg/expression"
+
+// Plan is what the buckets of a scenario go by: its expressions, compiled, and what
+// follows from them and from its keys. It is read at each event, so it stands here
+// ready to use. An expression that the file has not is nil.
+type Plan struct {
+	Index     uint16 // of the scenario in its Set
+	IsLeaky   bool   // of the type leaky
+	IsTrigger bool   // of the type trigger
+	Hash      uint64 // of all that decides: buckets are those of a scenario of this name and hash
+	Life      int64  // nanoseconds that a bucket lives without an event, and a counter from its first one
+
+	Sure           []*expression.Expression // conjuncts of the filter that kind, service and shape decide
+	Rest           []*expression.Expression // the others
+	GroupBy        *expression.Expression
+	GroupField     expression.Field // that groupby is, if it is one field
+	Distinct       *expression.Expression
+	DistinctField  expression.Field // that distinct is, if it is one field
+	CancelOn       *expression.Expression
+	OverflowFilter *expression.Expression
+	Condition      *expression.Expression
+	ScopeValue     *expression.Expression // the value of the scope; nil for Ip, and for Range if it is source_range
+	ScopeField     expression.Field       // that the value of the scope is, if it is one field
+	Bayes          []BayesCondition       // at most 16
+	Prior          float32                // bayesian_prior, 0-1
+	Threshold      float32                // bayesian_threshold, 0-1: what is above it overflows
+
+	QueueLimit int  // events that the queue holds at most; -1: no limit
+	KeepFacts  bool // an expression reads the queue
+	KeepTimes  bool // an expression may read times of the queue
+	KeepEvents bool // an expression reads more of the queue
+}
+
+// BayesCondition is one of the bayesian_conditions (pkg/leakybucket/bayesian.go,
+// v1.7.8).
+type BayesCondition struct {
+	*expression.Expression
+	Evil, Benign float32 // how likely it is true of an attacker, and of anybody else
+	Guillotine   bool    // once true it stays true
+}

@@ -1,0 +1,49 @@
+package scenario
+
+import (
+	"slices"
+
+	"csmail/pkg/event"
+	"csmail/pkg/expression"
+)
+
+// survey finds the kinds that the scenario may count and the fields that csmail
+// never sets.
+func (l *loader) survey(s *Scenario) {
+	var ev event.Event
+	m := expression.Machine{In: &expression.Input{Event: &ev}}
+	for _, k := range event.Kinds() {
+		for service := event.NoService; service <= event.SSHD; service++ {
+			for sh := range expression.Shapes {
+				if sh.Plausible(k, service) && s.MayTake(&m, k, service, sh) {
+					s.Kinds |= 1 << k
+				}
+			}
+		}
+	}
+	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.GroupBy, s.Distinct, s.CancelOn}, s.bucketExpressions()) {
+		if x == nil {
+			continue
+		}
+		l.set.shapes = l.set.shapes || x.ReadsShape()
+		for _, name := range x.UnknownFields() {
+			if note := "csmail never sets " + name; !slices.Contains(s.Notes, note) {
+				s.Notes = append(s.Notes, note)
+			}
+		}
+	}
+}
+
+// MayTake is true if the filter may take an event of the kind, service and shape: no
+// conjunct that these decide refuses it. It runs on a machine whose In has an event
+// of its own, which is overwritten.
+func (s *Scenario) MayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
+	*m.In = expression.Input{Event: m.In.Event, Shape: sh}
+	m.In.Event.Kind, m.In.Event.Service = k, service
+	for _, x := range s.Sure {
+		if !m.IsTrue(x) {
+			return false
+		}
+	}
+	return true
+}
