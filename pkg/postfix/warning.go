@@ -199,11 +199,16 @@ func sasl(text string, e *event.Event) result {
 	return noted
 }
 
-// isAuthFault knows the reasons that are our own login service's: Postfix lost
-// it (xsasl_dovecot_server.c), Dovecot has trouble of its own, or Cyrus SASL
-// cannot reach saslauthd ("generic failure").
+// isAuthFault knows the reasons that are our own login service's: Postfix does not
+// reach it, lost it or got half an answer (xsasl_dovecot_server.c), Dovecot has
+// trouble of its own, or Cyrus SASL cannot reach saslauthd (lib/common.c,
+// sasl_errstring). None of them holds a word of the client's.
 func isAuthFault(reason string) bool {
-	for _, fault := range [...]string{"Connection lost to authentication server", "Temporary authentication failure", "generic failure"} {
+	for _, fault := range [...]string{
+		"Connection lost to authentication server", "Can't connect to authentication server", "Authentication backend error",
+		"Temporary authentication failure", "generic failure", "remote authentication server unavailable", "transient failure",
+		"no memory available", "SASL library is not initialized",
+	} {
 		if strings.HasPrefix(reason, fault) {
 			return true
 		}
