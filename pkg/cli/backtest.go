@@ -181,13 +181,13 @@ func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine,
 	if err != nil {
 		return report.Outcome{}, nil, tally, err
 	}
-	last := b.only.keep(judge.Settle())
+	last := b.only.keep(judge.Settle(time.Now()))
 	show(last)
 	test.AddFindings(last)
 	if otherTest == nil {
 		return test.Outcome(), nil, tally, nil
 	}
-	otherTest.AddFindings(b.only.keep(otherJudge.Settle()))
+	otherTest.AddFindings(b.only.keep(otherJudge.Settle(time.Now())))
 	against := otherTest.Outcome()
 	return test.Outcome(), &against, tally, nil
 }

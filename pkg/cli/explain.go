@@ -158,7 +158,7 @@ func holds(networks []netip.Prefix, addr netip.Addr) bool {
 }
 
 func (w *walk) settle() {
-	findings := slices.Clone(w.engine.Settle())
+	findings := slices.Clone(w.engine.Settle(time.Now()))
 	if len(w.only) > 0 {
 		findings = slices.DeleteFunc(findings, func(f engine.Finding) bool { return !w.isAsked(f) })
 	}

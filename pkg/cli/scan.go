@@ -152,7 +152,7 @@ func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, 
 		}
 	}
 	tally, err := s.input.replay(ctx, files, options, std)
-	c.AddFindings(s.only.keep(judge.Settle()))
+	c.AddFindings(s.only.keep(judge.Settle(time.Now())))
 	return tally, cmp.Or(err, writeErr)
 }
 

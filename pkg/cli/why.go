@@ -167,7 +167,7 @@ func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, file
 	if err != nil {
 		return report.Why{}, err
 	}
-	keep(judge.Settle())
+	keep(judge.Settle(time.Now()))
 	why := report.StateOf(judge, addr)
 	why.Evidence, why.Alerts = append(why.Evidence, lines...), append(why.Alerts, told...)
 	return why, nil

@@ -210,7 +210,7 @@ func (d *Daemon) watchGateway() {
 // settles, stores and waits a while for the outbox to empty.
 func (d *Daemon) endOfInput(ctx context.Context) error {
 	d.drain()
-	d.found(d.engine.Settle())
+	d.found(d.engine.Settle(time.Now()))
 	d.tryCommit()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()

@@ -76,32 +76,28 @@ func (e *Engine) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 type waitKey struct {
 	scenario string
 	scope    event.Scope
-	source   netip.Addr // of an IPv6 source the first address of its /64
+	network  netip.Prefix // of an address that one; of an address of IPv6 its /64
 	account  string
 }
 
-func waitKeyOf(scenario string, scope event.Scope, addr netip.Addr, account string) waitKey {
-	key := waitKey{scenario: scenario, scope: scope}
-	switch {
-	case scope == event.ScopeAccount:
-		key.account = account
-	case addr.Is6():
-		block, _ := addr.Prefix(64) // of any IPv6 address there is one
-		key.source = block.Addr()
-	default:
-		key.source = addr
+func waitKeyOf(scenario string, scope event.Scope, network netip.Prefix, account string) waitKey {
+	if scope == event.ScopeAccount {
+		return waitKey{scenario: scenario, scope: scope, account: account}
 	}
-	return key
+	if scope != event.ScopeRange {
+		network = atLeast64(network)
+	}
+	return waitKey{scenario: scenario, scope: scope, network: network}
 }
 
 func keyOf(f guard.Finding) waitKey {
-	addr := f.Addr
-	if f.Scope == event.ScopeRange {
-		addr = f.Network.Addr()
+	network := f.Network.Masked()
+	if f.Scope != event.ScopeRange {
+		network = netip.PrefixFrom(f.Addr, f.Addr.BitLen())
 	}
-	return waitKeyOf(f.Scenario, f.Scope, addr, f.Account)
+	return waitKeyOf(f.Scenario, f.Scope, network, f.Account)
 }
 
 func (w waiting) key() waitKey {
-	return waitKeyOf(w.Alert.Scenario, w.Alert.Scope, w.Alert.Source, w.Alert.Account)
+	return waitKeyOf(w.Alert.Scenario, w.Alert.Scope, Network(w.Alert), w.Alert.Account)
 }

@@ -165,11 +165,11 @@ func (e *Engine) Advance(now time.Time) []Finding {
 }
 
 // Settle ends the wait of every finding, as at the end of a log that nobody
-// follows.
-func (e *Engine) Settle() []Finding {
+// follows. What would still wait at the time of asking is held.
+func (e *Engine) Settle(asked time.Time) []Finding {
 	e.findings = e.findings[:0]
 	if e.buckets != nil {
-		e.settle(e.guard.Settle(), time.Time{})
+		e.settle(e.guard.Settle(asked), time.Time{})
 	}
 	return e.findings
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/guard"
 	"csmail/pkg/scenario"
 )
@@ -77,5 +78,32 @@ labels:
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// What waits is found again by the finding and by its alert; two networks with one
+// first address are two.
+func TestWaitKeys(t *testing.T) {
+	seen := map[waitKey]string{}
+	for name, o := range map[string]bucket.Overflow{
+		"address":        {Addr: netip.MustParseAddr("192.0.2.0")},
+		"another one":    {Addr: netip.MustParseAddr("192.0.2.1")},
+		"IPv6":           {Addr: netip.MustParseAddr("2001:db8::5")},
+		"network":        {Network: netip.MustParsePrefix("192.0.2.0/24")},
+		"smaller":        {Network: netip.MustParsePrefix("192.0.2.0/28")},
+		"of IPv6":        {Network: netip.MustParsePrefix("2001:db8::/48")},
+		"smaller one":    {Network: netip.MustParsePrefix("2001:db8::/64")},
+		"account":        {Account: "bob"},
+		"another's name": {Account: "eve"},
+	} {
+		o.Scenario = &scenario.Scenario{Name: "csmail/x"}
+		key := keyOf(findingOf(&o))
+		if other, twice := seen[key]; twice {
+			t.Errorf("%s and %s wait under one key", name, other)
+		}
+		seen[key] = name
+		if got := (waiting{Alert: alertOf(&o)}).key(); got != key {
+			t.Errorf("%s: the alert waits under %+v, the finding under %+v", name, got, key)
+		}
 	}
 }

@@ -90,11 +90,19 @@ func (g *Guard) Due(now time.Time) []Ruling {
 // Settle returns a last word on every pending finding: nothing more will come,
 // as at the end of a log that is not followed. Who waits for a password or a
 // login has had his time; what our resolver or lists have not confirmed stays
-// held.
-func (g *Guard) Settle() []Ruling {
+// held. So does what waits until after the time of asking: a log of just now does not
+// tell how it goes on.
+func (g *Guard) Settle(asked time.Time) []Ruling {
 	now := g.now
-	rulings := g.pass(now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1)
+	last := now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
+	rulings := g.pass(max(now, min(last, stamp(asked))))
 	g.now = now
+	for _, p := range g.pending {
+		v := g.decide(p.finding)
+		v.Pending = false
+		rulings = append(rulings, Ruling{p.finding, v, moment(now)})
+	}
+	g.pending, g.nextDue = nil, never
 	return rulings
 }
 

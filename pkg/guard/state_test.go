@@ -58,7 +58,7 @@ func TestSnapshot(t *testing.T) {
 				t.Fatalf("got %+v, without a snapshot %+v", b, a)
 			}
 		}
-		if a, b := plain.Settle(), stored.Settle(); !reflect.DeepEqual(a, b) {
+		if a, b := plain.Settle(eternity), stored.Settle(eternity); !reflect.DeepEqual(a, b) {
 			t.Fatalf("at the end got %+v, without a snapshot %+v", b, a)
 		}
 	})
@@ -140,7 +140,7 @@ func FuzzRestore(f *testing.F) {
 			Time: sceneStart.Add(time.Hour), Kind: event.AuthFailed, Service: event.Dovecot, Attempts: 1, Addr: netip.MustParseAddr("192.0.2.9"),
 		}}, false)
 		g.History(netip.MustParseAddr("192.0.2.9"))
-		g.Settle()
+		g.Settle(eternity)
 		g.AppendSnapshot(nil)
 	})
 }
