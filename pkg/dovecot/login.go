@@ -191,10 +191,14 @@ func authenticate(said string) event.Kind {
 	return event.LoginRefused
 }
 
-// inBrackets returns what stands in the first bracket: "(auth failed, 1
-// attempts in 2 secs)". A call like "read(size=595)" is none.
+// inBrackets returns what stands in the first bracket that gives a reason: "(auth
+// failed, 1 attempts in 2 secs)". A call like "read(size=595)" is none, and
+// "(waited 30 secs)" belongs to the words before it.
 func inBrackets(said string) (string, bool) {
 	_, rest, ok := strings.Cut(said, " (")
+	if ok && strings.HasPrefix(rest, "waited ") {
+		_, rest, ok = strings.Cut(rest, ") (")
+	}
 	if !ok {
 		return "", false
 	}
