@@ -183,10 +183,15 @@ func proxied(said string) event.Kind {
 
 // authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with
 // auth_verbose). MECH is what the client sent, so no more than a suspicion hangs
-// on the words.
+// on the words, and trouble of ours (AUTH_TEMP_FAILED_MSG, src/auth) only on those
+// behind the last " failed: ".
 func authenticate(said string) event.Kind {
-	if strings.HasSuffix(said, " failed: Aborted") {
+	why := said[strings.LastIndex(said, " failed: ")+1:]
+	switch {
+	case why == "failed: Aborted":
 		return event.AuthAborted
+	case strings.HasPrefix(why, "failed: Temporary authentication failure"), strings.HasPrefix(why, "failed: Internal error occurred"):
+		return event.AuthFault
 	}
 	return event.LoginRefused
 }
