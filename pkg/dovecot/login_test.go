@@ -114,6 +114,8 @@ func TestMidway(t *testing.T) {
 		"imap-login: Authenticate PLAIN failed: Internal error occurred. Refer to server log for more information.: user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":       {event.Noted, event.AuthFault, "192.0.2.1"},
 		"imap-login: Authenticate X failed: Temporary authentication failure failed: Unsupported authentication mechanism.: user=<>, method=X, rip=192.0.2.1, lip=192.0.2.2":    {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate Temporary authentication failure failed: Unsupported authentication mechanism.: user=<>, method=X, rip=192.0.2.1, lip=192.0.2.2":              {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Login failed: SSL required for authentication: user=<>, rip=192.0.2.1, lip=192.0.2.2, session=<s>":                                                         {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"pop3-login: APOP failed: APOP not enabled: user=<>, rip=192.0.2.1, lip=192.0.2.2, session=<s>":                                                                         {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate PLAIN failed: Aborted: user=<>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                                                   {event.Noted, event.AuthAborted, "192.0.2.1"},
 		"imap-login: Authenticate X[203.0.113.6] failed: Unsupported authentication mechanism.: user=<>, method=X[203.0.113.6], rip=192.0.2.1, lip=192.0.2.2":                   {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate X: user=<>, rip=203.0.113.6 failed: Unsupported authentication mechanism.: user=<>, method=X: user=<>, rip=203.0.113.6, rip=192.0.2.1, lip=x": {event.Ambiguous, event.NoKind, ""},
@@ -124,6 +126,40 @@ func TestMidway(t *testing.T) {
 		outcome, _ := Parse(line, &e)
 		if outcome != want.outcome || outcome == event.Noted && (e.Kind != want.kind || e.Addr.String() != want.addr) {
 			t.Errorf("%s: got %s, %s of %s", line, outcome, e.Kind, e.Addr)
+		}
+	}
+}
+
+// The login process's own errors and warnings accuse no client that they name.
+func TestLoginTrouble(t *testing.T) {
+	tests := map[string]event.Kind{
+		"Error: fd_send(imap) failed: Resource temporarily unavailable":                     event.AuthFault,
+		"Error: fd_send(imap, 17) failed: Broken pipe":                                      event.AuthFault,
+		"Error: master(imap): Auth request timed out (received 0/12 bytes)":                 event.AuthFault,
+		"Error: Timeout while finishing login (waited 30 secs)":                             event.AuthFault,
+		"Error: Internal login failure (pid=1 id=2)":                                        event.AuthFault,
+		"Error: Received invalid reply from anvil: x":                                       event.AuthFault,
+		"Warning: Auth process not responding, delayed sending initial response (greeting)": event.AuthFault,
+		"Auth process not responding, delayed sending initial response (greeting)":          event.AuthFault,
+		"Error: access(tcpwrap): Client refused (rip=192.0.2.1)":                            event.NoKind,
+		"access(tcpwrap): Client refused (rip=192.0.2.1)":                                   event.NoKind,
+		"Error: something new (auth failed, 1 attempts in 2 secs)":                          event.NoKind,
+		"Warning: something new":                                                            event.NoKind,
+		"Fatal: something new":                                                              event.NoKind,
+	}
+	for said, want := range tests {
+		wanted := event.Noted
+		if want == event.NoKind {
+			wanted = event.Benign
+		}
+		var e event.Event
+		outcome, _ := Parse("imap-login: "+said+": "+elements, &e)
+		if outcome != wanted || e.Kind != want || want != event.NoKind && e.Addr.String() != "192.0.2.1" {
+			t.Errorf("%s: %s, %s of %s", said, outcome, e.Kind, e.Addr)
+		}
+		e = event.Event{}
+		if outcome, _ := Parse("imap-login: "+said, &e); outcome != event.Benign {
+			t.Errorf("%s without a client: %s, %s", said, outcome, e.Kind)
 		}
 	}
 }
