@@ -57,14 +57,15 @@ func isMidway(r *event.Record) bool {
 }
 
 // isFarewell knows the login process's line about the end of a connection; its
-// other troubles ("Internal login failure") come before that.
+// other troubles come before that, and hold no reason why it ended ("Internal login
+// failure (pid=1 id=2)", Dovecot 2.3).
 func isFarewell(r *event.Record) bool {
 	for _, end := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit", "Remote closed"} {
 		if strings.HasPrefix(r.Reason, end) {
 			return true
 		}
 	}
-	return false
+	return strings.Contains(r.Reason, " (internal failure")
 }
 
 // openLogin returns the session of r, nil if another client's has its name.
