@@ -104,6 +104,8 @@ func FuzzAuth(f *testing.F) {
 			"auth(?,192.0.2.1,sasl:plain)<s>: plain: Username character disallowed by auth_username_chars: 0x2c (username: " + text + ")",
 			"auth: sql(" + text + ",192.0.2.1,<s>): Password mismatch (given password: " + text + ")",
 			"auth: checkpassword(" + text + ",192.0.2.1,master,<s>): Login failed (status=1)",
+			"auth: oauth2(u,192.0.2.1,<s>): Username '" + text + "' did not match 'u'",
+			"auth(u,192.0.2.1,sasl:oauthbearer)<s>: oauth2: Username '" + text + "' did not match 'u'",
 			"auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=" + text + " rhost=192.0.2.1  user=" + text,
 		} {
 			var e event.Event

@@ -199,7 +199,7 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("mechanism %q gives %s", user, e.Addr)
 		}
 		for _, said := range []string{
-			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
+			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Error: fd_send(imap) failed: Broken pipe", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
 		} {
 			var e event.Event
 			outcome, _ := Parse("imap-login: "+said+": user=<"+user+">, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", &e)
