@@ -318,7 +318,14 @@ var answers = [...]struct {
 	{"Invalid username", event.LoginRefused},
 	{"Unsupported authentication mechanism", event.LoginRefused},
 	{"oauth2 failed: ", event.LoginRefused},
+	{"Username or token missing", event.LoginRefused},
+	{"Missing username or token", event.LoginRefused},
+	{"Username '", event.LoginRefused}, // "… did not match" the one of the token
 	{"Attempted master login", event.LoginRefused},
+	{"Master user login attempted without", event.LoginRefused},
+	{"User found from deny passdb", event.LoginRefused},
+	{"SSL certificate didn't contain username", event.NoKind},
+	{"Client didn't present valid SSL certificate", event.NoKind},
 	{"User disabled", event.LoginRefused},
 	{"user disabled", event.LoginRefused},
 	{"Password expired", event.LoginRefused},
@@ -329,6 +336,10 @@ var answers = [...]struct {
 	{"Policy check action is ", event.NoKind},
 	{"Policy server ", event.AuthFault},
 	{"Empty password returned without nopassword", event.AuthFault},
+	{"nopassword ", event.AuthFault},
+	{"Password data is not valid for scheme", event.AuthFault},
+	{"Unknown scheme ", event.AuthFault},
+	{"All password databases were skipped", event.AuthFault},
 	{"Falling back to expired data from cache", event.AuthFault},
 	{"username changed ", event.NoKind},
 	{"Master user ", event.NoKind},
@@ -343,6 +354,9 @@ func authKind(said string) (event.Kind, bool) {
 			return event.NoKind, true
 		}
 		return a.kind, true
+	}
+	if strings.HasPrefix(said, "Request ") && strings.Contains(said, " timed out after ") { // auth-request-handler.c
+		return event.AuthFault, true
 	}
 	return event.NoKind, false
 }

@@ -30,6 +30,9 @@ func TestAuth(t *testing.T) {
 		"auth: Error: imap(a,192.0.2.1): Disconnected from server":                                                                                          {event.Noted, event.AuthFault, "192.0.2.1", "a", ""},
 		"auth: Error: imap(a,203.0.113.6): x,192.0.2.1,<s>): Disconnected from server":                                                                      {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: Error: sql(a,b,192.0.2.1,<s>): Password query failed: x":                                                                                     {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: Error: Request 12.3 timed out after 150 secs, state=3":                                                                                       {event.Noted, event.AuthFault, "invalid IP", "", ""},
+		"auth: sql(a,192.0.2.1,<s>): Username ',203.0.113.6): x' did not match 'a'":                                                                         {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: plain(a,192.0.2.1,<s>): Request for something new":                                                                                           {event.Missed, event.NoKind, "", "", ""},
 		"auth: Error: mysql(localhost): Connect failed to database (mail): Can't connect to server":                                                         {event.Noted, event.AuthFault, "invalid IP", "", ""},
 		"auth: Error: BUG: Authentication client 7 sent us more than 8192 bytes":                                                                            {event.Benign, event.NoKind, "", "", ""},
 		"auth-worker(7): Error: conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql(a,192.0.2.1,<s>): Password query failed: x":                        {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
@@ -101,6 +104,8 @@ func FuzzAuth(f *testing.F) {
 			"auth(?,192.0.2.1,sasl:plain)<s>: plain: Username character disallowed by auth_username_chars: 0x2c (username: " + text + ")",
 			"auth: sql(" + text + ",192.0.2.1,<s>): Password mismatch (given password: " + text + ")",
 			"auth: checkpassword(" + text + ",192.0.2.1,master,<s>): Login failed (status=1)",
+			"auth: oauth2(u,192.0.2.1,<s>): Username '" + text + "' did not match 'u'",
+			"auth(u,192.0.2.1,sasl:oauthbearer)<s>: oauth2: Username '" + text + "' did not match 'u'",
 			"auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=" + text + " rhost=192.0.2.1  user=" + text,
 		} {
 			var e event.Event

@@ -30,7 +30,7 @@ func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 		if strings.HasPrefix(rest, "Debug: ") {
 			return event.Benign, event.NoTestimony
 		}
-		return login(cutLevel(rest), e), event.NoTestimony
+		return login(rest, e), event.NoTestimony
 	}
 	return event.Benign, event.NoTestimony
 }

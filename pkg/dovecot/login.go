@@ -9,14 +9,15 @@ import (
 
 // login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"), the elements as
 // login_log_format_elements has them by default: user=<U>, method=M, rip=A,
-// lip=A, …, session=<S>.
+// lip=A, …, session=<S>. Whom an error or a warning of the process's own names, it
+// does not accuse.
 func login(text string, e *event.Event) event.Outcome {
-	said, elements, ok := cutElements(text)
+	said, elements, ok := cutElements(cutLevel(text))
 	if !ok {
 		return event.Benign // about the process itself
 	}
 	kind, attempts, known := verdict(said)
-	if !known {
+	if !known && !isTrouble(text) && !strings.HasPrefix(text, "Warning: ") {
 		return event.Missed
 	}
 	if kind == event.NoKind {
@@ -148,11 +149,11 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		return event.LoginOK, 1, true
 	case strings.HasPrefix(said, "proxy("):
 		return proxied(said), 1, true
-	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"):
+	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"), strings.HasPrefix(said, "access("):
 		return event.NoKind, 0, true
-	case strings.HasPrefix(said, "Internal login failure"):
+	case isLoginFault(said):
 		return event.AuthFault, 1, true
-	case strings.HasPrefix(said, "Login failed: Plaintext "), strings.HasPrefix(said, "Login failed: Cleartext "):
+	case isNotAllowed(said):
 		return event.LoginRefused, 1, true
 	case strings.HasPrefix(said, "Authenticate "):
 		return authenticate(said), 1, true
@@ -171,6 +172,33 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	return kind, attemptsIn(why), known
 }
 
+// isLoginFault knows what the login process says when those that it needs fail it:
+// the auth process, anvil, or the one that is to take the connection over.
+func isLoginFault(said string) bool {
+	for _, fault := range [...]string{
+		"Internal login failure", "Timeout while finishing login", "Auth process not responding", "Received invalid reply from anvil",
+		"fd_send(", "master(",
+	} {
+		if strings.HasPrefix(said, fault) {
+			return true
+		}
+	}
+	return false
+}
+
+// isNotAllowed knows the logins that are refused before they begin, without TLS or
+// with a command that is not enabled.
+func isNotAllowed(said string) bool {
+	for _, refusal := range [...]string{
+		"Login failed: Plaintext ", "Login failed: Cleartext ", "Login failed: SSL required", "APOP failed: APOP not enabled",
+	} {
+		if strings.HasPrefix(said, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
 // proxied reads "proxy(USER[,SERVER]): started proxying to SERVER": the password was
 // right. What else it says is about the server behind us. USER is the client's text
 // and other lines quote that server's: if the bracket ends twice, nobody logged in.
@@ -183,18 +211,27 @@ func proxied(said string) event.Kind {
 
 // authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with
 // auth_verbose). MECH is what the client sent, so no more than a suspicion hangs
-// on the words.
+// on the words, and trouble of ours (AUTH_TEMP_FAILED_MSG, src/auth) only on those
+// behind the last " failed: ".
 func authenticate(said string) event.Kind {
-	if strings.HasSuffix(said, " failed: Aborted") {
+	why := said[strings.LastIndex(said, " failed: ")+1:]
+	switch {
+	case why == "failed: Aborted":
 		return event.AuthAborted
+	case strings.HasPrefix(why, "failed: Temporary authentication failure"), strings.HasPrefix(why, "failed: Internal error occurred"):
+		return event.AuthFault
 	}
 	return event.LoginRefused
 }
 
-// inBrackets returns what stands in the first bracket: "(auth failed, 1
-// attempts in 2 secs)". A call like "read(size=595)" is none.
+// inBrackets returns what stands in the first bracket that gives a reason: "(auth
+// failed, 1 attempts in 2 secs)". A call like "read(size=595)" is none, and
+// "(waited 30 secs)" belongs to the words before it.
 func inBrackets(said string) (string, bool) {
 	_, rest, ok := strings.Cut(said, " (")
+	if ok && strings.HasPrefix(rest, "waited ") {
+		_, rest, ok = strings.Cut(rest, ") (")
+	}
 	if !ok {
 		return "", false
 	}

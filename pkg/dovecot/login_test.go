@@ -16,23 +16,26 @@ func TestLogin(t *testing.T) {
 	}{
 		"imap-login: Login":     {event.Noted, event.LoginOK, 1},
 		"pop3-login: Logged in": {event.Noted, event.LoginOK, 1},
-		"imap-login: Disconnected (auth failed, 3 attempts in 12 secs)":                                                                    {event.Noted, event.AuthFailed, 3},
-		"imap-login: Info: Disconnected (auth failed, 1 attempts in 2 secs)":                                                               {event.Noted, event.AuthFailed, 1},
-		"imap-login: Aborted login (auth failed, 2 attempts)":                                                                              {event.Noted, event.AuthFailed, 2},
-		"imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 2 secs)":                                       {event.Noted, event.AuthFailed, 1},
-		"imap-login: Disconnected: Connection closed: read(size=595) failed: Connection reset by peer (auth failed, 4 attempts in 2 secs)": {event.Noted, event.AuthFailed, 4},
-		"submission-login: Login aborted: Logged out (auth failed, 5 attempts in 2 secs) (auth_failed)":                                    {event.Noted, event.AuthFailed, 5},
-		"imap-login: Login aborted: Connection closed (no auth attempts in 0 secs) (no_auth_attempts)":                                     {event.Noted, event.NoAuth, 1},
-		"imap-login: Login aborted: x (internal failure, 1/1 successful auths in 3 secs) (temp_fail)":                                      {event.Noted, event.AuthFault, 1},
-		"imap-login: Disconnected: Inactivity (no auth attempts in 180 secs)":                                                              {event.Noted, event.NoAuth, 1},
-		"imap-login: Disconnected (tried to use disallowed plaintext auth)":                                                                {event.Noted, event.LoginRefused, 1},
-		"imap-login: Disconnected (auth service reported temporary failure)":                                                               {event.Noted, event.AuthFault, 1},
-		"imap-login: Disconnected (client didn't finish SASL auth, waited 3 secs)":                                                         {event.Noted, event.AuthAborted, 1},
-		"imap-login: Disconnected (disconnected while authenticating, waited 3 secs)":                                                      {event.Benign, event.NoKind, 0},
-		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                 {event.Benign, event.NoKind, 0},
-		"imap-login: Disconnected: Inactivity":                                                                                             {event.Benign, event.NoKind, 0},
-		"imap-login: proxy(u,192.0.2.9:143): started proxying to 192.0.2.9:143 (0.1 secs)":                                                 {event.Noted, event.LoginOK, 1},
-		"imap-login: proxy(u,192.0.2.9:143): disconnecting 192.0.2.1 (Disconnected by server)":                                             {event.Benign, event.NoKind, 0},
+		"imap-login: Disconnected (auth failed, 3 attempts in 12 secs)":                                                                                    {event.Noted, event.AuthFailed, 3},
+		"imap-login: Info: Disconnected (auth failed, 1 attempts in 2 secs)":                                                                               {event.Noted, event.AuthFailed, 1},
+		"imap-login: Aborted login (auth failed, 2 attempts)":                                                                                              {event.Noted, event.AuthFailed, 2},
+		"imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 2 secs)":                                                       {event.Noted, event.AuthFailed, 1},
+		"imap-login: Disconnected: Connection closed: read(size=595) failed: Connection reset by peer (auth failed, 4 attempts in 2 secs)":                 {event.Noted, event.AuthFailed, 4},
+		"submission-login: Login aborted: Logged out (auth failed, 5 attempts in 2 secs) (auth_failed)":                                                    {event.Noted, event.AuthFailed, 5},
+		"imap-login: Login aborted: Connection closed (no auth attempts in 0 secs) (no_auth_attempts)":                                                     {event.Noted, event.NoAuth, 1},
+		"imap-login: Login aborted: x (internal failure, 1/1 successful auths in 3 secs) (temp_fail)":                                                      {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected: Timeout while finishing login (waited 30 secs) (internal failure, 1 attempts in 30 secs)":                               {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected: Timeout while finishing login (waited 30 secs)":                                                                         {event.Benign, event.NoKind, 0},
+		"pop3-login: Login aborted: Timeout while finishing login (waited 30 secs) (internal failure, 1/1 successful auths in 30 secs) (internal_failure)": {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected: Inactivity (no auth attempts in 180 secs)":                                                                              {event.Noted, event.NoAuth, 1},
+		"imap-login: Disconnected (tried to use disallowed plaintext auth)":                                                                                {event.Noted, event.LoginRefused, 1},
+		"imap-login: Disconnected (auth service reported temporary failure)":                                                                               {event.Noted, event.AuthFault, 1},
+		"imap-login: Disconnected (client didn't finish SASL auth, waited 3 secs)":                                                                         {event.Noted, event.AuthAborted, 1},
+		"imap-login: Disconnected (disconnected while authenticating, waited 3 secs)":                                                                      {event.Benign, event.NoKind, 0},
+		"imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)":                                                 {event.Benign, event.NoKind, 0},
+		"imap-login: Disconnected: Inactivity":                                                                                                             {event.Benign, event.NoKind, 0},
+		"imap-login: proxy(u,192.0.2.9:143): started proxying to 192.0.2.9:143 (0.1 secs)":                                                                 {event.Noted, event.LoginOK, 1},
+		"imap-login: proxy(u,192.0.2.9:143): disconnecting 192.0.2.1 (Disconnected by server)":                                                             {event.Benign, event.NoKind, 0},
 		"imap-login: ID sent: name=x":                     {event.Benign, event.NoKind, 0},
 		"imap-login: Internal login failure (pid=1 id=2)": {event.Noted, event.AuthFault, 1},
 		"imap-login: Something new (of a kind)":           {event.Missed, event.NoKind, 0},
@@ -107,6 +110,12 @@ func TestMidway(t *testing.T) {
 		"imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 0 secs): user=<a>, rip=192.0.2.1, lip=192.0.2.2":                                    {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Login aborted: Logged out (auth failed, 1 attempts in 0 secs) (auth_failed): user=<a>, rip=192.0.2.1, lip=192.0.2.2":                                       {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate PLAIN failed: Invalid base64 in response: user=<>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                                {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Authenticate PLAIN failed: Temporary authentication failure. [mx1:2026-06-03 04:11:09]: user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, session=<s>": {event.Noted, event.AuthFault, "192.0.2.1"},
+		"imap-login: Authenticate PLAIN failed: Internal error occurred. Refer to server log for more information.: user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":       {event.Noted, event.AuthFault, "192.0.2.1"},
+		"imap-login: Authenticate X failed: Temporary authentication failure failed: Unsupported authentication mechanism.: user=<>, method=X, rip=192.0.2.1, lip=192.0.2.2":    {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Authenticate Temporary authentication failure failed: Unsupported authentication mechanism.: user=<>, method=X, rip=192.0.2.1, lip=192.0.2.2":              {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"imap-login: Login failed: SSL required for authentication: user=<>, rip=192.0.2.1, lip=192.0.2.2, session=<s>":                                                         {event.Noted, event.LoginRefused, "192.0.2.1"},
+		"pop3-login: APOP failed: APOP not enabled: user=<>, rip=192.0.2.1, lip=192.0.2.2, session=<s>":                                                                         {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate PLAIN failed: Aborted: user=<>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                                                   {event.Noted, event.AuthAborted, "192.0.2.1"},
 		"imap-login: Authenticate X[203.0.113.6] failed: Unsupported authentication mechanism.: user=<>, method=X[203.0.113.6], rip=192.0.2.1, lip=192.0.2.2":                   {event.Noted, event.LoginRefused, "192.0.2.1"},
 		"imap-login: Authenticate X: user=<>, rip=203.0.113.6 failed: Unsupported authentication mechanism.: user=<>, method=X: user=<>, rip=203.0.113.6, rip=192.0.2.1, lip=x": {event.Ambiguous, event.NoKind, ""},
@@ -117,6 +126,40 @@ func TestMidway(t *testing.T) {
 		outcome, _ := Parse(line, &e)
 		if outcome != want.outcome || outcome == event.Noted && (e.Kind != want.kind || e.Addr.String() != want.addr) {
 			t.Errorf("%s: got %s, %s of %s", line, outcome, e.Kind, e.Addr)
+		}
+	}
+}
+
+// The login process's own errors and warnings accuse no client that they name.
+func TestLoginTrouble(t *testing.T) {
+	tests := map[string]event.Kind{
+		"Error: fd_send(imap) failed: Resource temporarily unavailable":                     event.AuthFault,
+		"Error: fd_send(imap, 17) failed: Broken pipe":                                      event.AuthFault,
+		"Error: master(imap): Auth request timed out (received 0/12 bytes)":                 event.AuthFault,
+		"Error: Timeout while finishing login (waited 30 secs)":                             event.AuthFault,
+		"Error: Internal login failure (pid=1 id=2)":                                        event.AuthFault,
+		"Error: Received invalid reply from anvil: x":                                       event.AuthFault,
+		"Warning: Auth process not responding, delayed sending initial response (greeting)": event.AuthFault,
+		"Auth process not responding, delayed sending initial response (greeting)":          event.AuthFault,
+		"Error: access(tcpwrap): Client refused (rip=192.0.2.1)":                            event.NoKind,
+		"access(tcpwrap): Client refused (rip=192.0.2.1)":                                   event.NoKind,
+		"Error: something new (auth failed, 1 attempts in 2 secs)":                          event.NoKind,
+		"Warning: something new":                                                            event.NoKind,
+		"Fatal: something new":                                                              event.NoKind,
+	}
+	for said, want := range tests {
+		wanted := event.Noted
+		if want == event.NoKind {
+			wanted = event.Benign
+		}
+		var e event.Event
+		outcome, _ := Parse("imap-login: "+said+": "+elements, &e)
+		if outcome != wanted || e.Kind != want || want != event.NoKind && e.Addr.String() != "192.0.2.1" {
+			t.Errorf("%s: %s, %s of %s", said, outcome, e.Kind, e.Addr)
+		}
+		e = event.Event{}
+		if outcome, _ := Parse("imap-login: "+said, &e); outcome != event.Benign {
+			t.Errorf("%s without a client: %s, %s", said, outcome, e.Kind)
 		}
 	}
 }
@@ -156,7 +199,7 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("mechanism %q gives %s", user, e.Addr)
 		}
 		for _, said := range []string{
-			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
+			"Disconnected (auth failed, 1 attempts in 2 secs)", "Login", "Error: fd_send(imap) failed: Broken pipe", "Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed)",
 		} {
 			var e event.Event
 			outcome, _ := Parse("imap-login: "+said+": user=<"+user+">, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", &e)

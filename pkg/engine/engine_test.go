@@ -42,6 +42,22 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// The journal gives an entry of ours without text as null.
+func TestEmptyMessages(t *testing.T) {
+	for program, want := range map[string]event.Outcome{
+		"postfix/smtpd": event.Benign, "postfix/postscreen": event.Benign, "dovecot": event.Benign, "auth": event.Benign, "sshd": event.Benign, "kernel": event.Foreign,
+	} {
+		for _, text := range []string{
+			`{"__REALTIME_TIMESTAMP":"1780459869000000","SYSLOG_IDENTIFIER":"` + program + `","MESSAGE":null}`,
+			`{"__REALTIME_TIMESTAMP":"1780459869000000","SYSLOG_IDENTIFIER":"` + program + `","MESSAGE":""}`,
+		} {
+			if r := parse(text); r.Outcome != want || r.Addr.IsValid() {
+				t.Errorf("%s: %s, %s", text, r.Outcome, r.Addr)
+			}
+		}
+	}
+}
+
 func TestParseFills(t *testing.T) {
 	r := parse("Jun  3 04:11:09 mail postfix/submission/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x")
 	if r.Host != "mail" || r.Program != "postfix/submission/smtpd" || r.PID != 42 || r.Service != event.Postfix ||

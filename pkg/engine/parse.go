@@ -40,6 +40,9 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 	} else {
 		read(h.Program, message, r)
 	}
+	if message == "" && r.Outcome == event.Missed { // of the journal, whose MESSAGE may be null
+		r.Outcome = event.Benign
+	}
 	switch r.Outcome {
 	case event.Missed, event.Ambiguous:
 		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}

@@ -114,6 +114,30 @@ var smtpdFormats = []struct {
 	{"Verified TLS connection established from %[1]s: TLSv1.3", benignKind},
 	{"TLS connection established from %[1]s: TLSv1.3", benignKind},
 	{"setting up TLS connection from %[1]s", benignKind},
+	{"%[1]s: Untrusted: subject_CN=x[203.0.113.6], issuer=y, fingerprint=00:11, pkey_fingerprint=22:33", benignKind},
+	{"%[1]s: Trusted: subject_CN=x, issuer=y, fingerprint=00:11, pkey_fingerprint=22:33", benignKind},
+	{"%[1]s: Verified: subject_CN=x, issuer=y, fingerprint=00:11", benignKind},
+	{"%[1]s: Anonymous TLS connection established", benignKind},
+	{"%[1]s: subject_CN=x, issuer_CN=y, fingerprint=00:11", benignKind},
+	{"TLS SNI x[203.0.113.6] from %[1]s not matched, using default chain", benignKind},
+	{"warning: TLS SNI from %[1]s is invalid: x[203.0.113.6]", benignKind},
+	{"using backwards-compatible default setting relay_domains=$mydestination to accept mail for domain x[203.0.113.6]", benignKind},
+	{"using backwards-compatible default setting smtpd_relay_restrictions = (empty) to avoid Relay access denied error from %[1]s", benignKind},
+	{"warning: timeout talking to proxy 127.0.0.1:10025", benignKind},
+	{"warning: lost connection with proxy 127.0.0.1:10025", benignKind},
+	{"warning: proxy 127.0.0.1:10025 rejected \"DATA\": \"451 4.3.0 later\"", benignKind},
+	{"warning: connect #1 to subsystem private/proxymap: Connection refused", benignKind},
+	{"warning: valid_hostname: invalid character 91(decimal): x[203.0.113.6]", benignKind},
+	{"warning: valid_ipv4_hostaddr: invalid octet count", benignKind},
+	{"warning: Unable to look up MX host mx.example for Sender address x[203.0.113.6]@b.example: hostname nor servname provided, or not known", benignKind},
+	{"warning: Unable to look up NS host 203.0.113.6 for Helo command b.example: Name or service not known", benignKind},
+	{"warning: no MX host for b.example has a valid address record", benignKind},
+	{"warning: malformed domain name in resource data of MX record for b.example: x[203.0.113.6]", benignKind},
+	{"warning: numeric domain name in resource data of MX record for b.example: 203.0.113.6", benignKind},
+	{"XCLIENT NAME=x ADDR=203.0.113.6 from %[1]s", benignKind},
+	{"warning: XCLIENT ADDR=203.0.113.6 from %[1]s", benignKind},
+	{"warning: %[1]s: XCLIENT ADDR=203.0.113.6", benignKind},
+	{"warning: process /usr/lib/postfix/sbin/smtpd pid 42 exit status 1", benignKind},
 	{"NOQUEUE: hangup: CONNECT from %[1]s: <%[1]s>: Client host x; proto=SMTP", event.PolicyRejected},
 	{"NOQUEUE: warn: RCPT from %[1]s: x; from=<b>", benignKind},
 	{"NOQUEUE: discard: RCPT from %[1]s: x; from=<b>", benignKind},
@@ -149,6 +173,24 @@ func TestSMTPDFormats(t *testing.T) {
 			if outcome == event.Noted {
 				checkAddr(t, e.Addr, addr)
 			}
+		}
+	}
+}
+
+// Trouble of our own disk and resolver. What names are in it are of the client's
+// mail or of its DNS, or its own turned round, and none is an address.
+func TestOurTrouble(t *testing.T) {
+	tests := map[string]event.Kind{
+		"warning: 4Zk1Yq2Lz3z9v: write queue file: No space left on device":                               event.ServerFault,
+		"warning: NOQUEUE: write queue file: No space left on device":                                     event.ServerFault,
+		"warning: not enough free space in mail queue: 1024 bytes < 1.5*message size limit":               event.ServerFault,
+		"warning: 1.2.0.192.bl.example: RBL lookup error: Host or domain name not found, try again":       event.DNSFault,
+		"warning: 203.0.113.6: RBL lookup error: Host or domain name not found, try again":                event.DNSFault,
+		"warning: x.bl.example: RBL lookup error: 203.0.113.6: address not listed for hostname c.example": event.DNSFault,
+	}
+	for message, want := range tests {
+		if e, outcome, _ := read(t, message); outcome != event.Noted || e.Kind != want || e.Attempts != 1 || e.Addr.IsValid() {
+			t.Errorf("%s: %s, %s of %s", message, outcome, e.Kind, e.Addr)
 		}
 	}
 }

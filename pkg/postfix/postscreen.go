@@ -15,6 +15,7 @@ func postscreen(message string, e *event.Event) result {
 		"CONNECT from ", "DISCONNECT ", "PASS NEW ", "PASS OLD ", "WHITELISTED ", "ALLOWLISTED ", "WHITELIST VETO ", "ALLOWLIST VETO ",
 		"warning: ", "error: ", "fatal: ", "panic: ", "cache ", "close database ", "entering STRESS mode", "leaving STRESS mode",
 		"reject: connect from ", "statistics: ", "dnsblog reply timeout ", "lookup error", "psc_cache", "close cache",
+		"using backwards-compatible default setting ", "table ", "timeout sending connection to service ",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign

@@ -26,12 +26,30 @@ func smtpd(message string, e *event.Event) result {
 		if rest, ok := strings.CutPrefix(message, "warning: "); ok {
 			return smtpdWarning(rest, e)
 		}
-	case 'b', 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't':
+	case 'b', 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't', 'u', 'X':
 		if r := smtpdPlain(message, e); r.outcome != event.Missed {
 			return r
 		}
 	}
-	return smtpdQueued(message, e)
+	if r := smtpdQueued(message, e); r.outcome != event.Missed {
+		return r
+	}
+	return certificate(message, e)
+}
+
+// certificate reads "CLIENT: [TRUST: ]subject_CN=…", what smtpd says of a client that
+// shows a certificate (tls_server.c). It is no offence to have a bad one.
+func certificate(message string, e *event.Event) result {
+	rest, ok := cutClient(message, e)
+	if !ok {
+		return missed
+	}
+	for _, known := range [...]string{": Untrusted: ", ": Trusted: ", ": Verified: ", ": Anonymous", ": subject_CN="} {
+		if strings.HasPrefix(rest, known) {
+			return benign
+		}
+	}
+	return missed
 }
 
 // clientOnly ends a message that is nothing but a client.
@@ -106,7 +124,7 @@ func smtpdPlain(message string, e *event.Event) result {
 		"Anonymous TLS connection established from ", "Untrusted TLS connection established from ",
 		"Trusted TLS connection established from ", "Verified TLS connection established from ",
 		"TLS connection established from ", "sql_select", "initializing the server-side TLS engine",
-		"SSL_accept:", "SSL3 alert", "table ",
+		"SSL_accept:", "SSL3 alert", "table ", "TLS SNI ", "using backwards-compatible default setting ", "XCLIENT ", "XFORWARD ",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign

@@ -290,6 +290,12 @@ func FuzzClientText(f *testing.F) {
 			"warning: " + host + "[" + client + "] sent " + text + " header instead of SMTP command: " + text,
 			"warning: bad ETRN " + text + "... from " + host + "[" + client + "]",
 			"warning: " + client + ": address not listed for hostname " + host,
+			host + "[" + client + "]: Untrusted: subject_CN=" + text + ", issuer=" + text,
+			"TLS SNI " + text + " from " + host + "[" + client + "] not matched, using default chain",
+			"warning: valid_hostname: invalid character 91(decimal): " + text,
+			"warning: Unable to look up MX host " + host + " for Sender address " + text + ": Name or service not known",
+			"warning: malformed domain name in resource data of MX record for " + host + ": " + text,
+			"warning: " + host + ".bl.example: RBL lookup error: " + text,
 			"warning: Connection rate limit exceeded: 31 from " + host + "[" + client + "] for service smtp",
 		} {
 			e, _, _ := read(t, message)

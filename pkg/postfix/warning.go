@@ -79,10 +79,19 @@ func chunking(text string, e *event.Event) result {
 		e.Kind, e.Attempts, e.Reason = event.ProtocolError, 1, known[:len(known)-len(" from ")]
 		return noted
 	}
-	if strings.HasPrefix(text, "queue file size limit exceeded") {
+	switch {
+	case strings.HasPrefix(text, "queue file size limit exceeded"):
 		return benign
+	case strings.HasPrefix(text, "write queue file"):
+		return ourFault(event.ServerFault, text, e)
 	}
 	return missed
+}
+
+// ourFault notes trouble of our own that a line without a client tells of.
+func ourFault(kind event.Kind, reason string, e *event.Event) result {
+	e.Kind, e.Attempts, e.Reason = kind, 1, reason
+	return noted
 }
 
 // hostname reads "H does not resolve to address A" with or without ": REASON"
@@ -112,8 +121,13 @@ func hostname(text string, e *event.Event) result {
 func addressWarning(text string, e *event.Event) result {
 	text = strings.TrimPrefix(text, "smtpd_peer_init: ")
 	address, rest, ok := strings.Cut(text, ": ")
-	if !ok {
+	switch {
+	case strings.HasPrefix(text, "not enough free space in mail queue"):
+		return ourFault(event.ServerFault, text, e)
+	case !ok:
 		return ourWarning(text)
+	case strings.HasPrefix(rest, "RBL lookup error: "): // behind what was asked for, the client's address turned round
+		return ourFault(event.DNSFault, rest, e)
 	}
 	if name, listed := strings.CutPrefix(rest, "address not listed for hostname "); listed && isHostname(name) {
 		return mismatch(name, address, "", e)
@@ -140,7 +154,8 @@ func mismatch(name, address, reason string, e *event.Event) result {
 	return noted
 }
 
-// ourWarning tells warnings about our own set-up, which name no client.
+// ourWarning tells warnings about our own set-up and about names, the client's or of
+// its DNS, that are none. They name no client.
 func ourWarning(text string) result {
 	for _, known := range [...]string{
 		"TLS library problem: ", "SASL authentication failure: ", "SASL: Connect to ", "connect to ", "problem talking to ",
@@ -148,6 +163,8 @@ func ourWarning(text string) result {
 		"milter ", "cannot load ", "TLS has been disabled", "database ", "run-time library vs", "unknown smtpd restriction",
 		"restriction ", "access table ", "xsasl_", "unable to ", "do not list ", "No server certs available",
 		"No TLS", "bad ETRN ", "haproxy ", "SASL per-process initialization failed", "SASL library ", "Wrapper-mode request dropped from ", "support for restriction",
+		"TLS SNI ", "timeout talking to proxy ", "lost connection with proxy ", "proxy ", "connect #", "valid_", "Unable to look up ",
+		"no MX host for ", "malformed domain name in ", "numeric domain name in ", "XCLIENT ", "XFORWARD ", "process ",
 	} {
 		if strings.HasPrefix(text, known) {
 			return benign
@@ -164,6 +181,9 @@ func clientWarning(text string, e *event.Event) result {
 	if rest, ok := strings.CutPrefix(text, "request longer than "); ok {
 		e.Kind, e.Attempts, e.Reason = event.ProtocolError, 1, "request longer than "+rest
 		return noted
+	}
+	if strings.HasPrefix(text, "XCLIENT ") || strings.HasPrefix(text, "XFORWARD ") {
+		return benign
 	}
 	return missed
 }

@@ -40,6 +40,7 @@ func TestFault(t *testing.T) {
 	warned := auth("", "a", broken)
 	warned.Reason = "Warning: sql: connect failed: x"
 	left := login("s", "Disconnected", failed, 2)
+	mishap := login("s", "Internal login failure (pid=1 id=2)", broken, 1)
 	tests := map[string]struct {
 		before []event.Record
 		last   event.Record
@@ -64,6 +65,9 @@ func TestFault(t *testing.T) {
 		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), First, failed, 1},
 		"a wrong password, then a fault":         {[]event.Record{auth("", "a", failed), auth("", "a", broken)}, saslOf("a"), Folded, failed, 0},
 		"the end counts it":                      {[]event.Record{auth("s", "a", broken)}, login("s", "Disconnected", broken, 1), Folded, broken, 0},
+		"a wrong password, a mishap, the end":    {[]event.Record{auth("s", "a", failed), mishap}, left, First, failed, 1},
+		"an end by a mishap":                     {[]event.Record{auth("s", "a", broken)}, login("s", "Internal login failure (pid=1 id=2) (internal failure, 1 successful auths)", broken, 1), Folded, broken, 0},
+		"a mishap":                               {[]event.Record{auth("s", "a", failed)}, mishap, First, broken, 1},
 		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, First, failed, 1},
 	}
 	for name, tt := range tests {

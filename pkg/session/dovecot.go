@@ -33,6 +33,9 @@ func (j *Joiner) dovecot(r *event.Record) bool {
 
 // login reads a line of the login process.
 func (j *Joiner) login(r *event.Record) bool {
+	if r.Kind == event.AuthFault && !isMidway(r) && !isFarewell(r) {
+		return false
+	}
 	if !isMidway(r) {
 		return j.endLogin(r)
 	}
@@ -50,7 +53,19 @@ func (j *Joiner) login(r *event.Record) bool {
 // isMidway knows the login process's lines about one attempt; the others are
 // about the whole connection, at its end.
 func isMidway(r *event.Record) bool {
-	return r.Session != "" && (strings.HasPrefix(r.Reason, "Login failed: ") || strings.HasPrefix(r.Reason, "Authenticate "))
+	return r.Session != "" && (strings.HasPrefix(r.Reason, "Login failed: ") || strings.HasPrefix(r.Reason, "APOP failed: ") || strings.HasPrefix(r.Reason, "Authenticate "))
+}
+
+// isFarewell knows the login process's line about the end of a connection; its
+// other troubles come before that, and hold no reason why it ended ("Internal login
+// failure (pid=1 id=2)", Dovecot 2.3).
+func isFarewell(r *event.Record) bool {
+	for _, end := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit", "Remote closed"} {
+		if strings.HasPrefix(r.Reason, end) {
+			return true
+		}
+	}
+	return strings.Contains(r.Reason, " (internal failure")
 }
 
 // openLogin returns the session of r, nil if another client's has its name.

@@ -150,9 +150,12 @@ func timeout(m message, e *event.Event) event.Outcome {
 
 // dropped reads "N from [A]:P on [SERVER]:P REASON" (sshd.c). MaxStartups is our
 // own lack of room; a penalty is what sshd makes of the client's earlier
-// connections, or of its neighbours'.
+// connections, or of its neighbours'. "N logging rate-limited: …" names none.
 func dropped(m message, e *event.Event) event.Outcome {
 	count, rest, ok := strings.Cut(m.text, " from [")
+	if !ok && strings.Contains(m.text, rateLimited) {
+		return event.Benign
+	}
 	if !ok || !isDigits(count) {
 		return event.Missed
 	}

@@ -210,6 +210,17 @@ func isListReason(reason string) bool {
 	return false
 }
 
+// deniedByPAM reads "U by PAM account configuration" (auth2.c): the account may not
+// log in, whatever the password. The session join finds the client.
+func deniedByPAM(m message, e *event.Event) event.Outcome {
+	user, ok := strings.CutSuffix(m.text, " by PAM account configuration")
+	if !ok {
+		return event.Missed
+	}
+	e.Kind, e.User, e.Attempts, e.Reason = event.LoginRefused, user, 1, "access denied by PAM"
+	return event.Noted
+}
+
 func rootRefused(m message, e *event.Event) event.Outcome {
 	if !readPeer(m.text, e) {
 		return event.Missed

@@ -18,6 +18,10 @@ import (
 // logged in (monitor.c, since 5.9).
 const preauth = " [preauth]"
 
+// rateLimited follows the reason of dropped connections that sshd counts and no
+// longer logs one by one.
+const rateLimited = " logging rate-limited: additional "
+
 // message is one log message without its level.
 type message struct {
 	text    string
@@ -52,6 +56,9 @@ func Parse(program, text string, e *event.Event) event.Outcome {
 			return event.Benign
 		}
 	}
+	if strings.Contains(m.text, rateLimited) {
+		return event.Benign
+	}
 	return event.Missed
 }
 
@@ -70,6 +77,7 @@ var rules = [...]rule{
 	{"Received disconnect from ", receivedDisconnect},
 	{"Connection from ", connectionFrom},
 	{"User ", userNotAllowed},
+	{"Access denied for user ", deniedByPAM},
 	{"ROOT LOGIN REFUSED FROM ", rootRefused},
 	{"Unable to negotiate with ", negotiate},
 	{"banner exchange: Connection from ", banner},
@@ -93,11 +101,13 @@ var quiet = [...]string{
 	"input_userauth_request: ", "kex_exchange_identification: ", "kex protocol error: ", "dispatch_protocol_error: ",
 	"Bad packet length ", "Corrupted MAC on input", "userauth_", "Could not load host key", "Could not write ident string to ",
 	"Deprecated option ", "Unsupported option ", "/etc/ssh/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
-	"drop connection rate-limited", "Timeout, client not responding", "mm_", "monitor_", "channel ", "Write failed: ",
+	"drop connection", "Timeout, client not responding", "mm_", "monitor_", "channel ", "Write failed: ",
 	"Read error from ", "packet_write_", "Read from socket failed: ", "no hostkey alg", "no matching ", "Bind to port ", "Cannot bind ",
 	"getpeername failed", "Found matching ", "Certificate ", "Allocated port ", "Set /proc/self/oom", "sshd: ", "Received request to ",
 	"syslogin_perform_logout: ", "lastlog_", "login_", "Attempt to write login records", "Missing privilege separation directory",
 	"chroot(", "Remote protocol version ", "Local version string ", "Enabling compatibility mode ", "fork: ", "fork of ", "penalty table full",
+	"public key ", "terminating inactive connection from ", "bad service request", "Hm, kex protocol error", "Authentication key ",
+	"WARNING: ", "Could not get shadow information for ", "message authentication code incorrect",
 }
 
 // cutLevel takes the level off that sshd writes before some messages (log.c).
