@@ -19,7 +19,10 @@ import (
 // rival is a command that csmail is timed against.
 type rival struct{ name, script string }
 
-const pattern = `UGFzc3dvcmQ6|not resolve|reject`
+const (
+	pattern = `UGFzc3dvcmQ6|not resolve|reject`
+	address = `([0-9]{1,3}\.){3}[0-9]{1,3}`
+)
 
 func main() {
 	csmail := flag.String("csmail", "bin/csmail", "the csmail binary")
@@ -43,13 +46,7 @@ func bench(csmail string, lines, runs int) error {
 		return err
 	}
 	ours := rival{"csmail scan", fmt.Sprintf("%s scan -q -o raw %s", csmail, log)}
-	rivals := []rival{
-		{"grep pipeline", fmt.Sprintf(`LC_ALL=C.UTF-8 grep -E '%s' %s | LC_ALL=C.UTF-8 grep -oE '([0-9]{1,3}\.){3}[0-9]{1,3}' | sort | uniq`, pattern, log)},
-		{"wc -l", "wc -l " + log},
-	}
-	if _, err := exec.LookPath("rg"); err == nil {
-		rivals = append(rivals, rival{"ripgrep pipeline", fmt.Sprintf(`rg '%s' %s | rg -o '([0-9]{1,3}\.){3}[0-9]{1,3}' | sort | uniq`, pattern, log)})
-	}
+	rivals := append(searches(dir, log), rival{"wc -l", "wc -l " + log})
 	for _, command := range []string{"backtest -q -o json", "events -q -o json", "scan -q --scenarios strict -o raw"} {
 		rivals = append(rivals, rival{"csmail " + command, fmt.Sprintf("%s %s %s", csmail, command, log)})
 	}
@@ -66,6 +63,30 @@ func bench(csmail string, lines, runs int) error {
 	runs = (runs + 1) / 2 // it takes the better part of a minute
 	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
 	return compare(ours, rival{"fail2ban-regex", fmt.Sprintf("fail2ban-regex --print-no-missed %s 'postfix[mode=aggressive]'", log)}, lines, runs)
+}
+
+// searches are the pipelines that find the addresses of three kinds of lines, in the
+// locale of a container and in that of an installed system, in which sort is slower.
+func searches(dir, log string) []rival {
+	const container, installed = "C.UTF-8", "en_US.UTF-8"
+	locales := []string{container}
+	if err := exec.Command("localedef", "-i", "en_US", "-f", "UTF-8", filepath.Join(dir, installed)).Run(); err != nil {
+		fmt.Printf("localedef cannot make %s, so the searches are not compared in it: %v\n", installed, err)
+	} else {
+		locales = append(locales, installed)
+	}
+	var rivals []rival
+	for _, locale := range locales {
+		setup := "export LC_ALL=" + locale
+		if locale == installed {
+			setup += " LOCPATH=" + dir
+		}
+		rivals = append(rivals, rival{"grep pipeline, " + locale, fmt.Sprintf(`%s; grep -E '%s' %s | grep -oE '%s' | sort | uniq`, setup, pattern, log, address)})
+		if _, err := exec.LookPath("rg"); err == nil {
+			rivals = append(rivals, rival{"ripgrep pipeline, " + locale, fmt.Sprintf(`%s; rg '%s' %s | rg -o '%s' | sort | uniq`, setup, pattern, log, address)})
+		}
+	}
+	return rivals
 }
 
 // run is what one run of a command took: seconds on the clock and of all
