@@ -38,7 +38,7 @@ func TestClocksThatJump(t *testing.T) {
 				l.add(1, 1)
 				l.wait(time.Minute)
 				jump := func(sign time.Duration) {
-					l.ahead += sign * tt.ours
+					l.ahead.Add(int64(sign * tt.ours))
 					l.lapi.set(func() { l.lapi.skew += sign * tt.theirs })
 				}
 				jump(1)
@@ -77,7 +77,7 @@ func TestOverIsOverByTheirClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": year, "behind": -year} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(t *testing.T, l *lab) {
-				l.ahead = ahead
+				l.ahead.Store(int64(ahead))
 				l.start()
 				l.add(1, 3)
 				l.wait(5 * time.Hour)
@@ -99,7 +99,7 @@ func TestAnotherBanRunsByTheirClock(t *testing.T) {
 		spray.Scenario = "csmail/spray"
 		l.queue(state.Entry{Alert: alertOn(1)}, state.Entry{Alert: spray})
 		l.wait(time.Minute)
-		l.ahead = year
+		l.ahead.Store(int64(year))
 		l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = time.Now() })
 		l.wait(10 * time.Minute)
 		if l.unbanned != nil {
@@ -120,14 +120,14 @@ func TestRenewalByTheirClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(t *testing.T, l *lab) {
 				l.options.WatchEvery = time.Hour
-				l.ahead = tt.before
+				l.ahead.Store(int64(tt.before))
 				end := time.Now().Add(20 * day)
 				l.start()
 				l.queue(state.Entry{Alert: alertOn(1), Duration: 20 * day})
 				for d := range 25 {
-					l.ahead = tt.before
+					l.ahead.Store(int64(tt.before))
 					if d > 3 && d < 9 {
-						l.ahead = tt.during
+						l.ahead.Store(int64(tt.during))
 					}
 					l.wait(day)
 				}

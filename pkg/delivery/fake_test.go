@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,7 +235,7 @@ type lab struct {
 	unbanned []string
 	log      bytes.Buffer
 	stop     func()
-	ahead    time.Duration // what the clock of this host shows too much; the LAPI's is apart
+	ahead    atomic.Int64 // nanoseconds: what the clock of this host shows too much; the LAPI's is apart
 }
 
 // inLab runs a test in a bubble of its own time. The sender runs after start.
@@ -253,7 +254,7 @@ func inLab(t *testing.T, test func(t *testing.T, l *lab)) {
 				l.unbanned = append(l.unbanned, u.Alert.Value())
 				return nil
 			},
-			Now:   func() time.Time { return time.Now().Add(l.ahead).Round(0) },
+			Now:   func() time.Time { return time.Now().Add(time.Duration(l.ahead.Load())).Round(0) },
 			Renew: true,
 			Log:   slog.New(slog.NewTextHandler(&l.log, nil)),
 		}
