@@ -147,10 +147,7 @@ func (w *walk) shows(t engine.Trace, r engine.Result) bool {
 // isAsked tells whether a finding is about an address that is asked for, or about a
 // network with one in it.
 func (w *walk) isAsked(f engine.Finding) bool {
-	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil && f.Alert.Scope == event.ScopeRange {
-		return slices.ContainsFunc(w.only, network.Overlaps)
-	}
-	return f.Alert.Scope == event.ScopeIP && holds(w.only, f.Alert.Source)
+	return slices.ContainsFunc(w.only, engine.Network(f.Alert).Overlaps) // of an account: none
 }
 
 func holds(networks []netip.Prefix, addr netip.Addr) bool {

@@ -175,10 +175,7 @@ func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, file
 
 // concerns tells whether a finding is about the address or its network.
 func concerns(f engine.Finding, addr netip.Addr) bool {
-	if network, err := netip.ParsePrefix(f.Alert.Value()); err == nil && f.Alert.Scope == event.ScopeRange {
-		return network.Contains(addr)
-	}
-	return f.Alert.Scope == event.ScopeIP && f.Alert.Source == addr
+	return engine.Network(f.Alert).Contains(addr) // of an account: none
 }
 
 // askLAPI returns what the LAPI has, or why it cannot be asked.

@@ -286,14 +286,7 @@ func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []stat
 }
 
 func (d *Daemon) isNever(a event.Alert) (reason string, held bool) {
-	if a.Scope == event.ScopeAccount {
-		return "", false
-	}
-	network, err := netip.ParsePrefix(a.Value())
-	if err != nil {
-		network = netip.PrefixFrom(a.Source, a.Source.BitLen())
-	}
-	return d.engine.Guard().Touches(network)
+	return d.engine.Guard().Touches(engine.Network(a)) // of an account: none
 }
 
 func (d *Daemon) move(list control.List, ids []string, move control.Move) (int, error) {

@@ -91,23 +91,6 @@ func TestOverIsOverByTheirClock(t *testing.T) {
 	}
 }
 
-// One of two bans runs on, by the LAPI's clock: ours does not make it over.
-func TestAnotherBanRunsByTheirClock(t *testing.T) {
-	inLab(t, func(t *testing.T, l *lab) {
-		l.start()
-		spray := alertOn(1)
-		spray.Scenario = "csmail/spray"
-		l.queue(state.Entry{Alert: alertOn(1)}, state.Entry{Alert: spray})
-		l.wait(time.Minute)
-		l.ahead.Store(int64(year))
-		l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = time.Now() })
-		l.wait(10 * time.Minute)
-		if l.unbanned != nil {
-			t.Errorf("unbanned %v though one runs", l.unbanned)
-		}
-	})
-}
-
 // A long ban is renewed as often as without the jump, and ends when it was to end.
 func TestRenewalByTheirClock(t *testing.T) {
 	for name, tt := range map[string]struct{ before, during time.Duration }{

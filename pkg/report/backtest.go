@@ -159,11 +159,7 @@ func (b *Backtest) AddFindings(findings []engine.Finding) {
 }
 
 func (b *Backtest) ban(f engine.Finding) {
-	value, err := netip.ParsePrefix(f.Alert.Value())
-	if err != nil {
-		addr := f.Alert.Source
-		value = netip.PrefixFrom(addr, addr.BitLen())
-	}
+	value := engine.Network(f.Alert)
 	at := f.At
 	if known := b.bans.on[value]; known != nil && at.Before(known.until) {
 		if until := at.Add(b.duration); until.After(known.until) { // a late line comes after a later one

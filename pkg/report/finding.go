@@ -21,21 +21,14 @@ type merged struct {
 type findingKey struct {
 	scenario string
 	scope    event.Scope
-	source   netip.Addr
-	bits     int // of a network
+	network  netip.Prefix // of an address that one
 	account  string
 }
 
 func keyOf(a event.Alert) findingKey {
-	key := findingKey{scenario: a.Scenario, scope: a.Scope}
-	switch a.Scope {
-	case event.ScopeAccount:
+	key := findingKey{scenario: a.Scenario, scope: a.Scope, network: engine.Network(a)}
+	if a.Scope == event.ScopeAccount {
 		key.account = a.Account
-	case event.ScopeRange:
-		network, _ := netip.ParsePrefix(a.Value()) // no network: one key for all
-		key.source, key.bits = network.Addr(), network.Bits()
-	default:
-		key.source = a.Source
 	}
 	return key
 }
@@ -129,10 +122,7 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 }
 
 func (m *merged) judgeNetwork(f *engine.Finding, sources map[netip.Addr]*Source) {
-	network, err := netip.ParsePrefix(f.Alert.Value())
-	if err != nil {
-		return // an alert whose source is no address
-	}
+	network := engine.Network(f.Alert) // of a source that is no address: none
 	for addr, s := range sources {
 		if network.Contains(addr) {
 			s.found(f)
