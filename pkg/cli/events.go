@@ -72,6 +72,7 @@ func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams
 	if err != nil {
 		return err
 	}
+	replay.PrepareHeap()()
 	p := newEventPrinter(o, in, std)
 	tally, err := in.replay(ctx, files, replay.Options{Result: p.print}, std)
 	if flushErr := p.flush(); err == nil {

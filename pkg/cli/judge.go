@@ -12,6 +12,7 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/replay"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 )
@@ -71,6 +72,7 @@ func (o scenarioFilter) keep(findings []engine.Finding) []engine.Finding {
 // check loads the configuration and the scenarios and gathers what is known
 // about this host.
 func (o judgeOptions) check(ctx context.Context, configPath string, std Streams) (judgement, error) {
+	defer replay.PrepareHeap()()
 	var j judgement
 	var err error
 	if j.config, err = config.Load(configPath); err != nil {

@@ -69,7 +69,6 @@ func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, e
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := newRun(o, sources)
-	useHugePages(r.total)
 	workers := r.startWorkers()
 	err := r.merge(ctx)
 	cancel()
