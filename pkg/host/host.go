@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -34,13 +35,31 @@ func Addresses() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// MyNetworks asks Postfix for mynetworks. Without Postfix there are none. Parts
-// that are no network (a table, an exclusion) come back as skipped.
+// places are the folders in which a host keeps settings and programs.
+type places struct{ postfix, dovecot, programs []string }
+
+// usual are the places on Linux and the BSDs. The PATH of cron(8) and of many users
+// leaves out the programs that only the administrator needs, such as postconf.
+func usual() places {
+	return places{
+		postfix:  []string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"},
+		dovecot:  []string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"},
+		programs: []string{"/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/pkg/sbin", "/usr/pkg/bin"},
+	}
+}
+
+// MyNetworks asks Postfix for mynetworks. Without Postfix's main.cf there are none.
+// Parts that are no network (a table, an exclusion) come back as skipped.
 func MyNetworks(ctx context.Context) (networks []netip.Prefix, skipped []string, err error) {
-	if !isConfigured() {
+	return usual().myNetworks(ctx)
+}
+
+func (p places) myNetworks(ctx context.Context) (networks []netip.Prefix, skipped []string, err error) {
+	file := firstOf(p.postfix, "main.cf")
+	if file == "" { // postconf would sleep for a second before it says so
 		return nil, nil, nil
 	}
-	out, err := ask(ctx, "postconf", "-xh", "mynetworks")
+	out, err := p.ask(ctx, file, "postconf", "-xh", "mynetworks")
 	if err != nil {
 		return nil, nil, fmt.Errorf("asking postconf for mynetworks: %w", err)
 	}
@@ -48,15 +67,15 @@ func MyNetworks(ctx context.Context) (networks []netip.Prefix, skipped []string,
 	return networks, skipped, nil
 }
 
-// ask runs a program that prints settings. Where there is no such program, it
-// prints none.
-func ask(ctx context.Context, program string, args ...string) (string, error) {
+// ask runs a program that prints the settings of a file.
+func (p places) ask(ctx context.Context, file, program string, args ...string) (string, error) {
+	path := p.find(program)
+	if path == "" {
+		return "", fmt.Errorf("there is %s, but no %s to read it; list what it trusts in guard.allow", file, program)
+	}
 	ctx, cancel := context.WithTimeout(ctx, postconfTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, args...).Output()
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", nil
-	}
+	out, err := exec.CommandContext(ctx, path, args...).Output()
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("no answer: %w", context.Cause(ctx))
 	}
@@ -66,14 +85,18 @@ func ask(ctx context.Context, program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// postfixFolders are where main.cf is on Linux and the BSDs.
-func postfixFolders() []string {
-	return []string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"}
+// find returns the path of a program, "" if there is none.
+func (p places) find(program string) string {
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, folder := range p.programs {
+		if path, err := exec.LookPath(filepath.Join(folder, program)); err == nil {
+			return path
+		}
+	}
+	return ""
 }
-
-// isConfigured looks for main.cf. Without one, postconf sleeps for a second before
-// it says so.
-func isConfigured() bool { return firstOf(postfixFolders(), "main.cf") != "" }
 
 // parseNetworks reads the list of postconf(5) mynetworks: networks with or
 // without a length, IPv6 in brackets.

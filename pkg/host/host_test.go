@@ -27,8 +27,13 @@ func TestMyNetworks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "main.cf"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if networks, _, err := MyNetworks(t.Context()); err != nil || networks != nil {
+	here := places{postfix: []string{dir}}
+	if networks, _, err := (places{postfix: []string{t.TempDir()}}).myNetworks(t.Context()); err != nil || networks != nil {
 		t.Errorf("without Postfix: %v, %v", networks, err)
+	}
+	want := "asking postconf for mynetworks: there is " + filepath.Join(dir, "main.cf") + ", but no postconf to read it; list what it trusts in guard.allow"
+	if _, _, err := here.myNetworks(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("without postconf: %v", err)
 	}
 	script := "#!/bin/sh\n[ \"$*\" = \"-xh mynetworks\" ] && echo 192.0.2.0/24\n"
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte(script), 0o700); err != nil {
@@ -37,6 +42,11 @@ func TestMyNetworks(t *testing.T) {
 	if networks, _, err := MyNetworks(t.Context()); err != nil || fmt.Sprint(networks) != "[192.0.2.0/24]" {
 		t.Errorf("got %v, %v", networks, err)
 	}
+	t.Setenv("PATH", t.TempDir())
+	if networks, _, err := (places{postfix: []string{dir}, programs: []string{dir}}).myNetworks(t.Context()); err != nil || fmt.Sprint(networks) != "[192.0.2.0/24]" {
+		t.Errorf("with the PATH of cron: %v, %v", networks, err)
+	}
+	t.Setenv("PATH", dir)
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\necho broken >&2; exit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +91,13 @@ echo "relayhost = 203.0.113.1"
 		t.Fatal(err)
 	}
 	main := filepath.Join(dir, "main.cf")
-	if trust, err := trusted(t.Context(), []string{dir}, nil); err != nil || fmt.Sprint(trust) != "{[] [] []}" {
+	if trust, err := (places{postfix: []string{dir}}).trusted(t.Context()); err != nil || fmt.Sprint(trust) != "{[] [] []}" {
 		t.Errorf("asked although main.cf names nothing: %v, %v", trust, err)
 	}
 	if err := os.WriteFile(main, []byte("myhostname = mx.example.org\nproxy_interfaces = 192.0.2.25\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	trust, err := trusted(t.Context(), []string{dir}, nil)
+	trust, err := (places{postfix: []string{dir}}).trusted(t.Context())
 	want := "{[192.0.2.25 2001:db8::25] [198.51.100.0/28] [smtpd_authorized_xclient_hosts: cidr:/etc/postfix/xclient]}"
 	if err != nil || fmt.Sprint(trust) != want {
 		t.Errorf("got %v, %v", trust, err)
@@ -95,7 +105,7 @@ echo "relayhost = 203.0.113.1"
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\necho broken >&2; exit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := trusted(t.Context(), []string{dir}, nil); err == nil || err.Error() != `asking postconf for trusted hosts: "broken"` {
+	if _, err := (places{postfix: []string{dir}}).trusted(t.Context()); err == nil || err.Error() != `asking postconf for trusted hosts: "broken"` {
 		t.Errorf("a failing postconf: %v", err)
 	}
 }
@@ -108,7 +118,8 @@ func TestDovecotTrust(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "doveconf"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	err := trust.read(t.Context(), "doveconf", dovecotTrust, dovecotTrust)
+	out, err := places{}.ask(t.Context(), "dovecot.conf", "doveconf", dovecotTrust...)
+	err = trust.read("doveconf", out, err, dovecotTrust)
 	want := "{[] [192.0.2.0/24 2001:db8::/64 198.51.100.7/32] [haproxy_trusted_networks: 0.0.0.0/0]}"
 	if err != nil || fmt.Sprint(trust) != want {
 		t.Errorf("got %v, %v", trust, err)

@@ -35,18 +35,18 @@ var (
 // Trusted asks postconf(1) and doveconf(1), where there are any and their files
 // name the settings. What one of them does not tell comes back as an error, beside
 // what the other told.
-func Trusted(ctx context.Context) (Trust, error) {
-	return trusted(ctx, postfixFolders(), []string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"})
-}
+func Trusted(ctx context.Context) (Trust, error) { return usual().trusted(ctx) }
 
-func trusted(ctx context.Context, postfix, dovecot []string) (Trust, error) {
+func (p places) trusted(ctx context.Context) (Trust, error) {
 	var t Trust
 	var failed []error
-	if file := firstOf(postfix, "main.cf"); file != "" && mayName(file, postfixTrust, 0) {
-		failed = append(failed, t.read(ctx, "postconf", append([]string{"-x"}, postfixTrust...), postfixTrust))
+	if file := firstOf(p.postfix, "main.cf"); file != "" && mayName(file, postfixTrust, 0) {
+		out, err := p.ask(ctx, file, "postconf", append([]string{"-x"}, postfixTrust...)...)
+		failed = append(failed, t.read("postconf", out, err, postfixTrust))
 	}
-	if file := firstOf(dovecot, "dovecot.conf"); file != "" && mayName(file, dovecotTrust, 0) {
-		failed = append(failed, t.read(ctx, "doveconf", dovecotTrust, dovecotTrust))
+	if file := firstOf(p.dovecot, "dovecot.conf"); file != "" && mayName(file, dovecotTrust, 0) {
+		out, err := p.ask(ctx, file, "doveconf", dovecotTrust...)
+		failed = append(failed, t.read("doveconf", out, err, dovecotTrust))
 	}
 	return t, errors.Join(failed...)
 }
@@ -62,8 +62,8 @@ func firstOf(folders []string, name string) string {
 	return ""
 }
 
-func (t *Trust) read(ctx context.Context, program string, args, settings []string) error {
-	out, err := ask(ctx, program, args...)
+// read takes the settings from what a program printed.
+func (t *Trust) read(program, out string, err error, settings []string) error {
 	if err != nil {
 		return fmt.Errorf("asking %s for trusted hosts: %w", program, err)
 	}
