@@ -310,18 +310,36 @@ func blockList(text string) (event.Kind, bool) {
 }
 
 // milterReject reads "CMD from CLIENT: TEXT; …" of a mail filter. A temporary
-// refusal is mostly greylisting and no event.
+// refusal is mostly greylisting and no event. Some answers are Postfix's own, for a
+// filter that it cannot reach or talk to.
 func milterReject(text string, e *event.Event) result {
 	rest, ok := cutRefused(text, e)
 	if !ok {
 		return missed
 	}
 	reply := readEnvelope(rest, e)
-	if !strings.HasPrefix(reply, "5") {
+	kind := event.ContentRejected
+	switch {
+	case isFilterFault(reply):
+		kind = event.ServerFault
+	case !strings.HasPrefix(reply, "5"):
 		return benign
 	}
-	e.Kind, e.Attempts, e.Reason = event.ContentRejected, 1, reply
+	e.Kind, e.Attempts, e.Reason = kind, 1, reply
 	return noted
+}
+
+// isFilterFault knows the answers of milter_default_action and of a broken protocol
+// (src/milter/milter8.c, milter8_comm_error and milter8_conf_error); cleanup leaves
+// the SMTP code out. That of "tempfail" is a filter's temporary refusal as well.
+func isFilterFault(reply string) bool {
+	switch reply {
+	case "550 5.5.0 Service unavailable", "5.5.0 Service unavailable",
+		"451 4.3.5 Server configuration problem - try again later", "4.3.5 Server configuration problem - try again later",
+		"421 4.3.5 Server configuration problem - try again later":
+		return true
+	}
+	return false
 }
 
 // readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P
