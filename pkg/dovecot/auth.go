@@ -250,10 +250,14 @@ func cutDriver(said string) string {
 		_, said, _ = strings.Cut(rest, "]: ")
 	}
 	driver, rest, ok := strings.Cut(said, ": ")
-	if ok && driver != "" && !strings.ContainsAny(driver, " ()") {
-		return rest
+	if !ok || strings.ContainsAny(driver, " ()") {
+		return said
 	}
-	return said
+	switch driver {
+	case "", "db-lua", "allow_nets", "allow_real_nets", "authn_name", "authz_name": // of the text itself
+		return said
+	}
+	return rest
 }
 
 // readRequest reads USER,ADDRESS and the fields after them, each of a known
@@ -284,81 +288,6 @@ func readRequest(inner string, e *event.Event) bool {
 		}
 	}
 	return !strings.ContainsAny(e.User, "()<>")
-}
-
-// answers are what a password database says (src/auth/auth-request.c,
-// passdb-pam.c, passdb-ldap.c), in this order. What the login process counts as
-// "auth failed" is no less here, since its line folds into this one.
-var answers = [...]struct {
-	text string
-	kind event.Kind
-}{
-	{"unknown user", event.AuthFailed},
-	{"Unknown user", event.AuthFailed},
-	{"Password mismatch", event.AuthFailed},
-	{"password mismatch", event.AuthFailed},
-	{"invalid credentials", event.AuthFailed},
-	{"pam_authenticate() failed: Authentication failure", event.AuthFailed},
-	{"pam_authenticate() failed: User not known", event.AuthFailed},
-	{"pam_authenticate() failed: Permission denied", event.AuthFailed},
-	{"pam_authenticate() failed: Have exhausted maximum number of retries", event.AuthFailed},
-	{"pam_authenticate() failed: ", event.AuthFault}, // the module's own trouble
-	{"pam_acct_mgmt() failed: ", event.LoginRefused},
-	{"pam_", event.AuthFault},
-	{"Login failed (status=", event.AuthFailed}, // checkpassword
-	{"Login attempt with empty password", event.AuthFailed},
-	{"Attempted login with password having illegal chars", event.AuthFailed},
-	{"Username character disallowed by auth_username_chars", event.AuthFailed},
-	{"Empty username", event.AuthFailed},
-	{"Wrong nonce", event.AuthFailed}, // mech-scram.c
-	{"Authentication failure due to policy server refusal: " + event.OwnMarker, event.OwnRefusal},
-	{"Authentication failure due to policy server refusal", event.LoginRefused},
-	{"allow_nets check failed", event.LoginRefused},
-	{"invalid input", event.LoginRefused},
-	{"Invalid username", event.LoginRefused},
-	{"Unsupported authentication mechanism", event.LoginRefused},
-	{"oauth2 failed: ", event.LoginRefused},
-	{"Username or token missing", event.LoginRefused},
-	{"Missing username or token", event.LoginRefused},
-	{"Username '", event.LoginRefused}, // "… did not match" the one of the token
-	{"Attempted master login", event.LoginRefused},
-	{"Master user login attempted without", event.LoginRefused},
-	{"User found from deny passdb", event.LoginRefused},
-	{"SSL certificate didn't contain username", event.NoKind},
-	{"Client didn't present valid SSL certificate", event.NoKind},
-	{"User disabled", event.LoginRefused},
-	{"user disabled", event.LoginRefused},
-	{"Password expired", event.LoginRefused},
-	{"Request timed out waiting for client", event.AuthAborted},
-	{"Request timed out", event.AuthFault},
-	{"ldap_bind() failed", event.AuthFault},
-	{"Aborted", event.NoKind},
-	{"Policy check action is ", event.NoKind},
-	{"Policy server ", event.AuthFault},
-	{"Empty password returned without nopassword", event.AuthFault},
-	{"nopassword ", event.AuthFault},
-	{"Password data is not valid for scheme", event.AuthFault},
-	{"Unknown scheme ", event.AuthFault},
-	{"All password databases were skipped", event.AuthFault},
-	{"Falling back to expired data from cache", event.AuthFault},
-	{"username changed ", event.NoKind},
-	{"Master user ", event.NoKind},
-}
-
-func authKind(said string) (event.Kind, bool) {
-	for _, a := range answers {
-		if !strings.HasPrefix(said, a.text) {
-			continue
-		}
-		if strings.HasSuffix(said, " - trying the next passdb") {
-			return event.NoKind, true
-		}
-		return a.kind, true
-	}
-	if strings.HasPrefix(said, "Request ") && strings.Contains(said, " timed out after ") { // auth-request-handler.c
-		return event.AuthFault, true
-	}
-	return event.NoKind, false
 }
 
 func isNumber(text string) bool {
