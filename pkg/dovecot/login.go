@@ -363,8 +363,11 @@ func byWords(why string) (event.Kind, bool) {
 func attemptsIn(why string) int {
 	_, rest, _ := strings.Cut(why, ", ")
 	count, rest, _ := strings.Cut(rest, " ")
+	if !strings.HasPrefix(rest, "attempts") { // "waited 3 secs" is no number of them
+		return 1
+	}
 	n, err := strconv.ParseUint(count, 10, 16)
-	if err != nil || n == 0 || !strings.HasPrefix(rest, "attempts") {
+	if err != nil || n == 0 {
 		return 1
 	}
 	return int(n)
