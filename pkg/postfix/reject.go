@@ -211,7 +211,7 @@ func cutObject(text string) (object, reason string, ok bool) {
 // (RFC 3463 section 3.4), and the tables that did not answer.
 func ownTrouble(code, text string) (event.Kind, bool) {
 	_, reason, _ := cutObject(text)
-	if strings.HasPrefix(text, "Temporary lookup failure") || strings.HasPrefix(reason, "Temporary lookup failure") {
+	if strings.HasPrefix(text, "Temporary lookup ") || strings.HasPrefix(reason, "Temporary lookup failure") {
 		return event.LookupFault, true
 	}
 	if len(code) < 9 || code[4:8] != code[:1]+".3." {
@@ -231,7 +231,7 @@ func anyObject(reason string) (event.Kind, bool) {
 	case strings.HasPrefix(reason, event.OwnMarker):
 		return event.OwnRefusal, true
 	case hasPrefixFold(reason, "greylist"), hasPrefixFold(reason, "graylist"),
-		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"):
+		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"), strings.HasPrefix(reason, "defer_if_reject requested"):
 		return event.NoKind, true
 	case strings.HasPrefix(reason, "Improper use of SMTP command pipelining"):
 		return event.Pipelining, true
