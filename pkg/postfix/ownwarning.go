@@ -31,13 +31,13 @@ var complaintWords = [...]string{
 	"specify one of ", "define a restriction class ", "do not ", "this is not allowed ", "use DUNNO ", "parameter ", "relay_clientcerts: ",
 	"rbl response code ", "DSN detail code ", "SMTP reply code ", "See earlier parsing error ", "remove before-queue ", "seek before-queue ",
 	"truncate before-queue ", "using ", "disabling ", "loading ", "key at index ", "ECDSA ", "Digest algorithm ", "non-default ",
-	"regexp map ", "pcre map ", "cidr map ", "backward time jump ", "pausing ", "prepending ",
+	"regexp map ", "pcre map ", "cidr map ", "backward time jump ", "pausing ", "prepending ", "Berkeley DB ", "Non-Berkeley-DB ", "non-Berkeley-DB ", "non_bdb ", "connection to ", "mapping ", "redirecting ",
 }
 
 // namedWarnings follow the name or setting that a warning begins with.
 var namedWarnings = [...]string{
 	"TXT lookup error: ", "MX or address lookup error: ", "address or MX lookup error: ", "unsupported TLS level ", "digest algorithm ",
-	"response longer than ", "ignoring invalid reject filter result: ",
+	"response longer than ", "ignoring invalid reject filter result: ", "hash/btree support ",
 }
 
 // ourWarning knows the warnings that accuse nobody.

@@ -14,6 +14,10 @@ import (
 func TestOwnWarnings(t *testing.T) {
 	for _, format := range []string{
 		"warning: reject: ETRN x[203.0.113.6]... from %[1]s",
+		"redirecting hash:/etc/postfix/access to lmdb:/etc/postfix/access",
+		"warning: /etc/postfix/access: hash/btree support is deprecated.  Please switch to cdb or lmdb.",
+		"warning: hash:/etc/postfix/access: hash/btree support is deprecated.  Please switch to cdb or lmdb.",
+		"warning: Berkeley DB support for 'hash:/etc/postfix/access' is not available for this OS distribution",
 		"discarding EHLO keywords: CHUNKING DSN",
 		"%[1]s: replacing command \"x[203.0.113.6]\" with \"QUIT\"",
 		"%[1]s: Issuing session ticket, key expiration: 1772496000",

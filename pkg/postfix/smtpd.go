@@ -32,7 +32,7 @@ func smtpd(message string, e *event.Event) result {
 		if rest, ok := strings.CutPrefix(message, "warning: "); ok {
 			return smtpdWarning(rest, e)
 		}
-	case 'b', 'e', 'f', 'm', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't', 'u', 'X':
+	case 'b', 'e', 'f', 'm', 'p', 'r', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't', 'u', 'X':
 		if r := smtpdPlain(message, e); r.outcome != event.Missed {
 			return r
 		}
@@ -136,7 +136,7 @@ func smtpdPlain(message string, e *event.Event) result {
 		"Trusted TLS connection established from ", "Verified TLS connection established from ",
 		"TLS connection established from ", "sql_select", "initializing the server-side TLS engine",
 		"SSL_accept:", "SSL3 alert", "table ", "TLS SNI ", "using backwards-compatible default setting ", "XCLIENT ", "XFORWARD ",
-		"SASL authentication ", "mapping DSN status ", "skipping address family ", "ignoring DNS RR: ",
+		"SASL authentication ", "mapping ", "redirecting ", "skipping address family ", "ignoring DNS RR: ",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign

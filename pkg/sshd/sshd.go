@@ -117,7 +117,7 @@ var quiet = [...]string{
 	"Server listening on ", "Received signal ", "Received SIGHUP", "Exiting on signal ", "Starting session: ", "Close session: ",
 	"Closing connection to ", "Transferred: ", "subsystem request for ", "session opened for ", "session closed for ",
 	"Postponed ", "Partial ", "debug1: ", "debug2: ", "debug3: ", "rexec ", "reverse mapping checking getaddrinfo for ",
-	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused: ", "Authentication tried for ",
+	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused", "Authentication tried for ",
 	"input_userauth_request: ", "kex_exchange_identification: ", "kex protocol error: ", "dispatch_protocol_error: ",
 	"Bad packet length ", "Corrupted MAC on input", "userauth_", "Could not load host key", "Could not write ident string to ",
 	"Deprecated option ", "Unsupported option ", "/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
@@ -130,8 +130,10 @@ var quiet = [...]string{
 	"WARNING: ", "Could not get shadow information for ", "message authentication code incorrect",
 	"session process ", "Finished discarding for ", "Bad remote protocol version identification: ", "Protocol major versions differ: ", "refused local port forward: ",
 	"refused streamlocal port forward: ", "Authentication methods list ", "Root login accepted for forced command", "Refusing certificate ID ",
-	"Refused Certificate ID ", "Rhosts authentication refused for ", "Ignored authorized", "Refusing RSA key because ", "refusing previously-used ",
+	"Refused Certificate ID ", "Rhosts authentication refused for ", "Ignored ", "Refusing RSA key because ", "refusing previously-used ",
 	"Could not open user ", "Account ", "signature algorithm ", "unsupported public key algorithm: ", "password change not supported",
+	"connect_to ", "connect to ", "connect ", "accept from ", "tcpip-forward for ", "Remote version \"", "bad size ", "incoming seqnr ", "outgoing seqnr ",
+	"wrong user name passed to monitor", "GSSAPI MIC check failed", "Badly formed OID received",
 }
 
 // cutLevel takes the level off that sshd writes before some messages (log.c).
