@@ -151,7 +151,7 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	case strings.HasPrefix(said, "proxy("):
 		return proxied(said), 1, true
 	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(ended, "Maximum number of connections"), strings.HasPrefix(said, "access("),
-		strings.HasPrefix(said, "SSL is disabled "):
+		strings.HasPrefix(said, "SSL is disabled "), strings.HasPrefix(said, "Pre-login "):
 		return event.NoKind, 0, true
 	case isLoginFault(said), strings.HasPrefix(ended, "Internal login failure"):
 		return event.AuthFault, 1, true
@@ -189,7 +189,7 @@ func cutEnd(said string) string {
 // isOwnEnd knows the reasons of ours to end a connection. That the client had not
 // logged in until then is not its doing.
 func isOwnEnd(ended string) bool {
-	for _, reason := range [...]string{"Connection queue full", "TLS initialization failed", "Shutting down", "Reconnected to auth server"} {
+	for _, reason := range [...]string{"Connection queue full", "TLS initialization failed", "Shutting down", "Reconnected to auth server", "Auth process broken"} {
 		if strings.HasPrefix(ended, reason) {
 			return true
 		}

@@ -156,12 +156,16 @@ func TestLoginTrouble(t *testing.T) {
 		"Disconnected: Reconnected to auth server, can't do APOP (no auth attempts in 9 secs)":                event.NoKind,
 		"Disconnected: Input buffer full (no auth attempts in 9 secs)":                                        event.NoAuth,
 		"Disconnected: Logging in timed out (state=banner, duration=30s)":                                     event.NoKind,
-		"SSL is disabled (ssl=no)":                                 event.NoKind,
-		"Error: access(tcpwrap): Client refused (rip=192.0.2.1)":   event.NoKind,
-		"access(tcpwrap): Client refused (rip=192.0.2.1)":          event.NoKind,
-		"Error: something new (auth failed, 1 attempts in 2 secs)": event.NoKind,
-		"Warning: something new":                                   event.NoKind,
-		"Fatal: something new":                                     event.NoKind,
+		"Disconnected: Auth process broken (no auth attempts in 9 secs)":                                      event.NoKind,
+		"Pre-login ID sent: name=x":                                                                 event.NoKind,
+		"Pre-login ID sent: name=x: user=<u>, rip=203.0.113.6":                                      event.NoKind,
+		"Pre-login internal ID sent from untrusted client - ignoring: x-originating-ip=203.0.113.6": event.NoKind,
+		"SSL is disabled (ssl=no)":                                                                  event.NoKind,
+		"Error: access(tcpwrap): Client refused (rip=192.0.2.1)":                                    event.NoKind,
+		"access(tcpwrap): Client refused (rip=192.0.2.1)":                                           event.NoKind,
+		"Error: something new (auth failed, 1 attempts in 2 secs)":                                  event.NoKind,
+		"Warning: something new":                                                                    event.NoKind,
+		"Fatal: something new":                                                                      event.NoKind,
 	}
 	for said, want := range tests {
 		wanted := event.Noted
