@@ -98,7 +98,7 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 	if ends == 0 || !endsWithAddr(r.fields) { // mysql(localhost): Connect failed to database (mail): …
 		return event.Noted
 	}
-	if ends > 1 || !r.read(e) {
+	if ends > 1 || strings.HasPrefix(r.fields, "/") || !r.read(e) { // stat(/etc/users/USER): a file named for a user
 		return event.Ambiguous
 	}
 	return event.Noted
