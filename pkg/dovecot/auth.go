@@ -39,11 +39,11 @@ func auth(message string, e *event.Event) event.Outcome {
 	if open < 0 {
 		return event.Benign // about the process itself
 	}
-	inner, said, ends := cutRequest(text[open+1:])
+	r, said, ends := cutRequest(text[open+1:])
 	switch {
 	case ends == 0:
 		return event.Benign
-	case ends > 1 && !isDisallowed(inner, said):
+	case ends > 1 && !isDisallowed(r.fields, said):
 		return event.Ambiguous
 	case strings.HasPrefix(said, "Debug: "):
 		return event.Benign
@@ -59,7 +59,7 @@ func auth(message string, e *event.Event) event.Outcome {
 	if kind == event.NoKind {
 		return event.Benign
 	}
-	if !readRequest(inner, e) {
+	if !r.read(e) {
 		return event.Ambiguous
 	}
 	e.Kind, e.Attempts, e.Reason = kind, 1, said
@@ -94,11 +94,11 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 	if open < 0 {
 		return event.Noted
 	}
-	inner, _, ends := cutRequest(text[open+1:])
-	if ends == 0 || !endsWithAddr(inner) { // mysql(localhost): Connect failed to database (mail): …
+	r, _, ends := cutRequest(text[open+1:])
+	if ends == 0 || !endsWithAddr(r.fields) { // mysql(localhost): Connect failed to database (mail): …
 		return event.Noted
 	}
-	if ends > 1 || !readRequest(inner, e) {
+	if ends > 1 || strings.HasPrefix(r.fields, "/") || !r.read(e) { // stat(/etc/users/USER): a file named for a user
 		return event.Ambiguous
 	}
 	return event.Noted
@@ -160,10 +160,14 @@ func cutPeer(text string) string {
 	return after
 }
 
+// request is what a line says of the login that it is about: "USER,ADDRESS[,…]" of
+// the bracket, and 2.4's "<SESSION>" behind it, of which a worker has two.
+type request struct{ fields, sessions string }
+
 // cutRequest splits at the end of the request's bracket and counts the places
 // that can be this end: those before which an address stands, or any if no
 // address does. The server's own end is always among them, so one end is certain.
-func cutRequest(text string) (inner, said string, ends int) {
+func cutRequest(text string) (r request, said string, ends int) {
 	hasAddr := false
 	for at := range len(text) {
 		if text[at] != ')' {
@@ -176,26 +180,26 @@ func cutRequest(text string) (inner, said string, ends int) {
 		switch addressed := endsWithAddr(text[:at]); {
 		case addressed && !hasAddr, ends == 0:
 			hasAddr, ends = addressed, 1
-			inner, said = text[:at]+sessions, after
+			r, said = request{text[:at], sessions}, after
 		case addressed == hasAddr:
 			ends++
 		}
 	}
-	return inner, said, ends
+	return r, said, ends
 }
 
-// cutSessions takes 2.4's "<SESSION>", of which a worker has two, and ": " off the
-// start of text. The sessions come back as 2.3 writes them, ",<SESSION>".
+// cutSessions takes the sessions and ": " off the start of text.
 func cutSessions(text string) (sessions, said string, ok bool) {
-	for strings.HasPrefix(text, "<") {
-		session, rest, closed := strings.Cut(text[1:], ">")
+	rest := text
+	for strings.HasPrefix(rest, "<") {
+		_, after, closed := strings.Cut(rest, ">")
 		if !closed {
 			return "", "", false
 		}
-		sessions, text = sessions+",<"+session+">", rest
+		rest = after
 	}
-	said, ok = strings.CutPrefix(text, ": ")
-	return sessions, said, ok
+	said, ok = strings.CutPrefix(rest, ": ")
+	return text[:len(text)-len(rest)], said, ok
 }
 
 // endsWithAddr tells whether ",ADDRESS" and the fields that may follow it end the
@@ -207,11 +211,9 @@ func endsWithAddr(inner string) bool {
 			return false
 		}
 		field := inner[comma+1:]
-		if _, ok := event.ParseAddr(field); ok {
-			return true
-		}
 		if !isRequestField(field) {
-			return false
+			_, ok := event.ParseAddr(field)
+			return ok
 		}
 		inner = inner[:comma]
 	}
@@ -250,115 +252,57 @@ func cutDriver(said string) string {
 		_, said, _ = strings.Cut(rest, "]: ")
 	}
 	driver, rest, ok := strings.Cut(said, ": ")
-	if ok && driver != "" && !strings.ContainsAny(driver, " ()") {
-		return rest
+	if !ok || strings.ContainsAny(driver, " ()") {
+		return said
 	}
-	return said
+	switch driver {
+	case "", "db-lua", "allow_nets", "allow_real_nets", "authn_name", "authz_name": // of the text itself
+		return said
+	}
+	return rest
 }
 
-// readRequest reads USER,ADDRESS and the fields after them, each of a known
-// form. A user that holds a comma leaves a field that is none.
-func readRequest(inner string, e *event.Event) bool {
-	fields := strings.Split(inner, ",")
-	for i, f := range fields {
-		switch {
-		case i == 0:
-			if f != "?" {
-				e.User = f
-			}
-		case f == "":
-		case i == 1:
-			addr, ok := event.ParseAddr(f)
-			if !ok {
-				return false
-			}
-			e.Addr = addr
-		case !isRequestField(f):
+// read takes USER,ADDRESS, the fields after them, each of a known form, and the
+// sessions. A user that holds a comma leaves a field that is none.
+func (r request) read(e *event.Event) bool {
+	user, rest, _ := strings.Cut(r.fields, ",")
+	if user != "?" {
+		e.User = user
+	}
+	address, rest, _ := strings.Cut(rest, ",")
+	if address != "" {
+		addr, ok := event.ParseAddr(address)
+		if !ok {
 			return false
-		case f[0] == '<':
-			if session := f[1 : len(f)-1]; !isNumber(session) {
-				e.Session = session
-			}
-		case strings.HasPrefix(f, "sasl:"):
-			e.Mechanism = f[len("sasl:"):]
 		}
+		e.Addr = addr
+	}
+	for field := range strings.SplitSeq(rest, ",") {
+		switch {
+		case !isRequestField(field):
+			return false
+		case strings.HasPrefix(field, "<"):
+			readSession(field[1:len(field)-1], e)
+		case strings.HasPrefix(field, "sasl:"):
+			e.Mechanism = field[len("sasl:"):]
+		}
+	}
+	if strings.Contains(r.sessions, ",") {
+		return false
+	}
+	for rest := r.sessions; rest != ""; {
+		session, after, _ := strings.Cut(rest[1:], ">")
+		readSession(session, e)
+		rest = after
 	}
 	return !strings.ContainsAny(e.User, "()<>")
 }
 
-// answers are what a password database says (src/auth/auth-request.c,
-// passdb-pam.c, passdb-ldap.c), in this order. What the login process counts as
-// "auth failed" is no less here, since its line folds into this one.
-var answers = [...]struct {
-	text string
-	kind event.Kind
-}{
-	{"unknown user", event.AuthFailed},
-	{"Unknown user", event.AuthFailed},
-	{"Password mismatch", event.AuthFailed},
-	{"password mismatch", event.AuthFailed},
-	{"invalid credentials", event.AuthFailed},
-	{"pam_authenticate() failed: Authentication failure", event.AuthFailed},
-	{"pam_authenticate() failed: User not known", event.AuthFailed},
-	{"pam_authenticate() failed: Permission denied", event.AuthFailed},
-	{"pam_authenticate() failed: Have exhausted maximum number of retries", event.AuthFailed},
-	{"pam_authenticate() failed: ", event.AuthFault}, // the module's own trouble
-	{"pam_acct_mgmt() failed: ", event.LoginRefused},
-	{"pam_", event.AuthFault},
-	{"Login failed (status=", event.AuthFailed}, // checkpassword
-	{"Login attempt with empty password", event.AuthFailed},
-	{"Attempted login with password having illegal chars", event.AuthFailed},
-	{"Username character disallowed by auth_username_chars", event.AuthFailed},
-	{"Empty username", event.AuthFailed},
-	{"Wrong nonce", event.AuthFailed}, // mech-scram.c
-	{"Authentication failure due to policy server refusal: " + event.OwnMarker, event.OwnRefusal},
-	{"Authentication failure due to policy server refusal", event.LoginRefused},
-	{"allow_nets check failed", event.LoginRefused},
-	{"invalid input", event.LoginRefused},
-	{"Invalid username", event.LoginRefused},
-	{"Unsupported authentication mechanism", event.LoginRefused},
-	{"oauth2 failed: ", event.LoginRefused},
-	{"Username or token missing", event.LoginRefused},
-	{"Missing username or token", event.LoginRefused},
-	{"Username '", event.LoginRefused}, // "… did not match" the one of the token
-	{"Attempted master login", event.LoginRefused},
-	{"Master user login attempted without", event.LoginRefused},
-	{"User found from deny passdb", event.LoginRefused},
-	{"SSL certificate didn't contain username", event.NoKind},
-	{"Client didn't present valid SSL certificate", event.NoKind},
-	{"User disabled", event.LoginRefused},
-	{"user disabled", event.LoginRefused},
-	{"Password expired", event.LoginRefused},
-	{"Request timed out waiting for client", event.AuthAborted},
-	{"Request timed out", event.AuthFault},
-	{"ldap_bind() failed", event.AuthFault},
-	{"Aborted", event.NoKind},
-	{"Policy check action is ", event.NoKind},
-	{"Policy server ", event.AuthFault},
-	{"Empty password returned without nopassword", event.AuthFault},
-	{"nopassword ", event.AuthFault},
-	{"Password data is not valid for scheme", event.AuthFault},
-	{"Unknown scheme ", event.AuthFault},
-	{"All password databases were skipped", event.AuthFault},
-	{"Falling back to expired data from cache", event.AuthFault},
-	{"username changed ", event.NoKind},
-	{"Master user ", event.NoKind},
-}
-
-func authKind(said string) (event.Kind, bool) {
-	for _, a := range answers {
-		if !strings.HasPrefix(said, a.text) {
-			continue
-		}
-		if strings.HasSuffix(said, " - trying the next passdb") {
-			return event.NoKind, true
-		}
-		return a.kind, true
+// readSession notes a session; a number is a worker's own.
+func readSession(session string, e *event.Event) {
+	if !isNumber(session) {
+		e.Session = session
 	}
-	if strings.HasPrefix(said, "Request ") && strings.Contains(said, " timed out after ") { // auth-request-handler.c
-		return event.AuthFault, true
-	}
-	return event.NoKind, false
 }
 
 func isNumber(text string) bool {

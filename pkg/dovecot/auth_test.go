@@ -28,6 +28,8 @@ func TestAuth(t *testing.T) {
 		"auth(a,192.0.2.1,sasl:plain)<s>: Error: sql: connect failed":                                                                                       {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
 		"auth: Error: imap(a,192.0.2.1,<s>): Disconnected from server":                                                                                      {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
 		"auth: Error: imap(a,192.0.2.1): Disconnected from server":                                                                                          {event.Noted, event.AuthFault, "192.0.2.1", "a", ""},
+		"auth: Error: stat(/etc/users/a,203.0.113.6,<s>): x) failed: Permission denied":                                                                     {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: Error: stat(/etc/users/a) failed: Permission denied":                                                                                         {event.Noted, event.AuthFault, "invalid IP", "", ""},
 		"auth: Error: imap(a,203.0.113.6): x,192.0.2.1,<s>): Disconnected from server":                                                                      {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: Error: sql(a,b,192.0.2.1,<s>): Password query failed: x":                                                                                     {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: Error: Request 12.3 timed out after 150 secs, state=3":                                                                                       {event.Noted, event.AuthFault, "invalid IP", "", ""},

@@ -144,14 +144,16 @@ func onlySession(text string) bool {
 // verdict classifies what a login process said. NoKind with true means: known,
 // and no event.
 func verdict(said string) (kind event.Kind, attempts int, known bool) {
+	ended := cutEnd(said)
 	switch {
 	case said == "Login" || said == "Logged in":
 		return event.LoginOK, 1, true
 	case strings.HasPrefix(said, "proxy("):
 		return proxied(said), 1, true
-	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(said, "Maximum number of connections"), strings.HasPrefix(said, "access("):
+	case strings.HasPrefix(said, "ID sent"), strings.HasPrefix(ended, "Maximum number of connections"), strings.HasPrefix(said, "access("),
+		strings.HasPrefix(said, "SSL is disabled "), strings.HasPrefix(said, "Pre-login "):
 		return event.NoKind, 0, true
-	case isLoginFault(said):
+	case isLoginFault(said), strings.HasPrefix(ended, "Internal login failure"):
 		return event.AuthFault, 1, true
 	case isNotAllowed(said):
 		return event.LoginRefused, 1, true
@@ -169,7 +171,30 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	} else {
 		kind, known = byWords(why)
 	}
+	if isOwnEnd(ended) && kind.Class() == event.Suspect {
+		return event.NoKind, 0, known
+	}
 	return kind, attemptsIn(why), known
+}
+
+// cutEnd takes off what the login process writes before its reason to end a
+// connection, in 2.3 and in 2.4.
+func cutEnd(said string) string {
+	if reason, ok := strings.CutPrefix(said, "Login aborted: "); ok {
+		return reason
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(said, "Disconnected: "), "Disconnected: ")
+}
+
+// isOwnEnd knows the reasons of ours to end a connection. That the client had not
+// logged in until then is not its doing.
+func isOwnEnd(ended string) bool {
+	for _, reason := range [...]string{"Connection queue full", "TLS initialization failed", "Shutting down", "Reconnected to auth server", "Auth process broken"} {
+		if strings.HasPrefix(ended, reason) {
+			return true
+		}
+	}
+	return false
 }
 
 // isLoginFault knows what the login process says when those that it needs fail it:
@@ -226,10 +251,11 @@ func authenticate(said string) event.Kind {
 
 // inBrackets returns what stands in the first bracket that gives a reason: "(auth
 // failed, 1 attempts in 2 secs)". A call like "read(size=595)" is none, and
-// "(waited 30 secs)" belongs to the words before it.
+// "(waited 30 secs)" and a proxy's "(state=…, duration=30s)" belong to the words
+// before them.
 func inBrackets(said string) (string, bool) {
 	_, rest, ok := strings.Cut(said, " (")
-	if ok && strings.HasPrefix(rest, "waited ") {
+	if ok && (strings.HasPrefix(rest, "waited ") || strings.HasPrefix(rest, "state=")) {
 		_, rest, ok = strings.Cut(rest, ") (")
 	}
 	if !ok {
@@ -337,8 +363,11 @@ func byWords(why string) (event.Kind, bool) {
 func attemptsIn(why string) int {
 	_, rest, _ := strings.Cut(why, ", ")
 	count, rest, _ := strings.Cut(rest, " ")
+	if !strings.HasPrefix(rest, "attempts") { // "waited 3 secs" is no number of them
+		return 1
+	}
 	n, err := strconv.ParseUint(count, 10, 16)
-	if err != nil || n == 0 || !strings.HasPrefix(rest, "attempts") {
+	if err != nil || n == 0 {
 		return 1
 	}
 	return int(n)

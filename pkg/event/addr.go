@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 )
 
 // ParseAddr reads the address of a client as a daemon prints it. An IPv4
@@ -12,6 +13,9 @@ func ParseAddr(text string) (netip.Addr, bool) {
 	if addr, ok := parseIPv4(text); ok {
 		return addr, true
 	}
+	if strings.IndexByte(text, ':') < 0 { // no IPv6 either, and an error costs memory
+		return netip.Addr{}, false
+	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, false
@@ -19,8 +23,7 @@ func ParseAddr(text string) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// parseIPv4 reads what most lines hold, a plain IPv4 address. What it does not
-// read may be an address all the same.
+// parseIPv4 reads what most lines hold, a plain IPv4 address.
 func parseIPv4(text string) (netip.Addr, bool) {
 	var octets uint32
 	at, value, digits := 0, 0, 0

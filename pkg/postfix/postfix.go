@@ -72,8 +72,8 @@ func daemon(name string) (grammar, bool) {
 	case "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "bounce", "trace",
 		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite", "anvil", "dnsblog",
 		"proxymap", "proxywrite", "scache", "showq", "flush", "verify", "spawn", "qmqpd",
-		"postfix-script", "postlogd", "postlog", "postqueue", "postsuper", "postalias",
-		"postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":
+		"nbdb_reindexd", "postfix-script", "postfix-tls-script", "postfix-non-bdb-script", "postmulti-script",
+		"postlogd", "postlog", "postqueue", "postsuper", "postalias", "postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":
 		return nil, true
 	}
 	return nil, isPolicyServer(name)

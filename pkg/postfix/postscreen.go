@@ -29,7 +29,18 @@ func postscreen(message string, e *event.Event) result {
 			return c.read(rest, e)
 		}
 	}
+	if isScreenSetting(message) {
+		return benign
+	}
 	return missed
+}
+
+// isScreenSetting knows what a setting of ours changes for a client: "[ADDR]PORT:
+// discarding EHLO keywords: …" and "[ADDR]:PORT: replacing command …"
+// (postscreen_smtpd.c).
+func isScreenSetting(message string) bool {
+	_, said, ok := strings.Cut(message, ": ")
+	return ok && message[0] == '[' && (strings.HasPrefix(said, "discarding EHLO keywords: ") || strings.HasPrefix(said, "replacing command "))
 }
 
 // complaint is a message of a test that a client failed. Where between is not
@@ -57,9 +68,10 @@ var complaints = [...]complaint{
 }
 
 func (c complaint) read(text string, e *event.Event) result {
+	words := ""
 	if c.between != "" {
 		var ok bool
-		if _, text, ok = cutToken(text, c.between); !ok {
+		if words, text, ok = cutToken(text, c.between); !ok {
 			return missed
 		}
 	}
@@ -68,10 +80,19 @@ func (c complaint) read(text string, e *event.Event) result {
 		return missed
 	}
 	e.Kind, e.Attempts, e.Reason = c.kind, 1, strings.TrimSpace(strings.TrimPrefix(rest, ":"))
-	if c.kind == event.Pregreet && strings.HasPrefix(e.Reason, "EHLO we-guess.mozilla.org") {
-		e.Kind = event.ProtocolError // Thunderbird, when it looks for a mail server
+	if c.kind == event.Pregreet && isAccountSearch(words, e.Reason) {
+		e.Kind = event.ProtocolError
 	}
 	return noted
+}
+
+// isAccountSearch knows Thunderbird when it looks for a mail server: it sends this
+// one line early and nothing else. Postfix tells how many bytes there were, which a
+// client cannot make up.
+func isAccountSearch(words, sent string) bool {
+	const greeting = "EHLO we-guess.mozilla.org"
+	count, _, _ := strings.Cut(words, " ")
+	return sent == greeting+`\r\n` && count == "27" || sent == greeting && count == "25"
 }
 
 // cutEndpoint takes [ADDR]:PORT off the start of text and sets the address.

@@ -19,8 +19,12 @@ func readAs(t *testing.T, program, message string) (event.Event, event.Outcome) 
 func TestPostscreen(t *testing.T) {
 	const client = "[192.0.2.1]:4711"
 	tests := map[string]event.Kind{
-		"PREGREET 14 after 0.04 from " + client + ": EHLO [203.0.113.6]:1\\r\\n":      event.Pregreet,
-		"PREGREET 30 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n": event.ProtocolError,
+		"PREGREET 14 after 0.04 from " + client + ": EHLO [203.0.113.6]:1\\r\\n":                                     event.Pregreet,
+		"PREGREET 27 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n":                                event.ProtocolError,
+		"PREGREET 25 after 0.04 from " + client + ": EHLO we-guess.mozilla.org":                                      event.ProtocolError,
+		"PREGREET 55 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\nMAIL FROM:<a@example.com>\\r\\n": event.Pregreet,
+		"PREGREET 39 after 0.04 from " + client + ": EHLO we-guess.mozilla.org.example.com\\r\\n":                    event.Pregreet,
+		"PREGREET 99 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n":                                event.Pregreet,
 		"DNSBL rank 5 for " + client: event.DNSBLListed,
 		"BLACKLISTED " + client:      event.Denylisted,
 		"DENYLISTED " + client:       event.Denylisted,
@@ -54,15 +58,18 @@ func TestPostscreen(t *testing.T) {
 
 func TestPostscreenQuiet(t *testing.T) {
 	tests := map[string]event.Outcome{
-		"CONNECT from [192.0.2.1]:4711 to [198.51.100.1]:25":                    event.Benign,
-		"PASS NEW [192.0.2.1]:4711":                                             event.Benign,
-		"PASS OLD [192.0.2.1]:4711":                                             event.Benign,
-		"ALLOWLISTED [192.0.2.1]:4711":                                          event.Benign,
-		"WHITELIST VETO [192.0.2.1]:4711":                                       event.Benign,
-		"DISCONNECT [192.0.2.1]:4711":                                           event.Benign,
-		"NOQUEUE: reject: CONNECT from [192.0.2.1]:4711: all server ports busy": event.Benign,
-		"NOQUEUE: reject: CONNECT from [192.0.2.1]:4711: too many connections":  event.Benign,
-		"reject: connect from [192.0.2.1]:4711: all screening ports busy":       event.Benign,
+		"CONNECT from [192.0.2.1]:4711 to [198.51.100.1]:25":                        event.Benign,
+		"[192.0.2.1]4711: discarding EHLO keywords: CHUNKING":                       event.Benign,
+		"[192.0.2.1]:4711: replacing command \"x from [203.0.113.6]:1\" with \"y\"": event.Benign,
+		"[192.0.2.1]:4711: x":             event.Missed,
+		"PASS NEW [192.0.2.1]:4711":       event.Benign,
+		"PASS OLD [192.0.2.1]:4711":       event.Benign,
+		"ALLOWLISTED [192.0.2.1]:4711":    event.Benign,
+		"WHITELIST VETO [192.0.2.1]:4711": event.Benign,
+		"DISCONNECT [192.0.2.1]:4711":     event.Benign,
+		"NOQUEUE: reject: CONNECT from [192.0.2.1]:4711: all server ports busy":                                                         event.Benign,
+		"NOQUEUE: reject: CONNECT from [192.0.2.1]:4711: too many connections":                                                          event.Benign,
+		"reject: connect from [192.0.2.1]:4711: all screening ports busy":                                                               event.Benign,
 		"NOQUEUE: reject: RCPT from [192.0.2.1]:4711: 450 4.3.2 Service currently unavailable; from=<a>, to=<b>, proto=ESMTP, helo=<c>": event.Benign,
 		"using backwards-compatible default setting respectful_logging=no for client [192.0.2.1]:4711":                                  event.Benign,
 		"table hash:/etc/postfix/postscreen_access has changed -- restarting":                                                           event.Benign,

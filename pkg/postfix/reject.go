@@ -211,7 +211,7 @@ func cutObject(text string) (object, reason string, ok bool) {
 // (RFC 3463 section 3.4), and the tables that did not answer.
 func ownTrouble(code, text string) (event.Kind, bool) {
 	_, reason, _ := cutObject(text)
-	if strings.HasPrefix(text, "Temporary lookup failure") || strings.HasPrefix(reason, "Temporary lookup failure") {
+	if strings.HasPrefix(text, "Temporary lookup ") || strings.HasPrefix(reason, "Temporary lookup failure") {
 		return event.LookupFault, true
 	}
 	if len(code) < 9 || code[4:8] != code[:1]+".3." {
@@ -231,7 +231,7 @@ func anyObject(reason string) (event.Kind, bool) {
 	case strings.HasPrefix(reason, event.OwnMarker):
 		return event.OwnRefusal, true
 	case hasPrefixFold(reason, "greylist"), hasPrefixFold(reason, "graylist"),
-		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"):
+		strings.HasPrefix(reason, "Try again later"), strings.HasPrefix(reason, "defer_if_permit requested"), strings.HasPrefix(reason, "defer_if_reject requested"):
 		return event.NoKind, true
 	case strings.HasPrefix(reason, "Improper use of SMTP command pipelining"):
 		return event.Pipelining, true
@@ -310,18 +310,36 @@ func blockList(text string) (event.Kind, bool) {
 }
 
 // milterReject reads "CMD from CLIENT: TEXT; …" of a mail filter. A temporary
-// refusal is mostly greylisting and no event.
+// refusal is mostly greylisting and no event. Some answers are Postfix's own, for a
+// filter that it cannot reach or talk to.
 func milterReject(text string, e *event.Event) result {
 	rest, ok := cutRefused(text, e)
 	if !ok {
 		return missed
 	}
 	reply := readEnvelope(rest, e)
-	if !strings.HasPrefix(reply, "5") {
+	kind := event.ContentRejected
+	switch {
+	case isFilterFault(reply):
+		kind = event.ServerFault
+	case !strings.HasPrefix(reply, "5"):
 		return benign
 	}
-	e.Kind, e.Attempts, e.Reason = event.ContentRejected, 1, reply
+	e.Kind, e.Attempts, e.Reason = kind, 1, reply
 	return noted
+}
+
+// isFilterFault knows the answers of milter_default_action and of a broken protocol
+// (src/milter/milter8.c, milter8_comm_error and milter8_conf_error); cleanup leaves
+// the SMTP code out. That of "tempfail" is a filter's temporary refusal as well.
+func isFilterFault(reply string) bool {
+	switch reply {
+	case "550 5.5.0 Service unavailable", "5.5.0 Service unavailable",
+		"451 4.3.5 Server configuration problem - try again later", "4.3.5 Server configuration problem - try again later",
+		"421 4.3.5 Server configuration problem - try again later":
+		return true
+	}
+	return false
 }
 
 // readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P

@@ -18,15 +18,21 @@ func smtpd(message string, e *event.Event) result {
 		if rest, ok := strings.CutPrefix(message, "connect from "); ok {
 			return clientOnly(rest, e, event.Connected)
 		}
+		if strings.HasPrefix(message, "certificate verification failed for ") {
+			return benign
+		}
 	case 'd':
 		if rest, ok := strings.CutPrefix(message, "disconnect from "); ok {
 			return disconnect(rest, e)
+		}
+		if strings.HasPrefix(message, "discarding EHLO keywords: ") || strings.HasPrefix(message, "database ") {
+			return benign
 		}
 	case 'w':
 		if rest, ok := strings.CutPrefix(message, "warning: "); ok {
 			return smtpdWarning(rest, e)
 		}
-	case 'b', 'e', 'f', 'p', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't', 'u', 'X':
+	case 'b', 'e', 'f', 'm', 'p', 'r', 's', 'S', 'A', 'U', 'T', 'V', 'i', 'I', 'l', 't', 'u', 'X':
 		if r := smtpdPlain(message, e); r.outcome != event.Missed {
 			return r
 		}
@@ -34,17 +40,22 @@ func smtpd(message string, e *event.Event) result {
 	if r := smtpdQueued(message, e); r.outcome != event.Missed {
 		return r
 	}
-	return certificate(message, e)
+	return aboutClient(message, e)
 }
 
-// certificate reads "CLIENT: [TRUST: ]subject_CN=…", what smtpd says of a client that
-// shows a certificate (tls_server.c). It is no offence to have a bad one.
-func certificate(message string, e *event.Event) result {
+// aboutClient reads "CLIENT: [TRUST: ]subject_CN=…", what smtpd says of a client that
+// shows a certificate (tls_server.c, tls_verify.c), of its TLS session
+// (smtpd_tls_loglevel), and of a command that smtpd_command_filter changes. It is no
+// offence to have a bad certificate.
+func aboutClient(message string, e *event.Event) result {
 	rest, ok := cutClient(message, e)
 	if !ok {
 		return missed
 	}
-	for _, known := range [...]string{": Untrusted: ", ": Trusted: ", ": Verified: ", ": Anonymous", ": subject_CN="} {
+	for _, known := range [...]string{": Untrusted: ", ": Trusted: ", ": Verified: ", ": Anonymous", ": subject_CN=",
+		": replacing command ", ": Reusing old session", ": Issuing session ticket", ": Decrypting session ticket",
+		": looking up session ", ": save session ", ": remove session ", ": reloaded session ", ": depth=", ": verify=",
+	} {
 		if strings.HasPrefix(rest, known) {
 			return benign
 		}
@@ -125,6 +136,7 @@ func smtpdPlain(message string, e *event.Event) result {
 		"Trusted TLS connection established from ", "Verified TLS connection established from ",
 		"TLS connection established from ", "sql_select", "initializing the server-side TLS engine",
 		"SSL_accept:", "SSL3 alert", "table ", "TLS SNI ", "using backwards-compatible default setting ", "XCLIENT ", "XFORWARD ",
+		"SASL authentication ", "mapping ", "redirecting ", "skipping address family ", "ignoring DNS RR: ",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign

@@ -117,6 +117,9 @@ func TestRejects(t *testing.T) {
 		"503 5.5.0 <DATA>: Data command rejected: Improper use of SMTP command pipelining":                            event.Pipelining,
 		"550 5.5.3 <DATA>: Data command rejected: Multi-recipient bounce":                                             event.ProtocolError,
 		"451 4.3.0 <r@x>: Temporary lookup failure":                                                                   event.LookupFault,
+		"451 4.3.0 Temporary lookup error":                                                                            event.LookupFault,
+		"450 4.7.0 <r@x>: Recipient address rejected: defer_if_reject requested":                                      event.NoKind,
+		"450 4.4.4 <r@x>: Recipient address rejected: Unable to look up mail exchanger information: try again":        event.NoKind,
 		"451 4.3.5 <r@x>: Recipient address rejected: Server configuration error":                                     event.ServerFault,
 		"452 4.3.1 Insufficient system storage":                                                                       event.ServerFault,
 		"421 4.3.0 mx1 Server local data error":                                                                       event.ServerFault,
@@ -242,7 +245,7 @@ func TestQuietLines(t *testing.T) {
 func TestPrograms(t *testing.T) {
 	tests := map[string]event.Outcome{
 		"postfix/smtpd": event.Witness, "mx1/smtps/smtpd": event.Witness, "postfix/qmgr": event.Benign,
-		"postfix/postscreen": event.Missed, "postfix/anvil": event.Benign, "smtpd": event.Foreign, "sshd": event.Foreign, "a/b": event.Foreign,
+		"postfix/postscreen": event.Missed, "postfix/anvil": event.Benign, "postfix/nbdb_reindexd": event.Benign, "smtpd": event.Foreign, "sshd": event.Foreign, "a/b": event.Foreign,
 	}
 	for program, want := range tests {
 		var e event.Event

@@ -154,25 +154,6 @@ func mismatch(name, address, reason string, e *event.Event) result {
 	return noted
 }
 
-// ourWarning tells warnings about our own set-up and about names, the client's or of
-// its DNS, that are none. They name no client.
-func ourWarning(text string) result {
-	for _, known := range [...]string{
-		"TLS library problem: ", "SASL authentication failure: ", "SASL: Connect to ", "connect to ", "problem talking to ",
-		"timeout on ", "premature end-of-input on ", "dict_", "proxy:", "hash:", "mysql:", "pgsql:", "ldap:", "sqlite:",
-		"milter ", "cannot load ", "TLS has been disabled", "database ", "run-time library vs", "unknown smtpd restriction",
-		"restriction ", "access table ", "xsasl_", "unable to ", "do not list ", "No server certs available",
-		"No TLS", "bad ETRN ", "haproxy ", "SASL per-process initialization failed", "SASL library ", "Wrapper-mode request dropped from ", "support for restriction",
-		"TLS SNI ", "timeout talking to proxy ", "lost connection with proxy ", "proxy ", "connect #", "valid_", "Unable to look up ",
-		"no MX host for ", "malformed domain name in ", "numeric domain name in ", "XCLIENT ", "XFORWARD ", "process ",
-	} {
-		if strings.HasPrefix(text, known) {
-			return benign
-		}
-	}
-	return missed
-}
-
 // clientWarning reads what follows "warning: CLIENT: ".
 func clientWarning(text string, e *event.Event) result {
 	if rest, ok := strings.CutPrefix(text, "SASL "); ok {

@@ -128,7 +128,7 @@ func noIdentification(m message, e *event.Event) event.Outcome {
 }
 
 // timeout reads "A[ port P]" and, since 9.8, what the listener says of its
-// child: "connection from A to SERVER, pid = N".
+// child: "connection from A[ to SERVER], pid = N[ STATUS]".
 func timeout(m message, e *event.Event) event.Outcome {
 	e.Kind, e.Attempts, e.Reason = event.NoAuth, 1, "timeout before authentication"
 	rest, ok := strings.CutPrefix(m.text, "connection from ")
@@ -138,13 +138,25 @@ func timeout(m message, e *event.Event) event.Outcome {
 		}
 		return event.Noted
 	}
-	at, rest, ok := strings.Cut(rest, " to ")
+	ends, status, _ := strings.Cut(rest, ", pid = ")
+	at, _, _ := strings.Cut(ends, " to ") // the server's address, if sshd could tell
+	if !readPeer(at, e) {
+		return event.Missed
+	}
+	if child, _, _ := strings.Cut(status, " "); isDigits(child) {
+		e.Session = child
+	}
+	return event.Noted
+}
+
+// scanned reads "A port P with VERSION.  Don't panic." of a client that says of
+// itself that it looks for servers (kex.c). VERSION is the client's text.
+func scanned(m message, e *event.Event) event.Outcome {
+	at, _, ok := strings.Cut(m.text, " with ")
 	if !ok || !readPeer(at, e) {
 		return event.Missed
 	}
-	if _, child, ok := strings.Cut(rest, ", pid = "); ok && isDigits(child) {
-		e.Session = child
-	}
+	e.Kind, e.Attempts, e.Reason = event.SSHError, 1, "a scanner by its own version"
 	return event.Noted
 }
 

@@ -26,7 +26,7 @@ func failed(m message, e *event.Event) event.Outcome {
 }
 
 func accepted(m message, e *event.Event) event.Outcome {
-	if strings.HasPrefix(m.text, "key ") { // of a key, before the client proved to have it
+	if strings.HasPrefix(m.text, "key ") || strings.HasPrefix(m.text, "certificate ID ") { // before the client proved to have it
 		return event.Benign
 	}
 	method, _, outcome := readAttempt(m.text, e)
@@ -226,5 +226,14 @@ func rootRefused(m message, e *event.Event) event.Outcome {
 		return event.Missed
 	}
 	e.Kind, e.User, e.Attempts, e.Reason = event.LoginRefused, "root", 1, "root login refused"
+	return event.Noted
+}
+
+// longName reads "A port P" of a user name that is too long for PAM (auth-pam.c).
+func longName(m message, e *event.Event) event.Outcome {
+	if !readPeer(m.text, e) {
+		return event.Missed
+	}
+	e.Kind, e.Attempts, e.Reason = event.LoginRefused, 1, "user name too long"
 	return event.Noted
 }

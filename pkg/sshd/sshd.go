@@ -42,6 +42,7 @@ func Parse(program, text string, e *event.Event) event.Outcome {
 		return pam.Parse(text, e)
 	}
 	m := message{text: cutLevel(text)}
+	leveled := len(m.text) < len(text)
 	m.text, m.preauth = strings.CutSuffix(m.text, preauth)
 	for _, r := range rules {
 		if rest, ok := strings.CutPrefix(m.text, r.begins); ok {
@@ -56,10 +57,26 @@ func Parse(program, text string, e *event.Event) event.Outcome {
 			return event.Benign
 		}
 	}
-	if strings.Contains(m.text, rateLimited) {
+	switch {
+	case strings.Contains(m.text, rateLimited), beginsWithFunction(m.text):
 		return event.Benign
+	case leveled && !strings.Contains(m.text, " from ") && !strings.Contains(m.text, " port "):
+		return event.Benign // an error that names no client
 	}
 	return event.Missed
+}
+
+// beginsWithFunction knows the name of a function of OpenSSH's own, with an
+// underscore, that stands before a message (log.h, the macros that end in _f).
+// What follows may be a client's text, so no address is looked for.
+func beginsWithFunction(text string) bool {
+	name, _, ok := strings.Cut(text, ": ")
+	for i := range len(name) {
+		if c := name[i]; c != '_' && c-'a' > 25 && c-'0' > 9 {
+			return false
+		}
+	}
+	return ok && strings.Contains(name, "_")
 }
 
 // rules are the messages that name a client, in the order they are tried.
@@ -89,6 +106,9 @@ var rules = [...]rule{
 	{"drop connection #", dropped},
 	{"srclimit_penalise: ", penalised},
 	{"PAM: ", pamError},
+	{"scanned from ", scanned},
+	{"probed from ", scanned},
+	{"Username too long from ", longName},
 }
 
 // quiet begins what sshd says of itself, of a session that is logged in, or of
@@ -97,10 +117,10 @@ var quiet = [...]string{
 	"Server listening on ", "Received signal ", "Received SIGHUP", "Exiting on signal ", "Starting session: ", "Close session: ",
 	"Closing connection to ", "Transferred: ", "subsystem request for ", "session opened for ", "session closed for ",
 	"Postponed ", "Partial ", "debug1: ", "debug2: ", "debug3: ", "rexec ", "reverse mapping checking getaddrinfo for ",
-	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused: ", "Authentication tried for ",
+	"Address ", "Nasty PTR record ", "refused connect from ", "Authentication refused", "Authentication tried for ",
 	"input_userauth_request: ", "kex_exchange_identification: ", "kex protocol error: ", "dispatch_protocol_error: ",
 	"Bad packet length ", "Corrupted MAC on input", "userauth_", "Could not load host key", "Could not write ident string to ",
-	"Deprecated option ", "Unsupported option ", "/etc/ssh/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
+	"Deprecated option ", "Unsupported option ", "/", "beginning MaxStartups throttling", "exited MaxStartups throttling",
 	"drop connection", "Timeout, client not responding", "mm_", "monitor_", "channel ", "Write failed: ",
 	"Read error from ", "packet_write_", "Read from socket failed: ", "no hostkey alg", "no matching ", "Bind to port ", "Cannot bind ",
 	"getpeername failed", "Found matching ", "Certificate ", "Allocated port ", "Set /proc/self/oom", "sshd: ", "Received request to ",
@@ -108,6 +128,12 @@ var quiet = [...]string{
 	"chroot(", "Remote protocol version ", "Local version string ", "Enabling compatibility mode ", "fork: ", "fork of ", "penalty table full",
 	"public key ", "terminating inactive connection from ", "bad service request", "Hm, kex protocol error", "Authentication key ",
 	"WARNING: ", "Could not get shadow information for ", "message authentication code incorrect",
+	"session process ", "Finished discarding for ", "Bad remote protocol version identification: ", "Protocol major versions differ: ", "refused local port forward: ",
+	"refused streamlocal port forward: ", "Authentication methods list ", "Root login accepted for forced command", "Refusing certificate ID ",
+	"Refused Certificate ID ", "Rhosts authentication refused for ", "Ignored ", "Refusing RSA key because ", "refusing previously-used ",
+	"Could not open user ", "Account ", "signature algorithm ", "unsupported public key algorithm: ", "password change not supported",
+	"connect_to ", "connect to ", "connect ", "accept from ", "tcpip-forward for ", "Remote version \"", "bad size ", "incoming seqnr ", "outgoing seqnr ",
+	"wrong user name passed to monitor", "GSSAPI MIC check failed", "Badly formed OID received",
 }
 
 // cutLevel takes the level off that sshd writes before some messages (log.c).
