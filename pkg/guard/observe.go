@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"cmp"
 	"net/netip"
 	"strings"
 
@@ -93,12 +92,41 @@ func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
 		o.fault(at)
 		return
 	}
-	o.clientFault(key, at)
-	if s, known := g.sources[key]; known || e.Kind == event.AuthFault {
-		if !known {
-			s = g.source(key, at)
+	s, account := g.sources[key], accountOf(e.User)
+	if g.isWitness(o, s, account, at) {
+		o.fails(key, identity(account, key), at, true)
+	}
+	if s == nil {
+		s = g.source(key, at)
+	}
+	s.faulted = max(s.faulted, at)
+}
+
+// isWitness tells whether a fault that a client met counts for others: this account
+// got in from there, or mail was taken from there. A stranger may have found out
+// what our database fails on. Before anybody is known to have got in, all count.
+func (g *Guard) isWitness(o *outage, s *source, account uint64, at uint32) bool {
+	if o == &g.tables {
+		return o.worked == 0 || s != nil && s.mailedDays(at) > 0
+	}
+	nobody := g.logins[event.Dovecot].worked == 0 && g.logins[event.Postfix].worked == 0
+	return nobody || s != nil && isWithin(s.knownLogin(account), at, g.limits.login)
+}
+
+// friend takes what an address that is never banned tells about our login service.
+// Webmail says what its visitors typed, so each account there is a client.
+func (g *Guard) friend(e *event.Event, at uint32) {
+	key, account := keyOf(e.Addr), accountOf(e.User)
+	switch {
+	case e.Kind.Class() == event.Success:
+		g.source(key, at).know(account, at)
+		g.logins[e.Service].works(key, at)
+	case e.Kind == event.AuthFault:
+		if o := &g.logins[e.Service]; g.isWitness(o, g.sources[key], account, at) {
+			o.friendFails(identity(account, key), at)
 		}
-		s.faulted = max(s.faulted, at)
+	case e.Kind.Class() == event.Fault: // nobody's doing but ours
+		g.fault(e, 0, at)
 	}
 }
 
@@ -115,11 +143,11 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 	case loginArea:
 		o.account = accountOf(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].goodFails(key, cmp.Or(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
+			g.logins[e.Service].fails(key, identity(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.tables.goodFails(key, key, at, true)
+			g.tables.fails(key, key, at, true)
 		}
 	}
 	s.add(o)
@@ -129,7 +157,7 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 // wasGood tells whether an account got in from here until now: it did within
 // span, and did not fail since.
 func (s *source) wasGood(name uint64, at, span uint32) bool {
-	last := s.loginOf(name)
+	last := s.knownLogin(name)
 	if !isWithin(last, at, span) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"iter"
 	"math/bits"
 	"net/netip"
@@ -156,6 +157,11 @@ func hash32(text string) uint32 {
 	return h
 }
 
+// identity tells who is in trouble: the account by its name alone, which may be
+// written with any domain where ours do not matter, or a source that named none. (The
+// number of a source is above all names.)
+func identity(account, key uint64) uint64 { return cmp.Or(account>>32, key) }
+
 // isSame compares accounts. One without a domain is in any: Dovecot adds its
 // default realm, Postfix does not.
 func isSame(a, b uint64) bool {
@@ -166,6 +172,15 @@ func isSame(a, b uint64) bool {
 // name goes by any login.
 func (s *source) loginOf(name uint64) uint32 {
 	if name == 0 || s.crowded {
+		return s.login
+	}
+	return latest(s.accounts, name)
+}
+
+// knownLogin is loginOf by what is known for certain, also of a source that had more
+// accounts than are kept.
+func (s *source) knownLogin(name uint64) uint32 {
+	if name == 0 {
 		return s.login
 	}
 	return latest(s.accounts, name)

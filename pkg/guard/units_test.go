@@ -17,24 +17,6 @@ func serviceOutage() outage {
 	return o
 }
 
-// A fault that clients met is ours if two met it within ten minutes.
-func TestFaultsOfTwoClients(t *testing.T) {
-	for name, tt := range map[string]struct {
-		second uint64
-		gap    uint32
-		want   bool
-	}{
-		"at once": {2, 0, true}, "within ten minutes": {2, faultTogether, true}, "later": {2, faultTogether + 1, false}, "the same client": {1, 1, false},
-	} {
-		o := serviceOutage()
-		o.clientFault(1, noon)
-		o.clientFault(tt.second, noon+tt.gap)
-		if got := o.covers(noon + tt.gap); got != tt.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-}
-
 // A login in the second of the fault may have come before it: the outage goes on.
 func TestOutageEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -70,8 +52,8 @@ func TestForgottenOutages(t *testing.T) {
 		o.fault(noon + i*hour)
 		o.works(1, noon+i*hour+minute)
 	}
-	if at := uint32(noon + hour + 30*minute); len(o.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
-		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.spans), o.covers(noon+30*minute), o.covers(at))
+	if at := uint32(noon + hour + 30*minute); len(o.certain.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
+		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.certain.spans), o.covers(noon+30*minute), o.covers(at))
 	}
 }
 
@@ -149,11 +131,11 @@ func TestEvidenceOfTwo(t *testing.T) {
 // Good sources that fail make an outage from the first of them on.
 func TestOutageSinceTheFirst(t *testing.T) {
 	o := serviceOutage()
-	o.goodFails(1, 1, noon, true)
+	o.fails(1, 1, noon, true)
 	if o.covers(noon) {
 		t.Error("one source alone makes an outage")
 	}
-	o.goodFails(2, 2, noon+20*minute, true)
+	o.fails(2, 2, noon+20*minute, true)
 	for at, want := range map[uint32]bool{
 		noon - minute - 1: false, noon - minute: true, noon + 10*minute: true, noon + 20*minute: true, noon + 22*minute: true,
 	} {
