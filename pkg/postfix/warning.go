@@ -124,6 +124,8 @@ func addressWarning(text string, e *event.Event) result {
 	switch {
 	case strings.HasPrefix(text, "not enough free space in mail queue"):
 		return ourFault(event.ServerFault, text, e)
+	case strings.HasPrefix(text, "SASL: Connect to "): // xsasl_dovecot_server.c: nobody logs in
+		return ourFault(event.AuthFault, text, e)
 	case !ok:
 		return ourWarning(text)
 	case strings.HasPrefix(rest, "RBL lookup error: "): // behind what was asked for, the client's address turned round
@@ -158,7 +160,7 @@ func mismatch(name, address, reason string, e *event.Event) result {
 // its DNS, that are none. They name no client.
 func ourWarning(text string) result {
 	for _, known := range [...]string{
-		"TLS library problem: ", "SASL authentication failure: ", "SASL: Connect to ", "connect to ", "problem talking to ",
+		"TLS library problem: ", "SASL authentication failure: ", "connect to ", "problem talking to ",
 		"timeout on ", "premature end-of-input on ", "dict_", "proxy:", "hash:", "mysql:", "pgsql:", "ldap:", "sqlite:",
 		"milter ", "cannot load ", "TLS has been disabled", "database ", "run-time library vs", "unknown smtpd restriction",
 		"restriction ", "access table ", "xsasl_", "unable to ", "do not list ", "No server certs available",
