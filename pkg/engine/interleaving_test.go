@@ -67,6 +67,12 @@ var conversations = []conversation{
 	{"auth-failed 1", `0 auth pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={user} rhost={ip}
 	2 dovecot auth-worker(7): pam({user},{ip},<{session}>): pam_authenticate() failed: Authentication failure (Password mismatch?)
 	4 dovecot imap-login: Disconnected (auth failed, 1 attempts in 4 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+	// A format of the admin's own without the session, Dovecot before it had one.
+	{"auth-failed 2", `0 dovecot auth: sql({user},{ip},<{session}>): Password mismatch
+	3 dovecot auth: sql({user},{ip},<{session}>): Password mismatch
+	5 dovecot imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 5 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS`},
+	{"auth-failed 1", `0 dovecot auth: sql({user},{ip}): Password mismatch
+	90 dovecot imap-login: Disconnected (auth failed, 1 attempts in 90 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1`},
 	// One session's refusals are one.
 	{"recipient-unknown 1, relay-denied 1", `0 smtpd connect from unknown[{ip}]
 	1 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.com> to=<a@example.net> proto=ESMTP helo=<c.example>

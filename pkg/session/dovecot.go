@@ -102,7 +102,22 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 	}
 	s.count(r)
 	s.faulted = isFault(r)
+	j.expectEnd(r)
 	return false
+}
+
+// endKey is what is known of a login connection whose line at its end names no
+// session (login_log_format_elements of the admin's own, or Dovecot before 2.2).
+func endKey(r *event.Record) pamKey { return pamKey{r.Addr, event.NoService} }
+
+// expectEnd remembers what the auth process told, which the end of the connection
+// counts again.
+func (j *Joiner) expectEnd(r *event.Record) { j.pamOf(endKey(r)).expect(r) }
+
+// isToldByAuth takes off what the auth process told of the client's logins.
+func (j *Joiner) isToldByAuth(r *event.Record) bool {
+	s := j.pam.get(endKey(r))
+	return s != nil && s.take(r, loginStays)
 }
 
 // excuse makes a failed login one that we could not check.
@@ -115,6 +130,9 @@ func excuse(r *event.Record) {
 // endLogin reads the login process's count of the whole connection. Its refusals
 // without a failed login fold into the auth process's line about them.
 func (j *Joiner) endLogin(r *event.Record) bool {
+	if r.Session == "" {
+		return (isAttempt(r) || r.Kind == event.AuthFault) && j.isToldByAuth(r)
+	}
 	k := loginKey{r.From().Host, r.Session}
 	s := j.logins.get(k)
 	if s != nil && s.addr != r.Addr {
@@ -126,7 +144,7 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 		folded = r.Attempts <= 0
 		j.logins.drop(k)
 	}
-	if !folded && r.Session != "" && isAttempt(r) {
+	if !folded && isAttempt(r) {
 		s = j.openLogin(r)
 		s.ended = true
 		s.count(r)

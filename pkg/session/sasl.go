@@ -35,11 +35,13 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 		return true
 	case isFault(r):
 		s.fault.expect(r)
+		j.expectEnd(r)
 		return false
 	case s.postfix.isCrossed(r):
 		return true
 	}
 	s.dovecot.expect(r)
+	j.expectEnd(r)
 	return false
 }
 
