@@ -71,7 +71,7 @@ func isFarewell(r *event.Record) bool {
 // openLogin returns the session of r, nil if another client's has its name.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	k := loginKey{r.From().Host, r.Session}
-	s := j.logins.get(k)
+	s := j.loginOf(k)
 	if s == nil {
 		k.session = strings.Clone(k.session)
 		s = j.logins.put(k)
@@ -81,6 +81,14 @@ func (j *Joiner) openLogin(r *event.Record) *loginSession {
 		return nil
 	}
 	return s
+}
+
+// loginOf returns the session of a name, nil if there is none.
+func (j *Joiner) loginOf(k loginKey) *loginSession {
+	if s := j.logins.get(k); s != nil {
+		return s
+	}
+	return j.ended.get(k)
 }
 
 // countLogin counts a line of the auth process. A second database that does not
@@ -134,7 +142,7 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 		return (isAttempt(r) || r.Kind == event.AuthFault) && j.isToldByAuth(r)
 	}
 	k := loginKey{r.From().Host, r.Session}
-	s := j.logins.get(k)
+	s := j.loginOf(k)
 	if s != nil && s.addr != r.Addr {
 		return false
 	}
@@ -143,10 +151,12 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 		r.Attempts -= s.attempts
 		folded = r.Attempts <= 0
 		j.logins.drop(k)
+		j.ended.drop(k)
 	}
 	if !folded && isAttempt(r) {
-		s = j.openLogin(r)
-		s.ended = true
+		k.session = strings.Clone(k.session)
+		s = j.ended.put(k)
+		s.addr, s.ended = r.Addr, true
 		s.count(r)
 	}
 	return folded

@@ -37,6 +37,7 @@ const (
 type Joiner struct {
 	smtp     *memory[processKey, smtpSession]
 	logins   *memory[loginKey, loginSession]
+	ended    *memory[loginKey, loginSession] // those whose end came first; apart, since a client can have any number
 	sasl     *memory[netip.Addr, saslClient] // Dovecot may log under another host than Postfix
 	screened *memory[netip.Addr, int64]      // when postscreen last caught a client
 	refused  *memory[endpoint, refusals]     // what postscreen refused in one connection
@@ -60,6 +61,7 @@ func New() *Joiner {
 	return &Joiner{
 		smtp:     newMemory[processKey, smtpSession](maxOpen),
 		logins:   newMemory[loginKey, loginSession](maxOpen),
+		ended:    newMemory[loginKey, loginSession](maxOpen),
 		sasl:     newMemory[netip.Addr, saslClient](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
 		refused:  newMemory[endpoint, refusals](maxOpen),
