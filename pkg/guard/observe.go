@@ -71,6 +71,7 @@ func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	g.logins[e.Service].works(key, at)
 	g.good.count(s, at)
 	g.hurry(s)
+	g.sight(at)
 }
 
 // fault takes trouble of our own. What a client's own DNS does (dns-fault) is
@@ -99,7 +100,16 @@ func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
 	if s == nil {
 		s = g.source(key, at)
 	}
-	s.faulted = max(s.faulted, at)
+	s.meets(e.Kind, account, at)
+}
+
+// meets notes a fault of ours.
+func (s *source) meets(kind event.Kind, account uint64, at uint32) {
+	if kind == event.LookupFault {
+		s.missed = max(s.missed, at)
+	} else if at >= s.faulted {
+		s.faulted, s.faultOf = at, account
+	}
 }
 
 // isWitness tells whether a fault that a client met counts for others: this account
@@ -114,7 +124,8 @@ func (g *Guard) isWitness(o *outage, s *source, account uint64, at uint32) bool 
 }
 
 // friend takes what an address that is never banned tells about our login service.
-// Webmail says what its visitors typed, so each account there is a client.
+// Webmail says what its visitors typed: an account that never got in there is taken
+// for the host itself.
 func (g *Guard) friend(e *event.Event, at uint32) {
 	key, account := keyOf(e.Addr), accountOf(e.User)
 	switch {
@@ -122,9 +133,11 @@ func (g *Guard) friend(e *event.Event, at uint32) {
 		g.source(key, at).know(account, at)
 		g.logins[e.Service].works(key, at)
 	case e.Kind == event.AuthFault:
-		if o := &g.logins[e.Service]; g.isWitness(o, g.sources[key], account, at) {
-			o.friendFails(identity(account, key), at)
+		o := &g.logins[e.Service]
+		if !g.isWitness(o, g.sources[key], account, at) {
+			account = 0 // any name may be a visitor's
 		}
+		o.friendFails(identity(account, key), at)
 	case e.Kind.Class() == event.Fault: // nobody's doing but ours
 		g.fault(e, 0, at)
 	}

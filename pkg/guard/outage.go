@@ -85,8 +85,9 @@ type outage struct {
 	certain, claimed trouble
 	witnesses        int // how many good sources in trouble make an outage; 0: none do
 
-	worked   uint32 // last time somebody got in, and who
-	workedBy uint64
+	worked     uint32 // last time somebody got in, and who
+	workedBy   uint64
+	workedElse uint32 // last time somebody else than that one did
 
 	failing []witness // good sources in trouble since somebody got in
 	since   uint32    // when the first of them was
@@ -170,7 +171,10 @@ func (o *outage) isKnown(account uint64, at uint32) bool {
 
 // works notes that somebody got in.
 func (o *outage) works(key uint64, at uint32) {
-	o.worked, o.workedBy = max(o.worked, at), key
+	if key != o.workedBy {
+		o.workedBy, o.workedElse = key, o.worked
+	}
+	o.worked = max(o.worked, at)
 	o.failing = o.failing[:0]
 	o.certain.works(at)
 	o.claimed.works(at)
@@ -179,11 +183,20 @@ func (o *outage) works(key uint64, at uint32) {
 // covers tells whether the service was in trouble.
 func (o *outage) covers(at uint32) bool { return o.certain.covers(at) || o.claimed.covers(at) }
 
-// metBy tells whether a fault that one source alone met excuses that source:
-// not if somebody else got in since.
-func (o *outage) metBy(s *source, key uint64, at uint32) bool {
-	if s.faulted == 0 || !isWithin(s.faulted, at, o.certain.lasts) || !isWithin(at, s.faulted, faultBefore) {
+// metBy tells whether a fault that one source alone met then excuses what it did at
+// another time: not if somebody else got in since.
+func (o *outage) metBy(key uint64, fault, at uint32) bool {
+	if fault == 0 || !isWithin(fault, at, o.certain.lasts) || !isWithin(at, fault, faultBefore) {
 		return false
 	}
-	return o.worked <= s.faulted || o.workedBy == key
+	return !o.worksForOthers(key, fault)
 }
+
+// worksForOthers tells whether others than key got in after a time.
+func (o *outage) worksForOthers(key uint64, since uint32) bool {
+	return o.workedElse > since || o.worked > since && o.workedBy != key
+}
+
+// mayWork tells whether somebody may yet get in and show that a fault was nobody
+// else's.
+func (o *outage) mayWork(fault, now uint32) bool { return isWithin(fault, now, o.certain.silence) }

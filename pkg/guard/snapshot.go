@@ -11,8 +11,8 @@ import (
 )
 
 // snapshotVersion changes with every change of what is written. Older ones are read:
-// version 4 did not tell the trouble that clients met from what is certain, and
-// version 3 had no networks with amnesty and a number more in each evidence.
+// version 4 did not tell the trouble that clients met from what is certain, nor what
+// kind of fault a source met, and version 3 had no networks with amnesty and a number more in each evidence.
 const (
 	snapshotVersion = 5
 	version4        = 4
@@ -93,7 +93,7 @@ func (c *codec) outage(o *outage) {
 		numbers(c, &at, &o.worked, &o.since)
 		numbers(c, &client, &o.workedBy)
 	} else {
-		numbers(c, &o.worked, &o.since)
+		numbers(c, &o.worked, &o.workedElse, &o.since)
 		numbers(c, &o.workedBy)
 	}
 	c.spans(t)
@@ -182,6 +182,10 @@ func (c *codec) sources(g *Guard) {
 
 func (c *codec) source(s *source) {
 	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
+	if c.version > version4 {
+		numbers(c, &s.missed)
+		numbers(c, &s.faultOf)
+	}
 	c.bools(&s.waits, &s.nudged, &s.crowded)
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)

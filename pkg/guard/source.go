@@ -35,7 +35,8 @@ type source struct {
 	seen     uint32 // last
 	login    uint32 // last; 0: never
 	provider uint32 // last time with a verified name of a provider
-	faulted  uint32 // last time that one of our faults hit it
+	faulted  uint32 // last time that a fault of our login service hit it
+	missed   uint32 // and one of our tables
 	amnesty  uint32 // until then
 	banned   uint32 // last time that a ban of it was counted
 	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
@@ -47,6 +48,7 @@ type source struct {
 	waits    bool   // a finding about it is pending
 	nudged   bool   // something happened while it waits
 	crowded  bool   // had more than maxAccounts accounts
+	faultOf  uint64 // account that the fault of our login service hit; 0: no name
 	accounts []account
 	assumed  []account // of which a login without a name seemed to be
 	offences []offence // in the order of the log

@@ -88,6 +88,23 @@ func TestStagedSpellings(t *testing.T) {
 	}
 }
 
+// A client meets a fault of its own making right before each guess. It excuses no
+// guess at another's account, and none once somebody else gets in.
+func TestOwnFaultBeforeEachGuess(t *testing.T) {
+	for name, user := range map[string]string{"a name of its own": "\xff", "no name": ""} {
+		t.Run(name, func(t *testing.T) {
+			var s scene
+			s.busy(0, 2*time.Hour)
+			s.somebodyLogsIn(20*time.Second, 2*time.Hour)
+			for at := time.Duration(0); at < 2*time.Hour; at += time.Minute {
+				s.unchecked(at+7*time.Second, attacker, user)
+				s.fail(at+8*time.Second, attacker, fmt.Sprint("victim", at/time.Minute%5), event.Dovecot)
+			}
+			s.expect(t, onlyAttacker)
+		})
+	}
+}
+
 // An outage of which clients tell is over when somebody gets in.
 func TestClaimIsRefuted(t *testing.T) {
 	var o outage

@@ -59,19 +59,23 @@ func TestForgottenOutages(t *testing.T) {
 
 // A fault that one client alone met excuses it until somebody else gets in.
 func TestOwnFault(t *testing.T) {
+	type login struct {
+		by uint64
+		at uint32
+	}
 	for name, tt := range map[string]struct {
-		by   uint64
-		at   uint32
-		want bool
+		logins []login
+		want   bool
 	}{
-		"nobody gets in": {0, 0, true}, "itself": {1, 10, true}, "another": {2, 10, false}, "another, before": {2, 0, true},
+		"nobody gets in": {nil, true}, "itself": {[]login{{1, 10}}, true}, "another": {[]login{{2, 10}}, false}, "another, before": {[]login{{2, 0}}, true},
+		"another, then itself": {[]login{{2, 10}, {1, 11}}, false}, "another before, then itself": {[]login{{2, 0}, {1, 11}}, true},
+		"itself, then another": {[]login{{1, 10}, {2, 11}}, false},
 	} {
 		o := serviceOutage()
-		s := source{faulted: noon}
-		if tt.by != 0 {
-			o.works(tt.by, noon+tt.at)
+		for _, l := range tt.logins {
+			o.works(l.by, noon+l.at)
 		}
-		if got := o.metBy(&s, 1, noon+20); got != tt.want {
+		if got := o.metBy(1, noon, noon+20); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -91,7 +95,7 @@ func TestOwnFaultLasts(t *testing.T) {
 		"after it":                  {noon, noon + 2*minute + 1, false},
 	} {
 		o := serviceOutage()
-		if got := o.metBy(&source{faulted: tt.faulted}, 1, tt.at); got != tt.want {
+		if got := o.metBy(1, tt.faulted, tt.at); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
