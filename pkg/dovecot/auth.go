@@ -81,8 +81,8 @@ func warning(said, text string, e *event.Event) event.Outcome {
 	return fault(said, text, e)
 }
 
-// fault notes trouble of ours, and whose login it hit. Without a client it counts as
-// certainly ours, so a name that hides him must not look like that; nor must a
+// fault notes trouble of ours, and whose login it hit. Without a client and a user it
+// counts as certainly ours, so a name that hides him must not look like that; nor must a
 // request that is too long for the auth process, which calls that a BUG of the one
 // who asked (auth-client-connection.c).
 func fault(reason, text string, e *event.Event) event.Outcome {
@@ -95,13 +95,31 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 		return event.Noted
 	}
 	inner, _, ends := cutRequest(text[open+1:])
-	if ends == 0 || !endsWithAddr(inner) { // mysql(localhost): Connect failed to database (mail): …
+	if ends == 0 {
+		return event.Noted
+	}
+	if !endsWithAddr(inner) {
+		if !isServer(text[:open], inner) {
+			e.User, _, _ = strings.Cut(inner, ",")
+		}
 		return event.Noted
 	}
 	if ends > 1 || !readRequest(inner, e) {
 		return event.Ambiguous
 	}
 	return event.Noted
+}
+
+// isServer knows the brackets that name a database server, "mysql(localhost): Connect
+// failed to database (mail): …" and 2.4's "ldap(ldap://192.0.2.9): …". Others name
+// the user of a request without an address: who asks is no client of ours, but the
+// user may be one's word, like the recipient of a mail.
+func isServer(driver, inner string) bool {
+	switch driver {
+	case "mysql", "pgsql", "sqlite", "cassandra":
+		return true
+	}
+	return driver == "ldap" && strings.HasPrefix(inner, "ldap") && strings.Contains(inner, "://") && !strings.Contains(inner, "@")
 }
 
 // driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if

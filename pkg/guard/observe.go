@@ -90,7 +90,10 @@ func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
 		return
 	}
 	if key == 0 {
-		o.fault(at)
+		isAnyName := e.Kind == event.AuthFault && e.User != "" // it may be the recipient of a mail
+		if !isAnyName || !g.isAnybodyKnown() {
+			o.fault(at)
+		}
 		return
 	}
 	s, account := g.sources[key], accountOf(e.User)
@@ -119,8 +122,12 @@ func (g *Guard) isWitness(o *outage, s *source, account uint64, at uint32) bool 
 	if o == &g.tables {
 		return o.worked == 0 || s != nil && s.mailedDays(at) > 0
 	}
-	nobody := g.logins[event.Dovecot].worked == 0 && g.logins[event.Postfix].worked == 0
-	return nobody || s != nil && isWithin(s.knownLogin(account), at, g.limits.login)
+	return !g.isAnybodyKnown() || s != nil && isWithin(s.knownLogin(account), at, g.limits.login)
+}
+
+// isAnybodyKnown tells whether anybody has got in yet.
+func (g *Guard) isAnybodyKnown() bool {
+	return g.logins[event.Dovecot].worked != 0 || g.logins[event.Postfix].worked != 0
 }
 
 // friend takes what an address that is never banned tells about our login service.

@@ -65,6 +65,18 @@ func TestStagedFaultsByWebmail(t *testing.T) {
 	s.expect(t, onlyAttacker)
 }
 
+// Mail to a recipient that the database fails on is looked up without a client.
+func TestStagedFaultsByMail(t *testing.T) {
+	var s scene
+	s.busy(0, 2*time.Hour)
+	s.somebodyLogsIn(25*time.Minute, 2*time.Hour)
+	for at := time.Second; at < 2*time.Hour; at += 30 * time.Second {
+		s.unchecked(at, "", fmt.Sprint("\xff", at))
+	}
+	s.guesses(2 * time.Hour)
+	s.expect(t, onlyAttacker)
+}
+
 // Two own accounts tell of one outage a day, however their names are written, and
 // whatever else tells it.
 func TestStagedSpellings(t *testing.T) {
