@@ -5,6 +5,16 @@
 // attempt counts, the later ones carry only what is left. The package also finds
 // the client of a message by its queue ID. It goes by the times of the events,
 // not by a clock; it is synchronous, bounded in memory, and does no I/O.
+//
+// However the lines of different clients lie in each other, each client counts what
+// it would alone. What the lines cannot tell:
+//   - Hosts that log under one name share process IDs: an end may count again.
+//   - Dovecot names no session for Postfix's logins. Two failures of one user from one
+//     address within a second are one until Postfix tells of both; those of two users
+//     that take turns are more than two if each asks two databases.
+//   - Where the clocks of Postfix's and Dovecot's hosts differ by more than a second, and
+//     Postfix's line comes first, both count.
+//   - What postscreen catches of one address within ten seconds is one offence.
 package session
 
 import (
