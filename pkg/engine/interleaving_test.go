@@ -73,6 +73,7 @@ var conversations = []conversation{
 	5 dovecot imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 5 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS`},
 	{"auth-failed 1", `0 dovecot auth: sql({user},{ip}): Password mismatch
 	90 dovecot imap-login: Disconnected (auth failed, 1 attempts in 90 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1`},
+	{"auth-failed 2", `0 dovecot pop3-login: Aborted login (auth failed, 2 attempts in 4 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS`},
 	// One session's refusals are one.
 	{"recipient-unknown 1, relay-denied 1", `0 smtpd connect from unknown[{ip}]
 	1 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.com> to=<a@example.net> proto=ESMTP helo=<c.example>
