@@ -99,7 +99,7 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 		return event.Noted
 	}
 	if !endsWithAddr(inner) {
-		if !isServer(text[:open], inner) {
+		if isRequest(text[:open], inner) {
 			e.User, _, _ = strings.Cut(inner, ",")
 		}
 		return event.Noted
@@ -110,16 +110,19 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// isServer knows the brackets that name a database server, "mysql(localhost): Connect
-// failed to database (mail): …" and 2.4's "ldap(ldap://192.0.2.9): …". Others name
-// the user of a request without an address: who asks is no client of ours, but the
-// user may be one's word, like the recipient of a mail.
-func isServer(driver, inner string) bool {
+// isRequest knows the brackets that name the user of a request, here one without an
+// address: who asks is no client of ours, but the user may be one's word, like the
+// recipient of a mail. Other brackets name a server, "mysql(localhost): Connect failed
+// to database (mail): …", "imapc(127.0.0.1:143): connect(…) failed", 2.4's
+// "ldap(ldap://192.0.2.9): …".
+func isRequest(driver, inner string) bool {
 	switch driver {
-	case "mysql", "pgsql", "sqlite", "cassandra":
+	case "ldap":
+		return !strings.HasPrefix(inner, "ldap") || !strings.Contains(inner, "://") || strings.Contains(inner, "@")
+	case "sql", "dict", "lua", "passwd-file", "passwd", "pam", "static", "oauth2", "imap", "auth", "auth-worker":
 		return true
 	}
-	return driver == "ldap" && strings.HasPrefix(inner, "ldap") && strings.Contains(inner, "://") && !strings.Contains(inner, "@")
+	return false
 }
 
 // driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if
