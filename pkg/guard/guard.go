@@ -99,9 +99,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	if g.matcher.has(r.Addr) {
-		if class == event.Fault { // of a friend: nobody's doing but ours
-			g.fault(&r.Event, 0, at)
-		}
+		g.friend(&r.Event, at)
 		return
 	}
 	key := keyOf(r.Addr)

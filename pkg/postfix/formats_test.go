@@ -188,6 +188,7 @@ func TestOurTrouble(t *testing.T) {
 		"warning: 4Zk1Yq2Lz3z9v: write queue file: No space left on device":                               event.ServerFault,
 		"warning: NOQUEUE: write queue file: No space left on device":                                     event.ServerFault,
 		"warning: not enough free space in mail queue: 1024 bytes < 1.5*message size limit":               event.ServerFault,
+		"warning: SASL: Connect to private/auth failed: Connection refused":                               event.AuthFault,
 		"warning: 1.2.0.192.bl.example: RBL lookup error: Host or domain name not found, try again":       event.DNSFault,
 		"warning: 203.0.113.6: RBL lookup error: Host or domain name not found, try again":                event.DNSFault,
 		"warning: x.bl.example: RBL lookup error: 203.0.113.6: address not listed for hostname c.example": event.DNSFault,

@@ -124,6 +124,8 @@ func addressWarning(text string, e *event.Event) result {
 	switch {
 	case strings.HasPrefix(text, "not enough free space in mail queue"):
 		return ourFault(event.ServerFault, text, e)
+	case strings.HasPrefix(text, "SASL: Connect to "): // xsasl_dovecot_server.c: nobody logs in
+		return ourFault(event.AuthFault, text, e)
 	case !ok:
 		return ourWarning(text)
 	case strings.HasPrefix(rest, "RBL lookup error: "): // behind what was asked for, the client's address turned round

@@ -40,6 +40,8 @@ func TestFault(t *testing.T) {
 	warned := auth("", "a", broken)
 	warned.Reason = "Warning: sql: connect failed: x"
 	left := login("s", "Disconnected", failed, 2)
+	unchecked := saslOf("")
+	unchecked.Kind = broken
 	mishap := login("s", "Internal login failure (pid=1 id=2)", broken, 1)
 	tests := map[string]struct {
 		before []event.Record
@@ -62,6 +64,11 @@ func TestFault(t *testing.T) {
 		"Postfix, another user":                  {[]event.Record{auth("", "a", broken)}, saslOf("b"), First, failed, 1},
 		"Postfix, much later":                    {[]event.Record{auth("", "a", broken)}, after(30*time.Second, saslOf("a")), First, failed, 1},
 		"Postfix, another user whose tale came":  {[]event.Record{auth("", "a", broken), auth("", "b", failed)}, saslOf("b"), Folded, failed, 0},
+		"Postfix, realm added by Dovecot":        {[]event.Record{auth("", "a@example.org", broken)}, saslOf("a"), Folded, broken, 1},
+		"Postfix, realm dropped by Dovecot":      {[]event.Record{auth("", "a", broken)}, saslOf("A@example.org"), Folded, broken, 1},
+		"Postfix, another realm":                 {[]event.Record{auth("", "a@example.net", broken)}, saslOf("a@example.org"), First, failed, 1},
+		"Postfix, a fault told, then no realm":   {[]event.Record{auth("", "a@b", broken), saslOf("a@b")}, saslOf("a"), First, failed, 1},
+		"Postfix told of the fault itself":       {[]event.Record{auth("", "a", broken), unchecked}, saslOf(""), First, failed, 1},
 		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), First, failed, 1},
 		"a wrong password, then a fault":         {[]event.Record{auth("", "a", failed), auth("", "a", broken)}, saslOf("a"), Folded, failed, 0},
 		"the end counts it":                      {[]event.Record{auth("s", "a", broken)}, login("s", "Disconnected", broken, 1), Folded, broken, 0},
@@ -96,6 +103,8 @@ func TestCrossing(t *testing.T) {
 		"Postfix first, on the next second":  {[]event.Record{after(900*time.Millisecond, saslOf("a"))}, after(1100*time.Millisecond, auth("", "a", failed)), Folded, failed, 1},
 		"Postfix first, without a name":      {[]event.Record{saslOf("")}, auth("", "a", failed), Folded, failed, 1},
 		"Postfix first, no name for Dovecot": {[]event.Record{saslOf("a b")}, auth("", "", failed), Folded, failed, 1},
+		"Postfix first, realm added":         {[]event.Record{saslOf("a")}, auth("", "a@example.org", failed), Folded, failed, 1},
+		"Postfix first, another realm":       {[]event.Record{saslOf("a@example.net")}, auth("", "a@example.org", failed), First, failed, 1},
 		"Postfix first, another user":        {[]event.Record{saslOf("a")}, auth("", "b", failed), First, failed, 1},
 		"Postfix long before":                {[]event.Record{saslOf("a")}, after(4*time.Second, auth("", "a", failed)), First, failed, 1},
 		"Postfix told of the one before":     {[]event.Record{auth("", "a", failed), saslOf("a")}, auth("", "a", failed), First, failed, 1},

@@ -71,7 +71,7 @@ func isFarewell(r *event.Record) bool {
 // openLogin returns the session of r, nil if another client's has its name.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	k := loginKey{r.From().Host, r.Session}
-	s := j.logins.get(k)
+	s := j.loginOf(k)
 	if s == nil {
 		k.session = strings.Clone(k.session)
 		s = j.logins.put(k)
@@ -81,6 +81,14 @@ func (j *Joiner) openLogin(r *event.Record) *loginSession {
 		return nil
 	}
 	return s
+}
+
+// loginOf returns the session of a name, nil if there is none.
+func (j *Joiner) loginOf(k loginKey) *loginSession {
+	if s := j.logins.get(k); s != nil {
+		return s
+	}
+	return j.ended.get(k)
 }
 
 // countLogin counts a line of the auth process. A second database that does not
@@ -102,7 +110,22 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 	}
 	s.count(r)
 	s.faulted = isFault(r)
+	j.expectEnd(r)
 	return false
+}
+
+// endKey is what is known of a login connection whose line at its end names no
+// session (login_log_format_elements of the admin's own, or Dovecot before 2.2).
+func endKey(r *event.Record) pamKey { return pamKey{r.Addr, event.NoService} }
+
+// expectEnd remembers what the auth process told, which the end of the connection
+// counts again.
+func (j *Joiner) expectEnd(r *event.Record) { j.pamOf(endKey(r)).expect(r) }
+
+// isToldByAuth takes off what the auth process told of the client's logins.
+func (j *Joiner) isToldByAuth(r *event.Record) bool {
+	s := j.pam.get(endKey(r))
+	return s != nil && s.take(r, loginStays)
 }
 
 // excuse makes a failed login one that we could not check.
@@ -115,8 +138,11 @@ func excuse(r *event.Record) {
 // endLogin reads the login process's count of the whole connection. Its refusals
 // without a failed login fold into the auth process's line about them.
 func (j *Joiner) endLogin(r *event.Record) bool {
+	if r.Session == "" {
+		return (isAttempt(r) || r.Kind == event.AuthFault) && j.isToldByAuth(r)
+	}
 	k := loginKey{r.From().Host, r.Session}
-	s := j.logins.get(k)
+	s := j.loginOf(k)
 	if s != nil && s.addr != r.Addr {
 		return false
 	}
@@ -125,10 +151,12 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 		r.Attempts -= s.attempts
 		folded = r.Attempts <= 0
 		j.logins.drop(k)
+		j.ended.drop(k)
 	}
-	if !folded && r.Session != "" && isAttempt(r) {
-		s = j.openLogin(r)
-		s.ended = true
+	if !folded && isAttempt(r) {
+		k.session = strings.Clone(k.session)
+		s = j.ended.put(k)
+		s.addr, s.ended = r.Addr, true
 		s.count(r)
 	}
 	return folded

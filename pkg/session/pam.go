@@ -20,7 +20,7 @@ const (
 )
 
 // pamKey is what a PAM module tells of a login: no session, no process that
-// others name.
+// others name. Without a service it is what Dovecot's auth process told (endKey).
 type pamKey struct {
 	addr    netip.Addr
 	service event.Service
@@ -55,16 +55,35 @@ func (j *Joiner) expectPAM(r *event.Record) {
 	if !r.Addr.IsValid() {
 		return
 	}
-	k := pamKeyOf(r)
+	j.pamOf(pamKeyOf(r)).expect(r)
+}
+
+func (j *Joiner) pamOf(k pamKey) *pamSession {
 	s := j.pam.get(k)
 	if s == nil {
 		s = j.pam.put(k)
 	}
+	return s
+}
+
+// expect counts r, and forgets what nobody will tell of any more.
+func (s *pamSession) expect(r *event.Record) {
 	if since(s.last, r) > loginStays {
 		s.attempts = 0
 	}
 	s.attempts += r.Attempts
 	s.last = r.Time.UnixNano()
+}
+
+// take takes off r what was told within a time; it is true if nothing is left.
+func (s *pamSession) take(r *event.Record, within time.Duration) bool {
+	if s.attempts == 0 || since(s.last, r).Abs() > within {
+		return false
+	}
+	told := min(s.attempts, r.Attempts)
+	s.attempts -= told
+	r.Attempts -= told
+	return r.Attempts <= 0
 }
 
 // forgetPAM takes one attempt back that the daemon has told of by now.
@@ -84,11 +103,5 @@ func (j *Joiner) isToldByPAM(r *event.Record) bool {
 		within = loginStays
 	}
 	s := j.pam.get(pamKeyOf(r))
-	if s == nil || s.attempts == 0 || since(s.last, r).Abs() > within {
-		return false
-	}
-	told := min(s.attempts, r.Attempts)
-	s.attempts -= told
-	r.Attempts -= told
-	return r.Attempts <= 0
+	return s != nil && s.take(r, within)
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -34,11 +35,13 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 		return true
 	case isFault(r):
 		s.fault.expect(r)
+		j.expectEnd(r)
 		return false
 	case s.postfix.isCrossed(r):
 		return true
 	}
 	s.dovecot.expect(r)
+	j.expectEnd(r)
 	return false
 }
 
@@ -60,20 +63,21 @@ func (j *Joiner) saslOf(r *event.Record) *saslClient {
 
 // isToldByDovecot takes off what Dovecot told of the same client's login.
 func (j *Joiner) isToldByDovecot(r *event.Record) bool {
-	if r.Kind != event.AuthFailed || !r.Addr.IsValid() {
+	if !r.Addr.IsValid() {
+		return false
+	}
+	if r.Kind == event.AuthFault {
+		j.useFault(r)
+	}
+	if r.Kind != event.AuthFailed {
 		return false
 	}
 	s := j.saslOf(r)
 	isTold := s.dovecot.isWithin(saslDelay, r)
 	switch {
-	case isTold && s.dovecot.user == r.User:
+	case isTold && isSameUser(s.dovecot.user, r.User):
 		return s.dovecot.take(r)
-	case s.fault.isWithin(saslDelay, r) && s.fault.isOf(r):
-		// One line of Postfix's uses the fault up, unless it names the user, who
-		// may have come by several connections.
-		if r.User == "" {
-			s.fault.attempts--
-		}
+	case s.excuses(r):
 		excuse(r)
 		return true
 	case isTold:
@@ -81,4 +85,23 @@ func (j *Joiner) isToldByDovecot(r *event.Record) bool {
 	}
 	s.postfix.expect(r)
 	return false
+}
+
+// useFault notes that Postfix itself told of a login as one that could not be
+// checked: it excuses no other.
+func (j *Joiner) useFault(r *event.Record) {
+	if s := j.sasl.get(r.Addr); s != nil {
+		s.excuses(r)
+	}
+}
+
+// excuses tells whether r is about a login that Dovecot could not check. One line of
+// Postfix's uses the fault up, unless it names the very user, who may have come by
+// several connections.
+func (s *saslClient) excuses(r *event.Record) bool {
+	isLeft := s.fault.isWithin(saslDelay, r) && s.fault.isOf(r)
+	if isLeft {
+		s.fault.attempts--
+	}
+	return isLeft || r.User != "" && strings.EqualFold(s.fault.user, r.User) && since(s.fault.last, r).Abs() <= saslDelay
 }

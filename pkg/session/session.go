@@ -5,6 +5,16 @@
 // attempt counts, the later ones carry only what is left. The package also finds
 // the client of a message by its queue ID. It goes by the times of the events,
 // not by a clock; it is synchronous, bounded in memory, and does no I/O.
+//
+// However the lines of different clients lie in each other, each client counts what
+// it would alone. What the lines cannot tell:
+//   - Hosts that log under one name share process IDs: an end may count again.
+//   - Dovecot names no session for Postfix's logins. Two failures of one user from one
+//     address within a second are one until Postfix tells of both; those of two users
+//     that take turns are more than two if each asks two databases.
+//   - Where the clocks of Postfix's and Dovecot's hosts differ by more than a second, and
+//     Postfix's line comes first, both count.
+//   - What postscreen catches of one address within ten seconds is one offence.
 package session
 
 import (
@@ -37,6 +47,7 @@ const (
 type Joiner struct {
 	smtp     *memory[processKey, smtpSession]
 	logins   *memory[loginKey, loginSession]
+	ended    *memory[loginKey, loginSession] // those whose end came first; apart, since a client can have any number
 	sasl     *memory[netip.Addr, saslClient] // Dovecot may log under another host than Postfix
 	screened *memory[netip.Addr, int64]      // when postscreen last caught a client
 	refused  *memory[endpoint, refusals]     // what postscreen refused in one connection
@@ -60,6 +71,7 @@ func New() *Joiner {
 	return &Joiner{
 		smtp:     newMemory[processKey, smtpSession](maxOpen),
 		logins:   newMemory[loginKey, loginSession](maxOpen),
+		ended:    newMemory[loginKey, loginSession](maxOpen),
 		sasl:     newMemory[netip.Addr, saslClient](maxOpen),
 		screened: newMemory[netip.Addr, int64](maxOpen),
 		refused:  newMemory[endpoint, refusals](maxOpen),

@@ -3,6 +3,7 @@ package session
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -240,5 +241,25 @@ func TestBounded(t *testing.T) {
 	last := record(3*maxOpen, one, event.AuthFailed, event.Disconnected, 1)
 	if j.Join(&last) != Folded {
 		t.Error("the newest session is forgotten")
+	}
+}
+
+// A flood of connections that have ended makes no open one forgotten: its end would
+// count again what its lines have told.
+func TestFloodOfEnds(t *testing.T) {
+	j := New()
+	told := at(0, dovecot("dovecot/auth", "s", "a", 2))
+	j.Join(&told)
+	for n := range 2 * maxOpen {
+		r := at(n/1000, dovecot("dovecot/imap-login", strconv.Itoa(n), "", 1))
+		r.Addr, r.Kind = two, event.LoginRefused
+		j.Join(&r)
+	}
+	if j.ended.len() > maxOpen {
+		t.Errorf("%d sessions that ended", j.ended.len())
+	}
+	end := at(100, dovecot("dovecot/imap-login", "s", "a", 2))
+	if j.Join(&end) != Folded {
+		t.Errorf("%d attempts count again", end.Attempts)
 	}
 }

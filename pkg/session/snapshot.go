@@ -8,8 +8,12 @@ import (
 )
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and
-// with the meaning of what is in it.
-const snapshotVersion = 6
+// with the meaning of what is in it. Version 6 had the logins that ended among the
+// others, and is read.
+const (
+	snapshotVersion = 7
+	version6        = 6
+)
 
 // AppendSnapshot appends all that j remembers to b. A Joiner that restores it
 // goes on exactly as j would.
@@ -22,7 +26,8 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	b = appendMemory(b, j.refused, appendEndpoint, appendRefusals)
 	b = appendRecent(b, j.messages)
 	b = appendMemory(b, j.ssh, appendSSHKey, appendSSH)
-	return appendMemory(b, j.pam, appendPAMKey, appendPAM)
+	b = appendMemory(b, j.pam, appendPAMKey, appendPAM)
+	return appendMemory(b, j.ended, appendLoginKey, appendLogin)
 }
 
 // Restore takes a snapshot for what j remembers; b must hold nothing else. After
@@ -31,7 +36,8 @@ func (j *Joiner) Restore(b []byte) error { return j.restore(b, New()) }
 
 func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	d := &decoder{rest: b}
-	if version := d.byte(); d.err == nil && version != snapshotVersion {
+	version := d.byte()
+	if d.err == nil && version != snapshotVersion && version != version6 {
 		return fmt.Errorf("session snapshot of version %d, want %d", version, snapshotVersion)
 	}
 	readMemory(d, fresh.smtp, readProcessKey, readSMTP)
@@ -42,6 +48,9 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	readRecent(d, fresh.messages)
 	readMemory(d, fresh.ssh, readSSHKey, readSSH)
 	readMemory(d, fresh.pam, readPAMKey, readPAM)
+	if version != version6 {
+		readMemory(d, fresh.ended, readLoginKey, readLogin)
+	}
 	if d.err == nil && len(d.rest) > 0 {
 		d.err = errDamaged
 	}

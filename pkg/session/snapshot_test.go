@@ -68,7 +68,7 @@ func TestSnapshot(t *testing.T) {
 func bounded(most int) *Joiner {
 	j := New()
 	j.smtp.most, j.logins.most, j.sasl.most, j.screened.most, j.messages.most = most, most, most, most, most
-	j.ssh.most, j.pam.most, j.refused.most = most, most, most
+	j.ssh.most, j.pam.most, j.refused.most, j.ended.most = most, most, most, most
 	return j
 }
 
@@ -97,6 +97,23 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if err := New().Restore(good); err != nil {
 		t.Error(err)
+	}
+}
+
+// The state that csmail wrote before logins that ended had a place of their own is
+// read.
+func TestRestoreVersion6(t *testing.T) {
+	j := New()
+	r := at(0, dovecot("dovecot/auth", "s", "a", 1))
+	j.Join(&r)
+	now := j.AppendSnapshot(nil)
+	before := append([]byte{version6}, now[1:len(now)-1]...) // without the number of those that ended
+	restored := New()
+	if err := restored.Restore(before); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(restored.AppendSnapshot(nil), now) {
+		t.Error("it is another state")
 	}
 }
 

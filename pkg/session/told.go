@@ -41,7 +41,16 @@ func (t *told) isCrossed(r *event.Record) bool {
 
 // isOf tells whether r may be about the same user: some lines name none.
 func (t *told) isOf(r *event.Record) bool {
-	return t.user == "" || r.User == "" || strings.EqualFold(t.user, r.User)
+	return t.user == "" || r.User == "" || isSameUser(t.user, r.User)
+}
+
+// isSameUser compares names as two daemons write them. Dovecot adds its default
+// realm (auth_default_realm) and may drop a domain (auth_username_format); Postfix
+// has the name as the client sent it.
+func isSameUser(a, b string) bool {
+	nameA, domainA, _ := strings.Cut(a, "@")
+	nameB, domainB, _ := strings.Cut(b, "@")
+	return strings.EqualFold(nameA, nameB) && (domainA == "" || domainB == "" || strings.EqualFold(domainA, domainB))
 }
 
 func (t *told) count(r *event.Record) {

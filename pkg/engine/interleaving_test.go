@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"csmail/pkg/event"
+	"csmail/pkg/syslogline"
+)
+
+// conversation is all that the daemons log of one client's connection, and what it
+// counts. A line is "SECONDS PROGRAM MESSAGE"; what is the client's own stands in
+// braces: {ip}, {user}, {session}, {port}, {queue}.
+type conversation struct{ want, lines string }
+
+// conversations are of every sort that tells of one attempt more than once.
+var conversations = []conversation{
+	// Postfix alone: a process serves one client, and its end counts again.
+	{"auth-failed 2, lost-connection 1", `0 smtpd connect from unknown[{ip}]
+	1 smtpd warning: unknown[{ip}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+	3.1 smtpd warning: unknown[{ip}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+	3.2 smtpd lost connection after AUTH from unknown[{ip}]
+	3.2 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/2 commands=1/3`},
+	{"auth-aborted 1, auth-failed 4", `0 smtpd connect from unknown[{ip}]
+	1 smtpd warning: unknown[{ip}]: SASL PLAIN authentication failed: (reason unavailable), sasl_username={user}
+	2 smtpd warning: unknown[{ip}]: SASL LOGIN authentication aborted
+	4 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/5 commands=1/6`},
+	{"auth-fault 1", `0 smtpd connect from unknown[{ip}]
+	2 smtpd warning: unknown[{ip}]: SASL PLAIN authentication failed: Connection lost to authentication server
+	4 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/1 commands=1/2`},
+	// Postfix asks Dovecot.
+	{"auth-failed 2", `0 smtpd connect from unknown[{ip}]
+	0.9 dovecot auth: sql({user}@example.org,{ip}): unknown user
+	0.95 dovecot auth: ldap({user}@example.org,{ip}): unknown user
+	2.9 smtpd warning: unknown[{ip}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+	5 dovecot auth: sql({user}@example.org,{ip}): Password mismatch
+	7 smtpd warning: unknown[{ip}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+	7 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/2 commands=1/3`},
+	{"auth-failed 1", `0 smtpd connect from unknown[{ip}]
+	1 smtpd warning: unknown[{ip}]: SASL PLAIN authentication failed: (reason unavailable), sasl_username={user}
+	1.02 dovecot auth({user}@example.org,{ip},sasl:plain): passwd-file: unknown user
+	1.5 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/1 commands=1/2`},
+	{"auth-fault 1", `0 smtpd connect from unknown[{ip}]
+	1 dovecot auth: Error: sql({user}@example.org,{ip}): Password query failed: Lost connection to server
+	3 smtpd warning: unknown[{ip}]: SASL PLAIN authentication failed: UGFzc3dvcmQ6, sasl_username={user}
+	4 smtpd disconnect from unknown[{ip}] ehlo=1 auth=0/1 commands=1/2`},
+	// Dovecot's own logins: 2.2 and 2.3 with auth_verbose and without, 2.4.
+	{"auth-failed 3", `0 dovecot auth-worker(7): sql({user},{ip},<{session}>): Password mismatch
+	3 dovecot auth-worker(7): conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: sql({user},{ip},<{session}>): Password mismatch
+	5 dovecot imap-login: Disconnected: Connection closed (auth failed, 3 attempts in 5 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+	{"auth-failed 2", `2 dovecot pop3-login: Aborted login (auth failed, 2 attempts in 4 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS, session=<{session}>`},
+	{"auth-failed 1", `0 dovecot imap-login: Login aborted: Logged out (auth failed, 1 attempts in 0 secs) (auth_failed): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>
+	0.1 dovecot auth({user},{ip},sasl:plain)<{session}>: passwd-file: Password mismatch`},
+	{"login-refused 1", `0 dovecot imap-login: Login failed: Cleartext authentication disabled: user=<>, rip={ip}, lip=198.51.100.1, session=<{session}>
+	1 dovecot imap-login: Login aborted: Logged out (auth failed, 1 attempts in 0 secs) (auth_failed): user=<{user}>, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+	{"auth-fault 1", `0 dovecot auth: Error: ldap({user},{ip},<{session}>): ldap_search() failed: Server down
+	2 dovecot imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+	{"auth-failed 1", `0 auth pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={user} rhost={ip}
+	2 dovecot auth-worker(7): pam({user},{ip},<{session}>): pam_authenticate() failed: Authentication failure (Password mismatch?)
+	4 dovecot imap-login: Disconnected (auth failed, 1 attempts in 4 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+	// A format of the admin's own without the session, Dovecot before it had one.
+	{"auth-failed 2", `0 dovecot auth: sql({user},{ip},<{session}>): Password mismatch
+	3 dovecot auth: sql({user},{ip},<{session}>): Password mismatch
+	5 dovecot imap-login: Disconnected: Connection closed (auth failed, 2 attempts in 5 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS`},
+	{"auth-failed 1", `0 dovecot auth: sql({user},{ip}): Password mismatch
+	90 dovecot imap-login: Disconnected (auth failed, 1 attempts in 90 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1`},
+	{"auth-failed 2", `0 dovecot pop3-login: Aborted login (auth failed, 2 attempts in 4 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, TLS`},
+	// One session's refusals are one.
+	{"recipient-unknown 1, relay-denied 1", `0 smtpd connect from unknown[{ip}]
+	1 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.com> to=<a@example.net> proto=ESMTP helo=<c.example>
+	2 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <b@example.net>: Relay access denied; from=<b@example.com> to=<b@example.net> proto=ESMTP helo=<c.example>
+	3 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 550 5.1.1 <c@example.org>: Recipient address rejected: User unknown; from=<b@example.com> to=<c@example.org> proto=ESMTP helo=<c.example>
+	4 smtpd disconnect from unknown[{ip}] ehlo=1 mail=1 rcpt=0/3 quit=1 commands=3/6`},
+	{"pipelining 1", `0 smtpd connect from unknown[{ip}]
+	1 smtpd improper command pipelining after EHLO from unknown[{ip}]: QUIT\r\n
+	1 smtpd improper command pipelining after RSET from unknown[{ip}]: QUIT\r\n
+	2 smtpd disconnect from unknown[{ip}] ehlo=1 quit=1 commands=2`},
+	{"dnsbl-listed 1, pregreet 1", `0 postscreen PREGREET 11 after 0.05 from [{ip}]:{port}: EHLO User\r\n
+	1 postscreen COMMAND PIPELINING from [{ip}]:{port} after EHLO: x
+	2 postscreen NOQUEUE: reject: RCPT from [{ip}]:{port}: 550 5.7.1 Service unavailable; client [{ip}] blocked using bl.example; from=<a@example.com>, to=<b@example.org>, proto=ESMTP, helo=<x>
+	3 postscreen NOQUEUE: reject: RCPT from [{ip}]:{port}: 550 5.7.1 Service unavailable; client [{ip}] blocked using bl.example; from=<a@example.com>, to=<c@example.org>, proto=ESMTP, helo=<x>`},
+	// The client of a message, by its queue ID.
+	{"content-rejected 1", `0 smtpd connect from unknown[{ip}]
+	1 smtpd {queue}: client=unknown[{ip}]
+	2 cleanup {queue}: reject: header Subject: buy from unknown[{ip}]; from=<a@example.com> to=<b@example.org> proto=ESMTP helo=<x>: 5.7.1 no
+	3 smtpd disconnect from unknown[{ip}] ehlo=1 mail=1 rcpt=1 data=0/1 quit=1 commands=4/5`},
+	// SSH.
+	{"auth-failed 2", `0 sshd Invalid user {user} from {ip} port {port}
+	0.1 sshd pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={ip}
+	2 sshd Failed password for invalid user {user} from {ip} port {port} ssh2
+	5 sshd Failed password for invalid user {user} from {ip} port {port} ssh2
+	6 sshd Connection closed by invalid user {user} {ip} port {port} [preauth]
+	6 sshd PAM 1 more authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={ip}`},
+	// Who got in.
+	{"login-ok 1", `0 dovecot imap-login: Login: user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, mpid=42, TLS, session=<{session}>`},
+	{"auth-mail-ok 1, login-ok 1", `0 smtpd connect from c.example[{ip}]
+	1 smtpd {queue}: client=c.example[{ip}], sasl_method=PLAIN, sasl_username={user}
+	2 smtpd disconnect from c.example[{ip}] ehlo=1 auth=1/2 mail=1 rcpt=1 data=1 quit=1 commands=5/6`},
+}
+
+// spoken is a line of a conversation with its place in time.
+type spoken struct {
+	at   time.Duration
+	text string // with the host, without the time
+}
+
+// speak fills a conversation in for the n-th client.
+func (c conversation) speak(n int, addr, host string, pid int, start time.Duration) []spoken {
+	words := strings.NewReplacer("{ip}", addr, "{user}", fmt.Sprintf("user%d", n), "{session}", fmt.Sprintf("S%d", n),
+		"{port}", fmt.Sprint(20000+n), "{queue}", fmt.Sprintf("4Zk1Yq2Lz%dz", n))
+	programs := map[string]string{
+		"smtpd": fmt.Sprintf("postfix/smtpd[%d]", pid), "sshd": fmt.Sprintf("sshd[%d]", pid), "cleanup": "postfix/cleanup[9]",
+		"postscreen": "postfix/postscreen[8]", "dovecot": "dovecot", "auth": "auth",
+	}
+	var lines []spoken
+	for text := range strings.Lines(c.lines) {
+		text = strings.TrimSpace(text)
+		seconds, rest, _ := strings.Cut(text, " ")
+		program, message, _ := strings.Cut(rest, " ")
+		after, err := time.ParseDuration(seconds + "s")
+		if err != nil || programs[program] == "" {
+			panic(text)
+		}
+		lines = append(lines, spoken{start + after, host + " " + programs[program] + ": " + words.Replace(message)})
+	}
+	return lines
+}
+
+// counted is what an engine counts of lines: how often whom for what.
+type counted map[string]int
+
+// count steps the lines at their times, written in a layout.
+func count(lines []spoken, layout string) counted {
+	start := time.Date(2026, 6, 3, 4, 0, 0, 0, time.UTC)
+	e := New(Options{})
+	var p Parser
+	total := counted{}
+	for i, l := range lines {
+		var r event.Record
+		line := syslogline.Line{Text: start.Add(l.at).Format(layout) + " " + l.text, Received: start.Add(1000 * time.Hour), Zone: time.UTC, Number: int64(i + 1)}
+		p.Parse(&line, &r)
+		result := e.Step(&r)
+		if result.Outcome != event.Noted && result.Outcome != event.Witness {
+			panic(l.text)
+		}
+		if n := result.Pours(); n > 0 {
+			total[fmt.Sprint(r.Addr, " ", r.Kind)] += n
+		}
+	}
+	return total
+}
+
+// TestConversations: each attempt counts once, and none for a fault of ours.
+func TestConversations(t *testing.T) {
+	const addr = "192.0.2.1"
+	for _, c := range conversations {
+		for _, layout := range layouts {
+			want := counted{}
+			for what := range strings.SplitSeq(c.want, ", ") {
+				kind, times, _ := strings.Cut(what, " ")
+				want[addr+" "+kind], _ = strconv.Atoi(times)
+			}
+			if got := count(c.speak(1, addr, "mx1", 42, 0), layout); !maps.Equal(got, want) {
+				t.Errorf("%v, want %s:\n%s", got, c.want, c.lines)
+			}
+		}
+	}
+}
+
+// layouts are those of stamps without and with fractions of a second.
+var layouts = []string{time.Stamp, "2006-01-02T15:04:05.000000Z07:00"}
+
+// TestInterleaving: however the conversations of different clients lie in each
+// other, with process IDs taken up again at once, on several hosts, by stamps with
+// fractions of a second or without, each counts what it counts alone.
+func TestInterleaving(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		layout := rapid.SampledFrom(layouts).Draw(t, "layout")
+		free := map[string]time.Duration{} // when a process of a host may serve the next client
+		alone := counted{}
+		var all []spoken
+		for n := range rapid.IntRange(2, 12).Draw(t, "clients") {
+			c := rapid.SampledFrom(conversations).Draw(t, "conversation")
+			host := rapid.SampledFrom([]string{"mx1", "mx2"}).Draw(t, "host")
+			pid := rapid.IntRange(100, 102).Draw(t, "pid")
+			addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(n + 1)}).String()
+			if rapid.Bool().Draw(t, "IPv6") {
+				addr = fmt.Sprintf("2001:db8::%x", n+1)
+			}
+			process := fmt.Sprint(host, pid)
+			start := max(free[process], time.Duration(rapid.IntRange(0, 5000).Draw(t, "start"))*time.Millisecond)
+			lines := c.speak(n, addr, host, pid, start)
+			free[process] = lines[len(lines)-1].at + time.Millisecond
+			all = append(all, lines...)
+			for what, times := range count(lines, layout) {
+				alone[what] += times
+			}
+		}
+		slices.SortStableFunc(all, func(a, b spoken) int { return cmp.Compare(a.at, b.at) })
+		together := count(all, layout)
+		if !maps.Equal(together, alone) {
+			for _, l := range all {
+				t.Log(l.at, l.text)
+			}
+			t.Fatalf("together %v, alone %v", together, alone)
+		}
+	})
+}
