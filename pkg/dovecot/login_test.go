@@ -203,10 +203,11 @@ func TestOtherProcesses(t *testing.T) {
 		"imap(u)<1><s>: Logged out":           event.Benign,
 		"master: Dovecot v2.3.19 starting":    event.Benign,
 		"no colon":                            event.Missed,
-		"imap-login: Login: user=<anonymous>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>":     event.Benign,
-		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                  event.Benign,
-		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                        event.Noted,
-		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1": event.Benign,
+		"imap-login: Login: user=<anonymous>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>":                                   event.Benign,
+		"imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>": event.Noted,
+		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                                                event.Benign,
+		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                                                      event.Noted,
+		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1":                               event.Benign,
 	}
 	for message, want := range tests {
 		var e event.Event

@@ -26,6 +26,8 @@ func TestAlmost(t *testing.T) {
 		"00ADB3C0899 client=unknown[192.0.2.1]",
 		"lost connection after AUTH unknown[192.0.2.1]",
 		"lost connection after AUTH from unknown[192.0.2.1] again",
+		"lost connection after AUTH from unknown",
+		"00ADB3C0899: hold",
 		"lost connection after A[B from unknown[192.0.2.1]",
 		"lost connection after A]B from unknown[192.0.2.1]",
 		"lost connection after A:B from unknown[192.0.2.1]",
@@ -90,6 +92,22 @@ func TestQueueIDs(t *testing.T) {
 			t.Errorf("%s: %d, session %q", id, testimony, e.Session)
 		}
 	}
+	for message, want := range map[string]string{
+		"NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <r@x>: Relay access denied":       "",
+		"4Zk1Yq2Lz3z9v: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <r@x>: Relay access denied": "4Zk1Yq2Lz3z9v",
+		"warning: 4Zk1Yq2Lz3z9v: malformed BDAT command syntax from unknown[192.0.2.1]: x":          "4Zk1Yq2Lz3z9v",
+		"warning: NOQUEUE: malformed BDAT command syntax from unknown[192.0.2.1]: x":                "",
+	} {
+		if e, outcome, _ := read(t, message); outcome != event.Noted || e.Session != want {
+			t.Errorf("%s: %s, session %q", message, outcome, e.Session)
+		}
+	}
+	for _, part := range []string{"header", "body", "mime-header", "nested-header"} {
+		e, outcome := readAs(t, "postfix/cleanup", "4Zk1Yq2Lz3z9v: reject: "+part+" x from c.example[192.0.2.1]; from=<a> to=<b> proto=SMTP helo=<d>: 5.7.1 no")
+		if outcome != event.Noted || e.Session != "4Zk1Yq2Lz3z9v" || e.Attempts != 1 || e.Reason != "reject: "+part || e.Addr.IsValid() {
+			t.Errorf("cleanup, %s: %s, session %q, %d attempts, %q, %s", part, outcome, e.Session, e.Attempts, e.Reason, e.Addr)
+		}
+	}
 }
 
 // What a client claimed stays in its field.
@@ -131,9 +149,11 @@ func TestPolicyServers(t *testing.T) {
 		"postgrey", "policyd-spf", "policy-spf", "spf-policy", "postfwd", "postfwd2", "postfwd3", "policyd", "sqlgrey", "greyfix",
 	} {
 		var e event.Event
-		outcome, _, ok := Parse("postfix/"+name, "action=reject, client_address=192.0.2.1", &e)
-		if !ok || outcome != event.Benign {
-			t.Errorf("%s: %t, %s", name, ok, outcome)
+		for _, program := range []string{name, "postfix/" + name} {
+			outcome, _, ok := Parse(program, "action=reject, client_address=192.0.2.1", &e)
+			if !ok || outcome != event.Benign {
+				t.Errorf("%s: %t, %s", program, ok, outcome)
+			}
 		}
 	}
 }
@@ -154,6 +174,7 @@ func TestAlmostScreened(t *testing.T) {
 		{"postfix/postscreen", "NOQUEUE: reject: RCPT from [192.0.2.1]:4711: 250 2.0.0 Ok; from=<a>, to=<b>, proto=SMTP, helo=<c>"},
 		{"postfix/postscreen", "NOQUEUE: reject: RCPT [192.0.2.1]:4711: 550 5.5.1 Protocol error; from=<a>, to=<b>, proto=SMTP, helo=<c>"},
 		{"postfix/postscreen", "NOQUEUE: reject: RCPT from [192.0.2.1]:4711: 550 5.7.1 Service unavailable; client [192.0.2.1] not wanted; from=<a>, to=<b>"},
+		{"postfix/postscreen", "PREGREET 11 after 0.05: EHLO x"},
 		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd"},
 		{"postfix/tlsproxy", "SSL_accept error from [192.0.2.1]:4711 x"},
 	} {

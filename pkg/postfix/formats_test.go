@@ -15,6 +15,8 @@ var clients = map[string]string{
 	"unknown[192.0.2.1]":                 "192.0.2.1",
 	"c.example[192.0.2.1]:4711":          "192.0.2.1",
 	"host_a.example[192.0.2.1]":          "192.0.2.1",
+	"d.example[192.0.2.1]":               "192.0.2.1", // as "disconnect" and "warning" begin
+	"w.example[192.0.2.1]":               "192.0.2.1",
 	"192.0.2.1.evil.example[192.0.2.9]":  "192.0.2.9",
 	"203.0.113.6.dyn.example[192.0.2.1]": "192.0.2.1",
 	"unknown[2001:db8::1]":               "2001:db8::1",

@@ -125,6 +125,31 @@ func TestTestimonies(t *testing.T) {
 	}
 }
 
+// Rarer replies, with a first digit of 5 and of 4.
+func TestRareRejects(t *testing.T) {
+	tests := map[string]struct{ hard, soft string }{
+		"50 5.7.1 <c.example[192.0.2.1]>: Unverified Client host rejected: Access denied":          {"access-denied", "policy-rejected"},
+		"50 5.5.3 <END-OF-MESSAGE>: End-of-data rejected: Multi-recipient bounce":                  {"protocol-error", "protocol-error"},
+		"50 5.7.1 <DATA>: Data command rejected: not today":                                        {"policy-rejected", ""},
+		"50 5.7.1 <r@x>: Recipient address rejected: Try again later":                              {"", ""},
+		"50 5.1.8 <d>: Helo command rejected: Malformed DNS server reply":                          {"helo-deferred", "helo-deferred"},
+		"50 5.1.0 <b@x>: Sender address rejected: User unknown in local recipient table":           {"sender-rejected", "sender-rejected"},
+		"50 5.1.0 <b@x>: Sender address rejected: need fully-qualified address":                    {"sender-rejected", "sender-rejected"},
+		"50 5.1.0 <b@x>: Sender address rejected: undeliverable address: no":                       {"sender-rejected", "sender-rejected"},
+		"50 Message size exceeds fixed limit":                                                      {"", ""},
+		"50 5.7.1 <a>: b>: Recipient address rejected: come again":                                 {"policy-rejected", "policy-rejected"},
+		"50 5.1.1 <r@x>: Recipient address rejected: unverified address: host m said: 450 <r>: no": {"policy-rejected", ""},
+	}
+	for text, want := range tests {
+		for digit, want := range map[string]string{"5": want.hard, "4": want.soft} {
+			reply := digit + strings.Replace(text, " 5.", " "+digit+".", 1)
+			if e, outcome, _ := read(t, "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: "+reply+envelope); e.Kind.String() != want || (outcome == event.Noted) != (want != "") {
+				t.Errorf("%s: %s, %q, want %q", reply, outcome, e.Kind, want)
+			}
+		}
+	}
+}
+
 // The reason is the server's own words, the code its reply.
 func TestReasons(t *testing.T) {
 	const client = "c.example[192.0.2.1]"

@@ -40,6 +40,11 @@ func TestEvents(t *testing.T) {
 		{"Connection closed by invalid user a " + peerText + " [preauth]", event.AuthAborted, "a"},
 		{"Connection closed by invalid user  " + peerText + " [preauth]", event.AuthAborted, ""},
 		{"Connection closed by authenticating user " + noise + " " + peerText + " [preauth]", event.AuthAborted, noise},
+		{"Connection closed by invalid user " + peerText + " [preauth]", event.AuthAborted, ""},
+		{"Connection closed by invalid user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
+		{"Connection closed by user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
+		{"Disconnecting authenticating user root 192.0.2.1 port 59999: Too many authentication failures [preauth]", event.ErrorLimit, "root"},
+		{"error: Received disconnect from " + peerText + ":3: com.example.ssh: Algorithm negotiation fail [preauth]", event.NoAuth, ""},
 		{"Connection reset by " + peerText + " [preauth]", event.NoAuth, ""},
 		{"Connection closed by 192.0.2.1 [preauth]", event.NoAuth, ""},
 		{"Disconnected from authenticating user root " + peerText + " [preauth]", event.AuthAborted, "root"},
@@ -92,9 +97,13 @@ func TestEvents(t *testing.T) {
 			if strings.Contains(form, ":") {
 				text = strings.ReplaceAll(text, form+"/32", form+"/128")
 			}
+			attempts := 1
+			if strings.HasPrefix(text, "PAM 2 more") {
+				attempts = 2
+			}
 			var e event.Event
 			outcome := Parse("sshd-session", text, &e)
-			if outcome != event.Noted || e.Kind != tt.kind || e.User != tt.user || e.Attempts < 1 || e.Service != event.SSHD || e.Program != "sshd-session" {
+			if outcome != event.Noted || e.Kind != tt.kind || e.User != tt.user || e.Attempts != attempts || e.Service != event.SSHD || e.Program != "sshd-session" {
 				t.Errorf("%s: got %s, %s, user %q, %d attempts", text, outcome, e.Kind, e.User, e.Attempts)
 			}
 			if e.Addr.String() != want {
@@ -207,6 +216,7 @@ func TestNoAddress(t *testing.T) {
 		"Accepted password for u from host.example port 5 ssh2":                    event.NoKind,
 		"Accepted key ED25519 SHA256:abc found at /root/.ssh/authorized_keys:1":    event.NoKind,
 		"Disconnecting " + peerText + ": Protocol error [preauth]":                 event.NoKind,
+		"User a from z9.example not allowed because listed in DenyUsers":           event.AccessDenied,
 		"User a from host-1.dyn_2.example not allowed because listed in DenyUsers": event.AccessDenied,
 		"news": missedKind,
 		"":     missedKind,

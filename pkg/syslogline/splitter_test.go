@@ -88,6 +88,7 @@ func TestSplitter(t *testing.T) {
 		"nothing but digits":    {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail 1]: x", false},
 		"nines":                 {"2026-06-03T04:11:09.999999Z" + tail, "2026-06-03T04:11:19.989898Z" + tail, true},
 		"cut in nanoseconds":    {"2026-06-03T04:11:09.123456789Z m a[1]: x", "2026-06-03T04:11:09.123", false},
+		"ten digits":            {"2026-06-03T04:11:09.1234567891Z" + tail, "2026-06-03T04:11:09.1234567891Z" + tail, false},
 		"no point":              {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09:12Z" + tail, false},
 		"a letter in a second":  {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09.1xZ" + tail, false},
 		"journald":              {`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, false},
@@ -125,6 +126,19 @@ func TestSplitterDates(t *testing.T) {
 			checkSplitter(t, log.String(), at, time.Time{}, zone)
 			checkSplitter(t, log.String(), at, at.Add(time.Hour), time.UTC)
 		}
+	}
+}
+
+// Each minute is dated for itself, and each form of a stamp is remembered anew.
+func TestSplitterMinutes(t *testing.T) {
+	const tail = " mail a[1]: x"
+	stamps := []string{
+		"Jun  3 04:11:09", "Jun  3 04:11:10", "Jun  3 04:12:09", "Jun  3 04:12:10", "Jun  4 04:12:10", "Jun  4 04:12:11",
+		"2026-06-03T04:11:09.5Z", "2026-06-03T04:11:10.5Z", "2026-06-03T04:12:09Z", "2026-06-03T04:12:10Z",
+	}
+	log := strings.Join(stamps, tail+"\n") + tail
+	if compared := checkSplitter(t, log, time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC), time.Time{}, time.UTC); compared != len(stamps)/2 {
+		t.Errorf("%d lines were compared", compared)
 	}
 }
 
