@@ -47,6 +47,14 @@ func TestApart(t *testing.T) {
 	midway := login("s", "Authenticate X failed: Unsupported authentication mechanism.", refused, 1)
 	nameless := midway
 	nameless.Session = ""
+	apop := login("s", "APOP failed: APOP not enabled", refused, 1)
+	connection := func(kind event.Kind, code string) event.Record {
+		r := screened(one, kind)
+		r.Session, r.Code = "4711", code
+		return r
+	}
+	three := ssh(3, failed, "authentication failure")
+	three.Mechanism, three.Attempts = event.PAM, 3
 	sshFailed := ssh(3, failed, "failed password")
 	tests := map[string]struct {
 		before []event.Record
@@ -87,6 +95,13 @@ func TestApart(t *testing.T) {
 		"postscreen: no client":                          {[]event.Record{screened(nobody, event.Pregreet)}, screened(nobody, event.Pregreet), 1},
 		"postscreen: hung up twice":                      {[]event.Record{screened(one, event.Hangup)}, screened(one, event.Hangup), 1},
 		"postscreen: at the limit, gone":                 {[]event.Record{screened(one, event.Pregreet)}, after(oneConnection+1, screened(one, event.Pregreet)), 1},
+		"postscreen: hung up twice in a connection":      {[]event.Record{connection(event.Hangup, "")}, connection(event.Hangup, ""), 1},
+		"postscreen: no connection":                      {[]event.Record{connection(event.DNSBLListed, "550 5.7.1")}, screened(one, event.DNSBLListed), 1},
+		"Dovecot: APOP twice":                            {[]event.Record{apop}, apop, 1},
+		"Postfix: two databases, two attempts":           {[]event.Record{auth("", "a", failed), auth("", "a", failed), saslOf("a")}, saslOf("a"), 1},
+		"Postfix: two seconds before":                    {[]event.Record{saslOf("a")}, after(2*time.Second, auth("", "a", failed)), 1},
+		"Postfix: long after":                            {[]event.Record{after(5*time.Second, saslOf("a"))}, after(0, auth("", "a", failed)), 1},
+		"sshd: two told, three in all":                   {[]event.Record{sshFailed, sshFailed}, three, 1},
 		"sshd: two attempts that PAM told of":            {[]event.Record{ssh(1, failed, "PAM")}, ssh(1, failed, "PAM"), 1},
 		"sshd: at the limit, gone":                       {[]event.Record{sshFailed}, after(oneLogin+1, ssh(3, failed, "invalid user")), 1},
 	}
@@ -109,6 +124,8 @@ func TestTogether(t *testing.T) {
 	refusedUser := auth("s", "a", event.LoginRefused)
 	withoutPID := end
 	withoutPID.PID = 0
+	alone := saslOf("a")
+	alone.PID = 0
 	type row struct {
 		before []event.Record
 		last   event.Record
@@ -122,6 +139,10 @@ func TestTogether(t *testing.T) {
 		"a fault, and a refusal of the same login": {[]event.Record{auth("s", "a", broken)}, refusedUser, event.LoginRefused, 1},
 		"two users' logins, by Postfix":            {[]event.Record{auth("", "a", failed), after(2*time.Second, auth("", "b", failed)), after(3*time.Second, saslOf(""))}, after(3*time.Second, saslOf("")), failed, 0},
 		"another's fault, by Postfix":              {[]event.Record{auth("", "a", failed), auth("", "b", broken)}, saslOf("b"), broken, 1},
+		"the second database did not answer":       {[]event.Record{auth("s", "a", failed), auth("s", "a", broken)}, auth("s", "a", failed), broken, 1},
+		"the first of three did not answer":        {[]event.Record{auth("s", "a", broken), auth("s", "a", failed)}, auth("s", "a", failed), broken, 1},
+		"an end that refused, then why":            {[]event.Record{login("s", "Disconnected", event.LoginRefused, 1)}, refusedUser, event.LoginRefused, 0},
+		"told by Dovecot, Postfix has no process":  {[]event.Record{auth("", "a", failed)}, alone, failed, 0},
 		"Postfix a moment before, stamped after":   {[]event.Record{after(1100*time.Millisecond, saslOf("a"))}, after(900*time.Millisecond, auth("", "a", failed)), failed, 1},
 		"Dovecot, at the limit":                    {[]event.Record{auth("", "a", failed)}, after(saslDelay, saslOf("a")), failed, 0},
 		"two of Dovecot, at the limit":             {[]event.Record{auth("", "a", failed), after(saslDelay, auth("", "b", failed)), after(saslDelay, saslOf(""))}, after(saslDelay, saslOf("")), failed, 0},
