@@ -74,3 +74,14 @@ func TestReasons(t *testing.T) {
 		}
 	}
 }
+
+// A name in place of an address (UseDNS yes) is noted, and what is neither is not.
+func TestHostNames(t *testing.T) {
+	for _, host := range []string{"host.example", "UNKNOWN", "192.0.2.1.evil.example"} {
+		var e event.Event
+		outcome := Parse("sshd", "User a from "+host+" not allowed because listed in DenyUsers", &e)
+		if outcome != event.Noted || e.ClientName != host || e.Addr.IsValid() {
+			t.Errorf("%s: %s, %q, %s", host, outcome, e.ClientName, e.Addr)
+		}
+	}
+}

@@ -42,6 +42,7 @@ func TestEvents(t *testing.T) {
 		{"Connection closed by authenticating user " + noise + " " + peerText + " [preauth]", event.AuthAborted, noise},
 		{"Connection closed by invalid user " + peerText + " [preauth]", event.AuthAborted, ""},
 		{"Connection closed by invalid user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
+		{"Disconnecting invalid user a " + peerText + ": Protocol error [preauth]", event.AuthAborted, "a"},
 		{"Connection closed by user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
 		{"Disconnecting authenticating user root 192.0.2.1 port 59999: Too many authentication failures [preauth]", event.ErrorLimit, "root"},
 		{"error: Received disconnect from " + peerText + ":3: com.example.ssh: Algorithm negotiation fail [preauth]", event.NoAuth, ""},
