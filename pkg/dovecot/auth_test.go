@@ -56,6 +56,35 @@ func TestAuth(t *testing.T) {
 		"auth(a,192.0.2.1,sasl:scram-sha-256)<s>: scram-sha-256: Wrong nonce":                                                                               {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
 		"auth: plain(?,192.0.2.1): Username character disallowed by auth_username_chars: 0x2c (username: x,203.0.113.6,<abc>): unknown user)":               {event.Noted, event.AuthFailed, "192.0.2.1", "", ""},
 		"auth(?,192.0.2.1,sasl:plain)<s>: plain: Username character disallowed by auth_username_chars: 0x2c (username: x,203.0.113.6,<abc>): unknown user)": {event.Noted, event.AuthFailed, "192.0.2.1", "", "s"},
+		// no end of a request, no client in it, or another process's bracket
+		"auth: sql(a,192.0.2.1":                             {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,<s: unknown user":            {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1) unknown user":               {event.Benign, event.NoKind, "", "", ""},
+		"auth: Loading modules (a,192.0.2.1): unknown user": {event.Benign, event.NoKind, "", "", ""},
+		"auth: (a,192.0.2.1): unknown user":                 {event.Benign, event.NoKind, "", "", ""},
+		"auth(a,192.0.2.1)<s: sql: unknown user":            {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(a)b,192.0.2.1,<s>): unknown user":        {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: started":                                                           {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(a): unknown user":                                              {event.Noted, event.AuthFailed, "invalid IP", "a", ""},
+		"auth: sql(a,b,<s>): unknown user":                                        {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,b): unknown user":                                  {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,192.0.2.1,x>): unknown user":                                 {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql((,192.0.2.1): unknown user":                                    {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: sql(a,,<s>): unknown user":                                         {event.Noted, event.AuthFailed, "invalid IP", "a", "s"},
+		"auth: sql(a,192.0.2.1,,<s>): unknown user":                               {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth(a,192.0.2.1,sasl:(x)<s>: sql: unknown user":                         {event.Ambiguous, event.NoKind, "", "", ""},
+		"auth: Error: sql: query for (a,192.0.2.1): failed":                       {event.Noted, event.AuthFault, "invalid IP", "", ""},
+		"auth: Error: sql(a,192.0.2.1":                                            {event.Noted, event.AuthFault, "invalid IP", "", ""},
+		"auth: Fatal: sql(a,192.0.2.1,<s>): x":                                    {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
+		"auth: Panic: sql(a,192.0.2.1,<s>): x":                                    {event.Noted, event.AuthFault, "192.0.2.1", "a", "s"},
+		"auth(a,192.0.2.1,sasl:plain)<s>: Debug: sql: unknown user":               {event.Benign, event.NoKind, "", "", ""},
+		"auth-worker(a,192.0.2.1,sasl:plain)<77>: request [1]: sql: unknown user": {event.Noted, event.AuthFailed, "192.0.2.1", "a", ""},
+		"auth-worker(a,192.0.2.1,sasl:plain)<79>: request [1]: sql: unknown user": {event.Noted, event.AuthFailed, "192.0.2.1", "a", ""},
+		"auth: sql(a,192.0.2.1,<s>): unknown user (given password: ,203.0.113.6)": {event.Noted, event.AuthFailed, "192.0.2.1", "a", "s"},
+		"auth: sql(a,192.0.2.1,<s>): x timed out after 150 secs":                  {event.Missed, event.NoKind, "", "", ""},
+		"auth-worker(7): conn unix:auth-worker: auth-worker<1>: sql(a,192.0.2.1): Password mismatch (given password: x): sql(b,203.0.113.6): unknown user": {event.Benign, event.NoKind, "", "", ""},
+		"auth-worker(7): conn unix:auth-worker (pid=8,uid=9): auth-worker<x>: sql(a,192.0.2.1): unknown user":                                              {event.Benign, event.NoKind, "", "", ""},
+		"auth: sql(b,192.0.2.1,<s>): Username character disallowed by auth_username_chars: 0x2c (username: x,203.0.113.6,<abc>): unknown user)":            {event.Ambiguous, event.NoKind, "", "", ""},
 		// where every character is allowed
 		"auth: sql(?,203.0.113.6): Username character disallowed by auth_username_chars: 0x2c (username: ,192.0.2.1,<s>): unknown user":                          {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: sql(?,203.0.113.6): Username character disallowed by auth_username_chars: 0x2c (username: ,192.0.2.1,<s>): Password mismatch (given password: x)": {event.Ambiguous, event.NoKind, "", "", ""},
@@ -80,6 +109,9 @@ func TestAuth(t *testing.T) {
 		}
 		if outcome == event.Noted && (e.Addr.String() != want.addr || e.User != want.user || e.Session != want.session) {
 			t.Errorf("%s: got %s, %q, %q", message, e.Addr, e.User, e.Session)
+		}
+		if outcome == event.Noted && (e.Attempts != 1 || e.Service != event.Dovecot || e.Program != "dovecot/auth") {
+			t.Errorf("%s: %d attempts, %s, %s", message, e.Attempts, e.Service, e.Program)
 		}
 	}
 }

@@ -122,6 +122,10 @@ func checkLogin(t *testing.T, said string, kind event.Kind, n int) {
 				}
 				continue
 			}
+			program, _, _ := strings.Cut(said, ": ")
+			if e.Program != "dovecot/"+program || e.Service != event.Dovecot {
+				t.Errorf("%s: %s, %s", line, e.Service, e.Program)
+			}
 			if outcome != event.Noted || e.Kind != kind || e.Attempts != n || e.Addr.String() != want {
 				t.Errorf("%s: %s, %s, %d, %s", line, outcome, e.Kind, e.Attempts, e.Addr)
 			}
@@ -146,7 +150,21 @@ var answersTold = []struct {
 	{"pam", "pam_authenticate() failed: Permission denied", event.AuthFailed},
 	{"pam", "pam_authenticate() failed: Module is unknown", event.AuthFault},
 	{"pam", "pam_acct_mgmt() failed: User account has expired", event.LoginRefused},
+	{"pam", "pam_authenticate() failed: Have exhausted maximum number of retries for service", event.AuthFailed},
+	{"pam", "pam_start() failed: Critical error - immediate abort", event.AuthFault},
 	{"pam", "unknown user", event.AuthFailed},
+	{"lua", "Unknown user", event.AuthFailed},
+	{"plain", "Invalid username: a b", event.LoginRefused},
+	{"foo", "Unsupported authentication mechanism", event.LoginRefused},
+	{"sql", "User disabled", event.LoginRefused},
+	{"sql", "user disabled", event.LoginRefused},
+	{"sql", "Password expired", event.LoginRefused},
+	{"imap", "Request timed out", event.AuthFault},
+	{"plain", "Aborted", event.NoKind},
+	{"policy", "Policy server HTTP error: 9000 Connection refused", event.AuthFault},
+	{"sql", "Empty password returned without nopassword", event.AuthFault},
+	{"cache", "Falling back to expired data from cache", event.AuthFault},
+	{"sql", "username changed u -> v", event.NoKind},
 	{"sql", "unknown user", event.AuthFailed},
 	{"sql", "unknown user (given password: x)", event.AuthFailed},
 	{"sql", "unknown user (SHA1 of given password: 0123ab)", event.AuthFailed},
@@ -266,6 +284,9 @@ func TestAuthFormats(t *testing.T) {
 				}
 				if outcome != event.Noted || e.Kind != a.kind || e.Addr.String() != want || e.User != "u" || e.Program != "dovecot/auth" {
 					t.Errorf("%s: %s, %s, %s, %q", line, outcome, e.Kind, e.Addr, e.User)
+				}
+				if strings.Contains(line, "sasl:") && e.Mechanism != "plain" && e.Mechanism != "login" {
+					t.Errorf("%s: mechanism %q", line, e.Mechanism)
 				}
 				if strings.Contains(line, "<s+/>") && e.Session != "s+/" {
 					t.Errorf("%s: session %q", line, e.Session)

@@ -36,14 +36,23 @@ func TestLogin(t *testing.T) {
 		"imap-login: Disconnected: Inactivity":                                                                                                             {event.Benign, event.NoKind, 0},
 		"imap-login: proxy(u,192.0.2.9:143): started proxying to 192.0.2.9:143 (0.1 secs)":                                                                 {event.Noted, event.LoginOK, 1},
 		"imap-login: proxy(u,192.0.2.9:143): disconnecting 192.0.2.1 (Disconnected by server)":                                                             {event.Benign, event.NoKind, 0},
-		"imap-login: ID sent: name=x":                     {event.Benign, event.NoKind, 0},
-		"imap-login: Internal login failure (pid=1 id=2)": {event.Noted, event.AuthFault, 1},
-		"imap-login: Something new (of a kind)":           {event.Missed, event.NoKind, 0},
+		"imap-login: ID sent: name=x":                                         {event.Benign, event.NoKind, 0},
+		"imap-login: Internal login failure (pid=1 id=2)":                     {event.Noted, event.AuthFault, 1},
+		"imap-login: Something new (of a kind)":                               {event.Missed, event.NoKind, 0},
+		"imap-login: Disconnected (something new)":                            {event.Missed, event.NoKind, 1},
+		"imap-login: Login aborted: x (y) (new_reason)":                       {event.Missed, event.NoKind, 1},
+		"imap-login: Login aborted: x (no auth attempts in 0 secs)":           {event.Noted, event.NoAuth, 1},
+		"imap-login: Disconnected (no auth attempts in 0 secs) (auth_failed)": {event.Noted, event.NoAuth, 1},
+		"imap-login: Disconnected (auth failed, 0 attempts in 0 secs)":        {event.Noted, event.AuthFailed, 1},
+		"imap-login: Disconnected (auth failed, 65536 attempts in 9 secs)":    {event.Noted, event.AuthFailed, 1},
+		"imap-login: Disconnected (auth failed, 65535 attempts in 9 secs)":    {event.Noted, event.AuthFailed, 65535},
+		"imap-login: Disconnected (auth failed, 3 tries in 9 secs)":           {event.Noted, event.AuthFailed, 1},
+		"imap-login: Disconnected (auth failed, some attempts in 9 secs)":     {event.Noted, event.AuthFailed, 1},
 	}
 	for said, want := range tests {
 		var e event.Event
 		outcome, _ := Parse(said+": "+elements, &e)
-		if outcome != want.outcome || e.Kind != want.kind || e.Attempts != want.n {
+		if outcome != want.outcome || e.Kind != want.kind || outcome == event.Noted && e.Attempts != want.n {
 			t.Errorf("%s: got %s, %s, %d", said, outcome, e.Kind, e.Attempts)
 		}
 		if outcome == event.Noted && (e.Addr.String() != "192.0.2.1" || e.User != "u@example.org" || e.Session != "abc+/") {
@@ -71,13 +80,17 @@ func TestElements(t *testing.T) {
 		outcome event.Outcome
 		addr    string
 	}{
-		"user=<>, rip=2001:db8::1, lip=2001:db8::2": {event.Noted, "2001:db8::1"},
-		"user=<>, rip=::ffff:192.0.2.1, lip=::1":    {event.Noted, "192.0.2.1"},
-		"method=PLAIN, rip=192.0.2.1":               {event.Noted, "192.0.2.1"},
-		"rip=192.0.2.1, lip=192.0.2.2":              {event.Noted, "192.0.2.1"},
-		"user=<a>, rip=192.0.2.1x, lip=192.0.2.2":   {event.Missed, ""},
-		"user=<a>, lip=192.0.2.2":                   {event.Missed, ""},
-		"user=<a, rip=192.0.2.1":                    {event.Missed, ""},
+		"user=<>, rip=2001:db8::1, lip=2001:db8::2":                                                        {event.Noted, "2001:db8::1"},
+		"user=<>, rip=::ffff:192.0.2.1, lip=::1":                                                           {event.Noted, "192.0.2.1"},
+		"method=PLAIN, rip=192.0.2.1":                                                                      {event.Noted, "192.0.2.1"},
+		"rip=192.0.2.1, lip=192.0.2.2":                                                                     {event.Noted, "192.0.2.1"},
+		"user=<a>, rip=192.0.2.1x, lip=192.0.2.2":                                                          {event.Missed, ""},
+		"user=<a>, lip=192.0.2.2":                                                                          {event.Missed, ""},
+		"user=<a, rip=192.0.2.1":                                                                           {event.Missed, ""},
+		"user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, x=<b>":                                      {event.Ambiguous, ""},
+		"user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, x=<b, session=<c>":                          {event.Ambiguous, ""},
+		"user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, x=b>, session=<c>":                          {event.Ambiguous, ""},
+		"user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, x=<b":                                       {event.Ambiguous, ""},
 		"user=<x,203.0.113.6,<b>): unknown user>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, session=<c>": {event.Noted, "192.0.2.1"},
 		"user=<a>, x=<b>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                                      {event.Noted, "192.0.2.1"},
 		"user=<>, method=X[203.0.113.6], rip=192.0.2.1, lip=192.0.2.2":                                     {event.Noted, "192.0.2.1"},
@@ -94,6 +107,25 @@ func TestElements(t *testing.T) {
 		}
 		if outcome == event.Noted && e.Addr.String() != want.addr {
 			t.Errorf("%s: got %s", text, e.Addr)
+		}
+	}
+}
+
+// The user ends at the first ">, ", but for what he put there himself.
+func TestClaims(t *testing.T) {
+	for claims, want := range map[string]string{
+		"user=<a>, method=PLAIN":                   "a PLAIN",
+		"user=<>, method=PLAIN":                    " PLAIN",
+		"user=<a>":                                 "a ",
+		"user=<a>, session=<b>, method=PLAIN":      "a PLAIN",
+		"user=<a>, b>, method=PLAIN":               "a>, b PLAIN",
+		"user=<a>, method=LOGIN, c>, method=PLAIN": "a>, method=LOGIN, c PLAIN",
+		"user=<a>, session=<b>, c>, method=PLAIN":  "a>, session=<b>, c PLAIN",
+	} {
+		var e event.Event
+		outcome, _ := Parse("imap-login: Login: "+claims+", rip=192.0.2.1, lip=192.0.2.2", &e)
+		if got := e.User + " " + e.Mechanism; outcome != event.Noted || got != want {
+			t.Errorf("%s: %s, %q, want %q", claims, outcome, got, want)
 		}
 	}
 }
@@ -124,7 +156,7 @@ func TestMidway(t *testing.T) {
 	for line, want := range tests {
 		var e event.Event
 		outcome, _ := Parse(line, &e)
-		if outcome != want.outcome || outcome == event.Noted && (e.Kind != want.kind || e.Addr.String() != want.addr) {
+		if outcome != want.outcome || outcome == event.Noted && (e.Kind != want.kind || e.Addr.String() != want.addr || e.Attempts != 1) {
 			t.Errorf("%s: got %s, %s of %s", line, outcome, e.Kind, e.Addr)
 		}
 	}
@@ -191,10 +223,11 @@ func TestOtherProcesses(t *testing.T) {
 		"imap(u)<1><s>: Logged out":           event.Benign,
 		"master: Dovecot v2.3.19 starting":    event.Benign,
 		"no colon":                            event.Missed,
-		"imap-login: Login: user=<anonymous>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>":     event.Benign,
-		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                  event.Benign,
-		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                        event.Noted,
-		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1": event.Benign,
+		"imap-login: Login: user=<anonymous>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>":                                   event.Benign,
+		"imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>": event.Noted,
+		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                                                event.Benign,
+		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                                                      event.Noted,
+		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1":                               event.Benign,
 	}
 	for message, want := range tests {
 		var e event.Event

@@ -1,9 +1,113 @@
 package event
 
 import (
+	"hash/fnv"
 	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+	"unsafe"
 )
+
+// Scenarios, reports and other programs go by these names, and a ban by the class.
+func TestNames(t *testing.T) {
+	classes := map[Class]string{
+		Hostile: `auth-failed relay-denied helo-rejected access-denied pipelining non-smtp non-ssh pregreet command-limit denylisted too-many-errors`,
+		Suspect: `auth-rate-limited auth-aborted no-hostname hostname-mismatch dnsbl-listed helo-deferred relay-refused error-limit sender-rejected
+			recipient-unknown policy-rejected protocol-error bare-newline content-rejected lost-connection hangup rate-limited tls-error ssh-error no-auth
+			login-refused penalised`,
+		Fault:   `auth-fault server-fault lookup-fault dns-fault dnsbl-fault`,
+		Success: `login-ok auth-mail-ok`,
+		Own:     `own-refusal`,
+	}
+	byClass := map[Class][]string{}
+	for _, k := range Kinds() {
+		byClass[k.Class()] = append(byClass[k.Class()], k.String())
+	}
+	for class, names := range classes {
+		if want := strings.Fields(names); !slices.Equal(byClass[class], want) {
+			t.Errorf("%s: %v, want %v", class, byClass[class], want)
+		}
+	}
+	names := []string{
+		NoService.String(), Postfix.String(), Postscreen.String(), Dovecot.String(), SSHD.String(),
+		NoClass.String(), Hostile.String(), Suspect.String(), Fault.String(), Success.String(), Own.String(),
+		NoHeader.String(), Foreign.String(), Benign.String(), Missed.String(), Ambiguous.String(), Witness.String(), Noted.String(),
+	}
+	want := strings.Split(",postfix,postscreen,dovecot,sshd,,hostile,suspect,fault,success,own,no-header,foreign,benign,missed,ambiguous,witness,event", ",")
+	if !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+}
+
+// The name of a finding stays the same from release to release: by it the LAPI is
+// asked whether it has it. Each part of the finding is in it.
+func TestID(t *testing.T) {
+	first := time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC)
+	a := Alert{Scenario: "csmail/x", Scope: ScopeIP, Source: netip.MustParseAddr("192.0.2.1"), First: first, Last: first.Add(time.Second)}
+	if got := a.ID(); got != "c6432cc0a6267bb2d98e73b8eb6ab109" {
+		t.Errorf("got %s", got)
+	}
+	elsewhere := a
+	elsewhere.First = first.In(time.FixedZone("", 7200))
+	if elsewhere.ID() != a.ID() {
+		t.Error("the zone of a time changes the name")
+	}
+	for name, change := range map[string]func(*Alert){
+		"scenario": func(a *Alert) { a.Scenario = "csmail/y" }, "scope": func(a *Alert) { a.Scope, a.Bits = ScopeRange, 32 },
+		"source": func(a *Alert) { a.Source = netip.MustParseAddr("192.0.2.2") }, "first": func(a *Alert) { a.First = first.Add(1) },
+		"last": func(a *Alert) { a.Last = first },
+	} {
+		changed := a
+		if change(&changed); changed.ID() == a.ID() {
+			t.Errorf("another %s, the same name", name)
+		}
+	}
+}
+
+// Snapshots hold origins: every release hashes alike (FNV-1a).
+func TestOrigin(t *testing.T) {
+	hash := func(text string) uint64 {
+		h := fnv.New64a()
+		h.Write([]byte(text))
+		return h.Sum64()
+	}
+	r := Record{Event: Event{Host: "mx1", Program: "postfix/smtpd"}}
+	want := Origin{Host: hash("mx1"), Program: hash("postfix/smtpd")}
+	if got := r.From(); got != want || r.Origin != want || OriginOf("mx1", "postfix/smtpd") != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	set := Record{Origin: Origin{Host: 1}, Event: Event{Host: "mx1"}}
+	if got := set.From(); got != (Origin{Host: 1}) {
+		t.Errorf("the parser's origin became %v", got)
+	}
+}
+
+// A clone keeps nothing of the block that the line came from.
+func TestClone(t *testing.T) {
+	block := strings.Repeat("x", 64)
+	var e Event
+	fields := func(e *Event) map[string]string {
+		texts := map[string]string{}
+		for value, i := reflect.ValueOf(*e), 0; i < value.NumField(); i++ {
+			if value.Field(i).Kind() == reflect.String {
+				texts[value.Type().Field(i).Name] = value.Field(i).String()
+			}
+		}
+		return texts
+	}
+	for name := range fields(&e) {
+		reflect.ValueOf(&e).Elem().FieldByName(name).SetString(block[:8])
+	}
+	cloned := e.Clone()
+	for name, text := range fields(&cloned) {
+		if text != block[:8] || unsafe.StringData(text) == unsafe.StringData(block) {
+			t.Errorf("%s: %q is the block's", name, text)
+		}
+	}
+}
 
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}

@@ -15,6 +15,8 @@ var clients = map[string]string{
 	"unknown[192.0.2.1]":                 "192.0.2.1",
 	"c.example[192.0.2.1]:4711":          "192.0.2.1",
 	"host_a.example[192.0.2.1]":          "192.0.2.1",
+	"d.example[192.0.2.1]":               "192.0.2.1", // as "disconnect" and "warning" begin
+	"w.example[192.0.2.1]":               "192.0.2.1",
 	"192.0.2.1.evil.example[192.0.2.9]":  "192.0.2.9",
 	"203.0.113.6.dyn.example[192.0.2.1]": "192.0.2.1",
 	"unknown[2001:db8::1]":               "2001:db8::1",
@@ -39,6 +41,8 @@ var smtpdFormats = []struct {
 	{"disconnect from %[1]s ehlo=1 auth=1/2 commands=2/3", event.LoginOK},
 	{"disconnect from %[1]s ehlo=1 auth=2 commands=2", event.LoginOK},
 	{"disconnect from %[1]s commands=0/0", benignKind},
+	{"disconnect from %[1]s ehlo=1 auth=0/0 commands=1", benignKind},
+	{"disconnect from %[1]s ehlo=1 auth= commands=1", benignKind},
 	{"00ADB3C0899: client=%[1]s", benignKind},
 	{"00ADB3C0899: client=%[1]s, sasl_method=PLAIN, sasl_username=u, sasl_sender=v", event.AuthMailOK},
 	{"00ADB3C0899: client=%[1]s, orig_queue_id=4Zk1Yq2Lz3z9v, orig_client=x[203.0.113.6]", benignKind},
@@ -80,6 +84,8 @@ var smtpdFormats = []struct {
 	{"too many errors after AUTH from %[1]s", event.TooManyErrors},
 	{"NOQUEUE: too many errors after UNKNOWN from %[1]s", event.TooManyErrors},
 	{"4Zk1Yq2Lz3z9v: too many errors after DATA (9 bytes) from %[1]s", event.ErrorLimit},
+	{"too many errors after HELO from %[1]s", event.TooManyErrors}, {"too many errors after EHLO from %[1]s", event.TooManyErrors},
+	{"too many errors after CONNECT from %[1]s", event.TooManyErrors},
 	{"bare <LF> received after DATA (12 bytes) from %[1]s", event.BareNewline},
 	{"4Zk1Yq2Lz3z9v: reject: END-OF-MESSAGE from %[1]s: bare <LF> received; from=<b> to=<c> proto=SMTP helo=<d>", event.BareNewline},
 	{"improper command pipelining after EHLO from %[1]s", event.Pipelining},
@@ -174,6 +180,9 @@ func TestSMTPDFormats(t *testing.T) {
 			if e.Kind != want {
 				t.Errorf("%s: got %s, want %s", message, e.Kind, want)
 			}
+			if (outcome == event.Noted) != (row.kind != benignKind) || outcome == event.Noted && e.Attempts != 1 {
+				t.Errorf("%s: %s, %d attempts", message, outcome, e.Attempts)
+			}
 			if outcome == event.Noted {
 				checkAddr(t, e.Addr, addr)
 			}
@@ -191,6 +200,7 @@ func TestOurTrouble(t *testing.T) {
 		"warning: SASL: Connect to private/auth failed: Connection refused":                               event.AuthFault,
 		"warning: 1.2.0.192.bl.example: RBL lookup error: Host or domain name not found, try again":       event.DNSFault,
 		"warning: 203.0.113.6: RBL lookup error: Host or domain name not found, try again":                event.DNSFault,
+		"warning: x[203.0.113.6].bl.example: RBL lookup error: Host or domain name not found, try again":  event.DNSFault,
 		"warning: x.bl.example: RBL lookup error: 203.0.113.6: address not listed for hostname c.example": event.DNSFault,
 	}
 	for message, want := range tests {
@@ -325,6 +335,14 @@ func TestRejectTexts(t *testing.T) {
 		{"550 5.7.1", "<r@x>: Recipient address rejected: Please see http://x/why?ip=203.0.113.6", "policy-rejected", ""},
 		{"503 5.5.0", "<DATA>: Data command rejected: Improper use of SMTP command pipelining", "pipelining", "pipelining"},
 		{"550 5.5.3", "<DATA>: Data command rejected: Multi-recipient bounce", "protocol-error", "protocol-error"},
+		{"550 5.7.1", "<r@x>: Recipient address rejected: Graylisted, see http://x", "", ""},
+		{"550 5.5.0", "<r@x>: Recipient address rejected: not today", "policy-rejected", ""},
+		{"550 5.7.1", "go away", "policy-rejected", ""},
+		{"554 5.5.0", "Error: SMTP protocol synchronization", "protocol-error", ""},
+		{"554 5.7.1", "Service unavailable", "policy-rejected", ""},
+		{"521 5.3.2", "<r@x>: Recipient address rejected: closed for tonight", "", ""},
+		{"550 5.7.1", "<r@x>: Recipient address rejected: Server configuration problem", "server-fault", "server-fault"},
+		{"550 5.7.1", "Must issue a STARTTLS command first", "", ""},
 		{"550 5.7.1", "Session encryption is required", "", ""},
 		{"552 5.3.4", "Message size exceeds fixed limit", "", ""},
 		{"552 5.3.1", "Insufficient system storage", "server-fault", "server-fault"},

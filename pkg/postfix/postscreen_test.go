@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"strings"
 	"testing"
 
 	"csmail/pkg/event"
@@ -117,6 +118,9 @@ func TestCleanupAndTLSProxy(t *testing.T) {
 		}
 		if outcome == event.Noted {
 			checkAddr(t, e.Addr, tt.addr)
+		}
+		if e.Kind == event.TLSError && (e.Service != event.Postscreen || e.Attempts != 1 || strings.HasPrefix(e.Reason, ":")) {
+			t.Errorf("%s: %s, %d attempts, %q", tt.message, e.Service, e.Attempts, e.Reason)
 		}
 	}
 }

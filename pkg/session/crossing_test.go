@@ -128,20 +128,33 @@ func TestCrossing(t *testing.T) {
 	}
 }
 
+// expectTold joins the records, by one Joiner and by one that a snapshot restores
+// after each of them.
 func expectTold(t *testing.T, before []event.Record, last event.Record, want Told, kind event.Kind, n int) {
 	t.Helper()
-	j := New()
-	for _, r := range before {
-		if r.Time.IsZero() {
-			r = after(0, r)
+	for _, restoring := range []bool{false, true} {
+		j := New()
+		for _, r := range before {
+			if r.Time.IsZero() {
+				r = after(0, r)
+			}
+			j.Join(&r)
+			if !restoring {
+				continue
+			}
+			restored := New()
+			if err := restored.Restore(j.AppendSnapshot(nil)); err != nil {
+				t.Fatal(err)
+			}
+			j = restored
 		}
-		j.Join(&r)
-	}
-	if last.Time.IsZero() {
-		last = after(0, last)
-	}
-	if told := j.Join(&last); told != want || last.Kind != kind || last.Attempts != n {
-		t.Errorf("told %d, %s, %d attempts; expected %d, %s, %d", told, last.Kind, last.Attempts, want, kind, n)
+		last := last
+		if last.Time.IsZero() {
+			last = after(0, last)
+		}
+		if told := j.Join(&last); told != want || last.Kind != kind || last.Attempts != n {
+			t.Errorf("restoring %t: told %d, %s, %d attempts; expected %d, %s, %d", restoring, told, last.Kind, last.Attempts, want, kind, n)
+		}
 	}
 }
 

@@ -161,8 +161,8 @@ func TestAgain(t *testing.T) {
 
 // twice returns a snapshot in which the first session stands two times.
 func twice(snapshot []byte) []byte {
-	const name, pid, addr = 8, 1, 1 + 4
-	first := snapshot[2 : 2+name+pid+addr+1+1]
+	const name, pid, addr, attempts, messages, kinds = 8, 1, 1 + 4, 1, 1, 1
+	first := snapshot[2 : 2+name+pid+addr+attempts+messages+kinds]
 	b := append([]byte{snapshotVersion, snapshot[1] + 1}, first...)
 	return append(b, snapshot[2:]...)
 }

@@ -69,14 +69,14 @@ func saidGoodbye(text string, preauth bool, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// connectionFrom reads "A port P on A port P[ rdomain R]", which opens a session
-// (LogLevel VERBOSE), and "ID timed out".
+// connectionFrom reads "A port P[ on A port P[ rdomain R]]", which opens a session
+// (LogLevel VERBOSE; sshd.c, the server's end since 6.5), and "ID timed out".
 func connectionFrom(m message, e *event.Event) event.Outcome {
 	if id, ok := strings.CutSuffix(m.text, " timed out"); ok {
 		return farewell(message{id, m.preauth}, e)
 	}
-	at, _, ok := strings.Cut(m.text, " on ")
-	if ok && readPeer(at, e) && e.Addr.IsValid() {
+	at, _, _ := strings.Cut(m.text, " on ")
+	if readPeer(at, e) && e.Addr.IsValid() {
 		return event.Witness
 	}
 	return event.Benign

@@ -40,6 +40,12 @@ func TestEvents(t *testing.T) {
 		{"Connection closed by invalid user a " + peerText + " [preauth]", event.AuthAborted, "a"},
 		{"Connection closed by invalid user  " + peerText + " [preauth]", event.AuthAborted, ""},
 		{"Connection closed by authenticating user " + noise + " " + peerText + " [preauth]", event.AuthAborted, noise},
+		{"Connection closed by invalid user " + peerText + " [preauth]", event.AuthAborted, ""},
+		{"Connection closed by invalid user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
+		{"Disconnecting invalid user a " + peerText + ": Protocol error [preauth]", event.AuthAborted, "a"},
+		{"Connection closed by user a 192.0.2.1 [preauth]", event.AuthAborted, "a"},
+		{"Disconnecting authenticating user root 192.0.2.1 port 59999: Too many authentication failures [preauth]", event.ErrorLimit, "root"},
+		{"error: Received disconnect from " + peerText + ":3: com.example.ssh: Algorithm negotiation fail [preauth]", event.NoAuth, ""},
 		{"Connection reset by " + peerText + " [preauth]", event.NoAuth, ""},
 		{"Connection closed by 192.0.2.1 [preauth]", event.NoAuth, ""},
 		{"Disconnected from authenticating user root " + peerText + " [preauth]", event.AuthAborted, "root"},
@@ -77,6 +83,10 @@ func TestEvents(t *testing.T) {
 		{"Received disconnect from " + peerText + ":11: Bye Bye [preauth]", event.NoAuth, ""},
 		{"Received disconnect from 192.0.2.1: 11: Bye Bye [preauth]", event.NoAuth, ""},
 		{"error: Received disconnect from " + peerText + ":3: com.example.ssh: Auth fail [preauth]", event.AuthFailed, ""},
+		{"Received disconnect from " + peerText + ":11: Auth fail [preauth]", event.NoAuth, ""},
+		{"Received disconnect from " + peerText + ":3: com.example.ssh: Auth fail", event.AuthFailed, ""},
+		{"Failed challenge-response for root from " + peerText + " ssh2", event.AuthFailed, "root"},
+		{"Failed password for root from " + peerText + " ssh1", event.AuthFailed, "root"},
 		{"Received disconnect from " + peerText + ":11: from 203.0.113.6 port 5:11: x [preauth]", event.NoAuth, ""},
 		{"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root", event.AuthFailed, "root"},
 		{"PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root", event.AuthFailed, "root"},
@@ -93,9 +103,13 @@ func TestEvents(t *testing.T) {
 			if strings.Contains(form, ":") {
 				text = strings.ReplaceAll(text, form+"/32", form+"/128")
 			}
+			attempts := 1
+			if strings.HasPrefix(text, "PAM 2 more") {
+				attempts = 2
+			}
 			var e event.Event
 			outcome := Parse("sshd-session", text, &e)
-			if outcome != event.Noted || e.Kind != tt.kind || e.User != tt.user || e.Attempts < 1 || e.Service != event.SSHD || e.Program != "sshd-session" {
+			if outcome != event.Noted || e.Kind != tt.kind || e.User != tt.user || e.Attempts != attempts || e.Service != event.SSHD || e.Program != "sshd-session" {
 				t.Errorf("%s: got %s, %s, user %q, %d attempts", text, outcome, e.Kind, e.User, e.Attempts)
 			}
 			if e.Addr.String() != want {
@@ -198,6 +212,40 @@ func TestNoAddress(t *testing.T) {
 		"Connection closed by invalid user a 192.0.2 port 5 [preauth]":                                                                                          missedKind,
 		"Received disconnect from x: 11: y [preauth]":                                                                                                           missedKind,
 		"Timeout before authentication for 192.0.2.1x port":                                                                                                     missedKind,
+		"Invalid user a":                                                           missedKind,
+		"Invalid user a from 192.0.2.1 4711":                                       missedKind,
+		"Invalid user a from 192.0.2.1x[ port 5":                                   missedKind,
+		"Invalid user a from " + strings.Repeat("a", 256) + " port 5":              missedKind,
+		"Failed password from " + peerText + " ssh2":                               missedKind,
+		"Failed pass word for a from " + peerText + " ssh2":                        missedKind,
+		"maximum authentication attempts exceeded for a from " + peerText:          missedKind,
+		"maximum authentication attempts exceeded for a ssh2":                      missedKind,
+		"maximum authentication attempts exceeded for a from 192.0.2 ssh2":         missedKind,
+		"Connection closed by strange user a " + peerText + " [preauth]":           missedKind,
+		"Connection closed by invalid users " + peerText + " [preauth]":            missedKind,
+		"Disconnecting invalid user a " + peerText:                                 missedKind,
+		"Disconnecting 192.0.2.1x: Too many authentication failures":               missedKind,
+		"Received disconnect from 192.0.2.1 port x:11: y [preauth]":                missedKind,
+		"Received disconnect from 192.0.2.1 11: y [preauth]":                       missedKind,
+		"Received disconnect from " + peerText + ":x: y [preauth]":                 missedKind,
+		"Bad protocol version identification 'x' from 192.0.2":                     missedKind,
+		"Bad protocol version identification 'x from " + peerText:                  missedKind,
+		"Did not receive identification string from 192.0.2":                       missedKind,
+		"Timeout before authentication for connection from 192.0.2 to x":           missedKind,
+		"drop connection #x from [192.0.2.1]:4711 on [198.51.100.1]:22 x":          missedKind,
+		"drop connection #7 from [192.0.2.1]:4711 penalty: x":                      missedKind,
+		"banner exchange: Connection from 192.0.2.1x port 5: invalid format":       missedKind,
+		"ROOT LOGIN REFUSED FROM 192.0.2":                                          missedKind,
+		"User a from 192.0.2 not allowed because not listed in AllowUsers":         missedKind,
+		"User a not allowed because not listed in AllowUsers":                      missedKind,
+		"error: PAM: Authentication failure for root from 192.0.2":                 missedKind,
+		"error: PAM: Authentication failure for root":                              event.NoKind,
+		"error: PAM: Authentication failure":                                       event.NoKind,
+		"Accepted password for u from host.example port 5 ssh2":                    event.NoKind,
+		"Accepted key ED25519 SHA256:abc found at /root/.ssh/authorized_keys:1":    event.NoKind,
+		"Disconnecting " + peerText + ": Protocol error [preauth]":                 event.NoKind,
+		"User a from z9.example not allowed because listed in DenyUsers":           event.AccessDenied,
+		"User a from host-1.dyn_2.example not allowed because listed in DenyUsers": event.AccessDenied,
 		"news": missedKind,
 		"":     missedKind,
 	}
@@ -223,6 +271,9 @@ const missedKind = event.Kind(255)
 func TestOtherOutcomes(t *testing.T) {
 	tests := map[string]event.Outcome{
 		"Connection from " + peerText + " on 198.51.100.1 port 22":                                                            event.Witness,
+		"Connection from " + peerText:                                                                                         event.Witness, // before 6.5
+		"Connection from UNKNOWN port 65535 on 198.51.100.1 port 22":                                                          event.Benign,
+		"Connection from 192.0.2 port 5 on 198.51.100.1 port 22":                                                              event.Benign,
 		"Connection from " + peerText + " on 198.51.100.1 port 22 rdomain \"\"":                                               event.Witness,
 		"Accepted publickey for u from " + peerText + " ssh2: RSA-CERT SHA256:x ID a from 203.0.113.6 port 5 ssh2 (serial 0)": event.Ambiguous,
 		"pam_unix(sshd:auth): authentication failure; logname=":                                                               event.Missed,

@@ -85,6 +85,12 @@ func TestSplitter(t *testing.T) {
 		"dovecot's own file":    {"Jun 03 04:11:09 imap-login: Info: x", "Jun 03 04:11:09 imap-login: Info: x", false},
 		"one-digit day":         {"Jun 3 04:11:09" + tail, "Jun 3 04:11:10" + tail, false},
 		"priority":              {"<22>Jun  3 04:11:09" + tail, "<22>Jun  3 04:11:10" + tail, false},
+		"nothing but digits":    {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail 1]: x", false},
+		"nines":                 {"2026-06-03T04:11:09.999999Z" + tail, "2026-06-03T04:11:19.989898Z" + tail, true},
+		"cut in nanoseconds":    {"2026-06-03T04:11:09.123456789Z m a[1]: x", "2026-06-03T04:11:09.123", false},
+		"ten digits":            {"2026-06-03T04:11:09.1234567891Z" + tail, "2026-06-03T04:11:09.1234567891Z" + tail, false},
+		"no point":              {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09:12Z" + tail, false},
+		"a letter in a second":  {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09.1xZ" + tail, false},
 		"journald":              {`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, false},
 	}
 	received := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
@@ -119,6 +125,92 @@ func TestSplitterDates(t *testing.T) {
 			}
 			checkSplitter(t, log.String(), at, time.Time{}, zone)
 			checkSplitter(t, log.String(), at, at.Add(time.Hour), time.UTC)
+		}
+	}
+}
+
+// Each minute is dated for itself, and each form of a stamp is remembered anew.
+func TestSplitterMinutes(t *testing.T) {
+	const tail = " mail a[1]: x"
+	stamps := []string{
+		"Jun  3 04:11:09", "Jun  3 04:11:10", "Jun  3 04:12:09", "Jun  3 04:12:10", "Jun  4 04:12:10", "Jun  4 04:12:11",
+		"2026-06-03T04:11:09.5Z", "2026-06-03T04:11:10.5Z", "2026-06-03T04:12:09Z", "2026-06-03T04:12:10Z",
+	}
+	log := strings.Join(stamps, tail+"\n") + tail
+	if compared := checkSplitter(t, log, time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC), time.Time{}, time.UTC); compared != len(stamps)/2 {
+		t.Errorf("%d lines were compared", compared)
+	}
+}
+
+// A live source receives each line at its own time: what a minute came to is asked
+// for anew when something that it hangs on changes.
+func TestSplitterLive(t *testing.T) {
+	zone := berlin(t)
+	at := func(text string) time.Time {
+		when, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when
+	}
+	const tail = " mail a[1]: x"
+	first := Line{Text: "Oct 25 02:30:09" + tail, Received: at("2026-12-01T00:00:00Z"), Read: at("2026-12-01T00:00:00Z"), Zone: zone, After: at("2026-10-25T00:30:00Z")}
+	change := func(change func(*Line)) Line {
+		line := first
+		change(&line)
+		return line
+	}
+	withYear := Line{Text: "2026-06-03T04:11:09" + tail, Received: at("2026-06-03T04:11:10Z"), Read: at("2026-06-03T04:11:10Z"), Zone: time.UTC}
+	earlier := withYear
+	earlier.Read = at("2026-06-03T03:00:00Z")
+	for name, lines := range map[string][]Line{
+		"received in another year": {first, change(func(l *Line) { l.Received = at("2024-12-01T00:00:00Z") })},
+		"in another zone":          {first, change(func(l *Line) { l.Zone = time.UTC })},
+		"an hour later":            {first, change(func(l *Line) { l.After = at("2026-10-25T01:30:00Z") })},
+		"read before":              {withYear, earlier},
+		"a later second, again":    {first, change(func(l *Line) { l.Text = "Oct 25 02:30:10" + tail }), first},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s Splitter
+			var h Header
+			s.Split(&first, &h)
+			for _, line := range append(lines[:1:1], lines...) {
+				want, _, _ := Split(line)
+				if _, ok := s.Split(&line, &h); !ok || !s.Time(&line, &h).Equal(want.Time(line)) {
+					t.Errorf("%s: %s, want %s", line.Text, s.Time(&line, &h), want.Time(line))
+				}
+			}
+		})
+	}
+}
+
+// The clock shows an hour twice if the header has no offset, whether the line was
+// compared or not, dated or not.
+func TestTwice(t *testing.T) {
+	zone := berlin(t)
+	received := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]bool{
+		"Oct 25 02:30:09 mail a[1]: x":                              true,
+		"Oct 25 01:59:59 mail a[1]: x":                              false,
+		"Oct 25 03:00:00 mail a[1]: x":                              false,
+		"2026-10-25T02:30:09 mail a[1]: x":                          true,
+		"2026-10-25T02:30:09+01:00 mail a[1]: x":                    false,
+		`{"__REALTIME_TIMESTAMP":"1792891809000000","MESSAGE":"x"}`: false,
+	} {
+		var s Splitter
+		var h Header
+		line := Line{Text: text, Received: received, Zone: zone}
+		for pass := range 3 {
+			if _, ok := s.Split(&line, &h); !ok {
+				t.Fatalf("%s: no header", text)
+			}
+			if got := s.Twice(&line, &h); got != want {
+				t.Errorf("%s, pass %d: %t", text, pass, got)
+			}
+			s.Time(&line, &h)
+			if got := s.Twice(&line, &h); got != want {
+				t.Errorf("%s, pass %d, dated: %t", text, pass, got)
+			}
 		}
 	}
 }

@@ -35,6 +35,11 @@ func TestEndOfSummerTime(t *testing.T) {
 		"later, nothing before":         {"Oct 25 02:30:00", "26T12:00:00", "26T12:00:00", "", "25T00:30:00"},
 		"with a year":                   {"2026-10-25T02:30:00", "25T01:30:01", "25T01:30:01", "25T01:29:00", "25T01:30:00"},
 		"with its offset":               {"2026-10-25T02:30:00+02:00", "25T01:30:01", "25T01:30:01", "25T01:29:00", "25T00:30:00"},
+		"live, a minute's silence":      {"Oct 25 02:30:00", "25T01:31:00", "25T01:31:00", "25T00:29:00", "25T00:30:00"},
+		"live, more than a minute":      {"Oct 25 02:30:00", "25T01:31:00", "25T01:31:00", "25T00:28:59", "25T01:30:00"},
+		"read a minute later":           {"Oct 25 02:30:00", "25T01:31:00", "25T01:31:00", "", "25T01:30:00"},
+		"read more than a minute later": {"Oct 25 02:30:00", "25T01:31:01", "25T01:31:01", "", "25T00:30:00"},
+		"a file written in that hour":   {"Oct 25 02:30:00", "25T01:30:01", "26T12:00:00", "", "25T01:30:00"},
 		"a file of another time":        {"Oct 25 02:30:00", "26T12:00:00", "25T00:30:01", "", "25T00:30:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +72,16 @@ func TestBeginOfSummerTime(t *testing.T) {
 		header, _, ok := Split(line)
 		if got := header.Time(line); !ok || !got.Equal(want) {
 			t.Errorf("%s is %s, want %s", text, got.UTC(), want)
+		}
+	}
+}
+
+// A zone that never changes its clocks shows nothing twice.
+func TestFixedZones(t *testing.T) {
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("east", 7200), time.FixedZone("west", -7200)} {
+		at := time.Date(2026, 10, 25, 2, 30, 0, 0, zone)
+		if first, second, twice := bothOf(at); twice || !first.Equal(at) || !second.Equal(at) {
+			t.Errorf("%s: %s and %s, %t", zone, first, second, twice)
 		}
 	}
 }

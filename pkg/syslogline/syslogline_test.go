@@ -140,6 +140,12 @@ func TestTime(t *testing.T) {
 		"six seconds ahead":       {"Jun  3 04:11:10", "2026-06-03T04:11:04Z", "2026-06-03T04:11:04Z", time.UTC},
 		"a clock in 2038":         {"2038-01-19T03:14:07Z", "2026-06-03T04:11:04Z", "2026-06-03T04:11:04Z", time.UTC},
 		"summer time skipped":     {"Mar 29 02:30:00", "2026-06-03T04:11:04Z", "2026-03-29T01:30:00Z", zone},
+		"clock ahead at new year": {"Jan  1 00:00:01", "2025-12-31T23:59:58Z", "2026-01-01T00:00:01Z", time.UTC},
+		"leap day in a month":     {"Feb 29 12:00:00", "2023-12-31T23:59:58Z", "2020-02-29T12:00:00Z", time.UTC},
+		"leap day of 2000":        {"Feb 29 12:00:00", "2000-03-01T00:00:00Z", "2000-02-29T12:00:00Z", time.UTC},
+		"leap day before 2100":    {"Feb 29 12:00:00", "2100-03-02T00:00:00Z", "2096-02-29T12:00:00Z", time.UTC},
+		"no leap day":             {"Feb 28 12:00:00", "2026-03-01T00:00:00Z", "2026-02-28T12:00:00Z", time.UTC},
+		"a 29th":                  {"Jan 29 12:00:00", "2026-03-01T00:00:00Z", "2026-01-29T12:00:00Z", time.UTC},
 		"explicit old year":       {"2019-06-03T04:11:09Z", "2026-06-03T04:11:04Z", "2019-06-03T04:11:09Z", zone},
 	}
 	for name, tt := range tests {
