@@ -30,8 +30,9 @@ import (
 )
 
 // schema is the version of the file's layout. One that is older is brought up to it;
-// from version 2 on cursors and keys have checksums.
-const schema = 2
+// from version 2 on cursors and keys have checksums, from 3 on the indexes and the
+// mark, too.
+const schema = 3
 
 // The limits of the lists. When one is full, its oldest entry goes into the
 // history as dropped, and is counted.
