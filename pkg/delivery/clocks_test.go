@@ -125,6 +125,45 @@ func TestRenewalByTheirClock(t *testing.T) {
 	}
 }
 
+// Of an alert that is gone the LAPI does not say when it had it, and when ours says it
+// was sent is of no use after a wrong clock.
+func TestRenewalOfWhatIsFlushed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ahead time.Duration // of our clock when it was sent
+		gone  int           // the day on which the LAPI has it no more
+		away  bool          // from the 5th to the 9th day
+		want  int           // alerts in all
+	}{
+		"clocks that are right":           {0, 7, true, 2},
+		"ours ahead":                      {year, 7, true, 2},
+		"ours behind":                     {-year, 7, true, 2},
+		"ours behind, deleted by someone": {-year, 2, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.options.WatchEvery = time.Hour
+				l.ahead.Store(int64(tt.ahead))
+				l.start()
+				l.queue(state.Entry{Alert: alertOn(1), Duration: 12 * day})
+				l.wait(time.Hour)
+				l.ahead.Store(0)
+				for d := range 11 {
+					l.lapi.set(func() {
+						l.lapi.fails = map[bool]error{true: errDown}[tt.away && d >= 5 && d < 9]
+						if d == tt.gone {
+							l.lapi.alerts[0].id = "flushed"
+						}
+					})
+					l.wait(day)
+				}
+				if got := l.lapi.size(); got != tt.want {
+					t.Errorf("%d alerts, want %d; %s", got, tt.want, l.log.String())
+				}
+			})
+		})
+	}
+}
+
 // Only a long ban that csmail asked for, that still runs, and that it is to renew, is
 // renewed.
 func TestNotRenewed(t *testing.T) {

@@ -58,7 +58,7 @@ func TestNoFlippedBitGoesUnnoticed(t *testing.T) {
 	must(t, s.Settle([]Settlement{{Seq: 3, Number: "2", At: now.Add(time.Hour)}}))
 	told, err := s.Recent(1)
 	must(t, err)
-	must(t, s.Looked(told[0], []Ban{{ID: 1, Type: "ban", Until: now.Add(2 * time.Hour)}}))
+	must(t, s.Looked(told[0], now, []Ban{{ID: 1, Type: "ban", Until: now.Add(2 * time.Hour)}}))
 	must(t, s.Over(told[0]))
 	must(t, s.Checkpoint(bytes.Repeat(sequence(), 3), s.Mark())) // a leaf of a single value
 	must(t, s.Commit(Batch{Inputs: []Input{record(3)}}))

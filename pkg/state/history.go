@@ -145,10 +145,11 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	return found, err
 }
 
-// Looked notes which bans the LAPI made of a delivered alert.
-func (s *Store) Looked(t Told, bans []Ban) error {
+// Looked notes which bans the LAPI made of a delivered alert, and when it stored it, by
+// its own clock.
+func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
 	return s.change(t, func(_ *bolt.Tx, t *Told, _ *change) error {
-		t.Bans, t.Looked = bans, true
+		t.Bans, t.Created, t.Looked = bans, created, true
 		return nil
 	})
 }
