@@ -36,6 +36,7 @@ type fakeLAPI struct {
 	html         bool   // answers 200 with a web page to everything
 	always       int    // status of every answer but login's
 	postsFail    int    // status of every POST of alerts
+	failAfter    int    // so many POSTs of alerts are judged first
 	poison       map[string]bool
 	dropped      map[string]bool
 	allowlist    map[string]string
@@ -235,7 +236,7 @@ func (f *fakeLAPI) post(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	f.posts = append(f.posts, len(alerts))
-	if f.postsFail != 0 {
+	if f.postsFail != 0 && len(f.posts) > f.failAfter {
 		reply(w, f.postsFail, message("database or disk is full"))
 		return
 	}

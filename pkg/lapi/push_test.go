@@ -291,6 +291,22 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
+// A LAPI that goes away while the spoilt alert is searched for has judged nobody else.
+func TestPushLAPIGoesAwayWhileItIsSearched(t *testing.T) {
+	for after := 1; after <= 4; after++ {
+		f := &fakeLAPI{poison: map[string]bool{"192.0.2.1": true}, postsFail: http.StatusServiceUnavailable, failAfter: after}
+		outcomes, err := f.serve(t).Push(t.Context(), alertsOn(4), PushOptions{Now: now})
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("after %d: error %v", after, err)
+		}
+		for _, o := range outcomes {
+			if o.Status != Pushed || len(f.stored()) == 0 {
+				t.Errorf("after %d: %v", after, text(outcomes))
+			}
+		}
+	}
+}
+
 func TestPushSoleAlertRejected(t *testing.T) {
 	f := &fakeLAPI{poison: map[string]bool{"192.0.2.1": true}}
 	wantText(t, "outcomes", mustPush(t, f.serve(t), PushOptions{}, alertOn("192.0.2.1")),
