@@ -254,6 +254,9 @@ func (s *Store) explain(what string, err error) error {
 			"move it away: mv %s %[1]s.damaged; csmail then starts anew and reads the last day's logs again", s.path)
 	case isFull(err):
 		return hint.Wrap(fmt.Errorf("state %q: %s: %w", s.path, what, err), "free space: df %s; nothing is lost meanwhile", filepath.Dir(s.path))
+	case errors.Is(err, syscall.EROFS):
+		return hint.Wrap(fmt.Errorf("state %q: %s: %w", s.path, what, err),
+			"a file system that fails is mounted read-only: sudo dmesg; nothing is lost meanwhile")
 	case errors.Is(err, fs.ErrPermission):
 		return hint.Wrap(fmt.Errorf("state: %s: %w", what, err), "run as the user csmail, or: sudo chown csmail %s", s.path)
 	case errors.Is(err, fs.ErrNotExist):
