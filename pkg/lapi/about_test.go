@@ -46,6 +46,7 @@ func TestAboutIsInOrder(t *testing.T) {
 		mustPush(t, c, PushOptions{}, a)
 	}
 	f.alerts[0].ID, f.alerts[2].ID = 3, 1
+	f.holes = true
 	known, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1"))
 	if err != nil || len(known) != 3 {
 		t.Fatalf("%+v, %v", known, err)

@@ -52,6 +52,7 @@ type fakeLAPI struct {
 	noToken    bool              // auto_registration is off: such machines are not validated
 	beats      int
 	usage      []models.AllMetrics
+	holes      bool      // lists of alerts hold a null
 	clock      time.Time // of the LAPI, as the Date of its answers; zero: the real one
 }
 
@@ -290,6 +291,9 @@ func (f *fakeLAPI) list(w http.ResponseWriter, r *http.Request) {
 		if *a.Source.Value == q.Get("value") && *a.Source.Scope == q.Get("scope") {
 			found = append(found, a) // LAPI's scenario filter also goes by decisions; here by nothing
 		}
+	}
+	if f.holes {
+		found = append(found, nil)
 	}
 	reply(w, http.StatusOK, found)
 }

@@ -287,6 +287,9 @@ func TestPushErrors(t *testing.T) {
 				t.Errorf("hint %q\nwant %q", got, tt.hint)
 			}
 			wantText(t, "outcomes", outcomes)
+			if f.logins > 1 { // a token that is fresh is not asked for again
+				t.Errorf("%d logins", f.logins)
+			}
 		})
 	}
 }
