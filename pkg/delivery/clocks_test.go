@@ -72,6 +72,28 @@ func TestClocksThatJump(t *testing.T) {
 	}
 }
 
+// A disk that is full while the clocks are set right costs no watch.
+func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		store := &brokenStore{Store: l.store}
+		l.startOn(store)
+		l.add(1, 1)
+		l.wait(time.Minute)
+		l.ahead.Store(int64(day))
+		l.lapi.set(func() { l.lapi.skew = day })
+		l.wait(90 * time.Minute)
+		l.ahead.Store(0)
+		l.lapi.set(func() { l.lapi.skew = 0 })
+		store.reviveFails = 2
+		l.wait(5 * time.Minute)
+		l.lapi.deleteBan("192.0.2.1")
+		l.wait(5 * time.Minute)
+		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" || store.reviveFails > 0 {
+			t.Errorf("unbanned %q, %d failures left", got, store.reviveFails)
+		}
+	})
+}
+
 // What is over is looked at no more, whatever our clock shows.
 func TestOverIsOverByTheirClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": year, "behind": -year} {

@@ -183,6 +183,9 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 // are not now. Whether they run the LAPI says.
 func (s *Sender) revive(now time.Time) error {
 	n, err := s.store.Revive(now)
+	if err != nil {
+		s.ours, s.theirs = reading{}, reading{} // the next look tries again
+	}
 	if n > 0 {
 		s.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
 	}
