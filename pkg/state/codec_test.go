@@ -248,3 +248,13 @@ func check(t *testing.T, want any, write, read func(*codec), got func() any) {
 		t.Fatal(d)
 	}
 }
+
+// A status that there is not has no name to print.
+func TestToldOfNoStatus(t *testing.T) {
+	data, err := encode(func(c *codec) { c.told(&Told{}) })
+	must(t, err)
+	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
+	if err := decode(data, func(c *codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "status 3") {
+		t.Errorf("%v", err)
+	}
+}

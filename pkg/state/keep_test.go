@@ -31,3 +31,22 @@ func TestKeep(t *testing.T) {
 		t.Errorf("damaged: %v", err)
 	}
 }
+
+// The journal's size has an early checkpoint written, so it must be what the file holds.
+func TestJournalBytes(t *testing.T) {
+	s := open(t, path(t), Options{})
+	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
+	one := s.Stats().JournalBytes
+	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
+	if two := s.Stats().JournalBytes; one <= 0 || two != 2*one {
+		t.Errorf("%d bytes, then %d", one, two)
+	}
+	s = reopen(t, s, Options{})
+	if got := s.Stats().JournalBytes; got != 2*one {
+		t.Errorf("reopened: %d bytes, want %d", got, 2*one)
+	}
+	must(t, s.Checkpoint(nil, s.Mark()))
+	if got := s.Stats().JournalBytes; got != 0 {
+		t.Errorf("after the checkpoint: %d bytes", got)
+	}
+}
