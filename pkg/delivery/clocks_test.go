@@ -84,12 +84,12 @@ func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
 		l.wait(90 * time.Minute)
 		l.ahead.Store(0)
 		l.lapi.set(func() { l.lapi.skew = 0 })
-		store.reviveFails = 2
+		store.reviveFails.Store(2)
 		l.wait(5 * time.Minute)
 		l.lapi.deleteBan("192.0.2.1")
 		l.wait(5 * time.Minute)
-		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" || store.reviveFails > 0 {
-			t.Errorf("unbanned %q, %d failures left", got, store.reviveFails)
+		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" || store.reviveFails.Load() > 0 {
+			t.Errorf("unbanned %q, %d failures left", got, store.reviveFails.Load())
 		}
 	})
 }
