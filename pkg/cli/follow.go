@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -36,10 +37,11 @@ func runFollow(ctx context.Context, o eventsOptions, configPath string, files []
 	if err := o.canFollow(); err != nil {
 		return err
 	}
-	sources, err := o.followed(configPath, files, std.Err)
+	sources, err := o.followed(configPath, files)
 	if err != nil {
 		return err
 	}
+	warnOfAbsent(sources, len(files) > 0, std.Err)
 	options := intake.Options{Stdin: std.In, Logger: slog.New(slog.NewTextHandler(std.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if !in.scope.Since.IsZero() {
 		options.Back = now.Sub(in.scope.Since)
@@ -66,7 +68,7 @@ func (o eventsOptions) canFollow() error {
 }
 
 // followed are the sources that the command line or the configuration names.
-func (o eventsOptions) followed(configPath string, files []string, warnings io.Writer) ([]config.Source, error) {
+func (o eventsOptions) followed(configPath string, files []string) ([]config.Source, error) {
 	switch {
 	case o.journal:
 		return []config.Source{{Source: "journalctl"}}, nil
@@ -82,14 +84,39 @@ func (o eventsOptions) followed(configPath string, files []string, warnings io.W
 		return c.Sources, nil
 	}
 	for _, name := range files {
-		switch info, err := os.Stat(name); {
-		case err == nil && info.IsDir():
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
 			return nil, hint.Wrap(fmt.Errorf("%q is a directory", name), "name the log in it")
-		case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, `*?[`):
-			fmt.Fprintf(warnings, "csmail: warning: %q is not there; csmail waits for it\n", name)
 		}
 	}
 	return []config.Source{{Source: "file", Filenames: files, Timezone: o.timezone}}, nil
+}
+
+// warnOfAbsent tells which files are not there yet: named ones each, those of a source
+// of the configuration if it has no other, for it names the logs of several systems.
+func warnOfAbsent(sources []config.Source, named bool, warnings io.Writer) {
+	for _, s := range sources {
+		absent := slices.DeleteFunc(slices.Clone(s.Files()), isThere)
+		if !named && len(absent) < len(s.Files()) {
+			continue
+		}
+		for _, pattern := range absent {
+			if strings.ContainsAny(pattern, `*?[`) {
+				fmt.Fprintf(warnings, "csmail: warning: no file matches %q; csmail waits for one\n", pattern)
+				continue
+			}
+			fmt.Fprintf(warnings, "csmail: warning: %q is not there; csmail waits for it\n", pattern)
+		}
+	}
+}
+
+// isThere also takes a file that is there and may not be looked at.
+func isThere(pattern string) bool {
+	matches, err := filepath.Glob(pattern)
+	if err != nil || len(matches) > 0 {
+		return true // a bad pattern is told elsewhere
+	}
+	_, err = os.Stat(pattern)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // follower prints the events of several feeds, one batch at a time.

@@ -158,3 +158,39 @@ func TestFollowRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What is not there yet is waited for, and said once: a slip in a name shows nothing else.
+func TestFollowSaysWhatItWaitsFor(t *testing.T) {
+	config := func(list string) string {
+		path := filepath.Join(t.TempDir(), "csmail.yaml")
+		appendTo(t, path, "sources: [{source: file, filenames: ["+list+"]}]\n")
+		return path
+	}
+	const waits = "csmail: warning: %q is not there; csmail waits for it\n"
+	missing := fmt.Sprintf(waits, "new.log")
+	glob := "csmail: warning: no file matches \"new*.log\"; csmail waits for one\n"
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a file":                           {[]string{"new.log"}, missing},
+		"two files":                        {[]string{"new.log", "old.log"}, missing + fmt.Sprintf(waits, "old.log")},
+		"a glob":                           {[]string{"new*.log"}, glob},
+		"a file of the configuration":      {[]string{"-c", config("new.log")}, missing},
+		"one of two of the configuration":  {[]string{"-c", config("new.log, there.log")}, ""},
+		"two globs of the configuration":   {[]string{"-c", config(`"new*.log", "old*.log"`)}, glob + strings.ReplaceAll(glob, "new", "old")},
+		"a file with brackets in its name": {[]string{"new[1].log"}, strings.ReplaceAll(glob, "new*", "new[1]")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			appendTo(t, "there.log", failure(1))
+			ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer stop()
+			var complaint bytes.Buffer
+			Main(ctx, append([]string{"events", "--follow", "-q"}, tt.args...), Streams{In: strings.NewReader(""), Out: io.Discard, Err: &complaint})
+			if complaint.String() != tt.want {
+				t.Errorf("%q, want %q", complaint.String(), tt.want)
+			}
+		})
+	}
+}

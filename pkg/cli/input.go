@@ -78,6 +78,10 @@ func (in *input) readTimes(now time.Time) (err error) {
 		return fmt.Errorf("--until: %w", err)
 	}
 	since, until := in.scope.Since, in.scope.Until
+	if since.After(now) {
+		return hint.Wrap(fmt.Errorf("--since %s is in the future: the clock shows %s", in.since, now.In(in.zone).Format("2006-01-02 15:04 MST")),
+			"a duration counts back from now: --since 24h; is the clock right? date")
+	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return hint.Wrap(fmt.Errorf("--since %s is not before --until %s", in.since, in.until),
 			"as durations both count back from now: --since 2h --until 1h")

@@ -42,6 +42,7 @@ func (d *Daemon) surround(ctx context.Context) {
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
 	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.connect(ctx, c) }
+	d.presence.Told = d.forgetUsage
 	d.presence.Totals = func() []lapi.SourceUsage { return d.usage(ctx) }
 	a.group.Go(func() { d.presence.Run(ctx) })
 }

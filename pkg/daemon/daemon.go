@@ -176,6 +176,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.recover(ctx); err != nil {
 		return errors.Join(err, d.store.Close())
 	}
+	d.recallUsage()
 	return nil
 }
 

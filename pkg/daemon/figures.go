@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
 
 	"csmail/pkg/delivery"
+	"csmail/pkg/hint"
 	"csmail/pkg/intake"
 	"csmail/pkg/lapi"
 )
@@ -107,12 +109,43 @@ func (d *Daemon) usageNow() (all []lapi.SourceUsage) {
 // leaveWithin bounds how long the last report may take.
 const leaveWithin = time.Second
 
-// leave has the LAPI know of the lines that were read since the last report.
+// usageNote is the name under which the state file keeps what the LAPI is still to be
+// told of.
+const usageNote = "usage"
+
+// recallUsage reads what a run before could not tell. To lose it is no reason not to
+// start.
+func (d *Daemon) recallUsage() {
+	data, err := d.store.Kept(usageNote)
+	if err == nil && data != nil {
+		err = json.Unmarshal(data, &d.presence.Before)
+	}
+	if err != nil {
+		d.log.Warn("how many lines were read before cannot be read", "error", err)
+	}
+}
+
+func (d *Daemon) forgetUsage() { d.keepUsage(nil) }
+
+func (d *Daemon) keepUsage(data []byte) {
+	if err := d.store.Keep(usageNote, data); err != nil {
+		d.log.Warn("how many lines were read cannot be stored", "error", err, "hint", hint.Of(err))
+	}
+}
+
+// leave has the LAPI know of the lines that were read since the last report, or keeps
+// them for the next start.
 func (d *Daemon) leave() {
 	d.around.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
-	if err := d.presence.Leave(ctx, d.usageNow()); err != nil {
-		d.log.Info("the LAPI was not told how many lines were read since the last report", "error", err)
+	totals := d.usageNow()
+	err := d.presence.Leave(ctx, totals)
+	if err == nil {
+		return
+	}
+	d.log.Info("the LAPI is told at the next start how many lines were read since the last report", "error", err)
+	if data, err := json.Marshal(d.presence.Untold(totals)); err == nil { // it always marshals
+		d.keepUsage(data)
 	}
 }

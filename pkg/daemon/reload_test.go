@@ -127,6 +127,32 @@ func TestStopTellsUsage(t *testing.T) {
 	}
 }
 
+// What the LAPI could not be told at the end, it is told by the next daemon that finds
+// it, once, and the runs between add theirs.
+func TestStopKeepsUsage(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })
+	r.guesses(6, attacker, "bob", time.Now())
+	r.eventually("six lines are read", func() bool { return r.lines() == 6 })
+	r.lapi.setDown(true)
+	r.stop()
+	r.start()
+	r.guesses(2, attacker, "bob", time.Now())
+	r.eventually("two lines are read", func() bool { return r.lines() == 2 })
+	r.stop()
+	r.lapi.setDown(false)
+	for range 2 {
+		before := r.lapi.reports()
+		r.start()
+		r.eventually("it reports", func() bool { return r.lapi.reports() > before })
+		r.stop()
+		if got := r.lapi.linesOf(r.path("mail.log")); got != 8 {
+			t.Errorf("the LAPI has %v lines, want 8", got)
+		}
+	}
+}
+
 // A journalctl that hangs does not hang the daemon.
 func TestReloadEnds(t *testing.T) {
 	r := newRig(t)

@@ -72,6 +72,28 @@ func TestClocksThatJump(t *testing.T) {
 	}
 }
 
+// A disk that is full while the clocks are set right costs no watch.
+func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		store := &brokenStore{Store: l.store}
+		l.startOn(store)
+		l.add(1, 1)
+		l.wait(time.Minute)
+		l.ahead.Store(int64(day))
+		l.lapi.set(func() { l.lapi.skew = day })
+		l.wait(90 * time.Minute)
+		l.ahead.Store(0)
+		l.lapi.set(func() { l.lapi.skew = 0 })
+		store.reviveFails.Store(2)
+		l.wait(5 * time.Minute)
+		l.lapi.deleteBan("192.0.2.1")
+		l.wait(5 * time.Minute)
+		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" || store.reviveFails.Load() > 0 {
+			t.Errorf("unbanned %q, %d failures left", got, store.reviveFails.Load())
+		}
+	})
+}
+
 // What is over is looked at no more, whatever our clock shows.
 func TestOverIsOverByTheirClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": year, "behind": -year} {
@@ -119,6 +141,45 @@ func TestRenewalByTheirClock(t *testing.T) {
 				}
 				if last := l.lapi.alerts[3].bans[0].Until; last.Sub(end).Abs() > 5*time.Second {
 					t.Errorf("the last ban ends at %s, want %s", last, end)
+				}
+			})
+		})
+	}
+}
+
+// Of an alert that is gone the LAPI does not say when it had it, and when ours says it
+// was sent is of no use after a wrong clock.
+func TestRenewalOfWhatIsFlushed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ahead time.Duration // of our clock when it was sent
+		gone  int           // the day on which the LAPI has it no more
+		away  bool          // from the 5th to the 9th day
+		want  int           // alerts in all
+	}{
+		"clocks that are right":           {0, 7, true, 2},
+		"ours ahead":                      {year, 7, true, 2},
+		"ours behind":                     {-year, 7, true, 2},
+		"ours behind, deleted by someone": {-year, 2, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(t *testing.T, l *lab) {
+				l.options.WatchEvery = time.Hour
+				l.ahead.Store(int64(tt.ahead))
+				l.start()
+				l.queue(state.Entry{Alert: alertOn(1), Duration: 12 * day})
+				l.wait(time.Hour)
+				l.ahead.Store(0)
+				for d := range 11 {
+					l.lapi.set(func() {
+						l.lapi.fails = map[bool]error{true: errDown}[tt.away && d >= 5 && d < 9]
+						if d == tt.gone {
+							l.lapi.alerts[0].id = "flushed"
+						}
+					})
+					l.wait(day)
+				}
+				if got := l.lapi.size(); got != tt.want {
+					t.Errorf("%d alerts, want %d; %s", got, tt.want, l.log.String())
 				}
 			})
 		})

@@ -38,7 +38,7 @@ type Store interface {
 
 	History(value string, limit int) ([]state.Told, error)
 	Running(after *state.Told, limit int) ([]state.Told, error)
-	Looked(state.Told, []state.Ban) error
+	Looked(t state.Told, created time.Time, bans []state.Ban) error
 	Unbanned(t state.Told, at time.Time) error
 	Ended(state.Told) error
 	Over(state.Told) error

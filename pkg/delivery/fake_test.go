@@ -212,6 +212,15 @@ func (f *fakeLAPI) values() string {
 type brokenStore struct {
 	*state.Store
 	settleFails int
+	reviveFails atomic.Int32
+}
+
+func (b *brokenStore) Revive(now time.Time) (int, error) {
+	if b.reviveFails.Load() > 0 {
+		b.reviveFails.Add(-1)
+		return 0, errFull
+	}
+	return b.Store.Revive(now)
 }
 
 var errFull = errors.New("no space left on device")

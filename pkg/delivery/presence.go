@@ -32,6 +32,11 @@ type Presence struct {
 	// Totals counts the lines of each source since the start.
 	Totals func() []lapi.SourceUsage
 
+	// Before is what a run before this one could not tell. It goes with the first report,
+	// after which Told is called, if it is set.
+	Before Untold
+	Told   func()
+
 	Version, OSName, OSVersion string
 	Started                    time.Time
 	Log                        *slog.Logger // default: slog.Default()
@@ -39,6 +44,12 @@ type Presence struct {
 	beacon Beacon
 	sent   map[string]lapi.SourceUsage // totals of the last report
 	last   time.Time                   // when that was
+}
+
+// Untold are lines that the LAPI was not told of, and since when they were counted.
+type Untold struct {
+	Since   time.Time
+	Sources []lapi.SourceUsage
 }
 
 // Run sends a heartbeat at once and every minute, and usage every half hour,
@@ -88,10 +99,9 @@ func (p *Presence) beat(ctx context.Context, first bool) error {
 
 // Leave reports what was counted since the last report, if anything was, for nobody
 // knows of it after the end. It is to be called when Run has ended, with the totals of
-// then. What it cannot tell is lost.
+// then. What it cannot tell [Presence.Untold] returns.
 func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
-	news := slices.ContainsFunc(totals, func(t lapi.SourceUsage) bool { return t.Read > p.sent[t.Source].Read })
-	if !news {
+	if !slices.ContainsFunc(p.Untold(totals).Sources, func(u lapi.SourceUsage) bool { return u.Read > 0 }) {
 		return nil
 	}
 	defer p.disconnect()
@@ -101,24 +111,50 @@ func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
 	return p.report(ctx, time.Now(), totals)
 }
 
+// Untold is what was counted since the report before, with the totals of now, and what
+// runs before could not tell.
+func (p *Presence) Untold(totals []lapi.SourceUsage) Untold {
+	u := Untold{Since: p.last}
+	if !p.Before.Since.IsZero() {
+		u.Since = p.Before.Since
+	}
+	for _, t := range totals {
+		sent := p.sent[t.Source]
+		t.Read, t.Parsed, t.Unparsed = t.Read-sent.Read, t.Parsed-sent.Parsed, t.Unparsed-sent.Unparsed
+		u.Sources = append(u.Sources, t)
+	}
+	for _, b := range p.Before.Sources {
+		i := slices.IndexFunc(u.Sources, func(s lapi.SourceUsage) bool { return s.Source == b.Source })
+		if i < 0 {
+			b.Gone = true
+			u.Sources = append(u.Sources, b)
+			continue
+		}
+		s := &u.Sources[i]
+		s.Read, s.Parsed, s.Unparsed = s.Read+b.Read, s.Parsed+b.Parsed, s.Unparsed+b.Unparsed
+	}
+	return u
+}
+
 // report sends what was counted since the report before: the LAPI adds up.
 func (p *Presence) report(ctx context.Context, now time.Time, totals []lapi.SourceUsage) error {
-	sent := map[string]lapi.SourceUsage{}
-	sources := make([]lapi.SourceUsage, 0, len(totals))
-	for _, t := range totals {
-		before := p.sent[t.Source]
-		sent[t.Source] = t
-		t.Read, t.Parsed, t.Unparsed = t.Read-before.Read, t.Parsed-before.Parsed, t.Unparsed-before.Unparsed
-		sources = append(sources, t)
-	}
+	untold := p.Untold(totals)
 	err := p.beacon.SendUsage(ctx, lapi.Usage{
 		Version: p.Version, OSName: p.OSName, OSVersion: p.OSVersion, Started: p.Started,
-		Now: now, Window: now.Sub(p.last), Sources: sources,
+		Now: now, Window: max(0, now.Sub(untold.Since)), Sources: untold.Sources,
 	})
-	if err == nil {
-		p.sent, p.last = sent, now
+	if err != nil {
+		return err
 	}
-	return err
+	p.sent, p.last = map[string]lapi.SourceUsage{}, now
+	for _, t := range totals {
+		p.sent[t.Source] = t
+	}
+	if !p.Before.Since.IsZero() && p.Told != nil {
+		p.Told()
+	}
+	p.Before = Untold{}
+	return nil
 }
 
 func (p *Presence) connect(ctx context.Context) error {

@@ -54,6 +54,37 @@ func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
 	return nil
 }
 
+// What a run before could not tell goes with the first report, and with no other.
+func TestPresenceTellsOfRunsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, told := &fakeBeacon{refuses: lapi.ErrUnreachable}, 0
+		p := &Presence{
+			Connect: func(context.Context) (Beacon, error) { return f, nil }, Version: "1.0.0", Started: time.Now(), last: time.Now(),
+			Before: Untold{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 3, Parsed: 2, Unparsed: 1}, {Source: "b", Read: 1, Parsed: 1}}},
+			Told:   func() { told++ },
+		}
+		leave := func(read uint64, fails bool) {
+			t.Helper()
+			if err := p.Leave(t.Context(), []lapi.SourceUsage{{Source: "a", Read: read, Parsed: read}}); (err != nil) != fails {
+				t.Error(err)
+			}
+		}
+		leave(0, true)
+		if want := (Untold{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 7, Parsed: 6, Unparsed: 1}, {Source: "b", Gone: true, Read: 1, Parsed: 1}}}); !cmp.Equal(want, p.Untold([]lapi.SourceUsage{{Source: "a", Read: 4, Parsed: 4}})) {
+			t.Errorf("untold %+v", p.Untold(nil))
+		}
+		f.refuses = nil
+		leave(4, false)
+		leave(4, false) // nothing is left to tell
+		time.Sleep(time.Minute)
+		leave(5, false)
+		want := []string{"1.0.0 1h0m0s a 7=6+1 b 1=1+0", "1.0.0 1m0s a 1=1+0"}
+		if d := cmp.Diff(want, f.reports); d != "" || told != 1 {
+			t.Errorf("told %d times; reports (-want +got):\n%s", told, d)
+		}
+	})
+}
+
 func TestPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeBeacon{}

@@ -262,7 +262,7 @@ func TestMalformedIsParkedAtOnce(t *testing.T) {
 
 func TestFullDiskOnSettle(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
-		broken := &brokenStore{l.store, 5}
+		broken := &brokenStore{Store: l.store, settleFails: 5}
 		l.startOn(broken)
 		l.add(1, 3)
 		l.wait(0)
@@ -280,7 +280,7 @@ func TestFullDiskOnSettle(t *testing.T) {
 
 func TestKilledBetweenPushAndSettle(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
-		l.startOn(&brokenStore{l.store, 1 << 30})
+		l.startOn(&brokenStore{Store: l.store, settleFails: 1 << 30})
 		l.add(1, 3)
 		l.wait(time.Minute)
 		l.stop()

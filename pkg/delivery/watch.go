@@ -157,12 +157,12 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 	switch judge(t, look, s.renewAt(t, look)) {
 	case firstLook:
 		s.warnOfFlush(t, look)
-		return false, s.store.Looked(t, kept(look.Bans))
+		return false, s.store.Looked(t, look.Created, kept(look.Bans))
 	case over:
 		if t.Looked {
 			return false, s.store.Over(t)
 		}
-		if err := s.store.Looked(t, nil); err != nil {
+		if err := s.store.Looked(t, look.Created, nil); err != nil {
 			return false, err
 		}
 		return false, s.store.Ended(t)
@@ -183,6 +183,9 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 // are not now. Whether they run the LAPI says.
 func (s *Sender) revive(now time.Time) error {
 	n, err := s.store.Revive(now)
+	if err != nil {
+		s.ours, s.theirs = reading{}, reading{} // the next look tries again
+	}
 	if n > 0 {
 		s.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
 	}
@@ -200,13 +203,16 @@ func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
 	return left
 }
 
-// storedAt is when the LAPI stored an alert: what it says itself, or, of one that it
-// does not have, when ours had it sent.
+// storedAt is when the LAPI stored an alert, by its clock: what it says, or said when
+// it still had it. If it never did, it is when ours says that it was sent.
 func storedAt(t state.Told, look lapi.Look) time.Time {
-	if look.Created.IsZero() {
-		return t.Sent
+	switch {
+	case !look.Created.IsZero():
+		return look.Created
+	case !t.Created.IsZero():
+		return t.Created
 	}
-	return look.Created
+	return t.Sent
 }
 
 // renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time

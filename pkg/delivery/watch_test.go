@@ -312,3 +312,40 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// The end of a ban that a person ended is that of the latest decision, by the LAPI's clock.
+func TestWhenAPersonEndedIt(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		var at time.Time
+		l.options.Unbanned = func(_ context.Context, u Unbanned) error { at = u.At; return nil }
+		l.lapi.skew = -37 * time.Minute
+		l.start()
+		l.add(1, 1)
+		l.wait(time.Minute)
+		l.lapi.deleteBan("192.0.2.1")
+		deleted := l.lapi.now()
+		l.wait(5 * time.Minute)
+		if !at.Equal(deleted) {
+			t.Errorf("ended at %s, want %s", at, deleted)
+		}
+	})
+}
+
+func TestStatsAfter(t *testing.T) {
+	at := time.Now()
+	before := Stats{
+		Delivered: 1, HeldBack: 2, Parked: 3, Failures: 4, Batches: 5, Spent: 6, Unbanned: 7, Renewed: 8, Vanished: 9,
+		LastDelivered: at, FailingSince: at, LastError: "of before",
+	}
+	got := Stats{Delivered: 10, HeldBack: 10, Parked: 10, Failures: 10, Batches: 10, Spent: 10, Unbanned: 10, Renewed: 10, Vanished: 10}.After(before)
+	want := Stats{
+		Delivered: 11, HeldBack: 12, Parked: 13, Failures: 14, Batches: 15, Spent: 16, Unbanned: 17, Renewed: 18, Vanished: 19, LastDelivered: at,
+	}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	want.LastDelivered = at.Add(time.Hour)
+	if got := (Stats{LastDelivered: want.LastDelivered}).After(before); got.LastDelivered != want.LastDelivered {
+		t.Errorf("last delivered %s", got.LastDelivered)
+	}
+}

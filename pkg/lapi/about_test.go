@@ -1,6 +1,8 @@
 package lapi
 
 import (
+	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,5 +33,27 @@ func TestKnownDecisions(t *testing.T) {
 				t.Errorf("%+v, want %q", k, tt.want)
 			}
 		})
+	}
+}
+
+// The newest comes first, whatever the order of the LAPI's answers.
+func TestAboutIsInOrder(t *testing.T) {
+	f := &fakeLAPI{}
+	c := f.serve(t)
+	for n := range 3 {
+		a := alertOn("192.0.2.1")
+		a.Scenario += strconv.Itoa(n)
+		mustPush(t, c, PushOptions{}, a)
+	}
+	f.alerts[0].ID, f.alerts[2].ID = 3, 1
+	f.holes = true
+	known, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1"))
+	if err != nil || len(known) != 3 {
+		t.Fatalf("%+v, %v", known, err)
+	}
+	for i, k := range known {
+		if want := int64(3 - i); k.Number != want {
+			t.Errorf("%d comes in place of %d", k.Number, want)
+		}
 	}
 }

@@ -47,6 +47,27 @@ func TestPushByTheirClock(t *testing.T) {
 	}
 }
 
+// Without a length an alert carries no ban, and the profiles would begin another one:
+// a renewal whose time has come to the second is not told.
+func TestRenewalAtItsEnd(t *testing.T) {
+	const over = "192.0.2.1 held-back the ban was over before it could be renewed"
+	for left, want := range map[time.Duration]string{
+		-time.Second: over, 0: over, 499 * time.Millisecond: over,
+		500 * time.Millisecond: "192.0.2.1 pushed 1", time.Second: "192.0.2.1 pushed 1",
+	} {
+		t.Run(left.String(), func(t *testing.T) {
+			f := &fakeLAPI{}
+			o := PushOptions{Duration: 30 * 24 * time.Hour, Renewal: 1, Now: now, Until: now.Add(left)}
+			wantText(t, "outcomes", mustPush(t, f.serve(t), o, alertOn("192.0.2.1")), want)
+			for _, a := range f.alerts {
+				if len(a.Decisions) != 1 || *a.Decisions[0].Duration != "1s" {
+					t.Errorf("decisions %+v", a.Decisions)
+				}
+			}
+		})
+	}
+}
+
 // The clock goes on with the time that passes, is ours where the two agree, and ours
 // while nothing is known.
 func TestClock(t *testing.T) {

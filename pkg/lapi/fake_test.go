@@ -36,6 +36,7 @@ type fakeLAPI struct {
 	html         bool   // answers 200 with a web page to everything
 	always       int    // status of every answer but login's
 	postsFail    int    // status of every POST of alerts
+	failAfter    int    // so many POSTs of alerts are judged first
 	poison       map[string]bool
 	dropped      map[string]bool
 	allowlist    map[string]string
@@ -51,6 +52,7 @@ type fakeLAPI struct {
 	noToken    bool              // auto_registration is off: such machines are not validated
 	beats      int
 	usage      []models.AllMetrics
+	holes      bool      // lists of alerts hold a null
 	clock      time.Time // of the LAPI, as the Date of its answers; zero: the real one
 }
 
@@ -235,7 +237,7 @@ func (f *fakeLAPI) post(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	f.posts = append(f.posts, len(alerts))
-	if f.postsFail != 0 {
+	if f.postsFail != 0 && len(f.posts) > f.failAfter {
 		reply(w, f.postsFail, message("database or disk is full"))
 		return
 	}
@@ -289,6 +291,9 @@ func (f *fakeLAPI) list(w http.ResponseWriter, r *http.Request) {
 		if *a.Source.Value == q.Get("value") && *a.Source.Scope == q.Get("scope") {
 			found = append(found, a) // LAPI's scenario filter also goes by decisions; here by nothing
 		}
+	}
+	if f.holes {
+		found = append(found, nil)
 	}
 	reply(w, http.StatusOK, found)
 }

@@ -287,7 +287,26 @@ func TestPushErrors(t *testing.T) {
 				t.Errorf("hint %q\nwant %q", got, tt.hint)
 			}
 			wantText(t, "outcomes", outcomes)
+			if f.logins > 1 { // a token that is fresh is not asked for again
+				t.Errorf("%d logins", f.logins)
+			}
 		})
+	}
+}
+
+// A LAPI that goes away while the spoilt alert is searched for has judged nobody else.
+func TestPushLAPIGoesAwayWhileItIsSearched(t *testing.T) {
+	for after := 1; after <= 4; after++ {
+		f := &fakeLAPI{poison: map[string]bool{"192.0.2.1": true}, postsFail: http.StatusServiceUnavailable, failAfter: after}
+		outcomes, err := f.serve(t).Push(t.Context(), alertsOn(4), PushOptions{Now: now})
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("after %d: error %v", after, err)
+		}
+		for _, o := range outcomes {
+			if o.Status != Pushed || len(f.stored()) == 0 {
+				t.Errorf("after %d: %v", after, text(outcomes))
+			}
+		}
 	}
 }
 

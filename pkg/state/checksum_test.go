@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +39,8 @@ func used(t *testing.T) string {
 // A flipped bit of a cursor, or of the key of a value, is damage: not another place in
 // the log, nor another alert.
 func TestFlippedBits(t *testing.T) {
-	for _, bucket := range [][]byte{cursorsBucket, inputsBucket, checkpointBucket, outboxBucket, heldBucket, historyBucket} {
+	sealed := [][]byte{cursorsBucket, inputsBucket, checkpointBucket, outboxBucket, heldBucket, historyBucket, knownBucket, valuesBucket, runningBucket}
+	for _, bucket := range sealed {
 		for name, flip := range map[string]func(k, v []byte) ([]byte, []byte){
 			"key":   func(k, v []byte) ([]byte, []byte) { k[len(k)-1] ^= 1; return k, v },
 			"value": func(k, v []byte) ([]byte, []byte) { v[len(v)-1] ^= 1; return k, v },
@@ -90,7 +92,72 @@ func asBefore(tx *bolt.Tx) error {
 		}
 	}
 	err := tx.DeleteBucket(parkedBucket) // as one that was made before there was a bucket
-	return errors.Join(err, tx.Bucket(metaBucket).Put(schemaKey, key(1)))
+	return errors.Join(err, bareIndexesOf(tx), tx.Bucket(metaBucket).Put(schemaKey, key(bareCursors)))
+}
+
+// bareIndexesOf takes the checksums that came with schema 3 out of a file.
+func bareIndexesOf(tx *bolt.Tx) error {
+	mark, err := readMark(tx)
+	for _, name := range indexes() {
+		bare := map[string][]byte{}
+		err = errors.Join(err, tx.Bucket(name).ForEach(func(k, v []byte) error {
+			bare[string(k)] = slices.Clone(v[checksumSize:])
+			return nil
+		}))
+		for k, v := range bare {
+			err = errors.Join(err, tx.Bucket(name).Put([]byte(k), v))
+		}
+	}
+	meta := tx.Bucket(metaBucket)
+	return errors.Join(err, meta.Put(markKey, key(uint64(mark))), meta.Put(schemaKey, key(bareIndexes)))
+}
+
+// What the indexes of a file without their checksums say is what they say after it.
+func TestIndexesOfBefore(t *testing.T) {
+	p := used(t)
+	edit(t, p, bareIndexesOf)
+	for _, o := range []Options{{ReadOnly: true}, {}, {}} {
+		s, err := Open(p, o)
+		must(t, err)
+		if lines, _ := recovered(t, s); len(lines) != 2 {
+			t.Errorf("%+v: recovered %q", o, lines)
+		}
+		told, err := s.History("192.0.2.1", 10)
+		running, runningErr := s.Running(nil, 10)
+		if err != nil || runningErr != nil || len(told) != 1 || len(running) != 1 {
+			t.Errorf("%+v: history %v, %v; running %v, %v", o, told, err, running, runningErr)
+		}
+		if !o.ReadOnly {
+			must(t, s.Commit(Batch{Alerts: entries(1, 3)}))
+			if stats := s.Stats(); stats.Repeated != 3 {
+				t.Errorf("%+v: %d known", o, stats.Repeated)
+			}
+		}
+		must(t, s.Close())
+	}
+}
+
+// A bucket that has lost its name is no new file's.
+func TestLostBuckets(t *testing.T) {
+	for _, name := range buckets() {
+		t.Run(string(name), func(t *testing.T) {
+			p := used(t)
+			edit(t, p, func(tx *bolt.Tx) error { return tx.DeleteBucket(name) })
+			if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) {
+				t.Errorf("missing: %v", err)
+			}
+		})
+	}
+	p := used(t)
+	edit(t, p, func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("outboy")); return err })
+	if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), `it holds an unknown "outboy"`) {
+		t.Errorf("unknown: %v", err)
+	}
+	p = used(t) // one that has seen damage keeps its lock
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(schemaKey, key(bareCursors)) })
+	if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "a mark of 12 bytes in version 1") {
+		t.Errorf("another version: %v", err)
+	}
 }
 
 func TestFileOfBefore(t *testing.T) {

@@ -130,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 			Bans: some(t, rapid.Custom(func(t *rapid.T) Ban {
 				return Ban{ID: rapid.Int64().Draw(t, "ban"), Type: anyText().Draw(t, "type"), Until: anyTime().Draw(t, "until")}
 			})),
-			Looked: rapid.Bool().Draw(t, "looked"), Unbanned: anyTime().Draw(t, "unbanned"),
+			Looked: rapid.Bool().Draw(t, "looked"), Unbanned: anyTime().Draw(t, "unbanned"), Created: anyTime().Draw(t, "created"),
 		}
 		var gotTold Told
 		roundTrip(t, func(c *codec) { c.told(&told) }, func(c *codec) { c.told(&gotTold) })
@@ -183,10 +183,28 @@ func TestDecodeRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if err := decode(append([]byte{0}, good[1:]...), func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
+		t.Errorf("no version: %v", err)
+	}
 	for n := range good {
 		if err := decode(good[:n], func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
 			t.Errorf("cut after %d of %d bytes: %v", n, len(good), err)
 		}
+	}
+}
+
+// What was told before there was a field is read without it.
+func TestToldOfBefore(t *testing.T) {
+	want := Told{ID: "id", Number: "7", Looked: true, Unbanned: now}
+	data, err := encode(func(c *codec) { c.told(&want) })
+	must(t, err)
+	none, err := encode(func(c *codec) { c.time(new(time.Time)) })
+	must(t, err)
+	before := append([]byte{oldestVersion}, data[1:len(data)-len(none)]...)
+	var got Told
+	must(t, decode(before, func(c *codec) { c.told(&got) }))
+	if d := cmp.Diff(want, got, sameTime); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
@@ -228,5 +246,15 @@ func check(t *testing.T, want any, write, read func(*codec), got func() any) {
 	}
 	if d := cmp.Diff(want, got(), sameTime); d != "" {
 		t.Fatal(d)
+	}
+}
+
+// A status that there is not has no name to print.
+func TestToldOfNoStatus(t *testing.T) {
+	data, err := encode(func(c *codec) { c.told(&Told{}) })
+	must(t, err)
+	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
+	if err := decode(data, func(c *codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "status 3") {
+		t.Errorf("%v", err)
 	}
 }

@@ -10,14 +10,20 @@ import (
 // codecVersion is the first byte of everything that the codec writes. A field
 // more, or another order, is a new version; reading one means to go on reading
 // those before it.
-const codecVersion = 1
+const (
+	codecVersion  = 2
+	createdSince  = 2 // Told.Created
+	oldestVersion = 1
+)
 
-func (c *codec) version() {
+// version returns the version of what is read or written.
+func (c *codec) version() uint8 {
 	version := uint8(codecVersion)
 	c.byte(&version)
-	if c.err == nil && version != codecVersion {
-		c.fail("version %d, known is %d", version, codecVersion)
+	if c.err == nil && (version < oldestVersion || version > codecVersion) {
+		c.fail("version %d, known are %d to %d", version, oldestVersion, codecVersion)
 	}
+	return version
 }
 
 // kind is kept by its name: the numbers differ from release to release.
@@ -135,7 +141,7 @@ func (c *codec) entry(e *Entry) {
 
 func (c *codec) told(t *Told) {
 	status := uint8(t.Status)
-	c.version()
+	version := c.version()
 	c.string(&t.ID)
 	c.string(&t.Number)
 	c.byte(&status)
@@ -148,6 +154,9 @@ func (c *codec) told(t *Told) {
 	list(c, &t.Bans, c.ban)
 	c.bool(&t.Looked)
 	c.time(&t.Unbanned)
+	if version >= createdSince {
+		c.time(&t.Created)
+	}
 	if status > uint8(lastStatus) {
 		c.fail("status %d", status)
 		return

@@ -67,7 +67,7 @@ func (s *Store) fill() error {
 		if err := s.open(); err != nil {
 			return err
 		}
-		return errors.Join(s.db.Update(create), s.db.Close())
+		return errors.Join(s.db.Update(upgrade), s.db.Close())
 	}
 	err := guarded(fill)
 	if !isDamage(err) {

@@ -38,13 +38,19 @@ func remember(tx *bolt.Tx, e Entry, settled Settlement) error {
 	if err := putTold(tx, &t); err != nil {
 		return err
 	}
-	if err := tx.Bucket(valuesBucket).Put(valueKey(t.Alert.Value(), t.key()), nil); err != nil {
+	byValue := valueKey(t.Alert.Value(), t.key())
+	if err := tx.Bucket(valuesBucket).Put(byValue, seal(byValue, nil)); err != nil {
 		return err
 	}
 	if t.Status != Delivered || t.Number == "" || t.Simulate || t.Alert.Informational {
 		return nil
 	}
-	return tx.Bucket(runningBucket).Put(t.key(), nil)
+	return putRunning(tx, t.key(), nil)
+}
+
+// putRunning says that a ban may run, or when it ended.
+func putRunning(tx *bolt.Tx, k, end []byte) error {
+	return tx.Bucket(runningBucket).Put(k, seal(k, end))
 }
 
 func putTold(tx *bolt.Tx, t *Told) error {
@@ -116,11 +122,15 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the running bans", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(runningBucket).Cursor()
-		k, end := cursor.First()
+		k, v := cursor.First()
 		if after != nil {
-			k, end = cursor.Seek(append(after.key(), 0))
+			k, v = cursor.Seek(append(after.key(), 0))
 		}
-		for ; k != nil && len(found) < limit; k, end = cursor.Next() {
+		for ; k != nil && len(found) < limit; k, v = cursor.Next() {
+			end, err := unsealIndex(tx, k, v)
+			if err != nil {
+				return err
+			}
 			if len(end) > 0 {
 				continue // over
 			}
@@ -135,10 +145,11 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	return found, err
 }
 
-// Looked notes which bans the LAPI made of a delivered alert.
-func (s *Store) Looked(t Told, bans []Ban) error {
+// Looked notes which bans the LAPI made of a delivered alert, and when it stored it, by
+// its own clock.
+func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
 	return s.change(t, func(_ *bolt.Tx, t *Told, _ *change) error {
-		t.Bans, t.Looked = bans, true
+		t.Bans, t.Created, t.Looked = bans, created, true
 		return nil
 	})
 }
@@ -159,7 +170,7 @@ func (s *Store) Over(t Told) error {
 		if !isWatched(tx, t.key()) {
 			return nil // it has ended otherwise
 		}
-		return tx.Bucket(runningBucket).Put(t.key(), timeKey(t.End(), ""))
+		return putRunning(tx, t.key(), timeKey(t.End(), ""))
 	})
 }
 
@@ -169,7 +180,11 @@ func (s *Store) Revive(now time.Time) (revived int, err error) {
 	var keys [][]byte
 	err = s.view("read the running bans", func(tx *bolt.Tx) error {
 		keys = nil
-		return tx.Bucket(runningBucket).ForEach(func(k, end []byte) error {
+		return tx.Bucket(runningBucket).ForEach(func(k, v []byte) error {
+			end, err := unsealIndex(tx, k, v)
+			if err != nil {
+				return err
+			}
 			if len(end) > 0 && bytes.Compare(end, timeKey(now, "")) > 0 {
 				keys = append(keys, slices.Clone(k))
 			}
@@ -185,7 +200,7 @@ func (s *Store) Revive(now time.Time) (revived int, err error) {
 			if running.Get(k) == nil {
 				continue
 			}
-			if err := running.Put(k, nil); err != nil {
+			if err := putRunning(tx, k, nil); err != nil {
 				return err
 			}
 		}
@@ -294,8 +309,9 @@ func forget(tx *bolt.Tx, k []byte) error {
 
 // isWatched tells whether a ban of an alert may still run.
 func isWatched(tx *bolt.Tx, k []byte) bool {
-	found, end := tx.Bucket(runningBucket).Cursor().Seek(k)
-	return bytes.Equal(found, k) && len(end) == 0
+	v := tx.Bucket(runningBucket).Get(k)
+	end, err := unsealIndex(tx, k, v)
+	return v != nil && err == nil && len(end) == 0
 }
 
 func pruneKnown(tx *bolt.Tx, limit time.Time) error {
@@ -303,7 +319,11 @@ func pruneKnown(tx *bolt.Tx, limit time.Time) error {
 	end := timeKey(limit, "")
 	var old [][]byte
 	err := known.ForEach(func(k, v []byte) error {
-		if bytes.Compare(v, end) < 0 {
+		added, err := unsealIndex(tx, k, v)
+		if err != nil {
+			return err
+		}
+		if bytes.Compare(added, end) < 0 {
 			old = append(old, slices.Clone(k))
 		}
 		return nil

@@ -180,8 +180,10 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 }
 
 func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
-	err = s.view("recover", func(tx *bolt.Tx) error {
-		mark = Mark(number(tx.Bucket(metaBucket).Get(markKey)))
+	err = s.view("recover", func(tx *bolt.Tx) (err error) {
+		if mark, err = readMark(tx); err != nil {
+			return err
+		}
 		return tx.Bucket(checkpointBucket).ForEach(func(k, v []byte) error {
 			part, err := unpack(k, v)
 			state = append(state, part...)
@@ -226,7 +228,7 @@ func (s *Store) Checkpoint(state []byte, at Mark) error {
 				return err
 			}
 		}
-		if err := tx.Bucket(metaBucket).Put(markKey, key(uint64(at))); err != nil {
+		if err := putMark(tx, at); err != nil {
 			return err
 		}
 		cursor := tx.Bucket(inputsBucket).Cursor()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // The buckets of the file.
 var (
-	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint
+	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint; what is kept for the next start
 	inputsBucket     = []byte("inputs")     // number of its last input → chunk of inputs
 	checkpointBucket = []byte("checkpoint") // number → part of the engine's state
 	cursorsBucket    = []byte("cursors")    // source → cursor
@@ -24,6 +25,7 @@ var (
 	historyBucket    = []byte("history")    // time and ID → Told
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
 	runningBucket    = []byte("running")    // key of the history → nothing while a ban of it may run, its end once it is over
+	// (all that is nothing has a checksum of its key)
 
 	schemaKey = []byte("schema")
 	markKey   = []byte("mark")
@@ -39,23 +41,22 @@ func buckets() [][]byte {
 // lists are the buckets of entries.
 func lists() [][]byte { return [][]byte{outboxBucket, parkedBucket, heldBucket} }
 
-func isList(name []byte) bool {
-	return slices.ContainsFunc(lists(), func(list []byte) bool { return bytes.Equal(list, name) })
+// indexes are the buckets whose values got checksums with schema 3.
+func indexes() [][]byte { return [][]byte{knownBucket, valuesBucket, runningBucket} }
+
+func isOneOf(name []byte, names [][]byte) bool {
+	return slices.ContainsFunc(names, func(one []byte) bool { return bytes.Equal(one, name) })
 }
 
 // noSchema is a version that csmail will not reach: more is damage.
 const noSchema = 1000
 
 // load checks the version, makes the buckets of a new file, and counts. It
-// walks over every key, so that damage shows at the start.
+// walks over every key, so that damage shows at the start. A file that is as it
+// should be opens on a full disk, too.
 func (s *Store) load() error {
 	if err := s.db.View(checkSchema); err != nil {
 		return err
-	}
-	if !s.options.ReadOnly && s.db.View(complete) != nil {
-		if err := s.db.Update(create); err != nil {
-			return err
-		}
 	}
 	if !s.options.ReadOnly && s.db.View(isNewest) != nil {
 		if err := s.db.Update(upgrade); err != nil {
@@ -65,8 +66,7 @@ func (s *Store) load() error {
 	return s.db.View(s.count)
 }
 
-// complete finds what create would have to make. A file that lacks nothing opens
-// on a full disk, too.
+// complete finds a bucket that is missing.
 func complete(tx *bolt.Tx) error {
 	for _, name := range buckets() {
 		if tx.Bucket(name) == nil {
@@ -78,11 +78,13 @@ func complete(tx *bolt.Tx) error {
 
 // isNewest finds what upgrade would have to change.
 func isNewest(tx *bolt.Tx) error {
-	if version := number(tx.Bucket(metaBucket).Get(schemaKey)); version != schema {
-		return fmt.Errorf("%w: version %d", errDamaged, version)
+	if meta := tx.Bucket(metaBucket); meta == nil || version(tx) != schema {
+		return fmt.Errorf("%w: not of version %d", errDamaged, schema)
 	}
 	return nil
 }
+
+func version(tx *bolt.Tx) uint64 { return number(tx.Bucket(metaBucket).Get(schemaKey)) }
 
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
@@ -92,7 +94,7 @@ func checkSchema(tx *bolt.Tx) error {
 		}
 		return nil // new
 	}
-	version := number(meta.Get(schemaKey))
+	version := version(tx)
 	if version > noSchema {
 		return fmt.Errorf("%w: version %d", errDamaged, version)
 	}
@@ -102,7 +104,13 @@ func checkSchema(tx *bolt.Tx) error {
 	if version == 0 {
 		return fmt.Errorf("%w: it has no version", errDamaged)
 	}
-	return nil
+	return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+		if !isOneOf(name, buckets()) {
+			// It was one of ours, and to make that anew would lose what it holds.
+			return fmt.Errorf("%w: it holds an unknown %q", errDamaged, name)
+		}
+		return nil
+	})
 }
 
 func create(tx *bolt.Tx) error {
@@ -111,18 +119,20 @@ func create(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	meta := tx.Bucket(metaBucket)
-	if meta.Get(schemaKey) != nil {
-		return nil // the rest is for upgrade
-	}
-	return meta.Put(schemaKey, key(schema))
+	return nil
 }
 
-// bareCursors is the schema in which cursors had no checksum.
-const bareCursors = 1
+// The schemas in which these had no checksum.
+const (
+	bareCursors = 1
+	bareIndexes = 2 // and before
+)
 
-// upgrade brings a file of an older schema to the newest.
+// upgrade brings a new file, or one of an older schema, to the newest.
 func upgrade(tx *bolt.Tx) error {
+	if err := create(tx); err != nil {
+		return err
+	}
 	read, err := readCursors(tx)
 	if err != nil {
 		return err
@@ -132,7 +142,67 @@ func upgrade(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	for _, name := range indexes() {
+		if err := sealAll(tx.Bucket(name)); err != nil {
+			return err
+		}
+	}
+	mark, err := readMark(tx)
+	if err != nil {
+		return err
+	}
+	if err := putMark(tx, mark); err != nil {
+		return err
+	}
 	return tx.Bucket(metaBucket).Put(schemaKey, key(schema))
+}
+
+func sealAll(bucket *bolt.Bucket) error {
+	sealed := map[string][]byte{}
+	err := bucket.ForEach(func(k, v []byte) error {
+		sealed[string(k)] = seal(k, v)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range slices.Sorted(maps.Keys(sealed)) {
+		if err := bucket.Put([]byte(k), sealed[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsealIndex reads a value of an index.
+func unsealIndex(tx *bolt.Tx, k, v []byte) ([]byte, error) {
+	if version(tx) <= bareIndexes {
+		return v, nil
+	}
+	return unseal(k, v)
+}
+
+// sealedMark is what the checksum of the mark covers besides it: the schema, which an
+// older csmail must be able to read as it is.
+func sealedMark(version uint64) []byte { return slices.Concat(markKey, schemaKey, key(version)) }
+
+func putMark(tx *bolt.Tx, mark Mark) error {
+	return tx.Bucket(metaBucket).Put(markKey, seal(sealedMark(schema), key(uint64(mark))))
+}
+
+func readMark(tx *bolt.Tx) (Mark, error) {
+	value, version := tx.Bucket(metaBucket).Get(markKey), version(tx)
+	if version <= bareIndexes {
+		if value != nil && len(value) != 8 {
+			return 0, fmt.Errorf("%w: a mark of %d bytes in version %d", errDamaged, len(value), version)
+		}
+		return Mark(number(value)), nil
+	}
+	mark, err := unseal(sealedMark(version), value)
+	if err != nil {
+		return 0, fmt.Errorf("the mark: %w", err)
+	}
+	return Mark(number(mark)), nil
 }
 
 func putCursor(tx *bolt.Tx, source, cursor string) error {
@@ -141,7 +211,7 @@ func putCursor(tx *bolt.Tx, source, cursor string) error {
 
 func readCursors(tx *bolt.Tx) (map[string]string, error) {
 	cursors := map[string]string{}
-	bare := number(tx.Bucket(metaBucket).Get(schemaKey)) == bareCursors
+	bare := version(tx) == bareCursors
 	return cursors, tx.Bucket(cursorsBucket).ForEach(func(k, v []byte) (err error) {
 		if !bare {
 			if v, err = unseal(k, v); err != nil {
@@ -162,11 +232,8 @@ func (s *Store) count(tx *bolt.Tx) error {
 		cursor := tx.Bucket(name).Cursor()
 		for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 			keys[string(name)]++
-			if isList(name) {
-				// A key that reading does not come by would hide its alert.
-				if _, err := unseal(k, v); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
-				}
+			if err := checkValue(tx, name, k, v); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
 			}
 			if string(name) == string(inputsBucket) {
 				s.stats.JournalBytes += int64(len(v))
@@ -180,18 +247,37 @@ func (s *Store) count(tx *bolt.Tx) error {
 	if _, err := readCursors(tx); err != nil {
 		return err
 	}
-	s.mark = max(s.mark, Mark(number(tx.Bucket(metaBucket).Get(markKey))))
+	mark, err := readMark(tx)
+	if err != nil {
+		return err
+	}
+	s.mark = max(s.mark, mark)
 	s.stats.Pending, s.stats.Parked, s.stats.Held = keys[string(outboxBucket)], keys[string(parkedBucket)], keys[string(heldBucket)]
 	s.stats.FileBytes = tx.Size()
 	return nil
 }
 
-// agree compares the numbers that have no checksum with the keys that they count:
-// a mark that is too high would pass over inputs, and a sequence that is too low
-// put an alert in the place of another.
+// checkValue looks at values of which reading does not come by each: a key that was
+// changed would hide its alert, or have it told again.
+func checkValue(tx *bolt.Tx, bucket, k, v []byte) (err error) {
+	switch {
+	case isOneOf(bucket, lists()):
+		_, err = unseal(k, v)
+	case isOneOf(bucket, indexes()):
+		_, err = unsealIndex(tx, k, v)
+	}
+	return err
+}
+
+// agree compares numbers with the keys that they count: a mark that is too high would
+// pass over inputs, and a sequence, which has no checksum, that is too low put an alert
+// in the place of another.
 func agree(tx *bolt.Tx) error {
-	mark := number(tx.Bucket(metaBucket).Get(markKey))
-	if first, _ := tx.Bucket(inputsBucket).Cursor().First(); first != nil && number(first) <= mark {
+	mark, err := readMark(tx)
+	if err != nil {
+		return err
+	}
+	if first, _ := tx.Bucket(inputsBucket).Cursor().First(); first != nil && Mark(number(first)) <= mark {
 		return fmt.Errorf("%w: input %d is older than the checkpoint's mark %d", errDamaged, number(first), mark)
 	}
 	for _, name := range lists() {

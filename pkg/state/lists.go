@@ -67,7 +67,7 @@ func (s *Store) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 		counted.repeated++
 		return nil
 	}
-	if err := known.Put([]byte(e.ID), timeKey(e.Queued, "")); err != nil {
+	if err := known.Put([]byte(e.ID), seal([]byte(e.ID), timeKey(e.Queued, ""))); err != nil {
 		return err
 	}
 	if bytes.Equal(list, outboxBucket) {

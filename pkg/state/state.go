@@ -30,8 +30,9 @@ import (
 )
 
 // schema is the version of the file's layout. One that is older is brought up to it;
-// from version 2 on cursors and keys have checksums.
-const schema = 2
+// from version 2 on cursors and keys have checksums, from 3 on the indexes and the
+// mark, too.
+const schema = 3
 
 // The limits of the lists. When one is full, its oldest entry goes into the
 // history as dropped, and is counted.
@@ -253,6 +254,9 @@ func (s *Store) explain(what string, err error) error {
 			"move it away: mv %s %[1]s.damaged; csmail then starts anew and reads the last day's logs again", s.path)
 	case isFull(err):
 		return hint.Wrap(fmt.Errorf("state %q: %s: %w", s.path, what, err), "free space: df %s; nothing is lost meanwhile", filepath.Dir(s.path))
+	case errors.Is(err, syscall.EROFS):
+		return hint.Wrap(fmt.Errorf("state %q: %s: %w", s.path, what, err),
+			"a file system that fails is mounted read-only: sudo dmesg; nothing is lost meanwhile")
 	case errors.Is(err, fs.ErrPermission):
 		return hint.Wrap(fmt.Errorf("state: %s: %w", what, err), "run as the user csmail, or: sudo chown csmail %s", s.path)
 	case errors.Is(err, fs.ErrNotExist):

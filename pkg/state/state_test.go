@@ -375,7 +375,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("running %q", got)
 	}
 	until := now.Add(4 * time.Hour)
-	must(t, s.Looked(told[1], []Ban{{ID: 1, Type: "ban", Until: until}, {ID: 2, Until: now}}))
+	must(t, s.Looked(told[1], now, []Ban{{ID: 1, Type: "ban", Until: until}, {ID: 2, Until: now}}))
 	must(t, s.Unbanned(told[0], now))
 	must(t, s.Ended(Told{ID: "gone", Sent: now}))
 	told, err = s.History("192.0.2.4", 10)

@@ -73,6 +73,7 @@ type structure struct {
 	file     io.ReaderAt
 	pageSize uint64
 	used     []bool // by page
+	isNew    bool   // bbolt makes a file with an empty leaf, before its first transaction
 }
 
 // page is one page with its overflow.
@@ -93,6 +94,7 @@ func checkPages(file io.ReaderAt, size int64) error {
 	}
 	s := &structure{file: file, pageSize: meta.pageSize, used: make([]bool, meta.pages)}
 	s.used[0], s.used[1] = true, true
+	s.isNew = meta.transaction <= 1
 	if err := s.tree(meta.root, nil, nil); err != nil {
 		return err
 	}
@@ -175,6 +177,9 @@ func (s *structure) tree(id uint64, low, high []byte) error {
 	}
 	switch p.flags {
 	case leafPage:
+		if p.count == 0 && !s.isNew {
+			return damagedPage(id, "a leaf without a value")
+		}
 		return s.leaf(p, low, high)
 	case branchPage:
 		return s.branch(p, low, high)
@@ -236,6 +241,9 @@ func (s *structure) bucket(in uint64, value []byte) error {
 	data := value[bucketHeader:]
 	if len(data) < pageHeader || native.Uint16(data[8:]) != leafPage || native.Uint32(data[12:]) != 0 {
 		return damagedPage(in, "a bucket without a leaf")
+	}
+	if native.Uint16(data[10:]) == 0 && len(data) > pageHeader {
+		return damagedPage(in, "a bucket of %d bytes without a value", len(data))
 	}
 	return s.leaf(page{id: in, count: int(native.Uint16(data[10:])), data: data}, nil, nil)
 }

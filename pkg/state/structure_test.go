@@ -83,6 +83,7 @@ func TestDamagedStructure(t *testing.T) {
 		"a leaf of no kind":      {leafPage, func(p []byte) { p[8] = 0x40 }, "flags 0x40 in the tree"},
 		"a leaf that is branch":  {leafPage, func(p []byte) { p[8] = branchPage }, "page"},
 		"a value of no kind":     {leafPage, func(p []byte) { p[pageHeader+2] ^= 1 }, "flags 0x1000"},
+		"a leaf without value":   {leafPage, func(p []byte) { native.PutUint16(p[10:], 0) }, "a leaf without a value"},
 		"a value too many":       {leafPage, func(p []byte) { native.PutUint16(p[10:], native.Uint16(p[10:])+1) }, "element"},
 		"many values":            {leafPage, func(p []byte) { native.PutUint16(p[10:], 0xFFFF) }, "65535 elements"},
 		"a value elsewhere":      {leafPage, func(p []byte) { p[pageHeader+4]++ }, "element 0 lies from"},
@@ -120,6 +121,32 @@ func TestDamagedStructure(t *testing.T) {
 				t.Error("no page was damaged")
 			}
 		})
+	}
+}
+
+// A small bucket stands in the leaf of its name. One that seems to be empty has lost what
+// it held.
+func TestDamagedSmallBucket(t *testing.T) {
+	p := used(t)
+	data, err := os.ReadFile(p)
+	must(t, err)
+	meta, err := newestMeta(bytes.NewReader(data))
+	must(t, err)
+	tried := 0
+	for at := int(meta.root*meta.pageSize) + pageHeader; at < int((meta.root+1)*meta.pageSize)-pageHeader; at++ {
+		// flags and count of its page: a leaf of two
+		if native.Uint16(data[at+8:]) != leafPage || native.Uint16(data[at+10:]) != 2 || native.Uint64(data[at:]) != 0 || native.Uint32(data[at+12:]) != 0 {
+			continue
+		}
+		tried++
+		bad := slices.Clone(data)
+		native.PutUint16(bad[at+10:], 0)
+		if err := checkPages(bytes.NewReader(bad), int64(len(bad))); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "bytes without a value") {
+			t.Errorf("byte %d: %v", at, err)
+		}
+	}
+	if tried == 0 {
+		t.Error("no bucket of two")
 	}
 }
 

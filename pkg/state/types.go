@@ -80,6 +80,11 @@ type Told struct {
 	Bans   []Ban
 	Looked bool // whether they were read at all
 
+	// Created is when the LAPI stored the alert, by its clock, as first read: when the
+	// LAPI has it no more, nobody else knows. Zero if it was not said, and of files of
+	// before.
+	Created time.Time
+
 	Unbanned time.Time // when a person was seen to have ended them early, else zero
 }
 

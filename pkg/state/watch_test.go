@@ -29,7 +29,7 @@ func deliver(t *testing.T, s *Store, n int) []Told {
 	list, err := s.Running(nil, 100)
 	must(t, err)
 	for i, told := range list {
-		must(t, s.Looked(told, []Ban{{ID: int64(i), Until: now.Add(time.Duration(i+1) * time.Hour)}}))
+		must(t, s.Looked(told, now, []Ban{{ID: int64(i), Until: now.Add(time.Duration(i+1) * time.Hour)}}))
 	}
 	list, err = s.Running(nil, 100)
 	must(t, err)

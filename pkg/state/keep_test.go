@@ -1,0 +1,52 @@
+package state
+
+import (
+	"errors"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+func TestKeep(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	want := func(text string) {
+		t.Helper()
+		if got, err := s.Kept("usage"); string(got) != text || err != nil {
+			t.Errorf("%q, %v, want %q", got, err, text)
+		}
+	}
+	want("")
+	must(t, s.Keep("usage", []byte("first")))
+	must(t, s.Keep("usage", []byte("second")))
+	must(t, s.Keep("other", []byte("x")))
+	s = reopen(t, s, Options{})
+	want("second")
+	must(t, s.Keep("usage", nil))
+	want("")
+	must(t, s.Close())
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keptPrefix+"other"), []byte("12345")) })
+	s = open(t, p, Options{})
+	if _, err := s.Kept("other"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("damaged: %v", err)
+	}
+}
+
+// The journal's size has an early checkpoint written, so it must be what the file holds.
+func TestJournalBytes(t *testing.T) {
+	s := open(t, path(t), Options{})
+	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
+	one := s.Stats().JournalBytes
+	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
+	if two := s.Stats().JournalBytes; one <= 0 || two != 2*one {
+		t.Errorf("%d bytes, then %d", one, two)
+	}
+	s = reopen(t, s, Options{})
+	if got := s.Stats().JournalBytes; got != 2*one {
+		t.Errorf("reopened: %d bytes, want %d", got, 2*one)
+	}
+	must(t, s.Checkpoint(nil, s.Mark()))
+	if got := s.Stats().JournalBytes; got != 0 {
+		t.Errorf("after the checkpoint: %d bytes", got)
+	}
+}
