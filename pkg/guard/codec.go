@@ -14,7 +14,7 @@ var errDamaged = errors.New("damaged")
 type codec struct {
 	b       []byte
 	reading bool
-	version byte // of the form
+	is3     bool // in the form of version 3
 	err     error
 }
 

@@ -97,12 +97,3 @@ type Verdict struct {
 
 	wait uint32 // when patience ends, if nothing happens before
 }
-
-// hopes tells whether a pending verdict waits for something of ours to be seen to work.
-func (v *Verdict) hopes() bool {
-	switch v.Rule {
-	case Resolver, BlockList, LoginOutage, UserDatabase:
-		return true
-	}
-	return false
-}

@@ -99,7 +99,9 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	if g.matcher.has(r.Addr) {
-		g.friend(&r.Event, at)
+		if class == event.Fault { // of a friend: nobody's doing but ours
+			g.fault(&r.Event, 0, at)
+		}
 		return
 	}
 	key := keyOf(r.Addr)

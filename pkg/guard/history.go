@@ -142,13 +142,11 @@ func (e *evidence) breaker(name, sight string, now uint32) Breaker {
 
 func (o *outage) breaker(name string, now uint32) Breaker {
 	b := Breaker{Name: name, Holds: o.covers(now), Why: "no trouble known"}
-	if last := max(o.certain.lastFault, o.claimed.lastFault); last != 0 {
-		b.Why = "last trouble at " + clock(last)
+	if o.lastFault != 0 {
+		b.Why = "last trouble at " + clock(o.lastFault)
 	}
-	for _, t := range [...]*trouble{&o.claimed, &o.certain} {
-		if len(t.spans) > 0 && t.covers(now) {
-			b.Since = moment(t.spans[len(t.spans)-1].start)
-		}
+	if b.Holds && len(o.spans) > 0 {
+		b.Since = moment(o.spans[len(o.spans)-1].start)
 	}
 	return b
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -71,7 +72,6 @@ func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	g.logins[e.Service].works(key, at)
 	g.good.count(s, at)
 	g.hurry(s)
-	g.sight(at)
 }
 
 // fault takes trouble of our own. What a client's own DNS does (dns-fault) is
@@ -90,63 +90,15 @@ func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
 		return
 	}
 	if key == 0 {
-		isAnyName := e.Kind == event.AuthFault && e.User != "" // it may be the recipient of a mail
-		if !isAnyName || !g.isAnybodyKnown() {
-			o.fault(at)
-		}
+		o.fault(at)
 		return
 	}
-	s, account := g.sources[key], accountOf(e.User)
-	if g.isWitness(o, s, account, at) {
-		o.fails(key, identity(account, key), at, true)
-	}
-	if s == nil {
-		s = g.source(key, at)
-	}
-	s.meets(e.Kind, account, at)
-}
-
-// meets notes a fault of ours.
-func (s *source) meets(kind event.Kind, account uint64, at uint32) {
-	if kind == event.LookupFault {
-		s.missed = max(s.missed, at)
-	} else if at >= s.faulted {
-		s.faulted, s.faultOf = at, account
-	}
-}
-
-// isWitness tells whether a fault that a client met counts for others: this account
-// got in from there, or mail was taken from there. A stranger may have found out
-// what our database fails on. Before anybody is known to have got in, all count.
-func (g *Guard) isWitness(o *outage, s *source, account uint64, at uint32) bool {
-	if o == &g.tables {
-		return o.worked == 0 || s != nil && s.mailedDays(at) > 0
-	}
-	return !g.isAnybodyKnown() || s != nil && isWithin(s.knownLogin(account), at, g.limits.login)
-}
-
-// isAnybodyKnown tells whether anybody has got in yet.
-func (g *Guard) isAnybodyKnown() bool {
-	return g.logins[event.Dovecot].worked != 0 || g.logins[event.Postfix].worked != 0
-}
-
-// friend takes what an address that is never banned tells about our login service.
-// Webmail says what its visitors typed: an account that never got in there is taken
-// for the host itself.
-func (g *Guard) friend(e *event.Event, at uint32) {
-	key, account := keyOf(e.Addr), accountOf(e.User)
-	switch {
-	case e.Kind.Class() == event.Success:
-		g.source(key, at).know(account, at)
-		g.logins[e.Service].works(key, at)
-	case e.Kind == event.AuthFault:
-		o := &g.logins[e.Service]
-		if !g.isWitness(o, g.sources[key], account, at) {
-			account = 0 // any name may be a visitor's
+	o.clientFault(key, at)
+	if s, known := g.sources[key]; known || e.Kind == event.AuthFault {
+		if !known {
+			s = g.source(key, at)
 		}
-		o.friendFails(identity(account, key), at)
-	case e.Kind.Class() == event.Fault: // nobody's doing but ours
-		g.fault(e, 0, at)
+		s.faulted = max(s.faulted, at)
 	}
 }
 
@@ -163,11 +115,11 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 	case loginArea:
 		o.account = accountOf(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].fails(key, identity(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
+			g.logins[e.Service].goodFails(key, cmp.Or(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.tables.fails(key, key, at, true)
+			g.tables.goodFails(key, key, at, true)
 		}
 	}
 	s.add(o)
@@ -177,7 +129,7 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 // wasGood tells whether an account got in from here until now: it did within
 // span, and did not fail since.
 func (s *source) wasGood(name uint64, at, span uint32) bool {
-	last := s.knownLogin(name)
+	last := s.loginOf(name)
 	if !isWithin(last, at, span) {
 		return false
 	}

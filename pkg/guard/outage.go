@@ -9,6 +9,8 @@ const (
 	// faultBefore is how long before a fault is logged it may have had its
 	// effect: a query that runs into its time limit.
 	faultBefore = minute
+	// faultTogether is within what time faults of two clients are one outage.
+	faultTogether = 10 * minute
 	// maxHeard bounds the witnesses that are remembered for a day.
 	maxHeard = 64
 )
@@ -19,147 +21,92 @@ type span struct {
 	by         uint64 // of evidence: the only source behind it, 0 for several
 }
 
-// trouble is when a service of ours did not work. It lasts for a while after each
-// fault, and on until somebody gets in again or silence is over.
-type trouble struct {
+// outage remembers when a service of ours was in trouble. It lasts for a while
+// after each fault, and on until somebody gets in again or silence is over.
+type outage struct {
 	lasts, silence uint32 // constants
-	refutable      bool   // constant: a login ends it at once
+	witnesses      int    // how many good sources that fail make an outage; 0: none does
 
 	spans     []span
 	open      bool // nobody got in since the last fault
 	lastFault uint32
 	lost      uint32 // end of the newest span that had no more room
-}
 
-// fault notes that the service failed, with its effects from a time on.
-func (t *trouble) fault(from, at uint32) {
-	if n := len(t.spans); n > 0 {
-		last := &t.spans[n-1]
-		if at <= last.end || t.open && at <= t.lastFault+t.silence {
-			last.start = min(last.start, from)
-			last.end = max(last.end, at+t.lasts)
-			t.lastFault, t.open = max(t.lastFault, at), true
-			return
-		}
-		if n >= maxSpans {
-			t.lost = t.spans[0].end
-			t.spans = slices.Delete(t.spans, 0, 1)
-		}
-	}
-	t.spans = append(t.spans, span{start: from, end: at + t.lasts})
-	t.lastFault, t.open = max(t.lastFault, at), true
-}
+	client   uint64 // who met the latest fault that a client met
+	clientAt uint32
 
-// works notes that somebody got in.
-func (t *trouble) works(at uint32) {
-	if !t.open || at <= t.lastFault {
-		return
-	}
-	last := &t.spans[len(t.spans)-1]
-	end := min(at, t.lastFault+t.silence)
-	if !t.refutable {
-		end = max(end, last.end)
-	}
-	last.end, t.open = end, false
-}
+	worked   uint32 // last time somebody got in, and who
+	workedBy uint64
 
-// covers tells whether the service was in trouble. Of what is too long ago to
-// know it says yes.
-func (t *trouble) covers(at uint32) bool {
-	if t.lost != 0 && at <= t.lost {
-		return true
-	}
-	for _, s := range slices.Backward(t.spans) {
-		if s.start <= at && at <= s.end {
-			return true
-		}
-	}
-	return t.open && at > t.lastFault && at <= t.lastFault+t.silence
-}
-
-// outage remembers the trouble of a service: what is certainly ours, and what its
-// clients met. They may have brought it about, so it takes several that we know to
-// make an outage, who tell of no second one on that day, and it is over when
-// somebody gets in.
-type outage struct {
-	certain, claimed trouble
-	witnesses        int // how many good sources in trouble make an outage; 0: none do
-
-	worked     uint32 // last time somebody got in, and who
-	workedBy   uint64
-	workedElse uint32 // last time somebody else than that one did
-
-	failing []witness // good sources in trouble since somebody got in
-	since   uint32    // when the first of them was
+	failing []witness // good sources that fail since somebody got in
+	since   uint32    // the first of those failures
 	heard   []witness // those that made an outage, the latest last
 }
 
-// witness is a good source in trouble: it fails, or meets a fault of ours.
+// witness is a good source that fails.
 type witness struct {
 	key, account uint64
 	at           uint32
 }
 
 func (o *outage) set(lasts, silence uint32, witnesses int) {
-	o.certain.lasts, o.certain.silence = lasts, silence
-	o.claimed.lasts, o.claimed.silence, o.claimed.refutable = lasts, silence, true
-	o.witnesses = witnesses
+	o.lasts, o.silence, o.witnesses = lasts, silence, witnesses
 }
 
 // fault notes trouble that is certainly ours.
-func (o *outage) fault(at uint32) { o.certain.fault(at-min(at, faultBefore), at) }
-
-// fails notes that a source which got in before is in trouble; newly says that it
-// was not before. account is who met it (identity).
-func (o *outage) fails(key, account uint64, at uint32, newly bool) {
-	if o.isFailing(key) || newly && o.hears(witness{key, account, at}, 1) {
-		o.claim(at)
+func (o *outage) fault(at uint32) {
+	if n := len(o.spans); n > 0 {
+		last := &o.spans[n-1]
+		if at <= last.end || o.open && at <= o.lastFault+o.silence {
+			last.start = min(last.start, at-min(at, faultBefore))
+			last.end = max(last.end, at+o.lasts)
+			o.lastFault, o.open = max(o.lastFault, at), true
+			return
+		}
+		if n >= maxSpans {
+			o.lost = o.spans[0].end
+			o.spans = slices.Delete(o.spans, 0, 1)
+		}
 	}
+	o.spans = append(o.spans, span{start: at - min(at, faultBefore), end: at + o.lasts})
+	o.lastFault, o.open = max(o.lastFault, at), true
 }
 
-// friendFails notes that an account of a host that we trust is in trouble. Its word is
-// enough.
-func (o *outage) friendFails(account uint64, at uint32) {
-	if o.isFailing(account) || o.hears(witness{account, account, at}, o.witnesses) {
-		o.claim(at)
+// clientFault notes trouble that one client met. A client may have brought it
+// about, so it takes a second one to make an outage.
+func (o *outage) clientFault(key uint64, at uint32) {
+	if o.client != 0 && o.client != key && isWithin(o.clientAt, at, faultTogether) {
+		o.fault(o.clientAt)
+		o.fault(at)
 	}
+	o.client, o.clientAt = key, at
 }
 
-func (o *outage) isFailing(key uint64) bool {
-	return slices.ContainsFunc(o.failing, func(w witness) bool { return w.key == key })
-}
-
-// hears takes a witness that counts for so many. Those who have made an outage make
-// no second one on that day, or whoever has two accounts could stage one for ever.
-func (o *outage) hears(w witness, times int) bool {
+// goodFails notes that a source which got in before fails; newly says that it
+// did not before. account is who failed there, or the source itself: those who
+// have made an outage make no second one on that day, or whoever has two accounts
+// could stage one for ever.
+func (o *outage) goodFails(key, account uint64, at uint32, newly bool) {
+	known := slices.ContainsFunc(o.failing, func(w witness) bool { return w.key == key })
+	if !known {
+		if !newly || len(o.failing) < o.witnesses && o.isKnown(account, at) {
+			return
+		}
+		if len(o.failing) == 0 {
+			o.since = at
+		}
+		if len(o.failing) < o.witnesses {
+			o.failing = append(o.failing, witness{key, account, at})
+			if len(o.failing) == o.witnesses {
+				o.heard = append(o.heard, o.failing...)
+				o.heard = slices.Delete(o.heard, 0, max(0, len(o.heard)-maxHeard))
+			}
+		}
+	}
 	if len(o.failing) >= o.witnesses {
-		return true
+		o.fault(o.since)
+		o.fault(at)
 	}
-	if o.isKnown(w.account, w.at) {
-		return false
-	}
-	if len(o.failing) == 0 {
-		o.since = w.at
-	}
-	for ; times > 0 && len(o.failing) < o.witnesses; times-- {
-		o.failing = append(o.failing, w)
-	}
-	if len(o.failing) == o.witnesses {
-		o.heard = append(o.heard, o.failing...)
-		o.heard = slices.Delete(o.heard, 0, max(0, len(o.heard)-maxHeard))
-	}
-	return true
-}
-
-// claim notes trouble that there are witnesses of, if they are enough: from the first
-// of them on, and not while somebody got in.
-func (o *outage) claim(at uint32) {
-	if len(o.failing) < o.witnesses {
-		return
-	}
-	from := min(o.since, max(o.since-min(o.since, faultBefore), o.worked))
-	o.claimed.fault(from, o.since)
-	o.claimed.fault(max(from, at-min(at, faultBefore)), at)
 }
 
 // isKnown tells whether an account speaks of this outage already, or spoke of
@@ -171,32 +118,115 @@ func (o *outage) isKnown(account uint64, at uint32) bool {
 
 // works notes that somebody got in.
 func (o *outage) works(key uint64, at uint32) {
-	if key != o.workedBy {
-		o.workedBy, o.workedElse = key, o.worked
-	}
-	o.worked = max(o.worked, at)
+	o.worked, o.workedBy = max(o.worked, at), key
 	o.failing = o.failing[:0]
-	o.certain.works(at)
-	o.claimed.works(at)
+	if o.open && at > o.lastFault {
+		last := &o.spans[len(o.spans)-1]
+		last.end = max(last.end, min(at, o.lastFault+o.silence))
+		o.open = false
+	}
 }
 
-// covers tells whether the service was in trouble.
-func (o *outage) covers(at uint32) bool { return o.certain.covers(at) || o.claimed.covers(at) }
+// covers tells whether the service was in trouble. Of what is too long ago to
+// know it says yes.
+func (o *outage) covers(at uint32) bool {
+	if o.lost != 0 && at <= o.lost {
+		return true
+	}
+	for _, s := range slices.Backward(o.spans) {
+		if s.start <= at && at <= s.end {
+			return true
+		}
+	}
+	return o.open && at > o.lastFault && at <= o.lastFault+o.silence
+}
 
-// metBy tells whether a fault that one source alone met then excuses what it did at
-// another time: not if somebody else got in since.
-func (o *outage) metBy(key uint64, fault, at uint32) bool {
-	if fault == 0 || !isWithin(fault, at, o.certain.lasts) || !isWithin(at, fault, faultBefore) {
+// metBy tells whether a fault that one source alone met excuses that source:
+// not if somebody else got in since.
+func (o *outage) metBy(s *source, key uint64, at uint32) bool {
+	if s.faulted == 0 || !isWithin(s.faulted, at, o.lasts) || !isWithin(at, s.faulted, faultBefore) {
 		return false
 	}
-	return !o.worksForOthers(key, fault)
+	return o.worked <= s.faulted || o.workedBy == key
 }
 
-// worksForOthers tells whether others than key got in after a time.
-func (o *outage) worksForOthers(key uint64, since uint32) bool {
-	return o.workedElse > since || o.worked > since && o.workedBy != key
+// evidence remembers when something of ours was known to work, by what only
+// happens if it does. A gap between two such sights is bridged if it is not
+// much longer than usual, so an outage shows as a gap.
+type evidence struct {
+	least, most uint32 // constants: bounds of the longest gap that is bridged
+	usual       uint32 // gap, sixteenths of a second, a moving mean
+	spans       []span
 }
 
-// mayWork tells whether somebody may yet get in and show that a fault was nobody
-// else's.
-func (o *outage) mayWork(fault, now uint32) bool { return isWithin(fault, now, o.certain.silence) }
+// certainty is what evidence says of a moment.
+type certainty uint8
+
+const (
+	unknown certainty = iota
+	notYet            // the next sight may tell
+	works
+)
+
+// usualGaps is how many times the usual gap is still no sign of an outage: with
+// clients that come at random one gap in 3000 is longer.
+const usualGaps = 8
+
+func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
+
+func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
+
+// seen notes a sight, owed to the source key.
+func (e *evidence) seen(key uint64, at uint32) {
+	n := len(e.spans)
+	if n == 0 {
+		e.spans = append(e.spans, span{at, at, key})
+		return
+	}
+	last := &e.spans[n-1]
+	if at <= last.end {
+		if last.by != key {
+			last.by = 0
+		}
+		return
+	}
+	gap := at - last.end
+	if gap > e.gap() {
+		e.open(span{at, at, key})
+		return
+	}
+	e.usual += uint32(int32(gap*16-e.usual) / 16)
+	last.end = at
+	if last.by != key {
+		last.by = 0
+	}
+}
+
+func (e *evidence) open(s span) {
+	if len(e.spans) >= maxSpans {
+		e.spans = slices.Delete(e.spans, 0, 1)
+	}
+	e.spans = append(e.spans, s)
+}
+
+// at tells whether others than key saw it work both before and after a moment,
+// and shortly. The same second proves nothing: it may be the one in which an
+// outage began.
+func (e *evidence) at(key uint64, at, now uint32) certainty {
+	for _, s := range slices.Backward(e.spans) {
+		if s.start < at && at < s.end {
+			if s.by == key {
+				return unknown
+			}
+			return works
+		}
+	}
+	n := len(e.spans)
+	if n == 0 || at <= e.spans[n-1].start {
+		return unknown
+	}
+	if last := e.spans[n-1]; last.by == key || uint64(now) > uint64(last.end)+uint64(e.gap()) {
+		return unknown
+	}
+	return notYet
+}

@@ -23,7 +23,7 @@ type Ruling struct {
 // wait keeps a finding and reports whether there is room for it. A newer one of the
 // same scenario about the same source takes the place of the older.
 func (g *Guard) wait(f Finding, v Verdict) bool {
-	p := pending{f, keyOf(f.Addr), v.wait, v.hopes()}
+	p := pending{f, keyOf(f.Addr), v.wait, v.Rule == Resolver || v.Rule == BlockList}
 	i := slices.IndexFunc(g.pending, func(o pending) bool {
 		return o.finding.Scenario == f.Scenario && o.finding.Scope == f.Scope && o.finding.Network == f.Network &&
 			o.finding.Account == f.Account && (o.key == p.key || f.Account != "" || f.Network.IsValid())
@@ -136,7 +136,7 @@ func (g *Guard) review() []Ruling {
 		}
 		v := g.decide(f)
 		if v.Pending {
-			g.pending = append(g.pending, pending{p.finding, p.key, v.wait, v.hopes()})
+			g.pending = append(g.pending, pending{p.finding, p.key, v.wait, v.Rule == Resolver || v.Rule == BlockList})
 			continue
 		}
 		rulings = append(rulings, Ruling{p.finding, v, now})

@@ -10,19 +10,17 @@ import (
 	"csmail/pkg/event"
 )
 
-// snapshotVersion changes with every change of what is written. Older ones are read:
-// version 4 did not tell the trouble that clients met from what is certain, nor what
-// kind of fault a source met, and version 3 had no networks with amnesty and a number more in each evidence.
+// snapshotVersion changes with every change of what is written. Version 3 had no
+// networks with amnesty and a number more in each evidence, and is read.
 const (
-	snapshotVersion = 5
-	version4        = 4
+	snapshotVersion = 4
 	version3        = 3
 )
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
-	c := codec{b: append(b, snapshotVersion), version: snapshotVersion}
+	c := codec{b: append(b, snapshotVersion)}
 	c.forgiven(g)
 	c.guard(g)
 	return c.b
@@ -31,12 +29,12 @@ func (g *Guard) AppendSnapshot(b []byte) []byte {
 // Restore replaces what was observed by what AppendSnapshot wrote. On an error
 // the guard is as it was.
 func (g *Guard) Restore(b []byte) error {
-	if len(b) == 0 || b[0] < version3 || b[0] > snapshotVersion {
+	if len(b) == 0 || b[0] != snapshotVersion && b[0] != version3 {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
 	fresh := New(Facts{}, Options{})
-	c := codec{b: b[1:], reading: true, version: b[0]}
-	if c.version >= version4 {
+	c := codec{b: b[1:], reading: true, is3: b[0] == version3}
+	if !c.is3 {
 		c.forgiven(fresh)
 	}
 	c.guard(fresh)
@@ -85,30 +83,13 @@ func (c *codec) forgiven(g *Guard) {
 }
 
 func (c *codec) outage(o *outage) {
-	t := &o.certain
-	numbers(c, &t.lastFault, &t.lost)
-	if c.version <= version4 { // the latest client that met a fault
-		var at uint32
-		var client uint64
-		numbers(c, &at, &o.worked, &o.since)
-		numbers(c, &client, &o.workedBy)
-	} else {
-		numbers(c, &o.worked, &o.workedElse, &o.since)
-		numbers(c, &o.workedBy)
-	}
-	c.spans(t)
+	numbers(c, &o.lastFault, &o.lost, &o.clientAt, &o.worked, &o.since)
+	numbers(c, &o.client, &o.workedBy)
+	c.bools(&o.open)
+	list(c, &o.spans, c.span)
 	list(c, &o.failing, c.witness)
 	list(c, &o.heard, c.witness)
-	if c.version > version4 {
-		numbers(c, &o.claimed.lastFault, &o.claimed.lost)
-		c.spans(&o.claimed)
-	}
-}
-
-func (c *codec) spans(t *trouble) {
-	c.bools(&t.open)
-	list(c, &t.spans, c.span)
-	if t.open && len(t.spans) == 0 {
+	if o.open && len(o.spans) == 0 {
 		c.err = errDamaged
 	}
 }
@@ -120,7 +101,7 @@ func (c *codec) witness(w *witness) {
 
 func (c *codec) evidence(e *evidence) {
 	numbers(c, &e.usual)
-	if c.version == version3 {
+	if c.is3 {
 		var lost uint32
 		numbers(c, &lost)
 	}
@@ -182,10 +163,6 @@ func (c *codec) sources(g *Guard) {
 
 func (c *codec) source(s *source) {
 	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
-	if c.version > version4 {
-		numbers(c, &s.missed)
-		numbers(c, &s.faultOf)
-	}
 	c.bools(&s.waits, &s.nudged, &s.crowded)
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)

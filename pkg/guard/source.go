@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"cmp"
 	"iter"
 	"math/bits"
 	"net/netip"
@@ -35,8 +34,7 @@ type source struct {
 	seen     uint32 // last
 	login    uint32 // last; 0: never
 	provider uint32 // last time with a verified name of a provider
-	faulted  uint32 // last time that a fault of our login service hit it
-	missed   uint32 // and one of our tables
+	faulted  uint32 // last time that one of our faults hit it
 	amnesty  uint32 // until then
 	banned   uint32 // last time that a ban of it was counted
 	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
@@ -48,7 +46,6 @@ type source struct {
 	waits    bool   // a finding about it is pending
 	nudged   bool   // something happened while it waits
 	crowded  bool   // had more than maxAccounts accounts
-	faultOf  uint64 // account that the fault of our login service hit; 0: no name
 	accounts []account
 	assumed  []account // of which a login without a name seemed to be
 	offences []offence // in the order of the log
@@ -159,11 +156,6 @@ func hash32(text string) uint32 {
 	return h
 }
 
-// identity tells who is in trouble: the account by its name alone, which may be
-// written with any domain where ours do not matter, or a source that named none. (The
-// number of a source is above all names.)
-func identity(account, key uint64) uint64 { return cmp.Or(account>>32, key) }
-
 // isSame compares accounts. One without a domain is in any: Dovecot adds its
 // default realm, Postfix does not.
 func isSame(a, b uint64) bool {
@@ -174,15 +166,6 @@ func isSame(a, b uint64) bool {
 // name goes by any login.
 func (s *source) loginOf(name uint64) uint32 {
 	if name == 0 || s.crowded {
-		return s.login
-	}
-	return latest(s.accounts, name)
-}
-
-// knownLogin is loginOf by what is known for certain, also of a source that had more
-// accounts than are kept.
-func (s *source) knownLogin(name uint64) uint32 {
-	if name == 0 {
 		return s.login
 	}
 	return latest(s.accounts, name)

@@ -17,6 +17,24 @@ func serviceOutage() outage {
 	return o
 }
 
+// A fault that clients met is ours if two met it within ten minutes.
+func TestFaultsOfTwoClients(t *testing.T) {
+	for name, tt := range map[string]struct {
+		second uint64
+		gap    uint32
+		want   bool
+	}{
+		"at once": {2, 0, true}, "within ten minutes": {2, faultTogether, true}, "later": {2, faultTogether + 1, false}, "the same client": {1, 1, false},
+	} {
+		o := serviceOutage()
+		o.clientFault(1, noon)
+		o.clientFault(tt.second, noon+tt.gap)
+		if got := o.covers(noon + tt.gap); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // A login in the second of the fault may have come before it: the outage goes on.
 func TestOutageEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -52,30 +70,26 @@ func TestForgottenOutages(t *testing.T) {
 		o.fault(noon + i*hour)
 		o.works(1, noon+i*hour+minute)
 	}
-	if at := uint32(noon + hour + 30*minute); len(o.certain.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
-		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.certain.spans), o.covers(noon+30*minute), o.covers(at))
+	if at := uint32(noon + hour + 30*minute); len(o.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
+		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.spans), o.covers(noon+30*minute), o.covers(at))
 	}
 }
 
 // A fault that one client alone met excuses it until somebody else gets in.
 func TestOwnFault(t *testing.T) {
-	type login struct {
-		by uint64
-		at uint32
-	}
 	for name, tt := range map[string]struct {
-		logins []login
-		want   bool
+		by   uint64
+		at   uint32
+		want bool
 	}{
-		"nobody gets in": {nil, true}, "itself": {[]login{{1, 10}}, true}, "another": {[]login{{2, 10}}, false}, "another, before": {[]login{{2, 0}}, true},
-		"another, then itself": {[]login{{2, 10}, {1, 11}}, false}, "another before, then itself": {[]login{{2, 0}, {1, 11}}, true},
-		"itself, then another": {[]login{{1, 10}, {2, 11}}, false},
+		"nobody gets in": {0, 0, true}, "itself": {1, 10, true}, "another": {2, 10, false}, "another, before": {2, 0, true},
 	} {
 		o := serviceOutage()
-		for _, l := range tt.logins {
-			o.works(l.by, noon+l.at)
+		s := source{faulted: noon}
+		if tt.by != 0 {
+			o.works(tt.by, noon+tt.at)
 		}
-		if got := o.metBy(1, noon, noon+20); got != tt.want {
+		if got := o.metBy(&s, 1, noon+20); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -95,7 +109,7 @@ func TestOwnFaultLasts(t *testing.T) {
 		"after it":                  {noon, noon + 2*minute + 1, false},
 	} {
 		o := serviceOutage()
-		if got := o.metBy(1, tt.faulted, tt.at); got != tt.want {
+		if got := o.metBy(&source{faulted: tt.faulted}, 1, tt.at); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -135,11 +149,11 @@ func TestEvidenceOfTwo(t *testing.T) {
 // Good sources that fail make an outage from the first of them on.
 func TestOutageSinceTheFirst(t *testing.T) {
 	o := serviceOutage()
-	o.fails(1, 1, noon, true)
+	o.goodFails(1, 1, noon, true)
 	if o.covers(noon) {
 		t.Error("one source alone makes an outage")
 	}
-	o.fails(2, 2, noon+20*minute, true)
+	o.goodFails(2, 2, noon+20*minute, true)
 	for at, want := range map[uint32]bool{
 		noon - minute - 1: false, noon - minute: true, noon + 10*minute: true, noon + 20*minute: true, noon + 22*minute: true,
 	} {

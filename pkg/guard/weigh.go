@@ -226,17 +226,14 @@ func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
 	}
 	switch o.area() {
 	case loginArea:
-		return j.login(o)
+		return j.login(o), false
 	case resolverArea:
 		return j.resolver(o)
 	case listArea:
 		return j.list(o)
 	case recipientArea:
-		if j.g.tables.covers(o.at) {
+		if j.g.tables.covers(o.at) || j.g.tables.metBy(j.s, j.key, o.at) {
 			return UserDatabase, false
-		}
-		if j.g.tables.metBy(j.key, j.s.missed, o.at) {
-			return UserDatabase, j.g.tables.mayWork(j.s.missed, j.g.now)
 		}
 	case visitArea:
 		if j.visiting < j.g.limits.visits {
@@ -250,42 +247,41 @@ func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
 // strange account a day: somebody new, or a mistyped name.
 const usersPerTypist = 5
 
-func (j *judgement) login(o offence) (rule Rule, pending bool) {
+func (j *judgement) login(o offence) Rule {
 	l := &j.g.limits
 	if o.account != 0 || j.unnamed <= l.unnamed {
 		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
-			return Stale, false
+			return Stale
 		}
 	}
 	if j.s.madeGood(o) {
-		return Stale, false
+		return Stale
 	}
 	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && o.account != 0 {
-		return Stale, false
+		return Stale
 	}
 	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.isProven(j.key, j.s, o.at) {
-		return Stale, false
+		return Stale
 	}
 	if j.named >= l.sprayed {
-		return NoRule, false
+		return NoRule
 	}
-	return j.loginTrouble(o)
+	if j.loginTrouble(o) {
+		return LoginOutage
+	}
+	return NoRule
 }
 
 // loginTrouble looks at the offence's own service; and Postfix mostly asks
-// Dovecot. A fault that this source alone met speaks for what it did on that account,
-// and only while nobody else logs in anywhere.
-func (j *judgement) loginTrouble(o offence) (rule Rule, pending bool) {
+// Dovecot. A fault that this source alone met speaks for it only while nobody
+// else logs in anywhere.
+func (j *judgement) loginTrouble(o offence) bool {
 	service, dovecot := o.service(), &j.g.logins[event.Dovecot]
-	mine, fault := &j.g.logins[service], j.s.faulted
+	mine := &j.g.logins[service]
 	if mine.covers(o.at) || service == event.Postfix && dovecot.covers(o.at) {
-		return LoginOutage, false
+		return true
 	}
-	isOf := o.account == 0 || j.s.faultOf == 0 || isSame(o.account, j.s.faultOf)
-	if !isOf || !mine.metBy(j.key, fault, o.at) || dovecot.worksForOthers(j.key, fault) {
-		return NoRule, false
-	}
-	return LoginOutage, mine.mayWork(fault, j.g.now)
+	return mine.metBy(j.s, j.key, o.at) && (dovecot.worked <= j.s.faulted || dovecot.workedBy == j.key)
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name

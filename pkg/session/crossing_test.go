@@ -164,6 +164,13 @@ func TestFaultEndsFolded(t *testing.T) {
 		record(9, one, event.AuthFailed, event.Disconnected, 1), Folded, event.AuthFailed, 0)
 }
 
+// A fault that a client brought about at Postfix hides no guess at Dovecot, whose line
+// at its end names no session.
+func TestFaultAtPostfixHidesNoGuess(t *testing.T) {
+	expectTold(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
+		login("", "Disconnected", event.AuthFailed, 1), First, event.AuthFailed, 1)
+}
+
 // One connection's refusals of a kind by postscreen are one offence.
 func TestScreenedAgain(t *testing.T) {
 	refused := func(port, code string, kind event.Kind) event.Record {

@@ -34,8 +34,7 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 		}
 		return true
 	case isFault(r):
-		s.fault.expect(r)
-		j.expectEnd(r)
+		s.fault.expect(r) // of no connection to Dovecot: its guesses would fold into faults that it brought about at Postfix
 		return false
 	case s.postfix.isCrossed(r):
 		return true
