@@ -27,6 +27,7 @@ func TestReadme(t *testing.T) {
 	}
 	t.Chdir("..")
 	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
+	t.Setenv("MAIL_CONFIG", t.TempDir())
 	zone := time.Local
 	time.Local = time.UTC
 	defer func() { time.Local = zone }()

@@ -81,8 +81,8 @@ func warning(said, text string, e *event.Event) event.Outcome {
 	return fault(said, text, e)
 }
 
-// fault notes trouble of ours, and whose login it hit. Without a client and a user it
-// counts as certainly ours, so a name that hides him must not look like that; nor must a
+// fault notes trouble of ours, and whose login it hit. Without a client it counts as
+// certainly ours, so a name that hides him must not look like that; nor must a
 // request that is too long for the auth process, which calls that a BUG of the one
 // who asked (auth-client-connection.c).
 func fault(reason, text string, e *event.Event) event.Outcome {
@@ -111,8 +111,7 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 }
 
 // isRequest knows the brackets that name the user of a request, here one without an
-// address: who asks is no client of ours, but the user may be one's word, like the
-// recipient of a mail. Other brackets name a server, "mysql(localhost): Connect failed
+// address, like the recipient of a mail. Other brackets name a server, "mysql(localhost): Connect failed
 // to database (mail): …", "imapc(127.0.0.1:143): connect(…) failed", 2.4's
 // "ldap(ldap://192.0.2.9): …".
 func isRequest(driver, inner string) bool {

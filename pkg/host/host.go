@@ -40,9 +40,14 @@ type places struct{ postfix, dovecot, programs []string }
 
 // usual are the places on Linux and the BSDs. The PATH of cron(8) and of many users
 // leaves out the programs that only the administrator needs, such as postconf.
+// Where MAIL_CONFIG is set, Postfix has no other folder than that (postconf(1)).
 func usual() places {
+	postfix := []string{"/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"}
+	if named := os.Getenv("MAIL_CONFIG"); named != "" {
+		postfix = []string{named}
+	}
 	return places{
-		postfix:  []string{os.Getenv("MAIL_CONFIG"), "/etc/postfix", "/usr/local/etc/postfix", "/usr/pkg/etc/postfix"},
+		postfix:  postfix,
 		dovecot:  []string{"/etc/dovecot", "/usr/local/etc/dovecot", "/usr/pkg/etc/dovecot"},
 		programs: []string{"/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/pkg/sbin", "/usr/pkg/bin"},
 	}

@@ -66,6 +66,17 @@ func TestMyNetworks(t *testing.T) {
 	}
 }
 
+func TestUsualPlaces(t *testing.T) {
+	t.Setenv("MAIL_CONFIG", "")
+	if p := usual(); p.postfix[0] != "/etc/postfix" || p.programs[0] != "/usr/sbin" {
+		t.Errorf("got %+v", p)
+	}
+	t.Setenv("MAIL_CONFIG", "/srv/postfix")
+	if p := usual(); len(p.postfix) != 1 || p.postfix[0] != "/srv/postfix" {
+		t.Errorf("with MAIL_CONFIG: %q", p.postfix)
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	addrs, err := Addresses()
 	if err != nil || !strings.Contains(fmt.Sprint(addrs), "127.0.0.1") {

@@ -55,7 +55,7 @@ func (p places) trusted(ctx context.Context) (Trust, error) {
 func firstOf(folders []string, name string) string {
 	for _, folder := range folders {
 		file := filepath.Join(folder, name)
-		if _, err := os.Stat(file); folder != "" && err == nil {
+		if _, err := os.Stat(file); err == nil {
 			return file
 		}
 	}

@@ -167,8 +167,9 @@ func (s *Store) Unbanned(t Told, at time.Time) error {
 // LAPI. It is watched no longer, unless [Store.Revive] finds that the clock was ahead.
 func (s *Store) Over(t Told) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
-		if !isWatched(tx, t.key()) {
-			return nil // it has ended otherwise
+		watched, err := isWatched(tx, t.key())
+		if !watched || err != nil {
+			return err // without one it has ended otherwise
 		}
 		return putRunning(tx, t.key(), timeKey(t.End(), ""))
 	})
@@ -275,7 +276,11 @@ func pruneHistory(tx *bolt.Tx, limit time.Time, spared int) (n int, err error) {
 	watched := 0
 	cursor := tx.Bucket(historyBucket).Cursor()
 	for k := before(cursor, end); k != nil; k, _ = cursor.Prev() {
-		if isWatched(tx, k) {
+		is, err := isWatched(tx, k)
+		if err != nil {
+			return 0, err
+		}
+		if is {
 			if watched++; watched <= spared {
 				continue
 			}
@@ -308,10 +313,13 @@ func forget(tx *bolt.Tx, k []byte) error {
 }
 
 // isWatched tells whether a ban of an alert may still run.
-func isWatched(tx *bolt.Tx, k []byte) bool {
+func isWatched(tx *bolt.Tx, k []byte) (bool, error) {
 	v := tx.Bucket(runningBucket).Get(k)
+	if v == nil {
+		return false, nil
+	}
 	end, err := unsealIndex(tx, k, v)
-	return v != nil && err == nil && len(end) == 0
+	return err == nil && len(end) == 0, err
 }
 
 func pruneKnown(tx *bolt.Tx, limit time.Time) error {

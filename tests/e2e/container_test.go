@@ -114,7 +114,7 @@ func TestContainer(t *testing.T) {
 			<-ended
 		}
 	})
-	within(t, "csmail runs", func() bool { pid = pidOf(program); return pid != 0 })
+	within(t, "csmail runs", func() bool { pid = descendant(cmd.Process.Pid, program); return pid != 0 })
 	within(t, "the attacker is banned", func() bool {
 		list := decisions(t, server)
 		return len(list) > 0 && list[0].Value == "203.0.113.66"
@@ -183,13 +183,18 @@ func (h containerHost) volumes() []string {
 	}
 }
 
-// pidOf finds the process that was started so, 0 if there is none.
-func pidOf(program []string) int {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+// descendant finds the process below pid that was started so, 0 if there is none.
+func descendant(pid int, program []string) int {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, file := range files {
-		if readFile(file) == strings.Join(program, "\x00")+"\x00" {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			return pid
+		for _, child := range strings.Fields(readFile(file)) {
+			n, _ := strconv.Atoi(child)
+			if readFile("/proc/"+child+"/cmdline") == strings.Join(program, "\x00")+"\x00" {
+				return n
+			}
+			if found := descendant(n, program); found != 0 {
+				return found
+			}
 		}
 	}
 	return 0

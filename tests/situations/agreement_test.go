@@ -34,6 +34,7 @@ func csmail(t *testing.T, args ...string) string {
 // each source the scenarios and the gravest verdict.
 func TestCommandsAgree(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
+	t.Setenv("MAIL_CONFIG", t.TempDir())
 	dir := t.TempDir()
 	config := filepath.Join(dir, "csmail.yaml")
 	write(t, config, "guard: {relays: [198.51.100.251]}\n")

@@ -29,6 +29,7 @@ func Honest() []Situation {
 		resolverDown("resolver down, small host", 4, false),
 		authServerDown(), userDatabaseDown(), greylisting(), refusingBlockList(), monitoring(),
 		stalePassword(), wrongFiveTimes(), dockerGateway(), bigProvider(), backupMX(), privacyAddresses(),
+		secondDatabaseDown(), emptyDirectory(), twoOutages(),
 	}
 }
 
