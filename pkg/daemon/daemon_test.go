@@ -413,11 +413,11 @@ func TestStdinEnds(t *testing.T) {
 
 func TestMetricsAndHealth(t *testing.T) {
 	r := newRig(t)
-	r.configure("prometheus: {enabled: true, listen_port: 60603}")
+	r.configure("prometheus: {enabled: true, listen_port: 26603}")
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())
 	r.delivered(1)
-	get := func(path string) string { return r.get(60603, path) }
+	get := func(path string) string { return r.get(26603, path) }
 	if got := get("/healthz"); got != "200 OK\nok\n" {
 		t.Errorf("healthz: %q", got)
 	}

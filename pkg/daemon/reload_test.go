@@ -74,15 +74,16 @@ func TestReloadWhileAPushIsUnderWay(t *testing.T) {
 
 // The figures of a run go on over its reloads: in the LAPI, in status and in the
 // metrics, also those of a source that is no longer followed.
+// (The port is below those that the kernel gives to connections.)
 func TestReloadKeepsFigures(t *testing.T) {
 	r := newRig(t)
-	r.configure("prometheus: {enabled: true, listen_port: 60604}")
+	r.configure("prometheus: {enabled: true, listen_port: 26604}")
 	r.start()
 	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })
 	r.guesses(6, attacker, "bob", time.Now())
 	r.delivered(1)
 	r.eventually("six lines are read", func() bool { return r.lines() == 6 })
-	r.reloaded("prometheus: {enabled: true, listen_port: 60604}")
+	r.reloaded("prometheus: {enabled: true, listen_port: 26604}")
 	r.eventually("the LAPI has six lines", func() bool { return r.lapi.linesOf(r.path("mail.log")) == 6 })
 	r.guesses(2, attacker, "bob", time.Now())
 	r.eventually("status counts from the start", func() bool {
@@ -90,10 +91,10 @@ func TestReloadKeepsFigures(t *testing.T) {
 		return err == nil && s.Lines == 8 && s.Sources[0].Lines == 8 && s.LAPI.Delivered == 1 && !s.LAPI.Reached.IsZero()
 	})
 	r.write("other.log", "")
-	r.reloaded(fmt.Sprintf("prometheus: {enabled: true, listen_port: 60604}\nsources: [{source: file, filenames: [%s]}]", r.path("other.log")))
+	r.reloaded(fmt.Sprintf("prometheus: {enabled: true, listen_port: 26604}\nsources: [{source: file, filenames: [%s]}]", r.path("other.log")))
 	r.eventually("the LAPI has eight lines", func() bool { return r.lapi.linesOf(r.path("mail.log")) == 8 })
 	r.eventually("the other log alone is followed", func() bool {
-		text := r.get(60604, "/metrics")
+		text := r.get(26604, "/metrics")
 		return strings.Contains(text, fmt.Sprintf("csmail_lines{source=%q} 8\n", r.path("mail.log"))) &&
 			strings.Contains(text, `csmail_lapi{outcome="delivered"} 1`+"\n") &&
 			strings.Contains(text, fmt.Sprintf("csmail_source_up{source=%q} 1\n", r.path("other.log"))) &&
