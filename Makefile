@@ -36,15 +36,15 @@ bench: build
 
 # Each is a package and a target; make fuzz runs one after the other.
 FUZZ = \
-	syslogline.FuzzSplit \
-	syslogline.FuzzSplitter \
+	logline.FuzzSplit \
+	logline.FuzzSplitter \
 	event.FuzzParseAddr \
-	postfix.FuzzClientText \
-	postfix.FuzzScreened \
-	dovecot.FuzzUser \
-	dovecot.FuzzAuth \
-	pam.FuzzRhost \
-	sshd.FuzzLogin \
+	grammar/postfix.FuzzClientText \
+	grammar/postfix.FuzzScreened \
+	grammar/dovecot.FuzzUser \
+	grammar/dovecot.FuzzAuth \
+	grammar/pam.FuzzRhost \
+	grammar/sshd.FuzzLogin \
 	engine.FuzzFields \
 	state.FuzzDecode \
 	guard.FuzzRestore \

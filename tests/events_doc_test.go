@@ -9,7 +9,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 var update = flag.Bool("update", false, "write the generated documents")
@@ -59,6 +59,6 @@ func TestEventsDocument(t *testing.T) {
 
 func serviceOf(k event.Kind) event.Service {
 	var r event.Record
-	engine.Parse(syslogline.Line{Text: "Jun  3 04:11:09 mx1 " + k.Example(), Zone: time.UTC}, &r)
+	engine.Parse(logline.Line{Text: "Jun  3 04:11:09 mx1 " + k.Example(), Zone: time.UTC}, &r)
 	return r.Service
 }

@@ -47,7 +47,7 @@ func (j *journal) Name() string {
 
 func (*journal) Size() int64 { return -1 }
 
-// journalFields are the fields that syslogline reads (systemd.journal-fields(7)).
+// journalFields are the fields that logline reads (systemd.journal-fields(7)).
 const journalFields = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME"
 
 func (j *journal) arguments() []string {

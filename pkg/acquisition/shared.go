@@ -2,7 +2,7 @@ package acquisition
 
 import "io"
 
-// JournalFields are the fields that syslogline reads (systemd.journal-fields(7)),
+// JournalFields are the fields that logline reads (systemd.journal-fields(7)),
 // as journalctl's --output-fields takes them.
 const JournalFields = journalFields
 

@@ -3,8 +3,8 @@ package bucket
 import (
 	"time"
 
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // meetsCondition runs condition and the bayesian conditions after a pour.

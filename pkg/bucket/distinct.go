@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // isNew is distinct: it remembers the value and reports whether the bucket has

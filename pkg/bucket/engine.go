@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // Limits bound what an Engine keeps. A zero takes the default.

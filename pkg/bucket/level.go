@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // Level is how full a bucket is.

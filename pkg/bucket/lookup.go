@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"time"
 
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 const (

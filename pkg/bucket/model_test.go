@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 // model is a leaky bucket as its definition has it: each event drains leak after

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // queuedEvent is an event in a queue whose text some expression reads.

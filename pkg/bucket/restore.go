@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 var (

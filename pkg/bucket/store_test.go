@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // Runs do not overlap, keep what they hold when they are resized, and all come back.

@@ -15,10 +15,10 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
+	"csmail/pkg/logline"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
 	"csmail/pkg/report"
-	"csmail/pkg/syslogline"
 )
 
 const explainHelp = `Show the way of each line through every stage: its header, the grammar that read it
@@ -104,7 +104,7 @@ type walk struct {
 // text takes the lines of a text that is no log, and may hold anything.
 func (w *walk) text(text string, now time.Time, zone *time.Location) {
 	var repeats engine.Repeater
-	line := syslogline.Line{Received: now, Read: now, Zone: zone}
+	line := logline.Line{Received: now, Read: now, Zone: zone}
 	for line.Text = range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		line.Number++
 		trace := engine.Follow(line)

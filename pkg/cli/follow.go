@@ -20,7 +20,7 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/follow"
 	"csmail/pkg/hint"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/replay"
 )
 
@@ -42,11 +42,11 @@ func runFollow(ctx context.Context, o eventsOptions, configPath string, files []
 		return err
 	}
 	warnOfAbsent(sources, len(files) > 0, std.Err)
-	options := intake.Options{Stdin: std.In, Logger: slog.New(slog.NewTextHandler(std.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	options := ingest.Options{Stdin: std.In, Logger: slog.New(slog.NewTextHandler(std.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if !in.scope.Since.IsZero() {
 		options.Back = now.Sub(in.scope.Since)
 	}
-	feeds, err := intake.Open(ctx, sources, options)
+	feeds, err := ingest.Open(ctx, sources, options)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ type follower struct {
 	tally   replay.Tally
 }
 
-func (f *follower) run(ctx context.Context, feeds []*intake.Feed) error {
+func (f *follower) run(ctx context.Context, feeds []*ingest.Feed) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var running sync.WaitGroup
@@ -150,7 +150,7 @@ func (f *follower) run(ctx context.Context, feeds []*intake.Feed) error {
 	return err
 }
 
-func (f *follower) take(feed *intake.Feed, b follow.Batch) error {
+func (f *follower) take(feed *ingest.Feed, b follow.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	feed.Parse(b, func(r *event.Record) {

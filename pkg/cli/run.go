@@ -16,7 +16,7 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/daemon"
 	"csmail/pkg/hint"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/lapi"
 	"csmail/pkg/ruleset"
 )
@@ -136,7 +136,7 @@ func checkSources(ctx context.Context, c config.Config) error {
 	if len(c.Sources) == 0 {
 		return nil
 	}
-	_, err := intake.Open(ctx, c.Sources, intake.Options{})
+	_, err := ingest.Open(ctx, c.Sources, ingest.Options{})
 	return err
 }
 

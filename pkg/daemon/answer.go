@@ -15,7 +15,7 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/report"
 	"csmail/pkg/state"
 )
@@ -73,7 +73,7 @@ func breakerText(b guard.Breaker) string {
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
 }
 
-func (d *Daemon) sourceStatus(f *intake.Feed) control.Source {
+func (d *Daemon) sourceStatus(f *ingest.Feed) control.Source {
 	st, t := f.Source.Status(), d.total(f)
 	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
 	if st.Err != nil {

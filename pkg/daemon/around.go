@@ -17,7 +17,7 @@ import (
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
 	"csmail/pkg/follow"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/lapi"
 )
 
@@ -48,7 +48,7 @@ func (d *Daemon) surround(ctx context.Context) {
 }
 
 // follow hands the batches of a source to the loop.
-func (d *Daemon) follow(ctx context.Context, f *intake.Feed, from follow.Cursor) {
+func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from follow.Cursor) {
 	err := f.Source.Follow(ctx, from, func(b follow.Batch) error {
 		select {
 		case d.batches <- message{f, b}:

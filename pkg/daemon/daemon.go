@@ -23,7 +23,7 @@ import (
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
 	"csmail/pkg/follow"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/state"
@@ -71,8 +71,8 @@ type Daemon struct {
 	engine *engine.Engine
 	store  *state.Store
 	sender *delivery.Sender
-	feeds  []*intake.Feed
-	from   map[*intake.Feed]follow.Cursor // where each is followed from
+	feeds  []*ingest.Feed
+	from   map[*ingest.Feed]follow.Cursor // where each is followed from
 	around *around                        // what stands around the loop, until the next reload
 
 	presence *delivery.Presence // it knows over reloads what the LAPI was told
@@ -81,7 +81,7 @@ type Daemon struct {
 	connecting sync.Mutex // held by who reads or makes the credentials
 
 	batches chan message
-	ended   chan *intake.Feed
+	ended   chan *ingest.Feed
 	asks    chan func()
 	failed  chan error
 
@@ -106,7 +106,7 @@ type Daemon struct {
 
 // message is a batch of a feed on its way to the loop.
 type message struct {
-	feed  *intake.Feed
+	feed  *ingest.Feed
 	batch follow.Batch
 }
 
@@ -132,7 +132,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		options: o, log: o.Log, started: o.Now(), wall: wallWatch{o.Now(), time.Now()},
-		batches: make(chan message, 8), ended: make(chan *intake.Feed), asks: make(chan func()), failed: make(chan error, 1),
+		batches: make(chan message, 8), ended: make(chan *ingest.Feed), asks: make(chan func()), failed: make(chan error, 1),
 		metrics: newMetrics(), due: time.NewTimer(time.Hour),
 	}
 	d.due.Stop()
@@ -198,7 +198,7 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 		d.log.Warn("lapi.bouncer_key is set, and this csmail enforces no decision by itself", "hint", "a bouncer does: apt install crowdsec-firewall-bouncer")
 	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := intake.Open(ctx, c.Sources, intake.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
+	feeds, err := ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 	if err != nil {
 		return err
 	}

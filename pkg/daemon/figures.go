@@ -9,7 +9,7 @@ import (
 
 	"csmail/pkg/delivery"
 	"csmail/pkg/hint"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/lapi"
 )
 
@@ -23,13 +23,13 @@ type figures struct {
 // counted is what was read of a source.
 type counted struct {
 	kind  string // as the configuration names it
-	lines intake.Counts
+	lines ingest.Counts
 	drops map[string]int64 // lines lost, by reason
 	last  time.Time        // when the newest line was read, zero if none was
 }
 
 // total is what was read of the source of a feed since the start.
-func (d *Daemon) total(f *intake.Feed) counted {
+func (d *Daemon) total(f *ingest.Feed) counted {
 	st := f.Source.Status()
 	t := d.before.sources[st.Name]
 	t.kind = f.Kind
@@ -63,7 +63,7 @@ func (d *Daemon) totals() map[string]counted {
 }
 
 // retire keeps the figures of feeds that nobody reads any more, and of the sender.
-func (d *Daemon) retire(feeds []*intake.Feed) {
+func (d *Daemon) retire(feeds []*ingest.Feed) {
 	sources := maps.Clone(d.before.sources)
 	if sources == nil {
 		sources = map[string]counted{}
@@ -80,7 +80,7 @@ func (d *Daemon) retire(feeds []*intake.Feed) {
 }
 
 func (d *Daemon) isFollowed(name string) bool {
-	return slices.ContainsFunc(d.feeds, func(f *intake.Feed) bool { return f.Source.Name() == name })
+	return slices.ContainsFunc(d.feeds, func(f *ingest.Feed) bool { return f.Source.Name() == name })
 }
 
 // sent is what became of alerts since the start.

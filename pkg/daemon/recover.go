@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"csmail/pkg/follow"
-	"csmail/pkg/intake"
+	"csmail/pkg/ingest"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
 )
@@ -51,7 +51,7 @@ func (d *Daemon) recover(ctx context.Context) error {
 
 // resume has the feeds go on where they were read to.
 func (d *Daemon) resume(cursors map[string]string) error {
-	d.from = map[*intake.Feed]follow.Cursor{}
+	d.from = map[*ingest.Feed]follow.Cursor{}
 	for _, f := range d.feeds {
 		from, err := f.Resume(cursors[f.Source.Name()])
 		if err != nil {
@@ -125,7 +125,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 // swap replaces what stands around the loop. The engine has its state, so nothing
 // may be taken by the old one any more: what the old sources still hand over goes
 // to the new engine, which follows it in order.
-func (d *Daemon) swap(ctx context.Context, old []*intake.Feed) {
+func (d *Daemon) swap(ctx context.Context, old []*ingest.Feed) {
 	d.around.stop()
 	d.drain()
 	d.retire(old)

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 func parse(text string) event.Record {
 	r := event.Record{Outcome: event.Noted, Event: event.Event{User: "left over"}}
-	Parse(syslogline.Line{Text: text, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: 7}, &r)
+	Parse(logline.Line{Text: text, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: 7}, &r)
 	return r
 }
 
@@ -83,7 +83,7 @@ func TestBenignLinesDoNotAllocate(t *testing.T) {
 		"dovecot: auth-worker(u,192.0.2.1,sasl:login)<77><s>: request [1]: sql: unknown user - trying the next passdb",
 		"sshd-session[1]: kex_exchange_identification: Connection closed by remote host",
 	} {
-		line := syslogline.Line{Text: "Jun  3 04:11:09 mail " + text, Zone: time.UTC}
+		line := logline.Line{Text: "Jun  3 04:11:09 mail " + text, Zone: time.UTC}
 		var r event.Record
 		if n := testing.AllocsPerRun(100, func() { Parse(line, &r) }); n != 0 || r.Outcome != event.Benign {
 			t.Errorf("%s: %s, %v allocations", text, r.Outcome, n)

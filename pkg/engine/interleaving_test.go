@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // conversation is all that the daemons log of one client's connection, and what it
@@ -146,7 +146,7 @@ func count(lines []spoken, layout string) counted {
 	total := counted{}
 	for i, l := range lines {
 		var r event.Record
-		line := syslogline.Line{Text: start.Add(l.at).Format(layout) + " " + l.text, Received: start.Add(1000 * time.Hour), Zone: time.UTC, Number: int64(i + 1)}
+		line := logline.Line{Text: start.Add(l.at).Format(layout) + " " + l.text, Received: start.Add(1000 * time.Hour), Zone: time.UTC, Number: int64(i + 1)}
 		p.Parse(&line, &r)
 		result := e.Step(&r)
 		if result.Outcome != event.Noted && result.Outcome != event.Witness {

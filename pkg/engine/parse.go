@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"csmail/pkg/dovecot"
 	"csmail/pkg/event"
-	"csmail/pkg/postfix"
-	"csmail/pkg/sshd"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/grammar/dovecot"
+	"csmail/pkg/grammar/postfix"
+	"csmail/pkg/grammar/sshd"
+	"csmail/pkg/logline"
 )
 
 // Parse reads one line into r, whatever r held before. It is a pure function:
@@ -13,7 +13,7 @@ import (
 // line.Text. A Missed or Ambiguous Record holds nothing but the whole line, as
 // its Message. (A Record is large and most lines need none, so the caller brings
 // it.)
-func Parse(line syslogline.Line, r *event.Record) {
+func Parse(line logline.Line, r *event.Record) {
 	var p Parser
 	p.Parse(&line, r)
 }
@@ -22,13 +22,13 @@ func Parse(line syslogline.Line, r *event.Record) {
 // gives what [Parse] gives. The zero value is ready; use it from one goroutine at
 // a time. It keeps hold of the text of one line.
 type Parser struct {
-	splitter syslogline.Splitter
-	header   syslogline.Header
+	splitter logline.Splitter
+	header   logline.Header
 	origins  origins
 }
 
 // Parse does what the function Parse does.
-func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
+func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 	*r = event.Record{Line: line.Number}
 	h := &p.header
 	message, ok := p.splitter.Split(line, h)
@@ -60,7 +60,7 @@ func (p *Parser) Parse(line *syslogline.Line, r *event.Record) {
 
 // IsTwofold tells whether the time of the line that Parse read last is one of two
 // that its clock may mean, as in the hour that comes twice when summer time ends.
-func (p *Parser) IsTwofold(line *syslogline.Line) bool { return p.splitter.Twice(line, &p.header) }
+func (p *Parser) IsTwofold(line *logline.Line) bool { return p.splitter.Twice(line, &p.header) }
 
 // read finds the grammar by the program's tag.
 func read(program, message string, r *event.Record) {

@@ -5,13 +5,13 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // repetition reads "last message repeated N times", which classic syslogd writes
 // without a tag in place of N lines that are equal to the line before (sysklogd
 // and FreeBSD, syslogd.c, fprintlog).
-func repetition(h *syslogline.Header, message string) (int, bool) {
+func repetition(h *logline.Header, message string) (int, bool) {
 	if h.Program != "" {
 		return 0, false
 	}

@@ -8,8 +8,8 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/logline"
 	"csmail/pkg/scenario"
-	"csmail/pkg/syslogline"
 	"csmail/scenarios"
 )
 
@@ -32,7 +32,7 @@ func TestRewind(t *testing.T) {
 	step := func(at time.Time, line string, args ...any) (bans int) {
 		pid++
 		var r event.Record
-		Parse(syslogline.Line{Text: at.Format(time.RFC3339) + " mx1 " + fmt.Sprintf(line, args...), Zone: time.UTC}, &r)
+		Parse(logline.Line{Text: at.Format(time.RFC3339) + " mx1 " + fmt.Sprintf(line, args...), Zone: time.UTC}, &r)
 		for _, f := range e.Step(&r).Findings {
 			if f.Verdict.Action == guard.Ban {
 				bans++

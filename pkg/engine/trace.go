@@ -6,14 +6,14 @@ import (
 	"unsafe"
 
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // Trace is the way of one line through Parse, for a person to read.
 type Trace struct {
-	Line      syslogline.Line
+	Line      logline.Line
 	HasHeader bool
-	Header    syslogline.Header
+	Header    logline.Header
 	Message   string
 	Record    event.Record
 	Taken     []Taken // what was taken from the message, in its order
@@ -27,9 +27,9 @@ type Taken struct {
 }
 
 // Follow does what Parse does and tells how.
-func Follow(line syslogline.Line) Trace {
+func Follow(line logline.Line) Trace {
 	t := Trace{Line: line}
-	t.Header, t.Message, t.HasHeader = syslogline.Split(line)
+	t.Header, t.Message, t.HasHeader = logline.Split(line)
 	Parse(line, &t.Record)
 	if t.Record.Outcome >= event.Witness {
 		t.Taken = taken(line.Text, &t.Record.Event)

@@ -11,8 +11,8 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/logline"
 	"csmail/pkg/scenario"
-	"csmail/pkg/syslogline"
 )
 
 // only is the network of one address.
@@ -232,7 +232,7 @@ func TestFollow(t *testing.T) {
 		"Jun  3 04:11:09 mail postfix/smtpd[1]: connect from unknown[::ffff:192.0.2.1]":                                                                "address ::ffff:192.0.2.1 60, client name unknown 52",
 		"Jun  3 04:11:09 mail kernel: 192.0.2.1":                                                                                                       "",
 	} {
-		trace := Follow(syslogline.Line{Text: text, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC})
+		trace := Follow(logline.Line{Text: text, Received: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC), Zone: time.UTC})
 		got := ""
 		for _, part := range trace.Taken {
 			if text[part.At:part.At+len(part.Text)] != part.Text {

@@ -16,7 +16,7 @@ import (
 
 	"csmail/pkg/acquisition"
 	"csmail/pkg/hint"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // Spec is what a configured source reads: files or a journal.
@@ -154,7 +154,7 @@ func sampleJournal(ctx context.Context, o JournalOptions) sample {
 func lineKeys(text string) map[string]string {
 	keys := map[string]string{}
 	for line := range strings.Lines(text) {
-		header, message, ok := syslogline.Split(syslogline.Line{Text: strings.TrimSuffix(line, "\n"), Zone: time.UTC})
+		header, message, ok := logline.Split(logline.Line{Text: strings.TrimSuffix(line, "\n"), Zone: time.UTC})
 		message = strings.TrimSpace(message)
 		host, _, _ := strings.Cut(strings.ToLower(header.Host), ".")
 		switch {

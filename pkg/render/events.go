@@ -9,7 +9,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 // eventLine is one event as `csmail events -o json` prints it. Tools depend on

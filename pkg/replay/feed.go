@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // underWay is how many blocks of a source may wait to be stepped: enough to keep
@@ -134,10 +134,10 @@ func (f *feed) glance(ctx context.Context, zone *time.Location) time.Time {
 		return first
 	}
 	_ = f.source.Read(ctx, func(b acquisition.Block) error { // an error shows again when it is read
-		line := syslogline.Line{Received: b.Received, Read: b.Read, Zone: zone}
+		line := logline.Line{Received: b.Received, Read: b.Read, Zone: zone}
 		for text := range strings.SplitSeq(b.Text, "\n") {
 			line.Text = text
-			if header, _, ok := syslogline.Split(line); ok {
+			if header, _, ok := logline.Split(line); ok {
 				first = header.Time(line)
 				break
 			}

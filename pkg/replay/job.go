@@ -7,7 +7,7 @@ import (
 	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // job is a block on its way through a worker; done closes once records and
@@ -15,8 +15,8 @@ import (
 type job struct {
 	block   acquisition.Block
 	records []event.Record
-	lines   []syslogline.Line // of the records, if each line is asked for
-	twofold []twofold         // in the order of the records
+	lines   []logline.Line // of the records, if each line is asked for
+	twofold []twofold      // in the order of the records
 	tally   Tally
 	done    chan struct{}
 }
@@ -25,7 +25,7 @@ type job struct {
 // record before it can tell.
 type twofold struct {
 	record int
-	line   syslogline.Line
+	line   logline.Line
 }
 
 // keep says which lines make a record besides witnesses and events.
@@ -41,7 +41,7 @@ func (j *job) parse(zone *time.Location, keep keep) {
 		j.records = make([]event.Record, 0, len(j.block.Text)/usual+1)
 	}
 	var parser engine.Parser
-	line := syslogline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
+	line := logline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
 	j.tally.Cut = int64(j.block.Cut)
 	for rest := j.block.Text; rest != ""; line.Number++ {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
@@ -71,7 +71,7 @@ func (j *job) date(record int, before time.Time) {
 	line := j.twofold[0].line
 	j.twofold = j.twofold[1:]
 	line.After = before
-	header, _, _ := syslogline.Split(line)
+	header, _, _ := logline.Split(line)
 	j.records[record].Time = header.Time(line)
 	if j.lines != nil {
 		j.lines[record].After = before

@@ -11,8 +11,8 @@ import (
 	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/logline"
 	"csmail/pkg/ruleset"
-	"csmail/pkg/syslogline"
 )
 
 // attacked is a log of guesses, logins and mail of some clients, in blocks.
@@ -73,7 +73,7 @@ func TestReplayIsStepped(t *testing.T) {
 	for line := range strings.Lines(strings.Join(blocks, "")) {
 		number++
 		var r event.Record
-		engine.Parse(syslogline.Line{Text: strings.TrimSuffix(line, "\n"), Received: received, Zone: time.UTC, Number: number}, &r)
+		engine.Parse(logline.Line{Text: strings.TrimSuffix(line, "\n"), Received: received, Zone: time.UTC, Number: number}, &r)
 		switch {
 		case r.Outcome >= event.Witness:
 			result := stepper.Step(&r)

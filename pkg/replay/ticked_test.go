@@ -9,8 +9,8 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/logline"
 	"csmail/pkg/ruleset"
-	"csmail/pkg/syslogline"
 )
 
 // quiet is a log with long silences, of people who mistype, hosts without names,
@@ -31,7 +31,7 @@ func quiet(lines int, pauses ...int) []event.Record {
 			fmt.Sprintf("postfix/smtpd[%d]: connect from unknown[%s]", i+1, addr),
 		}[random.IntN(6)]
 		var r event.Record
-		engine.Parse(syslogline.Line{Text: at.Format(time.RFC3339) + " mail " + message, Received: at, Zone: time.UTC}, &r)
+		engine.Parse(logline.Line{Text: at.Format(time.RFC3339) + " mail " + message, Received: at, Zone: time.UTC}, &r)
 		if r.Outcome >= event.Witness {
 			records = append(records, r)
 		}

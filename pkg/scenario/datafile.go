@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 // readDataFile reads a file of the type string or regexp when a scenario is

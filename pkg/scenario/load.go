@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/hint"
+	"csmail/pkg/scenario/expression"
 )
 
 // MaxScenarios bounds a Set: a bucket has few bits for the number of its scenario.

@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 func TestLoadErrors(t *testing.T) {

@@ -1,6 +1,6 @@
 package scenario
 
-import "csmail/pkg/expression"
+import "csmail/pkg/scenario/expression"
 
 // Plan is what the buckets of a scenario go by: its expressions, compiled, and what
 // follows from them and from its keys. It is read at each event, so it stands here

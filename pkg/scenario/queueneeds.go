@@ -1,6 +1,6 @@
 package scenario
 
-import "csmail/pkg/expression"
+import "csmail/pkg/scenario/expression"
 
 // queueOf finds what the queue of a bucket must hold. Its length follows
 // pkg/leakybucket/bucket.go and pkg/pipeline/queue.go (v1.7.8): one more than the

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 // Scenario is one loaded scenario. It does not change after Load.

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
+	"csmail/pkg/scenario/expression"
 )
 
 // survey finds the kinds that the scenario may count and the fields that csmail

@@ -17,8 +17,8 @@ import (
 	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/logline"
 	"csmail/pkg/scenario"
-	"csmail/pkg/syslogline"
 )
 
 // Run is one test log and what came of it.
@@ -91,7 +91,7 @@ func (r *Run) play(set *scenario.Set, text string) {
 	buckets := bucket.New(set, bucket.Limits{})
 	var repeats engine.Repeater
 	var parser engine.Parser
-	line := syslogline.Line{Received: received, Read: received, Zone: time.UTC}
+	line := logline.Line{Received: received, Read: received, Zone: time.UTC}
 	for raw := range strings.Lines(text) {
 		line.Text = strings.TrimRight(raw, "\n")
 		line.Number++

@@ -14,9 +14,9 @@ import (
 
 	"csmail/pkg/bucket"
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/render"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 const (

@@ -13,8 +13,8 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
+	"csmail/pkg/scenario/expression"
 )
 
 // hubMeta and hubParsed are the fields that the hub's parsers for Postfix,
@@ -66,7 +66,7 @@ func TestHubParsers(t *testing.T) {
 	core := engine.New(engine.Options{})
 	for i, text := range log {
 		var r event.Record
-		engine.Parse(syslogline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, &r)
+		engine.Parse(logline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, &r)
 		core.Step(&r)
 		theirs, hub := taken[text]
 		switch ours := r.Outcome == event.Noted; {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/expression"
 	"csmail/pkg/render"
+	"csmail/pkg/scenario/expression"
 )
 
 // TestParserBringsEverything: what csmail prints for CrowdSec arrives in crowdsec

@@ -13,7 +13,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // template is a log line without stamp and host, in which every 192.0.2.1
@@ -125,7 +125,7 @@ func (s *stream) pick() template {
 // parse reads one line without stamp and host.
 func parse(text string) (*event.Event, bool) {
 	var r event.Record
-	engine.Parse(syslogline.Line{Text: "2026-03-01T00:00:00Z mx1 " + text, Zone: time.UTC}, &r)
+	engine.Parse(logline.Line{Text: "2026-03-01T00:00:00Z mx1 " + text, Zone: time.UTC}, &r)
 	return &r.Event, r.Outcome == event.Noted
 }
 
@@ -137,7 +137,7 @@ func recorded(t *testing.T, path string) []*event.Event {
 	core := engine.New(engine.Options{})
 	for i, text := range logLines(t, path) {
 		r := new(event.Record)
-		engine.Parse(syslogline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, r)
+		engine.Parse(logline.Line{Text: text, Received: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Number: int64(i + 1)}, r)
 		if result := core.Step(r); r.Outcome == event.Noted && !result.Folded {
 			events = append(events, &r.Event)
 		}

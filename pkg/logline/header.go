@@ -1,10 +1,10 @@
-// Package syslogline splits one raw log line into its header and its message,
+// Package logline splits one raw log line into its header and its message,
 // without copying. It speaks RFC 3164 and RFC 5424 syslog, RFC 3339 stamps as
 // rsyslog and journalctl write them, journald's JSON, the wrappers that Docker
 // and CRI put around a line, and the log files that Postfix and Dovecot write
 // themselves. It knows nothing of what a message says, and it never looks for
 // a header anywhere but at the start of the line.
-package syslogline
+package logline
 
 import (
 	"strings"

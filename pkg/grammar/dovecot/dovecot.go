@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/pam"
+	"csmail/pkg/grammar/pam"
 )
 
 // Parse reads one message of a program tagged "dovecot" into e. It leaves the

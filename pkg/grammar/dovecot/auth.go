@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/pam"
+	"csmail/pkg/grammar/pam"
 )
 
 // auth reads the lines of the auth and auth-worker processes (auth_verbose =

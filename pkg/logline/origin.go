@@ -1,4 +1,4 @@
-package syslogline
+package logline
 
 import "strings"
 

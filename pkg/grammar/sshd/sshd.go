@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/pam"
+	"csmail/pkg/grammar/pam"
 )
 
 // preauth ends the messages of the process that talks to a client which has not

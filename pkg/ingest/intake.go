@@ -1,8 +1,8 @@
-// Package intake turns the sources of a configuration into logs that are
+// Package ingest turns the sources of a configuration into logs that are
 // followed, and the lines of each into records, with the repetitions of classic
 // syslog given back what they repeat, also when a process ended between the two.
 // It steps nothing and stores nothing.
-package intake
+package ingest
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/follow"
 	"csmail/pkg/hint"
-	"csmail/pkg/syslogline"
+	"csmail/pkg/logline"
 )
 
 // Feed is one source and what is needed to read its lines. Use Parse from one
@@ -146,7 +146,7 @@ func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
 // Parse hands each record of a batch to take, which must not keep it.
 func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 	log := f.log(b.Source)
-	line := syslogline.Line{Received: b.Received, Read: b.Read, Zone: f.zone}
+	line := logline.Line{Received: b.Received, Read: b.Read, Zone: f.zone}
 	var record event.Record
 	for rest := b.Text; rest != ""; {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
