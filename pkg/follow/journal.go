@@ -30,7 +30,8 @@ type JournalOptions struct {
 	Command   string       // journalctl unless set
 	Logger    *slog.Logger // nil logs nothing
 
-	clock clock
+	machine string // machine-id(5) of this host; read from /etc/machine-id if ""
+	clock   clock
 }
 
 // suppressedID is the MESSAGE_ID under which journald tells that its rate limit
@@ -61,6 +62,9 @@ func Journal(o JournalOptions) Source {
 	}
 	if o.clock == nil {
 		o.clock = wallClock{}
+	}
+	if o.machine == "" && o.Directory == "" {
+		o.machine = machineID("/etc/machine-id")
 	}
 	j := &journal{JournalOptions: o, units: map[string]bool{}}
 	j.meter = newMeter(j.Name(), o.Logger)
@@ -154,10 +158,16 @@ func (j *journal) announce(emit func(Batch) error) error {
 type emitError struct{ error }
 
 // arguments are those of journalctl. The entry of the cursor is asked for again,
-// since nothing else tells that the journal still has it: journalctl goes to the
-// nearest entry without a word.
+// because journalctl goes to the nearest entry without a word if the journal no
+// longer has that one.
+//
+// Without --merge, --follow implies --boot (systemd v252 and v257,
+// src/journal/journalctl.c): what was logged before a reboot would be lost, and
+// journalctl fails where /proc/sys/kernel/random/boot_id is hidden, as under
+// ProcSubset=pid. --merge also opens the journals of other hosts and of
+// containers, which the match on _MACHINE_ID leaves out.
 func (j *journal) arguments() []string {
-	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "-o", "json",
+	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "--merge", "-o", "json",
 		"--output-fields=" + acquisition.JournalFields + ",_SYSTEMD_UNIT,MESSAGE_ID,N_DROPPED"}
 	if j.Directory != "" {
 		args = append(args, "--directory="+j.Directory)
@@ -167,8 +177,35 @@ func (j *journal) arguments() []string {
 	} else {
 		args = append(args, "--since=@"+strconv.FormatInt(j.at.Micros/1e6, 10))
 	}
-	args = append(args, j.Filter...)
-	return append(args, "+", "MESSAGE_ID="+suppressedID)
+	return append(args, j.matches()...)
+}
+
+// matches are the alternatives that the filter names, and journald's own words on
+// what it threw away, each of this machine.
+func (j *journal) matches() []string {
+	var own []string
+	if j.machine != "" {
+		own = []string{"_MACHINE_ID=" + j.machine}
+	}
+	var all []string
+	for _, match := range j.Filter {
+		if match == "+" {
+			all = append(all, own...)
+		}
+		all = append(all, match)
+	}
+	all = append(append(all, own...), "+", "MESSAGE_ID="+suppressedID)
+	return append(all, own...)
+}
+
+// machineID reads the ID of this host, machine-id(5), "" if it has none.
+func machineID(path string) string {
+	text, err := os.ReadFile(path)
+	id := strings.TrimSpace(string(text))
+	if err != nil || len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
 }
 
 // run reads one journalctl to its end, which is always an error.
@@ -189,8 +226,9 @@ func (j *journal) run(ctx context.Context, emit func(Batch) error) error {
 	if err != nil {
 		return hint.Wrap(fmt.Errorf("starting journalctl: %w", err), "without systemd's journal, follow the log file: sources: [{source: file, filenames: [/var/log/mail.log]}]")
 	}
-	j.set(Following, nil)
+	settled := j.followAfter(steadyAfter)
 	readErr := j.read(out, emit)
+	settled()
 	cancel()
 	waitErr := child.Wait()
 	if readErr != nil && !errors.Is(readErr, io.EOF) {
@@ -201,6 +239,30 @@ func (j *journal) run(ctx context.Context, emit func(Batch) error) error {
 		j.lose(said)
 	}
 	return hint.Wrap(fmt.Errorf("journalctl ended: %w, it says %q", exitError(waitErr), said), "%s", journalHint(said))
+}
+
+// steadyAfter is how long a journalctl without a new entry must run to count as
+// one that works: one that cannot read the journal ends at once.
+const steadyAfter = 3 * time.Second
+
+// followAfter enters the state Following after d, unless the returned function is
+// called before.
+func (j *journal) followAfter(d time.Duration) (stop func()) {
+	var mu sync.Mutex
+	stopped := false
+	timer := time.AfterFunc(d, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			j.set(Following, nil)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }
 
 // command is journalctl with messages in English.
@@ -288,6 +350,7 @@ func (j *journal) send(text string, emit func(Batch) error) error {
 	if text == "" {
 		return nil
 	}
+	j.set(Following, nil)
 	now := j.clock.Now()
 	b := Batch{Source: j.Name(), Text: text, Received: now, Read: now, Cursor: j.at.encode(), Lag: -1}
 	j.count(&b)
@@ -316,6 +379,9 @@ func (c *complaints) String() string {
 func journalHint(said string) string {
 	if strings.Contains(strings.ToLower(said), "permission") || strings.Contains(said, "not seeing messages") {
 		return "let csmail's user join the group systemd-journal"
+	}
+	if strings.Contains(said, "boot id") {
+		return "the service hides /proc/sys from csmail: ProcSubset=all in its unit (systemctl edit csmail), or follow the log file"
 	}
 	return "csmail starts it again; does `journalctl -n 1` work? else follow the log file"
 }

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,6 +182,125 @@ func TestJournalErrors(t *testing.T) {
 				t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
 			}
 		})
+	}
+}
+
+// A journalctl that ends soon after each start, with or without a new entry, fails:
+// the log says so once, and never that it works in between.
+func TestJournalThatEndsDoesNotFlap(t *testing.T) {
+	fails := "echo 'Failed to get boot id: No such file or directory' >&2; exit 1"
+	for name, run := range map[string]string{
+		"it prints nothing":         fails,
+		"it repeats the last entry": prints(entryLine(2, "")) + fails,
+		"it prints a new entry":     prints(entryLine(2, ""), entryLine(3, "")) + fails,
+	} {
+		t.Run(name, func(t *testing.T) {
+			command, _ := fakeJournalctl(t, run, run, run, run, run, run)
+			var said bytes.Buffer
+			clock := newFakeClock()
+			ctx, cancel := context.WithCancel(t.Context())
+			source := Journal(JournalOptions{Command: command, clock: countClock{clock, 6, new(int), cancel}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+			from := journalCursor{Entry: "s=1;i=2;b=2;m=3;t=1e8480;x=2", Micros: 2000000}.encode()
+			if err := source.Follow(ctx, from, func(Batch) error { return nil }); !errors.Is(err, context.Canceled) {
+				t.Errorf("Follow: %v", err)
+			}
+			if n := strings.Count(said.String(), "source fails"); n != 1 {
+				t.Errorf("said %d times that it fails:\n%s", n, said.String())
+			}
+			if n := strings.Count(said.String(), "works again"); n > 1 || n == 1 && !strings.Contains(name, "new entry") {
+				t.Errorf("said %d times that it works:\n%s", n, said.String())
+			}
+			if s := source.Status(); s.State != Failing || !strings.Contains(hint.Of(s.Err), "ProcSubset=all") {
+				t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
+			}
+		})
+	}
+}
+
+// countClock ends the context at the wait of that number.
+type countClock struct {
+	*fakeClock
+	last int
+	n    *int
+	stop func()
+}
+
+func (c countClock) After(d time.Duration) (<-chan time.Time, func()) {
+	if *c.n++; *c.n >= c.last {
+		c.stop()
+	}
+	return c.fakeClock.After(d)
+}
+
+// The same error is logged again when it comes back after a while, another at once.
+func TestMeterSaysAnErrorOnce(t *testing.T) {
+	var said bytes.Buffer
+	now := time.Date(2026, 6, 3, 4, 0, 0, 0, time.UTC)
+	m := newMeter("x", slog.New(slog.NewTextHandler(&said, nil)))
+	m.now = func() time.Time { return now }
+	broken, full := errors.New("broken"), errors.New("full")
+	for i, step := range []struct {
+		after time.Duration
+		err   error
+		want  string
+	}{
+		{0, nil, ""},
+		{0, broken, "source fails"},
+		{time.Second, broken, ""},
+		{time.Second, nil, "works again"},
+		{time.Second, nil, ""},
+		{time.Second, broken, ""},
+		{time.Second, nil, ""},
+		{time.Second, full, "source fails"},
+		{sayAgain, full, ""},
+		{time.Second, nil, "works again"},
+		{time.Second, full, "source fails"},
+	} {
+		said.Reset()
+		now = now.Add(step.after)
+		m.set(Following, step.err)
+		if got := said.String(); step.want == "" && got != "" || !strings.Contains(got, step.want) {
+			t.Errorf("step %d: said %q, want %q", i, got, step.want)
+		}
+		if m.Status().Err != step.err {
+			t.Errorf("step %d: status %v, want %v", i, m.Status().Err, step.err)
+		}
+	}
+}
+
+// --follow alone shows this boot only; --merge all boots, and other hosts', which no
+// alternative of the filter may let in.
+func TestJournalArguments(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	for name, tt := range map[string]struct {
+		o    JournalOptions
+		want string
+	}{
+		"the host's":   {JournalOptions{machine: id}, "SYSLOG_FACILITY=2 _MACHINE_ID=" + id + " + MESSAGE_ID=" + suppressedID + " _MACHINE_ID=" + id},
+		"alternatives": {JournalOptions{machine: id, Filter: []string{"A=1", "+", "B=2", "C=3"}}, "A=1 _MACHINE_ID=" + id + " + B=2 C=3 _MACHINE_ID=" + id + " + MESSAGE_ID=" + suppressedID + " _MACHINE_ID=" + id},
+		"a directory":  {JournalOptions{Directory: "/j"}, "--directory=/j --since=@0 SYSLOG_FACILITY=2 + MESSAGE_ID=" + suppressedID},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(Journal(tt.o).(*journal).arguments(), " ")
+			if !strings.HasSuffix(got, tt.want) || !strings.Contains(got, " --merge ") {
+				t.Errorf("%s, want --merge and %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMachineID(t *testing.T) {
+	for name, text := range map[string]string{"too short": "0123\n", "uninitialized": "uninitialized\n", "empty": "", "another alphabet": strings.Repeat("G", 32)} {
+		path := filepath.Join(t.TempDir(), "machine-id")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := machineID(path); got != "" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := machineID("/nonexistent/machine-id"); got != "" {
+		t.Errorf("no file: %q", got)
 	}
 }
 

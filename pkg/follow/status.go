@@ -28,11 +28,24 @@ type meter struct {
 	mu     sync.Mutex
 	status Status
 	unsent int64 // drops that no batch has carried yet
+	said   saidError
 	log    *slog.Logger
+	now    func() time.Time
 }
 
+// saidError is what the log says of a source's trouble, so that a source that fails
+// and works in turns does not fill it.
+type saidError struct {
+	text string    // of the error that was logged last
+	at   time.Time // when
+	open bool      // nothing was logged since that it works again
+}
+
+// sayAgain is how long an error is not logged again after the source worked.
+const sayAgain = 10 * time.Minute
+
 func newMeter(name string, log *slog.Logger) *meter {
-	return &meter{status: Status{Name: name, State: Waiting, Drops: map[string]int64{}}, log: logger(log).With("source", name)}
+	return &meter{status: Status{Name: name, State: Waiting, Drops: map[string]int64{}}, log: logger(log).With("source", name), now: time.Now}
 }
 
 func (m *meter) Status() Status {
@@ -75,16 +88,33 @@ func (m *meter) restarted() {
 	m.status.Restarts++
 }
 
-// set enters a state. An error is logged when it is another than before.
+// set enters a state. An error is logged once: again when it is another, or when it
+// comes back after sayAgain. The status always has the newest state.
 func (m *meter) set(state State, err error) {
 	m.mu.Lock()
-	before := m.status
 	m.status.State, m.status.Err = state, err
+	fails, works := m.worthSaying(err)
 	m.mu.Unlock()
 	switch {
-	case err != nil && (before.Err == nil || before.Err.Error() != err.Error()):
+	case fails:
 		m.log.Error("source fails", "error", err, "hint", hint.Of(err))
-	case err == nil && before.Err != nil:
+	case works:
 		m.log.Info("source works again", "state", string(state))
 	}
+}
+
+// worthSaying reports what is to be logged of err, and notes that it is.
+func (m *meter) worthSaying(err error) (fails, works bool) {
+	if err == nil {
+		works = m.said.open
+		m.said.open = false
+		return false, works
+	}
+	now := m.now()
+	same := m.said.text == err.Error()
+	if same && (m.said.open || now.Sub(m.said.at) < sayAgain) {
+		return false, false
+	}
+	m.said = saidError{text: err.Error(), at: now, open: true}
+	return true, false
 }

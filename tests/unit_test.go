@@ -1,0 +1,47 @@
+package tests
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// unit returns what the shipped unit sets: each key with its values.
+func unit(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../config/csmail.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if ok && !strings.HasPrefix(key, "#") {
+			settings[key] = append(settings[key], value)
+		}
+	}
+	return settings
+}
+
+// The default source of the daemon is the journal, so the unit must leave journalctl
+// what it reads: systemd-journal's files, and with --follow the boot ID in /proc/sys.
+func TestUnitLetsTheJournalBeRead(t *testing.T) {
+	settings := unit(t)
+	for _, subset := range settings["ProcSubset"] {
+		if subset != "all" {
+			t.Errorf("ProcSubset=%s hides /proc/sys/kernel/random/boot_id from journalctl --follow", subset)
+		}
+	}
+	for key, want := range map[string]string{"SupplementaryGroups": "systemd-journal", "ReadWritePaths": "", "InaccessiblePaths": ""} {
+		got := strings.Fields(strings.Join(settings[key], " "))
+		if want == "" && len(got) > 0 || want != "" && !slices.Contains(got, want) {
+			t.Errorf("%s=%q, want %q", key, got, want)
+		}
+	}
+	for _, calls := range settings["SystemCallFilter"] {
+		if strings.HasPrefix(calls, "~") && strings.Contains(calls, "@process") {
+			t.Errorf("SystemCallFilter=%s: journalctl could not be started", calls)
+		}
+	}
+}
