@@ -119,6 +119,7 @@ var fields = []field{
 	{"auth user, quoted, 2.4", "dovecot: auth(?,192.0.2.1,sasl:plain)<s>: plain: Username character disallowed by auth_username_chars: 0x2c (username: {})", anything},
 	{"auth user, fault", "dovecot: auth: Error: imap({},192.0.2.1,<s>): Disconnected from server", anything},
 	{"auth user, fault, 2.4", "dovecot: auth({},192.0.2.1,sasl:plain)<s>: Error: b: imapc(127.0.0.1:9): connect(127.0.0.1, 9) failed: Connection refused - disconnecting", anything},
+	{"auth user, missing file", "dovecot: auth: Error: passwd-file({},192.0.2.1,<s>): stat(/etc/dovecot/users/{}/passwd) failed: No such file or directory", anything},
 	{"IMAP mechanism", "dovecot: imap-login: Authenticate {} failed: Unsupported authentication mechanism.: user=<>, method={}, rip=192.0.2.1, lip=198.51.100.1, session=<s>", anything},
 	{"worker user, 2.4", "dovecot: auth-worker({},192.0.2.1,sasl:plain)<9><s>: request [1]: sql: Password mismatch", anything},
 	{"auth user, own tag", "auth-worker[7]: pam({},192.0.2.1,<s>): pam_authenticate() failed: Authentication failure (Password mismatch?)", anything},

@@ -121,6 +121,8 @@ var quietLines = map[event.Class][]string{
 		"dovecot: imap-login: Login aborted: x (shutting down) (shutting_down): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
 		"dovecot: imap-login: Login aborted: x (connection limit) (connection_limit): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
 		"dovecot: auth: sql(a,192.0.2.1,<s>): unknown user - trying the next passdb",
+		"dovecot: auth: Error: auth client 0 disconnected with 1 pending requests: EOF",
+		"dovecot: auth: Error: net_connect_unix(anvil-auth-penalty) failed: Permission denied",
 		"dovecot: auth: Debug: sql(a,192.0.2.1,<s>): Password mismatch",
 		"dovecot: auth: Debug: client in: AUTH 1 PLAIN service=imap rip=192.0.2.1",
 		"dovecot: imap-login: Debug: SSL: where=0x10: user=<>, rip=192.0.2.1",

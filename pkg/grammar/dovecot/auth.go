@@ -66,64 +66,6 @@ func auth(message string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// isTrouble knows what the auth process says of its own databases; the line may
-// name a client, who has no part in it.
-func isTrouble(text string) bool {
-	return strings.HasPrefix(text, "Error: ") || strings.HasPrefix(text, "Fatal: ") || strings.HasPrefix(text, "Panic: ")
-}
-
-// warning reads a warning about one login. It is trouble of ours if a server that
-// was asked is away; most others are about settings, and come with each login.
-func warning(said, text string, e *event.Event) event.Outcome {
-	if !strings.Contains(said, " failed: ") && !strings.Contains(said, "reconnecting") {
-		return event.Benign
-	}
-	return fault(said, text, e)
-}
-
-// fault notes trouble of ours, and whose login it hit. Without a client it counts as
-// certainly ours, so a name that hides him must not look like that; nor must a
-// request that is too long for the auth process, which calls that a BUG of the one
-// who asked (auth-client-connection.c).
-func fault(reason, text string, e *event.Event) event.Outcome {
-	if strings.HasPrefix(cutLevel(text), "BUG: ") {
-		return event.Benign
-	}
-	e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, reason
-	open := driverEnd(text)
-	if open < 0 {
-		return event.Noted
-	}
-	r, _, ends := cutRequest(text[open+1:])
-	if ends == 0 {
-		return event.Noted
-	}
-	if !endsWithAddr(r.fields) {
-		if isRequest(text[:open], r.fields) {
-			e.User, _, _ = strings.Cut(r.fields, ",")
-		}
-		return event.Noted
-	}
-	if ends > 1 || strings.HasPrefix(r.fields, "/") || !r.read(e) { // stat(/etc/users/USER): a file named for a user
-		return event.Ambiguous
-	}
-	return event.Noted
-}
-
-// isRequest knows the brackets that name the user of a request, here one without an
-// address, like the recipient of a mail. Other brackets name a server, "mysql(localhost): Connect failed
-// to database (mail): …", "imapc(127.0.0.1:143): connect(…) failed", 2.4's
-// "ldap(ldap://192.0.2.9): …".
-func isRequest(driver, inner string) bool {
-	switch driver {
-	case "ldap":
-		return !strings.HasPrefix(inner, "ldap") || !strings.Contains(inner, "://") || strings.Contains(inner, "@")
-	case "sql", "dict", "lua", "passwd-file", "passwd", "pam", "static", "oauth2", "imap", "auth", "auth-worker":
-		return true
-	}
-	return false
-}
-
 // driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if
 // there is none.
 func driverEnd(text string) int {
