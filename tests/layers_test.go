@@ -49,7 +49,7 @@ var layers = map[string]layer{
 	"daemon": {imports: []string{
 		"config", "control", "delivery", "engine", "event", "follow", "guard", "hint", "ingest", "lapi", "report", "ruleset", "scenario", "state",
 	}, io: true},
-	"ruleset": {imports: []string{"config", "engine", "guard", "hint", "host", "scenario"}, io: true},
+	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
 		"acquisition", "bucket", "config", "control", "daemon", "engine", "event", "follow", "guard", "hint", "ingest", "lapi", "lint", "render", "replay",

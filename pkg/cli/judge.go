@@ -118,5 +118,9 @@ func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *en
 	if !j.tells {
 		limits.Texts = bucket.NoEvidence
 	}
-	return engine.New(engine.Options{Scenarios: set, Limits: limits, Guard: guard.New(j.facts, ruleset.GuardOptions(j.config.Guard)), Counts: counts})
+	options := ruleset.GuardOptions(j.config.Guard)
+	options.HashKey = ruleset.NewHashKey()
+	return engine.New(engine.Options{
+		Scenarios: set, Limits: limits, Guard: guard.New(j.facts, options), HashKey: options.HashKey, Counts: counts,
+	})
 }

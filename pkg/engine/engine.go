@@ -56,6 +56,10 @@ type Options struct {
 
 	Guard *guard.Guard // belongs to the engine from then on; nil without scenarios
 
+	// HashKey is the secret under which texts of clients are hashed; the Guard has it
+	// from its own Options. A state that is restored brings its own.
+	HashKey event.HashKey
+
 	// Counts tells of an event whether it may count against its source; nil: each
 	// may. What may not still speaks for it.
 	Counts func(*event.Event) bool
@@ -89,7 +93,7 @@ func New(o Options) *Engine {
 		e.tells = o.Limits.Texts != bucket.NoEvidence
 		e.guard = o.Guard
 		if e.guard == nil {
-			e.guard = guard.New(guard.Facts{}, guard.Options{})
+			e.guard = guard.New(guard.Facts{}, guard.Options{HashKey: o.HashKey})
 		}
 		e.guard.Explain(e.tells)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"csmail/pkg/event"
 )
 
 var errDamaged = errors.New("damaged")
@@ -14,7 +16,6 @@ var errDamaged = errors.New("damaged")
 type codec struct {
 	b       []byte
 	reading bool
-	is3     bool // in the form of version 3
 	err     error
 }
 
@@ -54,6 +55,8 @@ func (c *codec) bools(all ...*bool) {
 		*p = c.number(v) == 1
 	}
 }
+
+func (c *codec) accountHash(a *event.AccountHash) { numbers(c, &a.Name, &a.Domain) }
 
 func (c *codec) text(p *string) {
 	n := c.number(uint64(len(*p)))

@@ -3,7 +3,6 @@ package guard
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -68,26 +67,5 @@ func TestForgivenNetworksAreBounded(t *testing.T) {
 	}
 	if _, kept := g.isForgiven(network(0)); kept {
 		t.Error("what is over is kept")
-	}
-}
-
-// The state that csmail wrote before it forgave networks is read.
-func TestRestoreVersion3(t *testing.T) {
-	g, now := told(Options{}, func(s *scene) {
-		s.connect(0, "198.51.100.1", "mail.example")
-		s.mail(0, "198.51.100.1")
-	})
-	g.Forgive(netip.MustParseAddr("192.0.2.1"), now.Add(time.Hour))
-	before := codec{b: []byte{version3}, is3: true}
-	before.guard(g)
-	restored := New(Facts{}, Options{})
-	if err := restored.Restore(before.b); err != nil {
-		t.Fatal(err)
-	}
-	if string(restored.AppendSnapshot(nil)) != string(g.AppendSnapshot(nil)) {
-		t.Error("it is another state")
-	}
-	if err := restored.Restore(append([]byte{version3 - 1}, before.b[1:]...)); err == nil || !strings.Contains(err.Error(), "not of version 4") {
-		t.Errorf("version 2: %v", err)
 	}
 }

@@ -13,7 +13,8 @@ type Guard struct {
 	never    []rule
 	matcher  matcher // of never, for every connection
 	limits   limits
-	now      uint32 // the latest event, in seconds since 1970
+	key      event.HashKey // of account names
+	now      uint32        // the latest event, in seconds since 1970
 	sources  map[uint64]*source
 	logins   [services]outage // by service
 	tables   outage           // of recipients
@@ -44,7 +45,7 @@ const (
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
 func New(f Facts, o Options) *Guard {
-	g := &Guard{sources: make(map[uint64]*source), nextDue: never}
+	g := &Guard{sources: make(map[uint64]*source), nextDue: never, key: o.HashKey}
 	g.limits = o.limits()
 	g.SetFacts(f)
 	g.resolver = newEvidence(g.limits.resolverQuiet)

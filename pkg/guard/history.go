@@ -68,13 +68,13 @@ func (g *Guard) tell(h *History, key uint64, s *source) {
 	j := g.judgement(key, s)
 	var kinds [64]int
 	var excuses [ruleCount]int
-	tried := make(map[uint64]struct{})
+	tried := make(map[event.AccountHash]struct{})
 	for _, o := range s.offences {
 		kinds[o.kind] += int(o.n)
 		if rule, _ := j.excuse(o); rule != NoRule {
 			excuses[rule] += int(o.n)
 		}
-		if o.account != 0 {
+		if !o.account.IsZero() {
 			tried[o.account] = struct{}{}
 		}
 	}

@@ -68,7 +68,7 @@ func (g *Guard) withdraw(key uint64, messages int) {
 
 func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	s := g.source(key, at)
-	s.know(accountOf(e.User), at)
+	s.know(g.key.Account(e.User), at)
 	g.logins[e.Service].works(key, at)
 	g.good.count(s, at)
 	g.hurry(s)
@@ -113,9 +113,9 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 	}
 	switch o.area() {
 	case loginArea:
-		o.account = accountOf(e.User)
+		o.account = g.key.Account(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].goodFails(key, cmp.Or(o.account, key), at, s.wasGood(o.account, at, g.limits.login))
+			g.logins[e.Service].goodFails(key, cmp.Or(o.account.Sum(), key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
@@ -128,13 +128,13 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 
 // wasGood tells whether an account got in from here until now: it did within
 // span, and did not fail since.
-func (s *source) wasGood(name uint64, at, span uint32) bool {
+func (s *source) wasGood(name event.AccountHash, at, span uint32) bool {
 	last := s.loginOf(name)
 	if !isWithin(last, at, span) {
 		return false
 	}
 	for _, o := range s.offences {
-		if o.kind == event.AuthFailed && o.at > last && (name == 0 || isSame(o.account, name)) {
+		if o.kind == event.AuthFailed && o.at > last && (name.IsZero() || o.account.Is(name)) {
 			return false
 		}
 	}
@@ -156,8 +156,8 @@ func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
 		if !isWithin(o.at, at, sameLogin) {
 			return
 		}
-		if o.kind == event.AuthFailed && o.account == 0 {
-			o.account = accountOf(e.User)
+		if o.kind == event.AuthFailed && o.account.IsZero() {
+			o.account = g.key.Account(e.User)
 			g.hurry(s)
 			return
 		}

@@ -4,11 +4,17 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"csmail/pkg/event"
 )
 
 // Options are the numbers of the rules. A zero value stands for the default,
 // which is in brackets; docs/safety.md explains each under its key of the configuration.
 type Options struct {
+	// HashKey is the secret under which names of accounts are hashed. A state that
+	// is restored brings its own.
+	HashKey event.HashKey
+
 	// ProviderNames are the suffixes of verified client names whose hosts are
 	// proven: "provider.example" stands for itself and all names below it. [none]
 	ProviderNames []string

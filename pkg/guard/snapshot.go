@@ -10,17 +10,16 @@ import (
 	"csmail/pkg/event"
 )
 
-// snapshotVersion changes with every change of what is written. Version 3 had no
-// networks with amnesty and a number more in each evidence, and is read.
-const (
-	snapshotVersion = 4
-	version3        = 3
-)
+// snapshotVersion changes with every change of what is written. Up to version 4
+// names of accounts were hashed without a secret, so nothing of those is read: the
+// shell reads its logs back.
+const snapshotVersion = 5
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
 	c := codec{b: append(b, snapshotVersion)}
+	c.b = append(c.b, g.key[:]...)
 	c.forgiven(g)
 	c.guard(g)
 	return c.b
@@ -29,14 +28,16 @@ func (g *Guard) AppendSnapshot(b []byte) []byte {
 // Restore replaces what was observed by what AppendSnapshot wrote. On an error
 // the guard is as it was.
 func (g *Guard) Restore(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion && b[0] != version3 {
+	if len(b) == 0 || b[0] != snapshotVersion {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
 	fresh := New(Facts{}, Options{})
-	c := codec{b: b[1:], reading: true, is3: b[0] == version3}
-	if !c.is3 {
-		c.forgiven(fresh)
+	b = b[1:]
+	if n := copy(fresh.key[:], b); n < len(fresh.key) {
+		return fmt.Errorf("reading the guard's snapshot: %w", errDamaged)
 	}
+	c := codec{b: b[len(fresh.key):], reading: true}
+	c.forgiven(fresh)
 	c.guard(fresh)
 	if c.err == nil && len(c.b) > 0 {
 		c.err = errDamaged
@@ -101,10 +102,6 @@ func (c *codec) witness(w *witness) {
 
 func (c *codec) evidence(e *evidence) {
 	numbers(c, &e.usual)
-	if c.is3 {
-		var lost uint32
-		numbers(c, &lost)
-	}
 	list(c, &e.spans, c.span)
 }
 
@@ -167,7 +164,7 @@ func (c *codec) source(s *source) {
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)
 	list(c, &s.offences, func(o *offence) {
-		numbers(c, &o.account)
+		c.accountHash(&o.account)
 		numbers(c, &o.at)
 		numbers(c, &o.n)
 		numbers(c, &o.kind)
@@ -179,6 +176,6 @@ func (c *codec) source(s *source) {
 }
 
 func (c *codec) account(a *account) {
-	numbers(c, &a.name)
+	c.accountHash(&a.name)
 	numbers(c, &a.at)
 }

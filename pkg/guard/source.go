@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"csmail/pkg/event"
 )
@@ -52,13 +51,13 @@ type source struct {
 }
 
 type account struct {
-	name uint64
+	name event.AccountHash
 	at   uint32 // its last login
 }
 
-// offence is one hostile or suspect line, 16 bytes of it.
+// offence is one hostile or suspect line, 24 bytes of it.
 type offence struct {
-	account uint64
+	account event.AccountHash
 	at      uint32
 	n       uint16 // attempts
 	kind    event.Kind
@@ -130,51 +129,19 @@ func (g *Guard) source(key uint64, at uint32) *source {
 	return s
 }
 
-// accountOf hashes a login name, without its case (FNV-1a): the name before the
-// @ in the upper half, the domain in the lower, which is 0 without one. 0 is no
-// name.
-func accountOf(user string) uint64 {
-	if user == "" {
-		return 0
-	}
-	name, domain, _ := strings.Cut(user, "@")
-	return uint64(max(hash32(name), 1))<<32 | uint64(hash32(domain))
-}
-
-func hash32(text string) uint32 {
-	if text == "" {
-		return 0
-	}
-	h := uint32(2166136261)
-	for i := range len(text) {
-		c := text[i]
-		if c-'A' < 26 {
-			c += 'a' - 'A'
-		}
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
-}
-
-// isSame compares accounts. One without a domain is in any: Dovecot adds its
-// default realm, Postfix does not.
-func isSame(a, b uint64) bool {
-	return a == b || a>>32 == b>>32 && (uint32(a) == 0 || uint32(b) == 0)
-}
-
 // loginOf returns when an account last logged in from here. A failure without a
 // name goes by any login.
-func (s *source) loginOf(name uint64) uint32 {
-	if name == 0 || s.crowded {
+func (s *source) loginOf(name event.AccountHash) uint32 {
+	if name.IsZero() || s.crowded {
 		return s.login
 	}
 	return latest(s.accounts, name)
 }
 
-func latest(accounts []account, name uint64) uint32 {
+func latest(accounts []account, name event.AccountHash) uint32 {
 	var last uint32
 	for _, a := range accounts {
-		if isSame(a.name, name) {
+		if a.name.Is(name) {
 			last = max(last, a.at)
 		}
 	}
@@ -183,10 +150,10 @@ func latest(accounts []account, name uint64) uint32 {
 
 // know notes a login. A login without a name is of the account that failed
 // within the last minutes, if only one did: somebody who mistyped.
-func (s *source) know(name uint64, at uint32) {
+func (s *source) know(name event.AccountHash, at uint32) {
 	s.login = max(s.login, at)
-	if name == 0 {
-		if name = s.justFailed(at); name != 0 {
+	if name.IsZero() {
+		if name = s.justFailed(at); !name.IsZero() {
 			s.assume(name, at)
 		}
 		return
@@ -205,7 +172,7 @@ func (s *source) know(name uint64, at uint32) {
 
 // assume notes that a login seems to be of an account, which is believed once a day
 // of each, and of no more than a few.
-func (s *source) assume(name uint64, at uint32) {
+func (s *source) assume(name event.AccountHash, at uint32) {
 	i := slices.IndexFunc(s.assumed, func(a account) bool { return a.name == name })
 	if i < 0 && len(s.assumed) < maxAssumed {
 		s.assumed = append(s.assumed, account{name, at})
@@ -227,18 +194,18 @@ func (s *source) assume(name uint64, at uint32) {
 // madeGood tells whether an assumed login makes good a failure shortly before it.
 func (s *source) madeGood(o offence) bool {
 	return slices.ContainsFunc(s.assumed, func(a account) bool {
-		return isSame(a.name, o.account) && o.at <= a.at && isWithin(o.at, a.at, mistyped)
+		return a.name.Is(o.account) && o.at <= a.at && isWithin(o.at, a.at, mistyped)
 	})
 }
 
-func (s *source) justFailed(at uint32) uint64 {
-	var only uint64
+func (s *source) justFailed(at uint32) event.AccountHash {
+	var only event.AccountHash
 	for _, o := range s.offences {
-		if o.area() != loginArea || o.account == 0 || o.at+mistyped < at {
+		if o.area() != loginArea || o.account.IsZero() || o.at+mistyped < at {
 			continue
 		}
-		if only != 0 && only != o.account {
-			return 0
+		if !only.IsZero() && only != o.account {
+			return event.AccountHash{}
 		}
 		only = o.account
 	}

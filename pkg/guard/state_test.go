@@ -117,7 +117,7 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 4" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 5" {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -413,4 +413,34 @@ func TestWithin(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The key under which names are hashed changes no verdict, and a state that is
+// restored brings its own.
+func TestHashKey(t *testing.T) {
+	verdicts := func(first, second event.HashKey) []Verdict {
+		s := &scene{}
+		s.login(0, attacker, "mallory@example.org")
+		s.fail(time.Minute, attacker, "Mallory", event.Postfix)
+		s.attack(2 * time.Minute)
+		p := &player{guard: New(Facts{}, Options{HashKey: first}), how: strictnesses[0], buckets: map[uint64]*bucket{}, banned: map[string]bool{}}
+		for i := range s.log {
+			if i == len(s.log)/2 {
+				restored := New(Facts{}, Options{HashKey: second})
+				if err := restored.Restore(p.guard.AppendSnapshot(nil)); err != nil {
+					t.Fatal(err)
+				}
+				p.guard = restored
+			}
+			p.step(&s.log[i])
+		}
+		p.rule(p.guard.Settle(eternity))
+		return p.verdicts
+	}
+	want := verdicts(event.HashKey{}, event.HashKey{})
+	for _, keys := range [][2]event.HashKey{{{1}, {1}}, {{1}, {2}}, {{0xff}, {}}} {
+		if got := verdicts(keys[0], keys[1]); !reflect.DeepEqual(got, want) {
+			t.Errorf("keys %x: %s\nwant\n%s", keys, reasons(got), reasons(want))
+		}
+	}
 }

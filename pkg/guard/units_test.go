@@ -212,7 +212,7 @@ func TestNamelessLogin(t *testing.T) {
 		"another of long ago": {[]offence{failed("eve", noon-hour), failed("bob", noon-1)}, "bob"},
 	} {
 		s := source{offences: tt.failed}
-		s.know(0, noon)
+		s.know(event.AccountHash{}, noon)
 		seems := len(s.assumed) == 1 && s.assumed[0].name == accountOf(tt.want)
 		if s.login != noon || seems != (tt.want != "") || !seems && len(s.assumed) > 0 || len(s.accounts) > 0 {
 			t.Errorf("%s: %+v", name, s)
@@ -318,3 +318,5 @@ func TestWaitsApart(t *testing.T) {
 		}
 	}
 }
+
+func accountOf(login string) event.AccountHash { return event.HashKey{}.Account(login) }

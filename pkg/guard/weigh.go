@@ -17,9 +17,9 @@ type tally struct {
 	others   int // hostile ones elsewhere
 	lost     int // attempts that the guard had no more room for
 	hostile  bool
-	accounts []uint64 // of the guesses that count, each as often as it was tried
-	last     uint32   // of the attempts that count
-	notYet   int      // attempts excused only until our resolver or lists are seen to work
+	accounts []event.AccountHash // of the guesses that count, each as often as it was tried
+	last     uint32              // of the attempts that count
+	notYet   int                 // attempts excused only until our resolver or lists are seen to work
 	excused  [ruleCount]int
 	proof    string
 	left     []offence // that count
@@ -43,9 +43,10 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	if s.lost > 0 && s.lostAt >= from {
 		t.lost += int(s.lost)
 	}
+	wanted := g.key.Account(f.Account)
 	visits := 0
 	for _, o := range s.offences {
-		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !isSame(o.account, accountOf(f.Account)) {
+		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !o.account.Is(wanted) {
 			continue
 		}
 		rule, pending := j.excuse(o)
@@ -75,7 +76,7 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 }
 
 // distinct counts accounts, the same ones once, up to a number of them.
-func distinct(accounts []uint64, most int) int {
+func distinct(accounts []event.AccountHash, most int) int {
 	n := 0
 	for i, a := range accounts {
 		if n >= most {
@@ -103,7 +104,7 @@ func (t *tally) count(o offence) {
 	if o.kind == event.AuthFailed {
 		t.failed += int(o.n)
 	}
-	if o.account != 0 {
+	if !o.account.IsZero() {
 		t.accounts = append(t.accounts, o.account)
 	}
 }
@@ -195,9 +196,9 @@ func (g *Guard) judgement(key uint64, s *source) judgement {
 			visits = append(visits, o)
 		case loginArea:
 			switch {
-			case o.account == 0 && o.at > s.login:
+			case o.account.IsZero() && o.at > s.login:
 				unnamed = append(unnamed, o)
-			case o.account == 0 || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(o):
+			case o.account.IsZero() || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(o):
 			default:
 				strange = append(strange, o)
 				if latest(s.assumed, o.account) == 0 {
@@ -215,7 +216,7 @@ func (g *Guard) judgement(key uint64, s *source) judgement {
 // room is memory for one judgement, used again for the next.
 type room struct {
 	strange, unnamed, visits []offence
-	names                    []uint64
+	names                    []event.AccountHash
 }
 
 // excuse finds the rule that takes an offence out, if any. pending says that it
@@ -249,7 +250,7 @@ const usersPerTypist = 5
 
 func (j *judgement) login(o offence) Rule {
 	l := &j.g.limits
-	if o.account != 0 || j.unnamed <= l.unnamed {
+	if !o.account.IsZero() || j.unnamed <= l.unnamed {
 		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
 			return Stale
 		}
@@ -257,10 +258,10 @@ func (j *judgement) login(o offence) Rule {
 	if j.s.madeGood(o) {
 		return Stale
 	}
-	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && o.account != 0 {
+	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
 		return Stale
 	}
-	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && o.account != 0 && j.g.isProven(j.key, j.s, o.at) {
+	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.g.isProven(j.key, j.s, o.at) {
 		return Stale
 	}
 	if j.named >= l.sprayed {

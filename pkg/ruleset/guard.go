@@ -2,12 +2,14 @@ package ruleset
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"csmail/pkg/config"
 	"csmail/pkg/engine"
+	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/host"
 	"csmail/pkg/scenario"
@@ -53,9 +55,18 @@ func spared(name string, networks []netip.Prefix) (warnings []string) {
 }
 
 // Engine returns a new engine that judges by the scenarios and by the guard's
-// rules of the configuration.
+// rules of the configuration, under a HashKey of its own: the snapshot of an
+// engine carries the key along.
 func Engine(c config.Config, set *scenario.Set, facts guard.Facts) *engine.Engine {
-	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(facts, GuardOptions(c.Guard))})
+	options := GuardOptions(c.Guard)
+	options.HashKey = NewHashKey()
+	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(facts, options), HashKey: options.HashKey})
+}
+
+// NewHashKey draws a secret at random.
+func NewHashKey() (key event.HashKey) {
+	_, _ = rand.Read(key[:]) // never fails (crypto/rand, Go 1.24)
+	return key
 }
 
 // GuardOptions returns the numbers of the guard's rules.

@@ -44,14 +44,8 @@ func (t *told) isOf(r *event.Record) bool {
 	return t.user == "" || r.User == "" || isSameUser(t.user, r.User)
 }
 
-// isSameUser compares names as two daemons write them. Dovecot adds its default
-// realm (auth_default_realm) and may drop a domain (auth_username_format); Postfix
-// has the name as the client sent it.
-func isSameUser(a, b string) bool {
-	nameA, domainA, _ := strings.Cut(a, "@")
-	nameB, domainB, _ := strings.Cut(b, "@")
-	return strings.EqualFold(nameA, nameB) && (domainA == "" || domainB == "" || strings.EqualFold(domainA, domainB))
-}
+// isSameUser reports whether two daemons may mean one account by their names.
+func isSameUser(a, b string) bool { return a == b || event.AccountOf(a).Is(event.AccountOf(b)) }
 
 func (t *told) count(r *event.Record) {
 	t.attempts += r.Attempts

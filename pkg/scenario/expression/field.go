@@ -3,7 +3,6 @@ package expression
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"csmail/pkg/event"
 )
@@ -123,9 +122,9 @@ func (f Field) readText(in *Input) string {
 	e := in.Event
 	switch f {
 	case FieldUsername:
-		return strings.ToLower(e.User)
+		return event.FoldLogin(e.User)
 	case FieldAccount:
-		return accountOf(e.User)
+		return event.AccountOf(e.User).Name
 	case fieldClientName:
 		return e.ClientName
 	case fieldHelo:
@@ -174,15 +173,6 @@ func (f Field) appendTo(b []byte, in *Input) []byte {
 		return RangeOf(addr).AppendTo(b)
 	}
 	return append(b, f.read(in)...)
-}
-
-// accountOf returns the login name without its domain, in lower case: the key
-// under which guesses at one account are counted however they are spelled.
-func accountOf(user string) string {
-	if at := strings.LastIndexByte(user, '@'); at > 0 {
-		user = user[:at]
-	}
-	return strings.ToLower(user)
 }
 
 // serviceName returns the name of the daemon as the hub's parsers give it:

@@ -1,0 +1,74 @@
+package event
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Account is what a login name means: whose mailbox it is, however a client
+// spells it. Daemons write one account in several ways (Dovecot adds
+// auth_default_realm or drops a domain, Postfix logs what the client sent), and a
+// client that picks its own names must not pass for somebody else. So there is
+// one rule for everybody who compares names: the case of letters does not matter
+// (see [FoldLogin]), and the domain begins behind the first @, as in Dovecot's %n
+// and %d (src/auth/auth-request-var-expand.c, 2.2 to 2.3). An @ in the first
+// place begins no domain.
+//
+//	Bob@Example.org    bob, example.org
+//	a@b@c              a, b@c
+//	bob  bob@          bob, no domain
+//	@bob               @bob, no domain
+type Account struct{ Name, Domain string }
+
+// AccountOf returns the account that a login name stands for; the zero Account
+// for no name.
+func AccountOf(login string) Account {
+	login = FoldLogin(login)
+	at := strings.IndexByte(login, '@')
+	if at <= 0 {
+		return Account{Name: login}
+	}
+	return Account{login[:at], login[at+1:]}
+}
+
+// Is reports whether both may be the same account: one without a domain is in any.
+func (a Account) Is(b Account) bool {
+	return a.Name == b.Name && (a.Domain == b.Domain || a.Domain == "" || b.Domain == "")
+}
+
+// FoldLogin returns a login name in lower case. A letter is folded only where it
+// and its lower case belong to each other and to no third, so that Ä becomes ä,
+// and the Kelvin sign, which Unicode folds to k, does not make somebody else's
+// name. What is not UTF-8 stays as it is. Folding twice changes nothing.
+func FoldLogin(login string) string {
+	at := strings.IndexFunc(login, func(r rune) bool { return foldRune(r) != r })
+	if at < 0 {
+		return login
+	}
+	folded := append(make([]byte, 0, len(login)+utf8.UTFMax), login[:at]...)
+	for at < len(login) {
+		r, size := utf8.DecodeRuneInString(login[at:])
+		if lower := foldRune(r); lower != r {
+			folded = utf8.AppendRune(folded, lower)
+		} else {
+			folded = append(folded, login[at:at+size]...)
+		}
+		at += size
+	}
+	return string(folded)
+}
+
+func foldRune(r rune) rune {
+	if r < utf8.RuneSelf {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}
+	lower := unicode.ToLower(r)
+	if lower < utf8.RuneSelf || unicode.ToUpper(lower) != r {
+		return r
+	}
+	return lower
+}
