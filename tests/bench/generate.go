@@ -8,18 +8,35 @@ import (
 	"time"
 )
 
-// generator writes the log of a middling mail host: four lines in five are
-// ordinary traffic, the rest are attackers in the proportions of an exposed
-// server. The seed is fixed, so the log is always the same.
+// generator writes a log line by line. The seed is fixed, so a log of the same
+// shape and length is always the same.
 type generator struct {
 	random *rand.Rand
 	out    *bufio.Writer
 	at     time.Time
+	stamp  string // the layout of the time in a header
 	lines  int
 	pid    int // of the session under way
 }
 
-func generate(path string, lines int) error {
+// shape is a kind of log that csmail is timed on; write writes lines until there are
+// enough of them.
+type shape struct {
+	name, about string
+	write       func(g *generator, lines int)
+}
+
+var shapes = []shape{
+	{"mixed", "half of the sessions deliver mail, the others read it, guess, spam or probe", (*generator).mixed},
+	{"mx", "a real MX: postscreen in front, mail flow, one line in seven an event", (*generator).mx},
+	{"worst-sources", "50,000 addresses that guess in turn", (*generator).manySources},
+	{"worst-waiting", "4,096 networks of which findings wait", (*generator).waitingSources},
+	{"worst-names", "names of users, hosts and senders that were never seen before", (*generator).newNames},
+	{"worst-long", "fields as long as a daemon logs them", (*generator).longFields},
+	{"worst-collisions", "names that collide in an unkeyed hash", (*generator).collidingNames},
+}
+
+func generate(path string, lines int, write func(g *generator, lines int)) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -27,11 +44,9 @@ func generate(path string, lines int) error {
 	defer f.Close()
 	g := &generator{
 		random: rand.New(rand.NewPCG(1, 2)), out: bufio.NewWriterSize(f, 1<<20),
-		at: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+		at: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), stamp: time.Stamp,
 	}
-	for g.lines < lines {
-		g.session()
-	}
+	write(g, lines)
 	if err := g.out.Flush(); err != nil {
 		return err
 	}
@@ -40,7 +55,15 @@ func generate(path string, lines int) error {
 
 func (g *generator) line(program, format string, args ...any) {
 	g.lines++
-	fmt.Fprintf(g.out, "%s mx1 %s[%d]: "+format+"\n", append([]any{g.at.Format(time.Stamp), program, g.pid}, args...)...)
+	fmt.Fprintf(g.out, "%s mx1 %s[%d]: "+format+"\n", append([]any{g.at.Format(g.stamp), program, g.pid}, args...)...)
+}
+
+// mixed is the log of a middling mail host: four lines in five are ordinary
+// traffic, the rest are attackers in the proportions of an exposed server.
+func (g *generator) mixed(lines int) {
+	for g.lines < lines {
+		g.session()
+	}
 }
 
 func (g *generator) session() {

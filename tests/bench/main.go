@@ -1,7 +1,8 @@
 // Command bench times csmail scan, which judges by all shipped scenarios, beside
-// the shell pipeline that it replaces and beside csmail's other commands, on one
-// generated log, turn by turn in one run, and prints the ratios. Machines differ and
-// are noisy; ratios of the same run hold.
+// the shell pipeline that it replaces, beside other log analysers, beside another
+// csmail binary and beside csmail's own other commands. Each is timed on generated
+// logs of several shapes, turn by turn in one run, and the ratios are printed.
+// Machines differ and are noisy; ratios of the same run hold.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,45 +26,109 @@ const (
 	address = `([0-9]{1,3}\.){3}[0-9]{1,3}`
 )
 
+// options are the flags.
+type options struct {
+	csmail, against, write, logs string
+	lines, runs                  int
+	own                          bool
+}
+
 func main() {
-	csmail := flag.String("csmail", "bin/csmail", "the csmail binary")
-	lines := flag.Int("lines", 1_000_000, "lines of the generated log")
-	runs := flag.Int("runs", 5, "runs of each command")
+	var o options
+	flag.StringVar(&o.csmail, "csmail", "bin/csmail", "the csmail binary")
+	flag.StringVar(&o.against, "against", "", "another csmail binary to compare with, and with nothing else")
+	flag.StringVar(&o.write, "write", "", "a folder: write the logs there, NAME.log each, and time nothing")
+	flag.StringVar(&o.logs, "logs", "", "the logs to use, by the start of their names, with commas between; default all")
+	flag.IntVar(&o.lines, "lines", 1_000_000, "lines of each generated log")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each command")
 	flag.Parse()
-	if err := bench(*csmail, *lines, *runs); err != nil {
+	if err := bench(o); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func bench(csmail string, lines, runs int) error {
+func bench(o options) error {
 	dir, err := os.MkdirTemp("", "csmail-bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	log := filepath.Join(dir, "mail.log")
-	if err := generate(log, lines); err != nil {
-		return err
-	}
-	ours := rival{"csmail scan", fmt.Sprintf("%s scan -q -o raw %s", csmail, log)}
-	rivals := append(searches(dir, log), rival{"wc -l", "wc -l " + log})
-	for _, command := range []string{"backtest -q -o json", "events -q -o json", "scan -q --scenarios strict -o raw"} {
-		rivals = append(rivals, rival{"csmail " + command, fmt.Sprintf("%s %s %s", csmail, command, log)})
-	}
-	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
-	for _, r := range rivals {
-		if err := compare(ours, r, lines, runs); err != nil {
+	for _, shape := range shapes {
+		if !o.wants(shape.name) {
+			continue
+		}
+		if o.write != "" {
+			if err := generate(filepath.Join(o.write, shape.name+".log"), o.lines, shape.write); err != nil {
+				return err
+			}
+			continue
+		}
+		log := filepath.Join(dir, shape.name+".log")
+		if err := generate(log, o.lines, shape.write); err != nil {
+			return err
+		}
+		fmt.Printf("\n%s.log: %s; %d lines, median of %d runs, taken in turn\n", shape.name, shape.about, o.lines, o.runs)
+		if err := o.time(dir, log, shape); err != nil {
+			return err
+		}
+		if err := os.Remove(log); err != nil {
 			return err
 		}
 	}
-	if _, err := exec.LookPath("fail2ban-regex"); err != nil {
-		fmt.Println("fail2ban-regex is not installed, so not compared")
-		return nil
+	return nil
+}
+
+// wants reports whether the log of a name is to be used.
+func (o options) wants(name string) bool {
+	return slices.ContainsFunc(strings.Split(o.logs, ","), func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
+// time compares csmail with all its rivals on one log.
+func (o options) time(dir, log string, s shape) error {
+	ours := scan(o.csmail, log)
+	if o.against != "" {
+		return compare(ours, rival{"the other csmail", scan(o.against, log).script}, o.lines, o.runs)
 	}
-	runs = (runs + 1) / 2 // it takes the better part of a minute
-	fmt.Printf("%d lines, median of %d runs, taken in turn\n", lines, runs)
-	return compare(ours, rival{"fail2ban-regex", fmt.Sprintf("fail2ban-regex --print-no-missed %s 'postfix[mode=aggressive]'", log)}, lines, runs)
+	if strings.HasPrefix(s.name, "worst") {
+		return o.isLinear(dir, log, s)
+	}
+	rivals := append(searches(dir, log), rival{"wc -l", "wc -l " + log})
+	for _, command := range []string{"backtest -q -o json", "events -q -o json", "scan -q --scenarios strict -o raw"} {
+		rivals = append(rivals, rival{"csmail " + command, fmt.Sprintf("%s %s %s", o.csmail, command, log)})
+	}
+	for _, r := range rivals {
+		if err := compare(ours, r, o.lines, o.runs); err != nil {
+			return err
+		}
+	}
+	for _, r := range []rival{
+		{"pflogsumm", "pflogsumm " + log},
+		{"fail2ban-regex", fmt.Sprintf("fail2ban-regex --print-no-missed %s 'postfix[mode=aggressive]'", log)},
+	} {
+		if _, err := exec.LookPath(r.name); err != nil {
+			fmt.Println(r.name, "is not installed, so not compared")
+			continue
+		}
+		if err := compare(ours, r, o.lines, (o.runs+1)/2); err != nil { // they take up to a minute
+			return err
+		}
+	}
+	return nil
+}
+
+// isLinear compares a log with one that is twice as long.
+func (o options) isLinear(dir, log string, s shape) error {
+	twice := filepath.Join(dir, s.name+"-twice.log")
+	if err := generate(twice, 2*o.lines, s.write); err != nil {
+		return err
+	}
+	defer os.Remove(twice)
+	return compare(scan(o.csmail, log), rival{"twice as many lines", scan(o.csmail, twice).script}, o.lines, o.runs)
+}
+
+func scan(csmail, log string) rival {
+	return rival{"csmail scan", fmt.Sprintf("%s scan -q -o raw %s", csmail, log)}
 }
 
 // searches are the pipelines that find the addresses of three kinds of lines, in the
