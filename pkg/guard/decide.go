@@ -110,7 +110,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	if !t.reaches(f) {
 		v.Action, v.Rule = Hold, t.dominant()
 		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
-		v.wait = g.now + max(g.resolver.gap(), g.lists.gap()) + 1
+		v.wait = g.now + max(g.site.ResolverGap(), g.site.ListGap()) + 1
 		v.Reason = t.shortfall(f) + ": " + t.reason(v.Rule, g)
 		return v
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 // Guard watches the events and answers for findings. Use it from one goroutine
@@ -16,11 +17,7 @@ type Guard struct {
 	key      event.HashKey // of account names
 	now      uint32        // the latest event, in seconds since 1970
 	sources  map[uint64]*source
-	logins   [services]outage // by service
-	tables   outage           // of recipients
-	refusals outage           // block lists that refuse us
-	resolver evidence         // clients with a verified name
-	lists    evidence         // mail taken from strangers
+	site     *health.Site // what of our own worked when
 	pending  []pending
 	nextDue  uint32 // when a pending finding may have its answer
 	sighted  bool   // our resolver or lists were seen to work since the last review
@@ -37,10 +34,7 @@ type Guard struct {
 	mute bool   // verdicts go without their checks
 }
 
-const (
-	never    = ^uint32(0) // later than any event
-	services = 16         // room for those that event knows
-)
+const never = ^uint32(0) // later than any event
 
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
@@ -48,22 +42,9 @@ func New(f Facts, o Options) *Guard {
 	g := &Guard{sources: make(map[uint64]*source), nextDue: never, key: o.HashKey}
 	g.limits = o.limits()
 	g.SetFacts(f)
-	g.resolver = newEvidence(g.limits.resolverQuiet)
-	g.lists = newEvidence(g.limits.listQuiet)
-	g.configure()
+	g.site = health.NewSite(g.limits.health())
 	g.idle = idleRules(new([ruleCount]int))
 	return g
-}
-
-// configure sets the numbers that the rules on our own services go by.
-func (g *Guard) configure() {
-	for i := range g.logins {
-		g.logins[i].set(g.limits.faultLasts, g.limits.faultQuiet, 2)
-	}
-	g.tables.set(g.limits.faultLasts, g.limits.faultQuiet, 3)
-	g.refusals.set(hour, hour, 0)
-	g.resolver.least, g.resolver.most = 10, g.limits.resolverQuiet
-	g.lists.least, g.lists.most = 10*minute, g.limits.listQuiet
 }
 
 // SetFacts replaces the facts, as after a reload. What was observed stays.

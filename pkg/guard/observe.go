@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 // connected takes a connection. That a name was verified shows that our resolver
@@ -20,7 +21,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 		return
 	}
 	key := keyOf(r.Addr)
-	g.resolver.seen(key, at)
+	g.site.Named(key, at)
 	g.sight(at)
 	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
 		return
@@ -44,8 +45,7 @@ func (g *Guard) isProvider(name string) bool {
 func (g *Guard) accepted(key uint64, at uint32) {
 	s := g.source(key, at)
 	s.mailOn(at / day)
-	g.lists.seen(key, at)
-	g.tables.works(key, at)
+	g.site.MailTaken(key, at)
 	g.good.count(s, at)
 	g.hurry(s)
 	g.sight(at)
@@ -69,31 +69,16 @@ func (g *Guard) withdraw(key uint64, messages int) {
 func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	s := g.source(key, at)
 	s.know(g.key.Account(e.User), at)
-	g.logins[e.Service].works(key, at)
+	g.site.LoggedIn(e.Service, key, at)
 	g.good.count(s, at)
 	g.hurry(s)
 }
 
-// fault takes trouble of our own. What a client's own DNS does (dns-fault) is
-// none, and trouble of the whole server (server-fault) shows in no offence.
+// fault takes trouble of our own, and remembers of a client that met it when.
 func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
-	var o *outage
-	switch e.Kind {
-	case event.AuthFault:
-		o = &g.logins[e.Service]
-	case event.LookupFault:
-		o = &g.tables
-	case event.DNSBLFault:
-		g.refusals.fault(at)
-		return
-	default:
+	if !g.site.Fault(e.Kind, e.Service, key, at) {
 		return
 	}
-	if key == 0 {
-		o.fault(at)
-		return
-	}
-	o.clientFault(key, at)
 	if s, known := g.sources[key]; known || e.Kind == event.AuthFault {
 		if !known {
 			s = g.source(key, at)
@@ -108,18 +93,18 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 		return
 	}
 	o := offence{
-		at: at, kind: e.Kind, tag: uint8(areaOf(e))<<4 | uint8(e.Service),
+		at: at, kind: e.Kind, tag: uint8(health.AreaOf(e))<<4 | uint8(e.Service),
 		n: uint16(min(max(e.Attempts, 1), 1<<16-1)),
 	}
 	switch o.area() {
 	case loginArea:
 		o.account = g.key.Account(e.User)
 		if e.Kind == event.AuthFailed {
-			g.logins[e.Service].goodFails(key, cmp.Or(o.account.Sum(), key), at, s.wasGood(o.account, at, g.limits.login))
+			g.site.LoginFails(e.Service, key, cmp.Or(o.account.Sum(), key), at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.tables.goodFails(key, key, at, true)
+			g.site.RecipientMissed(key, at)
 		}
 	}
 	s.add(o)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 // Options are the numbers of the rules. A zero value stands for the default,
@@ -92,6 +93,11 @@ func (o Options) limits() limits {
 		}
 	}
 	return l
+}
+
+// health are the numbers that the rules on our own services go by.
+func (l *limits) health() health.Limits {
+	return health.Limits{ResolverQuiet: l.resolverQuiet, ListQuiet: l.listQuiet, FaultLasts: l.faultLasts, FaultSilence: l.faultQuiet}
 }
 
 func seconds(d time.Duration, otherwise uint32) uint32 {

@@ -3,6 +3,8 @@ package guard
 import (
 	"slices"
 	"time"
+
+	"csmail/pkg/health"
 )
 
 // Rewind takes back a time that never was: the clock had been ahead and was set
@@ -18,12 +20,7 @@ func (g *Guard) Rewind(now time.Time) {
 	for _, s := range g.sources {
 		s.rewind(at)
 	}
-	for i := range g.logins {
-		g.logins[i] = outage{}
-	}
-	g.tables, g.refusals = outage{}, outage{}
-	g.resolver, g.lists = newEvidence(g.limits.resolverQuiet), newEvidence(g.limits.listQuiet)
-	g.configure()
+	g.site = health.NewSite(g.limits.health())
 	if g.good.today > at/day {
 		g.good = goodClients{today: at / day}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/wire"
 )
 
 // snapshotVersion changes with every change of what is written. Up to version 4
@@ -18,11 +19,11 @@ const snapshotVersion = 5
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
-	c := codec{b: append(b, snapshotVersion)}
-	c.b = append(c.b, g.key[:]...)
+	c := codec{wire.Codec{B: append(b, snapshotVersion)}}
+	c.B = append(c.B, g.key[:]...)
 	c.forgiven(g)
 	c.guard(g)
-	return c.b
+	return c.B
 }
 
 // Restore replaces what was observed by what AppendSnapshot wrote. On an error
@@ -36,17 +37,17 @@ func (g *Guard) Restore(b []byte) error {
 	if n := copy(fresh.key[:], b); n < len(fresh.key) {
 		return fmt.Errorf("reading the guard's snapshot: %w", errDamaged)
 	}
-	c := codec{b: b[len(fresh.key):], reading: true}
+	c := codec{wire.Codec{B: b[len(fresh.key):], Reading: true}}
 	c.forgiven(fresh)
 	c.guard(fresh)
-	if c.err == nil && len(c.b) > 0 {
-		c.err = errDamaged
+	if c.Err == nil && len(c.B) > 0 {
+		c.Err = errDamaged
 	}
-	if c.err != nil {
-		return fmt.Errorf("reading the guard's snapshot: %w", c.err)
+	if c.Err != nil {
+		return fmt.Errorf("reading the guard's snapshot: %w", c.Err)
 	}
 	fresh.never, fresh.matcher, fresh.limits, fresh.mute = g.never, g.matcher, g.limits, g.mute
-	fresh.configure()
+	fresh.site.Configure(g.limits.health())
 	*g = *fresh
 	return nil
 }
@@ -57,13 +58,7 @@ func (c *codec) guard(g *Guard) {
 	for i := range g.bans {
 		numbers(c, &g.bans[i])
 	}
-	for i := range g.logins {
-		c.outage(&g.logins[i])
-	}
-	c.outage(&g.tables)
-	c.outage(&g.refusals)
-	c.evidence(&g.resolver)
-	c.evidence(&g.lists)
+	g.site.Encode(&c.Codec)
 	numbers(c, &g.good.today)
 	c.ints(&g.good.count0, &g.good.count1, &g.good.banned)
 	c.addr(&g.gateway.addr)
@@ -77,37 +72,10 @@ func (c *codec) forgiven(g *Guard) {
 	list(c, &g.forgiven, func(f *forgiven) {
 		c.prefix(&f.network)
 		numbers(c, &f.until)
-		if c.reading && c.err == nil && !f.network.IsValid() {
-			c.err = errDamaged
+		if c.Reading && c.Err == nil && !f.network.IsValid() {
+			c.Err = errDamaged
 		}
 	})
-}
-
-func (c *codec) outage(o *outage) {
-	numbers(c, &o.lastFault, &o.lost, &o.clientAt, &o.worked, &o.since)
-	numbers(c, &o.client, &o.workedBy)
-	c.bools(&o.open)
-	list(c, &o.spans, c.span)
-	list(c, &o.failing, c.witness)
-	list(c, &o.heard, c.witness)
-	if o.open && len(o.spans) == 0 {
-		c.err = errDamaged
-	}
-}
-
-func (c *codec) witness(w *witness) {
-	numbers(c, &w.key, &w.account)
-	numbers(c, &w.at)
-}
-
-func (c *codec) evidence(e *evidence) {
-	numbers(c, &e.usual)
-	list(c, &e.spans, c.span)
-}
-
-func (c *codec) span(s *span) {
-	numbers(c, &s.start, &s.end)
-	numbers(c, &s.by)
 }
 
 func (c *codec) evictions(e *evictions) {
@@ -118,7 +86,7 @@ func (c *codec) evictions(e *evictions) {
 		until := e.proven[*key]
 		numbers(c, key)
 		numbers(c, &until)
-		if c.reading {
+		if c.Reading {
 			if e.proven == nil {
 				e.proven = make(map[uint64]uint32)
 			}
@@ -149,7 +117,7 @@ func (c *codec) sources(g *Guard) {
 	keys := slices.Sorted(maps.Keys(g.sources))
 	list(c, &keys, func(key *uint64) {
 		s := g.sources[*key]
-		if c.reading {
+		if c.Reading {
 			s = &source{}
 		}
 		numbers(c, key)
@@ -170,7 +138,7 @@ func (c *codec) source(s *source) {
 		numbers(c, &o.kind)
 		numbers(c, &o.tag)
 		if int(o.kind) > len(event.Kinds()) {
-			o.kind, c.err = event.NoKind, errDamaged
+			o.kind, c.Err = event.NoKind, errDamaged
 		}
 	})
 }

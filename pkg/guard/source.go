@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 const (
@@ -64,7 +65,7 @@ type offence struct {
 	tag     uint8 // area and service
 }
 
-func (o offence) area() area             { return area(o.tag >> 4) }
+func (o offence) area() health.Area      { return health.Area(o.tag >> 4) }
 func (o offence) service() event.Service { return event.Service(o.tag & 15) }
 
 // keyOf maps an address to its source: an IPv6 address to its /64, an IPv4

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 // tally is what is left of a finding, and what excuses the rest.
@@ -233,7 +234,7 @@ func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
 	case listArea:
 		return j.list(o)
 	case recipientArea:
-		if j.g.tables.covers(o.at) || j.g.tables.metBy(j.s, j.key, o.at) {
+		if j.g.site.TableTrouble(j.key, j.s.faulted, o.at) {
 			return UserDatabase, false
 		}
 	case visitArea:
@@ -267,22 +268,10 @@ func (j *judgement) login(o offence) Rule {
 	if j.named >= l.sprayed {
 		return NoRule
 	}
-	if j.loginTrouble(o) {
+	if j.g.site.LoginTrouble(o.service(), j.key, j.s.faulted, o.at) {
 		return LoginOutage
 	}
 	return NoRule
-}
-
-// loginTrouble looks at the offence's own service; and Postfix mostly asks
-// Dovecot. A fault that this source alone met speaks for it only while nobody
-// else logs in anywhere.
-func (j *judgement) loginTrouble(o offence) bool {
-	service, dovecot := o.service(), &j.g.logins[event.Dovecot]
-	mine := &j.g.logins[service]
-	if mine.covers(o.at) || service == event.Postfix && dovecot.covers(o.at) {
-		return true
-	}
-	return mine.metBy(j.s, j.key, o.at) && (dovecot.worked <= j.s.faulted || dovecot.workedBy == j.key)
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name
@@ -291,23 +280,23 @@ func (j *judgement) resolver(o offence) (rule Rule, pending bool) {
 	if j.s.mailedDays(o.at) > 0 {
 		return Proven, false
 	}
-	switch j.g.resolver.at(j.key, o.at, j.g.now) {
-	case works:
+	switch j.g.site.Resolver(j.key, o.at, j.g.now) {
+	case health.Works:
 		return NoRule, false
-	case notYet:
+	case health.NotYet:
 		return Resolver, true
 	}
 	return Resolver, false
 }
 
 func (j *judgement) list(o offence) (rule Rule, pending bool) {
-	if j.g.refusals.covers(o.at) {
+	if j.g.site.ListsRefused(o.at) {
 		return BlockList, false
 	}
-	switch j.g.lists.at(j.key, o.at, j.g.now) {
-	case works:
+	switch j.g.site.Lists(j.key, o.at, j.g.now) {
+	case health.Works:
 		return NoRule, false
-	case notYet:
+	case health.NotYet:
 		return BlockList, true
 	}
 	return BlockList, false
@@ -330,9 +319,9 @@ func (t *tally) reason(rule Rule, g *Guard) string {
 		return t.proof + ", and honest hosts do this too"
 	case rule == Resolver:
 		return fmt.Sprintf("no other client with a verified name connected within %s before and after",
-			time.Duration(g.resolver.gap())*time.Second)
+			time.Duration(g.site.ResolverGap())*time.Second)
 	case rule == BlockList:
-		return fmt.Sprintf("no mail of others was taken within %s before and after", time.Duration(g.lists.gap())*time.Second)
+		return fmt.Sprintf("no mail of others was taken within %s before and after", time.Duration(g.site.ListGap())*time.Second)
 	}
 	return ruleWords[rule]
 }

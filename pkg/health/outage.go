@@ -1,4 +1,4 @@
-package guard
+package health
 
 import "slices"
 
@@ -14,12 +14,6 @@ const (
 	// maxHeard bounds the witnesses that are remembered for a day.
 	maxHeard = 64
 )
-
-// span is a stretch of time, both ends included.
-type span struct {
-	start, end uint32
-	by         uint64 // of evidence: the only source behind it, 0 for several
-}
 
 // outage remembers when a service of ours was in trouble. It lasts for a while
 // after each fault, and on until somebody gets in again or silence is over.
@@ -141,92 +135,11 @@ func (o *outage) covers(at uint32) bool {
 	return o.open && at > o.lastFault && at <= o.lastFault+o.silence
 }
 
-// metBy tells whether a fault that one source alone met excuses that source:
-// not if somebody else got in since.
-func (o *outage) metBy(s *source, key uint64, at uint32) bool {
-	if s.faulted == 0 || !isWithin(s.faulted, at, o.lasts) || !isWithin(at, s.faulted, faultBefore) {
+// excusesOwn reports whether a fault that one client alone met excuses what it did
+// at a time: not if somebody else got in since.
+func (o *outage) excusesOwn(key uint64, faulted, at uint32) bool {
+	if faulted == 0 || !isWithin(faulted, at, o.lasts) || !isWithin(at, faulted, faultBefore) {
 		return false
 	}
-	return o.worked <= s.faulted || o.workedBy == key
-}
-
-// evidence remembers when something of ours was known to work, by what only
-// happens if it does. A gap between two such sights is bridged if it is not
-// much longer than usual, so an outage shows as a gap.
-type evidence struct {
-	least, most uint32 // constants: bounds of the longest gap that is bridged
-	usual       uint32 // gap, sixteenths of a second, a moving mean
-	spans       []span
-}
-
-// certainty is what evidence says of a moment.
-type certainty uint8
-
-const (
-	unknown certainty = iota
-	notYet            // the next sight may tell
-	works
-)
-
-// usualGaps is how many times the usual gap is still no sign of an outage: with
-// clients that come at random one gap in 3000 is longer.
-const usualGaps = 8
-
-func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
-
-func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
-
-// seen notes a sight, owed to the source key.
-func (e *evidence) seen(key uint64, at uint32) {
-	n := len(e.spans)
-	if n == 0 {
-		e.spans = append(e.spans, span{at, at, key})
-		return
-	}
-	last := &e.spans[n-1]
-	if at <= last.end {
-		if last.by != key {
-			last.by = 0
-		}
-		return
-	}
-	gap := at - last.end
-	if gap > e.gap() {
-		e.open(span{at, at, key})
-		return
-	}
-	e.usual += uint32(int32(gap*16-e.usual) / 16)
-	last.end = at
-	if last.by != key {
-		last.by = 0
-	}
-}
-
-func (e *evidence) open(s span) {
-	if len(e.spans) >= maxSpans {
-		e.spans = slices.Delete(e.spans, 0, 1)
-	}
-	e.spans = append(e.spans, s)
-}
-
-// at tells whether others than key saw it work both before and after a moment,
-// and shortly. The same second proves nothing: it may be the one in which an
-// outage began.
-func (e *evidence) at(key uint64, at, now uint32) certainty {
-	for _, s := range slices.Backward(e.spans) {
-		if s.start < at && at < s.end {
-			if s.by == key {
-				return unknown
-			}
-			return works
-		}
-	}
-	n := len(e.spans)
-	if n == 0 || at <= e.spans[n-1].start {
-		return unknown
-	}
-	if last := e.spans[n-1]; last.by == key || uint64(now) > uint64(last.end)+uint64(e.gap()) {
-		return unknown
-	}
-	return notYet
+	return o.worked <= faulted || o.workedBy == key
 }

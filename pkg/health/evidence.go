@@ -1,0 +1,91 @@
+package health
+
+import "slices"
+
+// span is a stretch of time, both ends included.
+type span struct {
+	start, end uint32
+	by         uint64 // of evidence: the only source behind it, 0 for several
+}
+
+// evidence remembers when something of ours was known to work, by what only
+// happens if it does. A gap between two such sights is bridged if it is not
+// much longer than usual, so an outage shows as a gap.
+type evidence struct {
+	least, most uint32 // constants: bounds of the longest gap that is bridged
+	usual       uint32 // gap, sixteenths of a second, a moving mean
+	spans       []span
+}
+
+// Certainty is what evidence says of a moment.
+type Certainty uint8
+
+// What evidence can say.
+const (
+	Unknown Certainty = iota
+	NotYet            // the next sight may tell
+	Works
+)
+
+// usualGaps is how many times the usual gap is still no sign of an outage: with
+// clients that come at random one gap in 3000 is longer.
+const usualGaps = 8
+
+func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
+
+func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
+
+// seen notes a sight, owed to the source key.
+func (e *evidence) seen(key uint64, at uint32) {
+	n := len(e.spans)
+	if n == 0 {
+		e.spans = append(e.spans, span{at, at, key})
+		return
+	}
+	last := &e.spans[n-1]
+	if at <= last.end {
+		if last.by != key {
+			last.by = 0
+		}
+		return
+	}
+	gap := at - last.end
+	if gap > e.gap() {
+		e.open(span{at, at, key})
+		return
+	}
+	e.usual += uint32(int32(gap*16-e.usual) / 16)
+	last.end = at
+	if last.by != key {
+		last.by = 0
+	}
+}
+
+func (e *evidence) open(s span) {
+	if len(e.spans) >= maxSpans {
+		e.spans = slices.Delete(e.spans, 0, 1)
+	}
+	e.spans = append(e.spans, s)
+}
+
+// at tells whether others than key saw it work both before and after a moment,
+// and shortly. The same second proves nothing: it may be the one in which an
+// outage began.
+func (e *evidence) at(key uint64, at, now uint32) Certainty {
+	for _, s := range slices.Backward(e.spans) {
+		if s.start < at && at < s.end {
+			if s.by == key {
+				return Unknown
+			}
+			return Works
+		}
+	}
+	n := len(e.spans)
+	if n == 0 || at <= e.spans[n-1].start {
+		return Unknown
+	}
+	if last := e.spans[n-1]; last.by == key || uint64(now) > uint64(last.end)+uint64(e.gap()) {
+		return Unknown
+	}
+	return NotYet
+}
