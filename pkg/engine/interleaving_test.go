@@ -81,8 +81,8 @@ var conversations = []conversation{
 	3 smtpd NOQUEUE: reject: RCPT from unknown[{ip}]: 550 5.1.1 <c@example.org>: Recipient address rejected: User unknown; from=<b@example.com> to=<c@example.org> proto=ESMTP helo=<c.example>
 	4 smtpd disconnect from unknown[{ip}] ehlo=1 mail=1 rcpt=0/3 quit=1 commands=3/6`},
 	{"pipelining 1", `0 smtpd connect from unknown[{ip}]
-	1 smtpd improper command pipelining after EHLO from unknown[{ip}]: QUIT\r\n
-	1 smtpd improper command pipelining after RSET from unknown[{ip}]: QUIT\r\n
+	1 smtpd improper command pipelining after EHLO from unknown[{ip}]: MAIL FROM:<a@example.com>\r\n
+	1 smtpd improper command pipelining after RSET from unknown[{ip}]: MAIL FROM:<a@example.com>\r\n
 	2 smtpd disconnect from unknown[{ip}] ehlo=1 quit=1 commands=2`},
 	{"dnsbl-listed 1, pregreet 1", `0 postscreen PREGREET 11 after 0.05 from [{ip}]:{port}: EHLO User\r\n
 	1 postscreen COMMAND PIPELINING from [{ip}]:{port} after EHLO: x

@@ -7,7 +7,7 @@ var examples = [kindCount]string{
 	RelayDenied:      `postfix/smtpd[42]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <a@example.net>: Relay access denied; from=<b@example.com> to=<a@example.net> proto=ESMTP helo=<c.example>`,
 	HeloRejected:     `postfix/smtpd[42]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 504 5.5.2 <c>: Helo command rejected: need fully-qualified hostname; from=<b@example.com> to=<a@example.org> proto=ESMTP helo=<c>`,
 	AccessDenied:     `postfix/submission/smtpd[42]: NOQUEUE: reject: CONNECT from unknown[192.0.2.1]: 554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied; proto=SMTP`,
-	Pipelining:       `postfix/smtpd[42]: improper command pipelining after EHLO from unknown[192.0.2.1]: QUIT\r\n`,
+	Pipelining:       `postfix/smtpd[42]: improper command pipelining after EHLO from unknown[192.0.2.1]: MAIL FROM:<a@example.com>\r\n`,
 	NonSMTP:          `postfix/smtpd[42]: warning: non-SMTP command from unknown[192.0.2.1]: GET / HTTP/1.1`,
 	NonSSH:           `sshd[42]: banner exchange: Connection from 192.0.2.1 port 4711: invalid format`,
 	Pregreet:         `postfix/postscreen[42]: PREGREET 11 after 0.05 from [192.0.2.1]:4711: EHLO User\r\n`,

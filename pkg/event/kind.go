@@ -99,7 +99,7 @@ var kindTable = [kindCount]kindRow{
 	SenderRejected:   {"sender-rejected", Suspect, "a sender address that does not exist or is not the user's own"},
 	RecipientUnknown: {"recipient-unknown", Suspect, "mail for a user that does not exist"},
 	PolicyRejected:   {"policy-rejected", Suspect, "refused for good by a policy server or a rule with a text of its own"},
-	ProtocolError:    {"protocol-error", Suspect, "an SMTP command out of place"},
+	ProtocolError:    {"protocol-error", Suspect, "an SMTP command out of place, or what honest programs send too early: TLS on a plain port, a search for the mail server, a monitor's EHLO and QUIT"},
 	BareNewline:      {"bare-newline", Suspect, "a line that ends in LF without CR"},
 	ContentRejected:  {"content-rejected", Suspect, "a message refused for good by a filter"},
 	LostConnection:   {"lost-connection", Suspect, "a connection given up during login or before any mail"},

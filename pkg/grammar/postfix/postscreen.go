@@ -80,19 +80,10 @@ func (c complaint) read(text string, e *event.Event) result {
 		return missed
 	}
 	e.Kind, e.Attempts, e.Reason = c.kind, 1, strings.TrimSpace(strings.TrimPrefix(rest, ":"))
-	if c.kind == event.Pregreet && isAccountSearch(words, e.Reason) {
+	if isHarmless(c.kind, words, e.Reason) {
 		e.Kind = event.ProtocolError
 	}
 	return noted
-}
-
-// isAccountSearch knows Thunderbird when it looks for a mail server: it sends this
-// one line early and nothing else. Postfix tells how many bytes there were, which a
-// client cannot make up.
-func isAccountSearch(words, sent string) bool {
-	const greeting = "EHLO we-guess.mozilla.org"
-	count, _, _ := strings.Cut(words, " ")
-	return sent == greeting+`\r\n` && count == "27" || sent == greeting && count == "25"
 }
 
 // cutEndpoint takes [ADDR]:PORT off the start of text and sets the address.

@@ -146,11 +146,7 @@ func smtpdPlain(message string, e *event.Event) result {
 		return tail(rest, ": ", event.TLSError, e)
 	}
 	if rest, ok := strings.CutPrefix(message, "improper command pipelining after "); ok {
-		_, rest, ok = cutToken(rest, " from ")
-		if !ok {
-			return missed
-		}
-		return tail(rest, ": ", event.Pipelining, e)
+		return pipelining(rest, e)
 	}
 	return missed
 }
@@ -266,10 +262,12 @@ func tail(text, sep string, kind event.Kind, e *event.Event) result {
 	if !ok {
 		return missed
 	}
-	if rest != "" {
+	if rest != "" && rest != strings.TrimSuffix(sep, " ") { // some logs keep no blank at the end
 		if rest, ok = strings.CutPrefix(rest, sep); !ok {
 			return missed
 		}
+	} else {
+		rest = ""
 	}
 	e.Kind, e.Attempts, e.Reason = kind, 1, rest
 	return noted

@@ -27,7 +27,7 @@ func smtpdWarning(text string, e *event.Event) result {
 		return hostname(rest, e)
 	}
 	if rest, ok := strings.CutPrefix(text, "non-SMTP command from "); ok {
-		return tail(rest, ": ", event.NonSMTP, e)
+		return nonSMTP(rest, e)
 	}
 	if rest, ok := strings.CutPrefix(text, "Illegal address syntax from "); ok {
 		return illegalAddress(rest, e)

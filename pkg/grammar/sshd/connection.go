@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
+	"csmail/pkg/grammar/probe"
 )
 
 // farewell reads "[invalid user U |authenticating user U ]A[ port P]" of a
@@ -116,6 +117,9 @@ func badVersion(m message, e *event.Event) event.Outcome {
 		return event.Missed
 	}
 	e.Kind, e.Attempts, e.Reason = event.NonSSH, 1, "bad protocol version identification"
+	if probe.IsTLSHello(said) { // a program with a wrong port
+		e.Kind = event.SSHError
+	}
 	return event.Noted
 }
 

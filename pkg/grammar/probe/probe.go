@@ -1,0 +1,139 @@
+// Package probe recognises what honest programs send to a mail port at the wrong
+// time, in the escaped form in which a daemon logs it: a TLS ClientHello on a port
+// that expects plain SMTP first, Thunderbird's search for an account's mail server,
+// and the visit of a monitor that says EHLO and QUIT in one breath. It looks only
+// at text that a client sent; it reads no log line, takes no address, keeps no
+// state and does no I/O.
+//
+// An attacker can send the same bytes, and then counts as suspect where he was
+// hostile before. That costs little, because none of these bytes try a password, a
+// recipient or a relay: whoever goes on to do so is counted for that. Whoever does
+// not, has only looked whether the port is open.
+package probe
+
+import "strings"
+
+// accountSearch is the EHLO with which Thunderbird and other programs of Mozilla's
+// look for an account's mail server (mailnews/.../GuessConfig.sys.mjs). They send it
+// as soon as they are connected.
+const accountSearch = "EHLO we-guess.mozilla.org"
+
+// IsAccountSearch reports whether the text is Thunderbird's EHLO and nothing else.
+func IsAccountSearch(sent string) bool {
+	rest, ok := strings.CutPrefix(sent, accountSearch)
+	return ok && (rest == "" || rest == `\r\n`)
+}
+
+// IsVisit reports whether the text is a run of whole SMTP commands of which none
+// asks for anything, and the last is QUIT: how monitors check that a server
+// answers. For example: `EHLO xymonnet\r\nQUIT\r\n`.
+func IsVisit(sent string) bool {
+	for sent != "" {
+		line, rest, _ := strings.Cut(sent, `\n`)
+		line = strings.TrimSuffix(line, `\r`)
+		if strings.EqualFold(line, "QUIT") {
+			return IsBlank(rest)
+		}
+		if command, _, _ := strings.Cut(line, " "); !IsIdle(command) {
+			return false
+		}
+		sent = rest
+	}
+	return false
+}
+
+// IsIdle reports whether an SMTP command asks for nothing (RFC 5321 sections 4.1.1.1,
+// 4.1.1.5, 4.1.1.8 and 4.1.1.9).
+func IsIdle(command string) bool {
+	for _, idle := range [...]string{"EHLO", "HELO", "NOOP", "RSET", "HELP"} {
+		if strings.EqualFold(command, idle) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsBlank reports whether the text is empty but for ends of lines.
+func IsBlank(sent string) bool {
+	for sent = strings.Trim(sent, " "); sent != ""; {
+		rest, ok := strings.CutPrefix(sent, `\n`)
+		if !ok {
+			rest, ok = strings.CutPrefix(sent, `\r`)
+		}
+		if !ok {
+			return false
+		}
+		sent = rest
+	}
+	return true
+}
+
+// Size returns how many bytes the text stands for, an escape being one.
+func Size(sent string) int {
+	n := 0
+	for ; sent != ""; n++ {
+		if sent[0] != '\\' || len(sent) == 1 {
+			sent = sent[1:]
+			continue
+		}
+		if _, rest, ok := cutEscaped(sent); ok {
+			sent = rest
+			continue
+		}
+		sent = sent[2:]
+	}
+	return n
+}
+
+// IsTLSHello reports whether the text begins with the record header of a TLS
+// ClientHello: 0x16, and a version from 0x0300 to 0x0304 (RFC 8446 section 5.1).
+// Postfix writes such bytes in octal, `\026\003\001`, and before 3.x, by mistake, in
+// decimal, `\22\3\1` (src/util/unescape.c); sshd writes them in octal.
+func IsTLSHello(sent string) bool {
+	first, rest, ok := cutEscaped(sent)
+	if !ok || first != "26" && first != "22" {
+		return false
+	}
+	major, rest, ok := cutEscaped(rest)
+	if !ok || major != "3" {
+		return false
+	}
+	minor, _, ok := cutEscaped(rest)
+	return ok && len(minor) <= 1 && minor <= "4"
+}
+
+// cutEscaped takes one `\` with up to three digits off and returns the digits
+// without leading zeros.
+func cutEscaped(text string) (digits, rest string, ok bool) {
+	if text == "" || text[0] != '\\' {
+		return "", "", false
+	}
+	end := 1
+	for end < len(text) && end < 4 && text[end]-'0' <= 9 {
+		end++
+	}
+	if end == 1 {
+		return "", "", false
+	}
+	return strings.TrimLeft(text[1:end], "0"), text[end:], true
+}
+
+// IsMaskedHello reports whether the text may be a TLS hello of which Postfix shows
+// each byte that is not printable as "?", and which it cuts at the first zero byte
+// (src/util/printable.c): the record's type and version, and of its length the
+// first byte, mostly zero; then the length of the handshake, whose first byte is.
+//
+// For example: "???", "????", or "????w?" of a length like 0x0177.
+func IsMaskedHello(sent string) bool {
+	sent = strings.TrimRight(sent, " ")
+	if !strings.HasPrefix(sent, "???") {
+		return false
+	}
+	switch len(sent) {
+	case 3, 4:
+		return sent[len(sent)-1] == '?'
+	case 6:
+		return sent[3] == '?' && sent[5] == '?'
+	}
+	return false
+}
