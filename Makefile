@@ -46,6 +46,8 @@ FUZZ = \
 	grammar/pam.FuzzRhost \
 	grammar/sshd.FuzzLogin \
 	engine.FuzzFields \
+	decision.FuzzParse \
+	decision.FuzzRestore \
 	state.FuzzDecode \
 	guard.FuzzRestore \
 	follow.FuzzFrames \

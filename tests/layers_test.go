@@ -38,6 +38,7 @@ var layers = map[string]layer{
 	"bucket":              {imports: []string{"event", "scenario/expression", "scenario"}},
 	"lint":                {imports: []string{"scenario"}},
 	"trial":               {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
+	"decision":            {},
 	"report":              {imports: []string{"engine", "event", "guard"}},
 	"acquisition":         {imports: []string{"hint"}, io: true},
 	"follow":              {imports: []string{"acquisition", "hint", "logline"}, io: true},
