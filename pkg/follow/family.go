@@ -47,8 +47,9 @@ func parseMember(live, name string) (member, bool) {
 	}
 	suffix, ok := strings.CutPrefix(name, live)
 	if ext := filepath.Ext(live); !ok && ext != "" {
-		suffix, ok = strings.CutPrefix(name, strings.TrimSuffix(live, ext))
-		suffix, ok = strings.CutSuffix(suffix, ext)
+		if suffix, ok = strings.CutPrefix(name, strings.TrimSuffix(live, ext)); ok {
+			suffix, ok = strings.CutSuffix(suffix, ext)
+		}
 	}
 	if !ok || len(suffix) < 2 || (suffix[0] != '.' && suffix[0] != '-' && suffix[0] != '_') {
 		return m, false

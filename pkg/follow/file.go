@@ -52,7 +52,8 @@ type files struct {
 	logs   []*log
 	known  filesCursor
 	start  time.Time
-	first  bool // no cursor
+	before []position // all that the cursor knows
+	first  bool       // no cursor
 	buffer []byte
 
 	started bool // the logs that are there at the start are known
@@ -88,7 +89,8 @@ func (f *files) Follow(ctx context.Context, from Cursor, emit func(Batch) error)
 		f.set(Failing, err)
 		return err
 	}
-	f.first = from == ""
+	f.before = f.known.readBefore()
+	f.first = len(f.known.Globs) == 0
 	f.start = f.clock.Now()
 	f.buffer = make([]byte, maxBatch)
 	wake := f.waker
@@ -182,7 +184,7 @@ func (f *files) globError() error {
 }
 
 func (f *files) cursor() Cursor {
-	c := filesCursor{Version: 1, Time: f.clock.Now(), Globs: f.Globs, Logs: map[string][]position{}}
+	c := filesCursor{Version: filesVersion, Time: f.clock.Now(), Globs: f.Globs, Logs: map[string][]position{}}
 	for path, positions := range f.known.Logs {
 		c.Logs[path] = positions // not found again yet
 	}
@@ -208,7 +210,7 @@ func (f *files) discover(wake waker) {
 		if !hasPattern(filepath.Dir(glob)) {
 			folders[filepath.Dir(glob)] = true
 		}
-		for _, path := range liveOnly(paths) {
+		for _, path := range liveOnly(paths, f.paths()...) {
 			f.add(glob, path, wake)
 		}
 	}
@@ -229,7 +231,11 @@ func (f *files) add(glob, path string, wake waker) {
 	if slices.ContainsFunc(f.logs, func(l *log) bool { return l.path == path }) {
 		return
 	}
+	if f.isSameLog(path) {
+		return
+	}
 	l := &log{path: path, back: f.Back, quiet: f.Quiet, clock: f.clock, meter: f.meter, waker: wake}
+	l.names = names{func() []*log { return f.logs }, f.before}
 	newGlob := f.first || !slices.Contains(f.known.Globs, glob)
 	positions, known := f.known.Logs[path]
 	switch {
@@ -245,6 +251,7 @@ func (f *files) add(glob, path string, wake waker) {
 	default:
 		l.since = f.known.Time.Add(-clockStep)
 	}
+	f.absorb(l)
 	f.logs = append(f.logs, l)
 }
 
@@ -266,15 +273,13 @@ func (f *files) closeLogs() {
 	f.logs = nil
 }
 
-// liveOnly leaves out what was rotated away from another of the paths, and what
-// is compressed.
-func liveOnly(paths []string) []string {
+// liveOnly leaves out what was rotated away from another of the paths or of the known
+// logs, and what is compressed.
+func liveOnly(paths []string, known ...string) []string {
+	all := append(slices.Clone(paths), known...)
 	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 		return slices.ContainsFunc(packedEndings, func(e string) bool { return strings.HasSuffix(path, e) }) ||
-			slices.ContainsFunc(paths, func(live string) bool {
-				m, ok := parseMember(filepath.Base(live), filepath.Base(path))
-				return ok && !m.live && filepath.Dir(live) == filepath.Dir(path)
-			})
+			slices.ContainsFunc(all, func(live string) bool { return isRotatedFrom(live, path) })
 	})
 }
 

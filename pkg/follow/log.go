@@ -20,6 +20,7 @@ type log struct {
 	clock clock
 	meter *meter
 	waker waker
+	names names // under which the same files may be read
 
 	firstStart bool       // nothing is known: history goes back to since, if back is set
 	since      time.Time  // older files are none of ours while nothing is known
@@ -61,7 +62,7 @@ func (l *log) refresh() {
 	case !info.Mode().IsRegular():
 		l.err = hint.Wrap(fmt.Errorf("%q is no regular file", l.path), "name a log file; a pipe or a directory cannot be followed")
 		return
-	case l.planned && l.holds(info):
+	case l.planned && l.holds(info), l.names.isOpenElsewhere(l, info):
 		l.err = nil
 		return
 	}

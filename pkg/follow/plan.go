@@ -43,6 +43,7 @@ func (l *log) replan() error {
 		if err != nil {
 			return listError(path, err)
 		}
+		l.leaveToOthers(members)
 		if len(members) == 0 && len(l.positions) > 0 {
 			return nil // perhaps a file system that is not mounted: keep the positions
 		}
@@ -65,30 +66,11 @@ func (l *log) replan() error {
 	return fmt.Errorf("opening %q: %w", l.path, errMoving)
 }
 
-// match finds the known positions among the members, and starts the newer ones.
+// match finds the open files and the known positions among the members, and starts
+// the newer ones.
 func (l *log) match(members []*member) (plan, error) {
 	next := plan{done: l.done}
 	newest := -1
-	for _, p := range l.positions {
-		if p.Head.Len == 0 {
-			continue // nothing was read: it is as good as new
-		}
-		i, t := find(members, p, true)
-		newest = max(newest, i)
-		switch {
-		case t != nil && p.Done && t.lag() == 0:
-			t.release()
-			members[i].lent = false
-		case t != nil:
-			t.place = i
-			next.tails = append(next.tails, t)
-		case !p.Done:
-			next.losses = append(next.losses, loss{DropGone, l.path})
-		}
-		if i >= 0 && p.Done {
-			next.done = new(p)
-		}
-	}
 	for _, t := range l.tails {
 		i, keep := l.matchTail(members, t)
 		if keep != nil {
@@ -99,10 +81,40 @@ func (l *log) match(members []*member) (plan, error) {
 			newest = max(newest, i)
 		}
 	}
-	newest = max(newest, l.indexOfDone(members))
+	newest = max(newest, l.matchPositions(&next, members), l.indexOfDone(members))
 	err := l.startNewer(&next, members, newest)
 	slices.SortStableFunc(next.tails, func(a, b *tail) int { return a.place - b.place })
 	return next, err
+}
+
+// matchPositions finds the files that were read before, by this log or under another
+// name, and returns the place of the newest, -1 if there is none.
+func (l *log) matchPositions(next *plan, members []*member) int {
+	newest := -1
+	var missing []position
+	for _, c := range l.candidates() {
+		i, t := find(members, c.position, true)
+		newest = max(newest, i)
+		switch {
+		case t != nil && c.Done && t.lag() == 0 && !members[i].live:
+			t.release()
+			members[i].lent, members[i].taken = false, true
+		case t != nil:
+			t.place = i
+			next.tails = append(next.tails, t)
+		case c.own && !c.Done:
+			missing = append(missing, c.position)
+		}
+		if i >= 0 && c.Done && c.own {
+			next.done = new(c.position)
+		}
+	}
+	for _, p := range missing {
+		if !isReadOn(members, p) {
+			next.losses = append(next.losses, loss{DropGone, l.path})
+		}
+	}
+	return newest
 }
 
 // indexOfDone finds the file that was finished last, unless the positions say.

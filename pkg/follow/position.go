@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -71,7 +72,14 @@ type filesCursor struct {
 	Time    time.Time             `json:"time"`
 	Globs   []string              `json:"globs"`
 	Logs    map[string][]position `json:"logs"` // oldest file first
+
+	// Elsewhere is where sources of other names had read files to. It is not stored:
+	// each start makes it of their cursors.
+	Elsewhere []position `json:"elsewhere,omitempty"`
 }
+
+// filesVersion is the version of a filesCursor.
+const filesVersion = 1
 
 func (c filesCursor) encode() Cursor {
 	text, err := json.Marshal(c)
@@ -87,21 +95,27 @@ func decodeFilesCursor(from Cursor) (filesCursor, error) {
 		return c, nil
 	}
 	err := json.Unmarshal([]byte(from), &c)
-	if err == nil && c.Version != 1 {
+	if err == nil && c.Version != filesVersion {
 		err = fmt.Errorf("version %d", c.Version)
 	}
 	for _, positions := range c.Logs {
-		for _, p := range positions {
-			if err == nil && !p.isPossible() {
-				err = fmt.Errorf("bytes %d, %d and %d", p.Offset, p.Head.Len, p.Mark.Len)
-			}
-		}
+		err = cmp.Or(err, checkPositions(positions))
 	}
+	err = cmp.Or(err, checkPositions(c.Elsewhere))
 	if err != nil {
 		return c, hint.Wrap(fmt.Errorf("the stored position %.80q is not one of files: %w", from, err),
 			"was it stored by a newer csmail? without it the logs are read again from the start")
 	}
 	return c, nil
+}
+
+func checkPositions(positions []position) error {
+	for _, p := range positions {
+		if !p.isPossible() {
+			return fmt.Errorf("bytes %d, %d and %d", p.Offset, p.Head.Len, p.Mark.Len)
+		}
+	}
+	return nil
 }
 
 // ending keeps the last bytes that went through it.
