@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"csmail/pkg/follow"
@@ -49,11 +50,18 @@ func (d *Daemon) recover(ctx context.Context) error {
 	return nil
 }
 
-// resume has the feeds go on where they were read to.
+// resume has the feeds go on where they were read to, by whatever name the
+// configuration had for them.
 func (d *Daemon) resume(cursors map[string]string) error {
 	d.from = map[*ingest.Feed]follow.Cursor{}
+	var gone []string
+	for _, name := range slices.Sorted(maps.Keys(cursors)) {
+		if !d.isFollowed(name) {
+			gone = append(gone, cursors[name])
+		}
+	}
 	for _, f := range d.feeds {
-		from, err := f.Resume(cursors[f.Source.Name()])
+		from, err := f.Resume(cursors[f.Source.Name()], gone...)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,4 +209,71 @@ func TestLogFolderVanishes(t *testing.T) {
 		t.Errorf("alerts %q, want %q", got, want)
 	}
 	r.mustWork()
+}
+
+// A log that gets another name in the configuration is the log that it was: three typos
+// stay three, and nobody is banned for six. The attacker who goes on is.
+func TestLogRenamedInTheConfiguration(t *testing.T) {
+	const honest = "198.51.100.7"
+	for name, sources := range map[string]func(r *rig) string{
+		"another glob": func(r *rig) string { return "{source: file, filenames: [" + r.path("mail*.log") + "], timezone: UTC}" },
+		"a link": func(r *rig) string {
+			if err := os.Symlink(r.path("mail.log"), r.path("link.log")); err != nil {
+				r.t.Fatal(err)
+			}
+			return "{source: file, filenames: [" + r.path("link.log") + "], timezone: UTC}"
+		},
+		"a rotation in between": func(r *rig) string {
+			if err := os.Rename(r.path("mail.log"), r.path("mail.log.1")); err != nil {
+				r.t.Fatal(err)
+			}
+			r.write("mail.log", "")
+			return "{source: file, filenames: [" + r.path("mail.log*") + "], timezone: UTC}"
+		},
+		"the journal instead": func(r *rig) string {
+			r.journal = r.path("journalctl")
+			r.write("journalctl", journalOf(r.path("mail.log"), r.path("more")))
+			r.mode("journalctl", 0o700)
+			r.log = "more"
+			r.write("more", "")
+			return "{source: journalctl}"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.journal = "/nonexistent/journalctl"
+			r.start()
+			r.guesses(3, honest, "alice", time.Now())
+			r.guesses(3, attacker, "bob", time.Now())
+			r.eventually("six lines are read", func() bool { return r.lines() == 6 })
+			r.stop()
+			r.configure("sources: [" + sources(r) + "]\n")
+			r.start()
+			time.Sleep(100 * time.Millisecond)
+			r.guesses(3, attacker, "bob", time.Now())
+			want := []string{"csmail/auth-bf " + attacker}
+			if got := r.delivered(1); !slices.Equal(got, want) {
+				t.Errorf("alerts %q, want %q", got, want)
+			}
+			why, err := r.ask.Why(t.Context(), netip.MustParseAddr(honest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(why.Alerts) > 0 || len(why.Evidence) != 3 {
+				t.Errorf("%d alerts and %d pieces of evidence against the honest user, want 0 and 3", len(why.Alerts), len(why.Evidence))
+			}
+		})
+	}
+}
+
+// journalOf is a journalctl that shows the lines of two files, of which the second
+// grows, as entries.
+func journalOf(first, second string) string {
+	return `#!/bin/sh
+case "$*" in *--follow*) ;; *) exit 0 ;; esac
+tail -n +1 -q -F ` + first + ` ` + second + ` 2>/dev/null | sed -u -E 's/^([^ ]+) ([^ ]+) ([^[]+)\[([0-9]+)\]: (.*)$/\1|{"__CURSOR":"c","_HOSTNAME":"\2","SYSLOG_IDENTIFIER":"\3","_PID":"\4","MESSAGE":"\5",/' |
+while IFS='|' read -r at rest; do
+	echo "$rest\"__REALTIME_TIMESTAMP\":\"$(date -u -d "$at" +%s%6N)\"}"
+done
+`
 }

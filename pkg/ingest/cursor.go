@@ -16,12 +16,25 @@ import (
 // the next line of their log may repeat.
 const repeatable = "repeatable:"
 
+// readUpTo begins a cursor that says how far the source was read in terms that other
+// kinds of sources share; see reach.
+const readUpTo = "read:"
+
 // Cursor returns how far the feed was read once a batch has been parsed, for
-// Resume. It is "" if the source cannot resume.
+// Resume. It is "" if the source cannot resume and no record was read.
 //
 // Where the latest line of a log is an event, the cursor holds that event: the
 // next line may say no more than that it came again.
 func (f *Feed) Cursor(b follow.Batch) string {
+	at := f.place(b)
+	if text := f.reach.encode(); text != "" {
+		return readUpTo + text + ":" + at
+	}
+	return at
+}
+
+// place is the part of the cursor that means something to this source only.
+func (f *Feed) place(b follow.Batch) string {
 	if b.Cursor == "" {
 		return ""
 	}
@@ -42,25 +55,66 @@ func (f *Feed) Cursor(b follow.Batch) string {
 }
 
 // Resume takes up where Cursor left off, and returns from where the source is to
-// be followed. It is called before the first Parse.
-func (f *Feed) Resume(cursor string) (follow.Cursor, error) {
-	rest, ok := strings.CutPrefix(cursor, repeatable)
-	if !ok {
-		return follow.Cursor(cursor), nil
-	}
-	text, at, _ := strings.Cut(rest, ":")
-	packed, err := base64.StdEncoding.DecodeString(text)
-	latest := map[string]event.Record{}
-	if err == nil {
-		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&latest)
-	}
+// be followed. gone are the cursors of sources that are followed no more: what they
+// had read is not counted again under the name of this one. It is called before the
+// first Parse.
+func (f *Feed) Resume(cursor string, gone ...string) (follow.Cursor, error) {
+	own, at, err := splitCursor(cursor)
 	if err != nil {
-		return "", hint.Wrap(fmt.Errorf("the stored position of %s: %w", f.Source.Name(), err), "was it stored by a newer csmail?")
+		return "", f.badCursor(err)
+	}
+	f.reach = own
+	var places []follow.Cursor
+	for _, other := range gone {
+		theirs, place, err := splitCursor(other)
+		if err != nil {
+			continue // nobody follows it, and nobody can mend it
+		}
+		f.before.add(theirs)
+		if _, place, err := splitRepeatable(place); err == nil {
+			places = append(places, place)
+		}
+	}
+	latest, from, err := splitRepeatable(at)
+	if err != nil {
+		return "", f.badCursor(err)
 	}
 	for name, r := range latest {
 		log := f.log(name)
 		log.line, log.latest = r.Line, r.Time
 		log.repeats.Take(&r)
 	}
-	return follow.Cursor(at), nil
+	if f.Kind == "file" {
+		from = follow.ReadElsewhere(from, places)
+	}
+	return from, nil
+}
+
+func (f *Feed) badCursor(err error) error {
+	return hint.Wrap(fmt.Errorf("the stored position of %s: %w", f.Source.Name(), err), "was it stored by a newer csmail?")
+}
+
+// splitCursor returns what of a cursor all sources share, and the rest.
+func splitCursor(cursor string) (r reach, at string, err error) {
+	rest, ok := strings.CutPrefix(cursor, readUpTo)
+	if !ok {
+		return r, cursor, nil
+	}
+	text, at, _ := strings.Cut(rest, ":")
+	r, err = decodeReach(text)
+	return r, at, err
+}
+
+// splitRepeatable returns the events that a next line may repeat, by log, and the rest.
+func splitRepeatable(at string) (latest map[string]event.Record, from follow.Cursor, err error) {
+	rest, ok := strings.CutPrefix(at, repeatable)
+	if !ok {
+		return nil, follow.Cursor(at), nil
+	}
+	text, place, _ := strings.Cut(rest, ":")
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&latest)
+	}
+	return latest, follow.Cursor(place), err
 }

@@ -28,13 +28,18 @@ type Feed struct {
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
 	Counts Counts // of what was parsed; who calls Parse may read it
 
-	zone *time.Location
-	logs map[string]*reader // by Batch.Source
+	zone   *time.Location
+	logs   map[string]*reader // by Batch.Source
+	reach  reach
+	before readBefore
 }
 
 // Counts are lines since a feed was opened. Unparsed ones are of daemons that we
 // know and of no known form, or have no header; the others count as parsed.
-type Counts struct{ Read, Parsed, Unparsed uint64 }
+type Counts struct {
+	Read, Parsed, Unparsed uint64
+	Again                  uint64 // offences that a source of another kind had read before; not handed out
+}
 
 func (c *Counts) add(o event.Outcome) {
 	c.Read++
@@ -157,6 +162,11 @@ func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 		if record.Outcome >= event.Witness {
 			log.repeats.Take(&record)
 			log.latest = record.Time
+			f.reach.take(&record)
+			if f.before.holds(&record) {
+				f.Counts.Again++
+				continue
+			}
 		}
 		take(&record)
 	}

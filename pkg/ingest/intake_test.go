@@ -184,14 +184,18 @@ func TestCursorKeepsBytes(t *testing.T) {
 
 func TestCursorOfSourceThatCannotResume(t *testing.T) {
 	f := open1(t, "UTC")
-	parse(f, "a", failed)
+	parse(f, "a", foreign)
 	if got := f.Cursor(follow.Batch{}); got != "" {
 		t.Errorf("cursor %q", got)
+	}
+	parse(f, "a", failed)
+	if from, err := open1(t, "UTC").Resume(f.Cursor(follow.Batch{})); from != "" || err != nil {
+		t.Errorf("from %q, %v", from, err)
 	}
 }
 
 func TestResumeRefuses(t *testing.T) {
-	for _, cursor := range []string{repeatable, repeatable + "!:x", repeatable + "AAAA:x"} {
+	for _, cursor := range []string{repeatable, repeatable + "!:x", repeatable + "AAAA:x", readUpTo, readUpTo + "!:x", readUpTo + "AAAA:x"} {
 		if from, err := open1(t, "UTC").Resume(cursor); err == nil || hint.Of(err) != "was it stored by a newer csmail?" {
 			t.Errorf("%q: %q, %v", cursor, from, err)
 		}

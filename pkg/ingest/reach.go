@@ -1,0 +1,174 @@
+package ingest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/gob"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// reach is how far a source was read, in terms that every transport shares: when each
+// host logged last, of which services, and what its newest lines said. The file that
+// rsyslog writes and the journal that it writes it from have nothing else in common.
+type reach struct {
+	Hosts  map[string]*hostReach // by the first label of the name, in lower case
+	Newest []keyed               // the newest records, oldest first
+}
+
+// hostReach is how far the lines of one host were read.
+type hostReach struct {
+	Last     time.Time // of the newest record
+	Services uint8     // a bit for each service that was seen
+}
+
+// keyed is a record that was read: its time and what it said.
+type keyed struct {
+	At  time.Time
+	Key uint64
+}
+
+const (
+	// maxReachHosts bounds the hosts of a source that are remembered.
+	maxReachHosts = 512
+	// maxNewest bounds the records that are remembered one by one.
+	maxNewest = 128
+	// slack is how far apart two transports' times of one line may be: one of them may
+	// know seconds only.
+	slack = time.Second
+)
+
+// take notes a record.
+func (r *reach) take(e *event.Record) {
+	if r.Hosts == nil {
+		r.Hosts = map[string]*hostReach{}
+	}
+	name := hostLabel(e.Host)
+	host := r.Hosts[name]
+	if host == nil {
+		if len(r.Hosts) >= maxReachHosts {
+			return
+		}
+		host = &hostReach{}
+		r.Hosts[strings.Clone(name)] = host
+	}
+	if e.Time.After(host.Last) {
+		host.Last = e.Time
+	}
+	host.Services |= serviceBit(e.Service)
+	if len(r.Newest) >= 2*maxNewest {
+		r.Newest = append(r.Newest[:0], r.Newest[len(r.Newest)-maxNewest:]...)
+	}
+	r.Newest = append(r.Newest, keyed{e.Time, keyOf(e)})
+}
+
+// hostLabel is what of a host's name every transport keeps.
+func hostLabel(name string) string {
+	label, _, _ := strings.Cut(name, ".")
+	return strings.ToLower(label)
+}
+
+func serviceBit(s event.Service) uint8 {
+	if s == event.Postscreen {
+		s = event.Postfix
+	}
+	return 1 << s
+}
+
+// keyOf is what every transport leaves of a record as it is. Dovecot's process ID is
+// only in the journal.
+func keyOf(e *event.Record) uint64 {
+	pid := e.PID
+	if e.Service == event.Dovecot {
+		pid = 0
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s[%d]: %s", e.Program, pid, strings.TrimSpace(e.Message)))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// encode returns it as text without a colon, "" if nothing was read.
+func (r *reach) encode() string {
+	if len(r.Hosts) == 0 {
+		return ""
+	}
+	stored := *r
+	stored.Newest = r.Newest[max(0, len(r.Newest)-maxNewest):]
+	var packed bytes.Buffer
+	if err := gob.NewEncoder(&packed).Encode(stored); err != nil {
+		return "" // cannot be: no type in it fails
+	}
+	return base64.StdEncoding.EncodeToString(packed.Bytes())
+}
+
+func decodeReach(text string) (r reach, err error) {
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&r)
+	}
+	return r, err
+}
+
+// readBefore is what sources that are followed no more had read. An offence that one of
+// them had read is not counted again because its log is read as another kind of source
+// now.
+type readBefore struct {
+	sources []earlier
+}
+
+// earlier is one such source.
+type earlier struct {
+	reach
+	keys   map[uint64]int // of Newest: how many are not found again yet
+	oldest time.Time      // of Newest, if there were more than are remembered
+}
+
+func (b *readBefore) add(r reach) {
+	e := earlier{reach: r, keys: map[uint64]int{}}
+	for _, n := range r.Newest {
+		if len(r.Newest) >= maxNewest && (e.oldest.IsZero() || n.At.Before(e.oldest)) {
+			e.oldest = n.At
+		}
+		e.keys[n.Key]++
+	}
+	b.sources = append(b.sources, e)
+}
+
+// holds reports whether a record was read before. Only what may count against somebody
+// is: a success may be heard twice, and is worth keeping if it is of another log of the
+// same host after all.
+func (b *readBefore) holds(r *event.Record) bool {
+	if len(b.sources) == 0 || r.Outcome != event.Noted {
+		return false
+	}
+	if c := r.Kind.Class(); c != event.Hostile && c != event.Suspect {
+		return false
+	}
+	return slices.ContainsFunc(b.sources, func(e earlier) bool { return e.holds(r) })
+}
+
+// holds goes by the time, and near the end by what the lines say.
+func (e *earlier) holds(r *event.Record) bool {
+	host := e.Hosts[hostLabel(r.Host)]
+	if host == nil || host.Services&serviceBit(r.Service) == 0 || r.Time.After(host.Last.Add(2*slack)) {
+		return false
+	}
+	known := host.Last.Add(-slack)
+	if e.oldest.After(known) {
+		known = e.oldest
+	}
+	if !r.Time.After(known) {
+		return true
+	}
+	key := keyOf(r)
+	if e.keys[key] == 0 {
+		return false
+	}
+	e.keys[key]--
+	return true
+}
