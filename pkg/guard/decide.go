@@ -110,13 +110,13 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	if !t.reaches(f) {
 		v.Action, v.Rule = Hold, t.dominant()
 		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
-		v.wait = g.now + max(g.site.ResolverGap(), g.site.ListGap()) + 1
+		v.wait = t.wait
 		v.Reason = t.shortfall(f) + ": " + t.reason(v.Rule, g)
 		return v
 	}
 	if f.Scope == event.ScopeIP || f.Scope == "" {
 		if rule, until, reason := g.patience(f, t); rule != NoRule {
-			v.Action, v.Rule, v.Reason, v.Pending, v.wait = Hold, rule, reason, true, until
+			v.Action, v.Rule, v.Reason, v.Pending, v.wait = Hold, rule, reason, true, wait{until: until}
 			return v
 		}
 		v.Widen = g.widen(f.Addr)

@@ -95,5 +95,5 @@ type Verdict struct {
 	// word.
 	Pending bool
 
-	wait uint32 // when patience ends, if nothing happens before
+	wait wait // of a pending one
 }

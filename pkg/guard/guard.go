@@ -18,9 +18,7 @@ type Guard struct {
 	now      uint32        // the latest event, in seconds since 1970
 	sources  map[uint64]*source
 	site     *health.Site // what of our own worked when
-	pending  []pending
-	nextDue  uint32 // when a pending finding may have its answer
-	sighted  bool   // our resolver or lists were seen to work since the last review
+	waiting  waiting      // findings without a last word
 	good     goodClients
 	bans     [60]uint16 // a minute each
 	banned   uint32     // the minute of the latest ban
@@ -39,7 +37,7 @@ const never = ^uint32(0) // later than any event
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
 func New(f Facts, o Options) *Guard {
-	g := &Guard{sources: make(map[uint64]*source), nextDue: never, key: o.HashKey}
+	g := &Guard{sources: make(map[uint64]*source), waiting: newWaiting(), key: o.HashKey}
 	g.limits = o.limits()
 	g.SetFacts(f)
 	g.site = health.NewSite(g.limits.health())

@@ -53,10 +53,8 @@ func (g *Guard) History(addr netip.Addr) History {
 	if s.amnesty <= g.now {
 		h.Amnesty = time.Time{}
 	}
-	for _, p := range g.pending {
-		if p.key == key {
-			h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until)})
-		}
+	for _, p := range g.waiting.bySource[key] {
+		h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until)})
 	}
 	h.Accounts, h.MailDays, h.Forgotten = len(s.accounts), s.mailedDays(g.now), int(s.lost)
 	g.tell(&h, key, s)

@@ -22,7 +22,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 	}
 	key := keyOf(r.Addr)
 	g.site.Named(key, at)
-	g.sight(at)
+	g.sight(ofResolver, at)
 	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
 		return
 	}
@@ -47,8 +47,8 @@ func (g *Guard) accepted(key uint64, at uint32) {
 	s.mailOn(at / day)
 	g.site.MailTaken(key, at)
 	g.good.count(s, at)
-	g.hurry(s)
-	g.sight(at)
+	g.hurry(key)
+	g.sight(ofLists, at)
 }
 
 // withdraw takes mail back of which it turned out that none came. That it would
@@ -71,7 +71,7 @@ func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
 	s.know(g.key.Account(e.User), at)
 	g.site.LoggedIn(e.Service, key, at)
 	g.good.count(s, at)
-	g.hurry(s)
+	g.hurry(key)
 }
 
 // fault takes trouble of our own, and remembers of a client that met it when.
@@ -108,7 +108,7 @@ func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
 		}
 	}
 	s.add(o)
-	g.hurry(s)
+	g.hurry(key)
 }
 
 // wasGood tells whether an account got in from here until now: it did within
@@ -143,7 +143,7 @@ func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
 		}
 		if o.kind == event.AuthFailed && o.account.IsZero() {
 			o.account = g.key.Account(e.User)
-			g.hurry(s)
+			g.hurry(key)
 			return
 		}
 	}

@@ -1,17 +1,6 @@
 package guard
 
-import (
-	"slices"
-	"time"
-)
-
-// pending is a finding that waits for evidence.
-type pending struct {
-	finding  Finding
-	key      uint64
-	until    uint32 // patience ends
-	evidence bool   // waits for our resolver or lists to be seen to work
-}
+import "time"
 
 // Ruling is the final word about a finding that was pending.
 type Ruling struct {
@@ -23,31 +12,20 @@ type Ruling struct {
 // wait keeps a finding and reports whether there is room for it. A newer one of the
 // same scenario about the same source takes the place of the older.
 func (g *Guard) wait(f Finding, v Verdict) bool {
-	p := pending{f, keyOf(f.Addr), v.wait, v.Rule == Resolver || v.Rule == BlockList}
-	i := slices.IndexFunc(g.pending, func(o pending) bool {
-		return o.finding.Scenario == f.Scenario && o.finding.Scope == f.Scope && o.finding.Network == f.Network &&
-			o.finding.Account == f.Account && (o.key == p.key || f.Account != "" || f.Network.IsValid())
-	})
+	p := &pending{finding: f, key: keyOf(f.Addr)}
+	older, known := g.waiting.byID[p.id()]
 	switch {
-	case i >= 0:
-		p.finding.First = earlier(f.First, g.pending[i].finding.First)
-		g.pending[i] = p
-	case len(g.pending) >= g.limits.pending:
+	case known:
+		p.finding.First = earlier(f.First, older.finding.First)
+		p = g.waiting.replace(older, p)
+	case g.waiting.len() >= g.limits.pending:
 		g.evicted.pending++
 		return false
 	default:
-		g.pending = append(g.pending, p)
+		g.waiting.add(p)
 	}
-	g.await(p)
+	g.waiting.await(p, v.wait)
 	return true
-}
-
-// await has a pending finding looked at in time.
-func (g *Guard) await(p pending) {
-	if s, known := g.sources[p.key]; known {
-		s.waits = true
-	}
-	g.nextDue = min(g.nextDue, p.until)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -57,19 +35,16 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// hurry has a source's pending findings looked at again, since something
-// happened.
-func (g *Guard) hurry(s *source) {
-	if s.waits {
-		s.nudged, g.nextDue = true, 0
-	}
-}
+// hurry has the findings that wait about a source looked at again, since it did
+// something.
+func (g *Guard) hurry(key uint64) { g.waiting.nudge(key) }
 
-// sight has those looked at that wait for our resolver or lists, once a second
-// at the most.
-func (g *Guard) sight(at uint32) {
-	if len(g.pending) > 0 {
-		g.sighted, g.nextDue = true, min(g.nextDue, at+1)
+// sight has those looked at that wait for something of ours to be seen to work, once
+// a second at the most: what happened in the same second it does not decide.
+func (g *Guard) sight(of evidenceOf, at uint32) {
+	if g.waiting.waitFor(of) {
+		g.waiting.sighted |= of
+		g.waiting.sightDue = min(g.waiting.sightDue, at+1)
 	}
 }
 
@@ -80,7 +55,7 @@ func (g *Guard) sight(at uint32) {
 // later is judged as one that was watched.
 func (g *Guard) Due(now time.Time) []Ruling {
 	until := max(g.now, stamp(now))
-	if until < g.nextDue {
+	if until < g.waiting.next() {
 		g.now = until
 		return nil
 	}
@@ -97,22 +72,21 @@ func (g *Guard) Settle(asked time.Time) []Ruling {
 	last := now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
 	rulings := g.pass(max(now, min(last, stamp(asked))))
 	g.now = now
-	for _, p := range g.pending {
+	for _, p := range g.waiting.all() {
 		v := g.decide(p.finding)
 		v.Pending = false
 		rulings = append(rulings, Ruling{p.finding, v, moment(now)})
 	}
-	g.pending, g.nextDue = nil, never
+	g.waiting = newWaiting()
 	return rulings
 }
 
 // pass lets the time pass until then, from the end of one wait to that of the next.
 func (g *Guard) pass(until uint32) []Ruling {
-	g.now = min(max(g.now, g.nextDue), until)
-	rulings := g.review()
-	for g.now < g.nextDue && g.nextDue <= until {
-		g.now = g.nextDue
-		rulings = append(rulings, g.review()...)
+	var rulings []Ruling
+	for next := g.waiting.next(); next <= until; next = g.waiting.next() {
+		g.now = max(g.now, next)
+		rulings = g.review(rulings)
 	}
 	g.now = until
 	return rulings
@@ -120,42 +94,24 @@ func (g *Guard) pass(until uint32) []Ruling {
 
 // review looks at the pending findings whose time has come. What its source did
 // since a finding was made belongs to it.
-func (g *Guard) review() []Ruling {
-	var rulings []Ruling
-	waiting, sighted := g.pending, g.sighted
-	g.pending, g.nextDue, g.sighted = nil, never, false
-	for _, p := range waiting {
-		if g.now < p.until && !g.isNudged(p.key) && !(sighted && p.evidence) {
-			g.pending = append(g.pending, p)
-			continue
-		}
+func (g *Guard) review(rulings []Ruling) []Ruling {
+	now := time.Unix(int64(g.now), 0)
+	for _, p := range g.waiting.take(g.now) {
 		f := p.finding
-		now := time.Unix(int64(g.now), 0)
 		if now.After(f.Last) {
 			f.Last = now
 		}
 		v := g.decide(f)
 		if v.Pending {
-			g.pending = append(g.pending, pending{p.finding, p.key, v.wait, v.Rule == Resolver || v.Rule == BlockList})
+			v.wait.until = max(v.wait.until, g.now+1)
+			g.waiting.await(p, v.wait)
 			continue
 		}
+		g.waiting.remove(p)
 		rulings = append(rulings, Ruling{p.finding, v, now})
-	}
-	for _, p := range waiting {
-		if s, known := g.sources[p.key]; known {
-			s.waits, s.nudged = false, false
-		}
-	}
-	for _, p := range g.pending {
-		g.await(p)
 	}
 	return rulings
 }
 
-func (g *Guard) isNudged(key uint64) bool {
-	s, known := g.sources[key]
-	return known && s.nudged
-}
-
 // Pending returns how many findings wait.
-func (g *Guard) Pending() int { return len(g.pending) }
+func (g *Guard) Pending() int { return g.waiting.len() }

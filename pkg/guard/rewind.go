@@ -35,10 +35,7 @@ func (g *Guard) Rewind(now time.Time) {
 	for i := range g.forgiven {
 		g.forgiven[i].until = min(g.forgiven[i].until, at+day)
 	}
-	for i := range g.pending {
-		g.pending[i].until = min(g.pending[i].until, at)
-	}
-	g.nextDue = 0
+	g.waiting.rewind(at)
 }
 
 func (s *source) rewind(at uint32) {

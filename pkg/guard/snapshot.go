@@ -14,7 +14,7 @@ import (
 // snapshotVersion changes with every change of what is written. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back.
-const snapshotVersion = 5
+const snapshotVersion = 6
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -53,8 +53,7 @@ func (g *Guard) Restore(b []byte) error {
 }
 
 func (c *codec) guard(g *Guard) {
-	numbers(c, &g.now, &g.nextDue, &g.banned)
-	c.bools(&g.sighted)
+	numbers(c, &g.now, &g.banned)
 	for i := range g.bans {
 		numbers(c, &g.bans[i])
 	}
@@ -64,7 +63,7 @@ func (c *codec) guard(g *Guard) {
 	c.addr(&g.gateway.addr)
 	numbers(c, &g.gateway.votes, &g.gateway.n, &g.gateway.total)
 	c.evictions(&g.evicted)
-	list(c, &g.pending, c.pending)
+	c.waiting(&g.waiting)
 	c.sources(g)
 }
 
@@ -95,6 +94,21 @@ func (c *codec) evictions(e *evictions) {
 	})
 }
 
+func (c *codec) waiting(w *waiting) {
+	numbers(c, &w.sighted)
+	numbers(c, &w.sightDue)
+	all := w.all()
+	list(c, &all, func(p **pending) {
+		if c.Reading {
+			*p = &pending{}
+		}
+		c.pending(*p)
+		if c.Reading {
+			w.restore(*p)
+		}
+	})
+}
+
 func (c *codec) pending(p *pending) {
 	f := &p.finding
 	c.text(&f.Scenario)
@@ -106,11 +120,12 @@ func (c *codec) pending(p *pending) {
 	numbers(c, &f.Kinds)
 	c.ints(&f.Needed)
 	f.Leak = time.Duration(c.number(uint64(f.Leak)))
-	c.bools(&f.Distinct, &f.Informational, &p.evidence)
+	c.bools(&f.Distinct, &f.Informational, &p.isDue)
 	c.time(&f.First)
 	c.time(&f.Last)
 	numbers(c, &p.key)
 	numbers(c, &p.until)
+	numbers(c, &p.wants)
 }
 
 func (c *codec) sources(g *Guard) {
@@ -128,7 +143,7 @@ func (c *codec) sources(g *Guard) {
 
 func (c *codec) source(s *source) {
 	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
-	c.bools(&s.waits, &s.nudged, &s.crowded)
+	c.bools(&s.crowded)
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)
 	list(c, &s.offences, func(o *offence) {

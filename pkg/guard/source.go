@@ -43,8 +43,6 @@ type source struct {
 	goodDay  uint32 // last day with a success
 	lostAt   uint32 // time of the newest offence that had no more room
 	lost     uint32 // how many those are
-	waits    bool   // a finding about it is pending
-	nudged   bool   // something happened while it waits
 	crowded  bool   // had more than maxAccounts accounts
 	accounts []account
 	assumed  []account // of which a login without a name seemed to be

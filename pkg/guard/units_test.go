@@ -161,7 +161,7 @@ func TestWaitsApart(t *testing.T) {
 		g := New(Facts{}, Options{})
 		second := tt.first
 		tt.change(&second)
-		if !g.wait(tt.first, Verdict{wait: noon}) || !g.wait(second, Verdict{wait: noon}) || g.Pending() != tt.want {
+		if !g.wait(tt.first, Verdict{wait: wait{until: noon}}) || !g.wait(second, Verdict{wait: wait{until: noon}}) || g.Pending() != tt.want {
 			t.Errorf("%s: %d wait, want %d", name, g.Pending(), tt.want)
 		}
 	}

@@ -21,6 +21,7 @@ type tally struct {
 	accounts []event.AccountHash // of the guesses that count, each as often as it was tried
 	last     uint32              // of the attempts that count
 	notYet   int                 // attempts excused only until our resolver or lists are seen to work
+	wait     wait                // of those: what they wait for
 	excused  [ruleCount]int
 	proof    string
 	left     []offence // that count
@@ -50,15 +51,15 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !o.account.Is(wanted) {
 			continue
 		}
-		rule, pending := j.excuse(o)
+		rule, until := j.excuse(o)
 		switch {
 		case rule == EmptyVisits:
 			visits += int(o.n)
 			t.left = append(t.left, o)
 		case rule != NoRule:
 			t.excused[rule] += int(o.n)
-			if pending {
-				t.notYet += int(o.n)
+			if until != 0 {
+				t.awaits(o, until)
 			}
 		default:
 			t.count(o)
@@ -73,6 +74,20 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	}
 	if t.proof == "" {
 		t.proof = j.proof
+	}
+}
+
+// awaits notes an offence that may yet count, and until when.
+func (t *tally) awaits(o offence, until uint32) {
+	if t.notYet == 0 {
+		t.wait.until = until
+	}
+	t.notYet += int(o.n)
+	t.wait.until = min(t.wait.until, until)
+	if o.area() == resolverArea {
+		t.wait.wants |= ofResolver
+	} else {
+		t.wait.wants |= ofLists
 	}
 }
 
@@ -220,29 +235,29 @@ type room struct {
 	names                    []event.AccountHash
 }
 
-// excuse finds the rule that takes an offence out, if any. pending says that it
-// may yet count.
-func (j *judgement) excuse(o offence) (rule Rule, pending bool) {
+// excuse finds the rule that takes an offence out, if any. If until is a time, the
+// offence may yet count: what the rule goes by may be seen until then.
+func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	if o.kind.Class() == event.Suspect && j.g.isProven(j.key, j.s, o.at) {
-		return Proven, false
+		return Proven, 0
 	}
 	switch o.area() {
 	case loginArea:
-		return j.login(o), false
+		return j.login(o), 0
 	case resolverArea:
 		return j.resolver(o)
 	case listArea:
 		return j.list(o)
 	case recipientArea:
 		if j.g.site.TableTrouble(j.key, j.s.faulted, o.at) {
-			return UserDatabase, false
+			return UserDatabase, 0
 		}
 	case visitArea:
 		if j.visiting < j.g.limits.visits {
-			return EmptyVisits, false
+			return EmptyVisits, 0
 		}
 	}
-	return NoRule, false
+	return NoRule, 0
 }
 
 // usersPerTypist is how many known accounts of a source make room for one more
@@ -276,30 +291,30 @@ func (j *judgement) login(o offence) Rule {
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name
 // then, by the same rules.
-func (j *judgement) resolver(o offence) (rule Rule, pending bool) {
+func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 	if j.s.mailedDays(o.at) > 0 {
-		return Proven, false
+		return Proven, 0
 	}
 	switch j.g.site.Resolver(j.key, o.at, j.g.now) {
 	case health.Works:
-		return NoRule, false
+		return NoRule, 0
 	case health.NotYet:
-		return Resolver, true
+		return Resolver, j.g.site.ResolverLapses()
 	}
-	return Resolver, false
+	return Resolver, 0
 }
 
-func (j *judgement) list(o offence) (rule Rule, pending bool) {
+func (j *judgement) list(o offence) (rule Rule, until uint32) {
 	if j.g.site.ListsRefused(o.at) {
-		return BlockList, false
+		return BlockList, 0
 	}
 	switch j.g.site.Lists(j.key, o.at, j.g.now) {
 	case health.Works:
-		return NoRule, false
+		return NoRule, 0
 	case health.NotYet:
-		return BlockList, true
+		return BlockList, j.g.site.ListsLapse()
 	}
-	return BlockList, false
+	return BlockList, 0
 }
 
 // ruleWords say what a rule found, for a person.

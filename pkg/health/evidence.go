@@ -1,6 +1,9 @@
 package health
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // span is a stretch of time, both ends included.
 type span struct {
@@ -34,6 +37,14 @@ const usualGaps = 8
 func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
 
 func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
+
+// lapses returns when the next sight tells no more of what happened since the last.
+func (e *evidence) lapses() uint32 {
+	if len(e.spans) == 0 {
+		return 0
+	}
+	return e.spans[len(e.spans)-1].end + e.gap() + 1
+}
 
 // seen notes a sight, owed to the source key.
 func (e *evidence) seen(key uint64, at uint32) {
@@ -72,15 +83,14 @@ func (e *evidence) open(s span) {
 // and shortly. The same second proves nothing: it may be the one in which an
 // outage began.
 func (e *evidence) at(key uint64, at, now uint32) Certainty {
-	for _, s := range slices.Backward(e.spans) {
-		if s.start < at && at < s.end {
-			if s.by == key {
-				return Unknown
-			}
-			return Works
-		}
-	}
 	n := len(e.spans)
+	after, _ := slices.BinarySearchFunc(e.spans, at, func(s span, at uint32) int { return cmp.Compare(s.start, at) })
+	if after > 0 && at < e.spans[after-1].end { // the one span that began before
+		if e.spans[after-1].by == key {
+			return Unknown
+		}
+		return Works
+	}
 	if n == 0 || at <= e.spans[n-1].start {
 		return Unknown
 	}

@@ -130,6 +130,13 @@ func (s *Site) Resolver(key uint64, at, now uint32) Certainty { return s.resolve
 // Lists tells whether our block lists worked at a time, by others than key.
 func (s *Site) Lists(key uint64, at, now uint32) Certainty { return s.lists.at(key, at, now) }
 
+// ResolverLapses returns the time from which on no sight of a working resolver tells
+// any more of what is [NotYet] known now.
+func (s *Site) ResolverLapses() uint32 { return s.resolver.lapses() }
+
+// ListsLapse is ResolverLapses for the block lists.
+func (s *Site) ListsLapse() uint32 { return s.lists.lapses() }
+
 // ListsRefused reports whether a block list refused our queries around a time.
 func (s *Site) ListsRefused(at uint32) bool { return s.refusals.covers(at) }
 
