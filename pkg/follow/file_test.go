@@ -379,6 +379,13 @@ func TestParseMember(t *testing.T) {
 		"mail.log-":                    {"mail.log", member{}, false},
 		"mail.log.-1":                  {"mail.log", member{}, false},
 		"postfix-mail.log":             {"mail.log", member{}, false},
+		"-20260131.log":                {"mail.log", member{}, false},
+		"-20260131.log.gz":             {"mail.log", member{}, false},
+		".1.log":                       {"mail.log", member{}, false},
+		"_2026.log":                    {"mail.log", member{}, false},
+		"imap-20260131.log":            {"mail.log", member{}, false},
+		"mail-20260131":                {"mail.log", member{}, false},
+		"mail-20260131.txt":            {"mail.log", member{}, false},
 		"mail.log.2026-11-24T03:00:00": {"mail.log", member{number: -1, date: "2026-11-24T03:00:00"}, true},
 	}
 	for name, test := range tests {
