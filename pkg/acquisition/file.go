@@ -175,7 +175,7 @@ func readStream(ctx context.Context, name string, in io.Reader, received time.Ti
 		return received
 	}
 	fromYield := false
-	b := blocks{from: stream, received: dated, now: time.Now, consumed: counted.n.Load}
+	b := blocks{from: entryForm(stream.Reader), received: dated, now: time.Now, consumed: counted.n.Load}
 	err = b.each(ctx, func(block Block) error {
 		err := yield(block)
 		fromYield = err != nil

@@ -47,8 +47,9 @@ func (j *journal) Name() string {
 
 func (*journal) Size() int64 { return -1 }
 
-// journalFields are the fields that logline reads (systemd.journal-fields(7)).
-const journalFields = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME"
+// journalFields are the fields that logline reads (systemd.journal-fields(7)): what
+// an entry says, and who wrote it.
+const journalFields = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_UID,_COMM,_EXE,_SYSTEMD_UNIT"
 
 func (j *journal) arguments() []string {
 	// Without --all a message of more than 4 KiB comes as null.

@@ -79,7 +79,7 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 		out: render.NewExplanation(std.Out, in.zone, isTerminal(std.Out)),
 	}
 	if o.line != "" {
-		w.text(o.line, now, in.zone)
+		w.text(o.line, now, in)
 	} else if _, err := in.replay(ctx, files, replay.Options{Engine: w.engine, Line: w.show}, std); err != nil {
 		return err
 	}
@@ -102,9 +102,9 @@ type walk struct {
 }
 
 // text takes the lines of a text that is no log, and may hold anything.
-func (w *walk) text(text string, now time.Time, zone *time.Location) {
+func (w *walk) text(text string, now time.Time, in input) {
 	var repeats engine.Repeater
-	line := logline.Line{Received: now, Read: now, Zone: zone}
+	line := logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.reading}
 	for line.Text = range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		line.Number++
 		trace := engine.Follow(line)

@@ -52,6 +52,9 @@ func runFollow(ctx context.Context, o eventsOptions, configPath string, files []
 	}
 	f := &follower{printer: newEventPrinter(o, in, std), engine: engine.New(engine.Options{})}
 	err = f.run(ctx, feeds)
+	for _, feed := range feeds {
+		f.tally.Remarks = append(f.tally.Remarks, feed.Remarks()...)
+	}
 	f.printer.summary(f.tally)
 	return err
 }
@@ -71,9 +74,9 @@ func (o eventsOptions) canFollow() error {
 func (o eventsOptions) followed(configPath string, files []string) ([]config.Source, error) {
 	switch {
 	case o.journal:
-		return []config.Source{{Source: "journalctl"}}, nil
+		return []config.Source{{Source: "journalctl", Trusted: o.trusted, Envelope: o.envelope}}, nil
 	case slices.Equal(files, []string{"-"}):
-		return []config.Source{{Source: "stdin", Timezone: o.timezone}}, nil
+		return []config.Source{{Source: "stdin", Timezone: o.timezone, Trusted: o.trusted, Envelope: o.envelope}}, nil
 	case slices.Contains(files, "-"):
 		return nil, usageError{hint.Wrap(errors.New("stdin is followed alone"), "name either - or files")}
 	case len(files) == 0:
@@ -88,7 +91,7 @@ func (o eventsOptions) followed(configPath string, files []string) ([]config.Sou
 			return nil, hint.Wrap(fmt.Errorf("%q is a directory", name), "name the log in it")
 		}
 	}
-	return []config.Source{{Source: "file", Filenames: files, Timezone: o.timezone}}, nil
+	return []config.Source{{Source: "file", Filenames: files, Timezone: o.timezone, Trusted: o.trusted, Envelope: o.envelope}}, nil
 }
 
 // warnOfAbsent tells which files are not there yet: named ones each, those of a source

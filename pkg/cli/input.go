@@ -10,6 +10,8 @@ import (
 	"csmail/pkg/acquisition"
 	"csmail/pkg/config"
 	"csmail/pkg/hint"
+	"csmail/pkg/ingest"
+	"csmail/pkg/logline"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
 	"csmail/pkg/report"
@@ -26,6 +28,8 @@ type inputOptions struct {
 	journal                bool
 	journalFile            string
 	quiet                  bool
+	envelope               string
+	trusted                []string
 }
 
 func (o *inputOptions) addFlags(f *pflag.FlagSet) {
@@ -35,14 +39,17 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.timezone, "timezone", "", "zone of the times shown and of log lines that name none, like Europe/Berlin (default the host's)")
 	f.BoolVar(&o.journal, "journal", false, "read the journal, whatever files there are")
 	f.StringVar(&o.journalFile, "journal-file", "", "read this journal file")
+	f.StringVar(&o.envelope, "envelope", "", "docker: read the lines of containers that stand inside other lines (docs/inputs.md)")
+	f.StringSliceVar(&o.trusted, "trusted", nil, "believe journal entries of this writer too: _UID=5000, _SYSTEMD_UNIT=mail.service, _EXE=/usr/bin/conmon, or all")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
 }
 
 // input is what the flags came to.
 type input struct {
 	inputOptions
-	zone  *time.Location
-	scope report.Scope
+	zone    *time.Location
+	reading *logline.Reading
+	scope   report.Scope
 }
 
 func (o inputOptions) check(files []string, now time.Time) (input, error) {
@@ -57,6 +64,11 @@ func (o inputOptions) check(files []string, now time.Time) (input, error) {
 		}
 		in.zone = zone
 	}
+	reading, err := ingest.ReadingOf(config.Source{Envelope: o.envelope, Trusted: o.trusted})
+	if err != nil {
+		return in, usageError{err}
+	}
+	in.reading = reading
 	if err := in.readTimes(now); err != nil {
 		return in, usageError{err}
 	}
@@ -114,7 +126,7 @@ func (in input) replay(ctx context.Context, files []string, o replay.Options, st
 	if err != nil {
 		return replay.Tally{}, err
 	}
-	o.Zone = in.zone
+	o.Zone, o.Reading = in.zone, in.reading
 	if isTerminal(std.Err) {
 		meter := render.NewMeter(std.Err, time.Now)
 		defer meter.Clear()

@@ -19,6 +19,7 @@ func summary(t replay.Tally, found string, took time.Duration) render.Totals {
 		NoHeader:  t.Outcomes[event.NoHeader],
 		Cut:       t.Cut,
 		Took:      took,
+		Remarks:   t.Remarks,
 	}
 }
 

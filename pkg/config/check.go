@@ -62,6 +62,9 @@ func (s Source) check() error {
 	if !slices.Contains([]string{"", "udp", "tcp"}, s.Protocol) {
 		return hint.Wrap(fmt.Errorf("protocol %q: must be udp or tcp", s.Protocol), "udp is the default")
 	}
+	if s.Envelope != "" && s.Envelope != "docker" {
+		return hint.Wrap(fmt.Errorf("envelope %q: must be docker, or left out", s.Envelope), "docs/inputs.md says which lines it is for")
+	}
 	if _, err := s.Zone(); err != nil {
 		return hint.Wrap(fmt.Errorf("timezone %q: %w", s.Timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")
 	}

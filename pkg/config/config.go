@@ -46,6 +46,8 @@ type Source struct {
 	Protocol         string            `yaml:"protocol" doc:"udp or tcp (octet counting and newlines)."`
 	Path             string            `yaml:"path" doc:"A unix socket on which syslog lines are taken, instead of address and port."`
 	Timezone         string            `yaml:"timezone" doc:"The zone of lines that name none, like Europe/Berlin. Default the host's."`
+	Envelope         string            `yaml:"envelope" doc:"docker: the lines of this source may be the messages of other lines, as the syslog and journald drivers of Docker log them, and are taken out. Only for a log into which nobody else writes what he was sent: docs/inputs.md."`
+	Trusted          []string          `yaml:"trusted" doc:"Writers of journal entries that are believed besides root and the mail daemons: _UID=5000, _SYSTEMD_UNIT=mail.service, _EXE=/usr/bin/conmon, or all. docs/inputs.md says who is believed."`
 	Labels           map[string]string `yaml:"labels" doc:"Taken as acquis.yaml has them, and of no account."`
 }
 

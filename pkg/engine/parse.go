@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"csmail/pkg/event"
 	"csmail/pkg/grammar/dovecot"
 	"csmail/pkg/grammar/postfix"
@@ -22,6 +24,8 @@ func Parse(line logline.Line, r *event.Record) {
 // gives what [Parse] gives. The zero value is ready; use it from one goroutine at
 // a time. It keeps hold of the text of one line.
 type Parser struct {
+	Notes Notes // of the lines so far; the caller may read and reset them
+
 	splitter logline.Splitter
 	header   logline.Header
 	origins  origins
@@ -33,7 +37,11 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 	h := &p.header
 	message, ok := p.splitter.Split(line, h)
 	if !ok {
+		p.noteUnread(line.Text)
 		return
+	}
+	if strings.HasSuffix(h.Program, ".service") {
+		h.Program = programOf(h.Program, message)
 	}
 	if n, repeated := repetition(h, message); repeated {
 		r.Outcome, r.Testimony, r.Attempts = event.Witness, event.Repeated, n
@@ -43,6 +51,7 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 	if message == "" && r.Outcome == event.Missed { // of the journal, whose MESSAGE may be null
 		r.Outcome = event.Benign
 	}
+	p.note(h, message, r)
 	switch r.Outcome {
 	case event.Missed, event.Ambiguous:
 		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}

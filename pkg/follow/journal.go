@@ -168,7 +168,7 @@ type emitError struct{ error }
 // containers, which the match on _MACHINE_ID leaves out.
 func (j *journal) arguments() []string {
 	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "--merge", "-o", "json",
-		"--output-fields=" + acquisition.JournalFields + ",_SYSTEMD_UNIT,MESSAGE_ID,N_DROPPED"}
+		"--output-fields=" + acquisition.JournalFields + ",MESSAGE_ID,N_DROPPED"}
 	if j.Directory != "" {
 		args = append(args, "--directory="+j.Directory)
 	}

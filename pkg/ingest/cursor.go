@@ -80,7 +80,7 @@ func (f *Feed) Resume(cursor string, gone ...string) (follow.Cursor, error) {
 		return "", f.badCursor(err)
 	}
 	for name, r := range latest {
-		log := f.log(name)
+		log := f.readerOf(name)
 		log.line, log.latest = r.Line, r.Time
 		log.repeats.Take(&r)
 	}

@@ -28,10 +28,12 @@ type Feed struct {
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
 	Counts Counts // of what was parsed; who calls Parse may read it
 
-	zone   *time.Location
-	logs   map[string]*reader // by Batch.Source
-	reach  reach
-	before readBefore
+	zone    *time.Location
+	reading *logline.Reading
+	log     *slog.Logger       // nil logs nothing
+	logs    map[string]*reader // by Batch.Source
+	reach   reach
+	before  readBefore
 }
 
 // Counts are lines since a feed was opened. Unparsed ones are of daemons that we
@@ -57,6 +59,7 @@ type reader struct {
 	repeats engine.Repeater
 	line    int64
 	latest  time.Time // of the line before
+	remarks remarks
 }
 
 // Options are what feeds need besides their configuration.
@@ -110,10 +113,13 @@ func byDefault(ctx context.Context, journal string) (config.Source, error) {
 }
 
 func open(s config.Source, o Options) (*Feed, follow.Spec, error) {
-	f := &Feed{Kind: s.Source, logs: map[string]*reader{}}
+	f := &Feed{Kind: s.Source, log: o.Logger, logs: map[string]*reader{}}
 	var spec follow.Spec
 	var err error
 	if f.zone, err = s.Zone(); err != nil {
+		return nil, spec, err
+	}
+	if f.reading, err = ReadingOf(s); err != nil {
 		return nil, spec, err
 	}
 	switch s.Source {
@@ -150,14 +156,16 @@ func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
 
 // Parse hands each record of a batch to take, which must not keep it.
 func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
-	log := f.log(b.Source)
-	line := logline.Line{Received: b.Received, Read: b.Read, Zone: f.zone}
+	log := f.readerOf(b.Source)
+	line := logline.Line{Received: b.Received, Read: b.Read, Zone: f.zone, Reading: f.reading}
 	var record event.Record
 	for rest := b.Text; rest != ""; {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
 		log.line++
 		line.Number, line.After = log.line, log.latest
 		log.parser.Parse(&line, &record)
+		log.passOver(&record)
+		log.remarks.see(record.Outcome)
 		f.Counts.add(record.Outcome)
 		if record.Outcome >= event.Witness {
 			log.repeats.Take(&record)
@@ -170,9 +178,11 @@ func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 		}
 		take(&record)
 	}
+	f.remark(b.Source, log)
 }
 
-func (f *Feed) log(name string) *reader {
+// readerOf returns the reader of one log of the feed.
+func (f *Feed) readerOf(name string) *reader {
 	log := f.logs[name]
 	if log == nil {
 		log = &reader{}

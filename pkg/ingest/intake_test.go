@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -202,5 +203,69 @@ func TestResumeRefuses(t *testing.T) {
 	}
 	if from, err := open1(t, "UTC").Resume(`{"v":1}`); from != `{"v":1}` || err != nil {
 		t.Errorf("a cursor without more: %q, %v", from, err)
+	}
+}
+
+// What is not read is logged, and again when it is ten times as much.
+func TestRemarks(t *testing.T) {
+	const entry = `{"__REALTIME_TIMESTAMP":"1780459869000000","SYSLOG_IDENTIFIER":"postfix/smtpd","_UID":"1000","_COMM":"logger",` +
+		`"MESSAGE":"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x"}` + "\n"
+	const inside = "Jun  3 04:11:09 mx1 docker[7]: " + failed
+	for name, tt := range map[string]struct {
+		lines []string
+		count int
+		want  string
+	}{
+		"a user's entries":   {[]string{entry, entry, entry}, 1, "their writers are no mail daemons"},
+		"eleven of them":     {slices.Repeat([]string{entry}, 11), 2, "10 journal entries were passed over"},
+		"inside other lines": {[]string{inside}, 1, "look like mail logs inside other lines"},
+		"foreign":            {slices.Repeat([]string{foreign}, fewLines), 1, "no line of a log is of Postfix"},
+		"foreign and few":    {slices.Repeat([]string{foreign}, fewLines-1), 0, ""},
+		"warnings":           {slices.Repeat([]string{failed}, manyTroubles), 1, "is it filtered by severity"},
+		"all there is":       {append(slices.Repeat([]string{failed}, manyTroubles), connected), 1, "is it filtered by severity"},
+		"connections first":  {append([]string{connected}, slices.Repeat([]string{failed}, manyTroubles)...), 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			f := open1(t, "UTC")
+			f.log = slog.New(slog.NewTextHandler(&out, nil))
+			for _, line := range tt.lines {
+				parse(f, "a", line)
+			}
+			if got := strings.Count(out.String(), "level=WARN"); got != tt.count || !strings.Contains(out.String(), tt.want) {
+				t.Errorf("got %d warnings %s, want %d with %q", got, out.String(), tt.count, tt.want)
+			}
+		})
+	}
+}
+
+// A file in journalctl's export form that is followed is passed over whole: a part
+// of a message in it looks like a line.
+func TestExportIsPassedOver(t *testing.T) {
+	f := open1(t, "UTC")
+	got := parse(f, "a", "__CURSOR=s=1\n", "MESSAGE\n", failed, "\n", failed)
+	for _, line := range got {
+		if !strings.Contains(line, "no-header") {
+			t.Errorf("got %q, want no line read", got)
+		}
+	}
+	if got := parse(f, "b", failed); got[0] != "1 event 1 192.0.2.1" {
+		t.Errorf("another log: got %q", got)
+	}
+}
+
+func TestEnvelopeAndTrusted(t *testing.T) {
+	source := config.Source{Source: "stdin", Envelope: "docker", Trusted: []string{"_UID=1000"}}
+	feeds, err := Open(t.Context(), []config.Source{source}, Options{Stdin: strings.NewReader("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := parse(feeds[0], "a", "Jun  3 04:11:09 mx1 docker[7]: "+failed); got[0] != "1 event 1 192.0.2.1" {
+		t.Errorf("got %q, want the event inside", got)
+	}
+	for _, bad := range []config.Source{{Source: "stdin", Envelope: "x"}, {Source: "stdin", Trusted: []string{"_COMM=a"}}} {
+		if _, err := Open(t.Context(), []config.Source{bad}, Options{}); err == nil || hint.Of(err) == "" {
+			t.Errorf("%+v: got %v, want an error with a hint", bad, err)
+		}
 	}
 }

@@ -19,6 +19,10 @@ type Header struct {
 	Repeat  int    // from "message repeated N times", else 1
 	stamp   stamp
 
+	// Doubt names the writer of a journal entry that is not believed to be the
+	// program that it says; "" is believed. See [Match].
+	Doubt string
+
 	compared bool // read by a Splitter, by comparison
 }
 
@@ -26,13 +30,13 @@ type Header struct {
 // reports false for text that does not start with a header.
 func Split(line Line) (Header, string, bool) {
 	text := strings.TrimSuffix(line.Text, "\r")
-	if h, msg, ok := splitBare(text); ok {
-		msg = h.unfoldRepeat(msg)
-		return h, msg, true
+	h, msg, ok := splitBare(text)
+	if !ok {
+		h, msg, ok = splitWrapped(text, line.Reading)
 	}
-	h, msg, ok := splitWrapped(text)
 	if ok {
 		msg = h.unfoldRepeat(msg)
+		msg = h.unwrap(msg, line.Reading)
 	}
 	return h, msg, ok
 }
@@ -51,7 +55,7 @@ func splitBare(text string) (Header, string, bool) {
 		return h, "", false
 	}
 	h.stamp = stamp
-	rest = strings.TrimPrefix(rest, " ") // macOS puts two spaces before the host
+	rest = strings.TrimLeft(rest, " ") // macOS puts two spaces before the host
 	if isContainerStream(rest) {
 		return h, "", false
 	}

@@ -8,7 +8,7 @@ import (
 
 // splitJSON reads one object of journalctl -o json, or of Docker's json-file
 // driver, whose "log" holds a line with a header of its own.
-func splitJSON(text string) (Header, string, bool) {
+func splitJSON(text string, reading *Reading) (Header, string, bool) {
 	var f jsonLine
 	if !eachField(text, f.take) {
 		return Header{}, "", false
@@ -28,6 +28,7 @@ func splitJSON(text string) (Header, string, bool) {
 	if h.PID, _ = number(f.syslogPID); h.PID == 0 {
 		h.PID, _ = number(f.pid)
 	}
+	h.Doubt = f.writer.doubt(f.program, reading)
 	return h, f.message, true
 }
 
@@ -37,6 +38,7 @@ type jsonLine struct {
 	message, program, host, pid, syslogPID, micros string
 	isDocker                                       bool
 	dockerLog, dockerTime                          string
+	writer                                         writer
 }
 
 func (f *jsonLine) take(key, value string) {
@@ -53,6 +55,14 @@ func (f *jsonLine) take(key, value string) {
 		f.syslogPID = jsonText(value)
 	case "__REALTIME_TIMESTAMP":
 		f.micros = jsonText(value)
+	case "_UID":
+		f.writer.uid = jsonText(value)
+	case "_COMM":
+		f.writer.command = jsonText(value)
+	case "_EXE":
+		f.writer.executable = jsonText(value)
+	case "_SYSTEMD_UNIT":
+		f.writer.unit = jsonText(value)
 	case "log":
 		f.isDocker, f.dockerLog = true, jsonText(value)
 	case "time":

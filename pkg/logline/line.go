@@ -25,4 +25,7 @@ type Line struct {
 	Zone *time.Location
 
 	Number int64 // 1-based, within its source
+
+	// Reading says what else than a plain line the source may hold; nil for nothing.
+	Reading *Reading
 }

@@ -1,6 +1,9 @@
 package logline
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // readOrigin reads host and tag after the stamp and returns the message.
 func (h *Header) readOrigin(text string) (string, bool) {
@@ -15,20 +18,81 @@ func (h *Header) readOrigin(text string) (string, bool) {
 		return h.readBracketedTag(text)
 	}
 	first, rest, ok := strings.Cut(text, " ")
-	if !ok {
+	switch {
+	case !ok:
 		return "", false
-	}
-	if strings.ContainsAny(first, ":(") {
+	case strings.ContainsAny(first, ":("):
 		return h.readHostless(text, first, rest)
+	case isLevel(first), isSeverity(first):
+		return h.readBehindLevel(rest)
 	}
-	if isLevel(first) { // busybox -S: a level, no host
-		return h.readTagged(rest)
+	return h.readHost(first, rest)
+}
+
+// readBehindLevel reads what follows a level or a severity that has the place of the
+// host, as busybox -S and templates of rsyslog write it: "INFO    postfix/smtpd[1]: x",
+// or "INFO mx postfix/smtpd[1]: x".
+func (h *Header) readBehindLevel(text string) (string, bool) {
+	text = strings.TrimLeft(text, " ")
+	if host, rest, ok := strings.Cut(text, " "); ok && !isTag(host) && beginsWithTag(rest) {
+		h.Host, text = host, strings.TrimLeft(rest, " ")
 	}
+	return h.readTagged(text)
+}
+
+// readHost reads what follows the host. Between it and the tag there may be more
+// spaces than one, a level (busybox), a severity, or, if the host is the address
+// from which the line was received, the name that the line gives itself (rsyslog's
+// %fromhost-ip% before %hostname%). Whatever there is, a tag must follow, or
+// nothing is skipped.
+func (h *Header) readHost(first, text string) (string, bool) {
 	h.Host = first
-	if second, after, found := strings.Cut(rest, " "); found && isLevel(second) { // busybox
-		rest = after
+	tagged := strings.TrimLeft(text, " ")
+	second, after, ok := strings.Cut(tagged, " ")
+	switch {
+	case !ok:
+	case isTag(second):
+		text = tagged
+	case isLevel(second):
+		text = strings.TrimLeft(after, " ")
+	case !beginsWithTag(after):
+	case isSeverity(second):
+		text = strings.TrimLeft(after, " ")
+	case isAddress(first):
+		h.Host, text = second, strings.TrimLeft(after, " ")
 	}
-	return h.readTagged(rest)
+	return h.readTagged(text)
+}
+
+// isTag reports whether a word ends as a tag does: "postfix/smtpd[1]:", "dovecot:".
+func isTag(word string) bool { return len(word) > 1 && word[len(word)-1] == ':' }
+
+func beginsWithTag(text string) bool {
+	word, _, _ := strings.Cut(strings.TrimLeft(text, " "), " ")
+	return isTag(word)
+}
+
+func isAddress(word string) bool {
+	if word == "" || word[0]-'0' > 9 && !strings.Contains(word, ":") {
+		return false
+	}
+	_, err := netip.ParseAddr(word)
+	return err == nil
+}
+
+// isSeverity reports whether a word is a severity of syslog(3), in capitals or small
+// letters. A host of that name is not known from it, and needs no name: the lines of
+// one log without a host are of one host.
+func isSeverity(word string) bool {
+	if len(word) < 3 || len(word) > len("emergency") {
+		return false
+	}
+	switch word {
+	case "emerg", "emergency", "panic", "alert", "crit", "critical", "err", "error", "warn", "warning", "notice", "info", "debug",
+		"EMERG", "EMERGENCY", "PANIC", "ALERT", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING", "NOTICE", "INFO", "DEBUG":
+		return true
+	}
+	return false
 }
 
 // readHostless reads what begins with a tag, or a level as socklog writes it,
@@ -47,8 +111,7 @@ func (h *Header) readHostless(text, first, rest string) (string, bool) {
 	case isTag:
 		return rest, h.readTag(first)
 	}
-	h.Host = first // an IPv6 address as host name
-	return h.readTagged(rest)
+	return h.readHost(first, rest) // an IPv6 address as host name
 }
 
 // readTagged reads "tag[pid]: message".

@@ -33,6 +33,9 @@ type Splitter struct {
 // Split does for line what the function Split does, and sets h.
 func (s *Splitter) Split(line *Line, h *Header) (message string, ok bool) {
 	if message, ok := s.compare(line.Text, h); ok {
+		if line.Reading != nil {
+			message = h.unwrap(message, line.Reading)
+		}
 		return message, true
 	}
 	*h, message, ok = Split(*line)
@@ -106,7 +109,7 @@ func (s *Splitter) compare(text string, h *Header) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	h.Host, h.Repeat, h.compared = s.host, 1, true
+	h.Host, h.Repeat, h.Doubt, h.compared = s.host, 1, "", true
 	h.stamp = s.stamp
 	h.stamp.second, h.stamp.nanos = int8(tens*10+ones), nanos
 	return message, true
@@ -179,7 +182,9 @@ func (s *Splitter) remember(text string, h *Header) {
 		return
 	}
 	seconds := len("Jun  3 04:11:")
-	if stamp.year != 0 {
+	if stamp.year != 0 && text[3] == ' ' {
+		seconds = len("Wed 2026-06-03 04:11:")
+	} else if stamp.year != 0 {
 		seconds = len("2026-06-03T04:11:")
 	} else if text[5] == ' ' { // a day of one digit, without its padding
 		return
@@ -204,5 +209,5 @@ func (s *Splitter) remember(text string, h *Header) {
 // isPlainHost is false for a word that stands where a host may stand and could be
 // read as something else.
 func isPlainHost(host string) bool {
-	return host[0] != '<' && host[0] != '[' && !strings.ContainsAny(host, ":(") && !isLevel(host) && host != "stdout" && host != "stderr"
+	return host[0] != '<' && host[0] != '[' && !strings.ContainsAny(host, ":(") && !isLevel(host) && !isSeverity(host) && host != "stdout" && host != "stderr"
 }

@@ -36,8 +36,15 @@ func cutStamp(text string) (stamp, string, bool) {
 	if text[0] <= '9' && text[4] == '-' {
 		return cutISO(text)
 	}
-	if text[0] == '@' {
+	switch {
+	case text[0] == '@':
 		return cutTAI64N(text)
+	case text[0] == '[':
+		return cutMonotonic(text)
+	case text[10] == '.' && text[0]-'0' <= 9:
+		return cutUnix(text)
+	case text[8] == '-' && text[3] == ' ':
+		return cutWeekday(text)
 	}
 	return cutRFC3164(text)
 }

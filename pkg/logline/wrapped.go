@@ -4,9 +4,9 @@ import "strings"
 
 // splitWrapped reads a line inside the wrapping of a log system that is not
 // syslog: journald's JSON, Docker's JSON, docker logs -t, docker compose, CRI.
-func splitWrapped(text string) (Header, string, bool) {
-	if strings.HasPrefix(text, "{") {
-		return splitJSON(text)
+func splitWrapped(text string, reading *Reading) (Header, string, bool) {
+	if object, ok := cutFraming(text); ok {
+		return splitJSON(object, reading)
 	}
 	if outer, rest, ok := cutStamp(text); ok {
 		inner := cutContainerStream(rest)
@@ -18,6 +18,15 @@ func splitWrapped(text string) (Header, string, bool) {
 		return Split(Line{Text: rest})
 	}
 	return splitVersioned(text)
+}
+
+// cutFraming takes off what journalctl puts before an object: nothing with json, a
+// record separator with json-seq (RFC 7464), "data: " with json-sse (server-sent
+// events). It reports false for what is no object.
+func cutFraming(text string) (string, bool) {
+	text = strings.TrimPrefix(text, "\x1e")
+	text = strings.TrimPrefix(text, "data: ")
+	return text, strings.HasPrefix(text, "{")
 }
 
 // splitVersioned reads RFC 5424 whose priority was stripped on the way.

@@ -20,6 +20,7 @@ type Totals struct {
 	Cut       int64  // lines that were too long and lost their end
 	Counting  int    // counters that were open when the logs ended
 	Took      time.Duration
+	Remarks   []string // about the logs
 }
 
 // Summary prints the totals in one line, and a line for each trouble.
@@ -41,6 +42,9 @@ func Summary(w io.Writer, t Totals) {
 		if trouble.n > 0 {
 			fmt.Fprintf(w, "  %d lines %s\n", trouble.n, trouble.text)
 		}
+	}
+	for _, remark := range t.Remarks {
+		fmt.Fprintf(w, "  %s\n", remark)
 	}
 	switch t.Counting {
 	case 0:

@@ -111,6 +111,7 @@ func (f *feed) verdict() error {
 		return f.err
 	}
 	f.consumed = max(f.source.Size(), f.consumed)
+	f.tally.remark(f.source.Name())
 	return notALog(f.source.Name(), f.tally)
 }
 
@@ -128,13 +129,13 @@ var errEnough = errors.New("enough")
 // glance dates the first line of a source that can be read again, so that one
 // that begins later need not be open until then. The zero time stands for a
 // source that must be opened to tell.
-func (f *feed) glance(ctx context.Context, zone *time.Location) time.Time {
+func (f *feed) glance(ctx context.Context, o *Options) time.Time {
 	var first time.Time
 	if f.source.Size() < 0 {
 		return first
 	}
 	_ = f.source.Read(ctx, func(b acquisition.Block) error { // an error shows again when it is read
-		line := logline.Line{Received: b.Received, Read: b.Read, Zone: zone}
+		line := logline.Line{Received: b.Received, Read: b.Read, Zone: o.Zone, Reading: o.Reading}
 		for text := range strings.SplitSeq(b.Text, "\n") {
 			line.Text = text
 			if header, _, ok := logline.Split(line); ok {

@@ -14,7 +14,7 @@ import (
 func TestRepeatedLineOutlivesItsBlock(t *testing.T) {
 	parse := func(text string, first int64) *job {
 		j := &job{block: acquisition.Block{Text: text, First: first, Received: received}}
-		j.parse(time.UTC, keep{})
+		j.parse(time.UTC, nil, keep{})
 		return j
 	}
 	buffer := []byte(prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=bob\n")

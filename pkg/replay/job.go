@@ -35,13 +35,13 @@ func (k keep) takes(o event.Outcome) bool {
 	return o >= event.Witness || k.all || k.missed && (o == event.Missed || o == event.Ambiguous)
 }
 
-func (j *job) parse(zone *time.Location, keep keep) {
+func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 	const usual = 180 // bytes of the log a record, as lines and their kinds are mixed
 	if cap(j.records) == 0 {
 		j.records = make([]event.Record, 0, len(j.block.Text)/usual+1)
 	}
 	var parser engine.Parser
-	line := logline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First}
+	line := logline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First, Reading: reading}
 	j.tally.Cut = int64(j.block.Cut)
 	for rest := j.block.Text; rest != ""; line.Number++ {
 		line.Text, rest, _ = strings.Cut(rest, "\n")
@@ -60,6 +60,7 @@ func (j *job) parse(zone *time.Location, keep keep) {
 			j.lines = append(j.lines, line)
 		}
 	}
+	j.tally.Notes = parser.Notes
 }
 
 // date dates a record anew if its line may mean two times: before is the time of

@@ -7,7 +7,7 @@ import "context"
 func (r *run) merge(ctx context.Context) error {
 	if len(r.feeds) > 1 {
 		for _, f := range r.feeds {
-			f.latest = f.glance(ctx, r.options.Zone)
+			f.latest = f.glance(ctx, &r.options)
 		}
 	}
 	for {

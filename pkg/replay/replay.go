@@ -7,7 +7,6 @@ package replay
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -15,12 +14,13 @@ import (
 	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/hint"
+	"csmail/pkg/logline"
 )
 
 // Options are what a replay needs besides its sources.
 type Options struct {
-	Zone *time.Location // of headers that name none; nil means local time
+	Zone    *time.Location   // of headers that name none; nil means local time
+	Reading *logline.Reading // how the lines are read; nil as they are
 
 	// Engine steps the records; nil: one that only joins sessions. The caller
 	// settles it when the replay is over.
@@ -46,11 +46,20 @@ type Tally struct {
 	Lines    int64
 	Cut      int64                  // lines longer than acquisition.MaxLine
 	Outcomes [event.Noted + 1]int64 // by outcome
+	Notes    engine.Notes
+	Remarks  []string // about whole logs; set when they have ended
+}
+
+// known is how many lines are of programs that csmail knows.
+func (t *Tally) known() int64 {
+	return t.Lines - t.Outcomes[event.NoHeader] - t.Outcomes[event.Foreign]
 }
 
 func (t *Tally) add(o Tally) {
 	t.Lines += o.Lines
 	t.Cut += o.Cut
+	t.Notes.Add(o.Notes)
+	t.Remarks = append(t.Remarks, o.Remarks...)
 	for i, n := range o.Outcomes {
 		t.Outcomes[i] += n
 	}
@@ -80,6 +89,7 @@ func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, e
 	for _, f := range r.feeds {
 		r.tally.add(f.tally)
 	}
+	r.tally.Remarks = append(r.tally.Notes.Remarks(), r.tally.Remarks...)
 	return r.tally, err
 }
 
@@ -112,7 +122,7 @@ func (r *run) startWorkers() *sync.WaitGroup {
 	for range max(1, runtime.GOMAXPROCS(0)-1) { // one core steps
 		workers.Go(func() {
 			for j := range r.work {
-				j.parse(r.options.Zone, keep)
+				j.parse(r.options.Zone, r.options.Reading, keep)
 				close(j.done)
 			}
 		})
@@ -153,16 +163,6 @@ func (r *run) progress() {
 		done += f.consumed
 	}
 	r.options.Progress(done, r.total)
-}
-
-// notALog refuses a source in which no line had a header: a wrong file must not
-// read as a quiet day.
-func notALog(name string, t Tally) error {
-	if t.Lines == 0 || t.Outcomes[event.NoHeader] < t.Lines {
-		return nil
-	}
-	return hint.Wrap(fmt.Errorf("%q is not a log: none of its %d lines starts with a syslog header", name, t.Lines),
-		"csmail reads syslog files, Postfix's and Dovecot's own log files, and journalctl's output in any form but cat")
 }
 
 func totalSize(sources []acquisition.Source) int64 {

@@ -77,7 +77,7 @@ func TestOnlyTwofoldTimesAreMended(t *testing.T) {
 	} {
 		line := stamp + " mx1 postfix/smtpd[42]: connect from a[192.0.2.1]\n"
 		j := job{block: acquisition.Block{Text: line + line, First: 1, Received: received}}
-		j.parse(zone, keep{})
+		j.parse(zone, nil, keep{})
 		if len(j.records) != 2 || len(j.twofold) != want {
 			t.Errorf("%q: %d of %d records may mean two times, want %d", stamp, len(j.twofold), len(j.records), want)
 		}

@@ -1,0 +1,93 @@
+package logline
+
+import "strings"
+
+// Reading says how the lines of one input are read where that is a matter of
+// trust, so that nobody but the administrator can decide it.
+type Reading struct {
+	// Envelope takes a line out of the one that it was put into: the syslog and
+	// journald drivers of Docker log each line of a container, header and all, as the
+	// message of a line of their own,
+	//
+	//	Jan  7 08:00:00 host docker[32360]: Jan  7 06:00:00 mail postfix/smtpd[400]: connect from …
+	//
+	// Without it such a line is one of the program docker, since any program that logs
+	// what somebody sent it could write the same.
+	Envelope bool
+
+	// Trusted are the writers of journal entries that are believed besides the usual
+	// ones.
+	Trusted []Match
+}
+
+// unwrap replaces the program by the one of the line inside, and returns that one's
+// message. Time and host stay those of the outer line, which has the clock and the
+// name of the machine: a container often has the clock of UTC and a name of its own
+// for each service. Nothing is taken out of a line that was inside another.
+func (h *Header) unwrap(message string, reading *Reading) string {
+	if reading == nil || !reading.Envelope {
+		return message
+	}
+	inner, text, ok := splitInner(message)
+	if !ok {
+		return message
+	}
+	h.Program, h.PID = inner.Program, inner.PID
+	if inner.Repeat > 1 {
+		h.Repeat = inner.Repeat
+	}
+	return text
+}
+
+// splitInner reads a line that is the message of another: with its stamp, behind the
+// name that docker compose gives it, or, since some images leave the stamp to their
+// log system, from the tag on.
+func splitInner(message string) (Header, string, bool) {
+	message = strings.TrimLeft(message, " ")
+	if inner, text, ok := Inner(message); ok {
+		return inner, text, true
+	}
+	h := Header{Repeat: 1}
+	if text, ok := h.readDovecotFile(message); ok {
+		return h, text, true
+	}
+	tag, text, ok := strings.Cut(message, " ")
+	if !ok || !strings.HasSuffix(tag, "]:") || !h.readTag(tag) || h.PID == 0 {
+		return h, "", false
+	}
+	return h, h.unfoldRepeat(text), true
+}
+
+// Inner splits a message that is a whole line, with a stamp of its own. It is how a
+// log is recognised whose lines stand inside other lines, and grounds for a warning
+// at the most: see [Reading].
+func Inner(message string) (Header, string, bool) {
+	if !maybeStamped(message) {
+		rest, ok := cutComposeName(message)
+		if !ok || !maybeStamped(rest) {
+			return Header{}, "", false
+		}
+		message = rest
+	}
+	h, text, ok := splitBare(message)
+	if !ok {
+		return h, "", false
+	}
+	return h, h.unfoldRepeat(text), true
+}
+
+// maybeStamped reports cheaply whether text may begin with a priority or a stamp.
+func maybeStamped(text string) bool {
+	if len(text) < 16 {
+		return false
+	}
+	switch c := text[0]; {
+	case c == '<', c == '@', c == '[':
+		return true
+	case c-'0' <= 9:
+		return text[4] == '-' || text[10] == '.'
+	case c-'A' <= 25:
+		return text[3] == ' '
+	}
+	return false
+}
