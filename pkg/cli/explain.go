@@ -103,15 +103,13 @@ type walk struct {
 
 // text takes the lines of a text that is no log, and may hold anything.
 func (w *walk) text(text string, now time.Time, in input) {
-	var repeats engine.Repeater
-	line := logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.reading}
-	for line.Text = range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		line.Number++
-		trace := engine.Follow(line)
-		record := trace.Record
+	reader := engine.Reader{Line: logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.reading}}
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		var record event.Record
+		reader.Next(line, &record)
+		trace := engine.Follow(reader.Line)
 		var result engine.Result
 		if record.Outcome >= event.Witness {
-			repeats.Take(&record)
 			result = w.engine.Step(&record)
 		}
 		w.show("", trace, result)

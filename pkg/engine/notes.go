@@ -128,7 +128,8 @@ func isHeaderless(text string) bool {
 			return true
 		}
 	}
-	return false
+	queueID, _, ok := strings.Cut(text, ": ")
+	return ok && isQueueID(queueID)
 }
 
 // isMailSystem reports whether a program is one of Postfix's or Dovecot's, whose

@@ -381,7 +381,6 @@ func TestParseMember(t *testing.T) {
 		"postfix-mail.log":             {"mail.log", member{}, false},
 		"-20260131.log":                {"mail.log", member{}, false},
 		"-20260131.log.gz":             {"mail.log", member{}, false},
-		".1.log":                       {"mail.log", member{}, false},
 		"_2026.log":                    {"mail.log", member{}, false},
 		"imap-20260131.log":            {"mail.log", member{}, false},
 		"mail-20260131":                {"mail.log", member{}, false},

@@ -40,7 +40,7 @@ func (f *Feed) place(b follow.Batch) string {
 	}
 	latest := map[string]event.Record{}
 	for name, log := range f.logs {
-		if r, ok := log.repeats.Repeatable(log.line); ok {
+		if r, ok := log.Repeatable(); ok {
 			latest[name] = r
 		}
 	}
@@ -80,9 +80,7 @@ func (f *Feed) Resume(cursor string, gone ...string) (follow.Cursor, error) {
 		return "", f.badCursor(err)
 	}
 	for name, r := range latest {
-		log := f.readerOf(name)
-		log.line, log.latest = r.Line, r.Time
-		log.repeats.Take(&r)
+		f.readerOf(name).Resume(r)
 	}
 	if f.Kind == "file" {
 		from = follow.ReadElsewhere(from, places)

@@ -53,12 +53,9 @@ func (c *Counts) add(o event.Outcome) {
 	}
 }
 
-// reader parses the lines of one log.
+// reader reads the lines of one log.
 type reader struct {
-	parser  engine.Parser
-	repeats engine.Repeater
-	line    int64
-	latest  time.Time // of the line before
+	engine.Reader
 	remarks remarks
 }
 
@@ -157,19 +154,16 @@ func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
 // Parse hands each record of a batch to take, which must not keep it.
 func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 	log := f.readerOf(b.Source)
-	line := logline.Line{Received: b.Received, Read: b.Read, Zone: f.zone, Reading: f.reading}
+	log.Line.Received, log.Line.Read, log.Line.Zone, log.Line.Reading = b.Received, b.Read, f.zone, f.reading
 	var record event.Record
+	var line string
 	for rest := b.Text; rest != ""; {
-		line.Text, rest, _ = strings.Cut(rest, "\n")
-		log.line++
-		line.Number, line.After = log.line, log.latest
-		log.parser.Parse(&line, &record)
+		line, rest, _ = strings.Cut(rest, "\n")
+		log.Next(line, &record)
 		log.passOver(&record)
 		log.remarks.see(record.Outcome)
 		f.Counts.add(record.Outcome)
 		if record.Outcome >= event.Witness {
-			log.repeats.Take(&record)
-			log.latest = record.Time
 			f.reach.take(&record)
 			if f.before.holds(&record) {
 				f.Counts.Again++
@@ -178,6 +172,7 @@ func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 		}
 		take(&record)
 	}
+	log.Line.Text = "" // the batch may go
 	f.remark(b.Source, log)
 }
 

@@ -37,7 +37,7 @@ func (f *Feed) remark(name string, log *reader) {
 	if f.log == nil {
 		return
 	}
-	n := &log.parser.Notes
+	n := &log.Parser.Notes
 	if odd := n.Nested + n.Doubted + n.Undated + n.Headerless + n.Exported; odd > 0 && odd >= log.remarks.next {
 		log.remarks.next = 10 * odd
 		f.log.Warn("lines of a log are not read as they might be meant", "log", name, "lines", strings.Join(n.Remarks(), "; "))
@@ -57,7 +57,7 @@ func (f *Feed) remark(name string, log *reader) {
 // entries run over several lines, and what looks like a line of its own may be a part
 // of a message that anybody wrote.
 func (r *reader) passOver(record *event.Record) {
-	if r.parser.Notes.Exported > 0 {
+	if r.Parser.Notes.Exported > 0 {
 		*record = event.Record{Line: record.Line}
 	}
 }
@@ -66,7 +66,7 @@ func (r *reader) passOver(record *event.Record) {
 func (f *Feed) notes() engine.Notes {
 	var all engine.Notes
 	for _, log := range f.logs {
-		all.Add(log.parser.Notes)
+		all.Add(log.Parser.Notes)
 	}
 	return all
 }

@@ -27,9 +27,8 @@ type feed struct {
 	job      *job
 	at       int       // in the job's records
 	latest   time.Time // of its records up to at: the feed's place in the merge
-	before   time.Time // of the last record that has a time
 	ended    bool
-	repeats  engine.Repeater
+	order    engine.Order
 	tally    Tally
 	consumed int64
 }
@@ -67,11 +66,8 @@ func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
 func (f *feed) next(r *run) (*event.Record, error) {
 	for {
 		if f.job != nil && f.at < len(f.job.records) {
-			f.job.date(f.at, f.before)
+			f.job.date(f.at, f.order.Before())
 			record := &f.job.records[f.at]
-			if record.Outcome >= event.Witness {
-				f.before = record.Time
-			}
 			if record.Time.After(f.latest) {
 				f.latest = record.Time
 			}
@@ -96,7 +92,7 @@ func (f *feed) finishJob(r *run) {
 	f.tally.add(f.job.tally)
 	f.consumed = f.job.block.Consumed
 	r.progress()
-	f.repeats.Clone()
+	f.order.Clone()
 	select {
 	case r.spare <- f.job.forget():
 	default:

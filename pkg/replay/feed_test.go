@@ -19,11 +19,11 @@ func TestRepeatedLineOutlivesItsBlock(t *testing.T) {
 	}
 	buffer := []byte(prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=bob\n")
 	f := &feed{job: parse(unsafe.String(&buffer[0], len(buffer)), 1)}
-	f.repeats.Take(&f.job.records[0])
+	f.order.Take(&f.job.records[0])
 	f.finishJob(newRun(Options{}, nil))
 	copy(buffer, strings.Repeat("#", len(buffer)))
 	record := parse("Jun  3 04:11:10 mail last message repeated 3 times\n", 2).records[0]
-	f.repeats.Take(&record)
+	f.order.Take(&record)
 	if record.Outcome != event.Noted || record.User != "bob" || record.Attempts != 3 || !strings.HasPrefix(record.Message, "warning: unknown") {
 		t.Errorf("%+v", record)
 	}

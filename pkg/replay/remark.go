@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// notALog refuses a source in which no line had a header, or most are the messages of
-// mail daemons without theirs: a wrong file must not read as a quiet day. Where the
+// notALog refuses a source in which no line had a header, or more messages of mail
+// daemons lack it than have it: a wrong file must not read as a quiet day. Where the
 // headers are missing, the few lines that seem to have one may be what somebody wrote
 // into a message.
 func notALog(name string, t Tally) error {
@@ -19,7 +19,7 @@ func notALog(name string, t Tally) error {
 		return nil
 	case t.Notes.Verbose > 0 && none:
 		return hint.Wrap(fmt.Errorf("%q is the output of journalctl -o verbose, which csmail does not read", name), "journalctl -o export or -o json has the same fields")
-	case 2*t.Notes.Headerless > t.Lines:
+	case t.Notes.Headerless > t.known():
 		return hint.Wrap(fmt.Errorf("%q has no headers: %d of its %d lines are messages without time, host and program, as journalctl -o cat prints them", name, t.Notes.Headerless, t.Lines),
 			"take journalctl -o short-iso or -o json")
 	case none:

@@ -139,7 +139,7 @@ func (r *run) step(f *feed, record *event.Record) {
 		r.options.Missed(record.Message)
 		return
 	}
-	f.repeats.Take(record)
+	f.order.Take(record)
 	r.options.Result(f.source.Name(), r.engine.Step(record))
 }
 
@@ -148,7 +148,7 @@ func (r *run) tell(f *feed, record *event.Record) {
 	trace := engine.Follow(f.job.lines[f.at])
 	var result engine.Result
 	if record.Outcome >= event.Witness {
-		f.repeats.Take(record)
+		f.order.Take(record)
 		result = r.engine.Step(record)
 	}
 	r.options.Line(f.source.Name(), trace, result)

@@ -89,19 +89,14 @@ var received = time.Date(2096, 12, 31, 23, 59, 59, 0, time.UTC)
 func (r *Run) play(set *scenario.Set, text string) {
 	sessions := engine.New(engine.Options{})
 	buckets := bucket.New(set, bucket.Limits{})
-	var repeats engine.Repeater
-	var parser engine.Parser
-	line := logline.Line{Received: received, Read: received, Zone: time.UTC}
-	for raw := range strings.Lines(text) {
-		line.Text = strings.TrimRight(raw, "\n")
-		line.Number++
+	reader := engine.Reader{Line: logline.Line{Received: received, Read: received, Zone: time.UTC}}
+	for line := range strings.Lines(text) {
 		r.Lines++
 		var record event.Record
-		parser.Parse(&line, &record)
+		reader.Next(strings.TrimRight(line, "\n"), &record)
 		if record.Outcome < event.Witness {
 			continue
 		}
-		repeats.Take(&record)
 		result := sessions.Step(&record)
 		if !result.IsOffence() {
 			continue
