@@ -4,8 +4,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/logline"
 )
 
 const (
@@ -234,4 +236,60 @@ func FuzzFields(f *testing.F) {
 			}
 		}
 	})
+}
+
+// otherForms are the ways in which a line may reach csmail besides syslog's own, each
+// of which reads its header differently. %s is the tag and the message.
+var otherForms = []struct {
+	name    string
+	form    func(line string) string
+	reading *logline.Reading
+}{
+	{"in an envelope", func(line string) string { return "Jun  3 04:11:09 mx1 docker[7]: Jun  3 02:11:09 mail " + line }, &logline.Reading{Envelope: true}},
+	{"where envelopes are read", func(line string) string { return "Jun  3 04:11:09 mx1 " + line }, &logline.Reading{Envelope: true}},
+	{"in an envelope, unasked", func(line string) string { return "Jun  3 04:11:09 mx1 docker[7]: Jun  3 02:11:09 mail " + line }, nil},
+	{"behind a severity", func(line string) string { return "2026-06-03T04:11:09.5+02:00 INFO    " + line }, nil},
+	{"with a unit", func(line string) string {
+		tag, message, _ := strings.Cut(line, ": ")
+		name, _, _ := strings.Cut(tag, "/")
+		unit, known := map[string]string{"postfix": "postfix@-.service", "dovecot": "dovecot.service"}[name]
+		if !known {
+			unit = "ssh.service"
+		}
+		return "Wed 2026-06-03 06:11:09 CEST mx1 " + unit + "[42]: " + message
+	}, nil},
+}
+
+// The header's other forms give a client no more room: the message behind them is
+// read from its first byte, and nothing in it is taken for a header.
+func TestImitationInOtherForms(t *testing.T) {
+	client := netip.MustParseAddr(clientAddr)
+	texts := []string{"Jun  3 02:11:09 mail postfix/smtpd[1]: warning: unknown[203.0.113.6]: SASL LOGIN authentication failed: x",
+		"postfix/smtpd[1]: warning: unknown[203.0.113.6]: SASL LOGIN authentication failed: x", "INFO    postfix/smtpd[1]: connect from unknown[203.0.113.6]",
+		"4Zk1Yq2Lz3z9v: client=unknown[203.0.113.6]", "CONNECT from [203.0.113.6]:1 to [198.51.100.1]:25", `{"MESSAGE":"x","__REALTIME_TIMESTAMP":"1"}`}
+	for i, text := range imitations() {
+		if i%11 == 0 {
+			texts = append(texts, text)
+		}
+	}
+	for _, form := range otherForms {
+		read := func(text string) event.Record {
+			var r event.Record
+			Parse(logline.Line{Text: text, Received: time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC), Zone: time.UTC, Reading: form.reading}, &r)
+			return r
+		}
+		for _, f := range fields {
+			plain := read(form.form(strings.ReplaceAll(f.line, "{}", f.lets("x"))))
+			for _, text := range texts {
+				sent := f.lets(text)
+				r := read(form.form(strings.ReplaceAll(f.line, "{}", sent)))
+				if r.Addr.IsValid() && r.Addr != client {
+					t.Errorf("%s, %s: %q gives %s", form.name, f.name, sent, r.Addr)
+				}
+				if isWorse(plain.Kind.Class(), r.Kind.Class()) {
+					t.Errorf("%s, %s: %q makes %s (%s) of %s", form.name, f.name, sent, r.Kind, r.Outcome, plain.Kind)
+				}
+			}
+		}
+	}
 }

@@ -73,7 +73,7 @@ func (p *Parser) note(h *logline.Header, message string, r *event.Record) {
 		*r = event.Record{Outcome: event.Foreign, Line: r.Line}
 		return
 	}
-	if r.Outcome <= event.Missed {
+	if r.Outcome == event.Foreign || r.Outcome <= event.Missed && logline.MaybeStamped(message) {
 		p.noteNested(h, message)
 	}
 	if r.Outcome == event.Foreign {

@@ -40,13 +40,14 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 		p.noteUnread(line.Text)
 		return
 	}
-	if strings.HasSuffix(h.Program, ".service") {
-		h.Program = programOf(h.Program, message)
-	}
 	if n, repeated := repetition(h, message); repeated {
 		r.Outcome, r.Testimony, r.Attempts = event.Witness, event.Repeated, n
 	} else {
 		read(h.Program, message, r)
+		if r.Outcome == event.Foreign && strings.HasSuffix(h.Program, ".service") {
+			h.Program = programOf(h.Program, message)
+			read(h.Program, message, r)
+		}
 	}
 	if message == "" && r.Outcome == event.Missed { // of the journal, whose MESSAGE may be null
 		r.Outcome = event.Benign

@@ -28,7 +28,10 @@ func (h *Header) unwrap(message string, reading *Reading) string {
 	if reading == nil || !reading.Envelope {
 		return message
 	}
-	inner, text, ok := splitInner(message)
+	inner, text, ok := Inner(message)
+	if !ok && !logsItself(h.Program) {
+		inner, text, ok = splitUnstamped(message)
+	}
 	if !ok {
 		return message
 	}
@@ -39,20 +42,26 @@ func (h *Header) unwrap(message string, reading *Reading) string {
 	return text
 }
 
-// splitInner reads a line that is the message of another: with its stamp, behind the
-// name that docker compose gives it, or, since some images leave the stamp to their
-// log system, from the tag on.
-func splitInner(message string) (Header, string, bool) {
-	message = strings.TrimLeft(message, " ")
-	if inner, text, ok := Inner(message); ok {
-		return inner, text, true
+// logsItself reports whether a program is a daemon of the mail system or sshd. Their
+// messages never begin with a stamp, but some begin with a word and a client's text:
+// "pam(postfix/smtpd[1]: …,192.0.2.1): …".
+func logsItself(program string) bool {
+	switch program {
+	case "dovecot", "auth", "auth-worker", "dovecot-auth", "sshd", "sshd-session", "sshd-auth":
+		return true
 	}
+	return strings.IndexByte(program, '/') >= 0
+}
+
+// splitUnstamped reads a line without stamp and host, from the tag on, since some
+// images leave the stamp to their log system.
+func splitUnstamped(message string) (Header, string, bool) {
 	h := Header{Repeat: 1}
 	if text, ok := h.readDovecotFile(message); ok {
 		return h, text, true
 	}
 	tag, text, ok := strings.Cut(message, " ")
-	if !ok || !strings.HasSuffix(tag, "]:") || !h.readTag(tag) || h.PID == 0 {
+	if !ok || !strings.HasSuffix(tag, "]:") || strings.ContainsAny(tag, "(<,=\"'") || !h.readTag(tag) || h.PID == 0 {
 		return h, "", false
 	}
 	return h, h.unfoldRepeat(text), true
@@ -62,9 +71,10 @@ func splitInner(message string) (Header, string, bool) {
 // log is recognised whose lines stand inside other lines, and grounds for a warning
 // at the most: see [Reading].
 func Inner(message string) (Header, string, bool) {
-	if !maybeStamped(message) {
+	message = strings.TrimLeft(message, " ")
+	if !MaybeStamped(message) {
 		rest, ok := cutComposeName(message)
-		if !ok || !maybeStamped(rest) {
+		if !ok || !MaybeStamped(rest) {
 			return Header{}, "", false
 		}
 		message = rest
@@ -76,8 +86,8 @@ func Inner(message string) (Header, string, bool) {
 	return h, h.unfoldRepeat(text), true
 }
 
-// maybeStamped reports cheaply whether text may begin with a priority or a stamp.
-func maybeStamped(text string) bool {
+// MaybeStamped reports cheaply whether text may begin with a priority or a stamp.
+func MaybeStamped(text string) bool {
 	if len(text) < 16 {
 		return false
 	}

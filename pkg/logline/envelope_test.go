@@ -24,6 +24,9 @@ func TestEnvelope(t *testing.T) {
 		"Jun  3 04:11:09 mx dovecot[7]: Jun  3 02:11:09 imap-login: Info: x":                            {"mx", "dovecot", 0, "imap-login: Info: x"},
 		"<22>1 2026-06-03T04:11:09Z mx docker 7 - - " + inner:                                           read,
 		`{"__REALTIME_TIMESTAMP":"1780459869000000","_HOSTNAME":"mx","_UID":"0","_COMM":"dockerd","CONTAINER_NAME":"mail","SYSLOG_IDENTIFIER":"1a2b","_PID":"7","MESSAGE":"` + inner + `"}`: read,
+		"Jun  3 04:11:09 mx auth[7]: pam(postfix/smtpd[1]: x,192.0.2.1,<s>): unknown user":                                                                                                  {"mx", "auth", 7, "pam(postfix/smtpd[1]: x,192.0.2.1,<s>): unknown user"},
+		"Jun  3 04:11:09 mx docker[7]: pam(postfix/smtpd[1]: x,192.0.2.1,<s>): unknown user":                                                                                                {"mx", "docker", 7, "pam(postfix/smtpd[1]: x,192.0.2.1,<s>): unknown user"},
+		"Jun  3 04:11:09 mx postfix/smtpd[7]: postfix/smtpd[1]: connect from unknown[192.0.2.6]":                                                                                            {"mx", "postfix/smtpd", 7, "postfix/smtpd[1]: connect from unknown[192.0.2.6]"},
 		// One envelope is taken off, and what is no line stays as it is.
 		"Jun  3 04:11:09 mx docker[7]: Jun  3 02:11:09 mail docker[8]: " + inner: {"mx", "docker", 8, inner},
 		"Jun  3 04:11:09 mx postfix/smtpd[7]: warning: " + inner:                 {"mx", "postfix/smtpd", 7, "warning: " + inner},

@@ -161,4 +161,4 @@ func zoneMinutes(name string) (int, bool) {
 
 // IsUndated reports whether the stamp counts from the start of the host, so that
 // the line has a place among its neighbours and no date: its time is one of 1970.
-func (h Header) IsUndated() bool { return h.stamp.micros > 0 && h.stamp.micros < maxUptime*1e6 }
+func (h *Header) IsUndated() bool { return h.stamp.micros > 0 && h.stamp.micros < maxUptime*1e6 }

@@ -11,9 +11,15 @@ import (
 // compares each with what Split makes of it.
 func checkSplitter(t *testing.T, log string, received, read time.Time, zone *time.Location) (compared int) {
 	t.Helper()
+	checkReading(t, log, received, read, zone, &Reading{Envelope: true})
+	return checkReading(t, log, received, read, zone, nil)
+}
+
+func checkReading(t *testing.T, log string, received, read time.Time, zone *time.Location, reading *Reading) (compared int) {
+	t.Helper()
 	var s Splitter
 	for text := range strings.SplitSeq(log, "\n") {
-		line := Line{Text: text, Received: received, Read: read, Zone: zone}
+		line := Line{Text: text, Received: received, Read: read, Zone: zone, Reading: reading}
 		want, wantMessage, wantOK := Split(line)
 		var got Header
 		message, ok := s.Split(&line, &got)
@@ -221,6 +227,9 @@ func FuzzSplitter(f *testing.F) {
 	f.Add("2026-06-03T04:11:09.5+02:00 mail a[1]: x\n2026-06-03T04:11:10.25+02:00 mail a[1]: x")
 	f.Add("2026-06-03T04:11:09Z Jan a: x\n2026-06-03T04:11:09Z Jan  1 00:00:00 mail a: b")
 	f.Add("Jun  3 04:11:09 mail mail.info a[1]: x\nJun  3 04:11:09 mail a[1][2]: x")
+	f.Add("Jun  3 04:11:09 INFO    a[1]: x\nJun  3 04:11:09 INFO a b[1]: x\nJun  3 04:11:09 192.0.2.7 mx b[1]: x")
+	f.Add("Wed 2026-06-03 06:11:09 CEST mx a[1]: x\nWed 2026-06-03 06:11:10 CET mx a[1]: x\n1780459869.5 mx a[1]: x\n[ 5000.5] mx a[1]: x")
+	f.Add("Jun  3 04:11:09 mx docker[1]: Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:10 mx docker[1]: m-1 | Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:11 mx d[1]: a/b[2]: x")
 	f.Fuzz(func(t *testing.T, log string) {
 		checkSplitter(t, log, time.Unix(1780459869, 0), time.Time{}, time.UTC)
 	})

@@ -182,6 +182,9 @@ func FuzzSplit(f *testing.F) {
 	f.Add("Jun  3 04:11:09 mail postfix/smtpd[4242]: message repeated 3 times: [ x]")
 	f.Add(`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":[1,2]}`)
 	f.Add("<22>1 2026-06-03T04:11:09Z mail a 1 - [x y=\"z\"] m")
+	f.Add("Wed 2026-06-03 06:11:09 CEST mx a[1]: x")
+	f.Add("[ 5001.000000 <    1.000000 >] mx a[1]: x")
+	f.Add("\x1e{\"__REALTIME_TIMESTAMP\":\"1\",\"_UID\":\"1000\"}")
 	f.Add("a | 2026-06-03T04:11:09Z stdout F Jan  1 00:00:00 mail a: b")
 	f.Fuzz(func(t *testing.T, text string) {
 		line := Line{Text: text, Received: time.Unix(1780459869, 0), Zone: time.UTC}
