@@ -118,7 +118,11 @@ func (x *Explanation) header(t engine.Trace) stage {
 	if t.Header.Repeat > 1 {
 		words = append(words, fmt.Sprintf("repeated %d times", t.Header.Repeat))
 	}
-	return stage{"header", []string{strings.Join(words, ", ")}}
+	lines := []string{strings.Join(words, ", ")}
+	if t.Header.Doubt != "" {
+		lines = append(lines, "not believed, since the writer of the entry is no mail daemon: "+t.Header.Doubt+"; see docs/inputs.md, trusted")
+	}
+	return stage{"header", lines}
 }
 
 var outcomeTexts = map[event.Outcome]string{
