@@ -48,6 +48,7 @@ FUZZ = \
 	engine.FuzzFields \
 	decision.FuzzParse \
 	decision.FuzzRestore \
+	bouncer.FuzzAnswer \
 	state.FuzzDecode \
 	guard.FuzzRestore \
 	follow.FuzzFrames \

@@ -48,6 +48,7 @@ var layers = map[string]layer{
 	"config":              {imports: []string{"hint"}, io: true},
 	"lapi":                {imports: []string{"event", "hint"}, io: true},
 	"state":               {imports: []string{"event", "hint"}, io: true},
+	"bouncer":             {imports: []string{"decision", "hint"}, io: true},
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{

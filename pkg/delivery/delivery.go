@@ -82,6 +82,10 @@ type Options struct {
 	// bear repetition.
 	Unbanned func(context.Context, Unbanned) error
 
+	// Banned is told of the decisions that the LAPI made of an alert, milliseconds after
+	// it took the alert; nil: nobody is. After a restart it may be told again.
+	Banned func(lapi.Look)
+
 	ShareAccounts bool          // see [lapi.PushOptions]
 	RangeDuration time.Duration // the same
 	Renew         bool          // renew bans that are longer than FlushAge

@@ -153,6 +153,9 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 	}
 	if !t.Looked {
 		look.Bans = s.legible(t, look.Bans)
+		if s.options.Banned != nil && look.Known {
+			s.options.Banned(look)
+		}
 	}
 	switch judge(t, look, s.renewAt(t, look)) {
 	case firstLook:

@@ -108,6 +108,24 @@ func TestAnotherBanRuns(t *testing.T) {
 	}
 }
 
+// What the LAPI decides is told of at once, not at the next look.
+func TestBannedIsToldAtOnce(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		var told []lapi.Look
+		l.options.Banned = func(look lapi.Look) { told = append(told, look) }
+		l.start()
+		l.wait(time.Minute)
+		l.add(1, 2)
+		l.wait(100 * time.Millisecond)
+		if len(told) != 2 || len(told[0].Bans) != 1 || !told[0].Bans[0].Until.After(told[0].At) {
+			t.Errorf("told of %+v", told)
+		}
+		if l.wait(time.Hour); len(told) != 2 {
+			t.Errorf("told %d times", len(told))
+		}
+	})
+}
+
 func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
 	inLab(t, func(t *testing.T, l *lab) {
 		tries := 0

@@ -16,6 +16,9 @@ type Ban struct {
 	ID   int64
 	Type string // "ban", "captcha" …
 
+	Scope, Value     string // what it is about, as the LAPI has it
+	Origin, Scenario string
+
 	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
 	// that somebody deleted ends at the time of that. The zero time: the LAPI's answer
 	// does not say when.
@@ -91,7 +94,9 @@ func banOf(d *models.Decision, now time.Time) Ban {
 	if d == nil {
 		return Ban{}
 	}
-	ban := Ban{ID: d.ID, Type: textOf(d.Type)}
+	ban := Ban{
+		ID: d.ID, Type: textOf(d.Type), Scope: textOf(d.Scope), Value: textOf(d.Value), Origin: textOf(d.Origin), Scenario: textOf(d.Scenario),
+	}
 	if left, err := time.ParseDuration(textOf(d.Duration)); err == nil && d.Type != nil {
 		ban.Until = now.Add(left).UTC()
 	}

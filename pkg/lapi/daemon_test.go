@@ -74,12 +74,12 @@ func TestBans(t *testing.T) {
 	a := alertOn("192.0.2.1")
 	mustPush(t, c, PushOptions{}, a)
 	f.alerts[0].Decisions = []*models.Decision{
-		{ID: 7, Duration: new("3h59m58s"), Type: new("ban")}, {ID: 8, Duration: new("-2m0s"), Type: new("captcha")},
+		{ID: 7, Duration: new("3h59m58s"), Type: new("ban"), Scope: new("Ip"), Value: new("192.0.2.1"), Origin: new("crowdsec"), Scenario: new("csmail/auth-bf")}, {ID: 8, Duration: new("-2m0s"), Type: new("captcha")},
 	}
 	f.alerts[0].CreatedAt = "2031-01-02T03:00:00Z"
 	look, err := c.Bans(t.Context(), "1", a.ID())
 	want := Look{At: clock, Known: true, Created: clock.Add(-4*time.Minute - 5*time.Second), Bans: []Ban{
-		{7, "ban", clock.Add(4*time.Hour - 2*time.Second)}, {8, "captcha", clock.Add(-2 * time.Minute)},
+		{ID: 7, Type: "ban", Scope: "Ip", Value: "192.0.2.1", Origin: "crowdsec", Scenario: "csmail/auth-bf", Until: clock.Add(4*time.Hour - 2*time.Second)}, {ID: 8, Type: "captcha", Until: clock.Add(-2 * time.Minute)},
 	}}
 	if d := cmp.Diff(want, look); d != "" || err != nil {
 		t.Errorf("%v, (-want +got):\n%s", err, d)

@@ -1,0 +1,445 @@
+// Package bouncer follows CrowdSec's decisions: it keeps a [decision.Table] equal to
+// what the Local API (LAPI) holds. Client and configuration are those of CrowdSec's
+// go-cs-bouncer (v0.0.21), so that cscli bouncers and cscli metrics show csmail as they
+// show any bouncer; the loop is our own. The library's has no timeout, no state and no
+// callback, and the stream that it follows is not enough: the LAPI stamps decisions
+// before it commits them, so a poll in between loses them for ever; a second reader of
+// the same key takes the decisions of the first; and a LAPI whose database fails
+// answers 200 with empty lists (pkg/apiserver/controllers/v1/decisions.go, v1.7.8). So
+// the table is compared with the whole list from time to time, and what was lost is
+// repaired and counted.
+//
+// It never removes decisions because of one answer, never refuses a client by itself,
+// and changes nothing in the LAPI.
+package bouncer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"csmail/pkg/decision"
+	"csmail/pkg/hint"
+)
+
+// Config holds the keys that CrowdSec's bouncers share, under their names.
+type Config struct {
+	APIURL             string // http(s)://HOST:PORT/, or the path of a unix socket
+	APIKey             string
+	CertPath, KeyPath  string // instead of a key
+	CACertPath         string
+	InsecureSkipVerify bool
+
+	UpdateFrequency        time.Duration // 10 s unless set
+	Scopes                 []string      // Ip, Range, Username and username unless set
+	Origins                []string      // all unless set
+	ScenariosContaining    []string
+	ScenariosNotContaining []string
+
+	MaxDecisions int // see [decision.New]
+}
+
+// Options of a Bouncer.
+type Options struct {
+	Config  Config
+	Version string // of csmail; cscli bouncers list shows it
+
+	// Keep stores the table for the next start, which hands it to [Bouncer.Restore];
+	// nil: it is not kept.
+	Keep func([]byte) error
+
+	// Usage returns what was processed and refused since the call before, for the
+	// LAPI's usage metrics; nil: only the decisions are told of.
+	Usage func() Usage
+
+	// How long between comparisons: of the LAPI's own decisions (default a minute), of
+	// all (default half an hour), and how long until a second look before something is
+	// removed (default 3 s).
+	CompareLocal, CompareAll, SecondLook time.Duration
+
+	Timeout time.Duration // of one request, default 60 s
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// The times of the loop.
+const (
+	defaultFrequency    = 10 * time.Second
+	defaultCompareLocal = time.Minute
+	defaultCompareAll   = 30 * time.Minute
+	defaultSecondLook   = 3 * time.Second
+	defaultTimeout      = time.Minute
+	expireEvery         = time.Minute
+	maxBackoff          = time.Minute
+
+	// comparesOnLoss spares a LAPI that loses decisions all the time: between two
+	// comparisons of everything lie as many of its own at the least.
+	comparesOnLoss = 5
+
+	// longestKept bounds the end of a decision that was kept: CrowdSec's own are days,
+	// blocklists a day, bans by hand up to years.
+	longestKept = 10 * 365 * 24 * time.Hour
+)
+
+// Stats are figures since the start.
+type Stats struct {
+	Decisions    int       // in the table
+	LastPull     time.Time // of the last answer that could be used; zero: none yet
+	FailingSince time.Time // zero: the last poll went well
+	LastError    string
+	Hint         string // how to mend it
+
+	Polls, Failures    uint64
+	RepairedMissing    uint64 // decisions that the stream never brought
+	RepairedLeft       uint64 // that it never took away
+	Ignored            uint64 // decisions of the LAPI that csmail cannot enforce
+	Refused            uint64 // for which there was no room
+	Own                uint64 // in force at once, by the answer to our alert
+	ComparedAll        time.Time
+	ComparedLocal      time.Time
+	KeptAt             time.Time // when the table was stored last
+	KeepFailed         string
+	ReceivedNew        uint64
+	ReceivedDeleted    uint64
+	LastPollTook       time.Duration
+	LastCompareTook    time.Duration
+	LastCompareMissing int
+	LastCompareLeft    int
+}
+
+// Bouncer keeps a table up to date. Its methods are safe for concurrent use.
+type Bouncer struct {
+	o      Options
+	table  *decision.Table
+	client *client
+
+	writing sync.Mutex // held by who changes the table
+	changed atomic.Bool
+
+	mu    sync.Mutex
+	stats Stats
+
+	// Run's own:
+	awaiting   map[int64]struct{} // added by a comparison; the next poll should have brought them
+	needsAll   bool               // all is to be compared: a start, or after an outage
+	startup    bool               // the LAPI is to send everything
+	lastLocal  time.Time
+	lastAll    time.Time
+	lastExpire time.Time
+	lastKeep   time.Time
+	ignored    map[string]bool // reasons that were logged
+	usageSince time.Time       // reportUsage's own
+}
+
+// New returns a bouncer with an empty table. It reads the certificates that the
+// configuration names, and connects to nothing before Run.
+func New(o Options) (*Bouncer, error) {
+	for _, d := range []struct {
+		value *time.Duration
+		unset time.Duration
+	}{
+		{&o.Config.UpdateFrequency, defaultFrequency}, {&o.CompareLocal, defaultCompareLocal}, {&o.CompareAll, defaultCompareAll},
+		{&o.SecondLook, defaultSecondLook}, {&o.Timeout, defaultTimeout},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.unset
+		}
+	}
+	if len(o.Config.Scopes) == 0 {
+		// The LAPI changes the case of Ip, Range, Country and AS alone (v1.7.8,
+		// pkg/database/decisionfilter.go).
+		o.Config.Scopes = []string{"Ip", "Range", "Username", "username"}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	c, err := newClient(o.Config, o.Version, o.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	return &Bouncer{
+		o: o, table: decision.New(o.Config.MaxDecisions), client: c,
+		awaiting: map[int64]struct{}{}, needsAll: true, startup: true, ignored: map[string]bool{},
+		usageSince: o.Now(),
+	}, nil
+}
+
+// Table returns the table, to be asked.
+func (b *Bouncer) Table() *decision.Table { return b.table }
+
+// Restore takes what a run before kept. What it cannot read it leaves out: the LAPI
+// tells it again.
+func (b *Bouncer) Restore(kept []byte) {
+	if len(kept) == 0 {
+		return
+	}
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	if err := b.table.Restore(kept, b.o.Now(), longestKept); err != nil {
+		b.o.Log.Warn("the decisions that were kept cannot be read; the LAPI is asked for all", "error", err)
+		return
+	}
+	b.o.Log.Info("enforcing the decisions that were kept until the LAPI answers", "decisions", b.table.Len())
+}
+
+// Own puts decisions into force that the LAPI has just made of an alert of ours. The
+// stream brings them again, which changes nothing.
+func (b *Bouncer) Own(decisions []decision.Decision) {
+	if len(decisions) == 0 {
+		return
+	}
+	b.apply(decisions, nil)
+	b.count(func(s *Stats) { s.Own += uint64(len(decisions)) })
+}
+
+func (b *Bouncer) apply(add []decision.Decision, remove []int64) decision.Applied {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	a := b.table.Apply(add, remove, b.o.Now())
+	if a.Added+a.Changed+a.Removed > 0 {
+		b.changed.Store(true)
+	}
+	return a
+}
+
+func (b *Bouncer) count(f func(*Stats)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.stats)
+}
+
+// Stats returns the figures.
+func (b *Bouncer) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.stats
+	s.Decisions, s.Refused = b.table.Len(), b.table.Refused()
+	return s
+}
+
+// Run follows the decisions until the context ends, and keeps the table then.
+func (b *Bouncer) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { b.reportUsage(ctx) })
+	failures := 0
+	for ctx.Err() == nil {
+		err := b.round(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		wait := b.o.Config.UpdateFrequency
+		if b.note(err); err != nil {
+			wait = backoff(wait, failures)
+			failures++
+		} else {
+			failures = 0
+		}
+		b.housekeep()
+		pause(ctx, wait)
+	}
+	b.keep()
+	b.client.close()
+}
+
+// backoff waits longer the longer it fails, up to a minute or the poll's own pace.
+func backoff(frequency time.Duration, failures int) time.Duration {
+	wait := time.Second << min(failures, 6)
+	return max(min(wait, maxBackoff), min(frequency, maxBackoff))
+}
+
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// round polls once and compares what is due.
+func (b *Bouncer) round(ctx context.Context) error {
+	if err := b.poll(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	if b.needsAll || now.Sub(b.lastAll) >= b.o.CompareAll {
+		if err := b.compare(ctx, nil); err != nil {
+			b.needsAll = true
+			return err
+		}
+		b.needsAll, b.lastAll, b.lastLocal = false, now, now
+		b.count(func(s *Stats) { s.ComparedAll, s.ComparedLocal = b.o.Now(), b.o.Now() })
+		return nil
+	}
+	if now.Sub(b.lastLocal) < b.o.CompareLocal {
+		return nil
+	}
+	origins := b.localOrigins()
+	if len(origins) == 0 {
+		b.lastLocal = now
+		return nil
+	}
+	if err := b.compare(ctx, origins); err != nil {
+		b.needsAll = true
+		return err
+	}
+	b.lastLocal = now
+	b.count(func(s *Stats) { s.ComparedLocal = b.o.Now() })
+	return nil
+}
+
+// poll takes what the stream brings.
+func (b *Bouncer) poll(ctx context.Context) error {
+	began := time.Now()
+	answer, err := b.client.stream(ctx, b.startup)
+	b.count(func(s *Stats) { s.Polls++; s.LastPollTook = time.Since(began) })
+	if err != nil {
+		return err
+	}
+	added := b.parse(answer.added)
+	// At a start the LAPI tells of everything that has ever ended, and whoever is
+	// not in the other list is found by the comparison.
+	removed := answer.removed
+	if b.startup {
+		removed = nil
+	}
+	b.report(b.apply(added, removed))
+	b.countRepairs(added)
+	b.startup = false
+	b.count(func(s *Stats) {
+		s.LastPull = b.o.Now()
+		s.ReceivedNew += uint64(len(added))
+		s.ReceivedDeleted += uint64(len(removed))
+	})
+	return nil
+}
+
+// countRepairs counts what a comparison had to add and the poll after it did not
+// bring: that the stream has lost.
+func (b *Bouncer) countRepairs(brought []decision.Decision) {
+	for i := range brought {
+		delete(b.awaiting, brought[i].ID)
+	}
+	if n := len(b.awaiting); n > 0 {
+		b.count(func(s *Stats) { s.RepairedMissing += uint64(n) })
+		b.o.Log.Warn("the LAPI's stream had lost decisions; they are enforced now", "decisions", n)
+		clear(b.awaiting)
+		if time.Since(b.lastAll) > comparesOnLoss*b.o.CompareLocal {
+			b.needsAll = true // of others some may be lost as well
+		}
+	}
+}
+
+// report says once that there is no room.
+func (b *Bouncer) report(a decision.Applied) {
+	if a.Refused > 0 && !b.ignored["full"] {
+		b.ignored["full"] = true
+		b.o.Log.Warn("there are more decisions than bouncer.max_decisions allows; the rest is not enforced", "left_out", a.Refused, "decisions", b.table.Len())
+	}
+}
+
+// parse leaves out what csmail cannot enforce, and says so once for each reason.
+func (b *Bouncer) parse(raws []decision.Raw) []decision.Decision {
+	now := b.o.Now()
+	decisions := make([]decision.Decision, 0, len(raws))
+	ignored := 0
+	for _, r := range raws {
+		d, err := decision.Parse(r, now)
+		if err == nil {
+			decisions = append(decisions, d)
+			continue
+		}
+		ignored++
+		for _, reason := range []error{decision.ErrScope, decision.ErrValue, decision.ErrTooWide, decision.ErrDuration} {
+			if errors.Is(err, reason) && !b.ignored[reason.Error()] {
+				b.ignored[reason.Error()] = true
+				b.o.Log.Warn("a decision cannot be enforced; others of this kind are not logged", "error", err)
+			}
+		}
+	}
+	if ignored > 0 {
+		b.count(func(s *Stats) { s.Ignored += uint64(ignored) })
+	}
+	return decisions
+}
+
+// note logs when trouble begins, changes or ends, not each time.
+func (b *Bouncer) note(err error) {
+	now := b.o.Now()
+	b.mu.Lock()
+	before, since := b.stats.LastError, b.stats.FailingSince
+	if err == nil {
+		b.stats.LastError, b.stats.Hint, b.stats.FailingSince = "", "", time.Time{}
+	} else {
+		b.stats.Failures++
+		b.stats.LastError, b.stats.Hint = err.Error(), hint.Of(err)
+		if since.IsZero() {
+			b.stats.FailingSince = now
+		}
+	}
+	b.mu.Unlock()
+	if err == nil {
+		if !since.IsZero() {
+			b.o.Log.Info("the LAPI's decisions are followed again", "after", now.Sub(since).Round(time.Second), "decisions", b.table.Len())
+		}
+		return
+	}
+	b.needsAll = true
+	if err.Error() != before {
+		b.o.Log.Warn("the LAPI's decisions cannot be followed now; those that are known stay in force", "error", err, "hint", hint.Of(err), "decisions", b.table.Len())
+	}
+}
+
+// housekeep gives memory back and stores the table.
+func (b *Bouncer) housekeep() {
+	now := time.Now()
+	if now.Sub(b.lastExpire) >= expireEvery {
+		b.lastExpire = now
+		b.writing.Lock()
+		b.table.Expire(b.o.Now())
+		b.writing.Unlock()
+	}
+	if b.changed.Load() && now.Sub(b.lastKeep) >= keepEvery(b.table.Len()) {
+		b.lastKeep = now
+		b.keep()
+	}
+}
+
+// keepEvery spares the disk of a host with a long list: a hundred thousand decisions
+// are two megabytes.
+func keepEvery(decisions int) time.Duration {
+	if decisions < 10_000 {
+		return 10 * time.Second
+	}
+	return 5 * time.Minute
+}
+
+func (b *Bouncer) keep() {
+	if b.o.Keep == nil || !b.changed.Swap(false) {
+		return
+	}
+	b.writing.Lock()
+	snapshot := b.table.AppendSnapshot(nil)
+	b.writing.Unlock()
+	err := b.o.Keep(snapshot)
+	if err != nil {
+		b.changed.Store(true)
+	}
+	b.count(func(s *Stats) {
+		failed := s.KeepFailed
+		if s.KeepFailed = ""; err == nil {
+			s.KeptAt = b.o.Now()
+			return
+		}
+		if s.KeepFailed = err.Error(); failed == "" {
+			b.o.Log.Warn("the decisions cannot be kept for the next start", "error", err)
+		}
+	})
+}

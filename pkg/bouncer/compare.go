@@ -1,0 +1,96 @@
+package bouncer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"csmail/pkg/decision"
+)
+
+// graceOfEnds is how close to its end a decision may be missing from a list: the
+// clocks of the two hosts, and the LAPI's rounding to seconds.
+const graceOfEnds = 10 * time.Second
+
+// compare makes the table equal to the LAPI's list of the origins, nil: of all. What is
+// missing is added at once. What the table has too much is removed only if a second
+// list, some seconds later, lacks it too: a decision that came between the two is
+// not lost, and one odd answer lifts no ban.
+func (b *Bouncer) compare(ctx context.Context, origins []string) error {
+	began := time.Now()
+	first, err := b.look(ctx, origins)
+	if err != nil {
+		return err
+	}
+	b.report(b.apply(first.Missing, nil))
+	for _, d := range first.Missing {
+		b.awaiting[d.ID] = struct{}{}
+	}
+	b.count(func(s *Stats) {
+		s.LastCompareMissing, s.LastCompareLeft, s.LastCompareTook = len(first.Missing), len(first.Left), time.Since(began)
+	})
+	if len(first.Left) == 0 {
+		return nil
+	}
+	pause(ctx, b.o.SecondLook)
+	second, err := b.look(ctx, origins)
+	if err != nil {
+		return err
+	}
+	gone := both(first.Left, second.Left)
+	if len(gone) == 0 {
+		return nil
+	}
+	a := b.apply(nil, gone)
+	b.count(func(s *Stats) { s.RepairedLeft += uint64(a.Removed) })
+	b.o.Log.Info("decisions that the LAPI no longer has are enforced no more", "decisions", a.Removed)
+	return nil
+}
+
+// look asks for a list and compares it.
+func (b *Bouncer) look(ctx context.Context, origins []string) (decision.Difference, error) {
+	raws, err := b.client.list(ctx, origins)
+	if err != nil {
+		return decision.Difference{}, err
+	}
+	answer := b.parse(raws)
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	return b.table.Compare(answer, b.concerns(origins), b.o.Now(), graceOfEnds), nil
+}
+
+func (b *Bouncer) concerns(origins []string) func(*decision.Decision) bool {
+	if origins == nil {
+		return nil
+	}
+	return func(d *decision.Decision) bool { return slices.Contains(origins, d.Origin) }
+}
+
+// localOrigins are the origins of decisions that this LAPI makes itself, as far as
+// the configuration asks for them. A profile's own ("crowdsec/NAME") are known by the
+// decisions that are there.
+func (b *Bouncer) localOrigins() []string {
+	asked := b.o.Config.Origins
+	if len(asked) > 0 {
+		return slices.DeleteFunc(slices.Clone(asked), func(o string) bool { return !decision.IsLocalOrigin(o) })
+	}
+	origins := map[string]bool{"crowdsec": true, "cscli": true, "cscli-import": true, "console": true}
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	for d := range b.table.All() {
+		if d.IsLocal() {
+			origins[d.Origin] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(origins))
+}
+
+// both returns what stands in both lists.
+func both(a, b []int64) []int64 {
+	slices.Sort(b)
+	return slices.DeleteFunc(a, func(id int64) bool {
+		_, found := slices.BinarySearch(b, id)
+		return !found
+	})
+}
