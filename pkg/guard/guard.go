@@ -17,8 +17,8 @@ type Guard struct {
 	key      event.HashKey // of account names
 	now      uint32        // the latest event, in seconds since 1970
 	sources  map[uint64]*source
-	site     *health.Site // what of our own worked when
-	waiting  waiting      // findings without a last word
+	sites    *health.Sites // what of our own worked when, by host
+	waiting  waiting       // findings without a last word
 	good     goodClients
 	bans     [60]uint16 // a minute each
 	banned   uint32     // the minute of the latest ban
@@ -40,7 +40,7 @@ func New(f Facts, o Options) *Guard {
 	g := &Guard{sources: make(map[uint64]*source), waiting: newWaiting(), key: o.HashKey}
 	g.limits = o.limits()
 	g.SetFacts(f)
-	g.site = health.NewSite(g.limits.health())
+	g.sites = health.NewSites(g.limits.health())
 	g.idle = idleRules(new([ruleCount]int))
 	return g
 }
@@ -63,7 +63,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 	g.now = max(g.now, at)
 	if !r.Addr.IsValid() {
 		if r.Kind.Class() == event.Fault {
-			g.fault(&r.Event, 0, at)
+			g.site(r, at).Fault(r.Kind, r.Service, health.Client{}, at)
 		}
 		return
 	}
@@ -79,26 +79,31 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	if g.matcher.has(r.Addr) {
-		if class == event.Fault { // of a friend: nobody's doing but ours
-			g.fault(&r.Event, 0, at)
+		if class == event.Fault { // of a friend: as if it named no client
+			g.site(r, at).Fault(r.Kind, r.Service, health.Client{}, at)
 		}
 		return
 	}
 	key := keyOf(r.Addr)
 	switch class {
 	case event.NoClass:
-		g.accepted(key, at)
+		g.accepted(r, key, at)
 	case event.Success:
-		g.loggedIn(&r.Event, key, at)
+		g.loggedIn(r, key, at)
 	case event.Fault:
-		g.fault(&r.Event, key, at)
+		g.fault(r, key, at)
 	case event.Hostile, event.Suspect:
 		if folded {
 			g.nameAccount(&r.Event, key, at)
 			return
 		}
-		g.offence(&r.Event, key, at)
+		g.offence(r, key, at)
 	}
+}
+
+// site returns what is known of the host that logged a record.
+func (g *Guard) site(r *event.Record, at uint32) *health.Site {
+	return g.sites.Note(health.HostOf(r), r.Host, at)
 }
 
 // stamp turns a time into seconds since 1970; times before that are 0.

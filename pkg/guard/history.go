@@ -97,7 +97,7 @@ func moment(at uint32) time.Time {
 }
 
 // Breakers returns the state of what the rules hang on, in a fixed order.
-func (g *Guard) Breakers() []Breaker { return g.site.Breakers(g.now) }
+func (g *Guard) Breakers() []Breaker { return g.sites.Breakers(g.now) }
 
 // Gateway tells of an address of our own that stands for more than half of at
 // least a hundred connections: a container network or a proxy hides the clients

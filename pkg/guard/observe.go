@@ -21,7 +21,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 		return
 	}
 	key := keyOf(r.Addr)
-	g.site.Named(key, at)
+	g.site(r, at).Named(key, at)
 	g.sight(ofResolver, at)
 	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
 		return
@@ -42,13 +42,13 @@ func (g *Guard) isProvider(name string) bool {
 }
 
 // accepted takes a mail from somebody who did not log in.
-func (g *Guard) accepted(key uint64, at uint32) {
+func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	s.mailOn(at / day)
-	g.site.MailTaken(key, at)
+	g.site(r, at).MailTaken(key, at)
 	g.good.count(s, at)
 	g.hurry(key)
-	g.sight(ofLists, at)
+	g.sight(ofLists|ofTables, at)
 }
 
 // withdraw takes mail back of which it turned out that none came. That it would
@@ -66,45 +66,106 @@ func (g *Guard) withdraw(key uint64, messages int) {
 	}
 }
 
-func (g *Guard) loggedIn(e *event.Event, key uint64, at uint32) {
+// loggedIn takes a login. What waits for one to say that our login service works is
+// looked at again.
+func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
-	s.know(g.key.Account(e.User), at)
-	g.site.LoggedIn(e.Service, key, at)
+	s.know(g.key.Account(r.User), at)
+	g.site(r, at).LoggedIn(r.Service, key, at)
 	g.good.count(s, at)
 	g.hurry(key)
+	g.sight(ofLogins, at)
 }
 
 // fault takes trouble of our own, and remembers of a client that met it when.
-func (g *Guard) fault(e *event.Event, key uint64, at uint32) {
-	if !g.site.Fault(e.Kind, e.Service, key, at) {
+func (g *Guard) fault(r *event.Record, key uint64, at uint32) {
+	s, known := g.sources[key]
+	c := health.Client{Key: key}
+	if known {
+		c.Account = g.regular(r, key, s, at)
+	}
+	if !g.site(r, at).Fault(r.Kind, r.Service, c, at) {
 		return
 	}
-	if s, known := g.sources[key]; known || e.Kind == event.AuthFault {
-		if !known {
-			s = g.source(key, at)
-		}
-		s.faulted = max(s.faulted, at)
+	if !known && r.Kind == event.AuthFault {
+		s, known = g.source(key, at), true
+	}
+	if known && at >= s.faulted {
+		s.faulted, s.faultedOn = at, health.HostOf(r)
+		s.excuseLast(r.Kind, at)
 	}
 }
 
-func (g *Guard) offence(e *event.Event, key uint64, at uint32) {
+// excuseLast notes of the last offences that they may have had their reason in a fault
+// that the client met: a login that a database could not check fails first, and the
+// database complains when its time is over.
+func (s *source) excuseLast(k event.Kind, at uint32) {
+	area := loginArea
+	if k == event.LookupFault {
+		area = recipientArea
+	}
+	for i := len(s.offences) - 1; i >= 0 && isWithin(s.offences[i].at, at, health.FaultBefore); i-- {
+		if o := &s.offences[i]; o.host == s.faultedOn && o.area() == area && o.at <= at {
+			o.tag |= metFault
+		}
+	}
+}
+
+// regular returns as whom a source is known to what met a fault: by the account that
+// it got in with, or, where mail was refused, by the mail that is taken from it; 0 of
+// a stranger.
+func (g *Guard) regular(r *event.Record, key uint64, s *source, at uint32) uint64 {
+	if r.Kind != event.AuthFault {
+		if s.mailedDays(at) >= g.limits.mailDays {
+			return key
+		}
+		return 0
+	}
+	return s.regular(g.key.Account(r.User), key, at, g.limits.login)
+}
+
+// regular returns the name of the account that got in from here within a time, 0 if
+// none did. Without a name it is the one that did last. A source of which no account
+// is known is known by itself.
+func (s *source) regular(name event.AccountHash, key uint64, at, span uint32) uint64 {
+	if !isWithin(s.loginOf(name), at, span) {
+		return 0
+	}
+	if !name.IsZero() {
+		return name.Name
+	}
+	var last account
+	for _, a := range s.accounts {
+		if a.at >= last.at {
+			last = a
+		}
+	}
+	return cmp.Or(last.name.Name, key)
+}
+
+func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
+	site := g.site(r, at)
 	if at < s.amnesty {
 		return
 	}
 	o := offence{
-		at: at, kind: e.Kind, tag: uint8(health.AreaOf(e))<<4 | uint8(e.Service),
-		n: uint16(min(max(e.Attempts, 1), 1<<16-1)),
+		at: at, kind: r.Kind, tag: uint8(health.AreaOf(&r.Event))<<4 | uint8(r.Service), host: health.HostOf(r),
+		n: uint16(min(max(r.Attempts, 1), 1<<16-1)),
+	}
+	if s.faultedOn == o.host && site.MayExcuse(o.area(), r.Service, key, s.faulted, at) {
+		o.tag |= metFault
 	}
 	switch o.area() {
 	case loginArea:
-		o.account = g.key.Account(e.User)
-		if e.Kind == event.AuthFailed {
-			g.site.LoginFails(e.Service, key, cmp.Or(o.account.Sum(), key), at, s.wasGood(o.account, at, g.limits.login))
+		o.account = g.key.Account(r.User)
+		if r.Kind == event.AuthFailed {
+			account := cmp.Or(s.regular(o.account, key, at, g.limits.login), o.account.Name, key)
+			site.LoginFails(r.Service, key, account, at, s.wasGood(o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
-			g.site.RecipientMissed(key, at)
+			site.RecipientMissed(key, at)
 		}
 	}
 	s.add(o)

@@ -76,8 +76,20 @@ func TestPatience(t *testing.T) {
 				fail(s, 0, "bob")
 				s.put(30*time.Second, "", event.Record{Event: event.Event{Service: event.Dovecot, Kind: event.AuthFault}})
 				tick(s, 300)
+				tick(s, 1801)
 			},
-			"hold typing true; hold login-outage after 5m0s; 0 wait",
+			"hold typing true; hold login-outage after 30m1s; 0 wait",
+		},
+		"what looked like an outage was none": {
+			func(s *scene) {
+				s.login(-time.Minute, "192.0.2.8", "eve")
+				fail(s, 0, "bob")
+				s.put(30*time.Second, "", event.Record{Event: event.Event{Service: event.Dovecot, Kind: event.AuthFault}})
+				tick(s, 300)
+				s.login(400*time.Second, "192.0.2.8", "eve")
+				tick(s, 401)
+			},
+			"hold typing true; ban none after 6m41s; 0 wait",
 		},
 		"a suspect offence at first sight": {
 			func(s *scene) { s.kind(0, "192.0.2.1", event.RecipientUnknown, ""); tick(s, 59); tick(s, 60) },
@@ -106,7 +118,7 @@ func TestPatience(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			ask := 0
-			if name == "our resolver is seen to work" || name == "our resolver is not seen to work" {
+			if name == "our resolver is seen to work" || name == "our resolver is not seen to work" || name == "what looked like an outage was none" {
 				ask = 1
 			}
 			if got := live(t, ask, tt.build); got != tt.want {

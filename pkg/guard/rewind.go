@@ -20,7 +20,7 @@ func (g *Guard) Rewind(now time.Time) {
 	for _, s := range g.sources {
 		s.rewind(at)
 	}
-	g.site = health.NewSite(g.limits.health())
+	g.sites = health.NewSites(g.limits.health())
 	if g.good.today > at/day {
 		g.good = goodClients{today: at / day}
 	}

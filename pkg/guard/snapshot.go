@@ -13,8 +13,8 @@ import (
 
 // snapshotVersion changes with every change of what is written. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
-// shell reads its logs back.
-const snapshotVersion = 6
+// shell reads its logs back. Version 6 knew our own services of all hosts together.
+const snapshotVersion = 7
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -47,7 +47,7 @@ func (g *Guard) Restore(b []byte) error {
 		return fmt.Errorf("reading the guard's snapshot: %w", c.Err)
 	}
 	fresh.never, fresh.matcher, fresh.limits, fresh.mute = g.never, g.matcher, g.limits, g.mute
-	fresh.site.Configure(g.limits.health())
+	fresh.sites.Configure(g.limits.health())
 	*g = *fresh
 	return nil
 }
@@ -57,7 +57,7 @@ func (c *codec) guard(g *Guard) {
 	for i := range g.bans {
 		numbers(c, &g.bans[i])
 	}
-	g.site.Encode(&c.Codec)
+	g.sites.Encode(&c.Codec)
 	numbers(c, &g.good.today)
 	c.ints(&g.good.count0, &g.good.count1, &g.good.banned)
 	c.addr(&g.gateway.addr)
@@ -143,6 +143,7 @@ func (c *codec) sources(g *Guard) {
 
 func (c *codec) source(s *source) {
 	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.faultedOn)
 	c.bools(&s.crowded)
 	list(c, &s.accounts, c.account)
 	list(c, &s.assumed, c.account)
@@ -152,6 +153,7 @@ func (c *codec) source(s *source) {
 		numbers(c, &o.n)
 		numbers(c, &o.kind)
 		numbers(c, &o.tag)
+		numbers(c, &o.host)
 		if int(o.kind) > len(event.Kinds()) {
 			o.kind, c.Err = event.NoKind, errDamaged
 		}

@@ -30,23 +30,24 @@ const (
 // source is what the guard knows of an IPv4 address or an IPv6 /64, in which
 // privacy addresses (RFC 8981) rotate.
 type source struct {
-	first    uint32 // offence
-	seen     uint32 // last
-	login    uint32 // last; 0: never
-	provider uint32 // last time with a verified name of a provider
-	faulted  uint32 // last time that one of our faults hit it
-	amnesty  uint32 // until then
-	banned   uint32 // last time that a ban of it was counted
-	mailDay  uint32 // the day since 1970 that bit 0 of mailDays stands for
-	mailDays uint32 // on which days its mail was taken, newest first
-	mails    uint32 // taken on mailDay
-	goodDay  uint32 // last day with a success
-	lostAt   uint32 // time of the newest offence that had no more room
-	lost     uint32 // how many those are
-	crowded  bool   // had more than maxAccounts accounts
-	accounts []account
-	assumed  []account // of which a login without a name seemed to be
-	offences []offence // in the order of the log
+	first     uint32 // offence
+	seen      uint32 // last
+	login     uint32 // last; 0: never
+	provider  uint32 // last time with a verified name of a provider
+	faulted   uint32 // last time that one of our faults hit it, which may excuse it
+	amnesty   uint32 // until then
+	banned    uint32 // last time that a ban of it was counted
+	mailDay   uint32 // the day since 1970 that bit 0 of mailDays stands for
+	mailDays  uint32 // on which days its mail was taken, newest first
+	mails     uint32 // taken on mailDay
+	goodDay   uint32 // last day with a success
+	lostAt    uint32 // time of the newest offence that had no more room
+	lost      uint32 // how many those are
+	crowded   bool   // had more than maxAccounts accounts
+	faultedOn health.Host
+	accounts  []account
+	assumed   []account // of which a login without a name seemed to be
+	offences  []offence // in the order of the log
 }
 
 type account struct {
@@ -54,16 +55,22 @@ type account struct {
 	at   uint32 // its last login
 }
 
-// offence is one hostile or suspect line, 24 bytes of it.
+// offence is one hostile or suspect line, 32 bytes of it.
 type offence struct {
 	account event.AccountHash
 	at      uint32
 	n       uint16 // attempts
 	kind    event.Kind
-	tag     uint8 // area and service
+	tag     uint8 // metFault, area (3 bits) and service (4 bits)
+	host    health.Host
 }
 
-func (o offence) area() health.Area      { return health.Area(o.tag >> 4) }
+// metFault is the bit in an offence's tag of one around which the client met a fault
+// of ours.
+const metFault = 1 << 7
+
+func (o offence) met() bool              { return o.tag&metFault != 0 }
+func (o offence) area() health.Area      { return health.Area(o.tag >> 4 & 7) }
 func (o offence) service() event.Service { return event.Service(o.tag & 15) }
 
 // keyOf maps an address to its source: an IPv6 address to its /64, an IPv4
@@ -218,7 +225,7 @@ func (s *source) add(o offence) {
 	}
 	if n := len(s.offences); n > 0 {
 		last := &s.offences[n-1]
-		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.account == o.account {
+		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.host == o.host && last.account == o.account {
 			last.n = uint16(min(int(last.n)+int(o.n), 1<<16-1))
 			return
 		}

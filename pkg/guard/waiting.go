@@ -33,6 +33,9 @@ type evidenceOf uint8
 const (
 	ofResolver evidenceOf = 1 << iota
 	ofLists
+	ofLogins
+	ofTables
+	kindsOfEvidence = iota
 )
 
 // waitID is what a finding waits under.
@@ -61,7 +64,7 @@ type waiting struct {
 	byID     map[waitID]*pending
 	bySource map[uint64][]*pending
 	byTime   pendingHeap // the one due first on top
-	wanting  [2]map[*pending]struct{}
+	wanting  [kindsOfEvidence]map[*pending]struct{}
 	due      []*pending // to be looked at now, in no order
 	taken    []*pending // memory for take
 	sighted  evidenceOf // seen to work since those who want it were looked at
@@ -70,10 +73,11 @@ type waiting struct {
 }
 
 func newWaiting() waiting {
-	return waiting{
-		byID: map[waitID]*pending{}, bySource: map[uint64][]*pending{},
-		wanting: [2]map[*pending]struct{}{{}, {}}, sightDue: never,
+	w := waiting{byID: map[waitID]*pending{}, bySource: map[uint64][]*pending{}, sightDue: never}
+	for i := range w.wanting {
+		w.wanting[i] = map[*pending]struct{}{}
 	}
+	return w
 }
 
 func (w *waiting) len() int { return len(w.byTime) }

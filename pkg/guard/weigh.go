@@ -20,8 +20,9 @@ type tally struct {
 	hostile  bool
 	accounts []event.AccountHash // of the guesses that count, each as often as it was tried
 	last     uint32              // of the attempts that count
-	notYet   int                 // attempts excused only until our resolver or lists are seen to work
+	notYet   int                 // attempts excused only until something of ours is seen to work
 	wait     wait                // of those: what they wait for
+	gap      [ruleCount]uint32   // of Resolver and BlockList: the longest that is no sign of an outage
 	excused  [ruleCount]int
 	proof    string
 	left     []offence // that count
@@ -61,6 +62,7 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 			if until != 0 {
 				t.awaits(o, until)
 			}
+			t.noteGap(rule, j.site(o))
 		default:
 			t.count(o)
 		}
@@ -84,10 +86,25 @@ func (t *tally) awaits(o offence, until uint32) {
 	}
 	t.notYet += int(o.n)
 	t.wait.until = min(t.wait.until, until)
-	if o.area() == resolverArea {
+	switch o.area() {
+	case loginArea:
+		t.wait.wants |= ofLogins
+	case resolverArea:
 		t.wait.wants |= ofResolver
-	} else {
+	case recipientArea:
+		t.wait.wants |= ofTables
+	default:
 		t.wait.wants |= ofLists
+	}
+}
+
+// noteGap notes how long nothing may be seen of what a rule goes by.
+func (t *tally) noteGap(rule Rule, site *health.Site) {
+	switch rule {
+	case Resolver:
+		t.gap[rule] = max(t.gap[rule], site.ResolverGap())
+	case BlockList:
+		t.gap[rule] = max(t.gap[rule], site.ListGap())
 	}
 }
 
@@ -243,15 +260,13 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	}
 	switch o.area() {
 	case loginArea:
-		return j.login(o), 0
+		return j.login(o)
 	case resolverArea:
 		return j.resolver(o)
 	case listArea:
 		return j.list(o)
 	case recipientArea:
-		if j.g.site.TableTrouble(j.key, j.s.faulted, o.at) {
-			return UserDatabase, 0
-		}
+		return j.trouble(UserDatabase, o, j.site(o).Recipient(j.asked(o)))
 	case visitArea:
 		if j.visiting < j.g.limits.visits {
 			return EmptyVisits, 0
@@ -264,29 +279,43 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 // strange account a day: somebody new, or a mistyped name.
 const usersPerTypist = 5
 
-func (j *judgement) login(o offence) Rule {
+func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	l := &j.g.limits
 	if !o.account.IsZero() || j.unnamed <= l.unnamed {
 		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
-			return Stale
+			return Stale, 0
 		}
 	}
 	if j.s.madeGood(o) {
-		return Stale
+		return Stale, 0
 	}
 	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
-		return Stale
+		return Stale, 0
 	}
 	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.g.isProven(j.key, j.s, o.at) {
-		return Stale
+		return Stale, 0
 	}
 	if j.named >= l.sprayed {
-		return NoRule
+		return NoRule, 0
 	}
-	if j.g.site.LoginTrouble(o.service(), j.key, j.s.faulted, o.at) {
-		return LoginOutage
+	return j.trouble(LoginOutage, o, j.site(o).Login(j.asked(o)))
+}
+
+// trouble turns what is known of our own trouble into the rule that goes by it.
+func (j *judgement) trouble(rule Rule, o offence, excuse health.Excuse) (Rule, uint32) {
+	switch excuse {
+	case health.Excused:
+		return rule, 0
+	case health.Doubted:
+		return rule, o.at + j.g.limits.faultQuiet + 1
 	}
-	return NoRule
+	return NoRule, 0
+}
+
+func (j *judgement) site(o offence) *health.Site { return j.g.sites.Of(o.host) }
+
+func (j *judgement) asked(o offence) health.Offence {
+	return health.Offence{Service: o.service(), Key: j.key, At: o.at, Met: o.met(), Now: j.g.now}
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name
@@ -295,24 +324,24 @@ func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 	if j.s.mailedDays(o.at) > 0 {
 		return Proven, 0
 	}
-	switch j.g.site.Resolver(j.key, o.at, j.g.now) {
+	switch j.site(o).Resolver(j.key, o.at, j.g.now) {
 	case health.Works:
 		return NoRule, 0
 	case health.NotYet:
-		return Resolver, j.g.site.ResolverLapses()
+		return Resolver, j.site(o).ResolverLapses()
 	}
 	return Resolver, 0
 }
 
 func (j *judgement) list(o offence) (rule Rule, until uint32) {
-	if j.g.site.ListsRefused(o.at) {
+	if j.site(o).ListsRefused(o.at) {
 		return BlockList, 0
 	}
-	switch j.g.site.Lists(j.key, o.at, j.g.now) {
+	switch j.site(o).Lists(j.key, o.at, j.g.now) {
 	case health.Works:
 		return NoRule, 0
 	case health.NotYet:
-		return BlockList, j.g.site.ListsLapse()
+		return BlockList, j.site(o).ListsLapse()
 	}
 	return BlockList, 0
 }
@@ -334,9 +363,9 @@ func (t *tally) reason(rule Rule, g *Guard) string {
 		return t.proof + ", and honest hosts do this too"
 	case rule == Resolver:
 		return fmt.Sprintf("no other client with a verified name connected within %s before and after",
-			time.Duration(g.site.ResolverGap())*time.Second)
+			time.Duration(t.gap[rule])*time.Second)
 	case rule == BlockList:
-		return fmt.Sprintf("no mail of others was taken within %s before and after", time.Duration(g.site.ListGap())*time.Second)
+		return fmt.Sprintf("no mail of others was taken within %s before and after", time.Duration(t.gap[rule])*time.Second)
 	}
 	return ruleWords[rule]
 }

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -15,10 +16,46 @@ type Breaker struct {
 	Why   string // for a person
 }
 
-// Breakers returns the state of all of them at a time, in a fixed order. A host that
-// nobody with a verified name visits has no evidence that its resolver works:
-// that holds, and is no alarm by itself.
-func (s *Site) Breakers(now uint32) []Breaker {
+// Breakers returns the state of all of them at a time, in a fixed order. Of several
+// hosts it is that of one that holds, if any does. A host that nobody with a verified
+// name visits has no evidence that its resolver works: that holds, and is no alarm by
+// itself; a host beside others counts from its first evidence on.
+func (s *Sites) Breakers(now uint32) []Breaker {
+	hosts := s.sorted()
+	if len(hosts) == 0 {
+		return s.others.breakers(now)
+	}
+	var all []Breaker
+	for _, h := range hosts {
+		site := s.hosts[h]
+		for i, b := range site.breakers(now) {
+			if len(hosts) > 1 && b.Holds {
+				b.Why += " (on " + cmp.Or(site.name, "a host without a name") + ")"
+			}
+			if i == len(all) {
+				all = append(all, b)
+			} else if all[i].isBelow(b) {
+				all[i] = b
+			}
+		}
+	}
+	return all
+}
+
+// isBelow reports whether another host's breaker says more than this one.
+func (b Breaker) isBelow(other Breaker) bool { return b.rank() < other.rank() }
+
+func (b Breaker) rank() int {
+	switch {
+	case b.Holds && !b.Since.IsZero():
+		return 2
+	case !b.Holds:
+		return 1
+	}
+	return 0 // for want of evidence
+}
+
+func (s *Site) breakers(now uint32) []Breaker {
 	all := []Breaker{
 		s.resolver.breaker("resolver", "client with a verified name", now),
 		s.lists.breaker("block-lists", "mail taken from a stranger", now),
@@ -31,6 +68,13 @@ func (s *Site) Breakers(now uint32) []Breaker {
 		all = append(all, s.logins[service].breaker("login "+service.String(), now))
 	}
 	return append(all, s.tables.breaker("user-database", now))
+}
+
+func (s *service) breaker(name string, now uint32) Breaker {
+	if b := s.sure.breaker(name, now); b.Holds || s.doubt.lastFault <= s.sure.lastFault {
+		return b
+	}
+	return s.doubt.breaker(name, now)
 }
 
 func (e *evidence) breaker(name, sight string, now uint32) Breaker {
@@ -48,7 +92,7 @@ func (e *evidence) breaker(name, sight string, now uint32) Breaker {
 	return b
 }
 
-func (o *outage) breaker(name string, now uint32) Breaker {
+func (o *troubled) breaker(name string, now uint32) Breaker {
 	b := Breaker{Name: name, Holds: o.covers(now), Why: "no trouble known"}
 	if o.lastFault != 0 {
 		b.Why = "last trouble at " + clock(o.lastFault)

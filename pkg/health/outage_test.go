@@ -1,13 +1,19 @@
 package health
 
-import "testing"
+import (
+	"testing"
+
+	"csmail/pkg/event"
+)
 
 const noon = 1_780_000_000 // seconds since 1970
 
-func serviceOutage() outage {
-	var o outage
-	o.set(2*minute, 30*minute, 2)
-	return o
+var testLimits = Limits{ResolverQuiet: 30 * minute, ListQuiet: 2 * hour, FaultLasts: 2 * minute, FaultSilence: 30 * minute}
+
+func loginService() *service {
+	var s service
+	s.configure(testLimits, 2)
+	return &s
 }
 
 // A fault that clients met is ours if two met it within ten minutes.
@@ -19,11 +25,14 @@ func TestFaultsOfTwoClients(t *testing.T) {
 	}{
 		"at once": {2, 0, true}, "within ten minutes": {2, faultTogether, true}, "later": {2, faultTogether + 1, false}, "the same client": {1, 1, false},
 	} {
-		o := serviceOutage()
-		o.clientFault(1, noon)
-		o.clientFault(tt.second, noon+tt.gap)
-		if got := o.covers(noon + tt.gap); got != tt.want {
-			t.Errorf("%s: %t", name, got)
+		s := loginService()
+		s.fault(Client{Key: 7}, noon, 0)
+		s.fault(Client{Key: tt.second + 6}, noon+tt.gap, 0)
+		if got := s.doubt.covers(noon + tt.gap); got != tt.want {
+			t.Errorf("%s: got trouble %t, want %t", name, got, tt.want)
+		}
+		if s.sure.covers(noon + tt.gap) {
+			t.Errorf("%s: strangers alone make it certain", name)
 		}
 	}
 }
@@ -45,10 +54,10 @@ func TestOutageEnds(t *testing.T) {
 		"a minute before":           {5 * minute, ^uint32(0) - minute + 1, true},
 		"more than a minute before": {5 * minute, ^uint32(0) - minute, false},
 	} {
-		o := serviceOutage()
+		o := &loginService().sure
 		o.fault(noon)
 		if name != "nobody gets in" && name != "silence is over" {
-			o.works(7, noon+tt.works)
+			o.works(noon + tt.works)
 		}
 		if got := o.covers(noon + tt.at); got != tt.want {
 			t.Errorf("%s: %t", name, got)
@@ -58,51 +67,34 @@ func TestOutageEnds(t *testing.T) {
 
 // What was of outages that had no more room counts as one.
 func TestForgottenOutages(t *testing.T) {
-	o := serviceOutage()
+	o := &loginService().sure
 	for i := range uint32(maxSpans + 2) {
 		o.fault(noon + i*hour)
-		o.works(1, noon+i*hour+minute)
+		o.works(noon + i*hour + minute)
 	}
 	if at := uint32(noon + hour + 30*minute); len(o.spans) != maxSpans || !o.covers(noon+30*minute) || o.covers(at) {
 		t.Errorf("%d spans, between the first two %t, behind them %t", len(o.spans), o.covers(noon+30*minute), o.covers(at))
 	}
 }
 
-// A fault that one client alone met excuses it until somebody else gets in.
+// A fault that one client alone met excuses it for a while, until somebody else gets
+// in.
 func TestOwnFault(t *testing.T) {
 	for name, tt := range map[string]struct {
-		by   uint64
-		at   uint32
-		want bool
+		by     uint64
+		in, at uint32
+		want   bool
 	}{
-		"nobody gets in": {0, 0, true}, "itself": {1, 10, true}, "another": {2, 10, false}, "another, before": {2, 0, true},
+		"nobody gets in": {0, 0, 20, true}, "itself": {7, 10, 20, true}, "another": {8, 10, 20, false}, "another, before": {8, 0, 20, true},
+		"as long as it lasts": {0, 0, 2 * minute, true}, "after it": {0, 0, 2*minute + 1, false},
 	} {
-		o := serviceOutage()
+		site := NewSites(testLimits).Note(1, "mx1", noon)
+		site.Fault(event.AuthFault, event.Dovecot, Client{Key: 7}, noon)
 		if tt.by != 0 {
-			o.works(tt.by, noon+tt.at)
+			site.LoggedIn(event.Dovecot, tt.by, noon+tt.in)
 		}
-		if got := o.excusesOwn(1, noon, noon+20); got != tt.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-}
-
-// A fault that one client alone met excuses what happened a minute before it until
-// it is over.
-func TestOwnFaultLasts(t *testing.T) {
-	for name, tt := range map[string]struct {
-		faulted, at uint32
-		want        bool
-	}{
-		"never":                     {0, noon, false},
-		"a minute before":           {noon, noon - faultBefore, true},
-		"more than a minute before": {noon, noon - faultBefore - 1, false},
-		"as long as it lasts":       {noon, noon + 2*minute, true},
-		"after it":                  {noon, noon + 2*minute + 1, false},
-	} {
-		o := serviceOutage()
-		if got := o.excusesOwn(1, tt.faulted, tt.at); got != tt.want {
-			t.Errorf("%s: %t", name, got)
+		if got := site.MayExcuse(LoginArea, event.Dovecot, 7, noon, noon+tt.at); got != tt.want {
+			t.Errorf("%s: got %t, want %t", name, got, tt.want)
 		}
 	}
 }
@@ -140,12 +132,12 @@ func TestEvidenceOfTwo(t *testing.T) {
 
 // Good sources that fail make an outage from the first of them on.
 func TestOutageSinceTheFirst(t *testing.T) {
-	o := serviceOutage()
-	o.goodFails(1, 1, noon, true)
+	o := &loginService().sure
+	o.regularFails(1, 1, noon, true)
 	if o.covers(noon) {
 		t.Error("one source alone makes an outage")
 	}
-	o.goodFails(2, 2, noon+20*minute, true)
+	o.regularFails(2, 2, noon+20*minute, true)
 	for at, want := range map[uint32]bool{
 		noon - minute - 1: false, noon - minute: true, noon + 10*minute: true, noon + 20*minute: true, noon + 22*minute: true,
 	} {

@@ -1,21 +1,21 @@
 // Package health knows what of our own worked when: the login services, the
-// resolver, the block lists and the tables of recipients of one host. The guard
+// resolver, the block lists and the tables of recipients of each host. The guard
 // tells it what the log says of them, and asks it whether an offence may be our
-// own doing. It speaks no protocol; it goes by the times of
-// the events, is synchronous and bounded in memory, and never decides about a
-// client.
+// own doing. It speaks no protocol; it goes by the times of the events, is
+// synchronous and bounded in memory, and never decides about a client.
 package health
 
 import (
+	"slices"
+
 	"csmail/pkg/event"
-	"csmail/pkg/wire"
 )
 
 const (
 	minute   = uint32(60)
 	hour     = 60 * minute
 	day      = 24 * hour
-	services = 16 // room for those that event knows
+	services = int(event.SSHD) + 1 // event.SSHD is the last that event knows
 )
 
 // Limits are the numbers that a Site goes by, in seconds.
@@ -29,31 +29,41 @@ type Limits struct {
 // Site is what is known of the services of one host. Times are seconds since 1970;
 // a key names a client's source.
 type Site struct {
-	limits   Limits
-	logins   [services]outage // by service
-	tables   outage           // of recipients
-	refusals outage           // block lists that refuse us
-	resolver evidence         // clients with a verified name
-	lists    evidence         // mail taken from strangers
+	name     string // as logged, for a person
+	heard    uint32 // last
+	logins   [services]service
+	dovecot  bool     // Dovecot's login service was heard of
+	tables   service  // of recipients
+	refusals troubled // block lists that refuse us
+	resolver evidence // clients with a verified name
+	lists    evidence // mail taken from strangers
+	all      *Sites   // that it is one of
 }
 
-// NewSite returns a Site of which nothing is known.
-func NewSite(l Limits) *Site {
-	s := &Site{resolver: newEvidence(l.ResolverQuiet), lists: newEvidence(l.ListQuiet)}
-	s.Configure(l)
+func newSite(name string, all *Sites) *Site {
+	l := all.limits
+	s := &Site{name: name, resolver: newEvidence(l.ResolverQuiet), lists: newEvidence(l.ListQuiet), all: all}
+	s.configure(l)
 	return s
 }
 
-// Configure replaces the numbers. What was observed stays.
-func (s *Site) Configure(l Limits) {
-	s.limits = l
+func (s *Site) configure(l Limits) {
 	for i := range s.logins {
-		s.logins[i].set(l.FaultLasts, l.FaultSilence, 2)
+		s.logins[i].configure(l, 2)
 	}
-	s.tables.set(l.FaultLasts, l.FaultSilence, 3)
-	s.refusals.set(hour, hour, 0)
+	s.tables.configure(l, 3)
+	s.refusals.lasts, s.refusals.silence = hour, hour
 	s.resolver.least, s.resolver.most = 10, l.ResolverQuiet
 	s.lists.least, s.lists.most = 10*minute, l.ListQuiet
+}
+
+// forget has the site know nothing of a time and before: what it knew is lost, so
+// all that hangs on our own services may have been in trouble then.
+func (s *Site) forget(until uint32) {
+	for i := range s.logins {
+		s.logins[i].sure.lost = max(s.logins[i].sure.lost, until)
+	}
+	s.tables.sure.lost, s.refusals.lost = max(s.tables.sure.lost, until), max(s.refusals.lost, until)
 }
 
 // Named notes a client with a verified name: our resolver works.
@@ -68,60 +78,161 @@ func (s *Site) MailTaken(key uint64, at uint32) {
 
 // LoggedIn notes that a client got in.
 func (s *Site) LoggedIn(service event.Service, key uint64, at uint32) {
+	s.hear(service)
 	s.logins[service].works(key, at)
 }
 
-// Fault notes trouble of our own that a client met, or that names no client: key is
-// 0 then. It reports whether the fault may excuse that client. What a client's own
-// DNS does (dns-fault) is none of ours, and trouble of the whole server
-// (server-fault) shows in no offence.
-func (s *Site) Fault(kind event.Kind, service event.Service, key uint64, at uint32) bool {
-	var o *outage
+func (s *Site) hear(service event.Service) {
+	if service == event.Dovecot && !s.dovecot {
+		s.dovecot = true
+		s.all.findDovecots()
+	}
+}
+
+// Fault notes trouble of our own that a client met, or that names no client. It
+// reports whether the fault may excuse that client. What a client's own DNS does
+// (dns-fault) is none of ours, and trouble of the whole server (server-fault) shows
+// in no offence.
+func (s *Site) Fault(kind event.Kind, service event.Service, c Client, at uint32) bool {
 	switch kind {
 	case event.AuthFault:
-		o = &s.logins[service]
+		s.hear(service)
+		mine := &s.logins[service]
+		return mine.fault(c, at, max(mine.othersIn(c.Key), s.othersIn(service, c.Key)))
 	case event.LookupFault:
-		o = &s.tables
+		return s.tables.fault(c, at, s.tables.othersIn(c.Key))
 	case event.DNSBLFault:
 		s.refusals.fault(at)
-		return false
-	default:
-		return false
 	}
-	if key == 0 {
-		o.fault(at)
-		return false
-	}
-	o.clientFault(key, at)
-	return true
+	return false
 }
 
 // LoginFails notes that a source failed to log in. account is who failed there, or
 // the source itself if the log does not say; newly reports whether it got in until
 // now.
 func (s *Site) LoginFails(service event.Service, key, account uint64, at uint32, newly bool) {
-	s.logins[service].goodFails(key, account, at, newly)
+	s.hear(service)
+	s.logins[service].sure.regularFails(key, account, at, newly)
 }
 
 // RecipientMissed notes that a source whose mail is taken as a rule named a
 // recipient that does not exist.
-func (s *Site) RecipientMissed(key uint64, at uint32) { s.tables.goodFails(key, key, at, true) }
-
-// LoginTrouble reports whether our own trouble may be why a login at a service
-// failed. Postfix mostly asks Dovecot, so Dovecot's trouble is Postfix's too. A fault
-// that this source alone met, at the time faulted, speaks for it only while nobody
-// else logs in.
-func (s *Site) LoginTrouble(service event.Service, key uint64, faulted, at uint32) bool {
-	mine, dovecot := &s.logins[service], &s.logins[event.Dovecot]
-	if mine.covers(at) || service == event.Postfix && dovecot.covers(at) {
-		return true
-	}
-	return mine.excusesOwn(key, faulted, at) && (dovecot.worked <= faulted || dovecot.workedBy == key)
+func (s *Site) RecipientMissed(key uint64, at uint32) {
+	s.tables.sure.regularFails(key, key, at, true)
 }
 
-// TableTrouble reports whether our own trouble may be why a recipient was unknown.
-func (s *Site) TableTrouble(key uint64, faulted, at uint32) bool {
-	return s.tables.covers(at) || s.tables.excusesOwn(key, faulted, at)
+// Offence is what a client did, as far as our own trouble may be the reason.
+type Offence struct {
+	Service event.Service
+	Key     uint64 // the client's source
+	At      uint32
+	Met     bool   // the client met a fault of this host around then, and may be excused by it
+	Now     uint32 // until when the log is known
+}
+
+// Excuse is what a Site says of an offence.
+type Excuse uint8
+
+// The excuses.
+const (
+	NoExcuse Excuse = iota
+	Doubted         // it may be our trouble; the next clients that get in may tell otherwise
+	Excused         // it was our trouble, or nothing more can be known
+)
+
+// Login tells whether our own trouble may be why a login failed.
+func (s *Site) Login(o Offence) Excuse {
+	mine := &s.logins[o.Service]
+	if mine.sure.covers(o.At) {
+		return Excused
+	}
+	refuted := mine.isRefuted(o.Key, o.At, o.Now)
+	asked := s.asked(o.Service)
+	for _, d := range asked {
+		if d.logins[event.Dovecot].sure.covers(o.At) && (d == s || !refuted) {
+			return Excused
+		}
+	}
+	if refuted || len(asked) > 0 && !slices.ContainsFunc(asked, func(d *Site) bool {
+		return !d.logins[event.Dovecot].isRefuted(o.Key, o.At, o.Now)
+	}) {
+		return NoExcuse
+	}
+	doubted := mine.doubt.covers(o.At) || o.Met
+	for _, d := range asked {
+		dovecot := &d.logins[event.Dovecot]
+		doubted = doubted || dovecot.doubt.covers(o.At) && !dovecot.isRefuted(o.Key, o.At, o.Now)
+	}
+	return s.doubted(doubted, o)
+}
+
+// doubted gives the next clients that get in their time to refute a doubt.
+func (s *Site) doubted(is bool, o Offence) Excuse {
+	switch {
+	case !is:
+		return NoExcuse
+	case o.Now <= o.At+s.all.limits.FaultSilence:
+		return Doubted
+	}
+	return Excused
+}
+
+// asked returns the sites whose Dovecot a service asks whether a client may log in:
+// Postfix that of its own host, if there is one. Else it may be any: a host of its
+// own, or a Dovecot that logs to a file of its own, which names no host.
+func (s *Site) asked(service event.Service) []*Site {
+	if service != event.Postfix {
+		return nil
+	}
+	if s.dovecot {
+		return s.all.one(s)
+	}
+	return s.all.dovecots
+}
+
+// othersIn returns when somebody other than key got in last at every Dovecot that a
+// service asks.
+func (s *Site) othersIn(service event.Service, key uint64) uint32 {
+	asked := s.asked(service)
+	if len(asked) == 0 {
+		return 0
+	}
+	last := ^uint32(0)
+	for _, d := range asked {
+		last = min(last, d.logins[event.Dovecot].othersIn(key))
+	}
+	return last
+}
+
+// FaultBefore is how long, in seconds, before a fault is logged it may have had its
+// effect.
+const FaultBefore = faultBefore
+
+// MayExcuse reports whether a fault that a client met may be why it does something of
+// an area now: for a while, and as long as nobody else gets in.
+func (s *Site) MayExcuse(area Area, service event.Service, key uint64, faulted, at uint32) bool {
+	if faulted == 0 || !isWithin(faulted, at, s.all.limits.FaultLasts) {
+		return false
+	}
+	switch area {
+	case LoginArea:
+		return max(s.logins[service].othersIn(key), s.othersIn(service, key)) <= faulted
+	case RecipientArea:
+		return s.tables.othersIn(key) <= faulted
+	}
+	return false
+}
+
+// Recipient tells whether our own trouble may be why a recipient was unknown.
+func (s *Site) Recipient(o Offence) Excuse {
+	t := &s.tables
+	if t.sure.covers(o.At) {
+		return Excused
+	}
+	if t.isRefuted(o.Key, o.At, o.Now) {
+		return NoExcuse
+	}
+	return s.doubted(t.doubt.covers(o.At) || o.Met, o)
 }
 
 // Resolver tells whether our resolver worked at a time, by others than key.
@@ -145,17 +256,6 @@ func (s *Site) ResolverGap() uint32 { return s.resolver.gap() }
 
 // ListGap is ResolverGap for the block lists.
 func (s *Site) ListGap() uint32 { return s.lists.gap() }
-
-// Encode writes or reads what was observed.
-func (s *Site) Encode(c *wire.Codec) {
-	for i := range s.logins {
-		s.logins[i].encode(c)
-	}
-	s.tables.encode(c)
-	s.refusals.encode(c)
-	s.resolver.encode(c)
-	s.lists.encode(c)
-}
 
 // isWithin reports whether something that last happened at when was no longer than
 // stretch before at, or later.

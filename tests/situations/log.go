@@ -15,6 +15,7 @@ import (
 // Log is a log under way. Lines may be added in any order; they come out sorted
 // by time.
 type Log struct {
+	host   string
 	start  time.Time
 	lines  []line
 	pid    int
@@ -28,7 +29,12 @@ type line struct {
 
 // NewLog returns an empty log whose clock starts on a Wednesday at midnight.
 func NewLog() *Log {
-	return &Log{start: time.Date(2026, 6, 3, 0, 0, 0, 0, time.UTC), pid: 1000, random: rand.New(rand.NewPCG(7, 11))}
+	return NewLogOn("mx1")
+}
+
+// NewLogOn is NewLog of another host.
+func NewLogOn(host string) *Log {
+	return &Log{host: host, start: time.Date(2026, 6, 3, 0, 0, 0, 0, time.UTC), pid: 1000, random: rand.New(rand.NewPCG(7, 11))}
 }
 
 // String returns the log, oldest line first.
@@ -48,7 +54,7 @@ func (l *Log) add(after time.Duration, program string, pid int, format string, a
 	if pid > 0 {
 		tag = fmt.Sprintf("%s[%d]", program, pid)
 	}
-	l.lines = append(l.lines, line{at, fmt.Sprintf("%s mx1 %s: %s", at.Format("2006-01-02T15:04:05.000000-07:00"), tag, fmt.Sprintf(format, args...))})
+	l.lines = append(l.lines, line{at, fmt.Sprintf("%s %s %s: %s", at.Format("2006-01-02T15:04:05.000000-07:00"), l.host, tag, fmt.Sprintf(format, args...))})
 }
 
 func (l *Log) next() int {

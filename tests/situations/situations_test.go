@@ -19,17 +19,26 @@ type alert struct {
 }
 
 func TestNobodyInnocentIsBanned(t *testing.T) {
-	for _, set := range []string{"balanced", "strict"} {
-		for _, s := range Honest() {
-			t.Run(set+"/"+s.Name, func(t *testing.T) { check(t, set, s) })
-		}
-	}
+	inEveryForm(t, append(Honest(), Troubles()...))
 }
 
 func TestAttacksThatLookLikeOutages(t *testing.T) {
+	inEveryForm(t, append(Outages(), Provoked()...))
+}
+
+func inEveryForm(t *testing.T, all []Situation) {
+	forms := Forms()
+	if testing.Short() {
+		forms = forms[:1]
+	}
 	for _, set := range []string{"balanced", "strict"} {
-		for _, s := range Outages() {
-			t.Run(set+"/"+s.Name, func(t *testing.T) { check(t, set, s) })
+		for _, form := range forms {
+			for _, s := range all {
+				t.Run(set+"/"+form.Name+"/"+s.Name, func(t *testing.T) {
+					t.Parallel()
+					check(t, set, form.Put(s))
+				})
+			}
 		}
 	}
 }
@@ -73,13 +82,18 @@ func covers(a alert, ip string) bool {
 
 func backtest(t *testing.T, set string, s Situation) []alert {
 	t.Helper()
-	dir := t.TempDir()
-	config, log := filepath.Join(dir, "csmail.yaml"), filepath.Join(dir, "mail.log")
-	write(t, config, s.Config+"\n")
+	log := filepath.Join(t.TempDir(), "mail.log")
 	write(t, log, s.Log.String())
+	return backtestFiles(t, set, s.Config, log)
+}
+
+func backtestFiles(t *testing.T, set, settings string, logs ...string) []alert {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "csmail.yaml")
+	write(t, config, settings+"\n")
 	var out, complaint bytes.Buffer
-	status := cli.Main(t.Context(), []string{"backtest", "-q", "-c", config, "-o", "json", "--scenarios", set, log},
-		cli.Streams{In: strings.NewReader(""), Out: &out, Err: &complaint})
+	args := []string{"backtest", "-q", "-c", config, "-o", "json", "--scenarios", set}
+	status := cli.Main(t.Context(), append(args, logs...), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &complaint})
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, complaint.String())
 	}
