@@ -70,3 +70,14 @@ lint:
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./...
 	$(GO) mod verify
+	@$(MAKE) --no-print-directory portable
+
+# Where people run mail or work on csmail. The product is built, and the tests are
+# compiled by vet.
+PLATFORMS = linux/386 linux/arm linux/arm64 darwin/arm64 freebsd/amd64
+
+.PHONY: portable $(PLATFORMS)
+portable: $(PLATFORMS)
+$(PLATFORMS):
+	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) build ./...
+	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) vet ./...

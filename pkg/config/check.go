@@ -26,13 +26,16 @@ func (c Config) check() error {
 	if len(c.Scenarios) == 0 {
 		return hint.Wrap(fmt.Errorf("scenarios: the list is empty, so nobody would ever be banned"), "leave the key out for the set balanced")
 	}
-	for name, n := range map[string]int{
-		"mail_days": c.Guard.MailDays, "stale_per_hour": c.Guard.StalePerHour, "unnamed_per_hour": c.Guard.UnnamedPerHour,
-		"sprayed_accounts": c.Guard.SprayedAccounts, "typing": c.Guard.Typing, "visits_per_hour": c.Guard.VisitsPerHour,
-		"bans_per_hour": c.Guard.BansPerHour, "good_share": c.Guard.GoodShare,
+	for _, count := range []struct { // a list, not a map: of several wrong ones it is always the first that is reported
+		name string
+		n    int
+	}{
+		{"mail_days", c.Guard.MailDays}, {"stale_per_hour", c.Guard.StalePerHour}, {"unnamed_per_hour", c.Guard.UnnamedPerHour},
+		{"sprayed_accounts", c.Guard.SprayedAccounts}, {"typing", c.Guard.Typing}, {"visits_per_hour", c.Guard.VisitsPerHour},
+		{"bans_per_hour", c.Guard.BansPerHour}, {"good_share", c.Guard.GoodShare},
 	} {
-		if n < 1 {
-			return hint.Wrap(fmt.Errorf("guard.%s %d: must be at least 1", name, n), "leave the key out for the default; docs/safety.md explains it")
+		if count.n < 1 {
+			return hint.Wrap(fmt.Errorf("guard.%s %d: must be at least 1", count.name, count.n), "leave the key out for the default; docs/safety.md explains it")
 		}
 	}
 	if port := c.Prometheus.ListenPort; port < 1 || port > 65535 {

@@ -176,3 +176,16 @@ func TestSocketOfAFileThatIsRefused(t *testing.T) {
 		t.Errorf("a folder: %q", got)
 	}
 }
+
+// Of several wrong keys the same one is reported every time.
+func TestTheSameErrorEveryTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "csmail.yaml")
+	if err := os.WriteFile(path, []byte("guard: {mail_days: 0, stale_per_hour: 0, typing: 0, good_share: 0, bans_per_hour: 0}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "guard.mail_days 0") {
+			t.Fatalf("error %v, want the one about guard.mail_days", err)
+		}
+	}
+}

@@ -182,7 +182,7 @@ func TestSocketMode(t *testing.T) {
 // A daemon that is too busy to take a connection keeps its socket.
 func TestBusyDaemonKeepsItsSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,6 @@ const (
 	retryCheckpoint = 10 * time.Second
 	amnesty         = 24 * time.Hour // of a person's word
 	reloadWithin    = 20 * time.Second
-	historyBack     = 14 * 24 * time.Hour
 	offencesBack    = 24 * time.Hour // of the first start
 	maxJournal      = 64 << 20       // bytes of inputs after which a checkpoint is early
 )
@@ -198,12 +197,18 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 		d.log.Warn("lapi.bouncer_key is set, and this csmail enforces no decision by itself", "hint", "a bouncer does: apt install crowdsec-firewall-bouncer")
 	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack, Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
+	feeds, err := ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 	if err != nil {
 		return err
 	}
 	d.config, d.set, d.engine, d.feeds = c, set, judge, feeds
 	return nil
+}
+
+// historyBack is how far the first start reads back: as far as a login, or offences,
+// count.
+func historyBack(c config.Config) time.Duration {
+	return max(time.Duration(c.Guard.LoginProves), offencesBack)
 }
 
 func (d *Daemon) applyLevel(c config.Config) {

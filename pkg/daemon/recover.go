@@ -38,7 +38,7 @@ func (d *Daemon) recover(ctx context.Context) error {
 	d.rewind()
 	first := len(cursors) == 0 && replayed == 0
 	if first {
-		d.log.Info("first start: reading back", "logins", historyBack, "offences", offencesBack)
+		d.log.Info("first start: reading back", "logins", historyBack(d.config), "offences", offencesBack)
 		d.engine.CountSince(d.started.Add(-offencesBack))
 	}
 	if err := d.resume(cursors); err != nil {

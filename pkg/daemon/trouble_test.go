@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A LAPI that takes a request and never answers does not hold up the end.
@@ -75,24 +73,6 @@ func TestReloadOnFullDisk(t *testing.T) {
 	if got := r.delivered(1); len(got) != 2 {
 		t.Errorf("alerts %q", got)
 	}
-}
-
-// fillDisk takes the disk from the daemon that is a process of its own: it can write
-// nothing behind the first page of a file.
-func (r *rig) fillDisk() (free func()) {
-	r.t.Helper()
-	set := func(limit unix.Rlimit) (before unix.Rlimit) {
-		if err := unix.Prlimit(r.child.Pid, unix.RLIMIT_FSIZE, &limit, &before); err != nil {
-			r.t.Fatal(err)
-		}
-		return before
-	}
-	var before unix.Rlimit
-	if err := unix.Prlimit(r.child.Pid, unix.RLIMIT_FSIZE, nil, &before); err != nil {
-		r.t.Fatal(err)
-	}
-	set(unix.Rlimit{Cur: 4096, Max: before.Max})
-	return func() { set(before) }
 }
 
 // Nobody but csmail's user and group speaks to it, or reads what it keeps.

@@ -328,7 +328,7 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
-	if got := backoff(1 << 40); got > time.Minute {
+	if got := backoff(1 << 30); got > time.Minute {
 		t.Errorf("%s", got)
 	}
 }

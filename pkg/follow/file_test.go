@@ -404,9 +404,9 @@ func TestImpossiblePositions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]position{
-		"a head of 2^40 bytes": {Head: fingerprint{Len: 1 << 40}},
+		"a head of 2^30 bytes": {Head: fingerprint{Len: 1 << 30}},
 		"less than no head":    {Head: fingerprint{Len: -1}},
-		"a mark of 2^40 bytes": {Head: fingerprint{Len: 1}, Mark: fingerprint{Len: 1 << 40}},
+		"a mark of 2^30 bytes": {Head: fingerprint{Len: 1}, Mark: fingerprint{Len: 1 << 30}},
 		"less than no mark":    {Head: fingerprint{Len: 1}, Mark: fingerprint{Len: -1}},
 		"before the start":     {Head: fingerprint{Len: 1}, Offset: -1},
 	} {

@@ -187,3 +187,28 @@ func TestReadElsewhereKeepsTheFirstStart(t *testing.T) {
 		}
 	}
 }
+
+// blind is a waker as systems without inotify(7) have it.
+type blind struct{ waker }
+
+func (blind) wake() <-chan struct{} { return nil }
+func (blind) foldersChanged() bool  { return true }
+func (blind) folder(string)         {}
+func (blind) file(*os.File) int     { return -1 }
+func (blind) forget(int)            {}
+func (blind) sees() bool            { return false }
+
+func TestFollowsByPolling(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mail.log")
+	put(t, path, stamped(1, 10))
+	r := start(t, FileOptions{Globs: []string{path}, Back: time.Hour, Quiet: 100 * time.Millisecond, waker: blind{}}, "")
+	put(t, path, stamped(11, 20))
+	r.wait(t, 20)
+	move(t, path, path+".1")
+	put(t, path, stamped(21, 30))
+	r.wait(t, 30)
+	r.stop()
+	if got := r.text(); got != stamped(1, 30) {
+		t.Errorf("got %s", got)
+	}
+}

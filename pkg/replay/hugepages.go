@@ -3,8 +3,6 @@ package replay
 import (
 	"runtime"
 	"runtime/debug"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,7 +35,7 @@ func advise(size int) {
 	var pieces [][]byte
 	for range size / heapPiece {
 		piece := make([]byte, heapPiece)
-		_ = unix.Madvise(piece, unix.MADV_HUGEPAGE) // a wish: not every kernel knows it
+		wishHugePages(piece)
 		pieces = append(pieces, piece)
 	}
 	runtime.KeepAlive(pieces)

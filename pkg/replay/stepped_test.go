@@ -32,7 +32,7 @@ func attacked(lines int) text {
 			fmt.Sprintf("warning: %s: SASL LOGIN authentication failed: x, sasl_username=user%d", client, random.IntN(40)),
 			fmt.Sprintf("NOQUEUE: reject: RCPT from %s: 550 5.1.1 <u%d@example.org>: Recipient address rejected: User unknown; from=<> to=<u> proto=SMTP helo=<x>", client, i),
 			"disconnect from " + client + " ehlo=1 auth=0/1 quit=1 commands=2/3",
-			fmt.Sprintf("%X: client=%s", 1<<40+i, client),
+			fmt.Sprintf("%X: client=%s", int64(1<<40)+int64(i), client),
 			"no news",
 		}[random.IntN(6)]
 		fmt.Fprintf(&block, "%s mail postfix/smtpd[%d]: %s\n", at.Format(time.Stamp), 40+random.IntN(9), message)

@@ -189,7 +189,7 @@ func validate(d *document, s *Scenario) error {
 	if needsLeak && s.LeakSpeed <= 0 {
 		return d.problem("leakspeed", fmt.Errorf("%q: a %s scenario needs a leakspeed", d.LeakSpeed, d.Type))
 	}
-	if s.LeakSpeed > 0 && s.Capacity >= math.MaxInt64/int(s.LeakSpeed)-1 {
+	if s.LeakSpeed > 0 && int64(s.Capacity) >= math.MaxInt64/int64(s.LeakSpeed)-1 {
 		return d.problem("capacity", fmt.Errorf("%d: at a leakspeed of %s the bucket would leak for centuries", d.Capacity, d.LeakSpeed))
 	}
 	if d.Type != "counter" && s.Duration > 0 {

@@ -23,9 +23,9 @@ func BenchmarkCommit(b *testing.B) {
 		inputs[n] = Input{Source: "/var/log/mail.log", Record: &event.Record{Outcome: event.Noted, Line: int64(n), Event: event.Event{
 			Time: time.Unix(1780000000, int64(n)*20_000), Host: "mx1", Service: event.Dovecot, Program: "dovecot/imap-login", PID: 1000 + n%500,
 			Kind: event.AuthFailed, Addr: addr, User: fmt.Sprintf("user%d@example.org", n*7919%100_003), Mechanism: "PLAIN",
-			Session: fmt.Sprintf("%016x", n*2654435761), Attempts: 1,
+			Session: fmt.Sprintf("%016x", uint64(n)*2654435761), Attempts: 1,
 			Message: fmt.Sprintf("imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<user%d@example.org>, method=PLAIN, rip=%s, "+
-				"lip=192.0.2.1, TLS, session=<%016x>", n*7919%100_003, addr, n*2654435761),
+				"lip=192.0.2.1, TLS, session=<%016x>", n*7919%100_003, addr, uint64(n)*2654435761),
 		}}}
 	}
 	for b.Loop() {

@@ -116,12 +116,17 @@ func fillDisk(t *testing.T, size int64) (free func()) {
 	signal.Ignore(syscall.SIGXFSZ)
 	var before syscall.Rlimit
 	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size), Max: before.Max}))
+	limit := before
+	setLimit(&limit.Cur, size)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
 	return func() {
 		must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 		signal.Reset(syscall.SIGXFSZ)
 	}
 }
+
+// setLimit sets a limit, which has a sign on FreeBSD only.
+func setLimit[T int64 | uint64](limit *T, size int64) { *limit = T(size) }
 
 // However far a new file got on a full disk, the next start goes on from there.
 func TestOpenOnFullDisk(t *testing.T) {

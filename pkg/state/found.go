@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -80,14 +78,11 @@ func (s *Store) fill() error {
 }
 
 // name gives a file its name unless there is one of that name, which is no error: it
-// is somebody else's, made meanwhile. Where rename(2) cannot ask for that, as on NFS,
-// link(2) does the same.
+// is somebody else's, made meanwhile.
 func name(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		if err = unix.Linkat(unix.AT_FDCWD, from, unix.AT_FDCWD, to, 0); err == nil {
-			return os.Remove(from)
-		}
+	err := renameNew(from, to)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = linkNew(from, to)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return os.Remove(from)
@@ -96,4 +91,13 @@ func name(from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
+}
+
+// linkNew does with link(2) what renameNew does, where the file system or the kernel
+// cannot.
+func linkNew(from, to string) error {
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
 }

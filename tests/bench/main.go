@@ -199,7 +199,7 @@ func measure(script string) (run, error) {
 		return run{}, errors.New("no resource usage on this system")
 	}
 	cpu := c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	return run{wall, cpu.Seconds(), usage.Maxrss}, nil
+	return run{wall, cpu.Seconds(), int64(usage.Maxrss)}, nil
 }
 
 // median of an even number of values is the mean of the two in the middle.

@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"csmail/tests/lapitest"
 )
@@ -137,7 +136,7 @@ func (s Setup) run(ctx context.Context, dir, lapi, logType string, log []byte, a
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Crowdsec, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = endsWithParent()
 	// One bucket is one goroutine in crowdsec, and those of one scenario share
 	// their blackhole without a lock. On one processor each overflow ends before
 	// the next begins, so that the alerts are the same at every run.

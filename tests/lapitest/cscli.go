@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -16,7 +15,7 @@ import (
 // output. Its standard error is in the error only.
 func (s *Server) Cscli(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cscli, append([]string{"-c", filepath.Join(s.Dir, configFile)}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = endsWithParent()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -223,7 +223,7 @@ type process struct {
 func startProcess(ctx context.Context, name string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, name, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = endsWithParent()
 	started := make(chan error)
 	go func() {
 		// Pdeathsig is about the thread that started the child, so that thread
