@@ -45,6 +45,10 @@ type Options struct {
 	// ReloadWithin bounds what a reload asks of the host, since nothing is read
 	// meanwhile; 20 s if it is 0.
 	ReloadWithin time.Duration
+
+	// Grace is the share of the usual time that trouble lasts before status and healthz
+	// say so; 1 if it is 0.
+	Grace float64
 }
 
 // The times of the daemon.
@@ -55,7 +59,7 @@ const (
 	amnesty         = 24 * time.Hour // of a person's word
 	reloadWithin    = 20 * time.Second
 	offencesBack    = 24 * time.Hour // of the first start
-	maxJournal      = 64 << 20       // bytes of inputs after which a checkpoint is early
+	maxJournal      = 24 << 20       // bytes of inputs after which a checkpoint is early
 )
 
 // Daemon is a run under way. But for asks, batches and the counters, only the
@@ -101,6 +105,8 @@ type Daemon struct {
 	gateway    bool // it was told of
 
 	metrics *metrics
+	memory  *memoryLimit
+	health  health
 }
 
 // message is a batch of a feed on its way to the loop.
@@ -169,6 +175,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	// The heap is little more than the engine's state, and memory is what a mail
 	// host has to spare least.
 	debug.SetGCPercent(50)
+	d.memory = newMemoryLimit()
 	if d.store, err = state.Open(c.State, state.Options{History: time.Duration(c.History)}); err != nil {
 		return err
 	}
@@ -176,6 +183,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		return errors.Join(err, d.store.Close())
 	}
 	d.recallUsage()
+	debug.FreeOSMemory() // what the checkpoint was unpacked into
 	return nil
 }
 

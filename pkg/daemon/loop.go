@@ -62,6 +62,8 @@ func (d *Daemon) tick(now time.Time) {
 		d.writeCheckpoint(now)
 	}
 	d.watchGateway()
+	d.memory.tune()
+	d.health.watch(d.sources(), now)
 	d.metrics.observe(d)
 	d.options.Notify("WATCHDOG=1") // also while the disk is full: a restart would not make room
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -20,8 +21,10 @@ import (
 // not told again.
 func (d *Daemon) recover(ctx context.Context) error {
 	replayed := 0
-	cursors, err := d.store.Recover(d.engine.Restore, func(in state.Input) error {
-		replayed++
+	cursors, err := d.store.Recover(d.restore, func(in state.Input) error {
+		if replayed++; replayed%100_000 == 0 {
+			d.memory.tune()
+		}
 		if in.Record == nil {
 			d.engine.Advance(in.Tick)
 			return nil
@@ -44,10 +47,17 @@ func (d *Daemon) recover(ctx context.Context) error {
 	if err := d.resume(cursors); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what the checkpoint was unpacked into, before it is packed anew
 	if err := d.storeNow(); err != nil && (first || errors.Is(err, state.ErrDamaged)) {
 		return err // from when on offences count must be known to the next start
 	}
 	return nil
+}
+
+// restore takes a checkpoint, which is in memory beside what is made of it.
+func (d *Daemon) restore(checkpoint []byte) error {
+	d.memory.adapt(4 * int64(len(checkpoint)))
+	return d.engine.Restore(checkpoint)
 }
 
 // resume has the feeds go on where they were read to, by whatever name the

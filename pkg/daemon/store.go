@@ -55,14 +55,14 @@ func (d *Daemon) writeCheckpoint(now time.Time) {
 	}
 	d.checkpoint = now
 	mark := d.store.Mark()
-	snapshot, err := d.engine.AppendSnapshot(nil)
-	if err != nil {
+	snapshot := &state.Packed{}
+	if err := d.engine.Snapshot(snapshot.Add); err != nil {
 		d.checkpointed(err)
 		return
 	}
 	written := make(chan error, 1)
 	d.written = written
-	go func() { written <- d.store.Checkpoint(snapshot, mark) }()
+	go func() { written <- d.store.StoreCheckpoint(snapshot, mark) }()
 }
 
 // awaitCheckpoint lets the one under way come to its end: after a newer one it
@@ -87,9 +87,10 @@ func (d *Daemon) checkpointed(err error) {
 // depend on what was before. Everything that the engine took is committed.
 func (d *Daemon) storeNow() error {
 	d.awaitCheckpoint()
-	snapshot, err := d.engine.AppendSnapshot(nil)
+	snapshot := &state.Packed{}
+	err := d.engine.Snapshot(snapshot.Add)
 	if err == nil {
-		err = d.store.Checkpoint(snapshot, d.store.Mark())
+		err = d.store.StoreCheckpoint(snapshot, d.store.Mark())
 	}
 	if err != nil {
 		err = fmt.Errorf("checkpoint: %w", err)

@@ -76,6 +76,8 @@ type Engine struct {
 	since    time.Time           // what happened before speaks for its source at the most
 	waiting  map[waitKey]waiting // findings of which the guard has the last word to say
 	findings []Finding
+
+	partSizes [4]int // of the newest snapshot
 }
 
 // waiting is a finding whose verdict is pending.

@@ -64,6 +64,7 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 		r.Time = p.splitter.Time(line, h)
 		r.Host, r.PID, r.Message = h.Host, h.PID, message
 		r.Attempts *= h.Repeat
+		r.Bound()
 		r.Origin = p.origins.of(r.Host, r.Program)
 	}
 }

@@ -39,23 +39,41 @@ var errSnapshot = errors.New("the engine's snapshot is damaged or of another ver
 // AppendSnapshot appends the whole state to b. The scenarios and the facts about
 // the host are no part of it.
 func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(append(b, snapshotVersion), vocabulary())
-	b = appendPart(b, e.sessions.AppendSnapshot(nil))
-	if e.buckets == nil {
-		return b, nil
-	}
-	b = appendPart(b, e.buckets.AppendSnapshot(nil))
-	b = appendPart(b, e.guard.AppendSnapshot(nil))
-	waiting, err := e.appendWaiting()
-	if err != nil {
-		return nil, fmt.Errorf("the findings that wait: %w", err)
-	}
-	return appendPart(b, waiting), nil
+	err := e.Snapshot(func(piece []byte) { b = append(b, piece...) })
+	return b, err
 }
 
-func appendPart(b, part []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(part)))
-	return append(b, part...)
+// Snapshot hands out what AppendSnapshot appends, in pieces, so that whoever packs them
+// need not hold the whole. take must not keep a piece.
+func (e *Engine) Snapshot(take func(piece []byte)) error {
+	take(binary.BigEndian.AppendUint64([]byte{snapshotVersion}, vocabulary()))
+	parts := []func([]byte) ([]byte, error){plainPart(e.sessions.AppendSnapshot)}
+	if e.buckets != nil {
+		parts = append(parts, plainPart(e.buckets.AppendSnapshot), plainPart(e.guard.AppendSnapshot), e.appendWaiting)
+	}
+	for i, part := range parts {
+		if err := e.snapshotPart(take, i, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func plainPart(part func([]byte) []byte) func([]byte) ([]byte, error) {
+	return func(b []byte) ([]byte, error) { return part(b), nil }
+}
+
+// snapshotPart hands out a part behind its length. It begins with the room that the part
+// took last time, because growing to it would take twice that.
+func (e *Engine) snapshotPart(take func([]byte), i int, part func([]byte) ([]byte, error)) error {
+	b, err := part(make([]byte, 0, e.partSizes[i]))
+	if err != nil {
+		return err
+	}
+	e.partSizes[i] = len(b) + len(b)/16
+	take(binary.AppendUvarint(nil, uint64(len(b))))
+	take(b)
+	return nil
 }
 
 // Restore replaces the state by what AppendSnapshot wrote. A scenario that has
@@ -93,13 +111,15 @@ type pending struct {
 // gobPart begins the part of pending; '{' begins that of before, which was JSON.
 const gobPart = 1
 
-func (e *Engine) appendWaiting() ([]byte, error) {
+func (e *Engine) appendWaiting(b []byte) ([]byte, error) {
 	p := pending{Since: e.since, Waiting: slices.SortedFunc(maps.Values(e.waiting), func(a, b waiting) int {
 		return cmp.Or(a.Alert.Last.Compare(b.Alert.Last), cmp.Compare(a.Alert.ID(), b.Alert.ID()))
 	})}
-	part := bytes.NewBuffer([]byte{gobPart})
-	err := gob.NewEncoder(part).Encode(p)
-	return part.Bytes(), err
+	part := bytes.NewBuffer(append(b, gobPart))
+	if err := gob.NewEncoder(part).Encode(p); err != nil {
+		return nil, fmt.Errorf("the findings that wait: %w", err)
+	}
+	return part.Bytes(), nil
 }
 
 func (e *Engine) restoreWaiting(b []byte) error {

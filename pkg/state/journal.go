@@ -179,18 +179,41 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 	return inputs, last, err
 }
 
+// checkpoint reads the parts into one piece of memory, of which the size is known before.
 func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
 	err = s.view("recover", func(tx *bolt.Tx) (err error) {
 		if mark, err = readMark(tx); err != nil {
 			return err
 		}
-		return tx.Bucket(checkpointBucket).ForEach(func(k, v []byte) error {
+		bucket := tx.Bucket(checkpointBucket)
+		size, err := unpackedSize(bucket)
+		if err != nil || size == 0 {
+			return err
+		}
+		state = make([]byte, 0, size)
+		return bucket.ForEach(func(k, v []byte) error {
 			part, err := unpack(k, v)
 			state = append(state, part...)
 			return err
 		})
 	})
 	return state, mark, err
+}
+
+func unpackedSize(bucket *bolt.Bucket) (size int, err error) {
+	err = bucket.ForEach(func(k, v []byte) error {
+		packed, err := unseal(k, v)
+		if err != nil {
+			return err
+		}
+		n, err := s2.DecodedLen(packed)
+		if err != nil || n > maxUnpacked {
+			return fmt.Errorf("%w: compressed text of %d bytes", errDamaged, n)
+		}
+		size += n
+		return nil
+	})
+	return size, err
 }
 
 // Cursors returns how far each source was read at the newest commit.
@@ -202,17 +225,51 @@ func (s *Store) Cursors() (cursors map[string]string, err error) {
 	return cursors, err
 }
 
+// Packed is a state that is to be stored as a checkpoint: compressed while it is
+// added, so that it is never in memory whole.
+type Packed struct {
+	parts [][]byte
+	rest  []byte // less than a part
+}
+
+// Add takes more of the state. It keeps nothing of b.
+func (p *Packed) Add(b []byte) {
+	for len(p.rest)+len(b) >= partSize {
+		room := partSize - len(p.rest)
+		if len(p.rest) == 0 {
+			p.seal(b[:room])
+		} else {
+			p.seal(append(p.rest, b[:room]...))
+			p.rest = p.rest[:0]
+		}
+		b = b[room:]
+	}
+	p.rest = append(p.rest, b...)
+}
+
+func (p *Packed) seal(part []byte) {
+	p.parts = append(p.parts, seal(key(uint64(len(p.parts))), s2.Encode(nil, part)))
+}
+
 // Checkpoint stores the engine's whole state as it was at the mark, in place of
 // the checkpoint before, and forgets the inputs up to the mark. Inputs that were
-// committed after it stay, so commits may go on while a checkpoint is encoded.
+// committed after it stay, so commits may go on while a checkpoint is stored.
 // An empty state counts as none.
 func (s *Store) Checkpoint(state []byte, at Mark) error {
+	p := &Packed{}
+	p.Add(state)
+	return s.StoreCheckpoint(p, at)
+}
+
+// StoreCheckpoint is Checkpoint of a state that was packed already. Nothing may be
+// added to it any more.
+func (s *Store) StoreCheckpoint(state *Packed, at Mark) error {
 	if now := s.Mark(); at > now {
 		return s.explain("checkpoint", fmt.Errorf("mark %d is not committed yet, %d is", at, now))
 	}
-	var parts [][]byte
-	for part := range slices.Chunk(state, partSize) {
-		parts = append(parts, seal(key(uint64(len(parts))), s2.Encode(nil, part)))
+	if len(state.rest) > 0 {
+		state.seal(state.rest)
+		state.rest = nil
 	}
 	return s.update("checkpoint", func(tx *bolt.Tx, counted *change) error {
 		counted.checkpoints = 1
@@ -223,7 +280,7 @@ func (s *Store) Checkpoint(state []byte, at Mark) error {
 		if err != nil {
 			return err
 		}
-		for i, part := range parts {
+		for i, part := range state.parts {
 			if err := bucket.Put(key(uint64(i)), part); err != nil {
 				return err
 			}

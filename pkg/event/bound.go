@@ -1,0 +1,57 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"unicode/utf8"
+)
+
+// The bounds of what is kept of client text, in bytes. A path is at most 256 bytes
+// long (RFC 5321, section 4.5.3.1.3) and a login name that is one no longer; a host
+// name has at most 255.
+const (
+	MaxText    = 320
+	MaxMessage = 1024
+)
+
+// keptText is what stays of a longer text, before the hash of the whole.
+const keptText = 256
+
+// Bound shortens what a client wrote, so that no client decides how much memory its
+// attempts take: in the session join, in buckets, in the journal of inputs and in
+// alerts. It is done as a line is read, before anybody judges or stores it, so that a
+// replay judges what the live run judged. Of a name the hash of the whole is kept, so
+// that two long names that begin alike stay two accounts.
+//
+//	aaaa…(600 bytes)   the first 256 bytes, ~, and 32 hexadecimal digits
+func (e *Event) Bound() {
+	for _, name := range [...]*string{&e.User, &e.Helo, &e.Sender, &e.Recipient, &e.ClientName, &e.Session} {
+		if len(*name) > MaxText {
+			*name = boundName(*name)
+		}
+	}
+	for _, text := range [...]*string{&e.Reason, &e.Mechanism, &e.Code} {
+		if len(*text) > MaxText {
+			*text = cut(*text, MaxText)
+		}
+	}
+	if len(e.Message) > MaxMessage {
+		e.Message = cut(e.Message, MaxMessage)
+	}
+}
+
+func boundName(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return cut(name, keptText) + "~" + hex.EncodeToString(sum[:16])
+}
+
+// cut returns the first n bytes at most, without the start of a character that does not
+// end there.
+func cut(text string, n int) string {
+	for back := range utf8.UTFMax {
+		if r, size := utf8.DecodeRuneInString(text[n-back:]); r != utf8.RuneError && size > back {
+			return text[:n-back]
+		}
+	}
+	return text[:n]
+}
