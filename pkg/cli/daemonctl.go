@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,13 +55,25 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 			return err
 		}
 		if output == "json" {
-			return render.AsJSON(std.Out, status)
+			err = render.AsJSON(std.Out, status)
+		} else {
+			err = render.Status(std.Out, status, screenOf(std.Out))
 		}
-		return render.Status(std.Out, status, screenOf(std.Out))
+		return cmp.Or(err, unwell(status))
 	})
-	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings."
+	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings.\n\n" +
+		"The exit status is 1 if csmail runs and does not do its work: a log is not read, what was read cannot be\n" +
+		"stored, or the LAPI is away for more than two minutes."
 	addOutput(c, &output)
 	return c
+}
+
+// unwell is the error of a daemon that runs and does not do its work.
+func unwell(s control.Status) error {
+	if len(s.Troubles) == 0 {
+		return nil
+	}
+	return hint.Wrap(fmt.Errorf("csmail run does not do its work: %s", s.Troubles[0]), "csmail status shows all; journalctl -u csmail tells since when")
 }
 
 func addOutput(c *cobra.Command, output *string) {

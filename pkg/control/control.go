@@ -62,6 +62,10 @@ type Status struct {
 	State    StateStatus  `json:"state"`
 	Breakers []string     `json:"breakers"` // outages of ours that hold bans back now
 	Alerts   []Alert      `json:"alerts"`   // the latest, newest first
+
+	// Troubles are why the daemon does not do its work, though it runs: a log is not
+	// read, or bans do not get to the LAPI. Empty while all is well.
+	Troubles []string `json:"troubles"`
 }
 
 // Source is one followed log.

@@ -48,9 +48,7 @@ func (d *Daemon) status() control.Status {
 	if err := d.storeErr(); err != nil {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
-	for _, f := range d.feeds {
-		s.Sources = append(s.Sources, d.sourceStatus(f))
-	}
+	s.Sources = d.sources()
 	for _, t := range d.totals() {
 		s.Lines += int64(t.lines.Read)
 		s.Missed += int64(t.lines.Unparsed)
@@ -63,6 +61,7 @@ func (d *Daemon) status() control.Status {
 	for _, a := range slices.Backward(d.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}
+	d.checkHealth(&s)
 	return s
 }
 
@@ -71,6 +70,14 @@ func breakerText(b guard.Breaker) string {
 		return b.Name + ": " + b.Why
 	}
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
+}
+
+func (d *Daemon) sources() []control.Source {
+	all := []control.Source{}
+	for _, f := range d.feeds {
+		all = append(all, d.sourceStatus(f))
+	}
+	return all
 }
 
 func (d *Daemon) sourceStatus(f *ingest.Feed) control.Source {

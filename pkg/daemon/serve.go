@@ -2,11 +2,11 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,21 +79,19 @@ func (d *Daemon) webServer() *http.Server {
 	}
 }
 
-// errUnhealthy is what healthz says while what is read cannot be stored.
-var errUnhealthy = errors.New("what is read cannot be stored")
-
-// healthz answers 200 while the loop turns and can store what it reads, else 503.
-// A LAPI that is down is no illness of ours: the outbox waits.
+// healthz answers 200 while the daemon does its work, else 503 and what is wrong: the
+// loop hangs, what is read cannot be stored, a log is not read, or the LAPI is away for
+// longer than its restart takes.
 func (d *Daemon) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	var failure error
-	err := d.ask(ctx, func() { failure = d.storeErr() })
-	if err == nil && failure != nil {
-		err = fmt.Errorf("%w: %w", errUnhealthy, failure)
-	}
+	status, err := d.Status(ctx)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if len(status.Troubles) > 0 {
+		http.Error(w, strings.Join(status.Troubles, "\n"), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

@@ -66,10 +66,12 @@ func (r *rig) up(name string, n int) string {
 	return fmt.Sprintf("csmail_source_up{source=%q} %d\n", r.path(name+"/mail.log"), n)
 }
 
+func (r *rig) metricsURL() string { return fmt.Sprintf("http://127.0.0.1:%d/metrics", r.port) }
+
 func (r *rig) metrics() string {
 	r.t.Helper()
 	defer http.DefaultClient.CloseIdleConnections()
-	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", r.port))
+	answer, err := http.Get(r.metricsURL())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"csmail/pkg/hint"
@@ -41,9 +42,39 @@ type Presence struct {
 	Started                    time.Time
 	Log                        *slog.Logger // default: slog.Default()
 
+	mu      sync.Mutex // of failure
+	failure Failure
+
 	beacon Beacon
 	sent   map[string]lapi.SourceUsage // totals of the last report
 	last   time.Time                   // when that was
+}
+
+// Failure is why no heartbeat has reached the LAPI, and since when; the zero Failure if
+// the newest did.
+type Failure struct {
+	Since time.Time
+	Err   error
+}
+
+// Failure may be called at any time, by any goroutine.
+func (p *Presence) Failure() Failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failure
+}
+
+func (p *Presence) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.failure = Failure{}
+	case p.failure.Err == nil:
+		p.failure = Failure{time.Now(), err}
+	default:
+		p.failure.Err = err
+	}
 }
 
 // Untold are lines that the LAPI was not told of, and since when they were counted.
@@ -71,6 +102,7 @@ func (p *Presence) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		p.note(err)
 		if err != nil && !failing {
 			p.Log.Warn("no heartbeat to the LAPI", "error", err, "hint", hint.Of(err))
 		}

@@ -17,6 +17,9 @@ func AsJSON(w io.Writer, v any) error { return writeJSON(w, v) }
 func Status(w io.Writer, s control.Status, screen Screen) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
+	for _, what := range s.Troubles {
+		fmt.Fprintf(&b, "! %s\n", what)
+	}
 	trouble(&b, "the last reload failed: ", s.Reload, "")
 	fmt.Fprintf(&b, "%d lines read, %d not understood; %d addresses, networks and accounts tracked\n", s.Lines, s.Missed, s.Tracked)
 	fmt.Fprintf(&b, "outbox: %d waiting, %d parked, %d held, %d dropped%s\n", s.Outbox.Pending, s.Outbox.Parked, s.Outbox.Held, s.Outbox.Dropped, since("; the oldest since ", s.Outbox.Oldest))

@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"csmail/pkg/control"
+	"csmail/pkg/follow"
+	"csmail/pkg/hint"
+)
+
+// How long trouble lasts before the daemon counts as unwell: a log that is rotated, a
+// journalctl that starts again and a LAPI that is restarted are none.
+const (
+	sourceGrace = 20 * time.Second
+	lapiGrace   = 2 * time.Minute
+	// silence is how long a mail log has no line before it is likely not the log that is
+	// written to: a server on the Internet is asked by somebody each hour.
+	silence = 24 * time.Hour
+)
+
+// health remembers since when sources are not followed.
+type health struct {
+	unfollowed map[string]time.Time // by the name of the source
+}
+
+// watch is told the states of the sources.
+func (h *health) watch(sources []control.Source, now time.Time) {
+	before := h.unfollowed
+	h.unfollowed = map[string]time.Time{}
+	for _, s := range sources {
+		if s.State == string(follow.Following) {
+			continue
+		}
+		h.unfollowed[s.Name] = now
+		if since, ok := before[s.Name]; ok {
+			h.unfollowed[s.Name] = since
+		}
+	}
+}
+
+// troubles says what keeps the daemon from its work. grace is the part of each time of
+// grace that is granted, 1 but for tests.
+func (h *health) troubles(s control.Status, failing lapiFailure, now time.Time, grace float64) []string {
+	all := []string{}
+	if s.State.Error != "" {
+		all = append(all, "what is read cannot be stored: "+s.State.Error)
+	}
+	for _, source := range s.Sources {
+		since, bad := h.unfollowed[source.Name]
+		last := cmp.Or(source.LastLine, s.Started)
+		if last.Before(s.Started) {
+			last = s.Started
+		}
+		switch {
+		case bad && now.Sub(since) >= share(sourceGrace, grace) && source.Error != "":
+			all = append(all, fmt.Sprintf("%s is not read: %s", source.Name, source.Error))
+		case bad && now.Sub(since) >= share(sourceGrace, grace):
+			all = append(all, fmt.Sprintf("%s is not there, so nothing is read of it", source.Name))
+		case !bad && source.Lag > 0 && now.Sub(last) >= share(sourceGrace, grace):
+			all = append(all, fmt.Sprintf("%s is %d bytes behind, and no line of it was read since %s", source.Name, source.Lag, last.Format(time.RFC3339)))
+		}
+	}
+	if quiet := newest(s); now.Sub(quiet) >= share(silence, grace) && len(s.Sources) > 0 && len(all) == 0 {
+		all = append(all, fmt.Sprintf("no line was read since %s: is mail still logged where csmail reads?", quiet.Format(time.RFC3339)))
+	}
+	if !failing.since.IsZero() && now.Sub(failing.since) >= share(lapiGrace, grace) {
+		all = append(all, fmt.Sprintf("the LAPI has not been reached since %s: %s", failing.since.Format(time.RFC3339), failing.why))
+	}
+	return all
+}
+
+func share(d time.Duration, part float64) time.Duration { return time.Duration(float64(d) * part) }
+
+// newest is when the newest line of all sources was read; the start if none was.
+func newest(s control.Status) time.Time {
+	at := s.Started
+	for _, source := range s.Sources {
+		if source.LastLine.After(at) {
+			at = source.LastLine
+		}
+	}
+	return at
+}
+
+// lapiFailure is since when, and why, nothing gets to the LAPI; zero while it does.
+type lapiFailure struct {
+	since time.Time
+	why   string
+	hint  string
+}
+
+// lapiFailure is the older of what the sender and the heartbeat say: with an empty
+// outbox only the heartbeat asks the LAPI.
+func (d *Daemon) lapiFailure() lapiFailure {
+	var all []lapiFailure
+	if sent := d.sent(); !sent.FailingSince.IsZero() {
+		all = append(all, lapiFailure{since: sent.FailingSince, why: sent.LastError})
+	}
+	if f := d.presence.Failure(); f.Err != nil {
+		all = append(all, lapiFailure{f.Since, f.Err.Error(), hint.Of(f.Err)})
+	}
+	if len(all) == 0 {
+		return lapiFailure{}
+	}
+	return slices.MinFunc(all, func(a, b lapiFailure) int { return a.since.Compare(b.since) })
+}
+
+// checkHealth completes a status with what is wrong.
+func (d *Daemon) checkHealth(s *control.Status) {
+	now, failing := time.Now(), d.lapiFailure()
+	d.health.watch(s.Sources, now)
+	if s.LAPI.Error == "" {
+		s.LAPI.Error, s.LAPI.Hint = failing.why, failing.hint
+	}
+	s.Troubles = d.health.troubles(*s, failing, now, cmp.Or(d.options.Grace, 1))
+}
