@@ -14,7 +14,7 @@ const configurationHead = `# Configuration
 
 One file, ` + "`/etc/csmail/csmail.yaml`" + ` or the one after ` + "`-c`" + `. A key that csmail does not know is an error. A file with ` + "`.local`" + ` behind
 its name is laid over it: scalars and lists replace, maps add. ` + "`${VARIABLE}`" + ` stands for a variable of the environment that is set.
-` + "`csmail run -t`" + ` checks the file, ` + "`csmail run -T`" + ` prints what it comes to. Durations are written 90s, 4h, 7d, 1d12h; networks 192.0.2.1,
+` + "`csmail run -t`" + ` checks the file, and that the logs and the LAPI can be reached (` + "`--offline`" + `: not that), ` + "`csmail run -T`" + ` prints what it comes to. Durations are written 90s, 4h, 7d, 1d12h; networks 192.0.2.1,
 192.0.2.0/24, 2001:db8::/32. This page is generated from pkg/config (go test ./tests -update).
 
 | key | form | default | meaning |

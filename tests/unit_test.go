@@ -45,3 +45,17 @@ func TestUnitLetsTheJournalBeRead(t *testing.T) {
 		}
 	}
 }
+
+// A LAPI that is away must not keep the service from its start, nor a reload from the
+// running one; and the collector must know of the limit before the kernel does.
+func TestUnitStartsWithoutTheLAPI(t *testing.T) {
+	settings := unit(t)
+	for _, command := range append(settings["ExecStartPre"], settings["ExecReload"]...) {
+		if strings.Contains(command, "run -t") && !strings.Contains(command, "--offline") {
+			t.Errorf("%s waits for the LAPI", command)
+		}
+	}
+	if got := strings.Join(settings["Environment"], " "); !strings.HasPrefix(got, "GOMEMLIMIT=") {
+		t.Errorf("Environment=%q sets no GOMEMLIMIT", got)
+	}
+}

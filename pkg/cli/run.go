@@ -28,10 +28,12 @@ Everything that was read, and how far, is kept in one file (state), so that a cr
 at any moment loses no alert and tells none twice. While the LAPI is away, alerts
 wait in the outbox.
 
-  csmail run -t    check the configuration, change nothing
-  csmail run -T    print it as it is, merged, with its secrets masked`
+  csmail run -t              check the configuration, and whether the logs can be read
+                             and the LAPI takes us; change nothing
+  csmail run -t --offline    the configuration alone
+  csmail run -T              print it as it is, merged, with its secrets masked`
 
-type runOptions struct{ test, show bool }
+type runOptions struct{ test, offline, show bool }
 
 func newRun(std Streams, configPath *string) *cobra.Command {
 	var o runOptions
@@ -44,7 +46,8 @@ func newRun(std Streams, configPath *string) *cobra.Command {
 			return runDaemon(c.Context(), o, *configPath, std)
 		},
 	}
-	c.Flags().BoolVarP(&o.test, "test", "t", false, "check the configuration and end")
+	c.Flags().BoolVarP(&o.test, "test", "t", false, "check the configuration, the logs and the LAPI, and end")
+	c.Flags().BoolVar(&o.offline, "offline", false, "with -t: check the configuration alone")
 	c.Flags().BoolVarP(&o.show, "show", "T", false, "print the merged configuration, secrets masked, and end")
 	return c
 }
@@ -99,9 +102,13 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 		if err := checkSources(ctx, c); err != nil {
 			return configError{err}
 		}
-		warnOfCredentials(c, std)
-		_, err = fmt.Fprintf(std.Out, "the configuration is good (%s)\n", checkedFile(configPath))
-		return err
+		if o.offline {
+			warnOfCredentials(c, std)
+		}
+		if _, err := fmt.Fprintf(std.Out, "the configuration is good (%s)\n", checkedFile(configPath)); err != nil || o.offline {
+			return err
+		}
+		return reach(ctx, c, std)
 	}
 	text, err := c.YAML()
 	if err != nil {

@@ -368,3 +368,26 @@ func allocated(f func()) uint64 {
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
 }
+
+func TestProbeJournal(t *testing.T) {
+	for name, tt := range map[string]struct{ script, want, hint string }{
+		"an entry":      {"echo '{}'", "", ""},
+		"none":          {"exit 0", "the journal holds no entry with SYSLOG_FACILITY=2", "is mail logged to the journal?"},
+		"no permission": {"echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1", "insufficient permissions", "let csmail's user join the group systemd-journal"},
+		"it says why":   {"echo 'Hint: You are currently not seeing messages from other users' >&2", "not seeing messages", "let csmail's user join the group systemd-journal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command, _ := fakeJournalctl(t, tt.script)
+			err := ProbeJournal(t.Context(), JournalOptions{Command: command})
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), tt.hint) {
+				t.Errorf("%v, hint %q", err, hint.Of(err))
+			}
+		})
+	}
+}

@@ -54,7 +54,7 @@ for name in bin etc log state run; do
 done
 for name in bin etc log; do mount -o remount,bind,ro /mnt/$name; done
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-mount -t proc -o hidepid=invisible,subset=pid proc /proc
+mount -t proc -o hidepid=invisible proc /proc
 mount -o remount,bind,ro /mnt
 mount -o remount,bind,ro /
 cd /

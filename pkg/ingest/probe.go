@@ -1,0 +1,34 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"csmail/pkg/config"
+	"csmail/pkg/follow"
+)
+
+// Probe tries to read each log that the sources name, or that is followed by default,
+// and returns what cannot be read. A place to listen at is not tried: csmail run may be
+// listening there.
+func Probe(ctx context.Context, sources []config.Source, o Options) []error {
+	if len(sources) == 0 {
+		found, err := byDefault(ctx, o.Journal)
+		if err != nil {
+			return []error{err}
+		}
+		sources = []config.Source{found}
+	}
+	var problems []error
+	for _, s := range sources {
+		switch s.Source {
+		case "file":
+			problems = append(problems, follow.ProbeFiles(s.Files())...)
+		case "journalctl":
+			if err := follow.ProbeJournal(ctx, follow.JournalOptions{Filter: s.JournalctlFilter, Command: o.Journal}); err != nil {
+				problems = append(problems, fmt.Errorf("source journal: %w", err))
+			}
+		}
+	}
+	return problems
+}
