@@ -25,7 +25,7 @@ type Credentials struct {
 }
 
 // String hides the password.
-func (c Credentials) String() string { return fmt.Sprintf("%s at %s", c.Login, c.URL) }
+func (c Credentials) String() string { return fmt.Sprintf("%s at %s", c.Login, shownURL(c.URL)) }
 
 // GoString hides the password.
 func (c Credentials) GoString() string { return c.String() }

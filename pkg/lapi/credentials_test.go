@@ -130,3 +130,33 @@ func TestUserAgentHasOneSlash(t *testing.T) {
 		t.Errorf("user agents (-want +got):\n%s", d)
 	}
 }
+
+// A password in the URL stands in no error and no log.
+func TestURLIsShownWithoutItsPassword(t *testing.T) {
+	for name, url := range map[string]string{
+		"nobody listens": "http://admin:hunter2@127.0.0.1:1/",
+		"by TLS":         "https://admin:hunter2@127.0.0.1:1/",
+		"no URL":         "http//admin:hunter2@127.0.0.1:1/",
+		"a bad port":     "http://admin:hunter2@127.0.0.1:port/",
+		"only a user":    "http://hunter2@127.0.0.1:1/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			credentials := Credentials{URL: url, Login: "csmail", Password: "x"}
+			said := fmt.Sprintf("%v %#v", credentials, credentials)
+			c, err := New(credentials, "1.0.0")
+			if err == nil {
+				defer c.Close()
+				err = c.Heartbeat(t.Context())
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if said += fmt.Sprint(err, hint.Of(err)); strings.Contains(said, "hunter2") {
+				t.Errorf("said %s", said)
+			}
+			if !strings.Contains(said, "127.0.0.1") {
+				t.Errorf("said %s, and not where", said)
+			}
+		})
+	}
+}

@@ -62,7 +62,7 @@ const (
 
 // explain makes an error of ours out of CrowdSec's client's.
 func (c *Client) explain(what string, status int, err error) error {
-	e := &callError{url: c.credentials.URL, what: what, status: status}
+	e := &callError{url: shownURL(c.credentials.URL), what: what, status: status}
 	if status == 0 {
 		e.kind, e.cause = ErrUnreachable, c.networkCause(err)
 		return hint.Wrap(e, "%s", downHint)

@@ -111,13 +111,26 @@ func parseURL(text string) (base *url.URL, socket string, err error) {
 	}
 	base, err = url.Parse(text)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, "", hint.Wrap(fmt.Errorf("lapi url %q: neither http(s)://HOST:PORT/ nor the path of a socket", text),
+		return nil, "", hint.Wrap(fmt.Errorf("lapi url %q: neither http(s)://HOST:PORT/ nor the path of a socket", shownURL(text)),
 			"CrowdSec's own is http://127.0.0.1:8080/")
 	}
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"
 	}
 	return base, "", nil
+}
+
+// shownURL leaves user and password out of a URL, for logs and errors. Of a text that is
+// no URL it leaves out all before the last @.
+func shownURL(text string) string {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		u.User = nil
+		return u.String()
+	}
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
 }
 
 func newTransport(config *tls.Config, socket string) *http.Transport {

@@ -50,7 +50,7 @@ func (p *push) sendBatch(ctx context.Context, batch []int) error {
 	if len(batch) > 1 && len(rejected) == len(batch) {
 		// Not one got through, so it is not about the alerts: a full disk, a locked
 		// database. To give them all up would lose them.
-		return hint.Wrap(fmt.Errorf("%w at %s: send alerts: %w: %s", ErrUnreachable, p.client.credentials.URL,
+		return hint.Wrap(fmt.Errorf("%w at %s: send alerts: %w: %s", ErrUnreachable, shownURL(p.client.credentials.URL),
 			ErrTakesNone, rejected[batch[0]]), "%s", brokenHint)
 	}
 	for item, words := range rejected {

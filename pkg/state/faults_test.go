@@ -428,3 +428,40 @@ func TestName(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A file that is not csmail's is refused before anything of it is changed, by whatever
+// name the configuration leads to it.
+func TestForeignFileKeepsItsMode(t *testing.T) {
+	foreign := filepath.Join(t.TempDir(), "passwd")
+	text := strings.Repeat("root:x:0:0:root:/root:/bin/sh\n", 1000)
+	must(t, os.WriteFile(foreign, []byte(text), 0o644))
+	must(t, os.Chmod(foreign, 0o644))
+	link := filepath.Join(t.TempDir(), "csmail.db")
+	must(t, os.Symlink(foreign, link))
+	for _, path := range []string{foreign, link} {
+		if s, err := Open(path, Options{}); err == nil {
+			s.Close()
+			t.Errorf("%s was opened", path)
+		}
+		info, err := os.Stat(foreign)
+		must(t, err)
+		if got, err := os.ReadFile(foreign); err != nil || string(got) != text || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: mode %v, %d bytes, %v", path, info.Mode().Perm(), len(got), err)
+		}
+	}
+}
+
+// One's own file that others may read is closed to them.
+func TestOwnFileIsClosedToOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "csmail.db")
+	s, err := Open(path, Options{})
+	must(t, err)
+	must(t, s.Close())
+	must(t, os.Chmod(path, 0o644))
+	s, err = Open(path, Options{})
+	must(t, err)
+	must(t, s.Close())
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode().Perm(), err)
+	}
+}

@@ -101,6 +101,9 @@ func Open(path string, o Options) (*Store, error) {
 		}
 		return nil, err
 	}
+	if err := s.closeToOthers(); err != nil {
+		return nil, errors.Join(s.explain("open", err), s.db.Close())
+	}
 	return s, nil
 }
 
@@ -141,8 +144,18 @@ func (s *Store) prepare() error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%q is no regular file", s.path)
 	}
-	if info.Mode().Perm()&0o077 == 0 {
+	return nil
+}
+
+// closeToOthers sees to the mode of a file that was found to be csmail's: what another
+// program wrote keeps its own.
+func (s *Store) closeToOthers() error {
+	if s.options.ReadOnly {
 		return nil
+	}
+	info, err := os.Stat(s.path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
 	}
 	return os.Chmod(s.path, ownerOnly)
 }
