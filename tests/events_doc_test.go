@@ -31,10 +31,12 @@ pkg/event (go test ./tests -update).
 | ip | the client; absent if none can be trusted |
 | user, client_name, helo, sender, recipient, mechanism | what the client said of itself; any text, trust none of it |
 | code, reason | the answer of the server |
-| session | queue ID, or Dovecot's session |
+| session | queue ID, Dovecot's session, or the client's port at postscreen |
 | attempts | what the line tells of that no line before told of; 0 if a line before told of all |
-| folded | true: a line before told of this attempt, so it counts for no scenario |
+| folded | true: an earlier line reported this attempt, so it counts for no scenario; also on a line that the log holds twice |
 | repeated | true: the same refusal once more in one SMTP session; it counts for no scenario |
+| withheld | true: an offence in an SMTP session that may still log in; it counts when the session ends without a login, or after a minute |
+| logged_in | true: the session has logged in, so it is no offence |
 
 ` + "`-o crowdsec`" + ` prints what scenarios count instead, for a CrowdSec agent with the parser csmail/csmail-events.
 

@@ -181,13 +181,18 @@ func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine,
 	if err != nil {
 		return report.Outcome{}, nil, tally, err
 	}
-	last := b.only.keep(judge.Settle(time.Now()))
+	asked := time.Now()
+	ended := judge.EndSessions(asked)
+	if otherTest != nil {
+		otherTest.AddFindings(b.only.keep(otherJudge.Judge(ended)))
+	}
+	last := append(b.only.keep(ended.Findings), b.only.keep(judge.Settle(asked))...)
 	show(last)
 	test.AddFindings(last)
 	if otherTest == nil {
 		return test.Outcome(), nil, tally, nil
 	}
-	otherTest.AddFindings(b.only.keep(otherJudge.Settle(time.Now())))
+	otherTest.AddFindings(b.only.keep(otherJudge.Settle(asked)))
 	against := otherTest.Outcome()
 	return test.Outcome(), &against, tally, nil
 }

@@ -74,7 +74,9 @@ func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams
 	}
 	replay.PrepareHeap()()
 	p := newEventPrinter(o, in, std)
-	tally, err := in.replay(ctx, files, replay.Options{Result: p.print}, std)
+	joiner := engine.New(engine.Options{})
+	tally, err := in.replay(ctx, files, replay.Options{Engine: joiner, Result: p.print}, std)
+	p.end(joiner.EndSessions(time.Now()))
 	if flushErr := p.flush(); err == nil {
 		err = flushErr
 	}
@@ -104,6 +106,9 @@ func newEventPrinter(o eventsOptions, in input, std Streams) *eventPrinter {
 }
 
 func (p *eventPrinter) print(source string, r engine.Result) {
+	if p.options.output == string(render.EventsCrowdSec) {
+		p.end(r)
+	}
 	if r.Outcome != event.Noted || !p.in.scope.Holds(&r.Event) {
 		return
 	}
@@ -112,6 +117,15 @@ func (p *eventPrinter) print(source string, r engine.Result) {
 		p.seen[r.Addr] = struct{}{}
 	}
 	p.out.Print(source, r)
+}
+
+// end prints what scenarios count of sessions that ended.
+func (p *eventPrinter) end(r engine.Result) {
+	for i := range r.Released {
+		if p.in.scope.Holds(&r.Released[i].Record.Event) {
+			p.out.PrintReleased(&r.Released[i].Record)
+		}
+	}
 }
 
 func (p *eventPrinter) flush() error {

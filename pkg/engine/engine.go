@@ -21,8 +21,15 @@ import (
 // Result is what a Record came to in its place in the log.
 type Result struct {
 	*event.Record
-	Folded   bool // an earlier line has told of this attempt
+	Folded   bool // earlier lines have reported this attempt
 	Repeated bool // the same SMTP session was refused for the same before
+	Copy     bool // the log holds the line twice; it is Folded, too
+	Withheld bool // counts only if its session ends without a login, and then is Released
+	LoggedIn bool // the session has logged in, so it is no offence
+
+	// Earlier is what the Record decided about earlier ones. Its slices are valid until
+	// the next call of the engine that joined it.
+	session.Earlier
 
 	// Findings are those that this Record made, and those whose wait it ended.
 	// The slice is valid until the next Step; what it holds is the caller's.
@@ -33,14 +40,20 @@ type Result struct {
 // be anything.
 const maxPours = 20
 
-// Pours returns how often the result counts for a scenario: once for each attempt
-// that no line before has told of, and not at all if it is no event or only more
-// of the same.
+// Pours returns how often the result counts for a scenario: once for each attempt that
+// no earlier line has reported, and not at all if it is no event, only more of the
+// same, or does not count yet.
 func (r Result) Pours() int {
-	if r.Outcome != event.Noted || r.Folded || r.Repeated {
+	if !r.Counts() || r.Withheld {
 		return 0
 	}
 	return min(r.Attempts, maxPours)
+}
+
+// Counts reports whether the result is an event that is not only more of an earlier one.
+// It may be withheld still.
+func (r Result) Counts() bool {
+	return r.Outcome == event.Noted && !r.Folded && !r.Repeated && !r.LoggedIn
 }
 
 // IsOffence is true for what can count against a client at all: an event with an
@@ -88,7 +101,7 @@ type waiting struct {
 
 // New returns an Engine that has seen nothing.
 func New(o Options) *Engine {
-	e := &Engine{sessions: session.New(), counts: o.Counts, waiting: map[waitKey]waiting{}}
+	e := &Engine{sessions: session.NewJoiner(o.HashKey), counts: o.Counts, waiting: map[waitKey]waiting{}}
 	if o.Scenarios != nil {
 		e.buckets = bucket.New(o.Scenarios, o.Limits)
 		e.timed = o.Scenarios.NeedsTime()
@@ -104,8 +117,12 @@ func New(o Options) *Engine {
 
 // Step takes the next Record of the log. The Result points to it.
 func (e *Engine) Step(r *event.Record) Result {
-	told := e.sessions.Join(r)
-	result := Result{Record: r, Folded: told == session.Folded, Repeated: told == session.Again}
+	status := e.sessions.Join(r)
+	result := Result{
+		Record: r, Earlier: *e.sessions.Earlier(),
+		Folded: status == session.Folded || status == session.Copy, Repeated: status == session.Repeat,
+		Copy: status == session.Copy, Withheld: status == session.Withheld, LoggedIn: status == session.LoggedIn,
+	}
 	result.Findings = e.Judge(result)
 	return result
 }
@@ -114,25 +131,64 @@ func (e *Engine) Step(r *event.Record) Result {
 // two engines can judge one log by different scenarios. The slice is valid until
 // the next call.
 func (e *Engine) Judge(r Result) []Finding {
+	e.findings = e.findings[:0]
 	if e.buckets == nil {
 		return nil
 	}
-	e.findings = e.findings[:0]
+	e.release(r.Released)
+	for i := range r.Superseded {
+		e.guard.TakeBack(&r.Superseded[i])
+	}
 	if e.timed {
 		e.end(r.Time)
 	}
 	if len(e.waiting) > 0 {
-		before := r.Time.Add(-time.Second) // the log was silent until then: what the record tells is later
+		before := r.Time.Add(-time.Second) // the log was silent until then: the record itself is later
 		e.settle(e.guard.Due(before), before)
 	}
-	e.guard.Observe(r.Record, r.Folded || r.Repeated)
-	e.settle(e.guard.Due(r.Time), r.Time)
-	if pours := r.Pours(); pours > 0 && isOffence(r.Record) && e.mayCount(&r.Event) {
-		for range pours {
-			e.decide(e.buckets.Pour(&r.Event), r.Time)
-		}
+	if !r.Copy && !r.Withheld && !r.LoggedIn {
+		e.guard.Observe(r.Record, r.Folded || r.Repeated)
 	}
+	e.settle(e.guard.Due(r.Time), r.Time)
+	e.pour(r.Record, r.Pours(), r.Time)
 	return e.findings
+}
+
+// pour lets an offence count for the scenarios, and judges what overflows.
+func (e *Engine) pour(r *event.Record, pours int, now time.Time) {
+	if pours == 0 || !isOffence(r) || !e.mayCount(&r.Event) {
+		return
+	}
+	for range pours {
+		e.decide(e.buckets.Pour(&r.Event), now)
+	}
+}
+
+// release lets offences count that were withheld, each at its own time.
+func (e *Engine) release(released []session.Release) {
+	for i := range released {
+		r, at := &released[i].Record, released[i].At
+		if e.timed {
+			e.end(at)
+		}
+		e.settle(e.guard.Due(at), at)
+		e.guard.Observe(r, false)
+		e.pour(r, min(r.Attempts, maxPours), at)
+	}
+}
+
+// EndSessions lets all offences count that are withheld, as at the end of a log that is
+// read at a time. Its Result has no line of its own: it is for the Findings, and for
+// the Judge of another engine.
+func (e *Engine) EndSessions(asked time.Time) Result {
+	e.findings = e.findings[:0]
+	e.sessions.ReleaseAll(asked)
+	result := Result{Record: &event.Record{}, Earlier: *e.sessions.Earlier()}
+	if e.buckets != nil {
+		e.release(result.Released)
+	}
+	result.Findings = e.findings
+	return result
 }
 
 // end lets the counters overflow that have ended by now, each with the guard as it
@@ -165,15 +221,17 @@ func (e *Engine) Advance(now time.Time) []Finding {
 	if e.buckets == nil {
 		return nil
 	}
+	e.sessions.Expire(now)
+	e.release(e.sessions.Earlier().Released)
 	e.settle(e.guard.Due(now), now)
 	e.decide(e.buckets.Advance(now), now)
 	return e.findings
 }
 
-// Settle ends the wait of every finding, as at the end of a log that nobody
-// follows. What would still wait at the time of asking is held.
+// Settle ends the wait of every offence and finding, as at the end of a log that is not
+// followed. What would still wait at the time of asking is held.
 func (e *Engine) Settle(asked time.Time) []Finding {
-	e.findings = e.findings[:0]
+	e.EndSessions(asked)
 	if e.buckets != nil {
 		e.settle(e.guard.Settle(asked), time.Time{})
 	}
@@ -235,9 +293,9 @@ func (e *Engine) mayCount(ev *event.Event) bool {
 	return !ev.Time.Before(e.since) && (e.counts == nil || e.counts(ev))
 }
 
-// Waits tells whether time alone may bring findings: something waits for the
-// guard's last word, or a scenario overflows by time.
-func (e *Engine) Waits() bool { return e.timed || len(e.waiting) > 0 }
+// Waits reports whether time alone may bring findings: a finding waits for the guard's
+// final verdict, an offence for the end of its session, or a scenario overflows by time.
+func (e *Engine) Waits() bool { return e.timed || len(e.waiting) > 0 || e.sessions.Waiting() }
 
 // Counting returns how many counters are open. At the end of a log they stay so: that
 // it ends is not that their time has passed.

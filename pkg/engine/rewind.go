@@ -2,8 +2,6 @@ package engine
 
 import (
 	"time"
-
-	"csmail/pkg/session"
 )
 
 // Now returns the latest time that the engine has seen, to the second; the zero
@@ -19,7 +17,7 @@ func (e *Engine) Now() time.Time {
 // was set right: what the engine holds from later than now would stand still until
 // then. Buckets from later are emptied, what speaks for a source stays.
 func (e *Engine) Rewind(now time.Time) {
-	e.sessions = session.New()
+	e.sessions = e.sessions.Fresh()
 	if e.buckets == nil {
 		return
 	}

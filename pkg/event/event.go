@@ -109,13 +109,25 @@ type Record struct {
 	Event
 }
 
-// Clone returns a copy that shares no text with the log it came from.
+// Clone returns a copy that shares no text with the log it came from. The texts of the
+// copy share one piece of memory.
 func (e Event) Clone() Event {
-	for _, text := range [...]*string{
+	texts := [...]*string{
 		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
 		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session, &e.Message,
-	} {
-		*text = strings.Clone(*text)
+	}
+	size := 0
+	for _, text := range texts {
+		size += len(*text)
+	}
+	var room strings.Builder
+	room.Grow(size)
+	for _, text := range texts {
+		room.WriteString(*text)
+	}
+	all := room.String()
+	for _, text := range texts {
+		*text, all = all[:len(*text)], all[len(*text):]
 	}
 	return e
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"csmail/pkg/event"
@@ -170,6 +171,26 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	}
 	s.add(o)
 	g.hurry(key)
+}
+
+// TakeBack takes back what Observe noted of an event that does not count any more, since
+// a graver one of the same connection does.
+func (g *Guard) TakeBack(r *event.Record) {
+	s, known := g.sources[keyOf(r.Addr)]
+	if !known {
+		return
+	}
+	at := stamp(r.Time)
+	for i := len(s.offences) - 1; i >= 0; i-- {
+		o := &s.offences[i]
+		if o.kind != r.Kind || o.at != at || o.service() != r.Service {
+			continue
+		}
+		if o.n -= min(o.n, uint16(min(max(r.Attempts, 1), 1<<16-1))); o.n == 0 {
+			s.offences = slices.Delete(s.offences, i, i+1)
+		}
+		return
+	}
 }
 
 // wasGood tells whether an account got in from here until now: it did within

@@ -37,6 +37,8 @@ type eventLine struct {
 	Attempts  int        `json:"attempts"`
 	Folded    bool       `json:"folded,omitempty"`
 	Repeated  bool       `json:"repeated,omitempty"`
+	Withheld  bool       `json:"withheld,omitempty"`
+	LoggedIn  bool       `json:"logged_in,omitempty"`
 }
 
 // EventsForm is how events are printed.
@@ -83,12 +85,27 @@ func (p *Events) Print(source string, r engine.Result) {
 
 // pour prints what scenarios get of the event.
 func (p *Events) pour(r engine.Result) error {
-	if !r.IsOffence() || r.Pours() == 0 {
+	if !r.IsOffence() {
 		return nil
 	}
-	meta, parsed := expression.View(&r.Event)
-	for range r.Pours() {
-		if err := CrowdSecEvent(p.out, &r.Event, meta, parsed); err != nil {
+	return p.pourEvent(&r.Event, r.Pours())
+}
+
+// PrintReleased prints an offence that was withheld and counts now, for those who print
+// what scenarios count.
+func (p *Events) PrintReleased(r *event.Record) {
+	if p.err == nil && p.form == EventsCrowdSec {
+		p.err = p.pourEvent(&r.Event, engine.Result{Record: r}.Pours())
+	}
+}
+
+func (p *Events) pourEvent(e *event.Event, pours int) error {
+	if pours == 0 {
+		return nil
+	}
+	meta, parsed := expression.View(e)
+	for range pours {
+		if err := CrowdSecEvent(p.out, e, meta, parsed); err != nil {
 			return err
 		}
 	}
@@ -101,6 +118,7 @@ func jsonEvent(source string, r engine.Result) eventLine {
 		Kind: r.Kind, Class: r.Kind.Class().String(), User: r.User, Client: r.ClientName, Helo: r.Helo, Sender: r.Sender,
 		Recipient: r.Recipient, Mechanism: r.Mechanism, Code: r.Code, Reason: r.Reason, Session: r.Session,
 		Attempts: max(r.Attempts, 0), Folded: r.Folded, Repeated: r.Repeated,
+		Withheld: r.Withheld, LoggedIn: r.LoggedIn,
 	}
 	if r.Addr.IsValid() {
 		line.IP = r.Addr.String()
@@ -121,12 +139,18 @@ func humanEvent(r engine.Result, zone *time.Location) string {
 	if r.Addr.IsValid() {
 		address = r.Addr.String()
 	}
-	told := ""
+	note := ""
 	switch {
+	case r.Copy:
+		note = " (a copy of an earlier line)"
 	case r.Folded:
-		told = " (told before)"
+		note = " (told before)"
 	case r.Repeated:
-		told = " (the same once more in one session)"
+		note = " (the same once more in one session)"
+	case r.Withheld:
+		note = " (counts unless the session logs in)"
+	case r.LoggedIn:
+		note = " (the session has logged in)"
 	}
-	return fmt.Sprintf("%s  %-39s  %-18s %-8s %s%s", r.Time.In(zone).Format(time.DateTime), address, r.Kind, r.Kind.Class(), Printable(r.User), told)
+	return fmt.Sprintf("%s  %-39s  %-18s %-8s %s%s", r.Time.In(zone).Format(time.DateTime), address, r.Kind, r.Kind.Class(), Printable(r.User), note)
 }

@@ -166,15 +166,36 @@ func (x *Explanation) session(s Step) stage {
 	case r.Outcome == event.Noted && s.Trace.Record.Testimony == event.Repeated:
 		return stage{fmt.Sprintf("session: the line before it (%s of %s) over again, counts %d", r.Kind, addressText(r), r.Pours()), nil}
 	case r.Outcome == event.Witness:
-		return stage{"session: remembered", nil}
+		return stage{"session: remembered", decided(r)}
+	case r.Copy:
+		return stage{"session: folded, it is a copy of an earlier line", nil}
 	case r.Folded:
 		return stage{"session: folded, an earlier line told of this attempt", nil}
 	case r.Repeated:
 		return stage{"session: the same session was refused for the same before, so it does not count again", nil}
+	case r.Withheld:
+		return stage{"session: withheld, it counts when the session ends without a login", nil}
+	case r.LoggedIn:
+		return stage{"session: no offence, since the session has logged in", nil}
 	case r.Attempts != r.Pours():
 		return stage{fmt.Sprintf("session: %d attempts, of which %d count", r.Attempts, r.Pours()), nil}
 	}
-	return stage{fmt.Sprintf("session: counts %d", r.Pours()), nil}
+	return stage{fmt.Sprintf("session: counts %d", r.Pours()), decided(r)}
+}
+
+// decided says what a line decides about earlier ones.
+func decided(r engine.Result) []string {
+	var lines []string
+	for i := range r.Released {
+		lines = append(lines, fmt.Sprintf("line %d (%s), withheld until now, counts", r.Released[i].Record.Line, r.Released[i].Record.Kind))
+	}
+	for i := range r.Excused {
+		lines = append(lines, fmt.Sprintf("line %d (%s) is no offence, since the session has logged in", r.Excused[i].Line, r.Excused[i].Kind))
+	}
+	for i := range r.Superseded {
+		lines = append(lines, fmt.Sprintf("it counts in place of %s in the same connection", r.Superseded[i].Kind))
+	}
+	return lines
 }
 
 func addressText(r engine.Result) string {

@@ -90,6 +90,8 @@ func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
 		b.AddFindings(findings[:1])
 		findings = findings[1:]
 	}
+	b.takeBack(r.Excused)
+	b.takeBack(r.Superseded)
 	if (r.Outcome == event.Noted || r.Testimony == event.MailAccepted) && b.scope.Holds(&r.Event) {
 		b.observe(r)
 	}
@@ -112,7 +114,7 @@ func (b *Backtest) observe(r engine.Result) {
 }
 
 func (b *Backtest) offence(r engine.Result) {
-	if r.Folded {
+	if !r.Counts() {
 		return
 	}
 	b.result.Offences += r.Attempts
@@ -127,6 +129,20 @@ func (b *Backtest) offence(r engine.Result) {
 		return
 	}
 	b.first[r.Addr] = r.Time
+}
+
+// takeBack uncounts offences that do not count any more.
+func (b *Backtest) takeBack(records []event.Record) {
+	for i := range records {
+		e := &records[i].Event
+		if !b.scope.Holds(e) {
+			continue
+		}
+		b.result.Offences -= e.Attempts
+		if found := b.bans.of(e.Addr, e.Time); found != nil && found.lasts(e.Time) {
+			b.result.Prevented -= e.Attempts
+		}
+	}
 }
 
 func (b *Backtest) good(r engine.Result, proof string) {

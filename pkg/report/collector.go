@@ -72,16 +72,37 @@ func (c *Collector) Events() int { return c.events }
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
 	c.AddFindings(r.Findings)
+	c.takeBack(r.Excused)
+	c.takeBack(r.Superseded)
 	if r.Outcome != event.Noted || !c.scope.Holds(&r.Event) {
 		return
 	}
-	if r.Folded {
-		c.nameUser(&r.Event)
+	if !r.Counts() {
+		if r.Folded {
+			c.nameUser(&r.Event)
+		}
 		return
 	}
 	c.events++
 	if class := r.Kind.Class(); r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect) {
 		c.source(r.Addr).offence(&r.Event)
+	}
+}
+
+// takeBack uncounts events that do not count any more. A source without any other is no
+// source.
+func (c *Collector) takeBack(records []event.Record) {
+	for i := range records {
+		e := &records[i].Event
+		s, known := c.sources[e.Addr]
+		if !known || !c.scope.Holds(e) {
+			continue
+		}
+		c.events--
+		if s.takeBack(e); s.Count <= 0 {
+			delete(c.sources, e.Addr)
+			c.latest = nil
+		}
 	}
 }
 
@@ -190,6 +211,26 @@ func (s *Source) offence(e *event.Event) {
 	}
 }
 
+func (s *Source) takeBack(e *event.Event) {
+	s.Count -= e.Attempts
+	if e.Kind.Class() == event.Hostile {
+		s.Hostile -= e.Attempts
+	}
+	n := uint32(min(max(e.Attempts, 0), 1<<16))
+	for i := range s.kinds {
+		if k := &s.kinds[i]; k.kind == e.Kind {
+			k.n -= min(k.n, n)
+			return
+		}
+	}
+	for i := range s.more {
+		if k := &s.more[i]; k.kind == e.Kind {
+			k.n -= min(k.n, n)
+			return
+		}
+	}
+}
+
 func (s *Source) countKind(kind event.Kind, attempts int) {
 	n := uint32(min(max(attempts, 0), 1<<16))
 	for i := range s.kinds {
@@ -215,7 +256,7 @@ func (s *Source) countKind(kind event.Kind, attempts int) {
 func (s *Source) sum() {
 	s.Kinds, s.Services = s.Kinds[:0], s.Services[:0]
 	for _, k := range slices.Concat(s.kinds[:], s.more) {
-		if k.kind != event.NoKind {
+		if k.kind != event.NoKind && k.n > 0 {
 			s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: int(k.n)})
 		}
 	}

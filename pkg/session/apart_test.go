@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"strings"
 	"testing"
@@ -9,6 +8,18 @@ import (
 
 	"csmail/pkg/event"
 )
+
+// port is r from a port of the client.
+func port(number string, r event.Record) event.Record {
+	r.Session = number
+	return r
+}
+
+// onHost is r as another host logs it.
+func onHost(name string, r event.Record) event.Record {
+	r.Host = name
+	return r
+}
 
 // of is r with another address.
 func of(addr netip.Addr, r event.Record) event.Record {
@@ -94,8 +105,11 @@ func TestApart(t *testing.T) {
 		"Postfix: without a process, a login at the end": {nil, withoutPID(end(ok, 1)), 1},
 		"postscreen: no client":                          {[]event.Record{screened(nobody, event.Pregreet)}, screened(nobody, event.Pregreet), 1},
 		"postscreen: hung up twice":                      {[]event.Record{screened(one, event.Hangup)}, screened(one, event.Hangup), 1},
-		"postscreen: at the limit, gone":                 {[]event.Record{screened(one, event.Pregreet)}, after(oneConnection+1, screened(one, event.Pregreet)), 1},
-		"postscreen: hung up twice in a connection":      {[]event.Record{connection(event.Hangup, "")}, connection(event.Hangup, ""), 1},
+		"postscreen: the port again, long after":         {[]event.Record{connection(event.Pregreet, "")}, after(staysScreened+1, connection(event.Pregreet, "")), 1},
+		"postscreen: another connection":                 {[]event.Record{connection(event.Pregreet, "")}, port("4712", connection(event.Pregreet, "")), 1},
+		"postscreen: another client's connection":        {[]event.Record{connection(event.Pregreet, "")}, of(two, connection(event.Pregreet, "")), 1},
+		"postscreen: another host's connection":          {[]event.Record{connection(event.Pregreet, "")}, onHost("mx2", connection(event.Pregreet, "")), 1},
+		"postscreen: listed, then something hostile":     {[]event.Record{connection(event.DNSBLListed, "")}, connection(event.NonSMTP, ""), 1},
 		"postscreen: no connection":                      {[]event.Record{connection(event.DNSBLListed, "550 5.7.1")}, screened(one, event.DNSBLListed), 1},
 		"Dovecot: APOP twice":                            {[]event.Record{apop}, apop, 1},
 		"Postfix: two databases, two attempts":           {[]event.Record{auth("", "a", failed), auth("", "a", failed), saslOf("a")}, saslOf("a"), 1},
@@ -106,7 +120,7 @@ func TestApart(t *testing.T) {
 		"sshd: at the limit, gone":                       {[]event.Record{sshFailed}, after(oneLogin+1, ssh(3, failed, "invalid user")), 1},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, First, tt.last.Kind, tt.n) })
+		t.Run(name, func(t *testing.T) { expectStatus(t, tt.before, tt.last, New, tt.last.Kind, tt.n) })
 	}
 }
 
@@ -120,7 +134,9 @@ func TestTogether(t *testing.T) {
 		r.Service, r.Program = event.Postscreen, "postfix/postscreen"
 		return r
 	}
-	pregreet := early(record(1, one, event.Pregreet, event.NoTestimony, 1))
+	pregreet := port("4711", early(record(1, one, event.Pregreet, event.NoTestimony, 1)))
+	listed := port("4711", early(record(1, one, event.DNSBLListed, event.NoTestimony, 1)))
+	hangup := port("4711", early(record(1, one, event.Hangup, event.NoTestimony, 1)))
 	refusedUser := auth("s", "a", event.LoginRefused)
 	withoutPID := end
 	withoutPID.PID = 0
@@ -150,7 +166,11 @@ func TestTogether(t *testing.T) {
 		"PAM, an end at the limit":                 {[]event.Record{module(event.Dovecot)}, after(loginStays, login("s", "Disconnected", failed, 1)), failed, 0},
 		"two of PAM, at the limit":                 {[]event.Record{module(event.Dovecot), after(loginStays, module(event.Dovecot))}, after(loginStays, login("s", "Disconnected", failed, 2)), failed, 0},
 		"the same database again, at the limit":    {[]event.Record{auth("s", "a", failed)}, after(sameAttempt, auth("s", "a", failed)), failed, 1},
-		"postscreen, at the limit":                 {[]event.Record{pregreet}, after(oneConnection, pregreet), event.Pregreet, 1},
+		"postscreen, at the limit":                 {[]event.Record{pregreet}, after(staysScreened, pregreet), event.Pregreet, 1},
+		"postscreen: listed, then hung up":         {[]event.Record{listed}, hangup, event.Hangup, 1},
+		"postscreen: too early, listed, hung up":   {[]event.Record{pregreet, listed}, hangup, event.Hangup, 1},
+		"postscreen: too early, then listed":       {[]event.Record{pregreet}, listed, event.DNSBLListed, 1},
+		"postscreen: hung up twice":                {[]event.Record{hangup}, hangup, event.Hangup, 1},
 		"sshd, at the limit":                       {[]event.Record{ssh(3, failed, "failed password")}, after(oneLogin, ssh(3, failed, "invalid user")), failed, 1},
 		"sshd, something suspect twice":            {[]event.Record{ssh(3, event.AuthAborted, "x")}, ssh(3, event.AuthAborted, "x"), event.AuthAborted, 1},
 	}
@@ -158,7 +178,7 @@ func TestTogether(t *testing.T) {
 		tests["a fault, then "+reason] = row{[]event.Record{auth("s", "a", broken)}, login("s", reason+" (auth process communication failure)", broken, 1), broken, 0}
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, Folded, tt.kind, tt.n) })
+		t.Run(name, func(t *testing.T) { expectStatus(t, tt.before, tt.last, Folded, tt.kind, tt.n) })
 	}
 }
 
@@ -186,53 +206,11 @@ func TestClientOfMessage(t *testing.T) {
 		"no room for the queue file": {told(event.ServerFault, netip.Addr{}, taken.Session), netip.Addr{}},
 	}
 	for name, tt := range tests {
-		j := New()
+		j := NewJoiner(event.HashKey{})
 		first, last := taken, tt.last
 		j.Join(&first)
 		if j.Join(&last); last.Addr != tt.want {
 			t.Errorf("%s: got %s, want %s", name, last.Addr, tt.want)
 		}
-	}
-}
-
-// A snapshot whose numbers do not fit what they count is refused, though it is whole.
-func TestRestoreRefusesNumbers(t *testing.T) {
-	const most = 3
-	snapshot := func(taken, next, messages uint64) []byte {
-		b := []byte{snapshotVersion, 0, 0, 0, 0, 0}
-		b = binary.AppendUvarint(binary.AppendUvarint(b, taken), next)
-		for range messages {
-			b = appendAddr(appendMessageKey(b, messageKey{}), one)
-		}
-		return append(b, 0, 0, 0) // no connection of sshd's, none of PAM's, no login that ended
-	}
-	tests := map[string]struct {
-		taken, next, messages uint64
-		ok                    bool
-	}{
-		"nothing":                   {0, 0, 0, true},
-		"two":                       {2, 2, 2, true},
-		"full":                      {3, 0, 3, true},
-		"full, the second is next":  {3, 1, 3, true},
-		"full, the third is next":   {3, 2, 3, true},
-		"full, beyond the last":     {3, 3, 3, false},
-		"more than there is room":   {4, 1, 4, false},
-		"the next is not behind":    {2, 1, 2, false},
-		"the next leaves a gap":     {1, 2, 1, false},
-		"fewer than are said to be": {2, 2, 1, false},
-	}
-	for name, tt := range tests {
-		j := bounded(most)
-		if err := j.restore(snapshot(tt.taken, tt.next, tt.messages), bounded(most)); (err == nil) != tt.ok {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	full := bounded(most)
-	for pid := range most {
-		r := record(pid+1, one, event.AuthFailed, event.NoTestimony, 1)
-		full.Join(&r)
-	}
-	if err := bounded(most).restore(full.AppendSnapshot(nil), bounded(most-1)); err == nil {
-		t.Error("more sessions than there is room for: no error")
 	}
 }

@@ -46,39 +46,39 @@ func TestFault(t *testing.T) {
 	tests := map[string]struct {
 		before []event.Record
 		last   event.Record
-		want   Told
+		want   Status
 		kind   event.Kind
 		n      int
 	}{
 		"the next database, with a session":      {[]event.Record{auth("s", "a", broken)}, auth("s", "a", failed), Folded, broken, 1},
 		"the next database, of Postfix":          {[]event.Record{auth("", "a", broken)}, auth("", "a", failed), Folded, broken, 1},
 		"the fault once more":                    {[]event.Record{auth("s", "a", broken)}, auth("s", "a", broken), Folded, broken, 1},
-		"another user":                           {[]event.Record{auth("s", "b", broken)}, auth("s", "a", failed), First, failed, 1},
-		"another session":                        {[]event.Record{auth("x", "a", broken)}, auth("s", "a", failed), First, failed, 1},
-		"much later":                             {[]event.Record{auth("s", "a", broken)}, after(3*time.Second, auth("s", "a", failed)), First, failed, 1},
+		"another user":                           {[]event.Record{auth("s", "b", broken)}, auth("s", "a", failed), New, failed, 1},
+		"another session":                        {[]event.Record{auth("x", "a", broken)}, auth("s", "a", failed), New, failed, 1},
+		"much later":                             {[]event.Record{auth("s", "a", broken)}, after(3*time.Second, auth("s", "a", failed)), New, failed, 1},
 		"Postfix":                                {[]event.Record{auth("", "a", broken)}, after(9*time.Second, saslOf("a")), Folded, broken, 1},
 		"Postfix, name in capitals":              {[]event.Record{auth("", "a", broken)}, saslOf("A"), Folded, broken, 1},
 		"Postfix, two connections of one user":   {[]event.Record{auth("", "a", broken), saslOf("a")}, saslOf("a"), Folded, broken, 1},
 		"Postfix, without a name":                {[]event.Record{auth("", "a", broken)}, saslOf(""), Folded, broken, 1},
-		"Postfix, without a name again":          {[]event.Record{auth("", "a", broken), saslOf("")}, saslOf(""), First, failed, 1},
-		"Postfix, another user":                  {[]event.Record{auth("", "a", broken)}, saslOf("b"), First, failed, 1},
-		"Postfix, much later":                    {[]event.Record{auth("", "a", broken)}, after(30*time.Second, saslOf("a")), First, failed, 1},
+		"Postfix, without a name again":          {[]event.Record{auth("", "a", broken), saslOf("")}, saslOf(""), New, failed, 1},
+		"Postfix, another user":                  {[]event.Record{auth("", "a", broken)}, saslOf("b"), New, failed, 1},
+		"Postfix, much later":                    {[]event.Record{auth("", "a", broken)}, after(30*time.Second, saslOf("a")), New, failed, 1},
 		"Postfix, another user whose tale came":  {[]event.Record{auth("", "a", broken), auth("", "b", failed)}, saslOf("b"), Folded, failed, 0},
 		"Postfix, realm added by Dovecot":        {[]event.Record{auth("", "a@example.org", broken)}, saslOf("a"), Folded, broken, 1},
 		"Postfix, realm dropped by Dovecot":      {[]event.Record{auth("", "a", broken)}, saslOf("A@example.org"), Folded, broken, 1},
-		"Postfix, another realm":                 {[]event.Record{auth("", "a@example.net", broken)}, saslOf("a@example.org"), First, failed, 1},
-		"Postfix, a fault told, then no realm":   {[]event.Record{auth("", "a@b", broken), saslOf("a@b")}, saslOf("a"), First, failed, 1},
-		"Postfix told of the fault itself":       {[]event.Record{auth("", "a", broken), unchecked}, saslOf(""), First, failed, 1},
-		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), First, failed, 1},
+		"Postfix, another realm":                 {[]event.Record{auth("", "a@example.net", broken)}, saslOf("a@example.org"), New, failed, 1},
+		"Postfix, a fault told, then no realm":   {[]event.Record{auth("", "a@b", broken), saslOf("a@b")}, saslOf("a"), New, failed, 1},
+		"Postfix told of the fault itself":       {[]event.Record{auth("", "a", broken), unchecked}, saslOf(""), New, failed, 1},
+		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), New, failed, 1},
 		"a wrong password, then a fault":         {[]event.Record{auth("", "a", failed), auth("", "a", broken)}, saslOf("a"), Folded, failed, 0},
 		"the end counts it":                      {[]event.Record{auth("s", "a", broken)}, login("s", "Disconnected", broken, 1), Folded, broken, 0},
-		"a wrong password, a mishap, the end":    {[]event.Record{auth("s", "a", failed), mishap}, left, First, failed, 1},
+		"a wrong password, a mishap, the end":    {[]event.Record{auth("s", "a", failed), mishap}, left, New, failed, 1},
 		"an end by a mishap":                     {[]event.Record{auth("s", "a", broken)}, login("s", "Internal login failure (pid=1 id=2) (internal failure, 1 successful auths)", broken, 1), Folded, broken, 0},
-		"a mishap":                               {[]event.Record{auth("s", "a", failed)}, mishap, First, broken, 1},
-		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, First, failed, 1},
+		"a mishap":                               {[]event.Record{auth("s", "a", failed)}, mishap, New, broken, 1},
+		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, New, failed, 1},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
+		t.Run(name, func(t *testing.T) { expectStatus(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
 	}
 }
 
@@ -95,7 +95,7 @@ func TestCrossing(t *testing.T) {
 	tests := map[string]struct {
 		before []event.Record
 		last   event.Record
-		want   Told
+		want   Status
 		kind   event.Kind
 		n      int
 	}{
@@ -104,36 +104,36 @@ func TestCrossing(t *testing.T) {
 		"Postfix first, without a name":      {[]event.Record{saslOf("")}, auth("", "a", failed), Folded, failed, 1},
 		"Postfix first, no name for Dovecot": {[]event.Record{saslOf("a b")}, auth("", "", failed), Folded, failed, 1},
 		"Postfix first, realm added":         {[]event.Record{saslOf("a")}, auth("", "a@example.org", failed), Folded, failed, 1},
-		"Postfix first, another realm":       {[]event.Record{saslOf("a@example.net")}, auth("", "a@example.org", failed), First, failed, 1},
-		"Postfix first, another user":        {[]event.Record{saslOf("a")}, auth("", "b", failed), First, failed, 1},
-		"Postfix long before":                {[]event.Record{saslOf("a")}, after(4*time.Second, auth("", "a", failed)), First, failed, 1},
-		"Postfix told of the one before":     {[]event.Record{auth("", "a", failed), saslOf("a")}, auth("", "a", failed), First, failed, 1},
-		"each counts once":                   {[]event.Record{saslOf("a"), auth("", "a", failed)}, saslOf("a"), First, failed, 1},
+		"Postfix first, another realm":       {[]event.Record{saslOf("a@example.net")}, auth("", "a@example.org", failed), New, failed, 1},
+		"Postfix first, another user":        {[]event.Record{saslOf("a")}, auth("", "b", failed), New, failed, 1},
+		"Postfix long before":                {[]event.Record{saslOf("a")}, after(4*time.Second, auth("", "a", failed)), New, failed, 1},
+		"Postfix told of the one before":     {[]event.Record{auth("", "a", failed), saslOf("a")}, auth("", "a", failed), New, failed, 1},
+		"each counts once":                   {[]event.Record{saslOf("a"), auth("", "a", failed)}, saslOf("a"), New, failed, 1},
 
-		"another client's session":      {[]event.Record{strange}, auth("s", "a", failed), First, failed, 1},
-		"another client's end":          {[]event.Record{strange}, end, First, failed, 1},
+		"another client's session":      {[]event.Record{strange}, auth("s", "a", failed), New, failed, 1},
+		"another client's end":          {[]event.Record{strange}, end, New, failed, 1},
 		"the end first":                 {[]event.Record{end}, auth("s", "a", failed), Folded, failed, 0},
-		"the end first, two attempts":   {[]event.Record{end, auth("s", "a", failed)}, auth("s", "b", failed), First, failed, 1},
-		"the end first, of another":     {[]event.Record{end}, auth("x", "a", failed), First, failed, 1},
+		"the end first, two attempts":   {[]event.Record{end, auth("s", "a", failed)}, auth("s", "b", failed), New, failed, 1},
+		"the end first, of another":     {[]event.Record{end}, auth("x", "a", failed), New, failed, 1},
 		"given up, then why":            {[]event.Record{given}, login("s", "Authenticate PLAIN failed: Aborted", aborted, 1), Folded, aborted, 0},
 		"why, then given up":            {[]event.Record{login("s", "Authenticate PLAIN failed: Aborted", aborted, 1)}, given, Folded, aborted, 0},
 		"refused, then the end":         {[]event.Record{plain}, end, Folded, failed, 0},
 		"refused twice, then the end":   {[]event.Record{plain, plain}, login("s", "Disconnected", failed, 2), Folded, failed, 0},
-		"refused, and a wrong password": {[]event.Record{plain}, login("s", "Disconnected", failed, 2), First, failed, 1},
+		"refused, and a wrong password": {[]event.Record{plain}, login("s", "Disconnected", failed, 2), New, failed, 1},
 		"mechanism, then the end":       {[]event.Record{unknown}, login("s", "Disconnected", refused, 1), Folded, refused, 0},
-		"mechanism twice":               {[]event.Record{unknown}, unknown, First, refused, 1},
+		"mechanism twice":               {[]event.Record{unknown}, unknown, New, refused, 1},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { expectTold(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
+		t.Run(name, func(t *testing.T) { expectStatus(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
 	}
 }
 
-// expectTold joins the records, by one Joiner and by one that a snapshot restores
+// expectStatus joins the records, by one Joiner and by one that a snapshot restores
 // after each of them.
-func expectTold(t *testing.T, before []event.Record, last event.Record, want Told, kind event.Kind, n int) {
+func expectStatus(t *testing.T, before []event.Record, last event.Record, want Status, kind event.Kind, n int) {
 	t.Helper()
 	for _, restoring := range []bool{false, true} {
-		j := New()
+		j := NewJoiner(event.HashKey{})
 		for _, r := range before {
 			if r.Time.IsZero() {
 				r = after(0, r)
@@ -142,7 +142,7 @@ func expectTold(t *testing.T, before []event.Record, last event.Record, want Tol
 			if !restoring {
 				continue
 			}
-			restored := New()
+			restored := NewJoiner(event.HashKey{})
 			if err := restored.Restore(j.AppendSnapshot(nil)); err != nil {
 				t.Fatal(err)
 			}
@@ -160,18 +160,18 @@ func expectTold(t *testing.T, before []event.Record, last event.Record, want Tol
 
 // A failed login that our fault explains leaves nothing for the session's end.
 func TestFaultEndsFolded(t *testing.T) {
-	expectTold(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
+	expectStatus(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
 		record(9, one, event.AuthFailed, event.Disconnected, 1), Folded, event.AuthFailed, 0)
 }
 
 // A fault that a client brought about at Postfix hides no guess at Dovecot, whose line
 // at its end names no session.
 func TestFaultAtPostfixHidesNoGuess(t *testing.T) {
-	expectTold(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
-		login("", "Disconnected", event.AuthFailed, 1), First, event.AuthFailed, 1)
+	expectStatus(t, []event.Record{auth("", "a", event.AuthFault), saslOf("a")},
+		login("", "Disconnected", event.AuthFailed, 1), New, event.AuthFailed, 1)
 }
 
-// One connection's refusals of a kind by postscreen are one offence.
+// One connection's refusals by postscreen are one offence.
 func TestScreenedAgain(t *testing.T) {
 	refused := func(port, code string, kind event.Kind) event.Record {
 		r := record(1, one, kind, event.NoTestimony, 1)
@@ -181,17 +181,17 @@ func TestScreenedAgain(t *testing.T) {
 	listed := refused("4711", "550 5.7.1", event.DNSBLListed)
 	tests := map[string]struct {
 		last event.Record
-		want Told
+		want Status
 	}{
-		"the same kind":      {listed, Again},
-		"another kind":       {refused("4711", "550 5.5.1", event.ProtocolError), First},
-		"another connection": {refused("4712", "550 5.7.1", event.DNSBLListed), First},
-		"the port again":     {after(301*time.Second, listed), First},
-		"no reject":          {refused("", "", event.ProtocolError), First},
+		"the same kind":      {listed, Folded},
+		"another kind":       {refused("4711", "550 5.5.1", event.ProtocolError), Folded},
+		"another connection": {refused("4712", "550 5.7.1", event.DNSBLListed), New},
+		"the port again":     {after(301*time.Second, listed), New},
+		"no reject":          {refused("", "", event.ProtocolError), New},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			expectTold(t, []event.Record{listed}, tt.last, tt.want, tt.last.Kind, 1)
+			expectStatus(t, []event.Record{listed}, tt.last, tt.want, tt.last.Kind, 1)
 		})
 	}
 }

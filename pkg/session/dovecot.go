@@ -7,32 +7,49 @@ import (
 	"csmail/pkg/event"
 )
 
-// loginSession is one connection to a login process of Dovecot's. Once it has
-// ended, it holds the attempts that the auth process has yet to tell of: the two
-// write their lines without waiting for each other.
+// loginSession is one connection to a login process of Dovecot. Once it has ended, it
+// holds the attempts that the auth process has yet to report: the two write their
+// lines without waiting for each other.
 type loginSession struct {
 	addr netip.Addr
-	told
-	faulted bool // the last attempt met a fault of ours
+	reported
+	faulted bool // the last attempt met a fault of the login service
 	ended   bool
 }
 
-func (j *Joiner) dovecot(r *event.Record) bool {
+// joinDovecot counts a PAM module's line, which is the first about its login, and
+// deducts what it reported from Dovecot's own lines.
+func (j *Joiner) joinDovecot(r *event.Record) bool {
+	j.noteDovecot(r.From().Host)
+	if r.Mechanism != event.PAM {
+		return j.joinLogin(r) || j.deductPAM(r)
+	}
+	if !r.Addr.IsValid() {
+		return false
+	}
+	if j.isNextModule(r) {
+		return true
+	}
+	j.expectPAM(r)
+	return false
+}
+
+func (j *Joiner) joinLogin(r *event.Record) bool {
 	switch {
 	case r.Kind.Class() == event.Success || r.Kind == event.NoKind || !r.Addr.IsValid():
 		return false
 	case r.Kind == event.AuthFault && !isFault(r):
 		return false
 	case r.Program != "dovecot/auth":
-		return j.login(r)
+		return j.joinLoginProcess(r)
 	case r.Session == "":
 		return j.expectSASL(r)
 	}
 	return j.countLogin(r)
 }
 
-// login reads a line of the login process.
-func (j *Joiner) login(r *event.Record) bool {
+// joinLoginProcess joins a line of the login process.
+func (j *Joiner) joinLoginProcess(r *event.Record) bool {
 	if r.Kind == event.AuthFault && !isMidway(r) && !isFarewell(r) {
 		return false
 	}
@@ -44,21 +61,31 @@ func (j *Joiner) login(r *event.Record) bool {
 	case s == nil:
 		return false
 	case s.ended:
-		return s.take(r)
+		return s.deductFrom(r)
 	}
-	s.count(r)
+	s.addAttempts(r, j.accountOf(r))
 	return false
 }
 
-// isMidway knows the login process's lines about one attempt; the others are
-// about the whole connection, at its end.
+// isMidway reports whether a line of the login process is about one attempt; the
+// others are about the whole connection, at its end. A proxy logs each login that the
+// server behind it refused (client-common-auth.c, client_proxy_log_failure; 2.2, 2.3),
+// and at the end that there were some, without a number: "(proxy dest auth failed)".
 func isMidway(r *event.Record) bool {
-	return r.Session != "" && (strings.HasPrefix(r.Reason, "Login failed: ") || strings.HasPrefix(r.Reason, "APOP failed: ") || strings.HasPrefix(r.Reason, "Authenticate "))
+	if r.Session == "" {
+		return false
+	}
+	for _, start := range [...]string{"Login failed: ", "APOP failed: ", "Authenticate ", "proxy("} {
+		if strings.HasPrefix(r.Reason, start) {
+			return true
+		}
+	}
+	return false
 }
 
-// isFarewell knows the login process's line about the end of a connection; its
-// other troubles come before that, and hold no reason why it ended ("Internal login
-// failure (pid=1 id=2)", Dovecot 2.3).
+// isFarewell reports whether a line of the login process is about the end of a
+// connection; faults of other sorts come before that, and hold no reason why it ended
+// ("Internal login failure (pid=1 id=2)", Dovecot 2.3).
 func isFarewell(r *event.Record) bool {
 	for _, end := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit", "Remote closed"} {
 		if strings.HasPrefix(r.Reason, end) {
@@ -70,10 +97,9 @@ func isFarewell(r *event.Record) bool {
 
 // openLogin returns the session of r, nil if another client's has its name.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
-	k := loginKey{r.From().Host, r.Session}
+	k := loginKeyOf(r)
 	s := j.loginOf(k)
 	if s == nil {
-		k.session = strings.Clone(k.session)
 		s = j.logins.put(k)
 		s.addr = r.Addr
 	}
@@ -83,7 +109,7 @@ func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	return s
 }
 
-// loginOf returns the session of a name, nil if there is none.
+// loginOf returns the session of a key, nil if there is none.
 func (j *Joiner) loginOf(k loginKey) *loginSession {
 	if s := j.logins.get(k); s != nil {
 		return s
@@ -91,78 +117,87 @@ func (j *Joiner) loginOf(k loginKey) *loginSession {
 	return j.ended.get(k)
 }
 
-// countLogin counts a line of the auth process. A second database that does not
-// know the user either is no second attempt; and none is left if one that might
-// have known him did not answer.
+// countLogin counts a line of the auth process. A second database that does not know
+// the user either is no second attempt; and none is left if one that might have known
+// him did not answer.
 func (j *Joiner) countLogin(r *event.Record) bool {
 	s := j.openLogin(r)
 	switch {
 	case s == nil:
 		return false
 	case s.ended && s.attempts > 0:
-		return s.take(r)
-	case s.isSame(r):
+		return s.deductFrom(r)
+	case s.isSameAttempt(r, j.accountOf(r)):
 		if s.faulted {
 			excuse(r)
 		}
 		s.faulted = s.faulted || isFault(r)
 		return true
 	}
-	s.count(r)
+	s.addAttempts(r, j.accountOf(r))
 	s.faulted = isFault(r)
 	j.expectEnd(r)
 	return false
 }
 
-// endKey is what is known of a login connection whose line at its end names no
-// session (login_log_format_elements of the admin's own, or Dovecot before 2.2).
-func endKey(r *event.Record) pamKey { return pamKey{r.Addr, event.NoService} }
-
-// expectEnd remembers what the auth process told, which the end of the connection
-// counts again.
-func (j *Joiner) expectEnd(r *event.Record) { j.pamOf(endKey(r)).expect(r) }
-
-// isToldByAuth takes off what the auth process told of the client's logins.
-func (j *Joiner) isToldByAuth(r *event.Record) bool {
-	s := j.pam.get(endKey(r))
-	return s != nil && s.take(r, loginStays)
+// endKeyOf is the key of a login connection whose line at its end names no session
+// (login_log_format_elements of the admin's own, or Dovecot before 2.2).
+func endKeyOf(r *event.Record) pamKey {
+	return pamKey{clientKey{r.From().Host, r.Addr}, event.NoService}
 }
 
-// excuse makes a failed login one that we could not check.
+// expectEnd remembers what the auth process reported, which the end of the connection
+// counts again.
+func (j *Joiner) expectEnd(r *event.Record) { j.pam.getOrPut(endKeyOf(r)).addExpected(r) }
+
+// deductAuth takes what the auth process reported of the client's logins off r.
+func (j *Joiner) deductAuth(r *event.Record) bool {
+	s := j.pam.get(endKeyOf(r))
+	return s != nil && s.deductFrom(r, loginStays)
+}
+
+// excuse makes a failed login one that the login service could not check.
 func excuse(r *event.Record) {
 	if r.Kind == event.AuthFailed {
 		r.Kind = event.AuthFault
 	}
 }
 
-// endLogin reads the login process's count of the whole connection. Its refusals
-// without a failed login fold into the auth process's line about them.
+// endLogin joins the login process's count of the whole connection. Its refusals
+// without a failed login fold into the auth process's line about them. A session that
+// ends a second time is a line that the log holds twice.
 func (j *Joiner) endLogin(r *event.Record) bool {
 	if r.Session == "" {
-		return (isAttempt(r) || r.Kind == event.AuthFault) && j.isToldByAuth(r)
+		return (isAttempt(r) || r.Kind == event.AuthFault) && j.deductAuth(r)
 	}
-	k := loginKey{r.From().Host, r.Session}
+	k := loginKeyOf(r)
 	s := j.loginOf(k)
-	if s != nil && s.addr != r.Addr {
+	switch {
+	case s == nil && !isAttempt(r):
 		return false
-	}
-	folded := s != nil
-	if folded {
-		r.Attempts -= s.attempts
-		folded = r.Attempts <= 0
-		j.logins.drop(k)
-		j.ended.drop(k)
-	}
-	if !folded && isAttempt(r) {
-		k.session = strings.Clone(k.session)
+	case s == nil:
 		s = j.ended.put(k)
 		s.addr, s.ended = r.Addr, true
-		s.count(r)
+		s.addAttempts(r, j.accountOf(r))
+		return false
+	case s.addr != r.Addr:
+		return false
+	case s.ended:
+		return true
 	}
-	return folded
+	before := s.attempts
+	r.Attempts -= before
+	isFolded := r.Attempts <= 0
+	j.logins.drop(k)
+	s = j.ended.put(k)
+	s.addr, s.ended = r.Addr, true
+	if !isFolded && isAttempt(r) {
+		s.addAttempts(r, j.accountOf(r))
+	}
+	return isFolded
 }
 
-// isAttempt knows the ends of a connection that count attempts.
+// isAttempt reports whether the end of a connection counts attempts.
 func isAttempt(r *event.Record) bool {
 	return r.Kind == event.AuthFailed || r.Kind == event.AuthAborted || r.Kind == event.LoginRefused
 }

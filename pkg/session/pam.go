@@ -1,73 +1,118 @@
 package session
 
 import (
-	"net/netip"
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
 )
 
 const (
-	// pamDelay bounds the time from a PAM module's line to the daemon's about
-	// the same login: the module holds a failure back for 2 s and more
-	// (pam_fail_delay(3)), Dovecot for up to 15 s.
+	// pamDelay bounds the time from a PAM module's line to the daemon's about the same
+	// login: the module holds a failure back for 2 s and more (pam_fail_delay(3)),
+	// Dovecot for up to 15 s.
 	pamDelay = 20 * time.Second
 
-	// loginStays bounds the time from a failed login to the end of a Dovecot
-	// login connection, which its login process logs: it lets one be idle for
-	// three minutes (CLIENT_LOGIN_TIMEOUT_MSECS, login-common).
+	// nextModule bounds the time from one PAM module's line to the next one's about the
+	// same login. pam_sss may have to ask a server.
+	nextModule = 10 * time.Second
+
+	// loginStays bounds the time from a failed login to the end of a Dovecot login
+	// connection, which its login process logs: it lets one be idle for three minutes
+	// (CLIENT_LOGIN_TIMEOUT_MSECS, login-common).
 	loginStays = 200 * time.Second
 )
 
-// pamKey is what a PAM module tells of a login: no session, no process that
-// others name. Without a service it is what Dovecot's auth process told (endKey).
+// pamKey is what a PAM module logs of a login: no session, and no process that other
+// lines name. Without a service it is what Dovecot's auth process reported (endKeyOf).
 type pamKey struct {
-	addr    netip.Addr
+	clientKey
 	service event.Service
 }
 
 type pamSession struct {
-	attempts int   // failed logins that the daemon has yet to tell of
+	attempts int   // failed logins that the daemon has yet to report
 	last     int64 // the time of the last, as time.Time.UnixNano has it
 }
 
-// pamOrDovecot counts a PAM module's line, which is the first about its login,
-// and takes what it told off Dovecot's own.
-func (j *Joiner) pamOrDovecot(r *event.Record) bool {
-	if r.Mechanism == event.PAM {
-		if r.Addr.IsValid() {
-			j.expectPAM(r)
-		}
+// moduleReports are the latest failed logins of a client that PAM modules reported. A
+// PAM stack asks one module after the other: on a host with SSSD, pam_unix and pam_sss
+// both log one wrong password. The next line of another module about the same user is
+// about the same login; one of the same module is the next login.
+type moduleReports [4]moduleReport
+
+type moduleReport struct {
+	user    event.AccountHash
+	at      int64     // as time.Time.UnixNano has it; 0: none
+	modules [3]uint64 // hashes of the names of those that reported it
+}
+
+// isNextModule reports whether another PAM module has reported the login of r.
+func (j *Joiner) isNextModule(r *event.Record) bool {
+	name := moduleName(r)
+	if name == "" {
 		return false
 	}
-	return j.dovecot(r) || j.isToldByPAM(r)
-}
-
-// pamKeyOf: Postfix has no PAM of its own, it asks Dovecot.
-func pamKeyOf(r *event.Record) pamKey {
-	if r.Service == event.SSHD {
-		return pamKey{r.Addr, event.SSHD}
+	reports := j.modules.getOrPut(clientKey{r.From().Host, r.Addr})
+	user, module := j.accountOf(r), textHash(name)
+	for i := range reports {
+		if p := &reports[i]; p.at != 0 && p.user == user && since(p.at, r).Abs() <= nextModule && p.add(module) {
+			return true
+		}
 	}
-	return pamKey{r.Addr, event.Dovecot}
+	copy(reports[:], reports[1:]) // the oldest goes
+	reports[len(reports)-1] = moduleReport{user: user, at: r.Time.UnixNano(), modules: [3]uint64{module}}
+	return false
 }
 
+// moduleName returns "pam_sss" of "pam_sss(dovecot:auth): authentication failure", ""
+// for what the PAM library logs itself.
+func moduleName(r *event.Record) string {
+	name, _, _ := strings.Cut(r.Reason, "(")
+	if !strings.HasPrefix(name, "pam_") {
+		return ""
+	}
+	return name
+}
+
+// add adds a module to those that reported the login. It reports false for one that
+// has, and if there is no room for it.
+func (p *moduleReport) add(module uint64) bool {
+	for i, known := range p.modules {
+		switch known {
+		case module:
+			return false
+		case 0:
+			p.modules[i] = module
+			return true
+		}
+	}
+	return false
+}
+
+// pamKeyOf is the key of a client's logins that a host checks. Postfix has no PAM of
+// its own, it asks Dovecot.
+func pamKeyOf(r *event.Record, host uint64) pamKey {
+	if r.Service == event.SSHD {
+		return pamKey{clientKey{host, r.Addr}, event.SSHD}
+	}
+	return pamKey{clientKey{host, r.Addr}, event.Dovecot}
+}
+
+// expectPAM remembers what a PAM module reported and the daemon has yet to report.
 func (j *Joiner) expectPAM(r *event.Record) {
 	if !r.Addr.IsValid() {
 		return
 	}
-	j.pamOf(pamKeyOf(r)).expect(r)
-}
-
-func (j *Joiner) pamOf(k pamKey) *pamSession {
-	s := j.pam.get(k)
-	if s == nil {
-		s = j.pam.put(k)
+	j.pam.getOrPut(pamKeyOf(r, r.From().Host)).addExpected(r)
+	if r.Service == event.Dovecot {
+		j.noteRemoteLogin(r)
 	}
-	return s
 }
 
-// expect counts r, and forgets what nobody will tell of any more.
-func (s *pamSession) expect(r *event.Record) {
+// addExpected adds the attempts of r, and forgets older ones that no daemon will
+// report any more.
+func (s *pamSession) addExpected(r *event.Record) {
 	if since(s.last, r) > loginStays {
 		s.attempts = 0
 	}
@@ -75,33 +120,37 @@ func (s *pamSession) expect(r *event.Record) {
 	s.last = r.Time.UnixNano()
 }
 
-// take takes off r what was told within a time; it is true if nothing is left.
-func (s *pamSession) take(r *event.Record, within time.Duration) bool {
+// deductFrom takes attempts that were reported within a time off r; it reports whether
+// none is left.
+func (s *pamSession) deductFrom(r *event.Record, within time.Duration) bool {
 	if s.attempts == 0 || since(s.last, r).Abs() > within {
 		return false
 	}
-	told := min(s.attempts, r.Attempts)
-	s.attempts -= told
-	r.Attempts -= told
+	n := min(s.attempts, r.Attempts)
+	s.attempts -= n
+	r.Attempts -= n
 	return r.Attempts <= 0
 }
 
-// forgetPAM takes one attempt back that the daemon has told of by now.
+// forgetPAM takes one attempt back that the daemon has reported by now.
 func (j *Joiner) forgetPAM(r *event.Record) {
-	if s := j.pam.get(pamKeyOf(r)); s != nil && s.attempts > 0 {
+	if s := j.pam.get(pamKeyOf(r, r.From().Host)); s != nil && s.attempts > 0 {
 		s.attempts--
 	}
 }
 
-// isToldByPAM takes off what a PAM module told of the same client's logins.
-func (j *Joiner) isToldByPAM(r *event.Record) bool {
+// deductPAM takes what a PAM module reported of the client's logins off r.
+func (j *Joiner) deductPAM(r *event.Record) bool {
 	if r.Kind != event.AuthFailed || !r.Addr.IsValid() || r.Testimony.EndsSession() {
 		return false
 	}
-	within := pamDelay
-	if r.Service == event.Dovecot && r.Program != "dovecot/auth" {
+	within, host := pamDelay, r.From().Host
+	switch {
+	case r.Service == event.Postfix:
+		host = j.checkedBy(r)
+	case r.Service == event.Dovecot && r.Program != "dovecot/auth":
 		within = loginStays
 	}
-	s := j.pam.get(pamKeyOf(r))
-	return s != nil && s.take(r, within)
+	s := j.pam.get(pamKeyOf(r, host))
+	return s != nil && s.deductFrom(r, within)
 }

@@ -1,106 +1,91 @@
 package session
 
 import (
-	"strings"
 	"time"
 
 	"csmail/pkg/event"
 )
 
-// saslDelay bounds the time from Dovecot's line to Postfix's about the same
-// login: Dovecot's penalty holds an answer back for up to 15 s.
+// saslDelay bounds the time from Dovecot's line to Postfix's about the same login:
+// Dovecot's penalty holds an answer back for up to 15 s.
 const saslDelay = 20 * time.Second
 
-// saslClient is a client of Postfix, which asks Dovecot whether it may log in.
-// Both tell of a failure.
+// saslClient is a client of Postfix, which asks Dovecot whether it may log in. Both
+// report a failure.
 type saslClient struct {
-	dovecot told // what Dovecot told, and Postfix has yet to
-	postfix told // what Postfix told first: the two do not wait for each other
-	fault   told // logins that Dovecot could not check
+	dovecot reported // by Dovecot, and not yet by Postfix
+	postfix reported // by Postfix first: the two do not wait for each other
+	fault   reported // logins that Dovecot could not check
 }
 
-// expectSASL remembers what Dovecot says of a login without a session: a program
-// like Postfix asked, and will tell of it too.
+// expectSASL remembers what Dovecot logs of a login without a session: a program like
+// Postfix asked, and will report it too.
 func (j *Joiner) expectSASL(r *event.Record) bool {
-	s := j.saslOf(r)
+	j.noteRemoteLogin(r)
+	s, user := j.sasl.getOrPut(clientKey{r.From().Host, r.Addr}), j.accountOf(r)
 	switch {
-	case s.fault.isSame(r):
+	case s.fault.isSameAttempt(r, user):
 		excuse(r)
 		s.fault.last = r.Time.UnixNano()
 		return true
-	case s.dovecot.isSame(r): // the next password database
+	case s.dovecot.isSameAttempt(r, user): // the next password database
 		if isFault(r) {
-			s.fault.expect(r)
+			s.fault.addExpected(r, user)
 		}
 		return true
 	case isFault(r):
-		s.fault.expect(r) // of no connection to Dovecot: its guesses would fold into faults that it brought about at Postfix
+		// Without expectEnd: a client that is no client of Dovecot's own could have its
+		// guesses there fold into faults that it brought about at Postfix.
+		s.fault.addExpected(r, user)
 		return false
-	case s.postfix.isCrossed(r):
+	case s.postfix.isCrossed(r, user):
 		return true
 	}
-	s.dovecot.expect(r)
+	s.dovecot.addExpected(r, user)
 	j.expectEnd(r)
 	return false
 }
 
-// expect counts r, and forgets what nobody will tell of any more.
-func (t *told) expect(r *event.Record) {
-	if since(t.last, r) > saslDelay {
-		t.attempts = 0
+// deductDovecot takes what Dovecot reported of the same client's login off a line of
+// Postfix.
+func (j *Joiner) deductDovecot(r *event.Record) bool {
+	isFailure := r.Kind == event.AuthFailed
+	if !isFailure && r.Kind != event.AuthFault || !r.Addr.IsValid() {
+		return false
 	}
-	t.count(r)
-}
-
-func (j *Joiner) saslOf(r *event.Record) *saslClient {
-	s := j.sasl.get(r.Addr)
+	k := clientKey{j.checkedBy(r), r.Addr}
+	s, user := j.sasl.get(k), j.accountOf(r)
+	if s == nil && isFailure {
+		s = j.sasl.put(k)
+	}
 	if s == nil {
-		s = j.sasl.put(r.Addr)
-	}
-	return s
-}
-
-// isToldByDovecot takes off what Dovecot told of the same client's login.
-func (j *Joiner) isToldByDovecot(r *event.Record) bool {
-	if !r.Addr.IsValid() {
 		return false
 	}
-	if r.Kind == event.AuthFault {
-		j.useFault(r)
-	}
-	if r.Kind != event.AuthFailed {
+	if !isFailure {
+		s.useFault(r, user) // Postfix itself reports that the login could not be checked: that excuses no other
 		return false
 	}
-	s := j.saslOf(r)
-	isTold := s.dovecot.isWithin(saslDelay, r)
+	isReported := s.dovecot.isWithin(saslDelay, r)
 	switch {
-	case isTold && isSameUser(s.dovecot.user, r.User):
-		return s.dovecot.take(r)
-	case s.excuses(r):
+	case isReported && s.dovecot.user.Is(user):
+		return s.dovecot.deductFrom(r)
+	case s.useFault(r, user):
 		excuse(r)
 		return true
-	case isTold:
-		return s.dovecot.take(r)
+	case isReported:
+		return s.dovecot.deductFrom(r)
 	}
-	s.postfix.expect(r)
+	s.postfix.addExpected(r, user)
 	return false
 }
 
-// useFault notes that Postfix itself told of a login as one that could not be
-// checked: it excuses no other.
-func (j *Joiner) useFault(r *event.Record) {
-	if s := j.sasl.get(r.Addr); s != nil {
-		s.excuses(r)
-	}
-}
-
-// excuses tells whether r is about a login that Dovecot could not check. One line of
-// Postfix's uses the fault up, unless it names the very user, who may have come by
+// useFault reports whether r is about a login that Dovecot could not check. One line of
+// Postfix uses the fault up, unless it names the very user, who may have come by
 // several connections.
-func (s *saslClient) excuses(r *event.Record) bool {
-	isLeft := s.fault.isWithin(saslDelay, r) && s.fault.isOf(r)
+func (s *saslClient) useFault(r *event.Record, user event.AccountHash) bool {
+	isLeft := s.fault.isWithin(saslDelay, r) && s.fault.mayBeOf(user)
 	if isLeft {
 		s.fault.attempts--
 	}
-	return isLeft || r.User != "" && strings.EqualFold(s.fault.user, r.User) && since(s.fault.last, r).Abs() <= saslDelay
+	return isLeft || !user.IsZero() && s.fault.user == user && since(s.fault.last, r).Abs() <= saslDelay
 }

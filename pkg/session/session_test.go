@@ -50,12 +50,12 @@ func TestWithdrawn(t *testing.T) {
 		"restored between": {[]event.Record{mail, mail}, end, 2},
 	}
 	for name, tt := range tests {
-		j := New()
+		j := NewJoiner(event.HashKey{})
 		for _, r := range tt.before {
 			j.Join(&r)
 		}
 		if name == "restored between" {
-			restored := New()
+			restored := NewJoiner(event.HashKey{})
 			if err := restored.Restore(j.AppendSnapshot(nil)); err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestJoin(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New()
+			j := NewJoiner(event.HashKey{})
 			for _, r := range tt.before {
 				j.Join(&r)
 			}
@@ -161,7 +161,7 @@ func TestDovecot(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New()
+			j := NewJoiner(event.HashKey{})
 			for _, r := range tt.before {
 				j.Join(&r)
 			}
@@ -173,16 +173,37 @@ func TestDovecot(t *testing.T) {
 	}
 }
 
+// What one connection to postscreen did wrong is one event: the first hostile thing, or
+// the first suspect one if there is nothing hostile.
 func TestPostscreen(t *testing.T) {
-	j := New()
-	for _, tt := range []struct {
-		second int
-		folded bool
-	}{{0, false}, {0, true}, {9, true}, {11, false}, {12, true}} {
-		r := at(tt.second, record(1, one, event.Pipelining, event.NoTestimony, 1))
-		r.Service = event.Postscreen
-		if (j.Join(&r) == Folded) != tt.folded {
-			t.Errorf("second %d: folded %v", tt.second, !tt.folded)
+	type line struct {
+		kind       event.Kind
+		port       string
+		status     Status
+		superseded event.Kind
+	}
+	const pregreet, pipelining, listed, hangup = event.Pregreet, event.Pipelining, event.DNSBLListed, event.Hangup
+	tests := map[string][]line{
+		"too early, then everything else":   {{pregreet, "1", New, 0}, {pipelining, "1", Folded, 0}, {listed, "1", Folded, 0}, {hangup, "1", Folded, 0}},
+		"three connections at once":         {{pregreet, "1", New, 0}, {pregreet, "2", New, 0}, {pregreet, "3", New, 0}, {pregreet, "2", Folded, 0}},
+		"listed, then hung up":              {{listed, "1", New, 0}, {hangup, "1", Folded, 0}},
+		"listed, then two hostile things":   {{listed, "1", New, 0}, {pipelining, "1", New, listed}, {pregreet, "1", Folded, 0}, {hangup, "1", Folded, 0}},
+		"two connections, listed and early": {{listed, "1", New, 0}, {pregreet, "2", New, 0}, {hangup, "1", Folded, 0}},
+		"lines that name no port":           {{pregreet, "", New, 0}, {pregreet, "", New, 0}},
+	}
+	for name, lines := range tests {
+		j := NewJoiner(event.HashKey{})
+		for i, l := range lines {
+			r := port(l.port, at(i, record(1, one, l.kind, event.NoTestimony, 1)))
+			r.Service, r.Program = event.Postscreen, "postfix/postscreen"
+			got := j.Join(&r)
+			superseded := event.NoKind
+			for _, s := range j.Earlier().Superseded {
+				superseded = s.Kind
+			}
+			if got != l.status || superseded != l.superseded {
+				t.Errorf("%s, line %d: got status %d in place of %q, want %d in place of %q", name, i+1, got, superseded, l.status, l.superseded)
+			}
 		}
 	}
 }
@@ -190,7 +211,7 @@ func TestPostscreen(t *testing.T) {
 // A process ID that is used again is as new as its last use, and a dropped one
 // makes room.
 func TestReusedKey(t *testing.T) {
-	m := newMemory[int, int](3)
+	m := newFIFOMap[int, int](3)
 	m.put(1)
 	m.drop(1)
 	m.put(2)
@@ -216,7 +237,7 @@ func TestReusedKey(t *testing.T) {
 }
 
 func TestQueueID(t *testing.T) {
-	j := New()
+	j := NewJoiner(event.HashKey{})
 	accepted := record(1, two, event.NoKind, event.MailAccepted, 0)
 	accepted.Session = "4Zk1Yq2Lz3z9v"
 	j.Join(&accepted)
@@ -230,7 +251,7 @@ func TestQueueID(t *testing.T) {
 }
 
 func TestBounded(t *testing.T) {
-	j := New()
+	j := NewJoiner(event.HashKey{})
 	for pid := 1; pid <= 3*maxOpen; pid++ {
 		r := record(pid, one, event.AuthFailed, event.NoTestimony, 1)
 		j.Join(&r)
@@ -247,7 +268,7 @@ func TestBounded(t *testing.T) {
 // A flood of connections that have ended makes no open one forgotten: its end would
 // count again what its lines have told.
 func TestFloodOfEnds(t *testing.T) {
-	j := New()
+	j := NewJoiner(event.HashKey{})
 	told := at(0, dovecot("dovecot/auth", "s", "a", 2))
 	j.Join(&told)
 	for n := range 2 * maxOpen {

@@ -7,50 +7,63 @@ import (
 	"net/netip"
 )
 
-// snapshotVersion is the first byte of a snapshot. It changes with the layout and
-// with the meaning of what is in it. Version 6 had the logins that ended among the
-// others, and is read.
+// snapshotVersion is the first byte of a snapshot. It changes with the layout and with
+// the meaning of what is in it.
 const (
-	snapshotVersion = 7
-	version6        = 6
+	snapshotVersion = 8
+	oldestVersion   = 6 // that was ever stored
 )
 
-// AppendSnapshot appends all that j remembers to b. A Joiner that restores it
-// goes on exactly as j would.
+// AppendSnapshot appends all that j remembers to b. A Joiner that restores it goes on
+// exactly as j would.
 func (j *Joiner) AppendSnapshot(b []byte) []byte {
-	b = append(b, snapshotVersion)
-	b = appendMemory(b, j.smtp, appendProcessKey, appendSMTP)
-	b = appendMemory(b, j.logins, appendLoginKey, appendLogin)
-	b = appendMemory(b, j.sasl, appendAddr, appendSASL)
-	b = appendMemory(b, j.screened, appendAddr, binary.AppendVarint)
-	b = appendMemory(b, j.refused, appendEndpoint, appendRefusals)
-	b = appendRecent(b, j.messages)
-	b = appendMemory(b, j.ssh, appendSSHKey, appendSSH)
-	b = appendMemory(b, j.pam, appendPAMKey, appendPAM)
-	return appendMemory(b, j.ended, appendLoginKey, appendLogin)
+	b = append(append(b, snapshotVersion), j.key[:]...)
+	b = appendMap(b, j.smtp, appendProcessKey, appendSMTP)
+	b = appendMap(b, j.ends, appendProcessKey, appendSMTPEnd)
+	b = appendMap(b, j.logins, appendLoginKey, appendLogin)
+	b = appendMap(b, j.ended, appendLoginKey, appendLogin)
+	b = appendMap(b, j.sasl, appendClientKey, appendSASL)
+	b = appendMap(b, j.screened, appendConnectionKey, appendScreening)
+	b = appendMessages(b, j.messages)
+	b = appendMap(b, j.ssh, appendSSHKey, appendSSH)
+	b = appendMap(b, j.pam, appendPAMKey, appendPAM)
+	b = appendMap(b, j.modules, appendClientKey, appendModules)
+	b = appendMap(b, j.hosts, binary.LittleEndian.AppendUint64, appendHostDaemons)
+	b = appendMap(b, j.remote, appendAddr, binary.LittleEndian.AppendUint64)
+	b = appendMap(b, j.withheld, appendWithheldKey, appendWithheld)
+	return appendCopies(b, &j.copies)
 }
 
-// Restore takes a snapshot for what j remembers; b must hold nothing else. After
-// an error j is as it was.
-func (j *Joiner) Restore(b []byte) error { return j.restore(b, New()) }
+// Restore replaces what j remembers by a snapshot; b must hold nothing else. After an
+// error j is as it was. A snapshot of an older version makes a Joiner that remembers
+// nothing: the sessions that were open then may count once more when they end.
+func (j *Joiner) Restore(b []byte) error { return j.restore(b, NewJoiner(j.key)) }
 
 func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	d := &decoder{rest: b}
-	version := d.byte()
-	if d.err == nil && version != snapshotVersion && version != version6 {
+	switch version := d.byte(); {
+	case d.err != nil:
+	case oldestVersion <= version && version < snapshotVersion:
+		*j = *fresh
+		return nil
+	case version != snapshotVersion:
 		return fmt.Errorf("session snapshot of version %d, want %d", version, snapshotVersion)
 	}
-	readMemory(d, fresh.smtp, readProcessKey, readSMTP)
-	readMemory(d, fresh.logins, readLoginKey, readLogin)
-	readMemory(d, fresh.sasl, (*decoder).addr, readSASL)
-	readMemory(d, fresh.screened, (*decoder).addr, (*decoder).varint)
-	readMemory(d, fresh.refused, readEndpoint, readRefusals)
-	readRecent(d, fresh.messages)
-	readMemory(d, fresh.ssh, readSSHKey, readSSH)
-	readMemory(d, fresh.pam, readPAMKey, readPAM)
-	if version != version6 {
-		readMemory(d, fresh.ended, readLoginKey, readLogin)
-	}
+	copy(fresh.key[:], d.take(uint64(len(fresh.key))))
+	readMap(d, fresh.smtp, readProcessKey, readSMTP)
+	readMap(d, fresh.ends, readProcessKey, readSMTPEnd)
+	readMap(d, fresh.logins, readLoginKey, readLogin)
+	readMap(d, fresh.ended, readLoginKey, readLogin)
+	readMap(d, fresh.sasl, readClientKey, readSASL)
+	readMap(d, fresh.screened, readConnectionKey, readScreening)
+	readMessages(d, fresh.messages)
+	readMap(d, fresh.ssh, readSSHKey, readSSH)
+	readMap(d, fresh.pam, readPAMKey, readPAM)
+	readMap(d, fresh.modules, readClientKey, readModules)
+	readMap(d, fresh.hosts, (*decoder).uint64, readHostDaemons)
+	readMap(d, fresh.remote, (*decoder).addr, (*decoder).uint64)
+	readMap(d, fresh.withheld, readWithheldKey, fresh.readWithheld)
+	readCopies(d, &fresh.copies)
 	if d.err == nil && len(d.rest) > 0 {
 		d.err = errDamaged
 	}
@@ -63,14 +76,14 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 
 var errDamaged = errors.New("it is damaged")
 
-// appendMemory writes what is remembered, the oldest first.
-func appendMemory[K comparable, V any](b []byte, m *memory[K, V], key func([]byte, K) []byte, value func([]byte, V) []byte) []byte {
+// appendMap writes what is remembered, the oldest first.
+func appendMap[K comparable, V any](b []byte, m *fifoMap[K, V], key func([]byte, K) []byte, value func([]byte, V) []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.len()))
 	m.each(func(k K, v V) { b = value(key(b, k), v) })
 	return b
 }
 
-func readMemory[K comparable, V any](d *decoder, m *memory[K, V], key func(*decoder) K, value func(*decoder) V) {
+func readMap[K comparable, V any](d *decoder, m *fifoMap[K, V], key func(*decoder) K, value func(*decoder) V) {
 	n := d.uvarint()
 	if n > uint64(m.most) {
 		d.err = errDamaged
@@ -86,21 +99,56 @@ func readMemory[K comparable, V any](d *decoder, m *memory[K, V], key func(*deco
 	}
 }
 
-func appendRecent(b []byte, m *recent) []byte {
-	b = binary.AppendUvarint(b, uint64(len(m.messages)))
-	b = binary.AppendUvarint(b, uint64(m.next))
-	for i := range m.messages {
-		b = appendAddr(appendMessageKey(b, m.messages[i].key), m.messages[i].addr)
+// appendMessages writes the messages, the oldest first.
+func appendMessages(b []byte, m *messages) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m.ring)))
+	m.each(func(k messageKey, addr netip.Addr) { b = appendAddr(appendMessageKey(b, k), addr) })
+	return b
+}
+
+func readMessages(d *decoder, m *messages) {
+	n := d.uvarint()
+	if n > uint64(m.most) {
+		d.err = errDamaged
+	}
+	for i := uint64(0); d.err == nil && i < n; i++ {
+		k, addr := readMessageKey(d), d.addr()
+		if d.err == nil {
+			m.put(k, addr)
+		}
+	}
+}
+
+// appendCopies writes the hashes; the place of each follows from it.
+func appendCopies(b []byte, c *copies) []byte {
+	n := 0
+	for _, hash := range c {
+		if hash != 0 {
+			n++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	for _, hash := range c {
+		if hash != 0 {
+			b = binary.LittleEndian.AppendUint64(b, hash)
+		}
 	}
 	return b
 }
 
-func readRecent(d *decoder, m *recent) {
-	messages, next := d.ring(m.most)
-	for d.err == nil && len(m.messages) < messages {
-		m.messages = append(m.messages, message{readMessageKey(d), d.addr()})
+func readCopies(d *decoder, c *copies) {
+	n := d.uvarint()
+	if n > maxCopies {
+		d.err = errDamaged
 	}
-	m.next = next
+	for i := uint64(0); d.err == nil && i < n; i++ {
+		hash := d.uint64()
+		place := &c[hash%maxCopies]
+		if hash == 0 || *place != 0 {
+			d.err = errDamaged
+		}
+		*place = hash
+	}
 }
 
 func appendProcessKey(b []byte, k processKey) []byte {
@@ -114,12 +162,22 @@ func readProcessKey(d *decoder) processKey {
 func appendSMTP(b []byte, s smtpSession) []byte {
 	b = binary.AppendVarint(appendAddr(b, s.addr), int64(s.attempts))
 	b = binary.AppendVarint(b, int64(s.messages))
-	return binary.AppendUvarint(b, s.kinds)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, s.kinds), s.waiting)
+	return appendFlag(appendFlag(b, s.connected), s.loggedIn)
 }
 
 func readSMTP(d *decoder) smtpSession {
-	return smtpSession{addr: d.addr(), attempts: int(d.varint()), messages: int(d.varint()), kinds: d.uvarint()}
+	return smtpSession{
+		addr: d.addr(), attempts: int(d.varint()), messages: int(d.varint()),
+		kinds: d.uvarint(), waiting: d.uvarint(), connected: d.flag(), loggedIn: d.flag(),
+	}
 }
+
+func appendSMTPEnd(b []byte, e smtpEnd) []byte {
+	return binary.AppendVarint(appendAddr(b, e.addr), e.at)
+}
+
+func readSMTPEnd(d *decoder) smtpEnd { return smtpEnd{addr: d.addr(), at: d.varint()} }
 
 func appendMessageKey(b []byte, k messageKey) []byte {
 	return append(binary.LittleEndian.AppendUint64(b, k.host), k.queueID[:]...)
@@ -189,16 +247,6 @@ func (d *decoder) varint() int64 {
 	}
 	d.rest = d.rest[size:]
 	return n
-}
-
-// ring reads how many places of a ring are taken and which is written next.
-func (d *decoder) ring(most int) (taken, next int) {
-	n, at := d.uvarint(), d.uvarint()
-	if n > uint64(most) || at >= uint64(most) || n < uint64(most) && at != n {
-		d.err = errDamaged
-		return 0, 0
-	}
-	return int(n), int(at)
 }
 
 func (d *decoder) text() string { return string(d.take(d.uvarint())) }

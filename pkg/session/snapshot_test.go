@@ -16,8 +16,9 @@ import (
 // meet.
 var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
 	pick := func(name string, from ...string) string { return rapid.SampledFrom(from).Draw(t, name) }
-	r := event.Record{Outcome: event.Noted, Testimony: event.Testimony(rapid.IntRange(0, 3).Draw(t, "testimony"))}
-	r.Time = time.Unix(1780459869+int64(rapid.IntRange(0, 30).Draw(t, "second")), 0)
+	r := event.Record{Outcome: event.Noted, Testimony: event.Testimony(rapid.IntRange(0, int(event.LastTestimony)).Draw(t, "testimony"))}
+	r.Time = time.Unix(1780459869+int64(rapid.IntRange(0, 90).Draw(t, "second")), int64(rapid.SampledFrom([]int{0, 0, 120455000}).Draw(t, "fraction")))
+	r.Message = rapid.SampledFrom([]string{"x", "y"}).Draw(t, "message")
 	r.Service = rapid.SampledFrom([]event.Service{event.Postfix, event.Postfix, event.Dovecot, event.Postscreen, event.SSHD, event.SSHD}).Draw(t, "service")
 	r.Program = pick("program", "postfix/smtpd", "mx/smtpd", "postfix/cleanup")
 	if r.Service == event.Dovecot {
@@ -26,13 +27,13 @@ var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
 	if r.Service == event.SSHD {
 		r.Testimony = event.NoTestimony
 	}
-	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password", "Authenticate X failed: y", "Warning: x")
+	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password", "Authenticate X failed: y", "Warning: x", "pam_unix(x:auth): y", "pam_sss(x:auth): y")
 	r.Host, r.PID = pick("host", "", "a", "b"), rapid.IntRange(0, 2).Draw(t, "pid")
-	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.AuthFault, event.LoginRefused, event.LoginOK}).Draw(t, "kind")
+	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.AuthFault, event.LoginRefused, event.LoginOK, event.AuthMailOK, event.DNSBLListed, event.NonSMTP}).Draw(t, "kind")
 	if rapid.Bool().Draw(t, "hasAddr") {
 		r.Addr = netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 2).Draw(t, "addr"))})
 	}
-	r.User, r.Session, r.Code = pick("user", "", "u"), pick("session", "", "4Zk1Yq2Lz3z9v", "s"), pick("code", "", "554 5.7.1")
+	r.User, r.Session, r.Code = pick("user", "", "u"), pick("session", "", "4Zk1Yq2Lz3z9v", "4711"), pick("code", "", "554 5.7.1")
 	r.Attempts = rapid.IntRange(1, 3).Draw(t, "attempts")
 	return r
 })
@@ -54,7 +55,7 @@ func TestSnapshot(t *testing.T) {
 		for _, r := range rapid.SliceOf(anyRecord).Draw(t, "after") {
 			a, b := r, r
 			toldA, toldB := one.Join(&a), other.Join(&b)
-			if toldA != toldB || fmt.Sprint(a) != fmt.Sprint(b) {
+			if toldA != toldB || fmt.Sprint(a) != fmt.Sprint(b) || fmt.Sprint(*one.Earlier()) != fmt.Sprint(*other.Earlier()) {
 				t.Fatalf("%+v: %d and %+v, after the restore %d and %+v", r, toldA, a, toldB, b)
 			}
 		}
@@ -66,14 +67,14 @@ func TestSnapshot(t *testing.T) {
 
 // bounded returns a Joiner that forgets early.
 func bounded(most int) *Joiner {
-	j := New()
-	j.smtp.most, j.logins.most, j.sasl.most, j.screened.most, j.messages.most = most, most, most, most, most
-	j.ssh.most, j.pam.most, j.refused.most, j.ended.most = most, most, most, most
+	j := NewJoiner(event.HashKey{})
+	j.smtp.most, j.ends.most, j.logins.most, j.ended.most, j.sasl.most, j.screened.most = most, most, most, most, most, most
+	j.messages.most, j.ssh.most, j.pam.most, j.modules.most, j.hosts.most, j.remote.most, j.withheld.most = most, most, most, most, most, most, most
 	return j
 }
 
 func TestRestoreRefuses(t *testing.T) {
-	j := New()
+	j := NewJoiner(event.HashKey{})
 	for pid := range 3 {
 		r := record(pid+1, one, event.AuthFailed, event.NoTestimony, 1)
 		j.Join(&r)
@@ -81,7 +82,7 @@ func TestRestoreRefuses(t *testing.T) {
 	good := j.AppendSnapshot(nil)
 	tests := map[string][]byte{
 		"nothing": nil, "another version": append([]byte{snapshotVersion + 1}, good[1:]...), "more behind it": append(bytes.Clone(good), 0),
-		"too many slots": {snapshotVersion, 0xff, 0xff, 0xff, 0x7f, 0}, "no such place": {snapshotVersion, 0, 0, 0, 0, 0, 0, 9},
+		"too many slots":    append(bytes.Clone(good[:1+len(event.HashKey{})]), 0xff, 0xff, 0xff, 0x7f, 0),
 		"one session twice": twice(good),
 	}
 	for n := range good {
@@ -95,25 +96,27 @@ func TestRestoreRefuses(t *testing.T) {
 	if !bytes.Equal(j.AppendSnapshot(nil), good) {
 		t.Error("a refused snapshot left its mark")
 	}
-	if err := New().Restore(good); err != nil {
+	if err := NewJoiner(event.HashKey{}).Restore(good); err != nil {
 		t.Error(err)
 	}
 }
 
-// The state that csmail wrote before logins that ended had a place of their own is
-// read.
-func TestRestoreVersion6(t *testing.T) {
-	j := New()
-	r := at(0, dovecot("dovecot/auth", "s", "a", 1))
-	j.Join(&r)
-	now := j.AppendSnapshot(nil)
-	before := append([]byte{version6}, now[1:len(now)-1]...) // without the number of those that ended
-	restored := New()
-	if err := restored.Restore(before); err != nil {
-		t.Fatal(err)
+// The state of older releases is read as one that remembers nothing: their keys had no
+// host.
+func TestRestoreOlderVersions(t *testing.T) {
+	for _, version := range []byte{6, 7} {
+		j := NewJoiner(event.HashKey{})
+		r := at(0, dovecot("dovecot/auth", "s", "a", 1))
+		j.Join(&r)
+		if err := j.Restore([]byte{version, 1, 2, 3}); err != nil {
+			t.Errorf("version %d: %v", version, err)
+		}
+		if got, want := j.AppendSnapshot(nil), NewJoiner(event.HashKey{}).AppendSnapshot(nil); !bytes.Equal(got, want) {
+			t.Errorf("version %d: got state %x, want %x", version, got, want)
+		}
 	}
-	if !bytes.Equal(restored.AppendSnapshot(nil), now) {
-		t.Error("it is another state")
+	if err := NewJoiner(event.HashKey{}).Restore([]byte{5}); err == nil {
+		t.Error("version 5: no error")
 	}
 }
 
@@ -131,23 +134,23 @@ func TestAgain(t *testing.T) {
 	tests := map[string]struct {
 		before []event.Record
 		last   event.Record
-		want   Told
+		want   Status
 	}{
-		"the first":            {nil, first, First},
-		"the same kind":        {[]event.Record{first}, first, Again},
-		"and once more":        {[]event.Record{first, first}, first, Again},
-		"another kind":         {[]event.Record{first}, refused(1, event.RecipientUnknown, smtpd), First},
-		"another process":      {[]event.Record{first}, refused(2, event.RelayDenied, smtpd), First},
-		"the next session":     {[]event.Record{first, ended}, first, First},
-		"no process ID":        {[]event.Record{refused(0, event.RelayDenied, smtpd)}, refused(0, event.RelayDenied, smtpd), First},
-		"a line too long":      {[]event.Record{long}, long, Again},
-		"too long, once":       {[]event.Record{first}, long, First},
-		"cleanup, no session":  {[]event.Record{refused(1, event.ContentRejected, cleanup)}, refused(1, event.ContentRejected, cleanup), First},
+		"the first":            {nil, first, New},
+		"the same kind":        {[]event.Record{first}, first, Repeat},
+		"and once more":        {[]event.Record{first, first}, first, Repeat},
+		"another kind":         {[]event.Record{first}, refused(1, event.RecipientUnknown, smtpd), New},
+		"another process":      {[]event.Record{first}, refused(2, event.RelayDenied, smtpd), New},
+		"the next session":     {[]event.Record{first, ended}, first, New},
+		"no process ID":        {[]event.Record{refused(0, event.RelayDenied, smtpd)}, refused(0, event.RelayDenied, smtpd), New},
+		"a line too long":      {[]event.Record{long}, long, Repeat},
+		"too long, once":       {[]event.Record{first}, long, New},
+		"cleanup, no session":  {[]event.Record{refused(1, event.ContentRejected, cleanup)}, refused(1, event.ContentRejected, cleanup), New},
 		"early commands, fold": {[]event.Record{refused(1, event.Pipelining, smtpd)}, refused(1, event.Pipelining, smtpd), Folded},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New()
+			j := NewJoiner(event.HashKey{})
 			for _, r := range tt.before {
 				j.Join(&r)
 			}
@@ -161,8 +164,9 @@ func TestAgain(t *testing.T) {
 
 // twice returns a snapshot in which the first session stands two times.
 func twice(snapshot []byte) []byte {
-	const name, pid, addr, attempts, messages, kinds = 8, 1, 1 + 4, 1, 1, 1
-	first := snapshot[2 : 2+name+pid+addr+attempts+messages+kinds]
-	b := append([]byte{snapshotVersion, snapshot[1] + 1}, first...)
-	return append(b, snapshot[2:]...)
+	const name, pid, addr, attempts, messages, kinds, waiting, flags = 8, 1, 1 + 4, 1, 1, 1, 1, 2
+	const head = 1 + len(event.HashKey{})
+	first := snapshot[head+1 : head+1+name+pid+addr+attempts+messages+kinds+waiting+flags]
+	b := append(bytes.Clone(snapshot[:head]), snapshot[head]+1)
+	return append(append(b, first...), snapshot[head+1:]...)
 }

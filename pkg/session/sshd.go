@@ -10,7 +10,7 @@ import (
 )
 
 // oneLogin bounds the time that a connection stays with one sshd process before
-// it has logged in: LoginGraceTime is 120 s, and process IDs come again.
+// it has logged in: LoginGraceTime is 120 s, and process IDs are used again.
 const oneLogin = 10 * time.Minute
 
 // sshKey is one sshd process before the login: it serves one connection.
@@ -19,33 +19,37 @@ type sshKey struct {
 	pid  int
 }
 
-// sshSession counts what the lines of one connection tell. Each sort of line
-// tells of the same attempts, so what has been tried is the largest count.
+// sshSession counts what the lines of one connection report. Each sort of line reports
+// the same attempts, so what has been tried is the largest count. For example,
+// "Invalid user x" and "Failed password for invalid user x" are one attempt.
 type sshSession struct {
 	addr     netip.Addr
-	first    int64 // its first line, as time.Time.UnixNano has it
-	told     [sshSorts]int
-	counted  int // attempts that have been accounted for
-	expected int // of them, those that sshd has yet to tell of after PAM
+	first    int64                // its first line, as time.Time.UnixNano has it
+	modules  [otherModules]uint64 // hashes of the names of PAM modules other than pam_unix
+	reported [sshSorts]int
+	counted  int // attempts that have been counted
+	expected int // of them, those that sshd has yet to report after PAM
 
-	suspected bool // a line told of something suspect
+	suspected bool // a line reported something suspect
 }
 
-// sshSort is a sort of line that tells of each attempt.
+// sshSort is a sort of line that reports each attempt.
 type sshSort uint8
 
 const (
-	sshModule   sshSort = iota // a PAM module's "authentication failure"
+	sshModule   sshSort = iota // pam_unix's "authentication failure" and, at the end, "PAM 2 more authentication failures"
+	sshModule2                 // another PAM module's; a stack asks one after the other about each login
+	sshModule3                 // a third one's
 	sshPAM                     // "PAM: Authentication failure for"
 	sshPassword                // "Failed password for"
-	sshOther                   // a line that tells of the connection
+	sshOther                   // a line about the connection
 	sshSorts
 )
 
-// sshd joins the lines of one connection: "Invalid user", PAM's, "Failed
+// joinSSHD joins the lines of one connection: "Invalid user", PAM's, "Failed
 // password", "maximum authentication attempts exceeded", and the line of its
 // end. It also finds the client of a line that names none.
-func (j *Joiner) sshd(r *event.Record) bool {
+func (j *Joiner) joinSSHD(r *event.Record) bool {
 	k := sshKey{r.From().Host, sshProcess(r)}
 	if k.pid == 0 || r.Kind == event.Penalised { // the listener's own line
 		return false
@@ -72,7 +76,7 @@ func (j *Joiner) sshd(r *event.Record) bool {
 }
 
 // sshProcess is the process that serves the connection: since 9.8 the listener
-// names it where it speaks of it.
+// names it in its own lines about the connection.
 func sshProcess(r *event.Record) int {
 	if child, err := strconv.Atoi(r.Session); err == nil {
 		return child
@@ -80,24 +84,24 @@ func sshProcess(r *event.Record) int {
 	return r.PID
 }
 
-// countSSH leaves r the attempts that no line told before. Something suspect
+// countSSH leaves r the attempts that no line has reported. Something suspect
 // folds into an offence, never the other way round. With keyboard-interactive
-// the module speaks in a process of its own.
+// the PAM module logs in a process of its own.
 func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
 	if r.Kind.Class() == event.Suspect {
-		told := s.counted > 0 || s.suspected
+		isKnown := s.counted > 0 || s.suspected
 		s.suspected = true
-		return told
+		return isKnown
 	}
-	sort := sshSortOf(r)
+	sort := s.sortOf(r)
 	if sort == sshOther {
-		s.told[sort] = 1
+		s.reported[sort] = 1
 	} else {
-		s.told[sort] += r.Attempts
+		s.reported[sort] += r.Attempts
 	}
-	fresh := s.told[sort] - s.counted
+	fresh := s.reported[sort] - s.counted
 	if fresh <= 0 {
-		if sort != sshModule && s.expected > 0 {
+		if !sort.isModule() && s.expected > 0 {
 			s.expected--
 			j.forgetPAM(r)
 		}
@@ -105,20 +109,23 @@ func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
 	}
 	s.counted += fresh
 	r.Attempts = fresh
-	if sort == sshModule {
+	if sort.isModule() {
 		s.expected += fresh
 		j.expectPAM(r)
 		return false
 	}
-	return j.isToldByPAM(r)
+	return j.deductPAM(r)
 }
 
-func sshSortOf(r *event.Record) sshSort {
+// otherModules bounds the PAM modules of one stack that are told apart from pam_unix.
+const otherModules = int(sshModule3 - sshModule)
+
+func (s *sshSession) sortOf(r *event.Record) sshSort {
 	switch {
 	case r.Kind != event.AuthFailed:
 		return sshOther
 	case r.Mechanism == event.PAM:
-		return sshModule
+		return s.moduleOf(r)
 	case r.Reason == "PAM":
 		return sshPAM
 	case strings.HasPrefix(r.Reason, "failed "):
@@ -126,3 +133,21 @@ func sshSortOf(r *event.Record) sshSort {
 	}
 	return sshOther
 }
+
+func (s *sshSession) moduleOf(r *event.Record) sshSort {
+	name := moduleName(r)
+	if name == "" || name == "pam_unix" {
+		return sshModule
+	}
+	hash := textHash(name)
+	for i, known := range s.modules {
+		if known == 0 || known == hash {
+			s.modules[i] = hash
+			return sshModule + 1 + sshSort(i)
+		}
+	}
+	return sshModule3
+}
+
+// isModule reports whether a PAM module logs such lines, before sshd does.
+func (sort sshSort) isModule() bool { return sort <= sshModule3 }

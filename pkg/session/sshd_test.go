@@ -70,7 +70,7 @@ func TestSSH(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New()
+			j := NewJoiner(event.HashKey{})
 			for _, r := range tt.before {
 				r.Outcome = event.Noted
 				if r.Kind == event.NoKind {
@@ -88,7 +88,7 @@ func TestSSH(t *testing.T) {
 
 // A line without an address gets the one that its process has.
 func TestSSHAddress(t *testing.T) {
-	j := New()
+	j := NewJoiner(event.HashKey{})
 	known := ssh(1, event.AuthFailed, "failed password")
 	j.Join(&known)
 	nameless := ssh(1, event.TooManyErrors, "too many")
@@ -136,7 +136,7 @@ func TestPAMUnderDovecot(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New()
+			j := NewJoiner(event.HashKey{})
 			for _, r := range tt.before {
 				j.Join(&r)
 			}

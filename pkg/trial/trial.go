@@ -98,15 +98,28 @@ func (r *Run) play(set *scenario.Set, text string) {
 			continue
 		}
 		result := sessions.Step(&record)
-		if !result.IsOffence() {
-			continue
-		}
-		r.Events += result.Pours()
-		for range result.Pours() {
-			r.count(buckets.Pour(&record.Event))
-		}
+		r.release(buckets, result)
+		r.pour(buckets, result)
 	}
+	r.release(buckets, sessions.EndSessions(received))
 	r.count(buckets.Advance(received)) // counters end by time
+}
+
+// release pours offences that were withheld until now.
+func (r *Run) release(buckets *bucket.Engine, result engine.Result) {
+	for i := range result.Released {
+		r.pour(buckets, engine.Result{Record: &result.Released[i].Record})
+	}
+}
+
+func (r *Run) pour(buckets *bucket.Engine, result engine.Result) {
+	if !result.IsOffence() {
+		return
+	}
+	r.Events += result.Pours()
+	for range result.Pours() {
+		r.count(buckets.Pour(&result.Event))
+	}
 }
 
 func (r *Run) count(overflows []bucket.Overflow) {

@@ -225,13 +225,40 @@ func isNotAllowed(said string) bool {
 }
 
 // proxied reads "proxy(USER[,SERVER]): started proxying to SERVER": the password was
-// right. What else it says is about the server behind us. USER is the client's text
-// and other lines quote that server's: if the bracket ends twice, nobody logged in.
+// right; and of 2.2 and 2.3 "proxy(USER): Login failed to HOST:PORT: ANSWER": the
+// server behind the proxy refused it (client-common-auth.c, client_proxy_log_failure).
+// What else it says is about that server. USER is the client's text and other lines
+// quote that server's: a line in which the bracket ends twice says nothing.
 func proxied(said string) event.Kind {
-	if strings.Contains(said, "): started proxying to ") && strings.Count(said, "): ") == 1 {
+	_, rest, ok := strings.Cut(said, "): ")
+	if !ok || strings.Contains(rest, "): ") {
+		return event.NoKind
+	}
+	if strings.HasPrefix(rest, "started proxying to ") {
 		return event.LoginOK
 	}
+	if rest, ok = strings.CutPrefix(rest, "Login failed to "); !ok {
+		return event.NoKind
+	}
+	if _, answer, ok := strings.Cut(rest, ": "); ok && isWrongPassword(answer) {
+		return event.AuthFailed
+	}
 	return event.NoKind
+}
+
+// isWrongPassword reports whether the answer of a server behind the proxy begins with
+// its word that name or password is wrong, and not, for example, that its user database
+// is down: "[AUTHENTICATIONFAILED] Authentication failed." (RFC 5530), "[AUTH]
+// Authentication failed." (RFC 3206). The end of the connection counts one attempt in
+// either case.
+func isWrongPassword(answer string) bool {
+	answer = strings.TrimPrefix(strings.TrimPrefix(answer, "NO "), "-ERR ")
+	for _, words := range [...]string{"[AUTHENTICATIONFAILED]", "[AUTH]", "Authentication failed", "LOGIN failed", "Login failed", "Invalid credentials"} {
+		if strings.HasPrefix(answer, words) {
+			return !strings.Contains(answer, "emporar") && !strings.Contains(answer, "nternal error")
+		}
+	}
+	return false
 }
 
 // authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with

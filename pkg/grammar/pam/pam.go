@@ -33,6 +33,7 @@ func IsOurs(message string) bool {
 // and process ID of e to the caller.
 func Parse(message string, e *event.Event) event.Outcome {
 	service, text, attempts := cutModule(message)
+	reason, _, _ := strings.Cut(message, "; ")
 	if attempts == 0 {
 		return event.Benign // another stage, or the module about itself
 	}
@@ -42,7 +43,7 @@ func Parse(message string, e *event.Event) event.Outcome {
 	}
 	outcome := readHost(service, fields, len(message), e)
 	if outcome == event.Noted {
-		e.Kind, e.Mechanism, e.Attempts, e.Reason = event.AuthFailed, event.PAM, attempts, "authentication failure"
+		e.Kind, e.Mechanism, e.Attempts, e.Reason = event.AuthFailed, event.PAM, attempts, reason
 	}
 	return outcome
 }

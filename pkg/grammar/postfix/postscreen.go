@@ -86,7 +86,8 @@ func (c complaint) read(text string, e *event.Event) result {
 	return noted
 }
 
-// cutEndpoint takes [ADDR]:PORT off the start of text and sets the address.
+// cutEndpoint takes [ADDR]:PORT off the start of text, and sets the address and, as the
+// session, the port: it tells the connections of one client apart.
 func cutEndpoint(text string, e *event.Event) (string, bool) {
 	inner, ok := strings.CutPrefix(text, "[")
 	if !ok {
@@ -107,7 +108,7 @@ func cutEndpoint(text string, e *event.Event) (string, bool) {
 	if digits == 0 {
 		return "", false
 	}
-	e.Addr = addr
+	e.Addr, e.Session = addr, rest[:digits]
 	return rest[digits:], true
 }
 
@@ -122,11 +123,9 @@ func postscreenReject(text string, e *event.Event) result {
 	if stage == "CONNECT" {
 		return benign
 	}
-	client := rest
 	if rest, ok = cutEndpoint(rest, e); !ok {
 		return missed
 	}
-	e.Session = client[strings.Index(client, "]:")+2 : len(client)-len(rest)]
 	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}

@@ -49,7 +49,7 @@ func TestReasons(t *testing.T) {
 		"Accepted publickey for u from " + peerText + " ssh2: RSA SHA256:abc":                      {"accepted publickey", "publickey"},
 		"Invalid user a from " + peerText:                                                          {"invalid user", ""},
 		"error: PAM: Authentication failure for root from 192.0.2.1":                               {"PAM", ""},
-		"PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1": {"authentication failure", event.PAM},
+		"PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1": {"PAM 2 more authentication failures", event.PAM},
 		"maximum authentication attempts exceeded for a from " + peerText + " ssh2":                {"maximum authentication attempts exceeded", ""},
 		"Disconnecting " + peerText + ": Too many authentication failures":                         {"too many authentication failures", ""},
 		"Disconnecting: Change of username or service not allowed: (a,x) -> (b,x)":                 {"change of username or service not allowed", ""},

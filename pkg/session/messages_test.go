@@ -6,8 +6,8 @@ import (
 	"csmail/pkg/event"
 )
 
-func TestRecent(t *testing.T) {
-	m := &recent{most: 3}
+func TestMessages(t *testing.T) {
+	m := &messages{most: 3}
 	key := func(id string) messageKey {
 		k, _ := messageKeyOf(&event.Record{Event: event.Event{Host: "mx1", Session: id}})
 		return k

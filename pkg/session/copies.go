@@ -1,0 +1,60 @@
+package session
+
+import (
+	"math/bits"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// copies finds lines that a log holds twice: rsyslog's stock configuration of some
+// distributions writes mail to mail.log and to syslog, and a glob reads both; or one
+// relay forwards what another has forwarded. Two lines of one process with the same
+// words in the same microsecond are one line. In a log whose stamps have full seconds
+// or milliseconds that is no proof, since a client may fail twice within one: there
+// nothing is taken for a copy.
+//
+// It is a table of the latest lines' hashes, in which each line has one place: a later
+// line at the same place pushes it out.
+type copies [maxCopies]uint64
+
+// maxCopies is how many lines back a copy may stand, at the most. It is a power of 2.
+const maxCopies = 8192
+
+// isCopy reports whether the line of r came before, and remembers it.
+func (c *copies) isCopy(r *event.Record) bool {
+	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 {
+		return false
+	}
+	hash := lineHash(r)
+	place := &c[hash%maxCopies]
+	if *place == hash {
+		return true
+	}
+	*place = hash
+	return false
+}
+
+// lineHash is never 0. It is the same in every process, as snapshots need.
+func lineHash(r *event.Record) uint64 {
+	from := r.From()
+	sum := mix(from.Host, from.Program)
+	sum = mix(sum^uint64(r.Time.UnixNano()), uint64(r.PID))
+	text := r.Message
+	sum = mix(sum, uint64(len(text)))
+	for ; len(text) >= 8; text = text[8:] {
+		sum = mix(sum, uint64(text[0])|uint64(text[1])<<8|uint64(text[2])<<16|uint64(text[3])<<24|
+			uint64(text[4])<<32|uint64(text[5])<<40|uint64(text[6])<<48|uint64(text[7])<<56)
+	}
+	var last uint64
+	for i := range len(text) {
+		last |= uint64(text[i]) << (8 * i)
+	}
+	return max(mix(sum, last), 1)
+}
+
+// mix is the step of wyhash: the two halves of a product of 128 bits.
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^0xa0761d6478bd642f, b^0xe7037ed1a0b428db)
+	return high ^ low
+}

@@ -1,0 +1,139 @@
+// Package session joins the lines of one attempt, so that one attempt counts once.
+//
+// Postfix logs a failed login when it happens and counts it again when the session
+// ends; Dovecot's auth process logs it, then its login process counts it; where
+// Postfix asks Dovecot, both log it; and PAM modules log it before any of them. The
+// first line about an attempt counts, the later ones carry only what is left. For
+// example, of
+//
+//	postfix/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: …
+//	postfix/smtpd[42]: disconnect from unknown[192.0.2.1] ehlo=1 auth=0/3 commands=1/4
+//
+// the first counts one attempt and the second two. The package also finds the client
+// of a message by its queue ID. It goes by the times of the events, not by a clock; it
+// is synchronous, bounded in memory, keeps no client text, and does no I/O.
+//
+// All joins are a host's own: a log that many hosts share gives for each what its own
+// log would. However the lines of different clients are interleaved, each client
+// counts what it would alone. What the lines cannot show:
+//   - Hosts that log under one name share process IDs: an end may count again.
+//   - Dovecot names no session for Postfix's logins. Two failures of one user from one
+//     address within a second are one until Postfix has reported both; those of two
+//     users that take turns are more than two if each asks two databases.
+//   - Where the clocks of Postfix's and Dovecot's hosts differ by more than a second, or
+//     Dovecot runs on another host, and Postfix's line comes first, both count.
+//   - In a log that holds each line twice, a line whose stamp has no microseconds
+//     counts again, unless its connection shows that it is a copy.
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// maxOpen bounds the sessions of each sort that are remembered. A Postfix host runs at
+// most default_process_limit (100) smtpd processes a service; a log may hold many
+// hosts. The oldest goes first.
+const maxOpen = 20000
+
+// Status says how much of a record is news.
+type Status uint8
+
+const (
+	// New is the first line about an attempt, or about that much of it.
+	New Status = iota
+	// Repeat is one more refusal of a kind that the same SMTP session has had: an
+	// event of its own, but no more evidence about the client.
+	Repeat
+	// Folded is a line about attempts that earlier lines have reported.
+	Folded
+	// Copy is a line that the log holds a second time, word for word.
+	Copy
+	// Withheld is an offence that counts only if its session ends without a login; see
+	// [Earlier].
+	Withheld
+	// LoggedIn is an offence in a session that has logged in, so it is none.
+	LoggedIn
+)
+
+// Joiner remembers the open sessions. Use it from one goroutine at a time.
+type Joiner struct {
+	key      event.HashKey
+	smtp     *fifoMap[processKey, smtpSession]
+	ends     *fifoMap[processKey, smtpEnd]
+	logins   *fifoMap[loginKey, loginSession]
+	ended    *fifoMap[loginKey, loginSession] // ended or never opened; apart, since a client can have any number
+	sasl     *fifoMap[clientKey, saslClient]
+	screened *fifoMap[connectionKey, screening]
+	messages *messages
+	ssh      *fifoMap[sshKey, sshSession]
+	pam      *fifoMap[pamKey, pamSession]
+	modules  *fifoMap[clientKey, moduleReports]
+	hosts    *fifoMap[uint64, hostDaemons]
+	remote   *fifoMap[netip.Addr, uint64] // where a client's password was last checked, of hosts without smtpd
+	copies   copies
+	withheld *fifoMap[withheldKey, withheld]
+
+	earlier      Earlier
+	settling     []withheld // room for settle
+	withholdings uint64     // how many offences were withheld in all
+
+	latestSMTPD uint64 // the host that noteSMTPD was last called for; 0: none
+}
+
+// since is how long r comes after a time.
+func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Time.UnixNano() - at) }
+
+// NewJoiner returns a Joiner that knows no session. The key is the secret under which
+// it hashes the names that clients send; a snapshot brings its own.
+func NewJoiner(key event.HashKey) *Joiner {
+	return &Joiner{
+		key:      key,
+		smtp:     newFIFOMap[processKey, smtpSession](maxOpen),
+		ends:     newFIFOMap[processKey, smtpEnd](maxEnds),
+		logins:   newFIFOMap[loginKey, loginSession](maxOpen),
+		ended:    newFIFOMap[loginKey, loginSession](maxOpen),
+		sasl:     newFIFOMap[clientKey, saslClient](maxOpen),
+		screened: newFIFOMap[connectionKey, screening](maxOpen),
+		messages: &messages{most: maxOpen},
+		ssh:      newFIFOMap[sshKey, sshSession](maxOpen),
+		pam:      newFIFOMap[pamKey, pamSession](maxOpen),
+		modules:  newFIFOMap[clientKey, moduleReports](maxOpen),
+		withheld: newFIFOMap[withheldKey, withheld](maxWithheld),
+		hosts:    newFIFOMap[uint64, hostDaemons](maxHosts),
+		remote:   newFIFOMap[netip.Addr, uint64](maxOpen),
+	}
+}
+
+// Fresh returns a Joiner with the same key that knows no session.
+func (j *Joiner) Fresh() *Joiner { return NewJoiner(j.key) }
+
+// Join takes the records in the order of their logging. It lowers the attempts of r by
+// those that earlier lines reported; if nothing is left, r is Folded. A line that names
+// no client may get its address. What it decides about earlier records is in Earlier.
+func (j *Joiner) Join(r *event.Record) Status {
+	j.earlier.reset()
+	if j.withheld.len() > 0 {
+		j.expire(r.Time)
+	}
+	if r.Outcome == event.Noted && j.copies.isCopy(r) {
+		return Copy
+	}
+	folded := false
+	switch r.Service {
+	case event.Postfix:
+		return j.joinPostfix(r)
+	case event.Dovecot:
+		folded = j.joinDovecot(r)
+	case event.SSHD:
+		folded = j.joinSSHD(r)
+	case event.Postscreen:
+		folded = j.joinPostscreen(r)
+	}
+	if folded {
+		return Folded
+	}
+	return New
+}

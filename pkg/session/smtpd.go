@@ -1,0 +1,195 @@
+package session
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+const (
+	// maxEnds bounds the sessions that are remembered after their end.
+	maxEnds = 1024
+
+	// endAgain bounds the time in which the end of one session can be logged again,
+	// by another syslog daemon, or written to another file.
+	endAgain = 5 * time.Minute
+)
+
+// smtpSession is what one smtpd process has logged about its client.
+type smtpSession struct {
+	addr      netip.Addr
+	attempts  int    // logins that have been counted
+	messages  int    // messages accepted without a login
+	kinds     uint64 // a bit for each kind of refusal that the session has had
+	waiting   uint64 // a bit for each kind of offence that is withheld
+	connected bool   // its connect line is in the log
+	loggedIn  bool
+}
+
+// smtpEnd is a session that ended: a log that holds each line twice logs its end again.
+type smtpEnd struct {
+	addr netip.Addr
+	at   int64 // as time.Time.UnixNano has it
+}
+
+// joinPostfix joins a line of Postfix, whichever daemon logged it.
+func (j *Joiner) joinPostfix(r *event.Record) Status {
+	switch {
+	case r.Testimony == event.MailAccepted:
+		if k, ok := messageKeyOf(r); ok {
+			j.messages.put(k, r.Addr)
+		}
+	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
+		r.Addr = j.clientOfMessage(r)
+	}
+	if r.PID != 0 && isWithholdable(r) {
+		return j.joinOffence(r)
+	}
+	if j.joinSMTP(r) || j.deductPAM(r) {
+		return Folded
+	}
+	return New
+}
+
+// joinOffence joins something that smtpd does not accept from a client, other than a
+// login.
+func (j *Joiner) joinOffence(r *event.Record) Status {
+	k := processKeyOf(r)
+	s := j.openSMTP(k, r)
+	switch {
+	case s.loggedIn:
+		return LoggedIn
+	case r.Kind == event.Pipelining && s.hadKind(r.Kind):
+		// Postfix logs each command that came too early, and each that it refused for it.
+		return Folded
+	case isRefusal(r) && s.hadKind(r.Kind):
+		return Repeat
+	case j.withhold(k, s, r):
+		return Withheld
+	}
+	return New
+}
+
+// isRefusal reports whether a session may well have many such refusals: a client with a
+// hundred recipients gets a hundred, and since 3.10 one line that is too long is many.
+func isRefusal(r *event.Record) bool {
+	return r.Code != "" && r.Kind != event.Pipelining || r.Kind == event.ProtocolError
+}
+
+func isSMTPD(r *event.Record) bool { return strings.HasSuffix(r.Program, "/smtpd") }
+
+// hadKind reports whether the session has had a refusal of a kind, and notes it.
+func (s *smtpSession) hadKind(k event.Kind) bool {
+	had := s.kinds&(1<<k) != 0
+	s.kinds |= 1 << k
+	return had
+}
+
+// joinSMTP joins what is no offence, and failed logins. It reports whether earlier lines
+// reported all of r.
+func (j *Joiner) joinSMTP(r *event.Record) bool {
+	if r.PID == 0 {
+		// Without a process ID it is unknown which lines the session's end counts again.
+		if r.Testimony.EndsSession() {
+			return r.Kind == event.AuthFailed
+		}
+		return j.deductDovecot(r)
+	}
+	k := processKeyOf(r)
+	switch {
+	case r.Testimony.EndsSession():
+		return j.endSMTP(k, r)
+	case r.Testimony == event.Connected:
+		j.connectSMTP(k, r)
+	case r.Kind == event.AuthMailOK:
+		s := j.openSMTP(k, r)
+		s.loggedIn = true
+		j.settle(k, s, true, r.Time)
+	case r.Testimony == event.MailAccepted && r.Kind == event.NoKind:
+		j.openSMTP(k, r).messages++
+	case isLogin(r):
+		j.noteSMTPD(r.From().Host)
+		j.openSMTP(k, r).attempts += r.Attempts
+		return j.deductDovecot(r)
+	}
+	return false
+}
+
+func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
+	j.noteSMTPD(r.From().Host)
+	s := j.smtp.get(k)
+	if s != nil {
+		j.settle(k, s, false, r.Time)
+	} else {
+		s = j.smtp.put(k)
+	}
+	*s = smtpSession{addr: r.Addr, connected: true}
+}
+
+// isLogin reports whether smtpd also counts the line as auth=0/1: a failed login, and
+// one in which no password was tried because the client gave up or went away, or was
+// not let in.
+func isLogin(r *event.Record) bool {
+	switch r.Kind {
+	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.OwnRefusal:
+		return true
+	case event.LostConnection:
+		return strings.HasSuffix(r.Reason, " after AUTH")
+	}
+	return false
+}
+
+// clientOfMessage returns the client of a message, or the zero Addr.
+func (j *Joiner) clientOfMessage(r *event.Record) netip.Addr {
+	if k, ok := messageKeyOf(r); ok {
+		return j.messages.get(k)
+	}
+	return netip.Addr{}
+}
+
+// openSMTP returns the session of a process; one of another client has ended.
+func (j *Joiner) openSMTP(k processKey, r *event.Record) *smtpSession {
+	s := j.smtp.getOrPut(k)
+	if s.addr != r.Addr {
+		j.settle(k, s, false, r.Time)
+		*s = smtpSession{addr: r.Addr}
+	}
+	return s
+}
+
+func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
+	j.noteSMTPD(r.From().Host)
+	s := j.smtp.get(k)
+	if s == nil {
+		return j.endedBefore(k, r)
+	}
+	j.settle(k, s, s.addr == r.Addr && r.Kind == event.LoginOK, r.Time)
+	ended := *s
+	j.smtp.drop(k)
+	if ended.addr != r.Addr {
+		return false
+	}
+	if ended.connected && r.Kind != event.NoKind {
+		*j.ends.put(k) = smtpEnd{r.Addr, r.Time.UnixNano()}
+	}
+	if r.Testimony == event.Undelivered {
+		r.Withdrawn = ended.messages
+	}
+	if r.Kind != event.AuthFailed {
+		return false
+	}
+	r.Attempts -= ended.attempts
+	return r.Attempts <= 0
+}
+
+// endedBefore reports whether r is the end of a session whose end was logged before. A
+// host that logs its connections would have logged the next one.
+func (j *Joiner) endedBefore(k processKey, r *event.Record) bool {
+	if r.Kind == event.NoKind {
+		return false
+	}
+	e := j.ends.get(k)
+	return e != nil && e.addr == r.Addr && since(e.at, r).Abs() <= endAgain
+}

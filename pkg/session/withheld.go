@@ -1,0 +1,187 @@
+package session
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+const (
+	// withholdFor bounds how long an offence waits for its session to log in. Who keeps
+	// his session open delays his ban by no more than that.
+	withholdFor = time.Minute
+
+	// maxWithheld bounds the offences that wait. In a flood of sessions the oldest stops
+	// waiting and counts.
+	maxWithheld = 4096
+
+	// maxWithheldText bounds what is kept of each text of an offence that waits.
+	maxWithheldText = 2048
+)
+
+// Nothing in a session that logs in is an offence: a user's mail program may say EHLO
+// with a name without a domain, or send commands too early, and then log in. But the
+// refusal stands in the log before the login, which Postfix logs with the first message
+// or at the end of the session:
+//
+//	postfix/smtps/smtpd[981]: connect from client.example[192.0.2.1]
+//	postfix/smtps/smtpd[981]: NOQUEUE: reject: RCPT from client.example[192.0.2.1]: 504 5.5.2 <PC>: Helo command rejected: …
+//	postfix/smtps/smtpd[981]: disconnect from client.example[192.0.2.1] ehlo=1 auth=1 mail=1 rcpt=0/1 commands=4/5
+//
+// So an offence in an open session is withheld until the session logs in, and then it
+// is excused, or until it ends without a login, and then it is released and counts. A
+// failed login is never withheld: whoever guesses passwords may well have one.
+
+// withheldKey is one kind of offence in one session. A session has each kind once.
+type withheldKey struct {
+	processKey
+	kind event.Kind
+}
+
+// withheld is an offence that waits for the end of its session.
+type withheld struct {
+	record event.Record // shares no text with the log
+	number uint64       // in the order of the log
+}
+
+// Release is an offence that was withheld and counts from some time on: that of the end
+// of its session, or that at which it had waited long enough.
+type Release struct {
+	Record event.Record // as it was logged; shares no text with the log
+	At     time.Time
+}
+
+// Earlier is what a call of the Joiner decided about earlier records. The slices are
+// valid until the next call.
+type Earlier struct {
+	// Released are offences that were withheld and count, in the order of their times.
+	Released []Release
+	// Excused are offences that were withheld and never count: their session logged in.
+	Excused []event.Record
+	// Superseded are events that counted and no longer do, since something graver
+	// happened in the same connection. They have a host, a service, a kind,
+	// attempts, an address and a time.
+	Superseded []event.Record
+}
+
+func (o *Earlier) reset() {
+	o.Released, o.Excused, o.Superseded = o.Released[:0], o.Excused[:0], o.Superseded[:0]
+}
+
+// Earlier returns what the latest call of Join, Expire or ReleaseAll decided.
+func (j *Joiner) Earlier() *Earlier { return &j.earlier }
+
+// Waiting reports whether an offence is withheld, so that time alone may release it.
+func (j *Joiner) Waiting() bool { return j.withheld.len() > 0 }
+
+// Expire releases what has been withheld for long enough by now.
+func (j *Joiner) Expire(now time.Time) {
+	j.earlier.reset()
+	j.expire(now)
+}
+
+// ReleaseAll releases all that is withheld, as at the end of a log that is read at a
+// time: each when it would have waited long enough, but not later than then.
+func (j *Joiner) ReleaseAll(asked time.Time) {
+	j.earlier.reset()
+	for {
+		k, w, ok := j.withheld.first()
+		if !ok {
+			return
+		}
+		at := w.record.Time.Add(withholdFor)
+		if at.After(asked) {
+			at = asked
+		}
+		j.release(k, w, at)
+	}
+}
+
+func (j *Joiner) expire(now time.Time) {
+	for {
+		k, w, ok := j.withheld.first()
+		if !ok || now.Sub(w.record.Time) < withholdFor {
+			return
+		}
+		j.release(k, w, w.record.Time.Add(withholdFor))
+	}
+}
+
+// release has an offence that was withheld count from a time on.
+func (j *Joiner) release(k withheldKey, w *withheld, at time.Time) {
+	if s := j.smtp.get(k.processKey); s != nil {
+		s.waiting &^= 1 << k.kind
+	}
+	j.earlier.Released = append(j.earlier.Released, Release{w.record, at})
+	j.withheld.drop(k)
+}
+
+// withhold keeps an offence until its session logs in or ends. It reports false if the
+// offence counts at once: the beginning of the session is not in the log, so its end
+// may not be either.
+func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
+	if !s.connected {
+		return false
+	}
+	key := withheldKey{k, r.Kind}
+	if w := j.withheld.get(key); w != nil {
+		if s.waiting&(1<<r.Kind) != 0 {
+			w.record.Attempts += r.Attempts
+			return true
+		}
+		j.release(key, w, r.Time) // of an older session of the process, which was forgotten
+	}
+	if j.withheld.len() >= j.withheld.most {
+		if oldest, w, ok := j.withheld.first(); ok {
+			j.release(oldest, w, r.Time)
+		}
+	}
+	s.waiting |= 1 << r.Kind
+	j.withholdings++
+	w := j.withheld.put(key)
+	w.record = event.Record{Outcome: r.Outcome, Line: r.Line, Event: boundText(r.Event).Clone()}
+	w.record.Time, w.number = r.Time.UTC(), j.withholdings
+	return true
+}
+
+// settle ends the wait of a session's offences at a time, in the order of the log.
+func (j *Joiner) settle(k processKey, s *smtpSession, loggedIn bool, at time.Time) {
+	if s.waiting == 0 {
+		return
+	}
+	j.settling = j.settling[:0]
+	for kind := event.NoKind; s.waiting>>kind != 0; kind++ {
+		if w := j.withheld.get(withheldKey{k, kind}); w != nil && s.waiting&(1<<kind) != 0 {
+			j.settling = append(j.settling, *w)
+			j.withheld.drop(withheldKey{k, kind})
+		}
+	}
+	s.waiting = 0
+	slices.SortFunc(j.settling, func(a, b withheld) int { return cmp.Compare(a.number, b.number) })
+	for i := range j.settling {
+		if r := j.settling[i].record; loggedIn {
+			j.earlier.Excused = append(j.earlier.Excused, r)
+		} else {
+			j.earlier.Released = append(j.earlier.Released, Release{r, at})
+		}
+	}
+}
+
+// isWithholdable reports whether a line of smtpd is an offence that a login of the same
+// session excuses.
+func isWithholdable(r *event.Record) bool {
+	class := r.Kind.Class()
+	return (class == event.Hostile || class == event.Suspect) && !isLogin(r) && isSMTPD(r)
+}
+
+// boundText cuts the texts of an event that a client may have made long.
+func boundText(e event.Event) event.Event {
+	for _, text := range [...]*string{&e.User, &e.ClientName, &e.Helo, &e.Sender, &e.Recipient, &e.Mechanism, &e.Reason, &e.Session, &e.Message} {
+		if len(*text) > maxWithheldText {
+			*text = (*text)[:maxWithheldText]
+		}
+	}
+	return e
+}
