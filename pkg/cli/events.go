@@ -121,9 +121,9 @@ func (p *eventPrinter) print(source string, r engine.Result) {
 
 // end prints what scenarios count of sessions that ended.
 func (p *eventPrinter) end(r engine.Result) {
-	for i := range r.Released {
-		if p.in.scope.Holds(&r.Released[i].Record.Event) {
-			p.out.PrintReleased(&r.Released[i].Record)
+	for i := range r.Released() {
+		if p.in.scope.Holds(&r.Released()[i].Record.Event) {
+			p.out.PrintReleased(&r.Released()[i].Record)
 		}
 	}
 }

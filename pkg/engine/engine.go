@@ -27,9 +27,9 @@ type Result struct {
 	Withheld bool // counts only if its session ends without a login, and then is Released
 	LoggedIn bool // the session has logged in, so it is no offence
 
-	// Earlier is what the Record decided about earlier ones. Its slices are valid until
-	// the next call of the engine that joined it.
-	session.Earlier
+	// Earlier is what the Record decided about earlier ones; nil for nothing. It is valid
+	// until the next call of the engine that joined it.
+	Earlier *session.Earlier
 
 	// Findings are those that this Record made, and those whose wait it ended.
 	// The slice is valid until the next Step; what it holds is the caller's.
@@ -39,6 +39,30 @@ type Result struct {
 // maxPours bounds what one line can be worth: Dovecot's and syslog's counts may
 // be anything.
 const maxPours = 20
+
+// Released returns the offences that were withheld until this Record, and count.
+func (r Result) Released() []session.Release {
+	if r.Earlier == nil {
+		return nil
+	}
+	return r.Earlier.Released
+}
+
+// Excused returns the offences that were withheld until this Record, and never count.
+func (r Result) Excused() []event.Record {
+	if r.Earlier == nil {
+		return nil
+	}
+	return r.Earlier.Excused
+}
+
+// Superseded returns the events that counted until this Record, and no longer do.
+func (r Result) Superseded() []event.Record {
+	if r.Earlier == nil {
+		return nil
+	}
+	return r.Earlier.Superseded
+}
 
 // Pours returns how often the result counts for a scenario: once for each attempt that
 // no earlier line has reported, and not at all if it is no event, only more of the
@@ -119,7 +143,7 @@ func New(o Options) *Engine {
 func (e *Engine) Step(r *event.Record) Result {
 	status := e.sessions.Join(r)
 	result := Result{
-		Record: r, Earlier: *e.sessions.Earlier(),
+		Record: r, Earlier: e.sessions.Earlier(),
 		Folded: status == session.Folded || status == session.Copy, Repeated: status == session.Repeat,
 		Copy: status == session.Copy, Withheld: status == session.Withheld, LoggedIn: status == session.LoggedIn,
 	}
@@ -135,9 +159,9 @@ func (e *Engine) Judge(r Result) []Finding {
 	if e.buckets == nil {
 		return nil
 	}
-	e.release(r.Released)
-	for i := range r.Superseded {
-		e.guard.TakeBack(&r.Superseded[i])
+	e.release(r.Released())
+	for i := range r.Superseded() {
+		e.guard.TakeBack(&r.Superseded()[i])
 	}
 	if e.timed {
 		e.end(r.Time)
@@ -183,9 +207,9 @@ func (e *Engine) release(released []session.Release) {
 func (e *Engine) EndSessions(asked time.Time) Result {
 	e.findings = e.findings[:0]
 	e.sessions.ReleaseAll(asked)
-	result := Result{Record: &event.Record{}, Earlier: *e.sessions.Earlier()}
+	result := Result{Record: &event.Record{}, Earlier: e.sessions.Earlier()}
 	if e.buckets != nil {
-		e.release(result.Released)
+		e.release(result.Released())
 	}
 	result.Findings = e.findings
 	return result

@@ -194,12 +194,12 @@ type counted map[string]int
 // add counts a result, and what it lets count or takes back of earlier ones.
 func (c counted) add(result Result) {
 	what := func(r *event.Record) string { return fmt.Sprint(r.Host, " ", r.Addr, " ", r.Kind) }
-	for i := range result.Released {
-		r := &result.Released[i].Record
+	for i := range result.Released() {
+		r := &result.Released()[i].Record
 		c[what(r)] += Result{Record: r}.Pours()
 	}
-	for i := range result.Superseded {
-		r := &result.Superseded[i]
+	for i := range result.Superseded() {
+		r := &result.Superseded()[i]
 		if c[what(r)] -= r.Attempts; c[what(r)] == 0 {
 			delete(c, what(r))
 		}

@@ -186,14 +186,14 @@ func (x *Explanation) session(s Step) stage {
 // decided says what a line decides about earlier ones.
 func decided(r engine.Result) []string {
 	var lines []string
-	for i := range r.Released {
-		lines = append(lines, fmt.Sprintf("line %d (%s), withheld until now, counts", r.Released[i].Record.Line, r.Released[i].Record.Kind))
+	for i := range r.Released() {
+		lines = append(lines, fmt.Sprintf("line %d (%s), withheld until now, counts", r.Released()[i].Record.Line, r.Released()[i].Record.Kind))
 	}
-	for i := range r.Excused {
-		lines = append(lines, fmt.Sprintf("line %d (%s) is no offence, since the session has logged in", r.Excused[i].Line, r.Excused[i].Kind))
+	for i := range r.Excused() {
+		lines = append(lines, fmt.Sprintf("line %d (%s) is no offence, since the session has logged in", r.Excused()[i].Line, r.Excused()[i].Kind))
 	}
-	for i := range r.Superseded {
-		lines = append(lines, fmt.Sprintf("it counts in place of %s in the same connection", r.Superseded[i].Kind))
+	for i := range r.Superseded() {
+		lines = append(lines, fmt.Sprintf("it counts in place of %s in the same connection", r.Superseded()[i].Kind))
 	}
 	return lines
 }

@@ -90,8 +90,8 @@ func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
 		b.AddFindings(findings[:1])
 		findings = findings[1:]
 	}
-	b.takeBack(r.Excused)
-	b.takeBack(r.Superseded)
+	b.takeBack(r.Excused())
+	b.takeBack(r.Superseded())
 	if (r.Outcome == event.Noted || r.Testimony == event.MailAccepted) && b.scope.Holds(&r.Event) {
 		b.observe(r)
 	}

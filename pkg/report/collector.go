@@ -72,8 +72,8 @@ func (c *Collector) Events() int { return c.events }
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
 	c.AddFindings(r.Findings)
-	c.takeBack(r.Excused)
-	c.takeBack(r.Superseded)
+	c.takeBack(r.Excused())
+	c.takeBack(r.Superseded())
 	if r.Outcome != event.Noted || !c.scope.Holds(&r.Event) {
 		return
 	}

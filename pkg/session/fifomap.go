@@ -39,7 +39,7 @@ func (m *fifoMap[K, V]) getOrPut(k K) *V {
 	if v := m.get(k); v != nil {
 		return v
 	}
-	return m.put(k)
+	return m.insert(k)
 }
 
 // first returns the entry that was put first; ok is false if the map is empty.
@@ -54,6 +54,11 @@ func (m *fifoMap[K, V]) first() (k K, v *V, ok bool) {
 // put begins a new value under k as the newest entry, and returns it.
 func (m *fifoMap[K, V]) put(k K) *V {
 	m.drop(k)
+	return m.insert(k)
+}
+
+// insert is put for a key that is not in the map.
+func (m *fifoMap[K, V]) insert(k K) *V {
 	if len(m.places) >= m.most {
 		m.drop(m.slots[m.oldest].key)
 	}

@@ -96,7 +96,7 @@ func NewJoiner(key event.HashKey) *Joiner {
 		logins:   newFIFOMap[loginKey, loginSession](maxOpen),
 		ended:    newFIFOMap[loginKey, loginSession](maxOpen),
 		sasl:     newFIFOMap[clientKey, saslClient](maxOpen),
-		screened: newFIFOMap[connectionKey, screening](maxOpen),
+		screened: newFIFOMap[connectionKey, screening](maxScreened),
 		messages: &messages{most: maxOpen},
 		ssh:      newFIFOMap[sshKey, sshSession](maxOpen),
 		pam:      newFIFOMap[pamKey, pamSession](maxOpen),

@@ -11,6 +11,10 @@ import (
 // same port again within it.
 const staysScreened = 300 * time.Second
 
+// maxScreened bounds the connections to postscreen that are remembered: it serves about
+// a hundred at a time (postscreen_pre_queue_limit, postscreen_post_queue_limit).
+const maxScreened = 4096
+
 // screening is one connection to postscreen.
 type screening struct {
 	first    int64      // as time.Time.UnixNano has it
@@ -34,7 +38,10 @@ func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	}
 	s := j.screened.get(k)
 	switch {
-	case s == nil || since(s.first, r).Abs() > staysScreened:
+	case s == nil:
+		s = j.screened.insert(k)
+		s.first = r.Time.UnixNano()
+	case since(s.first, r).Abs() > staysScreened:
 		s = j.screened.put(k)
 		s.first = r.Time.UnixNano()
 	case class == event.Suspect || s.kind.Class() == event.Hostile:

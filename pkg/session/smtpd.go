@@ -123,7 +123,7 @@ func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 	if s != nil {
 		j.settle(k, s, false, r.Time)
 	} else {
-		s = j.smtp.put(k)
+		s = j.smtp.insert(k)
 	}
 	*s = smtpSession{addr: r.Addr, connected: true}
 }

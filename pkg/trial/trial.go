@@ -107,8 +107,8 @@ func (r *Run) play(set *scenario.Set, text string) {
 
 // release pours offences that were withheld until now.
 func (r *Run) release(buckets *bucket.Engine, result engine.Result) {
-	for i := range result.Released {
-		r.pour(buckets, engine.Result{Record: &result.Released[i].Record})
+	for i := range result.Released() {
+		r.pour(buckets, engine.Result{Record: &result.Released()[i].Record})
 	}
 }
 
