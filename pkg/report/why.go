@@ -112,11 +112,15 @@ func historyTexts(h guard.History) []string {
 		say("mail was accepted from it on %d of the last 30 days", h.MailDays)
 	}
 	if len(h.Offences) > 0 {
-		kinds := make([]string, 0, len(h.Offences))
+		kinds, kept := make([]string, 0, len(h.Offences)), 0
 		for _, k := range h.Offences {
-			kinds = append(kinds, fmt.Sprintf("%d × %s", k.N, k.Name))
+			kinds, kept = append(kinds, fmt.Sprintf("%d × %s", k.N, k.Name)), kept+k.N
 		}
-		say("offences since %s: %s, on %d accounts", h.First.UTC().Format(time.RFC3339), strings.Join(kinds, ", "), h.Tried)
+		since := h.First.UTC().Format(time.RFC3339)
+		if h.Forgotten > 0 {
+			since += fmt.Sprintf(": %d attempts; the newest %d", kept+h.Forgotten, kept)
+		}
+		say("offences since %s: %s, on %d accounts", since, strings.Join(kinds, ", "), h.Tried)
 	}
 	for _, x := range h.Waiting {
 		say("%s found it; the verdict waits for evidence and is looked at again by %s", x.Scenario, x.Until.UTC().Format(time.RFC3339))
