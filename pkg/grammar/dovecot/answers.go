@@ -98,6 +98,8 @@ var answers = [...]struct {
 	{"Unknown scheme ", event.AuthFault},
 	{"All password databases were skipped", event.AuthFault},
 	{"Falling back to expired data from cache", event.AuthFault},
+	{"query: ", event.NoKind}, // 1.x, auth_debug
+	{"cache ", event.NoKind},
 	{"username changed ", event.NoKind},
 	{"Master user ", event.NoKind},
 }

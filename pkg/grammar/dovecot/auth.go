@@ -21,27 +21,32 @@ import (
 // The user stands before the address, and the text may quote the user or the
 // password. If the end of the bracket is not certain, nothing is taken.
 func auth(message string, e *event.Event) event.Outcome {
-	if rest := cutLevel(message); isTrouble(message) { // 1.x puts the level first
-		return fault(message, cutProcess(rest), e)
+	rest := cutLevel(message) // 1.x puts the level first
+	text := cutProcess(rest)
+	if isTrouble(message) {
+		return fault(message, text, e)
 	}
-	text := cutProcess(message)
 	if pam.IsOurs(text) {
 		return pam.Parse(text, e)
 	}
-	if strings.HasPrefix(text, "Debug: ") {
+	if strings.HasPrefix(text, "Debug: ") || strings.HasPrefix(message, "Debug: ") {
 		return event.Benign
 	}
 	if isTrouble(text) {
 		return fault(text, cutLevel(text), e)
 	}
+	isWarning := strings.HasPrefix(text, "Warning: ") || strings.HasPrefix(message, "Warning: ")
 	text = cutLevel(text)
 	open := driverEnd(text)
 	if open < 0 {
-		return event.Benign // about the process itself
+		return aboutProcess(text, isWarning)
 	}
-	r, said, ends := cutRequest(text[open+1:])
+	r, reason, ends := cutRequest(text[open+1:])
+	said := cutNumber(reason)
 	switch {
 	case ends == 0:
+		return aboutProcess(text, isWarning)
+	case isServer(text[:open], said):
 		return event.Benign
 	case ends > 1 && !isDisallowed(r.fields, said):
 		return event.Ambiguous
@@ -51,6 +56,8 @@ func auth(message string, e *event.Event) event.Outcome {
 		return fault(said, text, e)
 	case strings.HasPrefix(said, "Warning: "):
 		return warning(said, text, e)
+	case isWarning:
+		return event.Benign // about a setting
 	}
 	kind, known := authKind(cutDriver(said))
 	if !known {
@@ -62,8 +69,55 @@ func auth(message string, e *event.Event) event.Outcome {
 	if !r.read(e) {
 		return event.Ambiguous
 	}
-	e.Kind, e.Attempts, e.Reason = kind, 1, said
+	e.Kind, e.Attempts, e.Reason = kind, 1, reason
 	return event.Noted
+}
+
+// aboutProcess reads a line that names no request: it is benign if it is a warning of
+// the process's own, or known to be about the process itself.
+func aboutProcess(text string, isWarning bool) event.Outcome {
+	if isWarning {
+		return event.Benign
+	}
+	driver, said, _ := strings.Cut(text, ": ")
+	if isServer(driver, said) {
+		return event.Benign
+	}
+	for _, known := range [...]string{
+		"client in: ", "client out: ", "master in: ", "master out: ", "new auth connection: ", // 1.x, auth_debug
+		"passwd-file /", "Loading modules from ", "Module loaded: ", "Read auth token secret from ",
+		"Killed with signal ", "Shutting down", "Server shutting down",
+	} {
+		if strings.HasPrefix(text, known) {
+			return event.Benign
+		}
+	}
+	return event.Missed
+}
+
+// isServer knows what a database driver says of its connection to a server, "mysql"
+// or "mysql(localhost)": "Connected to database mail" (src/lib-sql).
+func isServer(driver, said string) bool {
+	driver, _, _ = strings.Cut(driver, "(")
+	switch driver {
+	case "mysql", "pgsql", "sqlite", "cassandra", "ldap", "redis", "memcached":
+		return strings.HasPrefix(said, "Connected to ") || strings.HasPrefix(said, "Connection established")
+	}
+	return false
+}
+
+// cutNumber takes the "request [N]: " of a worker of 2.4 off, which stands before the
+// level or behind it.
+func cutNumber(said string) string {
+	rest, ok := strings.CutPrefix(said, "request [")
+	if !ok {
+		return said
+	}
+	number, rest, ok := strings.Cut(rest, "]: ")
+	if !ok || !isNumber(number) {
+		return said
+	}
+	return rest
 }
 
 // driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if
@@ -79,7 +133,7 @@ func driverEnd(text string) int {
 // cutProcess takes the process and the connection off; 2.4's prefix, which holds
 // the request itself, it leaves.
 func cutProcess(message string) string {
-	for _, process := range [...]string{"auth: ", "auth-worker: ", "auth(default): "} { // the last of 1.x
+	for _, process := range [...]string{"auth: ", "auth-worker: ", "auth(default): ", "auth-worker(default): "} { // the last two of 1.x
 		if text, ok := strings.CutPrefix(message, process); ok {
 			return cutConnection(text)
 		}
@@ -131,10 +185,12 @@ type request struct{ fields, sessions string }
 // address does. The server's own end is always among them, so one end is certain.
 func cutRequest(text string) (r request, said string, ends int) {
 	hasAddr := false
-	for at := range len(text) {
-		if text[at] != ')' {
-			continue
+	for at := -1; ; {
+		next := strings.IndexByte(text[at+1:], ')')
+		if next < 0 {
+			return r, said, ends
 		}
+		at += next + 1
 		sessions, after, ok := cutSessions(text[at+1:])
 		if !ok {
 			continue
@@ -147,18 +203,26 @@ func cutRequest(text string) (r request, said string, ends int) {
 			ends++
 		}
 	}
-	return r, said, ends
 }
+
+// longestSession is more than the length of a session ID (login-common.h,
+// LOGIN_MAX_SESSION_ID_LEN), and longestTail than what stands in a request's bracket
+// behind the user. A client can write any number of brackets and commas: each is
+// looked at within these bounds, so that the time grows with the line's length only.
+const (
+	longestSession = 128
+	longestTail    = 512
+)
 
 // cutSessions takes the sessions and ": " off the start of text.
 func cutSessions(text string) (sessions, said string, ok bool) {
 	rest := text
 	for strings.HasPrefix(rest, "<") {
-		_, after, closed := strings.Cut(rest, ">")
-		if !closed {
+		end := strings.IndexByte(rest[:min(len(rest), longestSession)], '>')
+		if end < 0 || len(text)-len(rest) > longestTail {
 			return "", "", false
 		}
-		rest = after
+		rest = rest[end+1:]
 	}
 	said, ok = strings.CutPrefix(rest, ": ")
 	return text[:len(text)-len(rest)], said, ok
@@ -167,6 +231,7 @@ func cutSessions(text string) (sessions, said string, ok bool) {
 // endsWithAddr tells whether ",ADDRESS" and the fields that may follow it end the
 // text of a bracket.
 func endsWithAddr(inner string) bool {
+	inner = inner[max(0, len(inner)-longestTail):]
 	for {
 		comma := strings.LastIndexByte(inner, ',')
 		if comma < 0 {
@@ -207,12 +272,9 @@ func isDisallowed(inner, said string) bool {
 	return ok && strings.HasSuffix(user, ")") && !strings.Contains(user, "(")
 }
 
-// cutDriver takes "request [N]: " and "sql: " of 2.4 off.
+// cutDriver takes the level, "request [N]: " and "sql: " of 2.4 off.
 func cutDriver(said string) string {
-	said = cutLevel(said)
-	if rest, ok := strings.CutPrefix(said, "request ["); ok {
-		_, said, _ = strings.Cut(rest, "]: ")
-	}
+	said = cutLevel(cutNumber(cutLevel(said)))
 	driver, rest, ok := strings.Cut(said, ": ")
 	if !ok || strings.ContainsAny(driver, " ()") {
 		return said

@@ -17,22 +17,26 @@ import (
 // time, host and process ID of e to the caller.
 func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 	e.Service = event.Dovecot
-	if strings.HasPrefix(message, "auth") || strings.HasPrefix(message, "Error: auth") || pam.IsOurs(message) {
+	if strings.HasPrefix(message, "auth") || strings.HasPrefix(cutLevel(message), "auth") || pam.IsOurs(message) {
 		return ParseAuth(message, e), event.NoTestimony
 	}
 	process, rest, ok := strings.Cut(message, ": ")
-	if !ok {
-		return event.Missed, event.NoTestimony
+	if level, after, leveled := strings.Cut(rest, ": "); leveled && cutLevel(process+": ") == "" { // 1.x puts the level first
+		process, rest = level, after
 	}
-	switch process {
-	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
+	switch {
+	case !ok:
+		return event.Missed, event.NoTestimony
+	case strings.HasSuffix(process, "-login"):
 		e.Program = programOf(process)
 		if strings.HasPrefix(rest, "Debug: ") {
 			return event.Benign, event.NoTestimony
 		}
 		return login(rest, e), event.NoTestimony
+	case strings.HasPrefix(process, "doveadm"):
+		return doveadm(process, rest, e), event.NoTestimony
 	}
-	return event.Benign, event.NoTestimony
+	return event.Benign, event.NoTestimony // what users do once they are in, and mail
 }
 
 // ParseAuth reads one message of a process that has a tag of its own: auth,
@@ -50,8 +54,25 @@ func programOf(process string) string {
 		return "dovecot/pop3-login"
 	case "submission-login":
 		return "dovecot/submission-login"
+	case "managesieve-login":
+		return "dovecot/managesieve-login"
 	}
-	return "dovecot/managesieve-login"
+	return "dovecot/" + process
+}
+
+// doveadm reads what the server of doveadm's remote commands says of a client with
+// a wrong password (src/doveadm/client-connection-tcp.c). Since 2.3 the process's
+// name holds the client's address.
+func doveadm(process, text string, e *event.Event) event.Outcome {
+	if cutLevel(text) != "doveadm client authenticated with wrong password" {
+		return event.Benign
+	}
+	if _, inner, ok := strings.Cut(process, "("); ok {
+		inner, _, _ = strings.Cut(inner, ")")
+		e.Addr, _ = event.ParseAddr(inner)
+	}
+	e.Program, e.Kind, e.Attempts, e.Reason = "dovecot/doveadm", event.AuthFailed, 1, cutLevel(text)
+	return event.Noted
 }
 
 // cutLevel takes off the level that Dovecot writes into its own log file and

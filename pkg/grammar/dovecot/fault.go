@@ -37,6 +37,7 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 	if ends == 0 {
 		return event.Noted
 	}
+	said = cutNumber(said)
 	if !endsWithAddr(r.fields) {
 		if isRequest(text[:open], r.fields) {
 			e.User, _, _ = strings.Cut(r.fields, ",")

@@ -315,10 +315,13 @@ func TestOwnTag(t *testing.T) {
 			t.Errorf("%s: %s, %s, %s", message, outcome, e.Kind, e.Addr)
 		}
 	}
-	for _, message := range []string{"", "x", "Warning: x", "Debug: sql(u,192.0.2.1,<s>): unknown user", "conn unix:auth-worker (", "pam_unix(dovecot:session): x"} {
+	for message, want := range map[string]event.Outcome{
+		"": event.Missed, "x": event.Missed, "Warning: x": event.Benign, "Debug: sql(u,192.0.2.1,<s>): unknown user": event.Benign,
+		"conn unix:auth-worker (": event.Missed, "pam_unix(dovecot:session): x": event.Benign,
+	} {
 		var e event.Event
-		if outcome := ParseAuth(message, &e); outcome != event.Benign {
-			t.Errorf("%q: %s, %s", message, outcome, e.Kind)
+		if outcome := ParseAuth(message, &e); outcome != want {
+			t.Errorf("%q: got %s, %s, want %s", message, outcome, e.Kind, want)
 		}
 	}
 }

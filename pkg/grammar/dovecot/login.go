@@ -7,17 +7,15 @@ import (
 	"csmail/pkg/event"
 )
 
-// login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"), the elements as
-// login_log_format_elements has them by default: user=<U>, method=M, rip=A,
-// lip=A, …, session=<S>. Whom an error or a warning of the process's own names, it
-// does not accuse.
+// login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"). Whom an error or a
+// warning of the process's own names, it does not accuse.
 func login(text string, e *event.Event) event.Outcome {
 	said, elements, ok := cutElements(cutLevel(text))
 	if !ok {
-		return event.Benign // about the process itself
+		return withoutElements(text)
 	}
 	kind, attempts, known := verdict(said)
-	if !known && !isTrouble(text) && !strings.HasPrefix(text, "Warning: ") {
+	if !known && !isLeveled(text) {
 		return event.Missed
 	}
 	if kind == event.NoKind {
@@ -39,106 +37,31 @@ func login(text string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
+// withoutElements reads a line that names no client. If it ought to name one, its
+// format is the administrator's own, and the line counts as missed. A warning or an
+// error is the process's own, as are the messages that accuse nobody.
+func withoutElements(text string) event.Outcome {
+	if isLeveled(text) {
+		return event.Benign
+	}
+	kind, _, known := verdict(cutLevel(text))
+	if known && (kind == event.NoKind || kind.Class() == event.Fault) {
+		return event.Benign
+	}
+	return event.Missed
+}
+
+// isLeveled reports whether the process logged text as a warning or worse.
+func isLeveled(text string) bool {
+	return isTrouble(text) || strings.HasPrefix(text, "Warning: ")
+}
+
 // hasNoMethod knows the default elements without a method, which is there once a
 // login has begun: the server refused to begin one without TLS, and says "auth
 // failed" of that too (client_check_plaintext_auth, src/login-common).
 func hasNoMethod(elements string) bool {
 	_, rest, ok := strings.Cut(elements, ">, ")
 	return ok && strings.HasPrefix(rest, "rip=")
-}
-
-// cutElements splits at the first element. What stands before it is the
-// server's own.
-func cutElements(text string) (said, elements string, ok bool) {
-	start := len(text)
-	for _, first := range [...]string{": user=<", ": method=", ": rip="} {
-		if at := strings.Index(text, first); at >= 0 {
-			start = min(start, at)
-		}
-	}
-	if start == len(text) {
-		return "", "", false
-	}
-	return text[:start], text[start+2:], true
-}
-
-type reading uint8
-
-const (
-	noReading reading = iota
-	oneReading
-	twoReadings
-)
-
-// readElements takes user, method, address and session. User and method are the
-// client's text; by default both stand before the address, and nothing of the
-// client's after it. One rip= must be left, or the line is a forgery or a format
-// that names no client.
-func readElements(elements string, e *event.Event) reading {
-	at := strings.Index(elements, "rip=")
-	switch {
-	case at < 0:
-		return noReading
-	case strings.Contains(elements[at+1:], "rip="):
-		return twoReadings
-	}
-	claimed, served := "", elements
-	if after, ok := strings.CutPrefix(elements, "user=<"); ok {
-		claimed, served = after[:at-len("user=<")], elements[at:]
-		if !readClaims(claimed, e) {
-			return noReading
-		}
-	}
-	if !onlySession(served) {
-		return twoReadings
-	}
-	if !readFields(served, e) || !e.Addr.IsValid() {
-		return noReading
-	}
-	return oneReading
-}
-
-// readClaims reads "USER>, method=M, " and what else stands before the address.
-// The user ends at the first ">", unless others follow that are no session's.
-func readClaims(claimed string, e *event.Event) bool {
-	user, fields, closed := strings.Cut(claimed, ">, ")
-	if !closed {
-		return false
-	}
-	if !onlySession(fields) {
-		last := strings.LastIndex(claimed, ">, ")
-		user, fields = claimed[:last], claimed[last+len(">, "):]
-	}
-	e.User = user
-	return readFields(strings.TrimSuffix(fields, ", "), e)
-}
-
-// readFields is false for an address that is none.
-func readFields(fields string, e *event.Event) bool {
-	for field := range strings.SplitSeq(fields, ", ") {
-		name, value, _ := strings.Cut(field, "=")
-		switch name {
-		case "method":
-			e.Mechanism = value
-		case "rip":
-			addr, ok := event.ParseAddr(value)
-			if !ok {
-				return false
-			}
-			e.Addr = addr
-		case "session":
-			e.Session = strings.Trim(value, "<>")
-		}
-	}
-	return true
-}
-
-// onlySession is true if the only brackets in text are those of session=<S>.
-func onlySession(text string) bool {
-	if strings.Count(text, ">") == 0 {
-		return strings.Count(text, "<") == 0
-	}
-	return strings.Count(text, ">") == 1 && strings.Count(text, "<") == 1 && strings.Contains(text, "session=<")
 }
 
 // verdict classifies what a login process said. NoKind with true means: known,

@@ -111,6 +111,53 @@ func TestElements(t *testing.T) {
 	}
 }
 
+// An administrator's own elements are read, or the line counts as missed; a user
+// name without brackets gives nobody else's address.
+func TestOwnElements(t *testing.T) {
+	tests := map[string]struct {
+		outcome             event.Outcome
+		addr, user, session string
+	}{
+		"user=u@example.org, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2, TLS, session=<s>":                      {event.Noted, "192.0.2.1", "u@example.org", "s"},
+		"user=u@example.org, method=PLAIN, rip=2001:db8::1, lip=::1":                                            {event.Noted, "2001:db8::1", "u@example.org", ""},
+		"rip=192.0.2.1, lip=192.0.2.2, user=<u>, method=PLAIN, session=<s>":                                     {event.Noted, "192.0.2.1", "u", "s"},
+		"rip=192.0.2.1, lip=192.0.2.2, user=u":                                                                  {event.Noted, "192.0.2.1", "u", ""},
+		"session=<s>, rip=192.0.2.1, user=<u>":                                                                  {event.Noted, "192.0.2.1", "u", "s"},
+		"lip=192.0.2.2, rip=192.0.2.1, method=PLAIN, user=<u>":                                                  {event.Noted, "192.0.2.1", "u", ""},
+		"service=imap, user=<u>, rip=192.0.2.1, rport=4711, real_rip=192.0.2.7, lip=192.0.2.2":                  {event.Noted, "192.0.2.1", "u", ""},
+		"user=<u>, method=PLAIN, rip=192.0.2.1, real_rip=192.0.2.7, lip=192.0.2.2, session=<s>":                 {event.Noted, "192.0.2.1", "u", "s"},
+		"user=<u>, method=PLAIN, rip=192.0.2.1, rport=4711, lip=192.0.2.2, lport=143, ssl=TLSv1.3, session=<s>": {event.Noted, "192.0.2.1", "u", "s"},
+		"local_name=mail.example.org, user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":                     {event.Noted, "192.0.2.1", "u", ""},
+		// nothing to go by
+		"user=<u>, method=PLAIN, lip=192.0.2.2, session=<s>": {event.Missed, "", "", ""},
+		"user=u, method=PLAIN, real_rip=192.0.2.7":           {event.Missed, "", "", ""},
+		"user=u, rip=192.0.2.1:4711, lip=192.0.2.2":          {event.Missed, "", "", ""},
+		"uid=u, remote=192.0.2.1":                            {event.Missed, "", "", ""},
+		"":                                                   {event.Missed, "", "", ""},
+		// a user that imitates elements
+		"user=u, rip=203.0.113.6, method=PLAIN, rip=192.0.2.1":       {event.Ambiguous, "", "", ""},
+		"user=u, lip=x, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2":  {event.Ambiguous, "", "", ""},
+		"user=u, user=v, rip=192.0.2.1":                              {event.Ambiguous, "", "", ""},
+		"user=u, session=<x>, rip=192.0.2.1, session=<s>":            {event.Ambiguous, "", "", ""},
+		"method=PLAIN, user=<u, rip=203.0.113.6>, lip=192.0.2.2":     {event.Ambiguous, "", "", ""},
+		"method=PLAIN, user=<u>, rip=203.0.113.6, y>, lip=192.0.2.2": {event.Ambiguous, "", "", ""},
+		"rip=192.0.2.1, user=<x>, rip=203.0.113.6, y=<z>":            {event.Ambiguous, "", "", ""},
+		"rip=192.0.2.1, user=<x>y>, lip=192.0.2.2":                   {event.Ambiguous, "", "", ""},
+		"user=x(rip=203.0.113.6, method=PLAIN, rip=192.0.2.1":        {event.Ambiguous, "", "", ""},
+	}
+	for text, want := range tests {
+		var e event.Event
+		outcome, _ := Parse("imap-login: Disconnected (auth failed, 3 attempts in 51 secs): "+text, &e)
+		if outcome != want.outcome {
+			t.Errorf("%s: got %s, want %s", text, outcome, want.outcome)
+			continue
+		}
+		if outcome == event.Noted && (e.Addr.String() != want.addr || e.User != want.user || e.Session != want.session) {
+			t.Errorf("%s: got %s, %q, %q, want %+v", text, e.Addr, e.User, e.Session, want)
+		}
+	}
+}
+
 // The user ends at the first ">, ", but for what he put there himself.
 func TestClaims(t *testing.T) {
 	for claims, want := range map[string]string{
@@ -209,9 +256,13 @@ func TestLoginTrouble(t *testing.T) {
 		if outcome != wanted || e.Kind != want || want != event.NoKind && e.Addr.String() != "192.0.2.1" {
 			t.Errorf("%s: %s, %s of %s", said, outcome, e.Kind, e.Addr)
 		}
+		wanted = event.Benign
+		if want != event.NoKind && want != event.AuthFault {
+			wanted = event.Missed
+		}
 		e = event.Event{}
-		if outcome, _ := Parse("imap-login: "+said, &e); outcome != event.Benign {
-			t.Errorf("%s without a client: %s, %s", said, outcome, e.Kind)
+		if outcome, _ := Parse("imap-login: "+said, &e); outcome != wanted {
+			t.Errorf("%s without a client: %s, %s, want %s", said, outcome, e.Kind, wanted)
 		}
 	}
 }
@@ -225,6 +276,13 @@ func TestOtherProcesses(t *testing.T) {
 		"no colon":                            event.Missed,
 		"imap-login: Login: user=<anonymous>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>":                                   event.Benign,
 		"imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<>, method=ANONYMOUS, rip=192.0.2.1, lip=198.51.100.1, session=<s>": event.Noted,
+		"imap-urlauth-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<u>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1":         event.Noted,
+		"Info: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<u>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1":           event.Noted,
+		"doveadm(192.0.2.1): Error: doveadm client authenticated with wrong password":                                                           event.Noted,
+		"doveadm(192.0.2.1)<7><s>: doveadm client authenticated with wrong password":                                                            event.Noted,
+		"doveadm: Error: doveadm client authenticated with wrong password":                                                                      event.Noted,
+		"doveadm(u,192.0.2.1): Error: User doesn't exist":                                                                                       event.Benign,
+		"doveadm(192.0.2.1): doveadm client authenticated with wrong password, he said":                                                         event.Benign,
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                                                event.Benign,
 		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                                                      event.Noted,
 		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1":                               event.Benign,
@@ -258,6 +316,15 @@ func FuzzUser(f *testing.F) {
 			outcome, _ := Parse("imap-login: "+said+": user=<"+user+">, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>", &e)
 			if outcome == event.Noted && e.Addr.String() != "192.0.2.1" {
 				t.Errorf("user %q gives %s", user, e.Addr)
+			}
+			for _, own := range []string{
+				"user=" + user + ", method=PLAIN, rip=192.0.2.1, lip=198.51.100.1", "rip=192.0.2.1, lip=198.51.100.1, user=<" + user + ">",
+				"method=" + user + ", rip=192.0.2.1, user=" + user, "session=<s>, user=<" + user + ">, rip=192.0.2.1",
+			} {
+				var e event.Event
+				if outcome, _ := Parse("imap-login: "+said+": "+own, &e); outcome == event.Noted && e.Addr.String() != "192.0.2.1" {
+					t.Errorf("user %q gives %s of %s", user, e.Addr, own)
+				}
 			}
 		}
 	})

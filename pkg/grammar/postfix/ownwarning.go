@@ -15,7 +15,7 @@ var ownWarnings = [...]string{
 	"bad IPv4 client address syntax from proxy: ", "bad IPv6 client address syntax from proxy: ",
 	"bad IPv4 server address syntax from proxy: ", "bad IPv6 server address syntax from proxy: ",
 	"bad TCP client port number syntax from proxy: ", "bad TCP server port number syntax from proxy: ",
-	"unexpected attribute ", "unexpected end-of-input from ", "duplicate attribute ", "missing attribute ",
+	"disabling input from ", "unexpected attribute ", "unexpected end-of-input from ", "duplicate attribute ", "missing attribute ",
 	"malformed base64 data from ", "malformed numerical data from ", "missing value for ", "multiple values for ",
 	"attribute count exceeds limit ", "error receiving ", "read TCP map reply from ", "cannot get ", "error loading ",
 	"don't know ", "/", "private/", "proxymap ", "proxywrite ", "pgsql ", "mysql ", "dict ", "map ", "reason: ",

@@ -1,0 +1,198 @@
+package dovecot
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// The elements of a login line are login_log_format_elements, joined by ", ". By
+// default they are user=<U>, method=M, rip=A, lip=A, mpid=P, TLS, session=<S>. An
+// administrator may have others, in another order, and the user without brackets.
+// User and method are the client's text.
+
+// firstElements are the names with which the elements may begin.
+var firstElements = [...]string{
+	"user=", "method=", "rip=", "lip=", "session=", "mpid=", "service=", "local_name=", "rport=", "real_rip=", "listener=",
+}
+
+// cutElements splits at the first element. What stands before it is the
+// server's own.
+func cutElements(text string) (said, elements string, ok bool) {
+	for from := 0; ; {
+		colon := strings.Index(text[from:], ": ")
+		if colon < 0 {
+			return "", "", false
+		}
+		from += colon + len(": ")
+		for _, name := range firstElements {
+			if strings.HasPrefix(text[from:], name) {
+				return text[:from-len(": ")], text[from:], true
+			}
+		}
+	}
+}
+
+type reading uint8
+
+const (
+	noReading reading = iota
+	oneReading
+	twoReadings
+)
+
+// readElements takes user, method, address and session. One rip= must be in the
+// line, or it is a forgery or of a format that names no client.
+func readElements(elements string, e *event.Event) reading {
+	at := nextElement(elements, "rip=", 0)
+	switch {
+	case at < 0:
+		return noReading
+	case nextElement(elements, "rip=", at+1) >= 0:
+		return twoReadings
+	}
+	if after, ok := strings.CutPrefix(elements, "user=<"); ok {
+		return readDefault(after, elements[at:], e)
+	}
+	return readOrdered(elements, e)
+}
+
+// nextElement returns where an element with a name begins, at or after a place, and
+// -1 if there is none. It begins at the start or behind anything but the letters of
+// another name, as in real_rip=.
+func nextElement(elements, name string, from int) int {
+	for {
+		at := strings.Index(elements[from:], name)
+		if at < 0 {
+			return -1
+		}
+		at += from
+		if at == 0 || !isWordByte(elements, at-1) && elements[at-1] != '_' {
+			return at
+		}
+		from = at + 1
+	}
+}
+
+// readDefault reads elements that begin with user=<U>, as by default. claimed follows
+// "user=<", served begins with the address, behind which the client wrote nothing.
+func readDefault(claimed, served string, e *event.Event) reading {
+	switch {
+	case !readClaims(claimed[:len(claimed)-len(served)], e):
+		return noReading
+	case !onlySession(served):
+		return twoReadings
+	case !readFields(served, e) || !e.Addr.IsValid():
+		return noReading
+	}
+	return oneReading
+}
+
+// readClaims reads "USER>, method=M, " and what else stands before the address.
+// The user ends at the first ">", unless others follow that are no session's.
+func readClaims(claimed string, e *event.Event) bool {
+	user, fields, closed := strings.Cut(claimed, ">, ")
+	if !closed {
+		return false
+	}
+	if !onlySession(fields) {
+		last := strings.LastIndex(claimed, ">, ")
+		user, fields = claimed[:last], claimed[last+len(">, "):]
+	}
+	e.User = user
+	return readFields(strings.TrimSuffix(fields, ", "), e)
+}
+
+// readOrdered reads elements in any order. A client's text that holds a comma or a
+// bracket leaves an element that comes twice or is none: then the line has two
+// readings.
+func readOrdered(elements string, e *event.Event) reading {
+	seen := 0
+	for field := range strings.SplitSeq(elements, ", ") {
+		name, value, named := strings.Cut(field, "=")
+		if !named {
+			value = field
+		}
+		bracketed, opened := strings.CutPrefix(value, "<")
+		bracketed, closed := strings.CutSuffix(bracketed, ">")
+		if opened != closed || strings.ContainsAny(bracketed, "<>") {
+			return twoReadings
+		}
+		element := elementOf(name)
+		if element != 0 && seen&element != 0 {
+			return twoReadings
+		}
+		seen |= element
+		switch element {
+		case userElement:
+			e.User = bracketed
+		case methodElement:
+			e.Mechanism = bracketed
+		case sessionElement:
+			e.Session = bracketed
+		case addressElement:
+			addr, ok := event.ParseAddr(value)
+			if !ok {
+				return noReading
+			}
+			e.Addr = addr
+		}
+	}
+	if seen&addressElement == 0 {
+		return noReading
+	}
+	return oneReading
+}
+
+// The elements of which a line has at most one.
+const (
+	userElement = 1 << iota
+	methodElement
+	addressElement
+	localElement
+	sessionElement
+)
+
+func elementOf(name string) int {
+	switch name {
+	case "user":
+		return userElement
+	case "method":
+		return methodElement
+	case "rip":
+		return addressElement
+	case "lip":
+		return localElement
+	case "session":
+		return sessionElement
+	}
+	return 0
+}
+
+// readFields is false for an address that is none.
+func readFields(fields string, e *event.Event) bool {
+	for field := range strings.SplitSeq(fields, ", ") {
+		name, value, _ := strings.Cut(field, "=")
+		switch name {
+		case "method":
+			e.Mechanism = value
+		case "rip":
+			addr, ok := event.ParseAddr(value)
+			if !ok {
+				return false
+			}
+			e.Addr = addr
+		case "session":
+			e.Session = strings.Trim(value, "<>")
+		}
+	}
+	return true
+}
+
+// onlySession is true if the only brackets in text are those of session=<S>.
+func onlySession(text string) bool {
+	if strings.Count(text, ">") == 0 {
+		return strings.Count(text, "<") == 0
+	}
+	return strings.Count(text, ">") == 1 && strings.Count(text, "<") == 1 && strings.Contains(text, "session=<")
+}
