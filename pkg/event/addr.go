@@ -6,6 +6,13 @@ import (
 	"strings"
 )
 
+// ShortestCut is the length in bytes that no log system cuts a message to: busybox
+// syslogd, the meanest, reads 256 bytes of a line with its priority, stamp and tag
+// (FEATURE_SYSLOGD_READ_BUFFER_SIZE). In a longer message the end of the text ends
+// nothing: what stands there may be half an address, or a client's imitation of one
+// before the daemon's own was cut off.
+const ShortestCut = 180
+
 // ParseAddr reads the address of a client as a daemon prints it. An IPv4
 // address mapped into IPv6 becomes IPv4; a zone, a leading zero and everything
 // that is not exactly an address is refused.

@@ -211,7 +211,7 @@ func cutRequest(text string) (r request, said string, ends int) {
 // looked at within these bounds, so that the time grows with the line's length only.
 const (
 	longestSession = 128
-	longestTail    = 512
+	longestTail    = 192
 )
 
 // cutSessions takes the sessions and ": " off the start of text.
@@ -290,6 +290,9 @@ func cutDriver(said string) string {
 // sessions. A user that holds a comma leaves a field that is none.
 func (r request) read(e *event.Event) bool {
 	user, rest, _ := strings.Cut(r.fields, ",")
+	if len(user) > longestName {
+		return false // more than Dovecot writes: the line may be cut
+	}
 	if user != "?" {
 		e.User = user
 	}

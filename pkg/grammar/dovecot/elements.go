@@ -42,13 +42,16 @@ const (
 )
 
 // readElements takes user, method, address and session. One rip= must be in the
-// line, or it is a forgery or of a format that names no client.
-func readElements(elements string, e *event.Event) reading {
+// line, or it is a forgery or of a format that names no client. In a line that is
+// long enough to be cut, something must follow the address.
+func readElements(elements string, isLong bool, e *event.Event) reading {
 	at := nextElement(elements, "rip=", 0)
 	switch {
 	case at < 0:
 		return noReading
 	case nextElement(elements, "rip=", at+1) >= 0:
+		return twoReadings
+	case isLong && strings.IndexByte(elements[at:], ',') < 0: // the daemon's own may be cut off
 		return twoReadings
 	}
 	if after, ok := strings.CutPrefix(elements, "user=<"); ok {

@@ -100,8 +100,8 @@ func missingFile(driver, said string, e *event.Event) {
 	}
 }
 
-// longestName is where Dovecot cuts a user's name in its log (auth-request.c,
-// MAX_LOG_USERNAME_LEN), but not in the path.
+// longestName is where Dovecot cuts a user's name in the log of its auth processes
+// (auth-request.c, MAX_LOG_USERNAME_LEN), but not in a path.
 const longestName = 64
 
 // isNamedFor reports whether a file's path was made with a user's name: it holds the

@@ -110,6 +110,9 @@ func checkLogin(t *testing.T, said string, kind event.Kind, n int) {
 			"rip=%s",
 		} {
 			line := said + ": " + fmt.Sprintf(elements, printed)
+			if elements == "rip=%s" && len(line) > event.ShortestCut {
+				continue // it may be cut
+			}
 			kind := kind
 			if kind == event.AuthFailed && strings.HasPrefix(elements, "user=<u>, rip=") {
 				kind = event.LoginRefused // no login was begun
@@ -357,6 +360,9 @@ func TestDirtyBytes(t *testing.T) {
 			"auth: sql(" + user + ",192.0.2.1,<s>): unknown user",
 			"auth(" + user + ",192.0.2.1,sasl:plain)<s>: sql: unknown user",
 		} {
+			if len(user) > longestName && strings.HasPrefix(line, "auth") {
+				continue // Dovecot cuts it
+			}
 			var e event.Event
 			if outcome, _ := Parse(line, &e); outcome != event.Noted || e.Addr.String() != "192.0.2.1" || e.User != user {
 				t.Errorf("%.80q: %s, %s", line, outcome, e.Addr)

@@ -21,7 +21,7 @@ func login(text string, e *event.Event) event.Outcome {
 	if kind == event.NoKind {
 		return event.Benign
 	}
-	switch readElements(elements, e) {
+	switch readElements(elements, len(text) > event.ShortestCut, e) {
 	case twoReadings:
 		return event.Ambiguous
 	case noReading:

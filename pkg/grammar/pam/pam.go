@@ -16,10 +16,6 @@ import (
 	"csmail/pkg/event"
 )
 
-// longest is the length in bytes of a message that no log system cuts: in a
-// longer one with client text before the host, the host may be missing.
-const longest = 800
-
 // IsOurs tells whether a daemon's message is PAM's own.
 func IsOurs(message string) bool {
 	if strings.HasPrefix(message, "pam_") {
@@ -117,7 +113,7 @@ func readHost(service, fields string, length int, e *event.Event) event.Outcome 
 		if strings.Contains(rest, "rhost=") || strings.Contains(remote, "rhost=") {
 			return event.Ambiguous
 		}
-		if length > longest {
+		if length > event.ShortestCut {
 			return event.Ambiguous
 		}
 	}

@@ -10,7 +10,7 @@ import (
 const head = "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser="
 
 func TestParse(t *testing.T) {
-	long := strings.Repeat("a", longest)
+	long := strings.Repeat("a", event.ShortestCut)
 	tests := map[string]struct {
 		outcome    event.Outcome
 		addr, user string
@@ -73,7 +73,7 @@ func FuzzRhost(f *testing.F) {
 		"x; logname= uid=0 euid=0 tty=t ruser= rhost=203.0.113.6",
 	} {
 		f.Add(text, 0)
-		f.Add(text, longest)
+		f.Add(text, event.ShortestCut)
 	}
 	f.Fuzz(func(t *testing.T, user string, padding int) {
 		user += strings.Repeat("a", min(max(padding, 0), 2000))
@@ -84,7 +84,7 @@ func FuzzRhost(f *testing.F) {
 			"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=" + user,
 			"PAM 2 more authentication failures; logname= uid=0 euid=0 tty=dovecot ruser=" + user + " rhost=192.0.2.1  user=" + user,
 		} {
-			for _, limit := range []int{len(message), 1024} { // RFC 3164 lets a line be cut there
+			for _, limit := range []int{len(message), 1024, 220, 200, event.ShortestCut + 1} { // RFC 3164 lets a line be cut there, and busybox
 				var e event.Event
 				outcome := Parse(message[:min(limit, len(message))], &e)
 				if outcome == event.Noted && e.Addr.IsValid() && e.Addr.String() != "192.0.2.1" {

@@ -27,14 +27,26 @@ func reject(text string, e *event.Event) result {
 	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
-	// The reply quotes what a client sent as "<…>: ". If that stands in the
-	// line more than once, a client may have written one of them.
-	clear := strings.Count(rest, ">: ") <= 1
+	clear := isClear(rest)
 	r := classify(readEnvelope(rest, e), clear, e)
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
 	}
 	return r
+}
+
+// isClear reports whether the reply's words are certainly the server's. The reply
+// quotes what a client sent as "<…>: ", and where that stands in it twice, a client
+// may have written one of them. The envelope behind the reply holds client text
+// too, but a sender or HELO with ">: " in it is no reason to doubt the reply, as
+// long as it is certain where the envelope begins: its first words stand in the line
+// once.
+func isClear(rest string) bool {
+	if strings.Count(rest, ">: ") <= 1 {
+		return true
+	}
+	reply, envelope, ok := strings.Cut(rest, "; from=<")
+	return ok && strings.Count(reply, ">: ") <= 1 && !strings.Contains(envelope, "; from=<")
 }
 
 // isClearList tells whether a block list's words are certainly its own. They stand

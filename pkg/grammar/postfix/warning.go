@@ -111,6 +111,8 @@ func hostname(text string, e *event.Event) result {
 		if address, ok = strings.CutSuffix(address, ":"); !ok {
 			return missed
 		}
+	} else if len(text) > event.ShortestCut {
+		return missed // the address may be cut
 	}
 	return mismatch(name, address, reason, e)
 }

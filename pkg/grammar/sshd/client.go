@@ -6,11 +6,17 @@ import (
 	"csmail/pkg/event"
 )
 
+// longestBefore is more than sshd lets stand before " from ": a hundred bytes of the
+// user ("%.100s" in auth.c) and "invalid user ".
+const longestBefore = 120
+
 // cutLastFrom splits at the last " from ": a user name before it may hold the
-// words as well, what follows it is the server's.
+// words as well, what follows it is the server's. Where more stands before it than
+// sshd writes of a name, escapes have made the name longer, and the line may have
+// been cut behind an imitation of the words.
 func cutLastFrom(text string) (before, after string, ok bool) {
 	at := strings.LastIndex(text, " from ")
-	if at < 0 {
+	if at < 0 || at > longestBefore {
 		return "", "", false
 	}
 	return text[:at], text[at+len(" from "):], true
