@@ -41,6 +41,7 @@ FUZZ = \
 	event.FuzzParseAddr \
 	grammar/postfix.FuzzClientText \
 	grammar/postfix.FuzzScreened \
+	grammar/postfix.FuzzFlowText \
 	grammar/dovecot.FuzzUser \
 	grammar/dovecot.FuzzAuth \
 	grammar/pam.FuzzRhost \

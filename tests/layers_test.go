@@ -39,6 +39,7 @@ var layers = map[string]layer{
 	"lint":                {imports: []string{"scenario"}},
 	"trial":               {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
 	"decision":            {},
+	"report/daily":        {imports: []string{"event"}},
 	"report":              {imports: []string{"engine", "event", "guard"}},
 	"acquisition":         {imports: []string{"hint"}, io: true},
 	"follow":              {imports: []string{"acquisition", "hint", "logline"}, io: true},

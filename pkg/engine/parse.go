@@ -28,6 +28,7 @@ type Parser struct {
 
 	splitter logline.Splitter
 	header   logline.Header
+	message  string // of the line that Parse read last, "" if it had no header
 	origins  origins
 }
 
@@ -35,11 +36,13 @@ type Parser struct {
 func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 	*r = event.Record{Line: line.Number}
 	h := &p.header
+	p.message = ""
 	message, ok := p.splitter.Split(line, h)
 	if !ok {
 		p.noteUnread(line.Text)
 		return
 	}
+	p.message = message
 	if n, repeated := repetition(h, message); repeated {
 		r.Outcome, r.Testimony, r.Attempts = event.Witness, event.Repeated, n
 	} else {
@@ -67,6 +70,20 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 		r.Bound()
 		r.Origin = p.origins.of(r.Host, r.Program)
 	}
+}
+
+// ParseFlow reads what the line that Parse read last reports about the way of a
+// mail, and reports whether it does. The record, which Parse filled, gets its
+// time, host and process, which a benign line else has no need of.
+func (p *Parser) ParseFlow(line *logline.Line, r *event.Record, f *event.Flow) bool {
+	if p.message == "" || !postfix.ParseFlow(p.header.Program, p.message, f) {
+		return false
+	}
+	f.Repeat = p.header.Repeat
+	if r.Outcome < event.Witness {
+		r.Time, r.Host, r.PID = p.splitter.Time(line, &p.header), p.header.Host, p.header.PID
+	}
+	return true
 }
 
 // IsTwofold tells whether the time of the line that Parse read last is one of two

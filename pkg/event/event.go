@@ -106,6 +106,7 @@ type Record struct {
 	Line      int64     // 1-based number of the line in its source
 	Origin    Origin    // of Host and Program; zero: not computed yet, see From
 	Withdrawn int       // messages that were said to be taken, and did not come; the session join knows
+	Flow      *Flow     // what the line reports about the way of a mail; nil unless asked for
 	Event
 }
 

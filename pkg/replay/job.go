@@ -15,6 +15,7 @@ import (
 type job struct {
 	block   acquisition.Block
 	records []event.Record
+	flows   []event.Flow   // the chunk that is being filled
 	lines   []logline.Line // of the records, if each line is asked for
 	twofold []twofold      // in the order of the records
 	tally   Tally
@@ -29,10 +30,10 @@ type twofold struct {
 }
 
 // keep says which lines make a record besides witnesses and events.
-type keep struct{ missed, all bool }
+type keep struct{ missed, all, flow bool }
 
-func (k keep) takes(o event.Outcome) bool {
-	return o >= event.Witness || k.all || k.missed && (o == event.Missed || o == event.Ambiguous)
+func (k keep) takes(r *event.Record) bool {
+	return r.Outcome >= event.Witness || k.all || r.Flow != nil || k.missed && (r.Outcome == event.Missed || r.Outcome == event.Ambiguous)
 }
 
 func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
@@ -49,11 +50,14 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 		parser.Parse(&line, record)
 		j.tally.Lines++
 		j.tally.Outcomes[record.Outcome]++
-		if !keep.takes(record.Outcome) {
+		if keep.flow {
+			j.readFlow(&parser, &line, record)
+		}
+		if !keep.takes(record) {
 			j.records = j.records[:len(j.records)-1]
 			continue
 		}
-		if record.Outcome >= event.Witness && parser.IsTwofold(&line) {
+		if (record.Outcome >= event.Witness || record.Flow != nil) && parser.IsTwofold(&line) {
 			j.twofold = append(j.twofold, twofold{len(j.records) - 1, line})
 		}
 		if keep.all {
@@ -61,6 +65,21 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 		}
 	}
 	j.tally.Notes = parser.Notes
+}
+
+// readFlow gives a record the way of a mail that its line reports.
+func (j *job) readFlow(parser *engine.Parser, line *logline.Line, record *event.Record) {
+	const chunk = 256
+	if len(j.flows) == cap(j.flows) {
+		j.flows = make([]event.Flow, 0, chunk) // the records keep the full ones
+	}
+	j.flows = j.flows[:len(j.flows)+1]
+	flow := &j.flows[len(j.flows)-1]
+	if !parser.ParseFlow(line, record, flow) {
+		j.flows = j.flows[:len(j.flows)-1]
+		return
+	}
+	record.Flow = flow
 }
 
 // date dates a record anew if its line may mean two times: before is the time of

@@ -29,6 +29,10 @@ type Options struct {
 	// Result gets every witness and event, in order, with the name of its source.
 	// The record is only lent: whoever keeps it clones it.
 	Result func(source string, r engine.Result)
+	// Flow, if it is set, gets every line that reports something about the way of a
+	// mail, before Result gets it: the record has its time, host and process, and a
+	// Flow. It is only lent, as that of Result.
+	Flow func(source string, r *event.Record)
 	// Missed gets the lines of known daemons that no grammar matched, and those
 	// that can be read in two ways. Nil: they are only counted.
 	Missed func(line string)
@@ -118,7 +122,7 @@ func newRun(o Options, sources []acquisition.Source) *run {
 
 func (r *run) startWorkers() *sync.WaitGroup {
 	var workers sync.WaitGroup
-	keep := keep{missed: r.options.Missed != nil, all: r.options.Line != nil}
+	keep := keep{missed: r.options.Missed != nil, all: r.options.Line != nil, flow: r.options.Flow != nil}
 	for range max(1, runtime.GOMAXPROCS(0)-1) { // one core steps
 		workers.Go(func() {
 			for j := range r.work {
@@ -135,8 +139,13 @@ func (r *run) step(f *feed, record *event.Record) {
 		r.tell(f, record)
 		return
 	}
+	if record.Flow != nil {
+		r.options.Flow(f.source.Name(), record)
+	}
 	if record.Outcome < event.Witness {
-		r.options.Missed(record.Message)
+		if r.options.Missed != nil && record.Outcome >= event.Missed {
+			r.options.Missed(record.Message)
+		}
 		return
 	}
 	f.order.Take(record)

@@ -1,0 +1,80 @@
+package postfix
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// deliveryFlow reads "QID: to=<R>, orig_to=<O>, relay=HOST[ADDR]:PORT,
+// conn_use=N, delay=D, delays=…, dsn=…, status=S (TEXT)" (log_adhoc.c). The
+// recipient and the text may hold anything. A line in which ">, relay=" occurs
+// twice could be read in two ways, so it is not read at all.
+func deliveryFlow(message string, f *event.Flow) bool {
+	id, rest, ok := cutQueueID(message)
+	if !ok || id == "" {
+		return false
+	}
+	text, ok := strings.CutPrefix(rest, "to=<")
+	if !ok || strings.Count(text, ">, relay=") != 1 {
+		return false
+	}
+	who, how, _ := strings.Cut(text, ">, relay=")
+	relay, how, ok := strings.Cut(how, ", ")
+	if !ok {
+		return false
+	}
+	if how, ok = readDelay(how, f); !ok {
+		return false
+	}
+	_, status, ok := strings.Cut(how, ", status=")
+	if !ok {
+		return false
+	}
+	status, reply, _ := strings.Cut(status, " ")
+	f.Kind, f.QueueID, f.Status = event.FlowDelivery, id, status
+	f.Text = strings.TrimSuffix(strings.TrimPrefix(reply, "("), ")")
+	f.Recipient, f.Original, _ = strings.Cut(who, ">, orig_to=<")
+	readRelay(relay, f)
+	return true
+}
+
+// readDelay skips "conn_use=N, " and reads "delay=D" in seconds.
+func readDelay(text string, f *event.Flow) (rest string, ok bool) {
+	if strings.HasPrefix(text, "conn_use=") {
+		_, text, _ = strings.Cut(text, ", ")
+	}
+	text, ok = strings.CutPrefix(text, "delay=")
+	if !ok {
+		return "", false
+	}
+	digits, _, ok := strings.Cut(text, ",")
+	if !ok {
+		return "", false
+	}
+	seconds, err := strconv.ParseFloat(digits, 64)
+	if err != nil || seconds < 0 || seconds > maxDelay.Seconds() {
+		return "", false
+	}
+	f.Delay = time.Duration(seconds * float64(time.Second))
+	return text[len(digits):], true
+}
+
+// maxDelay is more than any queue keeps a mail.
+const maxDelay = 10 * 365 * 24 * time.Hour
+
+// readRelay reads HOST[ADDR]:PORT, HOST[PATH], a transport's name or "none".
+func readRelay(text string, f *event.Flow) {
+	name, addr, ok := strings.Cut(text, "[")
+	f.Relay = name
+	if !ok {
+		return
+	}
+	addr, _, _ = strings.Cut(addr, "]")
+	if parsed, err := netip.ParseAddr(addr); err == nil {
+		f.Local = parsed.IsLoopback()
+	}
+}

@@ -1,0 +1,257 @@
+package daily
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// delivery counts what became of one recipient.
+func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
+	m := t.open(r, f.QueueID)
+	switch f.Status {
+	case "sent":
+		t.sent(m, r, f)
+	case "deferred", "SOFTBOUNCE":
+		t.deferred(m, r, f)
+	case "bounced":
+		t.count(r.Time, func(figures *Figures) {
+			figures.Bounced++
+			figures.addHour(t.hour(r.Time), Hour{Bounced: 1})
+			addCount(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text), 1)
+		})
+	}
+}
+
+// relayKey is the relay's name, or "none".
+func relayKey(f *event.Flow) string {
+	if f.Relay == "" {
+		return "none"
+	}
+	return strings.ToLower(clip(f.Relay))
+}
+
+func (f *Figures) addHour(hour string, h Hour) { f.Hours[hour] = f.Hours[hour].plus(h) }
+
+func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
+	t.count(r.Time, func(figures *Figures) {
+		figures.Deferrals++
+		figures.Deferred.add(m.root().key())
+		figures.addHour(t.hour(r.Time), Hour{Deferrals: 1})
+		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{Deferrals: 1})
+		addCount(inner(figures.Deferring, f.Daemon), bounceReason(f.Text), 1)
+	})
+}
+
+// sent counts a delivery, unless it went to a filter, a forwarder or nowhere.
+func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
+	figures := t.options.At(r.Time)
+	switch {
+	case strings.HasPrefix(f.Text, "forwarded as "):
+		if figures != nil {
+			figures.Forwarded++
+		}
+		return
+	case f.Daemon == "discard", strings.Contains(f.Text, "Ok, discarded"), strings.Contains(f.Text, "DISCARD"):
+		if figures != nil {
+			figures.Discarded++
+			if f.Daemon != "discard" {
+				figures.DiscardedByFilter++
+			}
+		}
+		return
+	}
+	d := t.deliver(m, r, f, figures)
+	if child := t.childOf(m, r, f); child != nil {
+		t.link(child, m)
+		m.requeue(d)
+		return
+	}
+	t.matchHandOver(m, d)
+	t.matchParent(m, f)
+}
+
+// deliver counts a delivery and returns it, so that it can be taken back.
+func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) int {
+	d := delivery{
+		at: r.Time, figures: figures, agent: f.Daemon, hour: t.hour(r.Time),
+		recipient: strings.Clone(strings.ToLower(f.Recipient)), original: strings.Clone(strings.ToLower(f.Original)),
+		delay: f.Delay.Seconds() + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
+		toLoopback: f.Local, transmitted: f.Delay,
+	}
+	if figures != nil {
+		figures.deliver(&d, 1)
+	}
+	if len(m.deliveries) >= maxDeliveries {
+		m.deliveries = slices.Delete(m.deliveries, 0, 1)
+	}
+	m.deliveries = append(m.deliveries, d)
+	return len(m.deliveries) - 1
+}
+
+// deliver adds a delivery n times, 1 or -1.
+func (f *Figures) deliver(d *delivery, n int) {
+	addCount(f.DeliveredBy, strings.Clone(d.agent), n)
+	f.addHour(d.hour, Hour{Delivered: n})
+	bytes := int64(n) * d.size
+	f.BytesDelivered += bytes
+	if d.unsized {
+		f.Unsized += n
+	}
+	addTraffic(f.Recipients, addressKey(d.recipient), Traffic{Count: n, Bytes: bytes})
+	traffic := Traffic{Count: n, Bytes: bytes, DelaySum: float64(n) * d.delay}
+	if n > 0 {
+		traffic.DelayMax = d.delay
+	}
+	addTraffic(f.DeliveryDomains, domainOf(d.recipient), traffic)
+}
+
+// requeue turns a counted delivery into a hand-over to a filter.
+func (m *mail) requeue(index int) {
+	d := &m.deliveries[index]
+	if d.requeued {
+		return
+	}
+	d.requeued = true
+	if d.figures != nil {
+		d.figures.deliver(d, -1)
+		d.figures.Requeued++
+	}
+}
+
+// childOf returns the queue file that the answer to a delivery names ("queued as
+// B"), if it can be the mail that came back: received by smtpd on this host
+// while the delivery was under way. A remote server's queue ID that looks like
+// one of this host's fails that test.
+func (t *Tracker) childOf(m *mail, r *event.Record, f *event.Flow) *mail {
+	at := strings.LastIndex(f.Text, "queued as ")
+	if at < 0 {
+		return nil
+	}
+	id := f.Text[at+len("queued as "):]
+	if end := strings.IndexFunc(id, func(c rune) bool { return !isIDRune(c) }); end >= 0 {
+		id = id[:end]
+	}
+	child := t.mails[fileID{m.file.host, id}]
+	if child == nil || child == m || !child.bySMTPD || child.born.Before(r.Time.Add(-f.Delay-2*time.Second)) || m.root() == child {
+		return nil
+	}
+	return child
+}
+
+func isIDRune(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// link makes child the continuation of parent, and takes back what child was
+// counted as by itself.
+func (t *Tracker) link(child, parent *mail) {
+	if child.parent != nil || parent.root() == child {
+		return
+	}
+	child.unreceive()
+	if child.incomplete {
+		t.count(child.born, func(f *Figures) { f.NotCompleted-- })
+	}
+	before := child.key()
+	child.parent = parent
+	root := child.root().key()
+	offset := child.offset()
+	for i := range child.deliveries {
+		d := &child.deliveries[i]
+		d.delay += offset
+		if d.figures != nil && !d.requeued {
+			addTraffic(d.figures.DeliveryDomains, domainOf(d.recipient), Traffic{DelaySum: offset, DelayMax: d.delay})
+		}
+	}
+	t.moveDeferral(child, before, root)
+}
+
+// moveDeferral books the deferrals of a linked queue file on its root.
+func (t *Tracker) moveDeferral(child *mail, before, root uint64) {
+	figures := t.options.At(child.born)
+	if figures == nil {
+		return
+	}
+	if _, was := figures.Deferred[before]; was {
+		delete(figures.Deferred, before)
+		figures.Deferred.add(root)
+	}
+}
+
+// linkByOrigin links a mail whose client= line names the queue file before the
+// filter (XFORWARD IDENT), and finds the delivery that handed it over.
+func (t *Tracker) linkByOrigin(child, parent *mail) {
+	t.link(child, parent)
+	parent.children++
+	parent.lastChild = child.born
+}
+
+// matchHandOver recognises a delivery that ended before this line and whose mail
+// came back with orig_queue_id: it went to a loopback address while the child
+// was born.
+func (t *Tracker) matchHandOver(m *mail, index int) {
+	d := m.deliveries[index]
+	if !d.toLoopback || m.children == 0 {
+		return
+	}
+	if m.lastChild.Before(d.at.Add(-d.transmitted - 2*time.Second)) {
+		return
+	}
+	m.requeue(index)
+}
+
+// maxBetween is the longest time between a mail and what a filter that calls
+// sendmail(1) made of it.
+const maxBetween = time.Hour
+
+// matchParent looks for mails that a pipe(8) filter handed to sendmail(1) or to
+// this host's smtpd: the same Message-ID, sender and recipient within an hour. A
+// mailing list or a Sieve redirect changes the recipient or the sender, so it is
+// none. Either of the two lines may come first.
+func (t *Tracker) matchParent(m *mail, f *event.Flow) {
+	if m.messageID == "" {
+		return
+	}
+	if m.isLocal && len(m.recipients) < maxDeliveries {
+		d := m.deliveries[len(m.deliveries)-1]
+		m.recipients = append(m.recipients, d.recipient)
+		if d.original != "" {
+			m.recipients = append(m.recipients, d.original)
+		}
+	}
+	if !m.isLocal && f.Daemon != "pipe" {
+		return
+	}
+	for _, other := range t.byID[messageID{m.file.host, m.messageID}] {
+		if other == m {
+			continue
+		}
+		t.matchFilter(m, other)
+		t.matchFilter(other, m)
+	}
+}
+
+// matchFilter links child to parent if a pipe delivery of parent made it.
+func (t *Tracker) matchFilter(parent, child *mail) {
+	if !child.isLocal || child.born.IsZero() || child.sender != parent.sender || parent.root() == child {
+		return
+	}
+	if child.parent != nil && child.parent != parent {
+		return
+	}
+	if child.born.Before(parent.seen) || child.born.Sub(parent.seen) > maxBetween {
+		return
+	}
+	for i, d := range parent.deliveries {
+		if d.agent != "pipe" || d.requeued {
+			continue
+		}
+		if slices.Contains(child.recipients, d.recipient) || d.original != "" && slices.Contains(child.recipients, d.original) {
+			t.link(child, parent)
+			parent.requeue(i)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package daily
+
+// fifo is a queue that gives its memory back as it is emptied.
+type fifo[T any] struct {
+	items []T
+	first int
+}
+
+func (q *fifo[T]) push(item T) { q.items = append(q.items, item) }
+func (q *fifo[T]) len() int    { return len(q.items) - q.first }
+
+func (q *fifo[T]) peek() (item T, ok bool) {
+	if q.len() == 0 {
+		return item, false
+	}
+	return q.items[q.first], true
+}
+
+func (q *fifo[T]) pop() (item T, ok bool) {
+	if q.len() == 0 {
+		return item, false
+	}
+	var none T
+	item, q.items[q.first] = q.items[q.first], none
+	q.first++
+	if q.first > 1024 && q.first > len(q.items)/2 {
+		n := copy(q.items, q.items[q.first:])
+		clear(q.items[n:])
+		q.items, q.first = q.items[:n], 0
+	}
+	return item, true
+}

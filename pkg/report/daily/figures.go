@@ -1,0 +1,158 @@
+// Package daily counts what a mail system did in a window of time: mails
+// received, delivered, deferred, bounced and refused, by hour, domain, sender,
+// reason. It takes the flow records of Postfix (event.Flow) and the events of
+// the engine in the order of the log.
+//
+// The problem: one mail is many log lines and often several queue files. A mail
+// that passes a content filter is received and delivered twice in the log, and
+// counting lines counts it twice. The mechanism: a Tracker follows each queue
+// file from birth to removal and links the file that a filter handed back to the
+// one it was made from. What is known then goes into Figures, which are sums and
+// sets, so two halves of a day merge into the day.
+//
+// The package does no I/O and reads no clock. It never decides about a client.
+package daily
+
+import (
+	"net/netip"
+
+	"csmail/pkg/event"
+)
+
+// Figures are the counts of one window. The zero value is not ready: use
+// NewFigures. All fields can be stored as JSON and merged.
+type Figures struct {
+	ReceivedBy  map[string]int `json:"received_by"`  // mx, submission, local
+	DeliveredBy map[string]int `json:"delivered_by"` // by delivery agent: lmtp, smtp …
+	RejectedBy  map[string]int `json:"rejected_by"`  // by daemon: smtpd, postscreen, cleanup
+
+	Forwarded         int `json:"forwarded"`
+	Requeued          int `json:"requeued"` // handed to a content filter; no delivery
+	Deferrals         int `json:"deferrals"`
+	Bounced           int `json:"bounced"`
+	Expired           int `json:"expired"`
+	NotCompleted      int `json:"not_completed"` // queue files of clients that gave up
+	Unsized           int `json:"unsized"`       // deliveries of unknown size
+	RejectedTemporary int `json:"rejected_temporary"`
+	RejectWarnings    int `json:"reject_warnings"`
+	Held              int `json:"held"`
+	Discarded         int `json:"discarded"`
+	DiscardedByFilter int `json:"discarded_by_filter"`
+
+	BytesReceived  int64 `json:"bytes_received"`
+	BytesDelivered int64 `json:"bytes_delivered"`
+
+	SMTPDConnections  int `json:"smtpd_connections"`
+	ScreenConnections int `json:"postscreen_connections"`
+
+	Deferred        Set[uint64]     `json:"deferred"` // mails, by a hash of host, queue ID and birth
+	RejectedClients Set[netip.Addr] `json:"rejected_clients"`
+	SMTPDClients    Set[netip.Addr] `json:"smtpd_clients"`
+	ScreenClients   Set[netip.Addr] `json:"postscreen_clients"`
+	Users           Set[string]     `json:"users"` // accounts that logged in
+
+	LoginsOK     int `json:"logins_ok"`
+	LoginsFailed int `json:"logins_failed"`
+
+	Hours map[string]Hour `json:"hours"` // by "2006-01-02T15" in the report's zone
+
+	DeliveryDomains map[string]Traffic `json:"delivery_domains"`
+	ReceivedDomains map[string]Traffic `json:"received_domains"`
+	Senders         map[string]Traffic `json:"senders"`
+	Recipients      map[string]Traffic `json:"recipients"`
+
+	Refusals  map[string]map[string]map[string]*Refusal `json:"refusals"` // by action, stage, reason
+	Bounces   map[string]map[string]int                 `json:"bounces"`  // by relay and reason
+	Deferring map[string]map[string]int                 `json:"deferring"`
+	Trouble   map[string]map[string]map[string]int      `json:"trouble"` // by level, daemon, text
+	Master    map[string]int                            `json:"master"`
+	TLS       map[string]int                            `json:"tls"` // handshakes by protocol version
+}
+
+// Hour counts what happened in one hour.
+type Hour struct {
+	Received  int `json:"received"`
+	Delivered int `json:"delivered"`
+	Deferrals int `json:"deferrals"`
+	Bounced   int `json:"bounced"`
+	Rejected  int `json:"rejected"`
+}
+
+func (h Hour) plus(o Hour) Hour {
+	return Hour{h.Received + o.Received, h.Delivered + o.Delivered, h.Deferrals + o.Deferrals, h.Bounced + o.Bounced, h.Rejected + o.Rejected}
+}
+
+// Traffic counts the mails of a domain or a mail address.
+type Traffic struct {
+	Count     int     `json:"count"`
+	Bytes     int64   `json:"bytes"`
+	Deferrals int     `json:"deferrals,omitempty"`
+	DelaySum  float64 `json:"delay_sum,omitempty"` // seconds
+	DelayMax  float64 `json:"delay_max,omitempty"`
+}
+
+func (t Traffic) plus(o Traffic) Traffic {
+	return Traffic{t.Count + o.Count, t.Bytes + o.Bytes, t.Deferrals + o.Deferrals, t.DelaySum + o.DelaySum, max(t.DelayMax, o.DelayMax)}
+}
+
+// isEmpty reports whether nothing is left, as after a mail was taken back.
+func (t Traffic) isEmpty() bool { return t.Count == 0 && t.Deferrals == 0 && t.Bytes == 0 }
+
+// Refusal counts the refused commands of one reason.
+type Refusal struct {
+	Total     int            `json:"total"`
+	Temporary int            `json:"temporary"`
+	By        map[string]int `json:"by"`                   // client addresses
+	Senders   map[string]int `json:"senders,omitempty"`    // for reasons about the sender
+	Rcpts     map[string]int `json:"recipients,omitempty"` // for reasons about the recipient
+}
+
+// maxKeys bounds each map and set: client text makes the keys.
+const maxKeys = 200_000
+
+// others is the key that counts what found no room.
+const others = "(others)"
+
+// NewFigures returns empty figures.
+func NewFigures() *Figures {
+	return &Figures{
+		ReceivedBy: map[string]int{}, DeliveredBy: map[string]int{}, RejectedBy: map[string]int{},
+		Deferred: Set[uint64]{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
+		Hours: map[string]Hour{}, DeliveryDomains: map[string]Traffic{}, ReceivedDomains: map[string]Traffic{},
+		Senders: map[string]Traffic{}, Recipients: map[string]Traffic{},
+		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]map[string]int{}, Deferring: map[string]map[string]int{},
+		Trouble: map[string]map[string]map[string]int{}, Master: map[string]int{}, TLS: map[string]int{},
+	}
+}
+
+// Received returns the number of mails received.
+func (f *Figures) Received() int { return sum(f.ReceivedBy) }
+
+// Delivered returns the number of deliveries, one a recipient.
+func (f *Figures) Delivered() int { return sum(f.DeliveredBy) }
+
+// Rejected returns the number of refused commands.
+func (f *Figures) Rejected() int { return sum(f.RejectedBy) }
+
+// RejectedPercent returns 100·rejected/(delivered+rejected+discarded).
+func (f *Figures) RejectedPercent() float64 {
+	all := f.Delivered() + f.Rejected() + f.Discarded
+	if all == 0 {
+		return 0
+	}
+	return 100 * float64(f.Rejected()) / float64(all)
+}
+
+func sum(counts map[string]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// actionNames are the keys of Figures.Refusals.
+var actionNames = [...]string{event.NoAction: "", event.Reject: "reject", event.RejectWarning: "warning", event.HoldMail: "hold", event.DiscardMail: "discard"}
+
+// levelNames are the keys of Figures.Trouble.
+var levelNames = [...]string{event.NoLevel: "", event.Warning: "warning", event.Error: "error", event.Fatal: "fatal", event.Panic: "panic"}

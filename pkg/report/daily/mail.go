@@ -1,0 +1,291 @@
+package daily
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// clientAddr is the address of a client; the zero Addr where it is unknown.
+type clientAddr = netip.Addr
+
+// mail is one queue file.
+//
+// A content filter takes a mail out of one queue file and brings it back in
+// another. Such a child is linked to its parent; the root of the chain is the
+// mail that counts. Since the lines that prove the link come late, a child may
+// have been counted already: everything it was counted as can be taken back.
+type mail struct {
+	file      fileID
+	seen      time.Time // when the first line about it was logged
+	born      time.Time // when it was received or submitted; zero if that was not seen
+	removedAt time.Time
+
+	client    clientAddr
+	from      string // mx, submission or local
+	bySMTPD   bool
+	isLocal   bool // from pickup or a loopback address
+	messageID string
+	sender    string
+	size      int64 // -1: unknown
+	reserved  bool  // held or discarded: it counts although no size was logged
+
+	parent    *mail
+	children  int       // linked by orig_queue_id
+	lastChild time.Time // when the latest of them was born
+
+	received   *Figures // that it was counted as received in
+	counted    receipt
+	incomplete bool
+
+	deliveries []delivery // the latest, which a link may still change
+	recipients []string   // of a local mail, to recognise a filter by
+}
+
+// receipt is what a mail was counted as when it was received.
+type receipt struct {
+	hour   string
+	sender string
+	size   int64
+}
+
+// delivery is one delivered recipient, as it was counted.
+type delivery struct {
+	at                  time.Time
+	figures             *Figures
+	agent, hour         string
+	recipient, original string
+	delay               float64
+	size                int64
+	unsized             bool
+	requeued            bool
+	toLoopback          bool
+	transmitted         time.Duration // delay= of the line
+}
+
+// maxDeliveries bounds what is kept of one mail's deliveries and recipients.
+const maxDeliveries = 64
+
+// root returns the mail that a chain of queue files began with.
+func (m *mail) root() *mail {
+	for range maxChain {
+		if m.parent == nil {
+			break
+		}
+		m = m.parent
+	}
+	return m
+}
+
+// maxChain bounds how many filters one mail passes.
+const maxChain = 16
+
+// offset is how long the mail had been under way when this queue file was born.
+func (m *mail) offset() float64 {
+	root := m.root()
+	if root == m || root.born.IsZero() || m.born.IsZero() || m.born.Before(root.born) {
+		return 0
+	}
+	return m.born.Sub(root.born).Seconds()
+}
+
+// key is the mail's member of Figures.Deferred.
+func (m *mail) key() uint64 {
+	h := fnv.New64a()
+	for _, part := range [...]string{m.file.host, m.file.id, strconv.FormatInt(m.born.UnixNano(), 36)} {
+		_, _ = h.Write([]byte(part))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// open returns the entry of a queue file, a new one if it is seen for the first
+// time.
+func (t *Tracker) open(r *event.Record, id string) *mail {
+	if m := t.mails[fileID{r.Host, id}]; m != nil {
+		return m
+	}
+	m := &mail{file: fileID{strings.Clone(r.Host), strings.Clone(id)}, seen: r.Time, size: -1}
+	t.mails[m.file] = m
+	t.births.push(m)
+	return m
+}
+
+// birth begins a queue file. Short queue IDs are used again within a day, so an
+// older one of the same ID is another mail.
+func (t *Tracker) birth(r *event.Record, f *event.Flow) {
+	if old := t.mails[fileID{r.Host, f.QueueID}]; old != nil {
+		delete(t.mails, old.file)
+	}
+	m := t.open(r, f.QueueID)
+	m.born, m.client = r.Time, f.Addr
+	m.bySMTPD = f.Kind == event.FlowReceived
+	m.isLocal = !m.bySMTPD || f.Addr.IsLoopback()
+	m.from = origin(m, f)
+	if f.Kind == event.FlowSubmitted {
+		m.sender = strings.Clone(strings.ToLower(f.Sender))
+	}
+	if s := t.sessions[sessionID{r.Host, r.PID}]; s != nil && m.bySMTPD {
+		if f.User != "" {
+			s.user = strings.Clone(clip(f.User))
+		}
+		if s.heldNext {
+			s.heldNext = false
+			t.reserve(m, s.sender)
+		}
+	}
+	if f.User != "" {
+		t.count(r.Time, func(figures *Figures) { figures.addUser(f.User) })
+	}
+	if parent := t.mails[fileID{r.Host, f.ID}]; f.ID != "" && parent != nil && parent != m {
+		t.linkByOrigin(m, parent)
+	}
+}
+
+// origin says where a mail came from: from this host, a user, or another server.
+func origin(m *mail, f *event.Flow) string {
+	switch {
+	case m.isLocal:
+		return "local"
+	case f.User != "", strings.HasPrefix(f.Service, "submission"), f.Service == "smtps":
+		return "submission"
+	}
+	return "mx"
+}
+
+func (t *Tracker) named(r *event.Record, f *event.Flow) {
+	m := t.open(r, f.QueueID)
+	if len(f.ID) < len("<a>") || len(f.ID) > maxText || m.messageID != "" {
+		return
+	}
+	m.messageID = strings.Clone(f.ID)
+	key := messageID{m.file.host, m.messageID}
+	if list := t.byID[key]; len(list) < maxSameID {
+		t.byID[key] = append(list, m)
+	}
+}
+
+// maxSameID bounds the queue files that are compared because their Message-ID is
+// the same: a client chooses it.
+const maxSameID = 8
+
+func (t *Tracker) forgetID(m *mail) {
+	if m.messageID == "" {
+		return
+	}
+	key := messageID{m.file.host, m.messageID}
+	list := t.byID[key]
+	for i, other := range list {
+		if other == m {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(t.byID, key)
+		return
+	}
+	t.byID[key] = list
+}
+
+// queued notes sender and size, with which a queue file becomes a mail.
+func (t *Tracker) queued(r *event.Record, f *event.Flow) {
+	m := t.open(r, f.QueueID)
+	if m.size >= 0 {
+		return // a deferred mail is tried again
+	}
+	m.sender, m.size = strings.Clone(strings.ToLower(f.Sender)), f.Size
+	if m.received != nil { // it was on hold
+		m.unreceive()
+	}
+	t.receive(m)
+}
+
+// reserve counts a mail that was put on hold or discarded: the queue manager may
+// never name its size.
+func (t *Tracker) reserve(m *mail, sender string) {
+	m.reserved = true
+	if m.sender == "" {
+		m.sender = strings.ToLower(sender)
+	}
+	t.receive(m)
+}
+
+// receive counts a mail as received, at its birth, unless a filter brought it
+// back.
+func (t *Tracker) receive(m *mail) {
+	if m.born.IsZero() || m.parent != nil || m.received != nil {
+		return
+	}
+	figures := t.options.At(m.born)
+	if figures == nil {
+		return
+	}
+	m.received = figures
+	m.counted = receipt{hour: t.hour(m.born), sender: m.sender, size: max(m.size, 0)}
+	figures.receive(m, 1)
+}
+
+func (m *mail) unreceive() {
+	if m.received != nil {
+		m.received.receive(m, -1)
+		m.received = nil
+	}
+}
+
+// receive adds n receipts of a mail, 1 or -1.
+func (f *Figures) receive(m *mail, n int) {
+	addCount(f.ReceivedBy, m.from, n)
+	bytes := int64(n) * m.counted.size
+	f.BytesReceived += bytes
+	hour := f.Hours[m.counted.hour]
+	hour.Received += n
+	f.Hours[m.counted.hour] = hour
+	addTraffic(f.Senders, addressKey(m.counted.sender), Traffic{Count: n, Bytes: bytes})
+	addTraffic(f.ReceivedDomains, domainOf(m.counted.sender), Traffic{Count: n, Bytes: bytes})
+}
+
+// addressKey shows the null sender as it stands in SMTP.
+func addressKey(address string) string {
+	if address == "" {
+		return "<>"
+	}
+	return clip(address)
+}
+
+// domainOf returns what stands behind the last @.
+func domainOf(address string) string {
+	if address == "" {
+		return "<>"
+	}
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return "(local)"
+	}
+	return clip(address[at+1:])
+}
+
+// remove notes that a queue file is gone.
+func (t *Tracker) remove(r *event.Record, f *event.Flow) {
+	m := t.mails[fileID{r.Host, f.QueueID}]
+	if m == nil || !m.removedAt.IsZero() {
+		return
+	}
+	m.removedAt = r.Time
+	t.removed.push(m)
+	t.giveUp(m)
+}
+
+// giveUp counts a queue file that ended before it became a mail: the client left
+// after RCPT, or a filter refused the message at its end.
+func (t *Tracker) giveUp(m *mail) {
+	if m.born.IsZero() || m.parent != nil || m.size >= 0 || m.reserved || m.incomplete {
+		return
+	}
+	m.incomplete = true
+	t.count(m.born, func(f *Figures) { f.NotCompleted++ })
+}

@@ -1,0 +1,194 @@
+package daily
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Set holds distinct values, at most maxKeys of them. It is stored as a list.
+type Set[T comparable] map[T]struct{}
+
+func (s Set[T]) add(value T) {
+	if len(s) < maxKeys {
+		s[value] = struct{}{}
+	}
+}
+
+// MarshalJSON writes the members as a sorted list, so that equal sets are equal
+// text.
+func (s Set[T]) MarshalJSON() ([]byte, error) {
+	list := slices.Collect(maps.Keys(s))
+	slices.SortFunc(list, func(a, b T) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	if list == nil {
+		list = []T{}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Set[T]) UnmarshalJSON(text []byte) error {
+	var list []T
+	if err := json.Unmarshal(text, &list); err != nil {
+		return fmt.Errorf("reading a set: %w", err)
+	}
+	*s = make(Set[T], len(list))
+	for _, v := range list {
+		s.add(v)
+	}
+	return nil
+}
+
+func mergeSets[T comparable](into, from Set[T]) {
+	for v := range from {
+		into.add(v)
+	}
+}
+
+// Merge adds o to f. The order of merges does not matter.
+func (f *Figures) Merge(o *Figures) {
+	for _, pair := range [...][2]*int{
+		{&f.Forwarded, &o.Forwarded}, {&f.Requeued, &o.Requeued}, {&f.Deferrals, &o.Deferrals}, {&f.Bounced, &o.Bounced},
+		{&f.Expired, &o.Expired}, {&f.NotCompleted, &o.NotCompleted}, {&f.Unsized, &o.Unsized},
+		{&f.RejectedTemporary, &o.RejectedTemporary}, {&f.RejectWarnings, &o.RejectWarnings}, {&f.Held, &o.Held},
+		{&f.Discarded, &o.Discarded}, {&f.DiscardedByFilter, &o.DiscardedByFilter},
+		{&f.SMTPDConnections, &o.SMTPDConnections}, {&f.ScreenConnections, &o.ScreenConnections},
+		{&f.LoginsOK, &o.LoginsOK}, {&f.LoginsFailed, &o.LoginsFailed},
+	} {
+		*pair[0] += *pair[1]
+	}
+	f.BytesReceived += o.BytesReceived
+	f.BytesDelivered += o.BytesDelivered
+	mergeSets(f.Deferred, o.Deferred)
+	mergeSets(f.RejectedClients, o.RejectedClients)
+	mergeSets(f.SMTPDClients, o.SMTPDClients)
+	mergeSets(f.ScreenClients, o.ScreenClients)
+	mergeSets(f.Users, o.Users)
+	for key, h := range o.Hours {
+		f.Hours[key] = f.Hours[key].plus(h)
+	}
+	f.mergeMaps(o)
+}
+
+func (f *Figures) mergeMaps(o *Figures) {
+	for _, pair := range [...][2]map[string]int{
+		{f.ReceivedBy, o.ReceivedBy}, {f.DeliveredBy, o.DeliveredBy}, {f.RejectedBy, o.RejectedBy}, {f.Master, o.Master}, {f.TLS, o.TLS},
+	} {
+		mergeCounts(pair[0], pair[1])
+	}
+	for _, pair := range [...][2]map[string]Traffic{
+		{f.DeliveryDomains, o.DeliveryDomains}, {f.ReceivedDomains, o.ReceivedDomains}, {f.Senders, o.Senders}, {f.Recipients, o.Recipients},
+	} {
+		for key, t := range pair[1] {
+			addTraffic(pair[0], key, t)
+		}
+	}
+	for _, pair := range [...][2]map[string]map[string]int{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
+		for key, counts := range pair[1] {
+			mergeCounts(inner(pair[0], key), counts)
+		}
+	}
+	for level, daemons := range o.Trouble {
+		for daemon, counts := range daemons {
+			mergeCounts(inner(inner2(f.Trouble, level), daemon), counts)
+		}
+	}
+	for action, stages := range o.Refusals {
+		for stage, reasons := range stages {
+			for reason, r := range reasons {
+				f.refusal(action, stage, reason).merge(r)
+			}
+		}
+	}
+}
+
+func (r *Refusal) merge(o *Refusal) {
+	r.Total += o.Total
+	r.Temporary += o.Temporary
+	mergeCounts(r.By, o.By)
+	for _, pair := range [...]struct{ into, from *map[string]int }{{&r.Senders, &o.Senders}, {&r.Rcpts, &o.Rcpts}} {
+		if len(*pair.from) > 0 && *pair.into == nil {
+			*pair.into = map[string]int{}
+		}
+		mergeCounts(*pair.into, *pair.from)
+	}
+}
+
+func mergeCounts(into, from map[string]int) {
+	for key, n := range from {
+		addCount(into, key, n)
+	}
+}
+
+// addCount adds n to a key, or to the others where there is no room for a new
+// key. A count that comes to nothing is forgotten.
+func addCount(counts map[string]int, key string, n int) {
+	if _, known := counts[key]; !known {
+		if len(counts) >= maxKeys {
+			key = others
+		}
+		key = strings.Clone(key)
+	}
+	if counts[key] += n; counts[key] == 0 {
+		delete(counts, key)
+	}
+}
+
+func addTraffic(traffic map[string]Traffic, key string, t Traffic) {
+	if _, known := traffic[key]; !known {
+		if len(traffic) >= maxKeys {
+			key = others
+		}
+		key = strings.Clone(key)
+	}
+	if sum := traffic[key].plus(t); sum.isEmpty() {
+		delete(traffic, key)
+	} else {
+		traffic[key] = sum
+	}
+}
+
+// inner returns the map below a key of m.
+func inner(m map[string]map[string]int, key string) map[string]int {
+	if m[key] == nil {
+		if len(m) >= maxKeys {
+			key = others
+		}
+		if m[key] == nil {
+			m[strings.Clone(key)] = map[string]int{}
+		}
+	}
+	return m[key]
+}
+
+func inner2(m map[string]map[string]map[string]int, key string) map[string]map[string]int {
+	if m[key] == nil {
+		m[strings.Clone(key)] = map[string]map[string]int{}
+	}
+	return m[key]
+}
+
+// refusal returns the entry of a reason.
+func (f *Figures) refusal(action, stage, reason string) *Refusal {
+	if f.Refusals[action] == nil {
+		f.Refusals[action] = map[string]map[string]*Refusal{}
+	}
+	stages := f.Refusals[action]
+	if stages[stage] == nil {
+		stages[strings.Clone(stage)] = map[string]*Refusal{}
+	}
+	reasons := stages[stage]
+	if reasons[reason] == nil && len(reasons) >= maxReasons {
+		reason = others
+	}
+	if reasons[reason] == nil {
+		reasons[strings.Clone(reason)] = &Refusal{By: map[string]int{}}
+	}
+	return reasons[reason]
+}
+
+// maxReasons bounds the reasons of one stage: a policy server may put client
+// text into each.
+const maxReasons = 5000

@@ -1,0 +1,191 @@
+package daily
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// Reason makes the reply to a refused command comparable: it takes out what
+// differs from client to client, so that equal reasons count together. For
+// example, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using
+// zen.example; https://…; from=<a@b>" becomes "blocked using zen.example".
+func Reason(text string, filter bool) string {
+	_, text = cutCodes(text)
+	text = cutQuoted(text)
+	text = cutTrailer(text)
+	reason := shorten(text)
+	if reason == "" {
+		reason = "(no reason)"
+	}
+	if filter {
+		return "milter: " + reason
+	}
+	return reason
+}
+
+// cutCodes takes the SMTP code and the enhanced code (RFC 3463) off a reply and
+// returns the digit that says whether the refusal is temporary, 0 if there is no
+// code.
+func cutCodes(text string) (digit byte, rest string) {
+	if len(text) >= 4 && isDigits(text[:3]) && (text[3] == ' ' || text[3] == '-') {
+		digit, text = text[0], text[4:]
+	}
+	word, after, _ := strings.Cut(text, " ")
+	if len(word) >= 5 && len(word) <= 9 && word[1] == '.' && (word[0] == '2' || word[0] == '4' || word[0] == '5') && isDigits(strings.ReplaceAll(word, ".", "")) {
+		if digit == 0 {
+			digit = word[0]
+		}
+		text = after
+	}
+	return digit, text
+}
+
+func isDigits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// IsTemporary reports whether a refusal is one for now: 4xx, 4.x.x, or
+// postscreen's own overload.
+func IsTemporary(text string) bool {
+	digit, rest := cutCodes(text)
+	switch digit {
+	case 0:
+		return strings.HasPrefix(rest, "too many connections") || strings.HasPrefix(rest, "all server ports busy") || strings.HasPrefix(rest, "all screening ports busy")
+	case '4':
+		return true
+	}
+	return false
+}
+
+// quotedEnds are Postfix's own words behind the text that a reply quotes.
+var quotedEnds = [...]string{
+	"Client host", "Unverified Client host", "Helo command", "Sender address", "Recipient address", "Data command",
+	"End-of-data", "ETRN command", "Relay access denied", "User unknown", "Temporary lookup failure", "Server configuration", "Insufficient system",
+}
+
+// cutQuoted takes a leading "<…>: " off. The quoted text is a client's and may
+// hold ">: " itself, so the end is the one that Postfix's own words follow, if
+// there is one.
+func cutQuoted(text string) string {
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	first := -1
+	for at := 0; ; {
+		next := strings.Index(text[at:], ">: ")
+		if next < 0 {
+			break
+		}
+		at += next + len(">: ")
+		if first < 0 {
+			first = at
+		}
+		for _, phrase := range quotedEnds {
+			if strings.HasPrefix(text[at:], phrase) {
+				return text[at:]
+			}
+		}
+	}
+	if first < 0 {
+		return text
+	}
+	return text[first:]
+}
+
+// cutTrailer cuts what the client claimed.
+func cutTrailer(text string) string {
+	end := len(text)
+	for _, mark := range [...]string{"; from=<", "; to=<", "; proto="} {
+		if at := strings.Index(text, mark); at >= 0 {
+			end = min(end, at)
+		}
+	}
+	return text[:end]
+}
+
+func shorten(text string) string {
+	if at := strings.Index(text, "] blocked using "); at >= 0 {
+		zone, _, _ := strings.Cut(text[at+len("] blocked using "):], ";")
+		zone, _, _ = strings.Cut(zone, " ")
+		return "blocked using " + strings.Trim(zone, " .,:")
+	}
+	for _, lookup := range [...]string{"cannot find your hostname", "cannot find your reverse hostname"} {
+		if strings.HasPrefix(text, "Client host rejected: "+lookup) {
+			return lookup
+		}
+	}
+	for _, probe := range [...]string{"undeliverable address", "unverified address"} {
+		if at := strings.Index(text, probe); at >= 0 {
+			text = text[:at+len(probe)]
+		}
+	}
+	text = cutAtFirst(text, ";", ",")
+	text = cutAtFirst(text, " (http://", " (https://", " http://", " https://", ". Please see", ": please see", " see http")
+	return strings.Trim(replaceAddresses(text), " .:")
+}
+
+func cutAtFirst(text string, marks ...string) string {
+	end := len(text)
+	for _, mark := range marks {
+		if at := strings.Index(text, mark); at >= 0 {
+			end = min(end, at)
+		}
+	}
+	return text[:end]
+}
+
+// addressLike matches what may be an address; only what is one is replaced.
+var addressLike = regexp.MustCompile(`[0-9A-Fa-f:.]*[0-9A-Fa-f:][.:][0-9A-Fa-f:.]*[0-9A-Fa-f:]`)
+
+// replaceAddresses puts ADDR in the place of each IP address.
+func replaceAddresses(text string) string {
+	if !strings.ContainsAny(text, ".:") {
+		return text
+	}
+	return addressLike.ReplaceAllStringFunc(text, func(word string) string {
+		trimmed := strings.TrimRight(word, ":.")
+		if _, err := netip.ParseAddr(trimmed); err != nil {
+			return word
+		}
+		return "ADDR" + word[len(trimmed):]
+	})
+}
+
+// bounceReason makes a remote server's answer comparable.
+func bounceReason(text string) string {
+	if strings.HasPrefix(text, "host ") {
+		if _, said, ok := strings.Cut(text, " said: "); ok {
+			text = said
+		}
+	}
+	text, _, _ = strings.Cut(text, " (in reply to")
+	return clip(strings.TrimSpace(replaceAddresses(text)))
+}
+
+// maxText bounds a text that is kept as a key.
+const maxText = 200
+
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return text[:maxText]
+}
+
+// client matches NAME[ADDR] in the text of a warning.
+var client = regexp.MustCompile(`[^ \[\]]*\[[0-9A-Fa-f:.]+\](:\d+)?`)
+
+var hostnameIn = regexp.MustCompile(`hostname [^ ]+ does not resolve to address [^ :]+`)
+
+// troubleText makes a warning comparable: clients and addresses go.
+func troubleText(text string) string {
+	text = hostnameIn.ReplaceAllString(clip(text), "hostname does not resolve to its address")
+	text = client.ReplaceAllString(text, "CLIENT")
+	return replaceAddresses(text)
+}

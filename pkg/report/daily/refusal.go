@@ -1,0 +1,150 @@
+package daily
+
+import (
+	"strings"
+
+	"csmail/pkg/event"
+)
+
+// refusal counts a reject, hold or discard.
+func (t *Tracker) refusal(r *event.Record, f *event.Flow) {
+	addr := t.refusedClient(r, f)
+	t.count(r.Time, func(figures *Figures) {
+		figures.refuse(f, addr, t.hour(r.Time))
+	})
+	if f.Action != event.HoldMail && f.Action != event.DiscardMail {
+		return
+	}
+	if f.QueueID != "" {
+		t.reserve(t.open(r, f.QueueID), f.Sender)
+		return
+	}
+	s := t.session(r)
+	s.heldNext, s.sender = true, strings.Clone(clip(f.Sender))
+}
+
+// refusedClient is the client that Postfix names in the line; for a header or
+// body check that of the mail, and for a proxy filter that of the session.
+func (t *Tracker) refusedClient(r *event.Record, f *event.Flow) clientAddr {
+	if f.Addr.IsValid() {
+		return f.Addr
+	}
+	if f.Proxied {
+		if s := t.sessions[sessionID{r.Host, r.PID}]; s != nil {
+			return s.client
+		}
+		return clientAddr{}
+	}
+	if m := t.mails[fileID{r.Host, f.QueueID}]; m != nil {
+		return m.client
+	}
+	return clientAddr{}
+}
+
+func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
+	temporary := 0
+	if IsTemporary(flow.Text) {
+		temporary = 1
+	}
+	switch flow.Action {
+	case event.Reject:
+		addCount(f.RejectedBy, flow.Daemon, 1)
+		f.RejectedTemporary += temporary
+		f.addHour(hour, Hour{Rejected: 1})
+		if addr.IsValid() {
+			f.RejectedClients.add(addr)
+		}
+	case event.RejectWarning:
+		f.RejectWarnings++
+	case event.HoldMail:
+		f.Held++
+	case event.DiscardMail:
+		f.Discarded++
+	}
+	f.detail(flow, addr, temporary)
+}
+
+func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
+	reason := clip(Reason(flow.Text, flow.Filter))
+	entry := f.refusal(actionNames[flow.Action], clip(flow.Stage), reason)
+	entry.Total++
+	entry.Temporary += temporary
+	by := "unknown"
+	if addr.IsValid() {
+		by = addr.String()
+	}
+	addCount(entry.By, by, 1)
+	switch {
+	case strings.HasPrefix(reason, "Sender address rejected"):
+		addMail(&entry.Senders, flow.Sender, flow)
+	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
+		addMail(&entry.Rcpts, flow.Recipient, flow)
+	}
+}
+
+// addMail counts the mail address that a refusal is about: that of the envelope,
+// else the one that the reply quotes.
+func addMail(counts *map[string]int, address string, flow *event.Flow) {
+	if address == "" {
+		address = quotedAddress(flow.Text)
+	}
+	if *counts == nil {
+		*counts = map[string]int{}
+	}
+	addCount(*counts, addressKey(strings.ToLower(address)), 1)
+}
+
+func quotedAddress(text string) string {
+	_, text = cutCodes(text)
+	inner, ok := strings.CutPrefix(text, "<")
+	if !ok {
+		return ""
+	}
+	address, _, ok := strings.Cut(inner, ">: ")
+	if !ok {
+		return ""
+	}
+	return address
+}
+
+// session returns what is known of the line's smtpd process.
+func (t *Tracker) session(r *event.Record) *session {
+	id := sessionID{r.Host, r.PID}
+	s := t.sessions[id]
+	if s == nil {
+		if len(t.sessions) >= maxSessions {
+			clear(t.sessions)
+		}
+		s = &session{}
+		t.sessions[sessionID{strings.Clone(r.Host), r.PID}] = s
+	}
+	return s
+}
+
+// connection counts connections, and logins at the end of a session.
+func (t *Tracker) connection(r *event.Record, f *event.Flow) {
+	switch f.Kind {
+	case event.FlowScreened:
+		t.count(r.Time, func(figures *Figures) {
+			figures.ScreenConnections++
+			figures.ScreenClients.add(f.Addr)
+		})
+	case event.FlowConnect:
+		*t.session(r) = session{client: f.Addr}
+		if f.Addr.IsLoopback() {
+			return
+		}
+		t.count(r.Time, func(figures *Figures) {
+			figures.SMTPDConnections++
+			if f.Addr.IsValid() {
+				figures.SMTPDClients.add(f.Addr)
+			}
+		})
+	case event.FlowDisconnect:
+		s := t.sessions[sessionID{r.Host, r.PID}]
+		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
+			t.count(r.Time, func(figures *Figures) { figures.LoginsOK++ })
+		}
+		delete(t.sessions, sessionID{r.Host, r.PID})
+	}
+}

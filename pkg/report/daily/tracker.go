@@ -1,0 +1,183 @@
+package daily
+
+import (
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Options are what a Tracker needs.
+type Options struct {
+	Zone *time.Location // of hours and days; nil means UTC
+
+	// At returns the figures that something at a time counts for, nil if the
+	// time is in no window. The same time must always give the same figures.
+	At func(time.Time) *Figures
+}
+
+// Tracker follows the mails of a log and counts them. It keeps one entry a queue
+// file until that is removed, and for some time after, because what a content
+// filter made of it may be logged later. Use it from one goroutine at a time.
+type Tracker struct {
+	options  Options
+	mails    map[fileID]*mail
+	births   fifo[*mail] // in the order in which they were first seen
+	removed  fifo[*mail] // in the order of their removal
+	byID     map[messageID][]*mail
+	sessions map[sessionID]*session
+	now      time.Time
+}
+
+// fileID names a queue file. Queue IDs are a host's own.
+type fileID struct{ host, id string }
+
+// messageID is a Message-ID header on one host.
+type messageID struct{ host, id string }
+
+// sessionID is an smtpd process.
+type sessionID struct {
+	host string
+	pid  int
+}
+
+// session is what is known of the client of an smtpd process.
+type session struct {
+	client   clientAddr
+	heldNext bool   // a HOLD or DISCARD without queue ID: it is the next mail's
+	sender   string // of that mail
+	user     string // who sent mail after a login
+}
+
+const (
+	// maxMails bounds the queue files that are followed.
+	maxMails = 500_000
+	// longestQueued is Postfix's default maximal_queue_lifetime.
+	longestQueued = 5 * 24 * time.Hour
+	// afterRemoval is how long a removed queue file may still turn out to be a
+	// filter's, and maxRemoved how many are kept for that.
+	afterRemoval = time.Hour
+	maxRemoved   = 65_536
+	maxSessions  = 20_000
+)
+
+// NewTracker returns a Tracker that has seen nothing.
+func NewTracker(o Options) *Tracker {
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	return &Tracker{
+		options: o, mails: map[fileID]*mail{}, byID: map[messageID][]*mail{}, sessions: map[sessionID]*session{},
+	}
+}
+
+// Add takes what one line reports about the way of a mail. The record gives its
+// time, host and process. Lines must come in the order of the log.
+func (t *Tracker) Add(r *event.Record, f *event.Flow) {
+	for range max(f.Repeat, 1) {
+		t.addOnce(r, f)
+	}
+}
+
+func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
+	if r.Time.After(t.now) {
+		t.now = r.Time
+		t.forgetOld()
+	}
+	switch f.Kind {
+	case event.FlowReceived, event.FlowSubmitted:
+		t.birth(r, f)
+	case event.FlowMessageID:
+		t.named(r, f)
+	case event.FlowQueued:
+		t.queued(r, f)
+	case event.FlowDelivery:
+		t.delivery(r, f)
+	case event.FlowExpired:
+		t.count(r.Time, func(figures *Figures) { figures.Expired++ })
+	case event.FlowRemoved:
+		t.remove(r, f)
+	case event.FlowRefusal:
+		t.refusal(r, f)
+	case event.FlowConnect, event.FlowScreened, event.FlowDisconnect:
+		t.connection(r, f)
+	case event.FlowTLS:
+		t.count(r.Time, func(figures *Figures) { addCount(figures.TLS, f.Version, 1) })
+	case event.FlowTrouble:
+		t.trouble(r, f)
+	case event.FlowMaster:
+		t.count(r.Time, func(figures *Figures) { addCount(figures.Master, clip(f.Text), 1) })
+	}
+}
+
+// AddEvent counts logins, which csmail's own events report. Folded lines, which
+// report attempts a second time, must not be given.
+func (t *Tracker) AddEvent(e *event.Event) {
+	switch {
+	case e.Kind == event.AuthFailed:
+		t.count(e.Time, func(f *Figures) { f.LoginsFailed += e.Attempts })
+	case e.Kind == event.LoginOK && e.Service == event.Dovecot:
+		t.count(e.Time, func(f *Figures) {
+			f.LoginsOK++
+			f.addUser(e.User)
+		})
+	}
+}
+
+// Finish counts what is still open at the end of a log. Nothing may be added
+// after it.
+func (t *Tracker) Finish() {
+	for m, ok := t.births.pop(); ok; m, ok = t.births.pop() {
+		t.giveUp(m)
+	}
+	clear(t.mails)
+}
+
+// count runs add on the figures of a time, if there are some.
+func (t *Tracker) count(at time.Time, add func(*Figures)) {
+	if figures := t.options.At(at); figures != nil {
+		add(figures)
+	}
+}
+
+// hour returns the key of a time's hour.
+func (t *Tracker) hour(at time.Time) string {
+	return at.In(t.options.Zone).Format("2006-01-02T15")
+}
+
+// forgetOld drops queue files that were removed long ago, and those that were
+// first seen longer ago than Postfix keeps a mail.
+func (t *Tracker) forgetOld() {
+	for m, ok := t.removed.peek(); ok && (t.removed.len() > maxRemoved || t.now.Sub(m.removedAt) > afterRemoval); m, ok = t.removed.peek() {
+		t.removed.pop()
+		t.forget(m)
+	}
+	for m, ok := t.births.peek(); ok && (t.births.len() > maxMails || t.now.Sub(m.seen) > longestQueued); m, ok = t.births.peek() {
+		t.births.pop()
+		t.giveUp(m)
+		if m.removedAt.IsZero() {
+			t.forget(m)
+		}
+	}
+}
+
+// forget takes a queue file out of the indexes, unless a newer one has its ID.
+func (t *Tracker) forget(m *mail) {
+	if t.mails[m.file] == m {
+		delete(t.mails, m.file)
+	}
+	t.forgetID(m)
+}
+
+func (t *Tracker) trouble(r *event.Record, f *event.Flow) {
+	t.count(r.Time, func(figures *Figures) {
+		daemons := inner2(figures.Trouble, levelNames[f.Level])
+		addCount(inner(daemons, f.Daemon), troubleText(f.Text), 1)
+	})
+}
+
+func (f *Figures) addUser(user string) {
+	if user != "" {
+		f.Users.add(strings.ToLower(clip(user)))
+	}
+}
