@@ -39,6 +39,9 @@ var layers = map[string]layer{
 	"lint":                {imports: []string{"scenario"}},
 	"trial":               {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
 	"decision":            {},
+	"report/document":     {imports: []string{"engine", "event", "guard", "report", "report/daily"}},
+	"render/page":         {imports: []string{"render", "report/daily", "report/document"}, io: true},
+	"mailer":              {imports: []string{"hint"}, io: true},
 	"report/daily":        {imports: []string{"event"}},
 	"report":              {imports: []string{"engine", "event", "guard"}},
 	"acquisition":         {imports: []string{"hint"}, io: true},
@@ -58,8 +61,8 @@ var layers = map[string]layer{
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"acquisition", "bucket", "config", "control", "daemon", "engine", "event", "follow", "guard", "hint", "ingest", "lapi", "lint", "render", "replay",
-		"report", "ruleset", "scenario", "logline", "trial",
+		"acquisition", "bucket", "config", "control", "daemon", "engine", "event", "follow", "guard", "hint", "ingest", "lapi", "lint", "mailer", "render", "replay",
+		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "logline", "trial",
 	}, io: true},
 }
 

@@ -84,12 +84,19 @@ func exitStatus(ctx context.Context, err error) int {
 		return exitUsage
 	case config:
 		return exitConfig
+	case isFindings(err):
+		return exitFindings
 	case errors.Is(err, lapi.ErrUnreachable):
 		return exitUnreachable
 	case errors.Is(err, lapi.ErrRefused):
 		return exitRefused
 	}
 	return exitError
+}
+
+func isFindings(err error) bool {
+	_, ok := errors.AsType[findingsError](err)
+	return ok
 }
 
 const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot and tells CrowdSec.
@@ -99,6 +106,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail scan --push             ... and tell CrowdSec
   csmail backtest FILE...        what would have been banned, and whom it would have hit
   csmail why 203.0.113.7         why an address is banned, or is not
+  csmail report -d yesterday     the day: what needs you, bans, and pflogsumm's figures
   csmail explain FILE            the way of each line through every stage
   csmail events -o json FILE     every event of a log
   csmail scenarios list          by what csmail judges
@@ -106,7 +114,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail status                  how the daemon is doing
   csmail unban 203.0.113.7       an address was wronged: forget what it did
 
-Exit status: 0 ok, 1 error, 2 wrong usage, 10 configuration invalid,
+Exit status: 0 ok, 1 error, 2 wrong usage, 3 findings with --fail-on, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
 
 func newRoot(std Streams) *cobra.Command {
@@ -125,7 +133,7 @@ func newRoot(std Streams) *cobra.Command {
 	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(
-		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath),
+		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
 		newScenarios(std, &configPath),
 		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath),
 		newVersion(std),

@@ -41,6 +41,9 @@ func (c Config) check() error {
 	if port := c.Prometheus.ListenPort; port < 1 || port > 65535 {
 		return hint.Wrap(fmt.Errorf("prometheus.listen_port %d: must be from 1 to 65535", port), "60602 is the default")
 	}
+	if tls := c.Report.Mail.TLS; tls != "" && tls != "required" && tls != "none" {
+		return hint.Wrap(fmt.Errorf("report.mail.tls %q: must be required or none", tls), "leave the key out for TLS where the server offers it")
+	}
 	for i, s := range c.Sources {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("sources, number %d: %w", i+1, err)

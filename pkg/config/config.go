@@ -20,6 +20,7 @@ type Config struct {
 	Guard      Guard      `yaml:"guard" doc:"Who is never banned."`
 	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
 	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
+	Report     Report     `yaml:"report" doc:"The daily report (csmail report)."`
 	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz. A change takes a restart."`
 }
 
@@ -74,6 +75,21 @@ type Guard struct {
 	GoodShare       int      `yaml:"good_share" doc:"Percent of the clients that got in on a day that may be banned on that day; one may be in any case."`
 }
 
+// Report says how the daily report is sent.
+type Report struct {
+	Mail ReportMail `yaml:"mail" doc:"How csmail report --mail sends."`
+}
+
+// ReportMail is the way of a report by mail.
+type ReportMail struct {
+	To       []string `yaml:"to" doc:"Who gets the report of csmail report --mail -."`
+	From     string   `yaml:"from" doc:"The sender. Default csmail@ and the host's name."`
+	SMTP     string   `yaml:"smtp" doc:"The mail server, like localhost:25. Default: /usr/sbin/sendmail is used."`
+	TLS      string   `yaml:"tls" doc:"required or none. Default: TLS where the server offers it. With required and port 465 TLS from the first byte."`
+	Username string   `yaml:"username" doc:"The login at the mail server, if it wants one."`
+	Password string   `yaml:"password" secret:"true" doc:"Its password."`
+}
+
 // Prometheus says where metrics are served.
 type Prometheus struct {
 	Enabled    bool   `yaml:"enabled" doc:"Serve /metrics and /healthz."`
@@ -107,6 +123,7 @@ func Default() Config {
 		},
 		History:  Duration(30 * 24 * time.Hour),
 		LogLevel: "info",
+		Report:   Report{Mail: ReportMail{To: []string{"root"}}},
 		Prometheus: Prometheus{
 			ListenAddr: "127.0.0.1",
 			ListenPort: 60602,

@@ -21,6 +21,10 @@ func (p plainJSON) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// EscapedJSON returns a writer that passes JSON on to w without what could steer a
+// terminal.
+func EscapedJSON(w io.Writer) io.Writer { return plainJSON{w} }
+
 // escape returns b with what is not printable as \uXXXX: b itself if all of it is.
 func escape(b []byte) []byte {
 	var out []byte

@@ -41,7 +41,8 @@ func Raw(w io.Writer, sources []*report.Source, count bool) error {
 	return out.Flush()
 }
 
-type jsonRow struct {
+// SourceRow is a source as csmail scan -o json prints it. Tools depend on the names.
+type SourceRow struct {
 	Source    string         `json:"source"`
 	Count     int            `json:"count"`
 	Hostile   int            `json:"hostile"`
@@ -57,21 +58,24 @@ type jsonRow struct {
 }
 
 // JSON prints one array of objects, in the order of sources.
-func JSON(w io.Writer, sources []*report.Source) error {
-	out := make([]jsonRow, 0, len(sources))
+func JSON(w io.Writer, sources []*report.Source) error { return writeJSON(w, SourceRows(sources)) }
+
+// SourceRows returns the rows of sources, in their order.
+func SourceRows(sources []*report.Source) []SourceRow {
+	out := make([]SourceRow, 0, len(sources))
 	for _, s := range sources {
 		kinds := make(map[string]int, len(s.Kinds))
 		for _, k := range s.Kinds {
 			kinds[k.Name] = k.N
 		}
-		out = append(out, jsonRow{
+		out = append(out, SourceRow{
 			Source: s.Addr.String(), Count: s.Count, Hostile: s.Hostile, Kinds: kinds,
 			Services: sorted(s.Services), Users: sorted(s.Users),
 			FirstSeen: s.First, LastSeen: s.Last, Scenarios: sorted(s.Scenarios),
 			Verdict: s.Verdict.Action, Rule: s.Verdict.Rule, Reason: s.Verdict.Reason,
 		})
 	}
-	return writeJSON(w, out)
+	return out
 }
 
 func writeJSON(w io.Writer, v any) error {

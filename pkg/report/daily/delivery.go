@@ -33,7 +33,7 @@ func relayKey(f *event.Flow) string {
 	return strings.ToLower(clip(f.Relay))
 }
 
-func (f *Figures) addHour(hour string, h Hour) { f.Hours[hour] = f.Hours[hour].plus(h) }
+func (f *Figures) addHour(hour string, h Hour) { f.Hours[hour] = f.Hours[hour].Plus(h) }
 
 func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
 	t.count(r.Time, func(figures *Figures) {

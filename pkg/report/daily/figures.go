@@ -54,7 +54,8 @@ type Figures struct {
 	LoginsOK     int `json:"logins_ok"`
 	LoginsFailed int `json:"logins_failed"`
 
-	Hours map[string]Hour `json:"hours"` // by "2006-01-02T15" in the report's zone
+	LoginHours map[string]LoginHour `json:"login_hours"`
+	Hours      map[string]Hour      `json:"hours"` // both by "2006-01-02T15" in the report's zone
 
 	DeliveryDomains map[string]Traffic `json:"delivery_domains"`
 	ReceivedDomains map[string]Traffic `json:"received_domains"`
@@ -78,7 +79,14 @@ type Hour struct {
 	Rejected  int `json:"rejected"`
 }
 
-func (h Hour) plus(o Hour) Hour {
+// LoginHour counts the logins of one hour.
+type LoginHour struct {
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
+}
+
+// Plus adds two hours.
+func (h Hour) Plus(o Hour) Hour {
 	return Hour{h.Received + o.Received, h.Delivered + o.Delivered, h.Deferrals + o.Deferrals, h.Bounced + o.Bounced, h.Rejected + o.Rejected}
 }
 
@@ -118,11 +126,19 @@ func NewFigures() *Figures {
 	return &Figures{
 		ReceivedBy: map[string]int{}, DeliveredBy: map[string]int{}, RejectedBy: map[string]int{},
 		Deferred: Set[uint64]{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
-		Hours: map[string]Hour{}, DeliveryDomains: map[string]Traffic{}, ReceivedDomains: map[string]Traffic{},
+		Hours: map[string]Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]Traffic{}, ReceivedDomains: map[string]Traffic{},
 		Senders: map[string]Traffic{}, Recipients: map[string]Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]map[string]int{}, Deferring: map[string]map[string]int{},
 		Trouble: map[string]map[string]map[string]int{}, Master: map[string]int{}, TLS: map[string]int{},
 	}
+}
+
+// login counts logins of one hour.
+func (f *Figures) login(hour string, ok, failed int) {
+	f.LoginsOK += ok
+	f.LoginsFailed += failed
+	h := f.LoginHours[hour]
+	f.LoginHours[hour] = LoginHour{h.OK + ok, h.Failed + failed}
 }
 
 // Received returns the number of mails received.
@@ -149,6 +165,15 @@ func sum(counts map[string]int) int {
 		n += c
 	}
 	return n
+}
+
+// Details returns the refusals of one action (reject, warning, hold, discard) by
+// stage and reason. The maps are those of f.
+func (f *Figures) Details(action string) map[string]map[string]*Refusal {
+	if f.Refusals[action] == nil {
+		return map[string]map[string]*Refusal{}
+	}
+	return f.Refusals[action]
 }
 
 // actionNames are the keys of Figures.Refusals.

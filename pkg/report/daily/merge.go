@@ -67,7 +67,11 @@ func (f *Figures) Merge(o *Figures) {
 	mergeSets(f.ScreenClients, o.ScreenClients)
 	mergeSets(f.Users, o.Users)
 	for key, h := range o.Hours {
-		f.Hours[key] = f.Hours[key].plus(h)
+		f.Hours[key] = f.Hours[key].Plus(h)
+	}
+	for key, h := range o.LoginHours {
+		sum := f.LoginHours[key]
+		f.LoginHours[key] = LoginHour{sum.OK + h.OK, sum.Failed + h.Failed}
 	}
 	f.mergeMaps(o)
 }

@@ -143,7 +143,7 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 	case event.FlowDisconnect:
 		s := t.sessions[sessionID{r.Host, r.PID}]
 		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
-			t.count(r.Time, func(figures *Figures) { figures.LoginsOK++ })
+			t.count(r.Time, func(figures *Figures) { figures.login(t.hour(r.Time), 1, 0) })
 		}
 		delete(t.sessions, sessionID{r.Host, r.PID})
 	}

@@ -115,10 +115,10 @@ func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
 func (t *Tracker) AddEvent(e *event.Event) {
 	switch {
 	case e.Kind == event.AuthFailed:
-		t.count(e.Time, func(f *Figures) { f.LoginsFailed += e.Attempts })
+		t.count(e.Time, func(f *Figures) { f.login(t.hour(e.Time), 0, e.Attempts) })
 	case e.Kind == event.LoginOK && e.Service == event.Dovecot:
 		t.count(e.Time, func(f *Figures) {
-			f.LoginsOK++
+			f.login(t.hour(e.Time), 1, 0)
 			f.addUser(e.User)
 		})
 	}

@@ -1,0 +1,357 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+	"csmail/pkg/render/page"
+	"csmail/pkg/replay"
+	"csmail/pkg/report"
+	"csmail/pkg/report/daily"
+	"csmail/pkg/report/document"
+)
+
+const reportHelp = `Show what a day was like: what needs you, who was banned, who attacked, and the
+figures of pflogsumm, with each mail counted once.
+
+  csmail report                      the last 24 hours
+  csmail report -d yesterday         a calendar day: today, yesterday or 2026-11-28
+  csmail report /var/log/mail.log*   all that is in these files
+  csmail report -d yesterday --mail root
+
+Without FILE the journal is read, or /var/log/mail.log or /var/log/maillog.
+
+  -o human  text of 78 columns (default)
+  -o html   one page without scripts, for a browser or a mail
+  -o json   all figures (docs/report.md explains each)
+  -o csv    one figure a row: section, group, key, value
+
+--mail sends text and HTML as one mail and prints nothing; a mail that could not be
+sent is an error. --fail-on warn exits with status 3 if there is a finding that bad
+or worse; a finding's name stands for itself alone (docs/report.md lists them).`
+
+// exitFindings is the exit status if --fail-on found something.
+const exitFindings = 3
+
+// findingsError reports that there is a finding for which --fail-on asked.
+type findingsError struct{ error }
+
+type reportOptions struct {
+	inputOptions
+	judgeOptions
+	day, output     string
+	top             int
+	pflogsumm       bool
+	mail            []string
+	from, smtp      string
+	sendmail        string
+	failOn          []string
+	topSet, sendSet bool
+}
+
+func newReport(std Streams, configPath *string) *cobra.Command {
+	var o reportOptions
+	c := &cobra.Command{
+		Use:   "report [FILE...]",
+		Short: "The day: what needs you, bans, and the figures of the mail system",
+		Long:  reportHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.topSet, o.sendSet = c.Flags().Changed("top"), c.Flags().Changed("sendmail")
+			return runReport(c.Context(), o, *configPath, args, std)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.output, "output", "o", "human", "human, html, json or csv")
+	f.StringVarP(&o.day, "day", "d", "", "this calendar day: today, yesterday, or a date like 2026-11-28")
+	f.IntVar(&o.top, "top", 10, "how many rows of each list to show; 0: all (json and csv show all unless it is given)")
+	f.BoolVar(&o.pflogsumm, "pflogsumm", false, "only pflogsumm's figures in its layout, for scripts that read it")
+	f.StringSliceVar(&o.mail, "mail", nil, "send the report to this address instead of printing it; - stands for report.mail.to of the configuration")
+	f.StringVar(&o.from, "from", "", "the sender of the mail (default csmail@HOST)")
+	f.StringVar(&o.smtp, "smtp", "", "send by this mail server, like localhost:25 (default sendmail)")
+	f.StringVar(&o.sendmail, "sendmail", "", "send by this program (default /usr/sbin/sendmail)")
+	f.StringSliceVar(&o.failOn, "fail-on", nil, "exit with status 3 on a finding this bad (urgent, warn, note) or of this name; may be repeated")
+	o.judgeOptions.addFlags(f)
+	o.inputOptions.addFlags(f)
+	return c
+}
+
+// dailyReport is a checked command line.
+type dailyReport struct {
+	reportOptions
+	judgement
+	input input
+	now   time.Time
+}
+
+func (o reportOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (dailyReport, error) {
+	r := dailyReport{reportOptions: o, now: now}
+	if !slices.Contains([]string{"human", "html", "json", "csv"}, o.output) {
+		return r, usageError{fmt.Errorf("output format %q not supported: must be one of human, html, json, csv", o.output)}
+	}
+	if o.top < 0 {
+		return r, usageError{hint.Wrap(fmt.Errorf("--top %d is negative", o.top), "0 shows all")}
+	}
+	if o.day != "" && (o.since != "" || o.until != "") {
+		return r, usageError{hint.Wrap(fmt.Errorf("--day goes with neither --since nor --until"), "a day begins and ends at midnight")}
+	}
+	if err := checkFailOn(o.failOn); err != nil {
+		return r, usageError{err}
+	}
+	var err error
+	if r.input, err = o.inputOptions.check(files, now); err != nil {
+		return r, err
+	}
+	if err := r.setWindow(files); err != nil {
+		return r, usageError{err}
+	}
+	if o.topSet || o.output == "human" || o.output == "html" {
+		r.top = o.top
+	} else {
+		r.top = 0
+	}
+	r.judgement, err = o.judgeOptions.check(ctx, configPath, std)
+	return r, err
+}
+
+func checkFailOn(names []string) error {
+	for _, name := range names {
+		if !slices.Contains([]string{"urgent", "warn", "note"}, name) && !slices.Contains(document.FindingIDs, name) {
+			return hint.Wrap(fmt.Errorf("--fail-on %q is no finding", name), "urgent, warn, note, or one of %s", strings.Join(document.FindingIDs, ", "))
+		}
+	}
+	return nil
+}
+
+// setWindow takes the day that --day names; without any bound and file it is the
+// last 24 hours.
+func (r *dailyReport) setWindow(files []string) error {
+	scope := &r.input.scope
+	if r.day == "" {
+		if len(files) == 0 && r.journalFile == "" && scope.Since.IsZero() && scope.Until.IsZero() {
+			scope.Since = r.now.Add(-24 * time.Hour)
+		}
+		return nil
+	}
+	local := r.now.In(r.input.zone)
+	start := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.input.zone)
+	switch r.day {
+	case "today":
+	case "yesterday":
+		start = start.AddDate(0, 0, -1)
+	default:
+		day, err := time.ParseInLocation(time.DateOnly, r.day, r.input.zone)
+		if err != nil {
+			return hint.Wrap(fmt.Errorf("--day %q is no day", r.day), "today, yesterday, or a date like 2026-11-28")
+		}
+		start = day
+	}
+	scope.Since, scope.Until = start, start.AddDate(0, 0, 1)
+	return nil
+}
+
+func runReport(ctx context.Context, o reportOptions, configPath string, files []string, std Streams) error {
+	start := time.Now()
+	r, err := o.check(ctx, configPath, files, std, start)
+	if err != nil {
+		return err
+	}
+	d, tally, err := r.make(ctx, files, std)
+	if err != nil {
+		return err
+	}
+	if len(r.mail) > 0 {
+		err = r.send(ctx, d)
+	} else {
+		err = r.print(std.Out, d)
+	}
+	if err != nil {
+		return err
+	}
+	if !r.quiet {
+		render.Summary(std.Err, summary(tally, fmt.Sprintf("%d findings, %d bans", len(d.Findings), d.Bans.Total), time.Since(start)))
+	}
+	return r.fail(d)
+}
+
+// fail is the error of --fail-on.
+func (r dailyReport) fail(d *document.Document) error {
+	order := []string{"urgent", "warn", "note"}
+	for _, f := range d.Findings {
+		for _, name := range r.failOn {
+			level := slices.Index(order, name)
+			if name == f.ID || level >= slices.Index(order, string(f.Severity)) && level >= 0 {
+				return findingsError{fmt.Errorf("%s: %s", f.ID, f.Title)}
+			}
+		}
+	}
+	return nil
+}
+
+// collected is what a replay gathers for a report.
+type collected struct {
+	figures     *daily.Figures
+	before      map[string]*daily.Figures // by date
+	sources     *report.Collector
+	backtest    *report.Backtest
+	watch       *document.Watch
+	tracker     *daily.Tracker
+	hosts       map[string]bool
+	first, last time.Time
+}
+
+// maxHosts bounds the hosts that a report names.
+const maxHosts = 1000
+
+func (r dailyReport) newCollected() *collected {
+	c := &collected{
+		figures: daily.NewFigures(), before: map[string]*daily.Figures{}, hosts: map[string]bool{},
+		sources:  report.NewCollector(r.input.scope),
+		backtest: report.NewBacktest(r.input.scope, time.Duration(r.config.LAPI.Duration)),
+		watch:    document.NewWatch(r.input.scope.Holds),
+	}
+	c.tracker = daily.NewTracker(daily.Options{Zone: r.input.zone, At: r.windows(c)})
+	return c
+}
+
+// daysBefore is with how many earlier days of the same logs a day is compared.
+const daysBefore = 7
+
+// windows says for which figures a time counts: the window's, or those of one of
+// the days before it.
+func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
+	scope := r.input.scope
+	return func(at time.Time) *daily.Figures {
+		if !scope.Until.IsZero() && !at.Before(scope.Until) {
+			return nil
+		}
+		if scope.Since.IsZero() || !at.Before(scope.Since) {
+			return c.figures
+		}
+		if at.Before(scope.Since.AddDate(0, 0, -daysBefore)) {
+			return nil
+		}
+		date := at.In(r.input.zone).Format(time.DateOnly)
+		if c.before[date] == nil {
+			c.before[date] = daily.NewFigures()
+		}
+		return c.before[date]
+	}
+}
+
+// make replays the logs and puts the report together.
+func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
+	c := r.newCollected()
+	judge := r.engine(r.set, r.input.scope.Holds)
+	input := r.input
+	if !input.scope.Since.IsZero() { // the journal is read further back, for the days before
+		input.scope.Since = input.scope.Since.AddDate(0, 0, -daysBefore)
+	}
+	tally, err := input.replay(ctx, files, replay.Options{
+		Engine: judge,
+		Flow: func(_ string, record *event.Record) {
+			c.note(&r.input.scope, record)
+			c.tracker.Add(record, record.Flow)
+		},
+		Result: func(_ string, result engine.Result) { c.add(&r.input.scope, result) },
+	}, std)
+	if err != nil {
+		return nil, tally, err
+	}
+	last := judge.Settle(r.now)
+	c.sources.AddFindings(last)
+	c.backtest.AddFindings(last)
+	c.watch.AddFindings(last)
+	c.tracker.Finish()
+	return document.New(r.documentInput(c, tally)), tally, nil
+}
+
+// add takes a result of the engine.
+func (c *collected) add(scope *report.Scope, result engine.Result) {
+	c.note(scope, result.Record)
+	c.sources.Add(result)
+	c.backtest.Add(result, result.Findings)
+	c.watch.Add(result)
+	if result.Outcome == event.Noted && !result.Folded {
+		c.tracker.AddEvent(&result.Event)
+	}
+}
+
+// note takes the host and time of a line in the window.
+func (c *collected) note(scope *report.Scope, record *event.Record) {
+	if record.Time.IsZero() || !scope.Since.IsZero() && record.Time.Before(scope.Since) || !scope.Until.IsZero() && !record.Time.Before(scope.Until) {
+		return
+	}
+	if c.first.IsZero() || record.Time.Before(c.first) {
+		c.first = record.Time
+	}
+	if record.Time.After(c.last) {
+		c.last = record.Time
+	}
+	if record.Host != "" && !c.hosts[record.Host] && len(c.hosts) < maxHosts {
+		c.hosts[strings.Clone(record.Host)] = true
+	}
+}
+
+func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {
+	in := document.Input{
+		Generated: r.now.In(r.input.zone).Truncate(time.Second), Zone: r.input.zone, ZoneName: zoneName(r.input.zone), Lines: tally.Lines, Missed: tally.Outcomes[event.Missed],
+		Figures: c.figures, Sources: c.sources.Sources(), Outcome: c.backtest.Outcome(), Watch: c.watch,
+		From: c.first, To: c.last,
+	}
+	if !r.input.scope.Since.IsZero() {
+		in.From, in.To = r.input.scope.Since, cmp.Or(r.input.scope.Until, r.now)
+	}
+	for host := range c.hosts {
+		in.Hosts = append(in.Hosts, host)
+	}
+	slices.Sort(in.Hosts)
+	for date, figures := range c.before {
+		in.Before = append(in.Before, document.DayOf(date, figures))
+	}
+	slices.SortFunc(in.Before, func(a, b document.Day) int { return strings.Compare(a.Date, b.Date) })
+	return in
+}
+
+func (r dailyReport) print(w io.Writer, d *document.Document) error {
+	switch {
+	case r.pflogsumm:
+		return page.Pflogsumm(w, d, r.top)
+	case r.output == "html":
+		return page.HTML(w, d, r.top)
+	case r.output == "json":
+		return page.JSON(w, d)
+	case r.output == "csv":
+		return page.CSV(w, d, r.top)
+	}
+	return page.Text(w, d, r.top)
+}
+
+// zoneName names the host's zone, which Go calls Local.
+func zoneName(zone *time.Location) string {
+	if zone != time.Local {
+		return zone.String()
+	}
+	if name := strings.TrimPrefix(os.Getenv("TZ"), ":"); name != "" {
+		return name
+	}
+	path, err := filepath.EvalSymlinks("/etc/localtime")
+	if _, name, ok := strings.Cut(path, "/zoneinfo/"); err == nil && ok {
+		return name
+	}
+	name, _ := time.Now().Zone()
+	return name
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strings"
+
+	"csmail/pkg/mailer"
+	"csmail/pkg/render/page"
+	"csmail/pkg/report/document"
+)
+
+// send mails the report. What the flags leave open the configuration says.
+func (r dailyReport) send(ctx context.Context, d *document.Document) error {
+	var text, html strings.Builder
+	if err := page.Text(&text, d, r.top); err != nil {
+		return err
+	}
+	if err := page.HTML(&html, d, r.top); err != nil {
+		return err
+	}
+	settings := r.config.Report.Mail
+	host := mailHost()
+	options := mailer.Options{SMTP: cmp.Or(r.smtp, settings.SMTP), TLS: settings.TLS, Username: settings.Username, Password: settings.Password, Sendmail: r.sendmail}
+	if r.sendSet {
+		options.SMTP = ""
+	}
+	return mailer.Send(ctx, options, mailer.Mail{
+		From: cmp.Or(r.from, settings.From, "csmail@"+host), To: withHost(r.recipients(), host), Subject: page.Subject(d), Text: text.String(), HTML: html.String(),
+		MessageID: messageID(d, host), ListID: "report.csmail." + host, Date: r.now,
+	})
+}
+
+// recipients are those of --mail; "-" stands for those of the configuration.
+func (r dailyReport) recipients() []string {
+	var to []string
+	for _, address := range r.mail {
+		if address == "-" {
+			to = append(to, r.config.Report.Mail.To...)
+			continue
+		}
+		to = append(to, address)
+	}
+	return to
+}
+
+// mailHost is this host's name, for the sender and the Message-ID.
+func mailHost() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" || strings.ContainsAny(name, " <>@\r\n") {
+		return "localhost.localdomain"
+	}
+	return name
+}
+
+// withHost completes local names: root becomes root@HOST.
+func withHost(addresses []string, host string) []string {
+	out := make([]string, 0, len(addresses))
+	for _, a := range addresses {
+		if !strings.Contains(a, "@") {
+			a += "@" + host
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// messageID is the same for each report of one window, so that a second one
+// replaces the first in a mail program.
+func messageID(d *document.Document, host string) string {
+	sum := sha256.Sum256([]byte(d.Title() + "\n" + d.Period()))
+	return "report-" + hex.EncodeToString(sum[:12]) + "@" + host
+}

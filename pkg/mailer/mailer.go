@@ -1,0 +1,147 @@
+// Package mailer sends the daily report: by SMTP (RFC 5321) to a server, or
+// through sendmail(1). It sends what it is given and reads no log. Text that came
+// from a log gets into the subject and the body only, where the mail library
+// encodes it, and never into an address or another header.
+package mailer
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"csmail/pkg/hint"
+)
+
+// DefaultSendmail is where Postfix installs sendmail(1).
+const DefaultSendmail = "/usr/sbin/sendmail"
+
+// timeout bounds a whole delivery.
+const timeout = 60 * time.Second
+
+// Options say how a mail leaves.
+type Options struct {
+	SMTP     string // host:port; empty: sendmail
+	TLS      string // required, or none; empty: TLS where the server offers it
+	Username string // empty: no login
+	Password string
+	Sendmail string // path of sendmail(1); empty: DefaultSendmail
+}
+
+// Mail is one report. Text and HTML are two forms of the same.
+type Mail struct {
+	From      string
+	To        []string
+	Subject   string
+	Text      string
+	HTML      string
+	MessageID string // without angle brackets
+	ListID    string // of RFC 2919, without angle brackets
+	Date      time.Time
+}
+
+// Send sends the mail. The error of a server holds its words.
+func Send(ctx context.Context, o Options, m Mail) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	message, err := m.message()
+	if err != nil {
+		return err
+	}
+	if o.SMTP == "" {
+		return sendmail(ctx, cmp.Or(o.Sendmail, DefaultSendmail), m, message)
+	}
+	client, err := o.client()
+	if err != nil {
+		return err
+	}
+	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		return hint.Wrap(fmt.Errorf("sending the report to %s: %w", o.SMTP, err), "%s", adviceFor(err))
+	}
+	return nil
+}
+
+// adviceFor says what mends a failed delivery.
+func adviceFor(err error) string {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return "is a mail server there? report.mail.smtp of the configuration or --smtp names another, --sendmail uses sendmail(1)"
+	}
+	return "the server's words say why; report.mail of the configuration holds its address and login"
+}
+
+// message builds a multipart/alternative of text and HTML, both in base64: a
+// report quotes what header and body checks refuse, and must pass them itself.
+func (m Mail) message() (*mail.Msg, error) {
+	message := mail.NewMsg(mail.WithEncoding(mail.EncodingB64), mail.WithNoDefaultUserAgent())
+	if err := message.From(m.From); err != nil {
+		return nil, hint.Wrap(fmt.Errorf("sender %q of the report: %w", m.From, err), "--from csmail@example.org, or report.mail.from")
+	}
+	if err := message.To(m.To...); err != nil {
+		return nil, hint.Wrap(fmt.Errorf("recipient %q of the report: %w", m.To, err), "--mail admin@example.org, or report.mail.to")
+	}
+	message.Subject(m.Subject)
+	message.SetDateWithValue(m.Date)
+	message.SetMessageIDWithValue(m.MessageID)
+	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
+	message.SetGenHeaderPreformatted("List-Id", "<"+m.ListID+">")
+	message.SetBodyString(mail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		message.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	}
+	return message, nil
+}
+
+func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error {
+	if _, err := os.Stat(path); err != nil {
+		return hint.Wrap(fmt.Errorf("sending the report through sendmail: %w", err), "name a mail server instead: --smtp localhost:25")
+	}
+	// The library adds -oi -t: sendmail takes the recipients from the headers.
+	if err := message.WriteToSendmailWithContext(ctx, path, "-f", m.From); err != nil {
+		return hint.Wrap(fmt.Errorf("sending the report through %s: %w", path, err), "try it by hand: echo test | %s -i %s", path, m.To[0])
+	}
+	return nil
+}
+
+func (o Options) client() (*mail.Client, error) {
+	host, portText, err := net.SplitHostPort(o.SMTP)
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("mail server %q: %w", o.SMTP, err), "write it like localhost:25 or mail.example.org:587")
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("mail server %q: the port is no number", o.SMTP), "write it like localhost:25 or mail.example.org:587")
+	}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(timeout / 2), mail.WithTLSPolicy(mail.TLSOpportunistic)}
+	switch {
+	case o.TLS == "required" && port == 465:
+		options = append(options, mail.WithSSL())
+	case o.TLS == "required":
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	case o.TLS == "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	case isLoopback(host): // its certificate mostly names the host, not localhost
+		options = append(options, mail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}))
+	}
+	if o.Username != "" {
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(o.Username), mail.WithPassword(o.Password))
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("mail server %q: %w", o.SMTP, err)
+	}
+	return client, nil
+}
+
+// isLoopback reports whether a mail server is on this host, where nobody can
+// stand between.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,48 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"csmail/pkg/report/document"
+)
+
+// group is one row of the bans: a value, or neighbours in one network.
+type group struct {
+	name, what string
+	last       time.Time
+	size       int
+}
+
+// neighbourhood is from how many bans in one /24 or /64 on they are one row.
+const neighbourhood = 3
+
+// groups puts neighbours together, the largest groups first.
+func groups(bans document.Verdicts) []group {
+	sizes := map[string]int{}
+	for _, v := range bans.List {
+		if v.Network != "" {
+			sizes[v.Network]++
+		}
+	}
+	var out []group
+	at := map[string]int{}
+	for _, v := range bans.List {
+		if sizes[v.Network] < neighbourhood {
+			out = append(out, group{name: v.Value, what: v.Message, last: v.StopAt, size: 1})
+			continue
+		}
+		i, known := at[v.Network]
+		if !known {
+			i = len(out)
+			at[v.Network] = i
+			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, %s", sizes[v.Network], v.Message), size: sizes[v.Network]})
+		}
+		if v.StopAt.After(out[i].last) {
+			out[i].last = v.StopAt
+		}
+	}
+	slices.SortStableFunc(out, func(a, b group) int { return b.size - a.size })
+	return out
+}

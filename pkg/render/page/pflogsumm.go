@@ -1,0 +1,249 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"csmail/pkg/report/daily"
+	"csmail/pkg/report/document"
+)
+
+// pflogsumm writes the figures in the words and the order of pflogsumm 1.1.5, so
+// that who reads it each day finds them again.
+func (p *printer) pflogsumm(d *document.Document) {
+	p.grandTotals(d)
+	p.hours(d)
+	p.domains(d)
+	p.addresses(d)
+	p.details("message deferral detail", d.DeferralDetail)
+	p.details("message bounce detail (by relay)", d.BounceDetail)
+	p.refusals("message reject detail", d.RejectDetail)
+	p.refusals("message reject warning detail", d.WarningDetail)
+	p.refusals("message hold detail", d.HoldDetail)
+	p.refusals("message discard detail", d.DiscardDetail)
+	p.details("Warnings", d.Warnings.By)
+	p.details("Errors", d.Errors.By)
+	p.details("Fatal Errors", d.Fatals.By)
+	p.details("Panics", d.Panics.By)
+	p.master(d)
+}
+
+func (p *printer) grandTotals(d *document.Document) {
+	p.section("Grand Totals")
+	p.line("messages\n")
+	p.amount(int64(d.Received), "received")
+	p.amount(int64(d.Delivered), "delivered")
+	p.amount(int64(d.Forwarded), "forwarded")
+	p.amount(int64(d.Deferred), "deferred"+note(d.Deferrals > d.Deferred, "  (%d deferrals)", d.Deferrals))
+	p.amount(int64(d.Bounced), "bounced")
+	if d.Expired > 0 {
+		p.amount(int64(d.Expired), "expired")
+	}
+	p.amount(int64(d.Rejected), fmt.Sprintf("rejected (%d%%)", int(d.RejectedPercent))+note(d.RejectedTemporary > 0, ", %d of them for now (4xx)", d.RejectedTemporary))
+	p.amount(int64(d.RejectWarnings), "reject warnings")
+	p.amount(int64(d.Held), "held")
+	p.amount(int64(d.Discarded), "discarded")
+	p.line("")
+	p.amount(d.BytesReceived, "bytes received")
+	p.amount(d.BytesDelivered, "bytes delivered")
+	p.amount(int64(d.Senders), "senders")
+	p.amount(int64(d.SendingDomains), "sending hosts/domains")
+	p.amount(int64(d.Recipients), "recipients")
+	p.amount(int64(d.RecipientDomains), "recipient hosts/domains")
+	p.line("")
+	if d.Requeued > 0 {
+		p.line("  %d hand-overs to a content filter are not counted as deliveries", d.Requeued)
+	}
+	if d.Incomplete > 0 {
+		p.line("  %d mails were begun and not completed by the client", d.Incomplete)
+	}
+	if d.Connections.SMTPD+d.Connections.Postscreen > 0 {
+		p.line("  connections: smtpd %d from %d clients, postscreen %d from %d", d.Connections.SMTPD, d.Connections.SMTPDClients, d.Connections.Postscreen, d.Connections.PostscreenClients)
+	}
+}
+
+func note(show bool, format string, n int) string {
+	if !show {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
+}
+
+// amount writes a number as pflogsumm does: above 512 k in k, above 512 M in M.
+func (p *printer) amount(n int64, what string) {
+	p.line("%s  %s", scaled(n), what)
+}
+
+func scaled(n int64) string {
+	const k, m = 1024, 1024 * 1024
+	switch {
+	case n > 512*m:
+		return fmt.Sprintf("%6dm", n/m)
+	case n > 512*k:
+		return fmt.Sprintf("%6dk", n/k)
+	}
+	return fmt.Sprintf("%6d ", n)
+}
+
+func (p *printer) hours(d *document.Document) {
+	if d.Days > 1 {
+		p.traffic("Per-Day Traffic Summary", "date", d.PerDay, func(day string) string {
+			t, err := time.Parse(time.DateOnly, day)
+			if err != nil {
+				return day
+			}
+			return t.Format("Jan _2 2006")
+		})
+	}
+	p.traffic("Per-Hour Traffic Summary", "time", d.PerHour, func(hour string) string {
+		var h int
+		_, _ = fmt.Sscanf(hour, "%d", &h)
+		return fmt.Sprintf("%02d:00-%02d:00", h, h+1)
+	})
+}
+
+func (p *printer) traffic(title, first string, rows map[string]daily.Hour, name func(string) string) {
+	p.section(title)
+	p.line("    %-12s  %8s %10s %10s %10s %12s", first, "received", "delivered", "deferred", "bounced", "rejected")
+	p.line("    %s", strings.Repeat("-", 68))
+	for _, key := range sortedKeys(rows) {
+		h := rows[key]
+		p.line("    %-12s%10d %10d %10d %10d %12d", name(key), h.Received, h.Delivered, h.Deferrals, h.Bounced, h.Rejected)
+	}
+}
+
+func (p *printer) domains(d *document.Document) {
+	counts := map[string]int{}
+	for domain, t := range d.DeliveryDomains {
+		counts[domain] = t.Count
+	}
+	if rows, _ := byCount(counts, p.top); len(rows) > 0 {
+		p.counted("Host/Domain Summary: Message Delivery", len(counts))
+		p.line(" sent cnt  bytes   defers   avg dly max dly host/domain")
+		p.line(" -------- -------  -------  ------- ------- -----------")
+		for _, r := range rows {
+			t := d.DeliveryDomains[r.text]
+			p.line("%s %s %s %s %s  %s", scaled(int64(t.Count)), scaled(t.Bytes), scaled(int64(t.Deferrals)), delay(t.DelayAvg), delay(t.DelayMax), clip(r.text, width-45))
+		}
+	} else {
+		p.empty = append(p.empty, "Host/Domain Summary: Message Delivery")
+	}
+	if rows, _ := byCount(volumeCounts(d.ReceivedDomains), p.top); len(rows) > 0 {
+		p.counted("Host/Domain Summary: Messages Received", len(d.ReceivedDomains))
+		p.line(" msg cnt   bytes   host/domain")
+		p.line(" -------- -------  -----------")
+		for _, r := range rows {
+			p.line("%s %s   %s", scaled(int64(r.n)), scaled(d.ReceivedDomains[r.text].Bytes), clip(r.text, width-20))
+		}
+	} else {
+		p.empty = append(p.empty, "Host/Domain Summary: Messages Received")
+	}
+}
+
+// delay shows seconds as pflogsumm does.
+func delay(seconds float64) string {
+	switch {
+	case seconds >= 86400:
+		return fmt.Sprintf("%6.1f d", seconds/86400)
+	case seconds >= 3600:
+		return fmt.Sprintf("%6.1f h", seconds/3600)
+	case seconds >= 60:
+		return fmt.Sprintf("%6.1f m", seconds/60)
+	}
+	return fmt.Sprintf("%6.1f s", seconds)
+}
+
+func volumeCounts(volumes map[string]document.Volume) map[string]int {
+	counts := make(map[string]int, len(volumes))
+	for key, v := range volumes {
+		counts[key] = v.Count
+	}
+	return counts
+}
+
+func volumeBytes(volumes map[string]document.Volume) map[string]int {
+	counts := make(map[string]int, len(volumes))
+	for key, v := range volumes {
+		counts[key] = int(v.Bytes)
+	}
+	return counts
+}
+
+func (p *printer) addresses(d *document.Document) {
+	p.list("Senders by message count", volumeCounts(d.SendersBy))
+	p.list("Recipients by message count", volumeCounts(d.RecipientsBy))
+	p.list("Senders by message size", volumeBytes(d.SendersBy))
+	p.list("Recipients by message size", volumeBytes(d.RecipientsBy))
+}
+
+func (p *printer) list(title string, counts map[string]int) {
+	rows, _ := byCount(counts, p.top)
+	if len(rows) == 0 {
+		p.empty = append(p.empty, title)
+		return
+	}
+	p.counted(title, len(counts))
+	for _, r := range rows {
+		p.line("%s  %s", scaled(int64(r.n)), clip(r.text, width-9))
+	}
+}
+
+// details writes counts by a name and a text.
+func (p *printer) details(title string, details map[string]document.Detail) {
+	if len(details) == 0 {
+		p.empty = append(p.empty, title)
+		return
+	}
+	p.section(title)
+	for _, name := range sortedKeys(details) {
+		p.line("  %s (total: %d)", clip(name, width-20), details[name].Total)
+		rows, more := byCount(details[name].By, p.top)
+		for _, r := range rows {
+			p.line("    %s  %s", scaled(int64(r.n)), clip(r.text, width-14))
+		}
+		p.more("             ", more)
+	}
+}
+
+// refusal writes one reason with the addresses of the clients, the most first.
+func (p *printer) refusal(reason string, r *daily.Refusal) {
+	total := fmt.Sprintf("(total: %d)", r.Total)
+	if r.Temporary == r.Total {
+		total = fmt.Sprintf("(total: %d, 4xx)", r.Total)
+	}
+	p.line("    %s %s", clip(reason, width-5-len(total)), total)
+	rows, more := byCount(r.By, p.top)
+	for _, line := range rows {
+		p.line("    %s  %s", scaled(int64(line.n)), clip(line.text, width-14))
+	}
+	p.more("              ", more)
+	for _, who := range []struct {
+		word   string
+		counts map[string]int
+	}{{"from", r.Senders}, {"to", r.Rcpts}} {
+		if len(who.counts) == 0 {
+			continue
+		}
+		names, _ := byCount(who.counts, 5)
+		var words []string
+		for _, n := range names {
+			words = append(words, fmt.Sprintf("%s (%d)", n.text, n.n))
+		}
+		p.line("              %s", clip(who.word+" "+strings.Join(words, ", "), width-14))
+	}
+}
+
+func (p *printer) master(d *document.Document) {
+	const title = "Master daemon messages"
+	if len(d.Master) == 0 {
+		p.empty = append(p.empty, title)
+		return
+	}
+	p.section(title)
+	rows, more := byCount(d.Master, p.top)
+	for _, r := range rows {
+		p.line("%s  %s", scaled(int64(r.n)), clip(r.text, width-9))
+	}
+	p.more("         ", more)
+}

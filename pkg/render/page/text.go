@@ -1,0 +1,274 @@
+package page
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"csmail/pkg/report/document"
+)
+
+// width is the longest line of the text: a terminal, or a mail that is quoted
+// once.
+const width = 78
+
+// Text writes the report for a person; lists show their first top rows, all if
+// top is 0.
+func Text(w io.Writer, d *document.Document, top int) error {
+	p := &printer{out: bufio.NewWriter(w), top: top}
+	p.head(d)
+	p.findings(d)
+	p.comparison(d)
+	p.bans(d)
+	p.holds(d)
+	p.attackers(d)
+	p.logins(d)
+	p.accounts(d)
+	p.pflogsumm(d)
+	p.foot(d)
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// Pflogsumm writes pflogsumm's sections alone, in its layout, for scripts that
+// read it.
+func Pflogsumm(w io.Writer, d *document.Document, top int) error {
+	p := &printer{out: bufio.NewWriter(w), top: top}
+	p.pflogsumm(d)
+	if err := p.out.Flush(); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// printer writes sections and remembers which had nothing to say. Its writer
+// keeps the first error.
+type printer struct {
+	out   *bufio.Writer
+	top   int
+	empty []string
+}
+
+func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+
+// section begins a section.
+func (p *printer) section(title string) {
+	p.line("\n%s\n%s", title, strings.Repeat("-", len([]rune(title))))
+}
+
+// counted begins a section that lists n things, of which it shows some.
+func (p *printer) counted(title string, n int) {
+	if p.top > 0 && n > p.top {
+		p.section(fmt.Sprintf("%s (top %d of %d)", title, p.top, n))
+		return
+	}
+	p.section(fmt.Sprintf("%s (%d)", title, n))
+}
+
+func (p *printer) more(indent string, n int) {
+	if n > 0 {
+		p.line("%sand %d more", indent, n)
+	}
+}
+
+// wrap writes a text in lines of at most the width.
+func (p *printer) wrap(first, rest, text string) {
+	line := first
+	empty := true
+	for _, word := range strings.Fields(plain(text)) {
+		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
+			p.line("%s", line)
+			line, empty = rest, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += word
+		empty = false
+	}
+	p.line("%s", line)
+}
+
+func (p *printer) head(d *document.Document) {
+	p.line("csmail report for %s", clip(d.Title(), 60))
+	p.line("%s", d.Period())
+	p.line("")
+	p.line("%s.", capital(needs(d)))
+	p.line("%d banned, %d held back; %s; %s received, %d delivered.", d.Bans.Total, d.Holds.Total, plural(d.Rejected, "refusal"), plural(d.Received, "mail"), d.Delivered)
+}
+
+// plural puts a number before a word.
+func plural(n int, word string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(word, "s"):
+		word += "es"
+	default:
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+func (p *printer) findings(d *document.Document) {
+	if len(d.Findings) == 0 {
+		return
+	}
+	p.section("What needs you")
+	for i, f := range d.Findings {
+		mark := fmt.Sprintf("%2d. ", i+1)
+		switch f.Severity {
+		case document.Urgent:
+			mark = fmt.Sprintf("%2d! ", i+1)
+		case document.Note:
+			mark = " -  "
+		}
+		p.wrap(mark, "    ", f.Title)
+		if !f.Since.IsZero() {
+			p.line("    %s", span(d, f))
+		}
+		p.wrap("    ", "    ", f.Detail)
+		if f.Advice != "" {
+			p.line("    > %s", plain(f.Advice))
+		}
+	}
+}
+
+// span shows when something was.
+func span(d *document.Document, f document.Finding) string {
+	const form = "2 Jan 15:04"
+	since, until := f.Since.In(d.Zone()), f.Until.In(d.Zone())
+	if until.Sub(since) < 60e9 {
+		return "at " + since.Format(form)
+	}
+	if since.YearDay() == until.YearDay() {
+		return since.Format(form) + " to " + until.Format("15:04")
+	}
+	return since.Format(form) + " to " + until.Format(form)
+}
+
+func (p *printer) comparison(d *document.Document) {
+	rows := d.Comparison()
+	if len(rows) == 0 {
+		return
+	}
+	p.section("At a glance")
+	p.line("%32s%10s%9s", "day", "before", "mean")
+	for _, r := range rows {
+		p.line("%s", strings.TrimRight(fmt.Sprintf("  %-20s%10d%10d%9d  %s", r.Name, r.Day, r.Before, r.Mean, r.Note), " "))
+	}
+}
+
+func (p *printer) bans(d *document.Document) {
+	if d.Bans.Total == 0 {
+		p.empty = append(p.empty, "Banned")
+		return
+	}
+	p.section(fmt.Sprintf("Banned (%d)", d.Bans.Total))
+	for _, name := range d.Bans.ScenariosByCount() {
+		p.line("%8d  %s", d.Bans.ByScenario[name], name)
+	}
+	p.line("")
+	rows, more := cut(groups(d.Bans), p.top)
+	for _, g := range rows {
+		p.line("  %s  %-22s %s", g.last.In(d.Zone()).Format("15:04"), clip(g.name, 22), clip(g.what, width-32))
+	}
+	p.more("         ", more)
+	if d.Prevented > 0 {
+		p.line("  %d attempts came while their source was banned.", d.Prevented)
+	}
+}
+
+func (p *printer) holds(d *document.Document) {
+	if d.Holds.Total == 0 {
+		p.empty = append(p.empty, "Held back")
+		return
+	}
+	p.section(fmt.Sprintf("Held back (%d)", d.Holds.Total))
+	rows, more := cut(d.Holds.List, p.top)
+	for _, v := range rows {
+		p.line("  %s  %-22s %s", v.StopAt.In(d.Zone()).Format("15:04"), clip(v.Value, 22), clip(v.Rule+": "+v.Reason, width-32))
+	}
+	p.more("         ", more)
+}
+
+func (p *printer) attackers(d *document.Document) {
+	if d.Attackers.Total == 0 {
+		p.empty = append(p.empty, "Attackers")
+		return
+	}
+	p.counted("Attackers", d.Attackers.Total)
+	rows, more := cut(d.Attackers.List, p.top)
+	for _, s := range rows {
+		var kinds []string
+		for _, k := range s.Kinds {
+			kinds = append(kinds, fmt.Sprintf("%s %d", k.Name, k.N))
+		}
+		p.line("%8d  %-22s %-5s %s", s.Count, clip(s.Addr.String(), 22), s.Verdict.Action, clip(strings.Join(kinds, ", "), width-39))
+	}
+	p.more("          ", more)
+}
+
+func (p *printer) logins(d *document.Document) {
+	if d.Logins.OK+d.Logins.Failed == 0 {
+		p.empty = append(p.empty, "Logins")
+		return
+	}
+	p.section("Logins")
+	p.line("%8d  ok, of %s", d.Logins.OK, plural(d.Logins.Users, "user"))
+	p.line("%8d  failed", d.Logins.Failed)
+	for _, version := range sortedKeys(d.TLS) {
+		p.line("%8d  %s handshakes", d.TLS[version], clip(version, 20))
+	}
+}
+
+func (p *printer) accounts(d *document.Document) {
+	if len(d.Accounts) == 0 {
+		return
+	}
+	p.counted("Accounts tried most", len(d.Accounts))
+	rows, more := cut(d.Accounts, p.top)
+	for _, a := range rows {
+		p.line("%8d  %-40s from %s", a.Failures, clip(a.Name, 40), plural(a.Addresses, "address"))
+	}
+	p.more("          ", more)
+}
+
+func (p *printer) foot(d *document.Document) {
+	p.line("")
+	if len(p.empty) > 0 {
+		p.wrap("", "", "Nothing under: "+strings.Join(p.empty, ", ")+".")
+		p.line("")
+	}
+	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))
+}
+
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+// refusals writes message reject detail and its like in pflogsumm's layout.
+func (p *printer) refusals(title string, refusals document.Refusals) {
+	if len(refusals) == 0 {
+		p.empty = append(p.empty, title)
+		return
+	}
+	p.section(title)
+	for _, stage := range sortedKeys(refusals) {
+		p.line("  %s", clip(stage, width-2))
+		reasons := sortedKeys(refusals[stage])
+		slices.SortStableFunc(reasons, func(a, b string) int { return refusals[stage][b].Total - refusals[stage][a].Total })
+		for _, reason := range reasons {
+			p.refusal(reason, refusals[stage][reason])
+		}
+	}
+}

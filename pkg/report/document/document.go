@@ -1,0 +1,291 @@
+// Package document puts together what the daily report says: the figures of the
+// mail system (report/daily), what the engine found (report), and the findings
+// that need a person. It knows the report's JSON contract and decides what is a
+// finding. It does no I/O, and how a report looks is the business of
+// render/page.
+package document
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"csmail/pkg/report"
+	"csmail/pkg/report/daily"
+)
+
+// Version is the version of the JSON contract.
+const Version = 1
+
+// Document is one report. Its JSON form is a contract with scripts: counts are
+// integers, times RFC 3339, mail addresses in lower case.
+type Document struct {
+	Version   int       `json:"version"`
+	Generated time.Time `json:"generated"`
+	Host      string    `json:"host,omitempty"`  // where one host logged
+	Hosts     []string  `json:"hosts,omitempty"` // where several did
+	From      time.Time `json:"from,omitzero"`   // of the first line, or the window's border
+	To        time.Time `json:"to,omitzero"`
+	Timezone  string    `json:"timezone"`
+	Days      int       `json:"days"` // calendar days from From to To
+	Lines     int64     `json:"lines"`
+
+	Status   string    `json:"status"` // quiet, elevated or attack
+	Findings []Finding `json:"findings"`
+
+	Bans      Verdicts  `json:"bans"`
+	Holds     Verdicts  `json:"holds"`
+	Alerts    Verdicts  `json:"alerts"`
+	Prevented int       `json:"prevented"` // attempts that came while their source was banned
+	Attackers Attackers `json:"attackers"`
+
+	Received    int            `json:"received"`
+	ReceivedBy  map[string]int `json:"received_by"`
+	Delivered   int            `json:"delivered"`
+	DeliveredBy map[string]int `json:"delivered_by"`
+	Forwarded   int            `json:"forwarded"`
+	Requeued    int            `json:"requeued"`
+	Deferred    int            `json:"deferred"`
+	Deferrals   int            `json:"deferrals"`
+	Bounced     int            `json:"bounced"`
+	Expired     int            `json:"expired"`
+	Incomplete  int            `json:"not_completed"`
+	Unsized     int            `json:"unsized"`
+
+	Rejected          int            `json:"rejected"`
+	RejectedTemporary int            `json:"rejected_temporary"`
+	RejectedPercent   float64        `json:"rejected_percent"`
+	RejectedBy        map[string]int `json:"rejected_by"`
+	RejectedClients   int            `json:"rejected_clients"`
+	RejectWarnings    int            `json:"reject_warnings"`
+	Held              int            `json:"held"`
+	Discarded         int            `json:"discarded"`
+	DiscardedByFilter int            `json:"discarded_by_filter"`
+
+	BytesReceived    int64 `json:"bytes_received"`
+	BytesDelivered   int64 `json:"bytes_delivered"`
+	Senders          int   `json:"senders"`
+	SendingDomains   int   `json:"sending_domains"`
+	Recipients       int   `json:"recipients"`
+	RecipientDomains int   `json:"recipient_domains"`
+
+	Connections Connections `json:"connections"`
+
+	PerHour map[string]daily.Hour `json:"per_hour"` // "00" to "23", summed over the days
+	PerDay  map[string]daily.Hour `json:"per_day"`
+
+	LoginsPerHour map[string]daily.LoginHour `json:"logins_per_hour"` // "00" to "23"
+
+	DeliveryDomains map[string]Delivery `json:"delivery_domains"`
+	ReceivedDomains map[string]Volume   `json:"received_domains"`
+	SendersBy       map[string]Volume   `json:"senders_by"`
+	RecipientsBy    map[string]Volume   `json:"recipients_by"`
+
+	RejectDetail  Refusals `json:"reject_detail"`
+	WarningDetail Refusals `json:"reject_warning_detail"`
+	HoldDetail    Refusals `json:"hold_detail"`
+	DiscardDetail Refusals `json:"discard_detail"`
+
+	BounceDetail   map[string]Detail `json:"bounce_detail"`
+	DeferralDetail map[string]Detail `json:"deferral_detail"`
+
+	Warnings Trouble        `json:"warnings"`
+	Errors   Trouble        `json:"errors"`
+	Fatals   Trouble        `json:"fatals"`
+	Panics   Trouble        `json:"panics"`
+	Master   map[string]int `json:"master"`
+	TLS      map[string]int `json:"tls"`
+
+	Logins   Logins    `json:"logins"`
+	Accounts []Account `json:"accounts"` // tried most first
+
+	Before []Day `json:"before,omitempty"` // earlier days of the same logs, the oldest first
+	zone   *time.Location
+}
+
+// Refusals are by stage and reason.
+type Refusals map[string]map[string]*daily.Refusal
+
+// Verdicts are the findings of one verdict, one for each value.
+type Verdicts struct {
+	Total      int            `json:"total"`
+	ByScenario map[string]int `json:"by_scenario"`
+	List       []Verdict      `json:"list"`
+}
+
+// Verdict is one value that was banned, held or reported.
+type Verdict struct {
+	Scope    string    `json:"scope"`
+	Value    string    `json:"value"`
+	Scenario string    `json:"scenario"`
+	StartAt  time.Time `json:"start_at"`
+	StopAt   time.Time `json:"stop_at"`
+	Events   int       `json:"events_count"`
+	Message  string    `json:"message"`
+	Rule     string    `json:"rule,omitempty"`
+	Reason   string    `json:"reason"`
+	Name     string    `json:"name,omitempty"`
+	Network  string    `json:"network"`
+	Country  string    `json:"country,omitempty"`
+	AS       string    `json:"as,omitempty"`
+}
+
+// Attackers are the sources of a scan.
+type Attackers struct {
+	Total    int              `json:"total"`
+	Attempts int              `json:"attempts"`
+	List     []*report.Source `json:"-"` // printed as csmail scan prints them
+}
+
+// Connections counts clients, those from this host left out.
+type Connections struct {
+	SMTPD             int `json:"smtpd"`
+	SMTPDClients      int `json:"smtpd_clients"`
+	Postscreen        int `json:"postscreen"`
+	PostscreenClients int `json:"postscreen_clients"`
+}
+
+// Volume counts mails and their bytes.
+type Volume struct {
+	Count int   `json:"count"`
+	Bytes int64 `json:"bytes"`
+}
+
+// Delivery is what was delivered to one domain. Delays are in seconds.
+type Delivery struct {
+	Count     int     `json:"count"`
+	Bytes     int64   `json:"bytes"`
+	Deferrals int     `json:"deferrals"`
+	DelayAvg  float64 `json:"delay_avg"`
+	DelayMax  float64 `json:"delay_max"`
+}
+
+// Detail counts by text.
+type Detail struct {
+	Total int            `json:"total"`
+	By    map[string]int `json:"by"`
+}
+
+// Trouble counts messages of one severity by daemon and text.
+type Trouble struct {
+	Total int               `json:"total"`
+	By    map[string]Detail `json:"by"`
+}
+
+// Logins counts logins at Dovecot and over SMTP.
+type Logins struct {
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
+	Users  int `json:"users"` // accounts that logged in
+}
+
+// Account is a login name that was tried.
+type Account struct {
+	Name      string `json:"name"`
+	Failures  int    `json:"failures"`
+	Addresses int    `json:"addresses"` // from which it was tried
+	LoggedIn  bool   `json:"logged_in"`
+}
+
+// Day is what an earlier day came to, to compare with.
+type Day struct {
+	Date      string `json:"date"`
+	Received  int    `json:"received"`
+	Delivered int    `json:"delivered"`
+	Deferred  int    `json:"deferred"`
+	Bounced   int    `json:"bounced"`
+	Rejected  int    `json:"rejected"`
+	Failed    int    `json:"failed_logins"`
+	Logins    int    `json:"logins"`
+}
+
+// DayOf sums figures up.
+func DayOf(date string, f *daily.Figures) Day {
+	return Day{date, f.Received(), f.Delivered(), len(f.Deferred), f.Bounced, f.Rejected(), f.LoginsFailed, f.LoginsOK}
+}
+
+// Input is what a report is made from.
+type Input struct {
+	Generated time.Time
+	From, To  time.Time // of the first and the last line in the window, or its borders
+	Zone      *time.Location
+	ZoneName  string   // as in /usr/share/zoneinfo, if it is known
+	Hosts     []string // sorted
+	Lines     int64
+	Missed    int64 // lines of known daemons that no grammar matched
+
+	Figures *daily.Figures
+	Before  []Day
+	Sources []*report.Source
+	Outcome report.Outcome // of a backtest of the same lines
+	Watch   *Watch
+}
+
+// New makes the report.
+func New(in Input) *Document {
+	d := &Document{
+		Version: Version, Generated: in.Generated, From: in.From.In(in.Zone), To: in.To.In(in.Zone), Timezone: cmp.Or(in.ZoneName, in.Zone.String()),
+		Lines: in.Lines, Before: in.Before, zone: in.Zone,
+	}
+	if len(in.Hosts) == 1 {
+		d.Host = in.Hosts[0]
+	} else {
+		d.Hosts = in.Hosts
+	}
+	d.Days = calendarDays(d.From, d.To)
+	d.addFigures(in.Figures)
+	d.addDetails(in.Figures)
+	d.addVerdicts(in)
+	d.Accounts = in.Watch.accountsTried()
+	d.Findings = d.findings(in)
+	d.Status = statusOf(d.Findings)
+	return d
+}
+
+// calendarDays counts the days that a window touches.
+func calendarDays(from, to time.Time) int {
+	if from.IsZero() || to.Before(from) {
+		return 0
+	}
+	first := time.Date(from.Year(), from.Month(), from.Day(), 12, 0, 0, 0, time.UTC)
+	last := time.Date(to.Year(), to.Month(), to.Day(), 12, 0, 0, 0, time.UTC)
+	if to.Equal(startOfDay(to)) && to.After(from) { // a border, which is not part of the window
+		last = last.AddDate(0, 0, -1)
+	}
+	return int(last.Sub(first).Hours()/24) + 1
+}
+
+func startOfDay(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+// Title says whose report it is and of when.
+func (d *Document) Title() string {
+	host := d.Host
+	if host == "" && len(d.Hosts) > 0 {
+		host = fmt.Sprintf("%d hosts", len(d.Hosts))
+	}
+	if host == "" {
+		host = "no host"
+	}
+	return host
+}
+
+// Period shows the window in the report's zone.
+func (d *Document) Period() string {
+	if d.From.IsZero() {
+		return "no lines"
+	}
+	from, to := d.From, d.To
+	if to.Equal(startOfDay(to)) && to.After(from) {
+		to = to.Add(-time.Minute)
+	}
+	const day, clock = "Monday 2 January 2006", "15:04"
+	if d.Days == 1 {
+		return fmt.Sprintf("%s, %s-%s %s", from.Format(day), from.Format(clock), to.Format(clock), d.Timezone)
+	}
+	return fmt.Sprintf("%s %s to %s %s %s", from.Format("2 January 2006"), from.Format(clock), to.Format("2 January 2006"), to.Format(clock), d.Timezone)
+}
+
+// Zone is the zone of the report's times.
+func (d *Document) Zone() *time.Location { return d.zone }

@@ -1,0 +1,187 @@
+package document
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/guard"
+	"csmail/pkg/report/daily"
+)
+
+// addFigures takes over the totals and traffic.
+func (d *Document) addFigures(f *daily.Figures) {
+	d.Received, d.ReceivedBy = f.Received(), f.ReceivedBy
+	d.Delivered, d.DeliveredBy = f.Delivered(), f.DeliveredBy
+	d.Forwarded, d.Requeued, d.Deferred, d.Deferrals = f.Forwarded, f.Requeued, len(f.Deferred), f.Deferrals
+	d.Bounced, d.Expired, d.Incomplete, d.Unsized = f.Bounced, f.Expired, f.NotCompleted, f.Unsized
+	d.Rejected, d.RejectedTemporary, d.RejectedBy = f.Rejected(), f.RejectedTemporary, f.RejectedBy
+	d.RejectedPercent = oneDecimal(f.RejectedPercent())
+	d.RejectedClients, d.RejectWarnings = len(f.RejectedClients), f.RejectWarnings
+	d.Held, d.Discarded, d.DiscardedByFilter = f.Held, f.Discarded, f.DiscardedByFilter
+	d.BytesReceived, d.BytesDelivered = f.BytesReceived, f.BytesDelivered
+	d.Senders, d.SendingDomains = len(f.Senders), len(f.ReceivedDomains)
+	d.Recipients = len(f.Recipients)
+	d.Connections = Connections{f.SMTPDConnections, len(f.SMTPDClients), f.ScreenConnections, len(f.ScreenClients)}
+	d.Logins = Logins{f.LoginsOK, f.LoginsFailed, len(f.Users)}
+	d.LoginsPerHour = loginsPerHour(f.LoginHours)
+	d.PerHour, d.PerDay = perHour(f.Hours), perDay(f.Hours)
+	d.ReceivedDomains, d.SendersBy, d.RecipientsBy = volumes(f.ReceivedDomains), volumes(f.Senders), volumes(f.Recipients)
+	d.DeliveryDomains = map[string]Delivery{}
+	for domain, t := range f.DeliveryDomains {
+		entry := Delivery{Count: t.Count, Bytes: t.Bytes, Deferrals: t.Deferrals, DelayMax: oneDecimal(t.DelayMax)}
+		if t.Count > 0 {
+			entry.DelayAvg = oneDecimal(t.DelaySum / float64(t.Count))
+			d.RecipientDomains++
+		}
+		d.DeliveryDomains[domain] = entry
+	}
+}
+
+func oneDecimal(x float64) float64 { return float64(int(x*10+0.5)) / 10 }
+
+func volumes(traffic map[string]daily.Traffic) map[string]Volume {
+	out := make(map[string]Volume, len(traffic))
+	for key, t := range traffic {
+		out[key] = Volume{t.Count, t.Bytes}
+	}
+	return out
+}
+
+// perHour sums by the hour of the day. All hours are there.
+func perHour(hours map[string]daily.Hour) map[string]daily.Hour {
+	out := make(map[string]daily.Hour, 24)
+	for h := range 24 {
+		out[fmt.Sprintf("%02d", h)] = daily.Hour{}
+	}
+	for key, h := range hours {
+		_, hour, _ := strings.Cut(key, "T")
+		out[hour] = out[hour].Plus(h)
+	}
+	return out
+}
+
+func loginsPerHour(hours map[string]daily.LoginHour) map[string]daily.LoginHour {
+	out := make(map[string]daily.LoginHour, 24)
+	for h := range 24 {
+		out[fmt.Sprintf("%02d", h)] = daily.LoginHour{}
+	}
+	for key, h := range hours {
+		_, hour, _ := strings.Cut(key, "T")
+		out[hour] = daily.LoginHour{OK: out[hour].OK + h.OK, Failed: out[hour].Failed + h.Failed}
+	}
+	return out
+}
+
+func perDay(hours map[string]daily.Hour) map[string]daily.Hour {
+	out := map[string]daily.Hour{}
+	for key, h := range hours {
+		day, _, _ := strings.Cut(key, "T")
+		out[day] = out[day].Plus(h)
+	}
+	return out
+}
+
+// addDetails takes over what is counted by reason and text.
+func (d *Document) addDetails(f *daily.Figures) {
+	d.RejectDetail, d.WarningDetail = f.Details("reject"), f.Details("warning")
+	d.HoldDetail, d.DiscardDetail = f.Details("hold"), f.Details("discard")
+	d.BounceDetail, d.DeferralDetail = details(f.Bounces), details(f.Deferring)
+	d.Warnings, d.Errors = troubleOf(f.Trouble["warning"]), troubleOf(f.Trouble["error"])
+	d.Fatals, d.Panics = troubleOf(f.Trouble["fatal"]), troubleOf(f.Trouble["panic"])
+	d.Master, d.TLS = f.Master, f.TLS
+}
+
+func details(counts map[string]map[string]int) map[string]Detail {
+	out := make(map[string]Detail, len(counts))
+	for key, by := range counts {
+		detail := Detail{By: by}
+		for _, n := range by {
+			detail.Total += n
+		}
+		out[key] = detail
+	}
+	return out
+}
+
+func troubleOf(counts map[string]map[string]int) Trouble {
+	t := Trouble{By: details(counts)}
+	for _, detail := range t.By {
+		t.Total += detail.Total
+	}
+	return t
+}
+
+// addVerdicts takes over what was banned, what the guard held back, and what was
+// only reported: the first of each value.
+func (d *Document) addVerdicts(in Input) {
+	d.Attackers = Attackers{Total: len(in.Sources), List: in.Sources}
+	for _, s := range in.Sources {
+		d.Attackers.Attempts += s.Count
+	}
+	d.Prevented = in.Outcome.Prevented
+	d.Bans, d.Holds, d.Alerts = newVerdicts(), newVerdicts(), newVerdicts()
+	for _, value := range in.Watch.order {
+		first := in.Watch.values[value]
+		switch {
+		case first.ban != nil:
+			d.Bans.add(*first.ban)
+		case first.hold != nil:
+			d.Holds.add(*first.hold)
+		}
+		if first.alert != nil {
+			d.Alerts.add(*first.alert)
+		}
+	}
+	for _, v := range []*Verdicts{&d.Bans, &d.Holds, &d.Alerts} {
+		slices.SortStableFunc(v.List, func(a, b Verdict) int { return a.StopAt.Compare(b.StopAt) })
+	}
+}
+
+func newVerdicts() Verdicts { return Verdicts{ByScenario: map[string]int{}, List: []Verdict{}} }
+
+func (v *Verdicts) add(entry Verdict) {
+	v.Total++
+	v.ByScenario[entry.Scenario]++
+	v.List = append(v.List, entry)
+}
+
+func verdictOf(f engine.Finding) Verdict {
+	v := Verdict{
+		Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Scenario: f.Alert.Scenario, StartAt: f.Alert.First, StopAt: f.Alert.Last,
+		Events: f.Alert.Count, Message: engine.Describe(f.Alert).Message, Reason: f.Verdict.Reason,
+	}
+	if f.Verdict.Action == guard.Hold {
+		v.Rule = f.Verdict.Rule.String()
+	}
+	if f.Alert.Source.IsValid() {
+		v.Network = engine.Network(f.Alert).String()
+		if network := neighbours(f); network != "" {
+			v.Network = network
+		}
+	}
+	return v
+}
+
+// neighbours is the /24 or /64 of an address, the network in which a report puts
+// sources together.
+func neighbours(f engine.Finding) string {
+	bits := 64
+	if f.Alert.Source.Is4() {
+		bits = 24
+	}
+	prefix, err := f.Alert.Source.Prefix(bits)
+	if err != nil || engine.Network(f.Alert).Bits() < bits {
+		return ""
+	}
+	return prefix.String()
+}
+
+// ScenariosByCount lists scenarios, those with the most values first.
+func (v Verdicts) ScenariosByCount() []string {
+	names := slices.Sorted(maps.Keys(v.ByScenario))
+	slices.SortStableFunc(names, func(a, b string) int { return v.ByScenario[b] - v.ByScenario[a] })
+	return names
+}

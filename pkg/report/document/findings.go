@@ -1,0 +1,491 @@
+package document
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities. Urgent: somebody loses mail or an account. Warn: somebody
+// will. Note: worth to know.
+const (
+	Urgent Severity = "urgent"
+	Warn   Severity = "warn"
+	Note   Severity = "note"
+)
+
+// Finding is something that needs a person, with what to do about it.
+type Finding struct {
+	ID       string    `json:"id"`
+	Severity Severity  `json:"severity"`
+	Title    string    `json:"title"`
+	Detail   string    `json:"detail"`
+	Advice   string    `json:"advice"` // a command
+	Since    time.Time `json:"since,omitzero"`
+	Until    time.Time `json:"until,omitzero"`
+	Subjects []string  `json:"subjects"`
+	Count    int       `json:"count"`
+}
+
+// FindingIDs are all that a finding may be called, for --fail-on.
+var FindingIDs = []string{
+	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "provider-refused", "backend-fault",
+	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
+	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
+}
+
+// findings looks for everything that needs a person, the gravest first.
+func (d *Document) findings(in Input) []Finding {
+	found := []Finding{}
+	add := func(list ...Finding) { found = append(found, list...) }
+	add(in.Watch.breakIns()...)
+	add(in.Watch.attackedAccounts()...)
+	add(bannedThenHonest(in)...)
+	add(d.ownAddressListed()...)
+	add(in.Watch.refusedProviders()...)
+	add(in.Watch.troubles()...)
+	add(d.blockListTrouble()...)
+	add(d.certificates()...)
+	add(d.disk()...)
+	add(d.stuckDestinations()...)
+	add(d.highBounces()...)
+	add(d.silence()...)
+	add(d.comparisons()...)
+	add(d.ownNetworks()...)
+	add(linesNotUnderstood(in)...)
+	add(d.restarts()...)
+	for i := range found {
+		if found[i].Subjects == nil {
+			found[i].Subjects = []string{}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	return found
+}
+
+func rank(s Severity) int { return slices.Index([]Severity{Urgent, Warn, Note}, s) }
+
+// statusOf is the report in one word.
+func statusOf(findings []Finding) string {
+	status := "quiet"
+	for _, f := range findings {
+		switch f.Severity {
+		case Urgent:
+			return "attack"
+		case Warn:
+			status = "elevated"
+		}
+	}
+	return status
+}
+
+// breakIns: the most important line of the day.
+func (w *Watch) breakIns() []Finding {
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
+		a := w.accounts[name]
+		for _, b := range a.breakIns {
+			found = append(found, Finding{
+				ID: "login-after-guessing", Severity: Urgent, Count: b.guesses, Since: b.at, Until: b.at,
+				Title:    fmt.Sprintf("The password of %s was guessed: %s logged in", name, b.addr),
+				Detail:   fmt.Sprintf("The address had failed %s before. Change the password, end its sessions, look at what was sent.", times(b.guesses)),
+				Advice:   "doveadm kick " + shellWord(name),
+				Subjects: []string{name, b.addr.String()},
+			})
+		}
+	}
+	return found
+}
+
+// manySources is from how many addresses failures on one account are an attack.
+const manySources = 20
+
+func (w *Watch) attackedAccounts() []Finding {
+	var names []string
+	for name, a := range w.accounts {
+		if len(a.failedFrom) >= manySources {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(w.accounts[b].failures-w.accounts[a].failures, strings.Compare(a, b))
+	})
+	var found []Finding
+	for _, name := range names {
+		a := w.accounts[name]
+		f := Finding{
+			ID: "account-under-attack", Severity: Warn, Count: a.failures, Since: a.first, Until: a.last, Subjects: []string{name},
+			Title:  fmt.Sprintf("Account %s: %d wrong passwords from %d addresses", name, a.failures, len(a.failedFrom)),
+			Detail: "Nobody logged in to it.", Advice: "csmail scan --user " + shellWord(name),
+		}
+		if a.loggedIn {
+			f.Severity, f.Detail = Urgent, "The account is in use: its owner logged in."
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+func bannedThenHonest(in Input) []Finding {
+	var found []Finding
+	for _, c := range in.Outcome.Collateral {
+		found = append(found, Finding{
+			ID: "banned-then-honest", Severity: Urgent, Count: 1, Since: c.Banned, Until: c.Good, Subjects: []string{c.Value},
+			Title:  fmt.Sprintf("%s was banned and then turned out well: %s", c.Value, c.Proof),
+			Detail: fmt.Sprintf("Banned by %s.", c.Scenario), Advice: "csmail why " + c.Value,
+		})
+	}
+	return found
+}
+
+// listNames are words of remote servers that refuse an address because a block
+// list names it. S3140 and S3150 are Microsoft's.
+var listNames = []string{"S3140", "S3150", "spamhaus", "barracuda", "spamcop", "sorbs", "uceprotect", "blocked using", "block list", "blocklist", "blacklist", "listed at", "dnsbl"}
+
+// ownAddressListed looks at what other servers answered to our mail.
+func (d *Document) ownAddressListed() []Finding {
+	count, example := 0, ""
+	for _, details := range []map[string]Detail{d.BounceDetail, d.DeferralDetail} {
+		for _, detail := range details {
+			for _, text := range slices.Sorted(maps.Keys(detail.By)) {
+				lower := strings.ToLower(text)
+				if slices.ContainsFunc(listNames, func(name string) bool { return strings.Contains(lower, strings.ToLower(name)) }) {
+					count += detail.By[text]
+					example = cmp.Or(example, text)
+				}
+			}
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return []Finding{{
+		ID: "own-address-listed", Severity: Urgent, Count: count,
+		Title:  fmt.Sprintf("Other servers refuse mail from here because of a block list: %s", times(count)),
+		Detail: example, Advice: "grep -E 'status=(bounced|deferred)' /var/log/mail.log | grep -iE 'block|list'",
+	}}
+}
+
+// refusedProviders are networks in which a neighbour of the refused servers has
+// brought mail: they are a provider's.
+func (w *Watch) refusedProviders() []Finding {
+	var found []Finding
+	prefixes := slices.SortedFunc(maps.Keys(w.networks), func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	for _, prefix := range prefixes {
+		n := w.networks[prefix]
+		total := 0
+		for _, c := range n.refused {
+			total += c
+		}
+		if n.accepted == 0 || len(n.refused) < 2 || total < 5 {
+			continue
+		}
+		found = append(found, Finding{
+			ID: "provider-refused", Severity: Urgent, Count: total, Since: n.first, Until: n.last, Subjects: []string{prefix.String()},
+			Title:  fmt.Sprintf("A mail provider is refused: %s %s", prefix, n.name),
+			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails.", len(n.refused), times(total), joined(n.lists), n.accepted),
+			Advice: fmt.Sprintf("echo '%s permit' >> /etc/postfix/postscreen_access.cidr", prefix),
+		})
+	}
+	return found
+}
+
+// troubles are outages of our own services.
+func (w *Watch) troubles() []Finding {
+	var found []Finding
+	for _, row := range []struct {
+		kind         event.Kind
+		id, what, do string
+		severity     Severity
+	}{
+		{event.AuthFault, "backend-fault", "The login service had trouble", "journalctl -u dovecot --since yesterday -p warning", Urgent},
+		{event.LookupFault, "backend-fault", "A lookup table failed", "postconf -n | grep maps", Urgent},
+		{event.ServerFault, "backend-fault", "The mail server could not do its work", "journalctl -u postfix@- --since yesterday -p warning", Urgent},
+		{event.DNSFault, "resolver-trouble", "The resolver did not answer", "dig example.com", Warn},
+		{event.DNSBLFault, "blocklist-trouble", "A block list refuses our queries, so every client looks listed", "postconf postscreen_dnsbl_sites smtpd_recipient_restrictions", Urgent},
+	} {
+		f := w.faults[row.kind]
+		if f == nil {
+			continue
+		}
+		found = append(found, Finding{
+			ID: row.id, Severity: row.severity, Count: f.count, Since: f.first, Until: f.last,
+			Title:  fmt.Sprintf("%s: %s", row.what, times(f.count)),
+			Detail: fmt.Sprintf("%d clients met it. %s", len(f.clients), mostFrequent(f.reasons)), Advice: row.do,
+		})
+	}
+	return found
+}
+
+// manyTimeouts is how many unanswered queries to one list are trouble.
+const manyTimeouts = 3
+
+func (d *Document) blockListTrouble() []Finding {
+	timeouts := map[string]int{}
+	for text, n := range d.Warnings.By["postscreen"].By {
+		if rest, ok := strings.CutPrefix(text, "dnsblog reply timeout "); ok {
+			if _, list, ok := strings.Cut(rest, " for "); ok {
+				timeouts[list] += n
+			}
+		}
+	}
+	var found []Finding
+	for _, list := range slices.Sorted(maps.Keys(timeouts)) {
+		if n := timeouts[list]; n >= manyTimeouts {
+			found = append(found, Finding{
+				ID: "blocklist-trouble", Severity: Warn, Count: n, Subjects: []string{list},
+				Title:  fmt.Sprintf("%s did not answer: %s", list, times(n)),
+				Detail: "Each time a client had to wait.", Advice: "dig 2.0.0.127." + list,
+			})
+		}
+	}
+	return found
+}
+
+func (d *Document) certificates() []Finding {
+	count, example := 0, ""
+	for _, t := range []Trouble{d.Warnings, d.Errors, d.Fatals} {
+		for _, daemon := range slices.Sorted(maps.Keys(t.By)) {
+			for _, text := range slices.Sorted(maps.Keys(t.By[daemon].By)) {
+				lower := strings.ToLower(text)
+				for _, sign := range []string{"certificate expired", "certificate has expired", "unknown ca", "bad certificate", "cannot get rsa private key", "cannot get private key", "cannot get rsa certificate", "cannot load certification"} {
+					if strings.Contains(lower, sign) {
+						count += t.By[daemon].By[text]
+						example = cmp.Or(example, text)
+					}
+				}
+			}
+		}
+	}
+	if count < manyTimeouts {
+		return nil
+	}
+	return []Finding{{
+		ID: "certificate", Severity: Urgent, Count: count, Title: fmt.Sprintf("Clients do not accept the server's certificate: %s", times(count)),
+		Detail: example, Advice: "openssl x509 -noout -dates -in $(postconf -h smtpd_tls_cert_file)",
+	}}
+}
+
+func (d *Document) disk() []Finding {
+	var found []Finding
+	if n := d.Fatals.Total + d.Panics.Total; n > 0 {
+		found = append(found, Finding{
+			ID: "disk-or-queue", Severity: Urgent, Count: n, Title: fmt.Sprintf("Postfix stopped with a fatal error or panic: %s", times(n)),
+			Detail: d.Fatals.first() + d.Panics.first(), Advice: "journalctl -u postfix@- -p err --since yesterday",
+		})
+	}
+	full := 0
+	for _, t := range []Trouble{d.Warnings, d.Errors} {
+		for _, detail := range t.By {
+			for text, n := range detail.By {
+				if strings.Contains(text, "No space left") || strings.Contains(text, "nsufficient system storage") || strings.Contains(text, "queue file system: ") {
+					full += n
+				}
+			}
+		}
+	}
+	if full > 0 {
+		found = append(found, Finding{
+			ID: "disk-or-queue", Severity: Urgent, Count: full, Title: fmt.Sprintf("The disk of the mail queue is full: %s", times(full)),
+			Detail: "Mail is refused for now.", Advice: "df -h /var/spool/postfix /var/mail",
+		})
+	}
+	return found
+}
+
+// first is one message, for a detail.
+func (t Trouble) first() string {
+	for _, daemon := range slices.Sorted(maps.Keys(t.By)) {
+		for _, text := range slices.Sorted(maps.Keys(t.By[daemon].By)) {
+			return daemon + ": " + text + " "
+		}
+	}
+	return ""
+}
+
+// manyDeferrals is how many deferrals without a delivery make a destination
+// stuck.
+const manyDeferrals = 10
+
+func (d *Document) stuckDestinations() []Finding {
+	var found []Finding
+	for _, domain := range slices.Sorted(maps.Keys(d.DeliveryDomains)) {
+		t := d.DeliveryDomains[domain]
+		if t.Count > 0 || t.Deferrals < manyDeferrals {
+			continue
+		}
+		found = append(found, Finding{
+			ID: "destination-stuck", Severity: Warn, Count: t.Deferrals, Subjects: []string{domain},
+			Title:  fmt.Sprintf("No mail to %s was delivered, %d attempts were deferred", domain, t.Deferrals),
+			Detail: "The mails wait in the queue.", Advice: "postqueue -p | grep -B3 -F " + shellWord(domain),
+		})
+	}
+	return found
+}
+
+func (d *Document) highBounces() []Finding {
+	outgoing := d.DeliveredBy["smtp"] + d.Bounced
+	if outgoing < 20 || d.Bounced*5 < outgoing {
+		return nil
+	}
+	return []Finding{{
+		ID: "bounces-high", Severity: Warn, Count: d.Bounced,
+		Title:  fmt.Sprintf("%d of %d outgoing mails bounced", d.Bounced, outgoing),
+		Detail: "See message bounce detail below.", Advice: "csmail report --top 0",
+	}}
+}
+
+func (d *Document) silence() []Finding {
+	if d.Lines > 0 && !d.From.IsZero() && d.Received+d.Rejected+d.Connections.SMTPD+d.Connections.Postscreen+d.Logins.OK+d.Logins.Failed > 0 {
+		return nil
+	}
+	return []Finding{{
+		ID: "silent", Severity: Urgent, Title: "No mail and no login is in the log of this time",
+		Detail: "Either nothing came, or the log is not complete.", Advice: "systemctl status postfix dovecot rsyslog",
+	}}
+}
+
+// comparisons are figures far from the mean of the days before.
+func (d *Document) comparisons() []Finding {
+	if len(d.Before) == 0 || d.Days != 1 {
+		return nil
+	}
+	var found []Finding
+	for _, row := range d.Comparison() {
+		if row.Note == "" {
+			continue
+		}
+		severity := Note
+		if row.Day >= 4*max(row.Mean, 1) {
+			severity = Warn
+		}
+		found = append(found, Finding{
+			ID: "more-than-usual", Severity: severity, Count: row.Day, Title: fmt.Sprintf("%s: %d, the mean of other days is %d", row.Name, row.Day, row.Mean),
+			Detail: row.Note, Advice: "csmail scan --since 24h",
+		})
+	}
+	return found
+}
+
+// Compared is one figure beside those of the days before.
+type Compared struct {
+	Name              string
+	Day, Before, Mean int
+	Note              string
+}
+
+// muchMore is how many there must be for a comparison to say something.
+const muchMore = 20
+
+// Comparison sets the day beside the days before, at most seven.
+func (d *Document) Comparison() []Compared {
+	if len(d.Before) == 0 {
+		return nil
+	}
+	rows := []Compared{
+		{Name: "received", Day: d.Received}, {Name: "delivered", Day: d.Delivered}, {Name: "deferred", Day: d.Deferred},
+		{Name: "bounced", Day: d.Bounced}, {Name: "rejected", Day: d.Rejected}, {Name: "failed logins", Day: d.Logins.Failed}, {Name: "logins", Day: d.Logins.OK},
+	}
+	for i, get := range []func(Day) int{
+		func(b Day) int { return b.Received }, func(b Day) int { return b.Delivered }, func(b Day) int { return b.Deferred },
+		func(b Day) int { return b.Bounced }, func(b Day) int { return b.Rejected }, func(b Day) int { return b.Failed }, func(b Day) int { return b.Logins },
+	} {
+		sum := 0
+		for _, b := range d.Before {
+			sum += get(b)
+		}
+		row := &rows[i]
+		row.Before, row.Mean = get(d.Before[len(d.Before)-1]), (sum+len(d.Before)/2)/len(d.Before)
+		switch more := row.Name != "received" && row.Name != "delivered" && row.Name != "logins"; {
+		case more && row.Day >= muchMore && row.Day > 2*row.Mean:
+			row.Note = "more than twice as many"
+		case row.Name == "received" && row.Mean >= muchMore && 2*row.Day < row.Mean:
+			row.Note = "less than half as many"
+		}
+	}
+	return rows
+}
+
+// ownNetworks are offences from an address that is never banned: a webmail, a
+// gateway of containers, this host. The clients behind it are hidden.
+func (d *Document) ownNetworks() []Finding {
+	var found []Finding
+	for _, v := range d.Holds.List {
+		if v.Rule != "never" {
+			continue
+		}
+		found = append(found, Finding{
+			ID: "own-network-attacks", Severity: Warn, Count: v.Events, Since: v.StartAt, Until: v.StopAt, Subjects: []string{v.Value},
+			Title:  fmt.Sprintf("Attacks come through %s, which is never banned", v.Value),
+			Detail: "It hides the real clients: " + v.Message + ".", Advice: "csmail why " + v.Value,
+		})
+	}
+	return found
+}
+
+func linesNotUnderstood(in Input) []Finding {
+	if in.Missed <= 100 && in.Missed*100 <= in.Lines {
+		return nil
+	}
+	return []Finding{{
+		ID: "lines-not-understood", Severity: Note, Count: int(in.Missed), Title: fmt.Sprintf("%d lines of known daemons were not understood", in.Missed),
+		Detail: "Attackers may stand in them.", Advice: "csmail scan --missed",
+	}}
+}
+
+func (d *Document) restarts() []Finding {
+	count := 0
+	for text, n := range d.Master {
+		if strings.HasPrefix(text, "daemon started") || strings.HasPrefix(text, "terminating on signal") || strings.HasPrefix(text, "reload") {
+			count += n
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return []Finding{{
+		ID: "restarted", Severity: Note, Count: count, Title: fmt.Sprintf("Postfix was started, stopped or reloaded: %s", times(count)),
+		Detail: "See master daemon messages below.", Advice: "journalctl -u postfix@- --since yesterday",
+	}}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func joined(counts map[string]int) string {
+	return strings.Join(slices.Sorted(maps.Keys(counts)), ", ")
+}
+
+func mostFrequent(counts map[string]int) string {
+	best := ""
+	for _, text := range slices.Sorted(maps.Keys(counts)) {
+		if best == "" || counts[text] > counts[best] {
+			best = text
+		}
+	}
+	return best
+}
+
+// shellWord quotes client text for a command that a person may paste.
+func shellWord(text string) string {
+	safe := strings.IndexFunc(text, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("@.-_+", c))
+	}) < 0
+	if safe && text != "" && text[0] != '-' {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

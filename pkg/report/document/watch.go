@@ -1,0 +1,290 @@
+package document
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+)
+
+// Watch gathers from the engine's results what findings are made from: which
+// accounts were attacked, from where they logged in, which of our services were
+// in trouble. What it keeps is bounded. Use it from one goroutine at a time.
+type Watch struct {
+	counts   func(*event.Event) bool
+	accounts map[string]*account
+	sources  map[netip.Addr]*guesser
+	networks map[netip.Prefix]*network
+	faults   map[event.Kind]*fault
+	values   map[string]*firstVerdicts
+	order    []string // of values
+}
+
+// account is one login name.
+type account struct {
+	failedFrom map[netip.Addr]int // attempts
+	failures   int
+	loggedIn   bool
+	first      time.Time // of the failures
+	last       time.Time
+	breakIns   []breakIn
+}
+
+// breakIn is a login from an address that had been guessing.
+type breakIn struct {
+	addr    netip.Addr
+	at      time.Time
+	guesses int
+}
+
+// guesser is an address that failed to log in.
+type guesser struct {
+	accounts map[string]int
+	last     time.Time
+}
+
+// network is a /24 or /64 in which mail servers may be neighbours.
+type network struct {
+	accepted int // mails taken
+	refused  map[netip.Addr]int
+	lists    map[string]int
+	name     string // a verified name in it
+	first    time.Time
+	last     time.Time
+}
+
+// fault is trouble of one kind on our side.
+type fault struct {
+	count   int
+	clients map[netip.Addr]bool
+	first   time.Time
+	last    time.Time
+	reasons map[string]int
+}
+
+// firstVerdicts are the first findings about one value.
+type firstVerdicts struct{ ban, hold, alert *Verdict }
+
+const (
+	maxAccounts = 100_000
+	maxGuessers = 100_000
+	maxNetworks = 100_000
+	maxValues   = 100_000
+	maxPerItem  = 1000 // addresses of an account, accounts of an address
+)
+
+// NewWatch returns a Watch over the events that counts accepts.
+func NewWatch(counts func(*event.Event) bool) *Watch {
+	return &Watch{
+		counts: counts, accounts: map[string]*account{}, sources: map[netip.Addr]*guesser{}, networks: map[netip.Prefix]*network{},
+		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{},
+	}
+}
+
+// Add takes the next result.
+func (w *Watch) Add(r engine.Result) {
+	w.AddFindings(r.Findings)
+	if r.Folded || !w.counts(&r.Event) {
+		return
+	}
+	if r.Testimony == event.MailAccepted && r.Addr.IsValid() {
+		w.accepted(&r.Event)
+	}
+	if r.Outcome != event.Noted {
+		return
+	}
+	switch {
+	case r.Kind == event.AuthFailed:
+		w.failed(&r.Event)
+	case r.Kind == event.LoginOK:
+		w.loggedIn(&r.Event)
+	case r.Kind == event.DNSBLListed, r.Kind == event.NoHostname:
+		w.refused(&r.Event)
+	case r.Kind.Class() == event.Fault:
+		w.fault(&r.Event)
+	}
+}
+
+// AddFindings notes the first ban, hold and alert of each value.
+func (w *Watch) AddFindings(findings []engine.Finding) {
+	for _, f := range findings {
+		value := f.Alert.Value()
+		first := w.values[value]
+		if first == nil {
+			if len(w.values) >= maxValues {
+				continue
+			}
+			first = &firstVerdicts{}
+			w.values[value] = first
+			w.order = append(w.order, value)
+		}
+		switch {
+		case f.Verdict.Action == guard.Ban && first.ban == nil:
+			v := verdictOf(f)
+			first.ban = &v
+		case f.Verdict.Action == guard.Hold && first.hold == nil:
+			v := verdictOf(f)
+			first.hold = &v
+		case f.Verdict.Action == guard.Alert && first.alert == nil:
+			v := verdictOf(f)
+			first.alert = &v
+		}
+	}
+}
+
+// nameOf is how an account is counted: lower case, without a name there is none.
+func nameOf(e *event.Event) string { return strings.ToLower(e.User) }
+
+func (w *Watch) account(name string) *account {
+	a := w.accounts[name]
+	if a == nil && len(w.accounts) < maxAccounts {
+		a = &account{failedFrom: map[netip.Addr]int{}}
+		w.accounts[strings.Clone(name)] = a
+	}
+	return a
+}
+
+func (w *Watch) failed(e *event.Event) {
+	name := nameOf(e)
+	if name == "" || !e.Addr.IsValid() {
+		return
+	}
+	if a := w.account(name); a != nil {
+		a.failures += e.Attempts
+		if _, known := a.failedFrom[e.Addr]; known || len(a.failedFrom) < maxPerItem {
+			a.failedFrom[e.Addr] += e.Attempts
+		}
+		widen(&a.first, &a.last, e.Time)
+	}
+	g := w.sources[e.Addr]
+	if g == nil {
+		if len(w.sources) >= maxGuessers {
+			return
+		}
+		g = &guesser{accounts: map[string]int{}}
+		w.sources[e.Addr] = g
+	}
+	if _, known := g.accounts[name]; known || len(g.accounts) < maxPerItem {
+		g.accounts[strings.Clone(name)] += e.Attempts
+	}
+	g.last = e.Time
+}
+
+const (
+	// guessedOthers and guessedThis are how much an address must have guessed for
+	// its login to look like a break-in, within guessedWithin.
+	guessedOthers = 3
+	guessedThis   = 10
+	guessedWithin = 24 * time.Hour
+)
+
+func (w *Watch) loggedIn(e *event.Event) {
+	name := nameOf(e)
+	if name == "" {
+		return
+	}
+	a := w.account(name)
+	if a == nil {
+		return
+	}
+	a.loggedIn = true
+	g := w.sources[e.Addr]
+	if g == nil || e.Time.Sub(g.last) > guessedWithin {
+		return
+	}
+	others := len(g.accounts)
+	if g.accounts[name] > 0 {
+		others--
+	}
+	if others < guessedOthers && g.accounts[name] < guessedThis {
+		return
+	}
+	if slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == e.Addr }) || len(a.breakIns) >= maxPerItem {
+		return
+	}
+	guesses := 0
+	for _, n := range g.accounts {
+		guesses += n
+	}
+	a.breakIns = append(a.breakIns, breakIn{e.Addr, e.Time, guesses})
+}
+
+func (w *Watch) network(addr netip.Addr) *network {
+	bits := 64
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return nil
+	}
+	n := w.networks[prefix]
+	if n == nil && len(w.networks) < maxNetworks {
+		n = &network{refused: map[netip.Addr]int{}, lists: map[string]int{}}
+		w.networks[prefix] = n
+	}
+	return n
+}
+
+func (w *Watch) accepted(e *event.Event) {
+	n := w.network(e.Addr)
+	if n == nil {
+		return
+	}
+	n.accepted++
+	if e.ClientName != "" && e.ClientName != "unknown" {
+		n.name = strings.Clone(e.ClientName)
+	}
+}
+
+func (w *Watch) refused(e *event.Event) {
+	n := w.network(e.Addr)
+	if n == nil || len(n.refused) >= maxPerItem {
+		return
+	}
+	n.refused[e.Addr]++
+	n.lists[e.Kind.String()]++
+	widen(&n.first, &n.last, e.Time)
+}
+
+func (w *Watch) fault(e *event.Event) {
+	f := w.faults[e.Kind]
+	if f == nil {
+		f = &fault{clients: map[netip.Addr]bool{}, reasons: map[string]int{}}
+		w.faults[e.Kind] = f
+	}
+	f.count += e.Attempts
+	if e.Addr.IsValid() && len(f.clients) < maxPerItem {
+		f.clients[e.Addr] = true
+	}
+	if len(f.reasons) < maxPerItem {
+		f.reasons[strings.Clone(e.Reason)]++
+	}
+	widen(&f.first, &f.last, e.Time)
+}
+
+func widen(first, last *time.Time, t time.Time) {
+	if first.IsZero() || t.Before(*first) {
+		*first = t
+	}
+	if t.After(*last) {
+		*last = t
+	}
+}
+
+// accountsTried lists the accounts with failed logins, the most first.
+func (w *Watch) accountsTried() []Account {
+	out := []Account{}
+	for name, a := range w.accounts {
+		if a.failures > 0 {
+			out = append(out, Account{name, a.failures, len(a.failedFrom), a.loggedIn})
+		}
+	}
+	slices.SortFunc(out, func(a, b Account) int { return cmp.Or(b.Failures-a.Failures, strings.Compare(a.Name, b.Name)) })
+	return out
+}
