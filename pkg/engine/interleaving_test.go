@@ -364,6 +364,8 @@ func TestTwiceWithinSecond(t *testing.T) {
 		"the end of Dovecot's session twice": {"auth-failed 1", `0 dovecot auth: sql({user},{ip},<{session}>): Password mismatch
 		2 dovecot imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{user}>, rip={ip}, lip=198.51.100.1, session=<{session}>
 		2 dovecot imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{user}>, rip={ip}, lip=198.51.100.1, session=<{session}>`},
+		"a session ID that is used again": {"auth-failed 4", `0 dovecot imap-login: Disconnected (auth failed, 2 attempts in 2 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>
+		9 dovecot imap-login: Disconnected (auth failed, 2 attempts in 2 secs): user=<{user}>, method=PLAIN, rip={ip}, lip=198.51.100.1, session=<{session}>`},
 		"postscreen's lines twice": {"pregreet 1", `0 postscreen PREGREET 11 after 0.05 from [{ip}]:{port}: EHLO User\r\n
 		0 postscreen PREGREET 11 after 0.05 from [{ip}]:{port}: EHLO User\r\n`},
 	}

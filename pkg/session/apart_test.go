@@ -106,6 +106,8 @@ func TestApart(t *testing.T) {
 		"postscreen: no client":                          {[]event.Record{screened(nobody, event.Pregreet)}, screened(nobody, event.Pregreet), 1},
 		"postscreen: hung up twice":                      {[]event.Record{screened(one, event.Hangup)}, screened(one, event.Hangup), 1},
 		"postscreen: the port again, long after":         {[]event.Record{connection(event.Pregreet, "")}, after(staysScreened+1, connection(event.Pregreet, "")), 1},
+		"postscreen: too early again at the port":        {[]event.Record{connection(event.Pregreet, "")}, after(endAgain+1, connection(event.Pregreet, "")), 1},
+		"postscreen: the port again after a hang-up":     {[]event.Record{connection(event.Hangup, "")}, after(endAgain+1, connection(event.DNSBLListed, "")), 1},
 		"postscreen: another connection":                 {[]event.Record{connection(event.Pregreet, "")}, port("4712", connection(event.Pregreet, "")), 1},
 		"postscreen: another client's connection":        {[]event.Record{connection(event.Pregreet, "")}, of(two, connection(event.Pregreet, "")), 1},
 		"postscreen: another host's connection":          {[]event.Record{connection(event.Pregreet, "")}, onHost("mx2", connection(event.Pregreet, "")), 1},
@@ -136,6 +138,7 @@ func TestTogether(t *testing.T) {
 	}
 	pregreet := port("4711", early(record(1, one, event.Pregreet, event.NoTestimony, 1)))
 	listed := port("4711", early(record(1, one, event.DNSBLListed, event.NoTestimony, 1)))
+	pipelined := port("4711", early(record(1, one, event.Pipelining, event.NoTestimony, 1)))
 	hangup := port("4711", early(record(1, one, event.Hangup, event.NoTestimony, 1)))
 	refusedUser := auth("s", "a", event.LoginRefused)
 	withoutPID := end
@@ -166,7 +169,7 @@ func TestTogether(t *testing.T) {
 		"PAM, an end at the limit":                 {[]event.Record{module(event.Dovecot)}, after(loginStays, login("s", "Disconnected", failed, 1)), failed, 0},
 		"two of PAM, at the limit":                 {[]event.Record{module(event.Dovecot), after(loginStays, module(event.Dovecot))}, after(loginStays, login("s", "Disconnected", failed, 2)), failed, 0},
 		"the same database again, at the limit":    {[]event.Record{auth("s", "a", failed)}, after(sameAttempt, auth("s", "a", failed)), failed, 1},
-		"postscreen, at the limit":                 {[]event.Record{pregreet}, after(staysScreened, pregreet), event.Pregreet, 1},
+		"postscreen, at the limit":                 {[]event.Record{pregreet}, after(staysScreened, pipelined), event.Pipelining, 1},
 		"postscreen: listed, then hung up":         {[]event.Record{listed}, hangup, event.Hangup, 1},
 		"postscreen: too early, listed, hung up":   {[]event.Record{pregreet, listed}, hangup, event.Hangup, 1},
 		"postscreen: too early, then listed":       {[]event.Record{pregreet}, listed, event.DNSBLListed, 1},

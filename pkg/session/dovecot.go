@@ -172,29 +172,34 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 	}
 	k := loginKeyOf(r)
 	s := j.loginOf(k)
-	switch {
-	case s == nil && !isAttempt(r):
-		return false
-	case s == nil:
-		s = j.ended.put(k)
-		s.addr, s.ended = r.Addr, true
-		s.addAttempts(r, j.accountOf(r))
-		return false
-	case s.addr != r.Addr:
-		return false
-	case s.ended:
-		return true
+	if s != nil && s.ended && s.addr == r.Addr {
+		if since(s.last, r).Abs() <= endAgain {
+			return true
+		}
+		s = nil // the ID is used again
 	}
-	before := s.attempts
-	r.Attempts -= before
-	isFolded := r.Attempts <= 0
-	j.logins.drop(k)
-	s = j.ended.put(k)
+	if s != nil && s.addr != r.Addr || s == nil && !isAttempt(r) {
+		return false
+	}
+	isFolded := false
+	if s != nil {
+		r.Attempts -= s.attempts
+		isFolded = r.Attempts <= 0
+		j.logins.drop(k)
+	}
+	j.rememberEnd(k, r, isFolded)
+	return isFolded
+}
+
+// rememberEnd keeps a connection after its end: the auth process may log its attempts
+// only then, and the log may hold the end twice.
+func (j *Joiner) rememberEnd(k loginKey, r *event.Record, isFolded bool) {
+	s := j.ended.put(k)
 	s.addr, s.ended = r.Addr, true
+	s.last = r.Time.UnixNano()
 	if !isFolded && isAttempt(r) {
 		s.addAttempts(r, j.accountOf(r))
 	}
-	return isFolded
 }
 
 // isAttempt reports whether the end of a connection counts attempts.

@@ -17,9 +17,21 @@ const maxScreened = 4096
 
 // screening is one connection to postscreen.
 type screening struct {
-	first    int64      // as time.Time.UnixNano has it
+	first    int64      // its first line and
+	last     int64      // its last one, as time.Time.UnixNano has it
 	kind     event.Kind // that counts
 	attempts int
+	hungUp   bool
+}
+
+// isOver reports whether r is about a later connection from the same port. postscreen
+// logs PREGREET once a connection, and nothing after HANGUP.
+func (s *screening) isOver(r *event.Record) bool {
+	if since(s.first, r).Abs() > staysScreened {
+		return true
+	}
+	isNext := s.hungUp || r.Kind == event.Pregreet && s.kind == event.Pregreet
+	return isNext && since(s.last, r).Abs() > endAgain
 }
 
 // joinPostscreen makes all that one connection did wrong one event. A client that talks
@@ -41,10 +53,11 @@ func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	case s == nil:
 		s = j.screened.insert(k)
 		s.first = r.Time.UnixNano()
-	case since(s.first, r).Abs() > staysScreened:
+	case s.isOver(r):
 		s = j.screened.put(k)
 		s.first = r.Time.UnixNano()
 	case class == event.Suspect || s.kind.Class() == event.Hostile:
+		s.note(r)
 		return true
 	default:
 		j.earlier.Superseded = append(j.earlier.Superseded, event.Record{Outcome: event.Noted, Event: event.Event{
@@ -52,5 +65,10 @@ func (j *Joiner) joinPostscreen(r *event.Record) bool {
 		}})
 	}
 	s.kind, s.attempts = r.Kind, r.Attempts
+	s.note(r)
 	return false
+}
+
+func (s *screening) note(r *event.Record) {
+	s.last, s.hungUp = r.Time.UnixNano(), s.hungUp || r.Kind == event.Hangup
 }

@@ -12,9 +12,9 @@ const (
 	// maxEnds bounds the sessions that are remembered after their end.
 	maxEnds = 1024
 
-	// endAgain bounds the time in which the end of one session can be logged again,
-	// by another syslog daemon, or written to another file.
-	endAgain = 5 * time.Minute
+	// endAgain bounds how far apart the stamps of one session's end may be that the log
+	// holds twice, as when two syslog daemons write it.
+	endAgain = 2 * time.Second
 )
 
 // smtpSession is what one smtpd process has logged about its client.

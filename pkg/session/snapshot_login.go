@@ -107,11 +107,12 @@ func readConnectionKey(d *decoder) connectionKey {
 }
 
 func appendScreening(b []byte, s screening) []byte {
-	return binary.AppendVarint(append(binary.AppendVarint(b, s.first), byte(s.kind)), int64(s.attempts))
+	b = binary.AppendVarint(binary.AppendVarint(b, s.first), s.last)
+	return appendFlag(binary.AppendVarint(append(b, byte(s.kind)), int64(s.attempts)), s.hungUp)
 }
 
 func readScreening(d *decoder) screening {
-	return screening{first: d.varint(), kind: d.kind(), attempts: int(d.varint())}
+	return screening{first: d.varint(), last: d.varint(), kind: d.kind(), attempts: int(d.varint()), hungUp: d.flag()}
 }
 
 func appendModules(b []byte, m moduleReports) []byte {

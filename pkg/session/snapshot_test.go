@@ -104,7 +104,7 @@ func TestRestoreRefuses(t *testing.T) {
 // The state of older releases is read as one that remembers nothing: their keys had no
 // host.
 func TestRestoreOlderVersions(t *testing.T) {
-	for _, version := range []byte{6, 7} {
+	for _, version := range []byte{6, 7, 8} {
 		j := NewJoiner(event.HashKey{})
 		r := at(0, dovecot("dovecot/auth", "s", "a", 1))
 		j.Join(&r)
