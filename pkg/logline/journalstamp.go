@@ -16,7 +16,7 @@ func cutUnix(text string) (stamp, string, bool) {
 	if !ok || text == "" || text[0] != ' ' {
 		return stamp{}, "", false
 	}
-	return stamp{micros: (int64(seconds)*100_000+int64(rest))*1e6 + micros}, text[1:], true
+	return stamp{micros: max(1, (int64(seconds)*100_000+int64(rest))*1e6+micros)}, text[1:], true
 }
 
 // cutMonotonic reads "[ 5000.000000] ", the seconds since the host started, as

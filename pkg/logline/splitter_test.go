@@ -97,6 +97,12 @@ func TestSplitter(t *testing.T) {
 		"ten digits":            {"2026-06-03T04:11:09.1234567891Z" + tail, "2026-06-03T04:11:09.1234567891Z" + tail, false},
 		"no point":              {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09:12Z" + tail, false},
 		"a letter in a second":  {"2026-06-03T04:11:09.12Z" + tail, "2026-06-03T04:11:09.1xZ" + tail, false},
+		"1970":                  {"0000000000.000000" + tail, "0000000000.000000" + tail, false},
+		"short-full":            {"Wed 2026-06-03 06:11:09 CEST" + tail, "Wed 2026-06-03 06:11:10 CEST" + tail, true},
+		"short-full, CET":       {"Wed 2026-06-03 06:11:09 CEST" + tail, "Wed 2026-06-03 06:11:10 CET" + tail, false},
+		"a severity":            {"Jun  3 04:11:09 INFO a[1]: x", "Jun  3 04:11:10 INFO a[1]: x", false},
+		"a severity for a host": {"Jun  3 04:11:09 INFO of a kernel", "Jun  3 04:11:10 INFO a[1]: x", false},
+		"an address":            {"Jun  3 04:11:09 192.0.2.7 a[1]: x", "Jun  3 04:11:10 192.0.2.7 mx a[1]: x", false},
 		"journald":              {`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, false},
 	}
 	received := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
@@ -229,6 +235,7 @@ func FuzzSplitter(f *testing.F) {
 	f.Add("Jun  3 04:11:09 mail mail.info a[1]: x\nJun  3 04:11:09 mail a[1][2]: x")
 	f.Add("Jun  3 04:11:09 INFO    a[1]: x\nJun  3 04:11:09 INFO a b[1]: x\nJun  3 04:11:09 192.0.2.7 mx b[1]: x")
 	f.Add("Wed 2026-06-03 06:11:09 CEST mx a[1]: x\nWed 2026-06-03 06:11:10 CET mx a[1]: x\n1780459869.5 mx a[1]: x\n[ 5000.5] mx a[1]: x")
+	f.Add("0000000000.0 mx a[1]: x\n0000000000.0 mx a[1]: x\n[ 0.0] mx a[1]: x")
 	f.Add("Jun  3 04:11:09 mx docker[1]: Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:10 mx docker[1]: m-1 | Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:11 mx d[1]: a/b[2]: x")
 	f.Fuzz(func(t *testing.T, log string) {
 		checkSplitter(t, log, time.Unix(1780459869, 0), time.Time{}, time.UTC)
