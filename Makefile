@@ -25,7 +25,7 @@ demo: build crowdsec
 e2e: crowdsec
 	tests/e2e/install.sh
 	tests/crowdsec/debian.sh
-	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/follow ./pkg/replay
+	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
 	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/...
 
 bench: build
@@ -52,8 +52,9 @@ FUZZ = \
 	bouncer.FuzzAnswer \
 	state.FuzzDecode \
 	guard.FuzzRestore \
-	follow.FuzzFrames \
-	acquisition.FuzzBlocks
+	input/syslog.FuzzFrames \
+	input/archive.FuzzBlocks \
+	input/archive.FuzzExport
 
 FUZZTIME ?= 5m
 fuzz: $(FUZZ)

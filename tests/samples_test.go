@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/cli"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/replay"
 )
 
@@ -219,7 +219,7 @@ func anonymous(line string) string {
 func missed(t *testing.T, log string) (lines []string) {
 	t.Helper()
 	copied(t, log)
-	sources, err := acquisition.Files([]string{log}, nil)
+	sources, err := archive.Files([]string{log}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func newBacktest(std Streams, configPath *string) *cobra.Command {
 type backtest struct {
 	backtestOptions
 	judgement
-	input    input
+	input    reading
 	other    *scenario.Set // nil without --against
 	duration time.Duration
 }

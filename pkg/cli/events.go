@@ -60,9 +60,9 @@ func newEvents(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
-func (o eventsOptions) check(files []string, now time.Time) (input, error) {
+func (o eventsOptions) check(files []string, now time.Time) (reading, error) {
 	if o.output != "human" && o.output != "json" && o.output != "crowdsec" {
-		return input{}, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, crowdsec", o.output)}
+		return reading{}, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, crowdsec", o.output)}
 	}
 	return o.inputOptions.check(files, now)
 }
@@ -90,7 +90,7 @@ func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams
 // eventPrinter prints the events that are asked for and counts them.
 type eventPrinter struct {
 	options eventsOptions
-	in      input
+	in      reading
 	std     Streams
 	start   time.Time
 	out     *render.Events
@@ -98,7 +98,7 @@ type eventPrinter struct {
 	seen    map[netip.Addr]struct{}
 }
 
-func newEventPrinter(o eventsOptions, in input, std Streams) *eventPrinter {
+func newEventPrinter(o eventsOptions, in reading, std Streams) *eventPrinter {
 	return &eventPrinter{
 		options: o, in: in, std: std, start: time.Now(), seen: map[netip.Addr]struct{}{},
 		out: render.NewEvents(std.Out, render.EventsForm(o.output), in.zone),

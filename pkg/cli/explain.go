@@ -102,8 +102,8 @@ type walk struct {
 }
 
 // text takes the lines of a text that is no log, and may hold anything.
-func (w *walk) text(text string, now time.Time, in input) {
-	reader := engine.Reader{Line: logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.reading}}
+func (w *walk) text(text string, now time.Time, in reading) {
+	reader := engine.Reader{Line: logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.lines}}
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		var record event.Record
 		reader.Next(line, &record)

@@ -18,9 +18,9 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/follow"
 	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
+	"csmail/pkg/input"
 	"csmail/pkg/replay"
 )
 
@@ -136,7 +136,7 @@ func (f *follower) run(ctx context.Context, feeds []*ingest.Feed) error {
 	var running sync.WaitGroup
 	for _, feed := range feeds {
 		running.Go(func() {
-			err := feed.Source.Follow(inner, "", func(b follow.Batch) error { return f.take(feed, b) })
+			err := feed.Input.Follow(inner, "", func(b input.Batch) error { return f.take(feed, b) })
 			if err != nil {
 				cancel(err)
 			}
@@ -153,14 +153,14 @@ func (f *follower) run(ctx context.Context, feeds []*ingest.Feed) error {
 	return err
 }
 
-func (f *follower) take(feed *ingest.Feed, b follow.Batch) error {
+func (f *follower) take(feed *ingest.Feed, b input.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	feed.Parse(b, func(r *event.Record) {
 		f.tally.Lines++
 		f.tally.Outcomes[r.Outcome]++
 		if r.Outcome >= event.Witness {
-			f.printer.print(b.Source, f.engine.Step(r))
+			f.printer.print(b.Log, f.engine.Step(r))
 		}
 	})
 	return f.printer.flush()

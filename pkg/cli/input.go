@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/config"
 	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
@@ -44,16 +44,16 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
 }
 
-// input is what the flags came to.
-type input struct {
+// reading is what the flags came to.
+type reading struct {
 	inputOptions
-	zone    *time.Location
-	reading *logline.Reading
-	scope   report.Scope
+	zone  *time.Location
+	lines *logline.Reading // how lines are read
+	scope report.Scope
 }
 
-func (o inputOptions) check(files []string, now time.Time) (input, error) {
-	in := input{inputOptions: o, zone: time.Local}
+func (o inputOptions) check(files []string, now time.Time) (reading, error) {
+	in := reading{inputOptions: o, zone: time.Local}
 	if (o.journal || o.journalFile != "") && len(files) > 0 {
 		return in, usageError{hint.Wrap(fmt.Errorf("both the journal and files are named"), "name one of them; a line that stands in both would count twice")}
 	}
@@ -64,11 +64,11 @@ func (o inputOptions) check(files []string, now time.Time) (input, error) {
 		}
 		in.zone = zone
 	}
-	reading, err := ingest.ReadingOf(config.Source{Envelope: o.envelope, Trusted: o.trusted})
+	lines, err := ingest.ReadingOf(config.Source{Envelope: o.envelope, Trusted: o.trusted})
 	if err != nil {
 		return in, usageError{err}
 	}
-	in.reading = reading
+	in.lines = lines
 	if err := in.readTimes(now); err != nil {
 		return in, usageError{err}
 	}
@@ -82,7 +82,7 @@ func (o inputOptions) check(files []string, now time.Time) (input, error) {
 	return in, nil
 }
 
-func (in *input) readTimes(now time.Time) (err error) {
+func (in *reading) readTimes(now time.Time) (err error) {
 	if in.scope.Since, err = parseWhen(in.since, now, in.zone); err != nil {
 		return fmt.Errorf("--since: %w", err)
 	}
@@ -101,32 +101,32 @@ func (in *input) readTimes(now time.Time) (err error) {
 	return nil
 }
 
-func (in input) open(ctx context.Context, files []string, std Streams) ([]acquisition.Source, error) {
-	journal := acquisition.JournalOptions{Until: in.scope.Until, File: in.journalFile}
+func (in reading) open(ctx context.Context, files []string, std Streams) ([]archive.Input, error) {
+	journal := archive.JournalOptions{Until: in.scope.Until, File: in.journalFile}
 	if !in.scope.Since.IsZero() {
 		journal.Since = in.scope.Since.Add(-loginsBefore)
 	}
 	if in.journal || in.journalFile != "" {
-		return []acquisition.Source{acquisition.Journal(journal)}, nil
+		return []archive.Input{archive.Journal(journal)}, nil
 	}
 	if len(files) > 0 {
-		return acquisition.Files(files, std.In)
+		return archive.Files(files, std.In)
 	}
-	source, err := acquisition.Default(ctx, journal)
+	source, err := archive.Default(ctx, journal)
 	if err != nil {
 		return nil, err
 	}
-	return []acquisition.Source{source}, nil
+	return []archive.Input{source}, nil
 }
 
 // replay reads the files, or what stands for none, and shows progress to a
 // person.
-func (in input) replay(ctx context.Context, files []string, o replay.Options, std Streams) (replay.Tally, error) {
+func (in reading) replay(ctx context.Context, files []string, o replay.Options, std Streams) (replay.Tally, error) {
 	sources, err := in.open(ctx, files, std)
 	if err != nil {
 		return replay.Tally{}, err
 	}
-	o.Zone, o.Reading = in.zone, in.reading
+	o.Zone, o.Reading = in.zone, in.lines
 	if isTerminal(std.Err) {
 		meter := render.NewMeter(std.Err, time.Now)
 		defer meter.Clear()

@@ -93,7 +93,7 @@ func newReport(std Streams, configPath *string) *cobra.Command {
 type dailyReport struct {
 	reportOptions
 	judgement
-	input input
+	input reading
 	now   time.Time
 }
 

@@ -78,7 +78,7 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 type scan struct {
 	scanOptions
 	judgement
-	input  input
+	input  reading
 	client *lapi.Client // only to push
 }
 

@@ -130,7 +130,7 @@ func oneAddress(first string, files []string) error {
 }
 
 // ask asks the daemon, or reads the logs.
-func (o whyOptions) ask(ctx context.Context, j judgement, in input, addr netip.Addr, files []string, std Streams) (report.Why, error) {
+func (o whyOptions) ask(ctx context.Context, j judgement, in reading, addr netip.Addr, files []string, std Streams) (report.Why, error) {
 	readsLogs := len(files) > 0 || in.journal || in.journalFile != "" || in.since != "" || len(o.scenarios) > 0
 	if !readsLogs {
 		why, err := control.NewClient(j.config.Socket).Why(ctx, addr)
@@ -142,7 +142,7 @@ func (o whyOptions) ask(ctx context.Context, j judgement, in input, addr netip.A
 }
 
 // whyOfLogs reads the logs and keeps what concerns the address.
-func whyOfLogs(ctx context.Context, j judgement, in input, addr netip.Addr, files []string, std Streams) (report.Why, error) {
+func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, files []string, std Streams) (report.Why, error) {
 	j.tells = true
 	judge := j.engine(j.set, in.scope.Holds)
 	var lines []report.Evidence

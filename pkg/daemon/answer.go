@@ -81,7 +81,7 @@ func (d *Daemon) sources() []control.Source {
 }
 
 func (d *Daemon) sourceStatus(f *ingest.Feed) control.Source {
-	st, t := f.Source.Status(), d.total(f)
+	st, t := f.Input.Status(), d.total(f)
 	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
 	if st.Err != nil {
 		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)

@@ -16,8 +16,8 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
-	"csmail/pkg/follow"
 	"csmail/pkg/ingest"
+	"csmail/pkg/input"
 	"csmail/pkg/lapi"
 )
 
@@ -48,8 +48,8 @@ func (d *Daemon) surround(ctx context.Context) {
 }
 
 // follow hands the batches of a source to the loop.
-func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from follow.Cursor) {
-	err := f.Source.Follow(ctx, from, func(b follow.Batch) error {
+func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) {
+	err := f.Input.Follow(ctx, from, func(b input.Batch) error {
 		select {
 		case d.batches <- message{f, b}:
 			return nil
@@ -62,7 +62,7 @@ func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from follow.Cursor)
 	}
 	if err != nil {
 		select {
-		case d.failed <- fmt.Errorf("source %s: %w", f.Source.Name(), err):
+		case d.failed <- fmt.Errorf("source %s: %w", f.Input.Name(), err):
 		default:
 		}
 		return

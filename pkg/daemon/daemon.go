@@ -22,8 +22,8 @@ import (
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
-	"csmail/pkg/follow"
 	"csmail/pkg/ingest"
+	"csmail/pkg/input"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/state"
@@ -75,8 +75,8 @@ type Daemon struct {
 	store  *state.Store
 	sender *delivery.Sender
 	feeds  []*ingest.Feed
-	from   map[*ingest.Feed]follow.Cursor // where each is followed from
-	around *around                        // what stands around the loop, until the next reload
+	from   map[*ingest.Feed]input.Cursor // where each is followed from
+	around *around                       // what stands around the loop, until the next reload
 
 	presence *delivery.Presence // it knows over reloads what the LAPI was told
 	before   figures            // of what reloads have replaced
@@ -112,7 +112,7 @@ type Daemon struct {
 // message is a batch of a feed on its way to the loop.
 type message struct {
 	feed  *ingest.Feed
-	batch follow.Batch
+	batch input.Batch
 }
 
 // around is what runs beside the loop with one configuration.

@@ -30,7 +30,7 @@ type counted struct {
 
 // total is what was read of the source of a feed since the start.
 func (d *Daemon) total(f *ingest.Feed) counted {
-	st := f.Source.Status()
+	st := f.Input.Status()
 	t := d.before.sources[st.Name]
 	t.kind = f.Kind
 	t.lines.Read += f.Counts.Read
@@ -57,7 +57,7 @@ func (d *Daemon) totals() map[string]counted {
 		all = map[string]counted{}
 	}
 	for _, f := range d.feeds {
-		all[f.Source.Name()] = d.total(f)
+		all[f.Input.Name()] = d.total(f)
 	}
 	return all
 }
@@ -69,7 +69,7 @@ func (d *Daemon) retire(feeds []*ingest.Feed) {
 		sources = map[string]counted{}
 	}
 	for _, f := range feeds {
-		sources[f.Source.Name()] = d.total(f)
+		sources[f.Input.Name()] = d.total(f)
 	}
 	d.before = figures{sources, d.sent()}
 	for name := range sources {
@@ -80,7 +80,7 @@ func (d *Daemon) retire(feeds []*ingest.Feed) {
 }
 
 func (d *Daemon) isFollowed(name string) bool {
-	return slices.ContainsFunc(d.feeds, func(f *ingest.Feed) bool { return f.Source.Name() == name })
+	return slices.ContainsFunc(d.feeds, func(f *ingest.Feed) bool { return f.Input.Name() == name })
 }
 
 // sent is what became of alerts since the start.

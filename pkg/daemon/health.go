@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"csmail/pkg/control"
-	"csmail/pkg/follow"
 	"csmail/pkg/hint"
+	"csmail/pkg/input"
 )
 
 // How long trouble lasts before the daemon counts as unwell: a log that is rotated, a
@@ -31,7 +31,7 @@ func (h *health) watch(sources []control.Source, now time.Time) {
 	before := h.unfollowed
 	h.unfollowed = map[string]time.Time{}
 	for _, s := range sources {
-		if s.State == string(follow.Following) {
+		if s.State == string(input.Following) {
 			continue
 		}
 		h.unfollowed[s.Name] = now

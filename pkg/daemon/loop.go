@@ -30,7 +30,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case m := <-batches:
 			d.take(m)
 		case f := <-d.ended:
-			d.log.Info("source has ended", "source", f.Source.Name())
+			d.log.Info("source has ended", "source", f.Input.Name())
 			if open--; open == 0 {
 				return d.endOfInput(ctx)
 			}
@@ -73,7 +73,7 @@ func (d *Daemon) tick(now time.Time) {
 func (d *Daemon) take(m message) {
 	d.schedule()
 	d.text += len(m.batch.Text)
-	source := m.feed.Source.Name()
+	source := m.feed.Input.Name()
 	m.feed.Parse(m.batch, func(r *event.Record) {
 		if r.Outcome < event.Witness {
 			return
@@ -191,7 +191,7 @@ func (d *Daemon) isCaughtUp() bool {
 		return false
 	}
 	for _, f := range d.feeds {
-		if f.Source.Status().Lag > 0 {
+		if f.Input.Status().Lag > 0 {
 			return false
 		}
 	}

@@ -72,7 +72,7 @@ func (m *metrics) observe(d *Daemon) {
 		}
 	}
 	for _, f := range d.feeds {
-		name, st := f.Source.Name(), f.Source.Status()
+		name, st := f.Input.Name(), f.Input.Status()
 		m.lag.WithLabelValues(name).Set(float64(st.Lag))
 		m.sourceUp.WithLabelValues(name).Set(truth(st.State == "following"))
 	}

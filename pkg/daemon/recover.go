@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"csmail/pkg/follow"
 	"csmail/pkg/ingest"
+	"csmail/pkg/input"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
 )
@@ -63,7 +63,7 @@ func (d *Daemon) restore(checkpoint []byte) error {
 // resume has the feeds go on where they were read to, by whatever name the
 // configuration had for them.
 func (d *Daemon) resume(cursors map[string]string) error {
-	d.from = map[*ingest.Feed]follow.Cursor{}
+	d.from = map[*ingest.Feed]input.Cursor{}
 	var gone []string
 	for _, name := range slices.Sorted(maps.Keys(cursors)) {
 		if !d.isFollowed(name) {
@@ -71,7 +71,7 @@ func (d *Daemon) resume(cursors map[string]string) error {
 		}
 	}
 	for _, f := range d.feeds {
-		from, err := f.Resume(cursors[f.Source.Name()], gone...)
+		from, err := f.Resume(cursors[f.Input.Name()], gone...)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"csmail/pkg/event"
-	"csmail/pkg/follow"
 	"csmail/pkg/hint"
+	"csmail/pkg/input"
+	"csmail/pkg/input/file"
 )
 
 // repeatable begins a cursor that carries more than the place: the events that
@@ -25,7 +26,7 @@ const readUpTo = "read:"
 //
 // Where the latest line of a log is an event, the cursor holds that event: the
 // next line may say no more than that it came again.
-func (f *Feed) Cursor(b follow.Batch) string {
+func (f *Feed) Cursor(b input.Batch) string {
 	at := f.place(b)
 	if text := f.reach.encode(); text != "" {
 		return readUpTo + text + ":" + at
@@ -34,7 +35,7 @@ func (f *Feed) Cursor(b follow.Batch) string {
 }
 
 // place is the part of the cursor that means something to this source only.
-func (f *Feed) place(b follow.Batch) string {
+func (f *Feed) place(b input.Batch) string {
 	if b.Cursor == "" {
 		return ""
 	}
@@ -58,13 +59,13 @@ func (f *Feed) place(b follow.Batch) string {
 // be followed. gone are the cursors of sources that are followed no more: what they
 // had read is not counted again under the name of this one. It is called before the
 // first Parse.
-func (f *Feed) Resume(cursor string, gone ...string) (follow.Cursor, error) {
+func (f *Feed) Resume(cursor string, gone ...string) (input.Cursor, error) {
 	own, at, err := splitCursor(cursor)
 	if err != nil {
 		return "", f.badCursor(err)
 	}
 	f.reach = own
-	var places []follow.Cursor
+	var places []input.Cursor
 	for _, other := range gone {
 		theirs, place, err := splitCursor(other)
 		if err != nil {
@@ -83,13 +84,13 @@ func (f *Feed) Resume(cursor string, gone ...string) (follow.Cursor, error) {
 		f.readerOf(name).Resume(r)
 	}
 	if f.Kind == "file" {
-		from = follow.ReadElsewhere(from, places)
+		from = file.ReadElsewhere(from, places)
 	}
 	return from, nil
 }
 
 func (f *Feed) badCursor(err error) error {
-	return hint.Wrap(fmt.Errorf("the stored position of %s: %w", f.Source.Name(), err), "was it stored by a newer csmail?")
+	return hint.Wrap(fmt.Errorf("the stored position of %s: %w", f.Input.Name(), err), "was it stored by a newer csmail?")
 }
 
 // splitCursor returns what of a cursor all sources share, and the rest.
@@ -104,15 +105,15 @@ func splitCursor(cursor string) (r reach, at string, err error) {
 }
 
 // splitRepeatable returns the events that a next line may repeat, by log, and the rest.
-func splitRepeatable(at string) (latest map[string]event.Record, from follow.Cursor, err error) {
+func splitRepeatable(at string) (latest map[string]event.Record, from input.Cursor, err error) {
 	rest, ok := strings.CutPrefix(at, repeatable)
 	if !ok {
-		return nil, follow.Cursor(at), nil
+		return nil, input.Cursor(at), nil
 	}
 	text, place, _ := strings.Cut(rest, ":")
 	packed, err := base64.StdEncoding.DecodeString(text)
 	if err == nil {
 		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&latest)
 	}
-	return latest, follow.Cursor(place), err
+	return latest, input.Cursor(place), err
 }

@@ -12,26 +12,29 @@ import (
 	"strings"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
-	"csmail/pkg/follow"
 	"csmail/pkg/hint"
+	"csmail/pkg/input"
+	"csmail/pkg/input/archive"
+	"csmail/pkg/input/file"
+	"csmail/pkg/input/journal"
+	"csmail/pkg/input/syslog"
 	"csmail/pkg/logline"
 )
 
 // Feed is one source and what is needed to read its lines. Use Parse from one
 // goroutine at a time.
 type Feed struct {
-	Source follow.Source
+	Input  input.Input
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
 	Counts Counts // of what was parsed; who calls Parse may read it
 
 	zone    *time.Location
 	reading *logline.Reading
 	log     *slog.Logger       // nil logs nothing
-	logs    map[string]*reader // by Batch.Source
+	logs    map[string]*reader // by Batch.Log
 	reach   reach
 	before  readBefore
 }
@@ -79,69 +82,69 @@ func Open(ctx context.Context, sources []config.Source, o Options) ([]*Feed, err
 		sources = []config.Source{found}
 	}
 	var feeds []*Feed
-	var specs []follow.Spec
+	var specs []spec
 	names := map[string]bool{}
 	for _, s := range sources {
-		f, spec, err := open(s, o)
+		f, p, err := open(s, o)
 		if err != nil {
 			return nil, err
 		}
-		if names[spec.Name] {
-			return nil, hint.Wrap(fmt.Errorf("two sources are %q", spec.Name), "name it once, or each line would count twice")
+		if names[p.Name] {
+			return nil, hint.Wrap(fmt.Errorf("two sources are %q", p.Name), "name it once, or each line would count twice")
 		}
-		names[spec.Name] = true
-		feeds, specs = append(feeds, f), append(specs, spec)
+		names[p.Name] = true
+		feeds, specs = append(feeds, f), append(specs, p)
 	}
-	if err := follow.CheckOverlap(ctx, specs); err != nil {
+	if err := checkOverlap(ctx, specs); err != nil {
 		return nil, err
 	}
 	return feeds, nil
 }
 
 func byDefault(ctx context.Context, journal string) (config.Source, error) {
-	found, err := acquisition.Default(ctx, acquisition.JournalOptions{Command: journal})
+	found, err := archive.Default(ctx, archive.JournalOptions{Command: journal})
 	if err != nil {
 		return config.Source{}, err
 	}
-	if acquisition.IsJournal(found) {
+	if archive.IsJournal(found) {
 		return config.Source{Source: "journalctl"}, nil
 	}
 	return config.Source{Source: "file", Filenames: []string{found.Name()}}, nil
 }
 
-func open(s config.Source, o Options) (*Feed, follow.Spec, error) {
+func open(s config.Source, o Options) (*Feed, spec, error) {
 	f := &Feed{Kind: s.Source, log: o.Logger, logs: map[string]*reader{}}
-	var spec follow.Spec
+	var p spec
 	var err error
 	if f.zone, err = s.Zone(); err != nil {
-		return nil, spec, err
+		return nil, p, err
 	}
 	if f.reading, err = ReadingOf(s); err != nil {
-		return nil, spec, err
+		return nil, p, err
 	}
 	switch s.Source {
 	case "file":
-		f.Source, err = follow.Files(follow.FileOptions{Globs: s.Files(), Back: o.Back, Logger: o.Logger, Now: o.Now})
-		spec.Globs = s.Files()
+		f.Input, err = file.New(file.Options{Globs: s.Files(), Back: o.Back, Logger: o.Logger, Now: o.Now})
+		p.Globs = s.Files()
 	case "journalctl":
-		journal := follow.JournalOptions{Filter: s.JournalctlFilter, Back: o.Back, Command: o.Journal, Logger: o.Logger}
-		f.Source, spec.Journal = follow.Journal(journal), &journal
+		options := journal.Options{Filter: s.JournalctlFilter, Back: o.Back, Command: o.Journal, Logger: o.Logger}
+		f.Input, p.Journal = journal.New(options), &options
 	case "syslog":
-		f.Source, err = follow.Syslog(syslogOptions(s, o.Logger))
+		f.Input, err = syslog.New(syslogOptions(s, o.Logger))
 	case "stdin":
-		f.Source = follow.Stdin(o.Stdin, o.Logger)
+		f.Input = file.Stdin(o.Stdin, o.Logger)
 	default:
 		err = fmt.Errorf("source %q is none", s.Source)
 	}
 	if err != nil {
-		return nil, spec, err
+		return nil, p, err
 	}
-	spec.Name = f.Source.Name()
-	return f, spec, nil
+	p.Name = f.Input.Name()
+	return f, p, nil
 }
 
-func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
-	o := follow.SyslogOptions{Network: "udp", Address: fmt.Sprintf("%s:%d", s.ListenAddr, s.ListenPort), Logger: logger}
+func syslogOptions(s config.Source, logger *slog.Logger) syslog.Options {
+	o := syslog.Options{Network: "udp", Address: fmt.Sprintf("%s:%d", s.ListenAddr, s.ListenPort), Logger: logger}
 	if s.Protocol != "" {
 		o.Network = s.Protocol
 	}
@@ -152,8 +155,8 @@ func syslogOptions(s config.Source, logger *slog.Logger) follow.SyslogOptions {
 }
 
 // Parse hands each record of a batch to take, which must not keep it.
-func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
-	log := f.readerOf(b.Source)
+func (f *Feed) Parse(b input.Batch, take func(*event.Record)) {
+	log := f.readerOf(b.Log)
 	log.Line.Received, log.Line.Read, log.Line.Zone, log.Line.Reading = b.Received, b.Read, f.zone, f.reading
 	var record event.Record
 	var line string
@@ -173,7 +176,7 @@ func (f *Feed) Parse(b follow.Batch, take func(*event.Record)) {
 		take(&record)
 	}
 	log.Line.Text = "" // the batch may go
-	f.remark(b.Source, log)
+	f.remark(b.Log, log)
 }
 
 // readerOf returns the reader of one log of the feed.

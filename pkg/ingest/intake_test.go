@@ -12,8 +12,8 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/event"
-	"csmail/pkg/follow"
 	"csmail/pkg/hint"
+	"csmail/pkg/input"
 )
 
 const (
@@ -67,7 +67,7 @@ func TestOpen(t *testing.T) {
 	}
 	var got []string
 	for _, f := range feeds {
-		got = append(got, f.Kind+" "+f.Source.Name())
+		got = append(got, f.Kind+" "+f.Input.Name())
 	}
 	want := []string{
 		"file /var/log/mail.log,/var/log/more.log", "journalctl journal", "syslog tcp:127.0.0.1:5140", "syslog unixgram:/run/csmail/log.sock", "stdin stdin",
@@ -101,7 +101,7 @@ func open1(t *testing.T, zone string) *Feed {
 // parse returns what became of each line.
 func parse(f *Feed, log string, lines ...string) []string {
 	var got []string
-	f.Parse(follow.Batch{Source: log, Text: strings.Join(lines, ""), Received: received}, func(r *event.Record) {
+	f.Parse(input.Batch{Log: log, Text: strings.Join(lines, ""), Received: received}, func(r *event.Record) {
 		got = append(got, fmt.Sprintf("%d %s %d %s", r.Line, r.Outcome, r.Attempts, r.Addr))
 	})
 	return got
@@ -125,7 +125,7 @@ func TestParse(t *testing.T) {
 
 func TestParseZone(t *testing.T) {
 	f := open1(t, "Europe/Berlin")
-	f.Parse(follow.Batch{Source: "a", Text: failed, Received: received}, func(r *event.Record) {
+	f.Parse(input.Batch{Log: "a", Text: failed, Received: received}, func(r *event.Record) {
 		if want := time.Date(2026, 6, 3, 2, 11, 9, 0, time.UTC); !r.Time.Equal(want) {
 			t.Errorf("at %s, want %s", r.Time, want)
 		}
@@ -149,7 +149,7 @@ func TestCursorCarriesWhatMayBeRepeated(t *testing.T) {
 			before := open1(t, "UTC")
 			parse(before, "a", tt.before...)
 			parse(before, "b", foreign)
-			cursor := before.Cursor(follow.Batch{Cursor: `{"at":"here:there"}`})
+			cursor := before.Cursor(input.Batch{Cursor: `{"at":"here:there"}`})
 
 			after := open1(t, "UTC")
 			from, err := after.Resume(cursor)
@@ -170,10 +170,10 @@ func TestCursorCarriesWhatMayBeRepeated(t *testing.T) {
 func TestCursorKeepsBytes(t *testing.T) {
 	before, after := open1(t, "UTC"), open1(t, "UTC")
 	parse(before, "a", failed)
-	if _, err := after.Resume(before.Cursor(follow.Batch{Cursor: "x"})); err != nil {
+	if _, err := after.Resume(before.Cursor(input.Batch{Cursor: "x"})); err != nil {
 		t.Fatal(err)
 	}
-	after.Parse(follow.Batch{Source: "a", Text: again, Received: received}, func(r *event.Record) {
+	after.Parse(input.Batch{Log: "a", Text: again, Received: received}, func(r *event.Record) {
 		if r.User != "b\xff" || !strings.HasSuffix(r.Message, "sasl_username=b\xff") {
 			t.Errorf("user %q, message %q", r.User, r.Message)
 		}
@@ -186,11 +186,11 @@ func TestCursorKeepsBytes(t *testing.T) {
 func TestCursorOfSourceThatCannotResume(t *testing.T) {
 	f := open1(t, "UTC")
 	parse(f, "a", foreign)
-	if got := f.Cursor(follow.Batch{}); got != "" {
+	if got := f.Cursor(input.Batch{}); got != "" {
 		t.Errorf("cursor %q", got)
 	}
 	parse(f, "a", failed)
-	if from, err := open1(t, "UTC").Resume(f.Cursor(follow.Batch{})); from != "" || err != nil {
+	if from, err := open1(t, "UTC").Resume(f.Cursor(input.Batch{})); from != "" || err != nil {
 		t.Errorf("from %q, %v", from, err)
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 
 	"csmail/pkg/config"
-	"csmail/pkg/follow"
+	"csmail/pkg/input/file"
+	"csmail/pkg/input/journal"
 )
 
 // Probe tries to read each log that the sources name, or that is followed by default,
@@ -23,9 +24,9 @@ func Probe(ctx context.Context, sources []config.Source, o Options) []error {
 	for _, s := range sources {
 		switch s.Source {
 		case "file":
-			problems = append(problems, follow.ProbeFiles(s.Files())...)
+			problems = append(problems, file.Probe(s.Files())...)
 		case "journalctl":
-			if err := follow.ProbeJournal(ctx, follow.JournalOptions{Filter: s.JournalctlFilter, Command: o.Journal}); err != nil {
+			if err := journal.Probe(ctx, journal.Options{Filter: s.JournalctlFilter, Command: o.Journal}); err != nil {
 				problems = append(problems, fmt.Errorf("source journal: %w", err))
 			}
 		}

@@ -9,7 +9,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/event"
-	"csmail/pkg/follow"
+	"csmail/pkg/input"
 )
 
 // guess is one failed login as the file has it, and inJournal as the journal does.
@@ -34,7 +34,7 @@ func openKind(t *testing.T, s config.Source) *Feed {
 // read returns which of the offences count, by their text.
 func read(f *Feed, text string) []string {
 	var got []string
-	f.Parse(follow.Batch{Source: "x", Text: text, Received: received, Read: received}, func(r *event.Record) {
+	f.Parse(input.Batch{Log: "x", Text: text, Received: received, Read: received}, func(r *event.Record) {
 		_, what, _ := strings.Cut(r.Message, "authentication failed: ")
 		got = append(got, what)
 	})
@@ -80,7 +80,7 @@ func TestOtherKindOfSourceOfTheSameLines(t *testing.T) {
 				if got := read(one, text); len(got) != len(tt.before) {
 					t.Fatalf("first read %q", got)
 				}
-				if _, err := two.Resume("", one.Cursor(follow.Batch{Cursor: "x"}), "read:rubbish"); err != nil {
+				if _, err := two.Resume("", one.Cursor(input.Batch{Cursor: "x"}), "read:rubbish"); err != nil {
 					t.Fatal(err)
 				}
 				text = ""
@@ -105,7 +105,7 @@ func TestOtherLogOfTheSameHost(t *testing.T) {
 	one := openKind(t, config.Source{Source: "file", Filenames: []string{"/nonexistent/mail.log"}, Timezone: "UTC"})
 	read(one, guess(received.Add(-time.Hour), "mx", "a"))
 	two := openKind(t, config.Source{Source: "file", Filenames: []string{"/nonexistent/auth.log"}, Timezone: "UTC"})
-	if _, err := two.Resume("", one.Cursor(follow.Batch{Cursor: "x"})); err != nil {
+	if _, err := two.Resume("", one.Cursor(input.Batch{Cursor: "x"})); err != nil {
 		t.Fatal(err)
 	}
 	day := received.Add(-2 * time.Hour).Format(time.Stamp)
@@ -128,7 +128,7 @@ func TestReachIsBounded(t *testing.T) {
 	if got := len(f.reach.Hosts); got != maxReachHosts {
 		t.Errorf("%d hosts, want %d", got, maxReachHosts)
 	}
-	if r, _, err := splitCursor(f.Cursor(follow.Batch{Cursor: "x"})); err != nil || len(r.Newest) > maxNewest {
+	if r, _, err := splitCursor(f.Cursor(input.Batch{Cursor: "x"})); err != nil || len(r.Newest) > maxNewest {
 		t.Errorf("%d newest, %v", len(r.Newest), err)
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 )
 
@@ -18,7 +18,7 @@ const underWay = 4
 
 // feed is a source on its way through the replay.
 type feed struct {
-	source acquisition.Source
+	source archive.Input
 	index  int
 
 	ordered chan *job // owned by the reader; nil until the feed is opened
@@ -38,7 +38,7 @@ func (f *feed) open(ctx context.Context, r *run) {
 	f.ordered = make(chan *job, underWay)
 	go func() {
 		defer close(f.ordered)
-		f.err = f.source.Read(ctx, func(b acquisition.Block) error {
+		f.err = f.source.Read(ctx, func(b archive.Block) error {
 			j := &job{block: b, done: make(chan struct{})}
 			select {
 			case j.records = <-r.spare:
@@ -130,7 +130,7 @@ func (f *feed) glance(ctx context.Context, o *Options) time.Time {
 	if f.source.Size() < 0 {
 		return first
 	}
-	_ = f.source.Read(ctx, func(b acquisition.Block) error { // an error shows again when it is read
+	_ = f.source.Read(ctx, func(b archive.Block) error { // an error shows again when it is read
 		line := logline.Line{Received: b.Received, Read: b.Read, Zone: o.Zone, Reading: o.Reading}
 		for text := range strings.SplitSeq(b.Text, "\n") {
 			line.Text = text

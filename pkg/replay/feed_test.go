@@ -6,14 +6,14 @@ import (
 	"time"
 	"unsafe"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 )
 
 // What a line may repeat outlives its block, whose memory goes back to the source.
 func TestRepeatedLineOutlivesItsBlock(t *testing.T) {
 	parse := func(text string, first int64) *job {
-		j := &job{block: acquisition.Block{Text: text, First: first, Received: received}}
+		j := &job{block: archive.Block{Text: text, First: first, Received: received}}
 		j.parse(time.UTC, nil, keep{})
 		return j
 	}

@@ -4,16 +4,16 @@ import (
 	"strings"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 )
 
 // job is a block on its way through a worker; done closes once records and
 // tally are set.
 type job struct {
-	block   acquisition.Block
+	block   archive.Block
 	records []event.Record
 	flows   []event.Flow   // the chunk that is being filled
 	lines   []logline.Line // of the records, if each line is asked for

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
+	"csmail/pkg/input/archive"
 )
 
 // journalForm is a form of journalctl's output and what it leaves of an entry.
@@ -53,7 +53,7 @@ func readJournal(t *testing.T, path string, reduced journalForm) (map[string]str
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := acquisition.Files([]string{path}, nil)
+	sources, err := archive.Files([]string{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 )
 
 // underJournald starts a journald and a Postfix in namespaces of their own. A client is
@@ -72,7 +72,7 @@ func TestRealJournalTrust(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	sources, err := acquisition.Files([]string{log}, nil)
+	sources, err := archive.Files([]string{log}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 )
 
 // named is a source with a name, whose size nobody knows if it is a stream.
@@ -33,7 +33,7 @@ func (n named) Size() int64 {
 	return 100
 }
 
-func (n named) Read(ctx context.Context, yield func(acquisition.Block) error) error {
+func (n named) Read(ctx context.Context, yield func(archive.Block) error) error {
 	if n.opens != nil {
 		*n.opens++
 	}
@@ -48,7 +48,7 @@ type place struct {
 // The order is that of a stable sort by the latest time so far of each source.
 func TestMerge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var sources []acquisition.Source
+		var sources []archive.Input
 		var want []place
 		for i := range rapid.IntRange(1, 5).Draw(t, "sources") {
 			n := named{name: fmt.Sprint(i), stream: rapid.Bool().Draw(t, "stream")}
@@ -92,7 +92,7 @@ func TestRotated(t *testing.T) {
 	first := named{text: text{prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"}, name: "mail.log.1", opens: &opens[0]}
 	second := named{text: text{strings.Replace(prefix, "04:11", "04:12", 1) + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n"}, name: "mail.log", opens: &opens[1]}
 	var seen []string
-	_, err := Run(t.Context(), []acquisition.Source{first, second}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+	_, err := Run(t.Context(), []archive.Input{first, second}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
 		seen = append(seen, fmt.Sprintf("%s %v %d", source, r.Folded, opens))
 	}})
 	if got, want := fmt.Sprint(seen), "[mail.log.1 false [2 1] mail.log true [2 2]]"; err != nil || got != want {
@@ -105,7 +105,7 @@ var errDisk = errors.New("the disk is gone")
 // broken fails after its blocks.
 type broken struct{ text }
 
-func (b broken) Read(ctx context.Context, yield func(acquisition.Block) error) error {
+func (b broken) Read(ctx context.Context, yield func(archive.Block) error) error {
 	if err := b.text.Read(ctx, yield); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (b broken) Read(ctx context.Context, yield func(acquisition.Block) error) e
 
 func TestOneOfManyFails(t *testing.T) {
 	good, bad := text{prefix + "connect from a[192.0.2.1]\n", strings.Replace(prefix, "04:11", "04:12", 1) + "connect from a[192.0.2.1]\n"}, broken{text{prefix + "connect from a[192.0.2.1]\n"}}
-	tally, err := Run(t.Context(), []acquisition.Source{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
+	tally, err := Run(t.Context(), []archive.Input{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
 	if !errors.Is(err, errDisk) || tally.Lines != 1+1 {
 		t.Errorf("error %v, %d lines", err, tally.Lines)
 	}
@@ -128,7 +128,7 @@ func TestRepetition(t *testing.T) {
 	one := named{name: "one", text: text{failed, repeated, repeated}}
 	two := named{name: "two", text: text{prefix + "connect from a[192.0.2.2]\n" + repeated}}
 	attempts := map[string]int{}
-	_, err := Run(t.Context(), []acquisition.Source{one, two}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+	_, err := Run(t.Context(), []archive.Input{one, two}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
 		if r.Outcome == event.Noted {
 			attempts[source] += r.Attempts
 		}
@@ -142,8 +142,8 @@ func TestRepetition(t *testing.T) {
 // Step makes the same of them. A line that is neither witness nor event stays behind
 // the record before it.
 func TestEveryLine(t *testing.T) {
-	sources := func() []acquisition.Source {
-		return []acquisition.Source{
+	sources := func() []archive.Input {
+		return []archive.Input{
 			named{name: "a", text: text{
 				"Jun  3 04:11:01 mx1 postfix/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\nJun  3 04:11:03 mx1 last message repeated 3 times\n",
 				"no header\nJun  3 04:11:05 mx1 kernel: x\n",

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 )
 
@@ -48,7 +48,7 @@ type Options struct {
 // Tally counts lines.
 type Tally struct {
 	Lines    int64
-	Cut      int64                  // lines longer than acquisition.MaxLine
+	Cut      int64                  // lines longer than input.MaxLine
 	Outcomes [event.Noted + 1]int64 // by outcome
 	Notes    engine.Notes
 	Remarks  []string // about whole logs; set when they have ended
@@ -73,7 +73,7 @@ func (t *Tally) add(o Tally) {
 // equal time in the order of the sources. A source whose lines are out of order
 // keeps its own order: a line counts as no earlier than those before it. On an
 // error the tally is of what was read until then.
-func Run(ctx context.Context, sources []acquisition.Source, o Options) (Tally, error) {
+func Run(ctx context.Context, sources []archive.Input, o Options) (Tally, error) {
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
@@ -108,7 +108,7 @@ type run struct {
 	total   int64
 }
 
-func newRun(o Options, sources []acquisition.Source) *run {
+func newRun(o Options, sources []archive.Input) *run {
 	cores := runtime.GOMAXPROCS(0)
 	r := &run{
 		options: o, engine: o.Engine, total: totalSize(sources),
@@ -174,7 +174,7 @@ func (r *run) progress() {
 	r.options.Progress(done, r.total)
 }
 
-func totalSize(sources []acquisition.Source) int64 {
+func totalSize(sources []archive.Input) int64 {
 	var total int64
 	for _, s := range sources {
 		size := s.Size()

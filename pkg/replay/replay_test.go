@@ -10,10 +10,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
+	"csmail/pkg/input/archive"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,10 +25,10 @@ type text []string
 
 func (text) Name() string { return "text" }
 func (text) Size() int64  { return 100 }
-func (t text) Read(_ context.Context, yield func(acquisition.Block) error) error {
+func (t text) Read(_ context.Context, yield func(archive.Block) error) error {
 	first := int64(1)
 	for _, s := range t {
-		b := acquisition.Block{Text: s, First: first, Received: received, Consumed: 50}
+		b := archive.Block{Text: s, First: first, Received: received, Consumed: 50}
 		if err := yield(b); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func TestOrderAndNumbers(t *testing.T) {
 		blocks = append(blocks, fmt.Sprintf(prefix+"connect from unknown[192.0.2.1]\n"+prefix+"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: %d\nno header\n", i))
 	}
 	var lines []int64
-	tally, err := Run(t.Context(), []acquisition.Source{blocks}, Options{Zone: time.UTC, Result: func(_ string, r engine.Result) {
+	tally, err := Run(t.Context(), []archive.Input{blocks}, Options{Zone: time.UTC, Result: func(_ string, r engine.Result) {
 		lines = append(lines, r.Line)
 		if r.Kind == event.AuthFailed && r.Reason != fmt.Sprint(r.Line/3) {
 			t.Fatalf("line %d says %q", r.Line, r.Reason)
@@ -64,7 +64,7 @@ func TestOrderAndNumbers(t *testing.T) {
 
 func TestSessionsAreJoined(t *testing.T) {
 	var kept int
-	_, err := Run(t.Context(), []acquisition.Source{text{
+	_, err := Run(t.Context(), []archive.Input{text{
 		prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n",
 		prefix + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n",
 	}}, Options{Result: func(_ string, r engine.Result) {
@@ -78,11 +78,11 @@ func TestSessionsAreJoined(t *testing.T) {
 }
 
 func TestNotALog(t *testing.T) {
-	_, err := Run(t.Context(), []acquisition.Source{text{"\x00\x01\n\n"}}, Options{})
+	_, err := Run(t.Context(), []archive.Input{text{"\x00\x01\n\n"}}, Options{})
 	if err == nil || !strings.Contains(err.Error(), `"text" is not a log: none of its 2 lines`) || hint.Of(err) == "" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Run(t.Context(), []acquisition.Source{text{}}, Options{}); err != nil {
+	if _, err := Run(t.Context(), []archive.Input{text{}}, Options{}); err != nil {
 		t.Errorf("an empty log: %v", err)
 	}
 }
@@ -90,7 +90,7 @@ func TestNotALog(t *testing.T) {
 func TestMissedAndProgress(t *testing.T) {
 	var missed []string
 	var last int64
-	_, err := Run(t.Context(), []acquisition.Source{text{prefix + "news\n"}, text{prefix + "connect from a[192.0.2.1]\n"}}, Options{
+	_, err := Run(t.Context(), []archive.Input{text{prefix + "news\n"}, text{prefix + "connect from a[192.0.2.1]\n"}}, Options{
 		Result:   func(string, engine.Result) {},
 		Missed:   func(line string) { missed = append(missed, line) },
 		Progress: func(done, total int64) { last = done*1000 + total },
@@ -103,9 +103,9 @@ func TestMissedAndProgress(t *testing.T) {
 // endless never ends by itself.
 type endless struct{ text }
 
-func (endless) Read(ctx context.Context, yield func(acquisition.Block) error) error {
+func (endless) Read(ctx context.Context, yield func(archive.Block) error) error {
 	for {
-		if err := yield(acquisition.Block{Text: prefix + "connect from a[192.0.2.1]\n", First: 1, Received: received}); err != nil {
+		if err := yield(archive.Block{Text: prefix + "connect from a[192.0.2.1]\n", First: 1, Received: received}); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (endless) Read(ctx context.Context, yield func(acquisition.Block) error) er
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	_, err := Run(ctx, []acquisition.Source{endless{}}, Options{Result: func(string, engine.Result) {
+	_, err := Run(ctx, []archive.Input{endless{}}, Options{Result: func(string, engine.Result) {
 		if n++; n == 100 {
 			cancel()
 		}

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/bucket"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 	"csmail/pkg/ruleset"
 )
@@ -84,7 +84,7 @@ func TestReplayIsStepped(t *testing.T) {
 			want = append(want, r.Message)
 		}
 	}
-	_, err := Run(t.Context(), []acquisition.Source{blocks}, Options{
+	_, err := Run(t.Context(), []archive.Input{blocks}, Options{
 		Zone: time.UTC, Engine: judging(t),
 		Result: func(_ string, r engine.Result) { got = append(got, told(r)) },
 		Missed: func(line string) { got = append(got, line) },

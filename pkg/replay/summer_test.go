@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"csmail/pkg/acquisition"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/input/archive"
 )
 
 // In Berlin, 02:00 to 03:00 came twice on 26 October 2025: the lines of both passes
@@ -39,8 +39,8 @@ func TestHourThatComesTwice(t *testing.T) {
 				t.Errorf("%s, blocks of %d lines:\ngot  %s\nwant %s", name, size, got, want)
 			}
 		}
-		sources := func() []acquisition.Source {
-			return []acquisition.Source{named{name: "local", text: local}, named{name: "zoned", text: zoned}}
+		sources := func() []archive.Input {
+			return []archive.Input{named{name: "local", text: local}, named{name: "zoned", text: zoned}}
 		}
 		var results, lines []string
 		_, err := Run(t.Context(), sources(), Options{Zone: zone, Missed: func(string) {}, Result: func(_ string, r engine.Result) { results = append(results, say(r)) }})
@@ -76,7 +76,7 @@ func TestOnlyTwofoldTimesAreMended(t *testing.T) {
 		"2025-10-26T02:30:00": 2, "2025-10-26T02:30:00+02:00": 0, "2025-10-26T00:30:00Z": 0, "@4000000068fd6a2a00000000": 0,
 	} {
 		line := stamp + " mx1 postfix/smtpd[42]: connect from a[192.0.2.1]\n"
-		j := job{block: acquisition.Block{Text: line + line, First: 1, Received: received}}
+		j := job{block: archive.Block{Text: line + line, First: 1, Received: received}}
 		j.parse(zone, nil, keep{})
 		if len(j.records) != 2 || len(j.twofold) != want {
 			t.Errorf("%q: %d of %d records may mean two times, want %d", stamp, len(j.twofold), len(j.records), want)

@@ -1,0 +1,49 @@
+// Package archive reads logs that are already written: files, plain or
+// compressed with gzip, bzip2, xz or zstd, standard input, and the journal by
+// journalctl(1). It hands them out in blocks of whole lines. It understands no
+// line, keeps no more than a block of any source, and never takes a source that
+// it could not read to its end for a quiet one.
+package archive
+
+import (
+	"context"
+	"time"
+)
+
+// Block is a run of whole lines of one source, in order.
+type Block struct {
+	Text     string    // the lines with their newlines; the last of a source may lack its own
+	First    int64     // 1-based number of the first line
+	Received time.Time // when the last line came to be: dates headers without a year
+	Read     time.Time // when the block was read: no line is younger
+	Cut      int       // lines that were longer than input.MaxLine and lost their end
+	Consumed int64     // bytes of the source, as stored, that are used up
+
+	buffer []byte        // that Text stands in, if nothing else does
+	spare  chan<- []byte // takes it back
+}
+
+// Release gives the memory of the Text back, which the source may then write the
+// next block into: whoever keeps a part of it has made a copy by now. A block that
+// is never released is left to the garbage collector.
+func (b *Block) Release() {
+	if b.buffer == nil {
+		return
+	}
+	select {
+	case b.spare <- b.buffer:
+	default:
+	}
+	b.buffer, b.Text = nil, ""
+}
+
+// Input is a log that can be read once, from its start to its end.
+type Input interface {
+	// Name is the input's name in messages.
+	Name() string
+	// Size is what Consumed reaches, or -1 if nobody knows.
+	Size() int64
+	// Read calls yield for each block in order, and stops at the first error of
+	// yield or of ctx.
+	Read(ctx context.Context, yield func(Block) error) error
+}

@@ -1,0 +1,142 @@
+package file
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"csmail/pkg/hint"
+	"csmail/pkg/input"
+)
+
+const (
+	// headSize is how much of a file's start tells it from other files. Log
+	// lines begin with a date, so a few lines differ.
+	headSize = 1 << 10
+	// markSize is how much before an offset tells that a file still is what was
+	// read up to there.
+	markSize = 256
+)
+
+// fingerprint is the hash of a run of bytes.
+type fingerprint struct {
+	Len int    `json:"len"`
+	Sum string `json:"sum,omitempty"`
+}
+
+func fingerprintOf(b []byte) fingerprint {
+	sum := sha256.Sum256(b)
+	return fingerprint{len(b), hex.EncodeToString(sum[:12])}
+}
+
+// position is how far one file was read. Device and inode find it fast; its
+// content decides, since inodes are used again and compression changes them.
+type position struct {
+	Device uint64      `json:"dev"`
+	Inode  uint64      `json:"ino"`
+	Offset int64       `json:"off"` // of the content, uncompressed; at a line's start unless Inside
+	Head   fingerprint `json:"head"`
+	Mark   fingerprint `json:"mark"`           // ends at Offset
+	Inside bool        `json:"skip,omitempty"` // the rest of this line is not wanted
+	Seen   time.Time   `json:"seen"`           // the file's mtime when it was read
+	Done   bool        `json:"done,omitempty"` // finished: only what is newer counts
+}
+
+// identity returns device and inode (stat(2)).
+func identity(info os.FileInfo) (device, inode uint64) {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Dev), s.Ino
+	}
+	return 0, 0
+}
+
+func (p position) sameFile(info os.FileInfo) bool {
+	device, inode := identity(info)
+	return p.Device == device && p.Inode == inode
+}
+
+// isPossible tells a position that Files made from nonsense: its lengths are asked
+// of the memory.
+func (p position) isPossible() bool {
+	return p.Head.Len >= 0 && p.Head.Len <= headSize && p.Mark.Len >= 0 && p.Mark.Len <= markSize && p.Offset >= 0
+}
+
+// filesCursor is the Cursor of files.
+type filesCursor struct {
+	Version int                   `json:"v"`
+	Time    time.Time             `json:"time"`
+	Globs   []string              `json:"globs"`
+	Logs    map[string][]position `json:"logs"` // oldest file first
+
+	// Elsewhere is where sources of other names had read files to. It is not stored:
+	// each start makes it of their cursors.
+	Elsewhere []position `json:"elsewhere,omitempty"`
+}
+
+// filesVersion is the version of a filesCursor.
+const filesVersion = 1
+
+func (c filesCursor) encode() input.Cursor {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "" // cannot be: no type in it fails
+	}
+	return input.Cursor(text)
+}
+
+func decodeFilesCursor(from input.Cursor) (filesCursor, error) {
+	var c filesCursor
+	if from == "" {
+		return c, nil
+	}
+	err := json.Unmarshal([]byte(from), &c)
+	if err == nil && c.Version != filesVersion {
+		err = fmt.Errorf("version %d", c.Version)
+	}
+	for _, positions := range c.Logs {
+		err = cmp.Or(err, checkPositions(positions))
+	}
+	err = cmp.Or(err, checkPositions(c.Elsewhere))
+	if err != nil {
+		return c, hint.Wrap(fmt.Errorf("the stored position %.80q is not one of files: %w", from, err),
+			"was it stored by a newer csmail? without it the logs are read again from the start")
+	}
+	return c, nil
+}
+
+func checkPositions(positions []position) error {
+	for _, p := range positions {
+		if !p.isPossible() {
+			return fmt.Errorf("bytes %d, %d and %d", p.Offset, p.Head.Len, p.Mark.Len)
+		}
+	}
+	return nil
+}
+
+// ending keeps the last bytes that went through it.
+type ending struct{ bytes []byte }
+
+func (e *ending) Write(p []byte) (int, error) {
+	if len(p) >= markSize {
+		e.bytes = append(e.bytes[:0], p[len(p)-markSize:]...)
+		return len(p), nil
+	}
+	e.bytes = append(e.bytes, p...)
+	if over := len(e.bytes) - markSize; over > 0 {
+		e.bytes = e.bytes[:copy(e.bytes, e.bytes[over:])]
+	}
+	return len(p), nil
+}
+
+// readAt reads exactly n bytes at offset; false if the file is shorter.
+func readAt(r io.ReaderAt, offset int64, n int) ([]byte, bool) {
+	b := make([]byte, n)
+	got, _ := r.ReadAt(b, offset)
+	return b, got == n
+}
