@@ -77,7 +77,14 @@ func (e *Engine) enlarge(b *bucket, from, to layout) []uint64 {
 
 // silentUntil returns until when overflows of the bucket are silent; 0: they are
 // told.
-func (e *Engine) silentUntil(b *bucket) int64 {
+func (e *Engine) silentUntil(b *bucket) int64 { return max(0, e.silentWordOf(b)) }
+
+// heldUntil returns until when an overflow of the bucket comes within the blackhole of
+// one that was held; 0: none was.
+func (e *Engine) heldUntil(b *bucket) int64 { return max(0, -e.silentWordOf(b)) }
+
+// silentWordOf returns the end of the blackhole, negative if what began it was held.
+func (e *Engine) silentWordOf(b *bucket) int64 {
 	if b.detail == 0 {
 		return 0
 	}

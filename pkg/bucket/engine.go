@@ -77,6 +77,7 @@ type Engine struct {
 	known   [3]uint32 // groups by the network that is their key
 	machine expression.Machine
 	nobody  event.Event // no event is at hand but the time
+	hole    Blackhole   // of the overflow at hand
 	out     []Overflow
 }
 

@@ -158,7 +158,7 @@ func (e *Engine) dropDead(g *group) bool {
 
 func (e *Engine) isDead(b *bucket) bool {
 	s := e.set.Scenarios()[b.owner.scenario()]
-	return b.last+s.Life+lateness < e.now && (b.total == 0 || !s.IsTimed()) && e.silentUntil(b)+lateness <= e.now
+	return b.last+s.Life+lateness < e.now && (b.total == 0 || !s.IsTimed()) && max(e.silentUntil(b), e.heldUntil(b))+lateness <= e.now
 }
 
 // release frees a group and its buckets.

@@ -23,6 +23,8 @@ type Overflow struct {
 	// holds its newest capacity+1 events.
 	Sources []netip.Addr
 
+	Blackhole Blackhole // that it began
+
 	Count    int       // events poured, those that have leaked among them
 	First    time.Time // of the first event
 	Last     time.Time // of the overflow
@@ -45,9 +47,7 @@ func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
 	told := e.silentUntil(b) <= at && (s.OverflowFilter == nil || !e.dropped(s, b, at))
 	b.last = max(b.last, at)
 	if told {
-		if s.Blackhole > 0 {
-			e.silence(b, at+int64(s.Blackhole))
-		}
+		e.hole = e.blackhole(s, g, b, at)
 		e.tell(s, g, b)
 	}
 	e.restart(b)
@@ -141,7 +141,7 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 
 func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
-		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Count: int(b.total),
+		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Blackhole: e.hole, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,
 		Services: servicesOf(b.owner), Evidence: e.evidenceOf(g, s.Kinds, b.first),
 	}

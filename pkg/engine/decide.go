@@ -9,26 +9,46 @@ import (
 	"csmail/pkg/guard"
 )
 
-// decide puts overflows before the guard. The six addresses of one /64 that fill
-// a bucket together make one finding about the /64, unless a ban must not hit all
-// of it.
+// decide puts overflows before the guard, those of one bucket together. A bucket all
+// of whose findings are held listens on: what it hears next is judged as well, and
+// told of if it is no longer held.
 func (e *Engine) decide(overflows []bucket.Overflow, now time.Time) {
+	for len(overflows) > 0 {
+		n := 1
+		for n < len(overflows) && overflows[n].Scenario == overflows[0].Scenario && overflows[n].Blackhole == overflows[0].Blackhole {
+			n++
+		}
+		if e.decideBucket(overflows[:n], now) {
+			e.buckets.Held(overflows[0].Blackhole)
+		}
+		overflows = overflows[n:]
+	}
+}
+
+// decideBucket reports whether all overflows of a bucket are held. The six addresses
+// of one /64 that fill a bucket together make one finding about the /64, unless a ban
+// must not hit all of it.
+func (e *Engine) decideBucket(overflows []bucket.Overflow, now time.Time) (held bool) {
 	single := false // the one before bans no more than its address
+	held = true
 	for i := range overflows {
 		o := &overflows[i]
 		if i > 0 && !single && isSameBlock(&overflows[i-1], o) {
 			continue
 		}
 		f := findingOf(o)
-		alert := alertOf(o)
 		v := e.guard.Decide(f, now)
 		single = v.Action == guard.Ban && !v.Widen.IsValid()
-		if v.Pending {
-			e.waiting[keyOf(f)] = waiting{alert, f.Needed}
-			continue
+		held = held && v.Action == guard.Hold && !v.Pending
+		switch {
+		case v.Pending:
+			e.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
+		case v.Action == guard.Hold && o.Blackhole.IsAgain(): // it was told of when the blackhole began
+		default:
+			e.add(alertOf(o), v, f.Needed, now)
 		}
-		e.add(alert, v, f.Needed, now)
 	}
+	return held
 }
 
 // isSameBlock knows two overflows of one bucket that the guard would widen to
@@ -53,6 +73,12 @@ func (e *Engine) settle(rulings []guard.Ruling, now time.Time) {
 		delete(e.waiting, key)
 		if r.At.Unix() == now.Unix() {
 			r.At = now
+		}
+		if r.Verdict.Action == guard.Hold {
+			e.buckets.Held(w.Blackhole)
+			if w.Blackhole.IsAgain() {
+				continue
+			}
 		}
 		e.add(w.Alert, r.Verdict, w.Needed, r.At)
 	}

@@ -119,8 +119,9 @@ type Engine struct {
 
 // waiting is a finding whose verdict is pending.
 type waiting struct {
-	Alert  event.Alert
-	Needed int
+	Alert     event.Alert
+	Needed    int
+	Blackhole bucket.Blackhole
 }
 
 // New returns an Engine that has seen nothing.

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"slices"
 
 	"csmail/pkg/event"
 )
@@ -50,7 +51,7 @@ func (g *Guard) capped(f Finding, v Verdict) Verdict {
 		return v
 	}
 	g.good.roll(g.now / day)
-	hit := g.goodHit(f)
+	hit := g.goodHit(f, v.basis)
 	clients := max(g.good.count0, g.good.count1)
 	allowed := max(1, clients*g.limits.share/100)
 	if hit > 0 && g.good.banned+hit > allowed {
@@ -82,22 +83,49 @@ func (g *Guard) bansWithinHour() int {
 	return total
 }
 
+// basis is what a finding counts: what it would ban for.
+type basis struct {
+	guesses  int // failed logins and what follows from them
+	others   int // anything else
+	accounts int // that were guessed at, up to manyAccounts
+}
+
+// manyAccounts is from how many strange accounts on a client guesses at other
+// people's passwords. Users of one client that fail at once because of a mistake of
+// ours fail on no more accounts than they have.
+const manyAccounts = 3
+
+// isGuessing reports whether all that counts is guesses at other people's accounts.
+// The cap holds what looks like a mistake of ours, and this does not.
+func (b basis) isGuessing() bool { return b.others == 0 && b.accounts >= manyAccounts }
+
 // goodHit counts the day's successful clients that a ban would hit, and that none
-// has hit yet on that day.
-func (g *Guard) goodHit(f Finding) int {
+// has hit yet on that day. Of guesses at passwords it is those that logged in: mail
+// that was taken from a client says nothing about its logins.
+func (g *Guard) goodHit(f Finding, b basis) int {
+	isGood := g.good.isGood
+	if b.guesses > 0 && b.others == 0 {
+		isGood = func(s *source) bool { return g.good.isGood(s) && s.login != 0 && s.login/day+1 >= g.good.today }
+	}
 	if f.Scope != event.ScopeRange {
-		if s := g.banOf(f); s != nil && g.good.isGood(s) && (s.banned == 0 || s.banned/day != g.now/day) {
+		s := g.banOf(f)
+		if s != nil && isGood(s) && !b.isGuessing() && (s.banned == 0 || s.banned/day != g.now/day) {
 			return 1
 		}
 		return 0
 	}
 	hit := 0
 	for _, s := range g.within(f.Network) {
-		if g.good.isGood(s) {
+		if isGood(s) || g.good.isGood(s) && !s.hasGuessed() {
 			hit++
 		}
 	}
 	return hit
+}
+
+// hasGuessed reports whether a failed login of the source is remembered.
+func (s *source) hasGuessed() bool {
+	return slices.ContainsFunc(s.offences, func(o offence) bool { return o.kind == event.AuthFailed })
 }
 
 func (g *Guard) rollBans() {

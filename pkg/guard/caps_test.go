@@ -13,9 +13,9 @@ import (
 // share is of the clients of today or yesterday, whichever are more.
 func TestShareOfGoodClients(t *testing.T) {
 	for name, tt := range map[string]struct {
-		clients int           // that logged in at the start
+		clients int           // that brought mail at the start
 		later   time.Duration // that the attack is
-		again   int           // of them that log in just before it
+		again   int           // of them that bring mail just before it
 		want    int           // of three good ones, so many are banned
 	}{
 		"today":                              {3, time.Hour, 0, 1},
@@ -31,10 +31,10 @@ func TestShareOfGoodClients(t *testing.T) {
 			var s scene
 			addr := func(i int) string { return fmt.Sprintf("192.0.2.%d", i) }
 			for i := range tt.clients {
-				s.login(time.Duration(i)*time.Second, addr(i), "bob")
+				s.mail(time.Duration(i)*time.Second, addr(i))
 			}
 			for i := range tt.again {
-				s.login(tt.later-time.Minute, addr(i), "bob")
+				s.mail(tt.later-time.Minute, addr(i))
 			}
 			for i := range 3 {
 				for range 3 {
@@ -89,7 +89,7 @@ func TestCapOfAnHour(t *testing.T) {
 func TestShareIsExplained(t *testing.T) {
 	g, now := told(Options{}, func(s *scene) {
 		for i := range 3 {
-			s.login(0, fmt.Sprintf("192.0.2.%d", i), "bob")
+			s.mail(0, fmt.Sprintf("192.0.2.%d", i))
 			for range 3 {
 				s.kind(time.Minute, fmt.Sprintf("192.0.2.%d", i), event.NonSMTP, "")
 			}

@@ -122,6 +122,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		v.Widen = g.widen(f.Addr)
 	}
 	v.Action = Ban
+	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
 	v.Reason = fmt.Sprintf("%d attempts count, %d are enough", t.counted, f.Needed)
 	if f.Distinct {
 		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", distinct(t.accounts, len(t.accounts)), f.Needed)
@@ -151,7 +152,7 @@ func (g *Guard) patience(f Finding, t *tally) (rule Rule, until uint32, reason s
 	if !known || t.hostile {
 		return NoRule, 0, ""
 	}
-	if until = s.first + g.limits.firstContact; g.now < until {
+	if until = s.contact + g.limits.firstContact; g.now < until {
 		return FirstContact, until, "first seen just now, doing what honest hosts do too: waiting until " + clock(until) + " for a login"
 	}
 	return NoRule, 0, ""
@@ -179,7 +180,7 @@ func (g *Guard) proof(key uint64, s *source, at uint32) string {
 		return fmt.Sprintf("its mail was taken on %d of the last 30 days", s.mailedDays(at))
 	case s != nil && isWithin(s.provider, at, 30*day):
 		return "it has a name of guard.provider_names"
-	case g.evicted.wasProven(key, at):
+	case g.evicted.strengthAt(key, at) > noProof:
 		return "it was proven before the guard had to forget it"
 	}
 	return ""
@@ -188,7 +189,7 @@ func (g *Guard) proof(key uint64, s *source, at uint32) string {
 // isProven is true where proof has a reason to give.
 func (g *Guard) isProven(key uint64, s *source, at uint32) bool {
 	return s != nil && (isWithin(s.login, at, g.limits.login) || s.mailedDays(at) >= g.limits.mailDays ||
-		isWithin(s.provider, at, 30*day)) || g.evicted.wasProven(key, at)
+		isWithin(s.provider, at, 30*day)) || g.evicted.strengthAt(key, at) > noProof
 }
 
 func hold(rule Rule, reason string) Verdict {

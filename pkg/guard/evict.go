@@ -5,79 +5,167 @@ import (
 	"slices"
 )
 
-// evictions count what had no more room. A source whose proof had to go is still
-// known to have had one: a proof that is forgotten must not make a ban.
+// strength is what a proof is worth when there is no room for all of them.
+type strength uint8
+
+const (
+	noProof    strength = iota
+	mailProof           // mail on several days, or a name of a provider
+	loginProof          // a login, or a person's word
+)
+
+// proof is one that the guard had to forget the source of.
+type proof struct {
+	until    uint32
+	strength strength
+}
+
+// evictions remember the proofs of sources that had no more room: a proof that is
+// forgotten must not make a ban. Anybody can bring one mail from as many addresses
+// as he has, so one mail is no proof, and when there are too many proofs the weakest
+// go, and of equal ones those that end first.
 type evictions struct {
-	sources, proofs, pending int
-	proven                   map[uint64]uint32 // until when each forgotten proof held
-	everybody                uint32            // until then everybody counts as proven, for lack of room even here
+	sources, proofs, pending int // counted
+	proven                   map[uint64]proof
 }
 
-// wasProven tells whether the guard had to forget a proof that held at a time.
-func (e *evictions) wasProven(key uint64, at uint32) bool {
-	return at < e.everybody || at < e.proven[key]
+// strengthAt returns what the forgotten proof of a source is worth at a time.
+func (e *evictions) strengthAt(key uint64, at uint32) strength {
+	if p := e.proven[key]; at < p.until {
+		return p.strength
+	}
+	return noProof
 }
 
-// evict makes room: an eighth of the sources goes, those without a proof first,
-// among them those that were silent longest.
+// ranked is a source or a proof, by what keeps it from being forgotten.
+type ranked struct {
+	rank, key uint64
+	proof     proof
+}
+
+func compareRanks(a, b ranked) int {
+	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.key, b.key))
+}
+
+// rankOf puts sources without a proof first, then those that had a mail taken, then
+// by the strength of the proof; of equal ones those that were silent longest.
+func (g *Guard) rankOf(key uint64, s *source) ranked {
+	r := ranked{key: key, proof: g.proofOf(s)}
+	r.rank = uint64(r.proof.strength)<<33 | uint64(s.seen)
+	if s.mailedDays(g.now) > 0 {
+		r.rank |= 1 << 32
+	}
+	return r
+}
+
+// evict makes room for as many sources as it forgets: an eighth, so that each new one
+// pays for a fixed part of the work.
 func (g *Guard) evict() {
-	type candidate struct {
-		key   uint64
-		until uint32 // when its proof ends
-		seen  uint32
-	}
-	all := make([]candidate, 0, len(g.sources))
+	all := make([]ranked, 0, len(g.sources))
 	for key, s := range g.sources {
-		all = append(all, candidate{key, g.provenUntil(s), s.seen})
+		all = append(all, g.rankOf(key, s))
 	}
-	slices.SortFunc(all, func(a, b candidate) int {
-		if proven := (a.until > g.now); proven != (b.until > g.now) {
-			if proven {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Or(cmp.Compare(a.seen, b.seen), cmp.Compare(a.key, b.key))
-	})
-	for _, c := range all[:max(1, len(all)/8)] {
+	for _, r := range lowest(all, max(1, len(all)/8)) {
 		g.evicted.sources++
-		if c.until > g.now {
-			g.evicted.remember(c.key, c.until, g.now, 2*g.limits.sources)
+		if r.proof.strength > noProof {
+			g.evicted.remember(r.key, r.proof, g.now, 2*g.limits.sources)
 		}
-		delete(g.sources, c.key)
+		delete(g.sources, r.key)
 	}
 }
 
-// provenUntil is when the last proof or amnesty of a source ends.
-func (g *Guard) provenUntil(s *source) uint32 {
+// lowest returns the n of the lowest ranks, in their order. It moves the others about
+// (Hoare's quickselect) rather than sort them all.
+func lowest(all []ranked, n int) []ranked {
+	for low, high := 0, len(all); high-low > 1; {
+		at := partition(all[low:high]) + low
+		switch {
+		case at < n:
+			low = at
+		case at > n:
+			high = at
+		default:
+			low = high
+		}
+	}
+	slices.SortFunc(all[:n], compareRanks)
+	return all[:n]
+}
+
+// partition puts lower ranks before higher ones and returns where the higher ones
+// begin, which is never the first place.
+func partition(all []ranked) int {
+	pivot := all[(len(all)-1)/2]
+	i, j := 0, len(all)-1
+	for {
+		for compareRanks(all[i], pivot) < 0 {
+			i++
+		}
+		for compareRanks(all[j], pivot) > 0 {
+			j--
+		}
+		if i >= j {
+			return j + 1
+		}
+		all[i], all[j] = all[j], all[i]
+		i++
+		j--
+	}
+}
+
+// proofOf returns the strongest proof of a source, and when that ends.
+func (g *Guard) proofOf(s *source) proof {
 	until := s.amnesty
 	if s.login != 0 {
 		until = max(until, s.login+g.limits.login)
 	}
-	if s.provider != 0 {
-		until = max(until, s.provider+30*day)
+	if until > g.now {
+		return proof{until, loginProof}
 	}
-	if s.mailedDays(g.now) > 0 {
+	until = 0
+	if s.provider != 0 {
+		until = s.provider + 30*day
+	}
+	if s.mailedDays(g.now) >= g.limits.mailDays {
 		until = max(until, (s.mailDay+30)*day)
 	}
-	return until
+	if until > g.now {
+		return proof{until, mailProof}
+	}
+	return proof{}
 }
 
-func (e *evictions) remember(key uint64, until, now uint32, room int) {
+// remember keeps a proof. A stronger one is not replaced by a weaker.
+func (e *evictions) remember(key uint64, p proof, now uint32, room int) {
 	e.proofs++
 	if e.proven == nil {
-		e.proven = make(map[uint64]uint32)
+		e.proven = make(map[uint64]proof)
 	}
-	if len(e.proven) >= room {
-		for k, end := range e.proven {
-			if end <= now {
-				delete(e.proven, k)
-			}
-		}
-	}
-	if len(e.proven) >= room {
-		e.everybody = max(e.everybody, until)
+	if known := e.proven[key]; known.until > now && compareProofs(known, p) > 0 {
 		return
 	}
-	e.proven[key] = max(until, e.proven[key])
+	if len(e.proven) >= room {
+		e.forget(now, room-max(1, room/8))
+	}
+	e.proven[key] = p
+}
+
+func compareProofs(a, b proof) int {
+	return cmp.Or(cmp.Compare(a.strength, b.strength), cmp.Compare(a.until, b.until))
+}
+
+// forget leaves no more than so many proofs: those that are over go, then the
+// weakest, and of equal ones those that end first.
+func (e *evictions) forget(now uint32, left int) {
+	all := make([]ranked, 0, len(e.proven))
+	for key, p := range e.proven {
+		if p.until <= now {
+			delete(e.proven, key)
+			continue
+		}
+		all = append(all, ranked{rank: uint64(p.strength)<<32 | uint64(p.until), key: key})
+	}
+	for _, gone := range lowest(all, max(0, len(all)-left)) {
+		delete(e.proven, gone.key)
+	}
 }

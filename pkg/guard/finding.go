@@ -51,6 +51,7 @@ const (
 	NeverListed              // an address that is never banned
 	Amnesty                  // a person has forgiven the source
 	Proven                   // a source that proved itself does what honest hosts do too
+	MailTaken                // most of its mail was taken on the same day
 	Stale                    // a stale or mistyped password
 	Typing                   // may be somebody who mistypes: wait for the right password
 	FirstContact             // first seen just now: wait for a login
@@ -66,7 +67,7 @@ const (
 )
 
 var ruleNames = [ruleCount]string{
-	"none", "never", "amnesty", "proven", "stale-password", "typing", "first-contact", "login-outage", "resolver",
+	"none", "never", "amnesty", "proven", "mail-taken", "stale-password", "typing", "first-contact", "login-outage", "resolver",
 	"block-list", "user-database", "empty-visits", "bans-per-hour", "successful-clients", "forgotten",
 }
 
@@ -95,5 +96,6 @@ type Verdict struct {
 	// word.
 	Pending bool
 
-	wait wait // of a pending one
+	wait  wait  // of a pending one
+	basis basis // of a ban
 }

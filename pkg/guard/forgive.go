@@ -45,7 +45,7 @@ func (g *Guard) ForgiveNetwork(network netip.Prefix, until time.Time) {
 
 func (g *Guard) forgive(key uint64, s *source, until uint32) {
 	s.amnesty = until
-	s.offences, s.lost, s.lostAt, s.first, s.banned = nil, 0, 0, 0, 0
+	s.offences, s.lost, s.lostAt, s.first, s.contact, s.banned = nil, 0, 0, 0, 0, 0
 	g.hurry(key)
 }
 

@@ -71,9 +71,11 @@ func (g *Guard) withdraw(key uint64, messages int) {
 // looked at again.
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
-	s.know(g.key.Account(r.User), at)
+	if name := g.key.Account(r.User); !g.isBreakIn(key, s, name, at) {
+		s.know(name, at)
+		g.good.count(s, at)
+	}
 	g.site(r, at).LoggedIn(r.Service, key, at)
-	g.good.count(s, at)
 	g.hurry(key)
 	g.sight(ofLogins, at)
 }

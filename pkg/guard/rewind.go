@@ -39,7 +39,7 @@ func (g *Guard) Rewind(now time.Time) {
 }
 
 func (s *source) rewind(at uint32) {
-	for _, t := range []*uint32{&s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.banned, &s.lostAt} {
+	for _, t := range []*uint32{&s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.banned, &s.lostAt} {
 		*t = min(*t, at)
 	}
 	s.amnesty = min(s.amnesty, at+day)

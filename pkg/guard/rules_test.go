@@ -80,14 +80,14 @@ func TestVerdicts(t *testing.T) {
 		},
 		"what is left has leaked": {
 			build: func(s *scene) {
-				for i := range 6 {
-					s.kind(time.Duration(i)*time.Hour, "192.0.2.1", event.RelayDenied, "")
+				for i := range 5 {
+					s.fail(time.Duration(i)*time.Hour, "192.0.2.1", fmt.Sprint("user", i), event.Dovecot)
 					s.fail(time.Duration(i)*time.Hour, "192.0.2.1", "bob", event.Dovecot)
 				}
 				s.login(6*time.Hour, "192.0.2.1", "bob")
 			},
 			change: func(f *Finding) { f.Leak = time.Hour },
-			action: Hold, reason: "6 of 12 attempts count, 3 are needed within a shorter time: a stale or mistyped password",
+			action: Hold, reason: "5 of 10 attempts count, 3 are needed within a shorter time: a stale or mistyped password",
 		},
 		"a range": {
 			build:  func(s *scene) { guess("192.0.2.1", 3)(s); guess("192.0.2.2", 3)(s) },
@@ -229,7 +229,7 @@ func TestExcuses(t *testing.T) {
 			s.put(0, "10.0.0.5", fault)
 			s.fail(0, "192.0.2.1", "bob", event.Dovecot)
 		}, LoginOutage},
-		"monitoring and something else": {func(s *scene) { s.kind(0, "192.0.2.1", event.Hangup, ""); s.kind(0, "192.0.2.1", event.NonSMTP, "") }, NoRule},
+		"monitoring and something else": {func(s *scene) { s.kind(0, "192.0.2.1", event.Hangup, ""); s.kind(0, "192.0.2.1", event.Pregreet, "") }, NoRule},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -258,6 +258,7 @@ func (s *scene) users5() {
 func TestMoreThanIsKept(t *testing.T) {
 	for name, excused := range map[string]int{"a few excused": 3, "most excused": 50} {
 		g, now := told(Options{}, func(s *scene) {
+			s.login(0, "192.0.2.1", "bob")
 			for i := range 200 {
 				s.fail(time.Duration(i)*time.Second, "192.0.2.1", fmt.Sprint("user", i%20), event.Dovecot)
 			}

@@ -13,8 +13,9 @@ import (
 
 // snapshotVersion changes with every change of what is written. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
-// shell reads its logs back. Version 6 knew our own services of all hosts together.
-const snapshotVersion = 7
+// shell reads its logs back. Version 6 knew our own services of all hosts together,
+// version 7 took a mail of one day for a proof.
+const snapshotVersion = 8
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -79,17 +80,17 @@ func (c *codec) forgiven(g *Guard) {
 
 func (c *codec) evictions(e *evictions) {
 	c.ints(&e.sources, &e.proofs, &e.pending)
-	numbers(c, &e.everybody)
 	keys := slices.Sorted(maps.Keys(e.proven))
 	list(c, &keys, func(key *uint64) {
-		until := e.proven[*key]
+		p := e.proven[*key]
 		numbers(c, key)
-		numbers(c, &until)
+		numbers(c, &p.until)
+		numbers(c, &p.strength)
 		if c.Reading {
 			if e.proven == nil {
-				e.proven = make(map[uint64]uint32)
+				e.proven = make(map[uint64]proof)
 			}
-			e.proven[*key] = until
+			e.proven[*key] = p
 		}
 	})
 }
@@ -142,7 +143,7 @@ func (c *codec) sources(g *Guard) {
 }
 
 func (c *codec) source(s *source) {
-	numbers(c, &s.first, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
 	numbers(c, &s.faultedOn)
 	c.bools(&s.crowded)
 	list(c, &s.accounts, c.account)

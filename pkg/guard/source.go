@@ -30,24 +30,26 @@ const (
 // source is what the guard knows of an IPv4 address or an IPv6 /64, in which
 // privacy addresses (RFC 8981) rotate.
 type source struct {
-	first     uint32 // offence
-	seen      uint32 // last
-	login     uint32 // last; 0: never
-	provider  uint32 // last time with a verified name of a provider
-	faulted   uint32 // last time that one of our faults hit it, which may excuse it
-	amnesty   uint32 // until then
-	banned    uint32 // last time that a ban of it was counted
-	mailDay   uint32 // the day since 1970 that bit 0 of mailDays stands for
-	mailDays  uint32 // on which days its mail was taken, newest first
-	mails     uint32 // taken on mailDay
-	goodDay   uint32 // last day with a success
-	lostAt    uint32 // time of the newest offence that had no more room
-	lost      uint32 // how many those are
-	crowded   bool   // had more than maxAccounts accounts
-	faultedOn health.Host
-	accounts  []account
-	assumed   []account // of which a login without a name seemed to be
-	offences  []offence // in the order of the log
+	first       uint32 // offence
+	contact     uint32 // the first offence after a day without one
+	seen        uint32 // last
+	login       uint32 // last; 0: never
+	provider    uint32 // last time with a verified name of a provider
+	faulted     uint32 // last time that one of our faults hit it, which may excuse it
+	amnesty     uint32 // until then
+	banned      uint32 // last time that a ban of it was counted
+	mailDay     uint32 // the day since 1970 that bit 0 of mailDays stands for
+	mailDays    uint32 // on which days its mail was taken, newest first
+	mails       uint32 // taken on mailDay
+	mailsBefore uint32 // taken on the day before
+	goodDay     uint32 // last day with a success
+	lostAt      uint32 // time of the newest offence that had no more room
+	lost        uint32 // how many those are
+	faultedOn   health.Host
+	crowded     bool // had more than maxAccounts accounts
+	accounts    []account
+	assumed     []account // of which a login without a name seemed to be
+	offences    []offence // in the order of the log
 }
 
 type account struct {
@@ -223,6 +225,9 @@ func (s *source) add(o offence) {
 	if s.first == 0 {
 		s.first = o.at
 	}
+	if n := len(s.offences); n == 0 || !isWithin(s.offences[n-1].at, o.at, day) {
+		s.contact = o.at
+	}
 	if n := len(s.offences); n > 0 {
 		last := &s.offences[n-1]
 		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.host == o.host && last.account == o.account {
@@ -252,12 +257,19 @@ func (s *source) shed() {
 func (s *source) mailOn(today uint32) {
 	switch {
 	case today > s.mailDay:
+		s.mailsBefore = 0
+		if today == s.mailDay+1 {
+			s.mailsBefore = s.mails
+		}
 		s.mailDays = s.mailDays<<min(today-s.mailDay, 32) | 1
 		s.mailDay, s.mails = today, 1
 	case today == s.mailDay:
 		s.mailDays |= 1
 		s.mails++
 	case s.mailDay-today < 32:
+		if s.mailDay-today == 1 {
+			s.mailsBefore++
+		}
 		s.mailDays |= 1 << (s.mailDay - today)
 	}
 }

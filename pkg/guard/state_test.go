@@ -117,7 +117,7 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 7" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 8" {
 		t.Errorf("another version: %v", err)
 	}
 }
@@ -213,7 +213,7 @@ func TestCaps(t *testing.T) {
 // What speaks for a source outlives the source itself.
 func TestEviction(t *testing.T) {
 	g, now := told(Options{MaxSources: 16}, func(s *scene) {
-		for i := range 100 {
+		for i := range 30 {
 			s.login(time.Duration(i)*time.Second, fmt.Sprintf("192.0.2.%d", i), "bob")
 		}
 		for i := range 100 {
@@ -242,13 +242,18 @@ func TestEvictedProofs(t *testing.T) {
 	}{
 		"login":            {func(s *scene) { s.login(0, friend, "bob") }, 14 * 24 * time.Hour},
 		"name of provider": {func(s *scene) { s.connect(0, friend, "out.provider.example") }, 30 * 24 * time.Hour},
-		"mail of one day":  {func(s *scene) { s.mail(0, friend) }, 30*24*time.Hour - 4*time.Hour}, // the scene begins at four
+		"mail of three days": {func(s *scene) {
+			for day := range time.Duration(3) {
+				s.mail(day*24*time.Hour, friend)
+			}
+		}, 32*24*time.Hour - 4*time.Hour}, // the scene begins at four
+		"mail of one day": {func(s *scene) { s.mail(0, friend) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, _ := told(Options{MaxSources: 8, ProviderNames: []string{"provider.example"}}, func(s *scene) {
 				tt.prove(s)
 				for i := range 12 {
-					s.login(time.Second, fmt.Sprintf("198.51.100.%d", i), "eve")
+					s.login(50*time.Hour, fmt.Sprintf("198.51.100.%d", i), "eve")
 				}
 			})
 			key := keyOf(netip.MustParseAddr(friend))
@@ -256,7 +261,9 @@ func TestEvictedProofs(t *testing.T) {
 				t.Fatal("the source is not forgotten: the test is void")
 			}
 			end := stamp(sceneStart.Add(tt.holds))
-			if !g.isProven(key, nil, end-1) || g.isProven(key, nil, end) {
+			if tt.holds == 0 && g.isProven(key, nil, end) {
+				t.Error("it is proven")
+			} else if tt.holds > 0 && !g.isProven(key, nil, end-1) || g.isProven(key, nil, end) {
 				t.Errorf("proven until the end: %t, after it: %t", g.isProven(key, nil, end-1), g.isProven(key, nil, end))
 			}
 		})
@@ -293,7 +300,7 @@ func TestHistory(t *testing.T) {
 	want := History{
 		Source: netip.MustParsePrefix("192.0.2.1/32"), Proof: "it logged in on 2026-06-03", LastLogin: sceneStart,
 		Accounts: 1, MailDays: 2, First: now, Last: now, Tried: 1,
-		Offences: []event.Count{{Name: "auth-failed", N: 1}, {Name: "non-smtp", N: 1}}, Excuses: []Excuse{{Stale, 1}},
+		Offences: []event.Count{{Name: "auth-failed", N: 1}, {Name: "non-smtp", N: 1}}, Excuses: []Excuse{{Proven, 1}, {Stale, 1}},
 	}
 	if !reflect.DeepEqual(h, want) {
 		t.Errorf("got  %+v\nwant %+v", h, want)

@@ -12,12 +12,13 @@ import (
 
 // tally is what is left of a finding, and what excuses the rest.
 type tally struct {
-	counted  int // attempts that nothing excuses
-	guesses  int // of these, at our login service
-	failed   int // of these, failed logins
-	others   int // hostile ones elsewhere
-	lost     int // attempts that the guard had no more room for
-	hostile  bool
+	counted  int                 // attempts that nothing excuses
+	guesses  int                 // of these, at our login service
+	failed   int                 // of these, failed logins
+	others   int                 // hostile ones elsewhere
+	lost     int                 // attempts that the guard had no more room for
+	slips    int                 // hostile ones
+	hostile  bool                // more of them than a mail program makes before it logs in
 	accounts []event.AccountHash // of the guesses that count, each as often as it was tried
 	last     uint32              // of the attempts that count
 	notYet   int                 // attempts excused only until something of ours is seen to work
@@ -125,7 +126,10 @@ func distinct(accounts []event.AccountHash, most int) int {
 func (t *tally) count(o offence) {
 	t.counted += int(o.n)
 	t.last = max(t.last, o.at)
-	t.hostile = t.hostile || o.kind.Class() == event.Hostile
+	if o.kind.Class() == event.Hostile {
+		t.slips += int(o.n)
+		t.hostile = t.hostile || t.slips > mostSlips || !isOfMailPrograms(o.kind)
+	}
 	t.left = append(t.left, o)
 	if o.area() != loginArea {
 		if o.kind.Class() == event.Hostile {
@@ -218,10 +222,13 @@ type judgement struct {
 	perHour  int // failures on them, at most
 	unnamed  int // failures without a name an hour, at most
 	visiting int // empty visits an hour, at most
+
+	mailDay     uint32 // of mostlyTaken, plus one; 0: not worked out yet
+	mostlyTaken bool
 }
 
-func (g *Guard) judgement(key uint64, s *source) judgement {
-	j := judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
+func (g *Guard) judgement(key uint64, s *source) *judgement {
+	j := &judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
 	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
 	for _, o := range s.offences {
 		switch o.area() {
@@ -255,8 +262,11 @@ type room struct {
 // excuse finds the rule that takes an offence out, if any. If until is a time, the
 // offence may yet count: what the rule goes by may be seen until then.
 func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
-	if o.kind.Class() == event.Suspect && j.g.isProven(j.key, j.s, o.at) {
+	switch {
+	case o.isSuspicion() && j.isProvenFor(o):
 		return Proven, 0
+	case o.isOfMail() && j.wasMostlyTaken(o.at):
+		return MailTaken, 0
 	}
 	switch o.area() {
 	case loginArea:
@@ -292,7 +302,7 @@ func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
 		return Stale, 0
 	}
-	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.g.isProven(j.key, j.s, o.at) {
+	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.isProvenFor(o) {
 		return Stale, 0
 	}
 	if j.named >= l.sprayed {
@@ -349,6 +359,7 @@ func (j *judgement) list(o offence) (rule Rule, until uint32) {
 // ruleWords say what a rule found, for a person.
 var ruleWords = [ruleCount]string{
 	Proven:       "a source that proved itself may do this",
+	MailTaken:    "more of its mail was taken on these days than was refused",
 	Stale:        "a stale or mistyped password",
 	LoginOutage:  "our login service had trouble",
 	Resolver:     "our resolver is not known to have worked",

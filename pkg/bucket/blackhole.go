@@ -1,0 +1,75 @@
+package bucket
+
+import (
+	"net/netip"
+	"slices"
+
+	"csmail/pkg/scenario"
+)
+
+// Blackhole is the silence that an overflow began (blackhole.go of
+// pkg/leakybucket, v1.7.8). CrowdSec lets it begin whatever becomes of the overflow.
+// Where a guard holds the finding, for a reason that ends, the scenario would be deaf
+// to what its source does next: so [Engine.Held] lifts it. A Blackhole may be stored.
+type Blackhole struct {
+	Scenario string
+	Key      string // of the bucket, as it is printed
+	IsText   bool   // Key is no address and no network
+	Until    int64  // Unix nanoseconds; 0: none began
+	Held     int64  // until when one lasts that was lifted; 0: none
+}
+
+// IsAgain reports whether the overflow comes within a blackhole that was lifted, so
+// that its finding was held already.
+func (h Blackhole) IsAgain() bool { return h.Held != 0 }
+
+// blackhole begins the silence of an overflow.
+func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) Blackhole {
+	if s.Blackhole <= 0 {
+		return Blackhole{}
+	}
+	h := Blackhole{Scenario: s.Name, Key: e.keyText(g), IsText: g.bits == isText, Until: at + int64(s.Blackhole)}
+	if held := e.heldUntil(b); held > at {
+		h.Held = held
+	}
+	e.silence(b, h.Until)
+	return h
+}
+
+// Held lifts a blackhole, since the guard held the finding. The bucket tells of its
+// next overflow, which is again the same until the blackhole would have ended. What
+// was evicted, or has another blackhole by now, stays as it is.
+func (e *Engine) Held(h Blackhole) {
+	i := slices.IndexFunc(e.set.Scenarios(), func(s *scenario.Scenario) bool { return s.Name == h.Scenario })
+	if h.Until == 0 || i < 0 {
+		return
+	}
+	gi := e.groupBy(h)
+	if gi == 0 {
+		return
+	}
+	b := e.findBucket(e.groups.at(gi), int(e.set.Scenarios()[i].Index))
+	if b == nil || e.silentUntil(b) != h.Until {
+		return
+	}
+	until := h.Until
+	if h.Held != 0 {
+		until = h.Held
+	}
+	e.silence(b, -until)
+}
+
+// groupBy returns the group of a blackhole, 0 if there is none any more.
+func (e *Engine) groupBy(h Blackhole) uint32 {
+	if h.IsText {
+		return e.groups.findText([]byte(h.Key), textHash(h.Key))
+	}
+	if addr, err := netip.ParseAddr(h.Key); err == nil {
+		return e.groups.findNetwork(addrKey(addr))
+	}
+	network, err := netip.ParsePrefix(h.Key)
+	if err != nil {
+		return 0
+	}
+	return e.groups.findNetwork(rangeKey(network.Addr()))
+}
