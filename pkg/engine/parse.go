@@ -103,5 +103,16 @@ func read(program, message string, r *event.Record) {
 		r.Outcome = sshd.Parse(program, message, &r.Event)
 		return
 	}
+	if isDovecot(program) {
+		r.Outcome, r.Testimony = dovecot.Parse(message, &r.Event)
+		return
+	}
 	r.Outcome, r.Testimony, _ = postfix.Parse(program, message, &r.Event)
+}
+
+// isDovecot knows the tag of a Dovecot with an instance_name of its own (dovecot-proxy,
+// dovecot2), which Dovecot takes for its name in the log.
+func isDovecot(program string) bool {
+	rest, ok := strings.CutPrefix(program, "dovecot")
+	return ok && rest != "" && strings.IndexByte(rest, '/') < 0
 }

@@ -176,7 +176,7 @@ func TestTags(t *testing.T) {
 		"postfix/smtpd[1]" + sasl, "postfix/submission/smtpd[1]" + sasl, "postfix/smtps/smtpd[1]" + sasl, "postfix-mx/smtpd[1]" + sasl,
 		"postfix-mx/submissions/smtpd[1]" + sasl, "mx1/smtpd[1]" + sasl, "postfix/submissions-proxyprotocol/smtpd[1]" + sasl, "postfix/127.0.0.1:10025/smtpd[1]" + sasl,
 		"postfix/postscreen[1]" + gate, "postfix-mx/postscreen[1]" + gate, "postfix/smtp/postscreen[1]" + gate, "haproxy/postscreen[1]" + gate,
-		"auth-worker[7]" + auth, "auth[7]" + auth, "dovecot-auth[7]" + auth, "dovecot: auth" + auth, "dovecot: auth-worker" + auth,
+		"auth-worker[7]" + auth, "auth[7]" + auth, "dovecot-auth[7]" + auth, "dovecot: auth" + auth, "dovecot: auth-worker" + auth, "dovecot-proxy: auth" + auth, "dovecot_2[9]: auth" + auth, "dovecot2: auth" + auth,
 		"dovecot: auth-worker(7)" + auth, "dovecot[9]: auth" + auth, "dovecot: auth(default)" + auth,
 		"dovecot: auth-worker(7): conn unix:auth-worker (uid=143): auth-worker<1>" + auth,
 		"dovecot: auth-worker(7): Info: conn unix:auth-worker (pid=8,uid=143): auth-worker<1>" + auth,

@@ -101,7 +101,7 @@ func isServer(driver, said string) bool {
 	driver, _, _ = strings.Cut(driver, "(")
 	switch driver {
 	case "mysql", "pgsql", "sqlite", "cassandra", "ldap", "redis", "memcached":
-		return strings.HasPrefix(said, "Connected to ") || strings.HasPrefix(said, "Connection established")
+		return said == "Connected" || strings.HasPrefix(said, "Connected to ") || strings.HasPrefix(said, "Connection established")
 	}
 	return false
 }

@@ -105,8 +105,9 @@ func TestAuth(t *testing.T) {
 		"auth: mysql(localhost): Connected to database mail":                                                                      {event.Benign, event.NoKind, "", "", ""},
 		"auth-worker(7): mysql(localhost): Connected to database mail":                                                            {event.Benign, event.NoKind, "", "", ""},
 		"auth-worker(7): Info: conn unix:auth-worker (pid=8,uid=9): auth-worker<1>: mysql(127.0.0.1): Connected to database mail": {event.Benign, event.NoKind, "", "", ""},
-		"auth: pgsql: Connected to localhost (mail)":                                                                              {event.Benign, event.NoKind, "", "", ""},
-		"auth: Warning: auth workers: Auth request was queued for 7 seconds, 1 left in queue":                                     {event.Benign, event.NoKind, "", "", ""},
+		"auth: sqlite: Connected":                    {event.Benign, event.NoKind, "", "", ""},
+		"auth: pgsql: Connected to localhost (mail)": {event.Benign, event.NoKind, "", "", ""},
+		"auth: Warning: auth workers: Auth request was queued for 7 seconds, 1 left in queue": {event.Benign, event.NoKind, "", "", ""},
 		// where every character is allowed
 		"auth: sql(?,203.0.113.6): Username character disallowed by auth_username_chars: 0x2c (username: ,192.0.2.1,<s>): unknown user":                          {event.Ambiguous, event.NoKind, "", "", ""},
 		"auth: sql(?,203.0.113.6): Username character disallowed by auth_username_chars: 0x2c (username: ,192.0.2.1,<s>): Password mismatch (given password: x)": {event.Ambiguous, event.NoKind, "", "", ""},

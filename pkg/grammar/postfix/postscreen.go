@@ -139,7 +139,8 @@ func postscreenReject(text string, e *event.Event) result {
 }
 
 // screened classifies postscreen's replies. "450 4.3.2" is the answer that every
-// new client gets once from the deep protocol tests.
+// new client gets once from the deep protocol tests. With soft_bounce the others have
+// a 4 as well; of those, a block list's words are still what they are.
 func screened(reply string, e *event.Event) result {
 	code, text, ok := cutCode(reply)
 	if !ok {
@@ -147,11 +148,11 @@ func screened(reply string, e *event.Event) result {
 	}
 	e.Code, e.Reason, e.Attempts = code, text, 1
 	switch {
+	case strings.HasPrefix(text, "Service unavailable; client ["):
+		e.Kind, _ = blockList(text)
 	case code[0] == '4':
 		e.Addr = netip.Addr{}
 		return benign
-	case strings.HasPrefix(text, "Service unavailable; client ["):
-		e.Kind, _ = blockList(text)
 	case strings.HasPrefix(text, "Service currently unavailable"):
 		e.Kind = event.Denylisted
 	default:

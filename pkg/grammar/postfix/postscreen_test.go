@@ -40,6 +40,7 @@ func TestPostscreen(t *testing.T) {
 		"DATA without valid RCPT from " + client:                                         event.ProtocolError,
 		"BDAT without valid RCPT from " + client:                                         event.ProtocolError,
 		"NOQUEUE: reject: RCPT from " + client + ": 550 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example; from=<s@example.com>, to=<r@example.org>, proto=ESMTP, helo=<[203.0.113.6]>": event.DNSBLListed,
+		"NOQUEUE: reject: RCPT from " + client + ": 450 4.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example; from=<s@example.com>, to=<r@example.org>, proto=ESMTP, helo=<h>":             event.DNSBLListed,
 		"NOQUEUE: reject: RCPT from " + client + ": 550 5.5.1 Protocol error; from=<s@example.com>, to=<r@example.org>, proto=ESMTP, helo=<h>":                                                               event.ProtocolError,
 		"NOQUEUE: reject: RCPT from " + client + ": 550 5.3.2 Service currently unavailable; from=<s@example.com>, to=<r@example.org>, proto=ESMTP, helo=<h>":                                                event.Denylisted,
 	}
