@@ -38,6 +38,8 @@ const PAM = "PAM"
 type Event struct {
 	Service  Service
 	Kind     Kind
+	Phase    Phase
+	Cause    Cause
 	PID      int // 0 if the line has none
 	Attempts int // how many times it happened, as the line says; at least 1
 

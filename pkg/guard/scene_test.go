@@ -45,7 +45,11 @@ func (s *scene) mail(at time.Duration, addr string) {
 }
 
 func (s *scene) kind(at time.Duration, addr string, k event.Kind, reason string) {
-	s.put(at, addr, event.Record{Event: event.Event{Service: event.Postfix, Kind: k, Reason: reason}})
+	e := event.Event{Service: event.Postfix, Kind: k, Reason: reason}
+	if strings.HasSuffix(reason, " after AUTH") { // as its grammar says
+		e.Cause = event.LoginService
+	}
+	s.put(at, addr, event.Record{Event: e})
 }
 
 func (s *scene) fail(at time.Duration, addr, user string, service event.Service) {

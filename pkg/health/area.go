@@ -1,10 +1,6 @@
 package health
 
-import (
-	"strings"
-
-	"csmail/pkg/event"
-)
+import "csmail/pkg/event"
 
 // Area says which part of our own an offence hangs on, and so what can excuse it.
 // For example, a failed login may be due to a login service that is down.
@@ -30,8 +26,7 @@ func AreaOf(e *event.Event) Area {
 	case event.NoHostname, event.HostnameMismatch, event.HeloDeferred:
 		return ResolverArea
 	case event.SenderRejected:
-		if strings.HasPrefix(e.Code, "4") || strings.HasPrefix(e.Reason, "Sender address rejected: Domain not found") ||
-			strings.HasPrefix(e.Reason, "Sender address rejected: Malformed DNS") {
+		if e.Cause == event.Resolver {
 			return ResolverArea
 		}
 	case event.DNSBLListed:
@@ -41,7 +36,7 @@ func AreaOf(e *event.Event) Area {
 	case event.NoAuth, event.Hangup, event.TLSError, event.RateLimited, event.ErrorLimit:
 		return VisitArea
 	case event.LostConnection, event.TooManyErrors:
-		if strings.HasSuffix(e.Reason, " after AUTH") {
+		if e.Cause == event.LoginService {
 			return LoginArea
 		}
 		if e.Kind == event.LostConnection {

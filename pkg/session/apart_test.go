@@ -29,8 +29,7 @@ func of(addr netip.Addr, r event.Record) event.Record {
 
 // reasoned is r with a reason.
 func reasoned(reason string, r event.Record) event.Record {
-	r.Reason = reason
-	return r
+	return withReason(r, reason)
 }
 
 func module(service event.Service) event.Record {

@@ -24,8 +24,8 @@ func auth(session, user string, kind event.Kind) event.Record {
 // login is a line of Dovecot's login process.
 func login(session, reason string, kind event.Kind, n int) event.Record {
 	r := dovecot("dovecot/imap-login", session, "", n)
-	r.Reason, r.Kind = reason, kind
-	return r
+	r.Kind = kind
+	return withReason(r, reason)
 }
 
 func saslOf(user string) event.Record {
@@ -37,8 +37,7 @@ func saslOf(user string) event.Record {
 // TestFault: a login that we could not check is no offence, whoever tells of it.
 func TestFault(t *testing.T) {
 	const failed, broken = event.AuthFailed, event.AuthFault
-	warned := auth("", "a", broken)
-	warned.Reason = "Warning: sql: connect failed: x"
+	warned := withReason(auth("", "a", broken), "Warning: sql: connect failed: x")
 	left := login("s", "Disconnected", failed, 2)
 	unchecked := saslOf("")
 	unchecked.Kind = broken

@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/netip"
-	"strings"
 
 	"csmail/pkg/event"
 )
@@ -50,8 +49,8 @@ func (j *Joiner) joinLogin(r *event.Record) bool {
 
 // joinLoginProcess joins a line of the login process.
 func (j *Joiner) joinLoginProcess(r *event.Record) bool {
-	if r.Kind == event.AuthFault && !isMidway(r) && !isFarewell(r) {
-		return false
+	if r.Kind == event.AuthFault && !isMidway(r) && r.Phase != event.End {
+		return false // a fault of another sort, before the end: "Internal login failure (pid=1 id=2)"
 	}
 	if !isMidway(r) {
 		return j.endLogin(r)
@@ -71,29 +70,7 @@ func (j *Joiner) joinLoginProcess(r *event.Record) bool {
 // others are about the whole connection, at its end. A proxy logs each login that the
 // server behind it refused (client-common-auth.c, client_proxy_log_failure; 2.2, 2.3),
 // and at the end that there were some, without a number: "(proxy dest auth failed)".
-func isMidway(r *event.Record) bool {
-	if r.Session == "" {
-		return false
-	}
-	for _, start := range [...]string{"Login failed: ", "APOP failed: ", "Authenticate ", "proxy("} {
-		if strings.HasPrefix(r.Reason, start) {
-			return true
-		}
-	}
-	return false
-}
-
-// isFarewell reports whether a line of the login process is about the end of a
-// connection; faults of other sorts come before that, and hold no reason why it ended
-// ("Internal login failure (pid=1 id=2)", Dovecot 2.3).
-func isFarewell(r *event.Record) bool {
-	for _, end := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit", "Remote closed"} {
-		if strings.HasPrefix(r.Reason, end) {
-			return true
-		}
-	}
-	return strings.Contains(r.Reason, " (internal failure")
-}
+func isMidway(r *event.Record) bool { return r.Session != "" && r.Phase == event.Attempt }
 
 // openLogin returns the session of r, nil if another client's has its name.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -75,5 +74,5 @@ func (p *reported) deductFrom(r *event.Record) bool {
 // isFault reports whether a login failed because the login service did. After a
 // warning the login goes on.
 func isFault(r *event.Record) bool {
-	return r.Kind == event.AuthFault && !strings.HasPrefix(r.Reason, "Warning: ")
+	return r.Kind == event.AuthFault && r.Phase != event.Retry
 }

@@ -74,8 +74,7 @@ func TestJoin(t *testing.T) {
 	fault := record(1, one, event.AuthFault, event.NoTestimony, 1)
 	limited := record(1, one, event.AuthRateLimited, event.NoTestimony, 1)
 	pipelined := record(1, one, event.Pipelining, event.NoTestimony, 1)
-	lost := record(1, one, event.LostConnection, event.NoTestimony, 1)
-	lost.Reason = "lost connection after AUTH"
+	lost := withReason(record(1, one, event.LostConnection, event.NoTestimony, 1), "lost connection after AUTH")
 	end := func(n int) event.Record { return record(1, one, event.AuthFailed, event.Disconnected, n) }
 	tests := map[string]struct {
 		before []event.Record

@@ -136,7 +136,7 @@ func isLogin(r *event.Record) bool {
 	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.OwnRefusal:
 		return true
 	case event.LostConnection:
-		return strings.HasSuffix(r.Reason, " after AUTH")
+		return r.Cause == event.LoginService
 	}
 	return false
 }

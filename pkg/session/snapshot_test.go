@@ -28,6 +28,7 @@ var anyRecord = rapid.Custom(func(t *rapid.T) event.Record {
 		r.Testimony = event.NoTestimony
 	}
 	r.Mechanism, r.Reason = pick("mechanism", "", event.PAM), pick("reason", "", "PAM", "failed password", "Authenticate X failed: y", "Warning: x", "pam_unix(x:auth): y", "pam_sss(x:auth): y")
+	r = withReason(r, r.Reason)
 	r.Host, r.PID = pick("host", "", "a", "b"), rapid.IntRange(0, 2).Draw(t, "pid")
 	r.Kind = rapid.SampledFrom([]event.Kind{event.NoKind, event.AuthFailed, event.AuthFailed, event.Pipelining, event.RelayDenied, event.ContentRejected, event.AuthAborted, event.AuthFault, event.LoginRefused, event.LoginOK, event.AuthMailOK, event.DNSBLListed, event.NonSMTP}).Draw(t, "kind")
 	if rapid.Bool().Draw(t, "hasAddr") {

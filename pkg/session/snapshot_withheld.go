@@ -15,7 +15,7 @@ func readWithheldKey(d *decoder) withheldKey { return withheldKey{readProcessKey
 
 func appendWithheld(b []byte, w withheld) []byte {
 	r := &w.record
-	b = append(b, byte(r.Service), byte(r.Kind))
+	b = append(b, byte(r.Service), byte(r.Kind), byte(r.Phase), byte(r.Cause))
 	for _, n := range [...]int64{r.Line, int64(r.PID), int64(r.Attempts), r.Time.UnixNano()} {
 		b = binary.AppendVarint(b, n)
 	}
@@ -31,6 +31,7 @@ func (j *Joiner) readWithheld(d *decoder) withheld {
 	var w withheld
 	r := &w.record
 	r.Outcome, r.Service, r.Kind = event.Noted, event.Service(d.byte()), d.kind()
+	r.Phase, r.Cause = event.Phase(d.byte()), event.Cause(d.byte())
 	r.Line, r.PID, r.Attempts = d.varint(), int(d.varint()), int(d.varint())
 	r.Time, r.Addr = time.Unix(0, d.varint()).UTC(), d.addr()
 	for _, text := range withheldTexts(&r.Event) {

@@ -3,7 +3,6 @@ package session
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -126,9 +125,9 @@ func (s *sshSession) sortOf(r *event.Record) sshSort {
 		return sshOther
 	case r.Mechanism == event.PAM:
 		return s.moduleOf(r)
-	case r.Reason == "PAM":
+	case r.Phase == event.Attempt && r.Mechanism == "": // "PAM: Authentication failure", which names no method
 		return sshPAM
-	case strings.HasPrefix(r.Reason, "failed "):
+	case r.Phase == event.Attempt:
 		return sshPassword
 	}
 	return sshOther

@@ -9,8 +9,8 @@ import (
 
 func ssh(pid int, kind event.Kind, reason string) event.Record {
 	r := record(pid, one, kind, event.NoTestimony, 1)
-	r.Service, r.Program, r.Reason = event.SSHD, "sshd-session", reason
-	return r
+	r.Service, r.Program = event.SSHD, "sshd-session"
+	return withReason(r, reason)
 }
 
 func TestSSH(t *testing.T) {

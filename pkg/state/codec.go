@@ -21,20 +21,21 @@ type codec struct {
 	data    []byte // written so far
 	text    string // still to be read; texts that were read point into it
 	err     error
+	at      uint8 // the version that is read or written
 
 	zone *time.Location // the last one read, as most times share theirs
 }
 
 // encode returns what the function writes.
 func encode(fields func(*codec)) ([]byte, error) {
-	c := &codec{}
+	c := &codec{at: codecVersion}
 	fields(c)
 	return c.data, c.err
 }
 
 // decode has the function read the bytes to their end.
 func decode(data []byte, fields func(*codec)) error {
-	c := &codec{reading: true, text: string(data)}
+	c := &codec{at: codecVersion, reading: true, text: string(data)}
 	fields(c)
 	if c.err == nil && c.text != "" {
 		c.fail("%d bytes too many", len(c.text))

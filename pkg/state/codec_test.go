@@ -63,6 +63,8 @@ func anyEvent() *rapid.Generator[event.Event] {
 		} {
 			*text = anyText().Draw(t, "text")
 		}
+		e.Phase = event.Phase(rapid.IntRange(0, int(event.LastPhase)).Draw(t, "phase"))
+		e.Cause = event.Cause(rapid.IntRange(0, int(event.LastCause)).Draw(t, "cause"))
 		return e
 	})
 }
@@ -157,7 +159,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 		of   any
 		want int
 	}{
-		"event.Event":  {event.Event{}, 18},
+		"event.Event":  {event.Event{}, 20},
 		"event.Record": {event.Record{}, 7}, // Origin is made of Host and Program, Withdrawn by the session join; a Flow is not stored
 		"event.Alert":  {event.Alert{}, 14},
 		"event.Count":  {event.Count{}, 2},
@@ -205,6 +207,36 @@ func TestToldOfBefore(t *testing.T) {
 	must(t, decode(before, func(c *codec) { c.told(&got) }))
 	if d := cmp.Diff(want, got, sameTime); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// An event of before the grammars wrote their facts has those that its text says.
+func TestFactsOfBefore(t *testing.T) {
+	const auth, login = "dovecot/auth", "dovecot/imap-login"
+	for _, e := range []event.Event{
+		{Service: event.Dovecot, Program: auth, Kind: event.AuthFault, Reason: "Warning: sql: gone, reconnecting", Phase: event.Retry},
+		{Service: event.Dovecot, Program: auth, Kind: event.AuthFault, Reason: "Error: sql: gone"},
+		{Service: event.Dovecot, Program: auth, Kind: event.AuthFailed, Reason: "Disconnected"},
+		{Service: event.Dovecot, Program: login, Kind: event.LoginRefused, Reason: "Login failed: Plaintext authentication disabled", Phase: event.Attempt},
+		{Service: event.Dovecot, Program: login, Kind: event.AuthFailed, Reason: "Disconnected (auth failed, 1 attempts in 2 secs)", Phase: event.End},
+		{Service: event.Dovecot, Program: login, Kind: event.AuthFault, Reason: "Internal login failure (pid=1 id=2)"},
+		{Service: event.SSHD, Program: "sshd", Kind: event.AuthFailed, Reason: "failed password", Phase: event.Attempt},
+		{Service: event.SSHD, Program: "sshd", Kind: event.AuthFailed, Reason: "invalid user"},
+		{Service: event.Postfix, Kind: event.SenderRejected, Code: "450 4.1.8", Reason: "Sender address rejected: x", Cause: event.Resolver},
+		{Service: event.Postfix, Kind: event.SenderRejected, Code: "550 5.1.8", Reason: "Sender address rejected: Domain not found", Cause: event.Resolver},
+		{Service: event.Postfix, Kind: event.SenderRejected, Code: "553 5.7.1", Reason: "Sender address rejected: not logged in"},
+		{Service: event.Postfix, Kind: event.LostConnection, Reason: "lost connection after AUTH", Cause: event.LoginService},
+		{Service: event.Postfix, Kind: event.LostConnection, Reason: "lost connection after CONNECT"},
+		{Service: event.Postfix, Kind: event.AuthFailed, Reason: "x after AUTH"},
+	} {
+		data, err := encode(func(c *codec) { c.version(); c.event(&e) })
+		must(t, err)
+		before := append([]byte{factsSince - 1}, data[1:len(data)-2]...)
+		var got event.Event
+		must(t, decode(before, func(c *codec) { c.version(); c.event(&got) }))
+		if got.Phase != e.Phase || got.Cause != e.Cause || got.Reason != e.Reason {
+			t.Errorf("%s %s: got phase %d, cause %d, want %d, %d", e.Kind, e.Reason, got.Phase, got.Cause, e.Phase, e.Cause)
+		}
 	}
 }
 

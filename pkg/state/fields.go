@@ -11,8 +11,9 @@ import (
 // more, or another order, is a new version; reading one means to go on reading
 // those before it.
 const (
-	codecVersion  = 2
+	codecVersion  = 3
 	createdSince  = 2 // Told.Created
+	factsSince    = 3 // Event.Phase, Event.Cause
 	oldestVersion = 1
 )
 
@@ -20,6 +21,7 @@ const (
 func (c *codec) version() uint8 {
 	version := uint8(codecVersion)
 	c.byte(&version)
+	c.at = version
 	if c.err == nil && (version < oldestVersion || version > codecVersion) {
 		c.fail("version %d, known are %d to %d", version, oldestVersion, codecVersion)
 	}
@@ -66,6 +68,24 @@ func (c *codec) event(e *event.Event) {
 		return
 	}
 	e.Service = event.Service(service)
+	c.facts(e)
+}
+
+// facts are what a grammar made of the text. Files of before the grammars said it hold
+// the text only.
+func (c *codec) facts(e *event.Event) {
+	if c.reading && c.at < factsSince {
+		e.Phase, e.Cause = phaseOf(e), causeOf(e)
+		return
+	}
+	phase, cause := uint8(e.Phase), uint8(e.Cause)
+	c.byte(&phase)
+	c.byte(&cause)
+	if phase > uint8(event.LastPhase) || cause > uint8(event.LastCause) {
+		c.fail("phase %d, cause %d", phase, cause)
+		return
+	}
+	e.Phase, e.Cause = event.Phase(phase), event.Cause(cause)
 }
 
 func (c *codec) record(r *event.Record) {

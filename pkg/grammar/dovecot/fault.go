@@ -29,6 +29,9 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 		return event.Benign
 	}
 	e.Kind, e.Attempts, e.Reason = event.AuthFault, 1, reason
+	if strings.HasPrefix(reason, "Warning: ") {
+		e.Phase = event.Retry
+	}
 	open := driverEnd(text)
 	if open < 0 {
 		return event.Noted

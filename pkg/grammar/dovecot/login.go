@@ -33,8 +33,22 @@ func login(text string, e *event.Event) event.Outcome {
 	case kind == event.LoginOK && strings.EqualFold(e.Mechanism, "ANONYMOUS"):
 		return event.Benign // anybody may (RFC 4505)
 	}
-	e.Kind, e.Attempts, e.Reason = kind, attempts, said
+	e.Kind, e.Attempts, e.Reason, e.Phase = kind, attempts, said, phaseOf(said)
 	return event.Noted
+}
+
+// phaseOf tells what a login process says of one attempt from what it says at the end
+// of a connection.
+func phaseOf(said string) event.Phase {
+	for _, start := range [...]string{"Login failed: ", "APOP failed: ", "Authenticate ", "proxy("} {
+		if strings.HasPrefix(said, start) {
+			return event.Attempt
+		}
+	}
+	if isFarewell(said) || strings.Contains(said, " (internal failure") {
+		return event.End
+	}
+	return event.NoPhase
 }
 
 // withoutElements reads a line that names no client. If it ought to name one, its

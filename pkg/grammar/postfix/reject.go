@@ -114,8 +114,19 @@ func classify(reply string, clear bool, e *event.Event) result {
 	if kind == event.NoKind {
 		return benign
 	}
+	if kind == event.SenderRejected && dependsOnResolver(code, e.Reason) {
+		e.Cause = event.Resolver
+	}
 	e.Kind = kind
 	return noted
+}
+
+// dependsOnResolver reports whether a sender was rejected for what DNS said of its
+// domain: a temporary answer always is, and these words are. (A client may have
+// written them, as its sender; then they excuse no more than a sender rejected.)
+func dependsOnResolver(code, reason string) bool {
+	return code[0] == '4' || strings.HasPrefix(reason, "Sender address rejected: Domain not found") ||
+		strings.HasPrefix(reason, "Sender address rejected: Malformed DNS")
 }
 
 // isProbe knows the answer of address verification, which quotes another server

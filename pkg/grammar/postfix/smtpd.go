@@ -180,6 +180,9 @@ func hangup(message string, e *event.Event) result {
 	default:
 		return benign
 	}
+	if command == "AUTH" && e.Kind != event.BareNewline {
+		e.Cause = event.LoginService
+	}
 	e.Attempts = 1
 	return noted
 }

@@ -18,7 +18,7 @@ func failed(m message, e *event.Event) event.Outcome {
 	if method == "none" || !isPassword && !invalid {
 		return event.Benign
 	}
-	e.Kind, e.Attempts, e.Reason = event.AuthFailed, 1, "failed "+method
+	e.Kind, e.Attempts, e.Reason, e.Phase = event.AuthFailed, 1, "failed "+method, event.Attempt
 	if invalid {
 		e.Reason += " for invalid user"
 	}
@@ -173,7 +173,7 @@ func pamError(m message, e *event.Event) event.Outcome {
 		return event.Missed
 	}
 	e.User, _ = cutInvalid(user)
-	e.Kind, e.Attempts, e.Reason = event.AuthFailed, 1, "PAM"
+	e.Kind, e.Attempts, e.Reason, e.Phase = event.AuthFailed, 1, "PAM", event.Attempt
 	return event.Noted
 }
 
