@@ -113,6 +113,5 @@ func read(program, message string, r *event.Record) {
 // isDovecot knows the tag of a Dovecot with an instance_name of its own (dovecot-proxy,
 // dovecot2), which Dovecot takes for its name in the log.
 func isDovecot(program string) bool {
-	rest, ok := strings.CutPrefix(program, "dovecot")
-	return ok && rest != "" && strings.IndexByte(rest, '/') < 0
+	return program != "" && program[0] == 'd' && strings.HasPrefix(program, "dovecot") && strings.IndexByte(program, '/') < 0
 }

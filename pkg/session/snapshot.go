@@ -10,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of what is in it.
 const (
-	snapshotVersion = 9
+	snapshotVersion = 10
 	oldestVersion   = 6 // that was ever stored
 )
 

@@ -21,8 +21,10 @@ func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 		return ParseAuth(message, e), event.NoTestimony
 	}
 	process, rest, ok := strings.Cut(message, ": ")
-	if level, after, leveled := strings.Cut(rest, ": "); leveled && cutLevel(process+": ") == "" { // 1.x puts the level first
-		process, rest = level, after
+	if isLevel(process) { // 1.x puts it first
+		if next, after, named := strings.Cut(rest, ": "); named {
+			process, rest = next, after
+		}
 	}
 	switch {
 	case !ok:
@@ -75,13 +77,23 @@ func doveadm(process, text string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// cutLevel takes off the level that Dovecot writes into its own log file and
-// leaves out for syslog.
+// cutLevel takes off the level that Dovecot writes in front of a text.
 func cutLevel(text string) string {
-	for _, level := range [...]string{"Info: ", "Warning: ", "Error: ", "Debug: ", "Fatal: ", "Panic: "} {
-		if rest, ok := strings.CutPrefix(text, level); ok {
-			return rest
-		}
+	if text == "" || text[0] < 'D' || text[0] > 'W' {
+		return text
 	}
-	return text
+	level, _, ok := strings.Cut(text[:min(len(text), len("Warning: "))], ": ")
+	if !ok || !isLevel(level) {
+		return text
+	}
+	return text[len(level)+len(": "):]
+}
+
+// isLevel knows the levels of Dovecot's log (src/lib/failures.c, failure_log_type_prefixes).
+func isLevel(text string) bool {
+	switch text {
+	case "Info", "Warning", "Error", "Debug", "Fatal", "Panic":
+		return true
+	}
+	return false
 }

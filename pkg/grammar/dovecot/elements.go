@@ -11,9 +11,9 @@ import (
 // administrator may have others, in another order, and the user without brackets.
 // User and method are the client's text.
 
-// firstElements are the names with which the elements may begin.
+// firstElements are the names with which the elements may begin, beside user=.
 var firstElements = [...]string{
-	"user=", "method=", "rip=", "lip=", "session=", "mpid=", "service=", "local_name=", "rport=", "real_rip=", "listener=",
+	"method=", "rip=", "lip=", "session=", "mpid=", "service=", "local_name=", "rport=", "real_rip=", "listener=",
 }
 
 // cutElements splits at the first element. What stands before it is the
@@ -25,12 +25,27 @@ func cutElements(text string) (said, elements string, ok bool) {
 			return "", "", false
 		}
 		from += colon + len(": ")
-		for _, name := range firstElements {
-			if strings.HasPrefix(text[from:], name) {
-				return text[:from-len(": ")], text[from:], true
-			}
+		if beginsElements(text[from:]) {
+			return text[:from-len(": ")], text[from:], true
 		}
 	}
+}
+
+// beginsElements reports whether text begins with the name of a first element. Most
+// lines have user= there, and most texts behind a colon begin with none of the letters.
+func beginsElements(text string) bool {
+	if strings.HasPrefix(text, "user=") {
+		return true
+	}
+	if text == "" || strings.IndexByte("mrls", text[0]) < 0 {
+		return false
+	}
+	for _, name := range firstElements {
+		if strings.HasPrefix(text, name) {
+			return true
+		}
+	}
+	return false
 }
 
 type reading uint8
