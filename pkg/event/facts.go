@@ -36,10 +36,14 @@ const (
 
 	// Resolver: a sender's domain that was not found, for good or for now.
 	Resolver
+
+	// NoAnswer: the login service did not answer in time. It may be down, or hold
+	// back its answers to an address that guesses (Dovecot's auth_penalty).
+	NoAnswer
 )
 
 // LastPhase and LastCause bound what stored ones may be.
 const (
 	LastPhase = End
-	LastCause = Resolver
+	LastCause = NoAnswer
 )

@@ -31,5 +31,8 @@ func withReason(r event.Record, reason string) event.Record {
 	if strings.HasSuffix(reason, " after AUTH") {
 		r.Cause = event.LoginService
 	}
+	if starts("Connection lost to authentication server") {
+		r.Cause = event.NoAnswer
+	}
 	return r
 }

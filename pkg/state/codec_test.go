@@ -228,6 +228,7 @@ func TestFactsOfBefore(t *testing.T) {
 		{Service: event.Postfix, Kind: event.LostConnection, Reason: "lost connection after AUTH", Cause: event.LoginService},
 		{Service: event.Postfix, Kind: event.LostConnection, Reason: "lost connection after CONNECT"},
 		{Service: event.Postfix, Kind: event.AuthFailed, Reason: "x after AUTH"},
+		{Service: event.Postfix, Kind: event.AuthFault, Reason: "Connection lost to authentication server", Cause: event.NoAnswer},
 	} {
 		data, err := encode(func(c *codec) { c.version(); c.event(&e) })
 		must(t, err)

@@ -38,6 +38,9 @@ func causeOf(e *event.Event) event.Cause {
 			return event.LoginService
 		}
 	}
+	if e.Service == event.Postfix && e.Kind == event.AuthFault && strings.HasPrefix(e.Reason, "Connection lost to authentication server") {
+		return event.NoAnswer
+	}
 	return event.NoCause
 }
 

@@ -201,6 +201,9 @@ func sasl(text string, e *event.Event) result {
 	if isAuthFault(reason) {
 		e.Kind = event.AuthFault
 	}
+	if strings.HasPrefix(reason, "Connection lost to authentication server") {
+		e.Cause = event.NoAnswer
+	}
 	return noted
 }
 
