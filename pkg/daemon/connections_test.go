@@ -9,40 +9,84 @@ import (
 	"time"
 )
 
-// Whoever holds all connections keeps others waiting, but takes no more files; one
-// that goes lets the next in.
-func TestConnectionsAreBounded(t *testing.T) {
+// Connections that say nothing, or speak a byte at a time, hold nobody up, and take no
+// more files than are theirs.
+func TestSilentConnectionsHoldNobodyUp(t *testing.T) {
+	for name, say := range map[string]string{"silent": "", "half a request": "GET / HTTP/1.1\r\nHost: cs"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			dial := serveAt(t, path, func(http.ResponseWriter, *http.Request) {})
+			for range 3 * maxConnections {
+				conn := dial()
+				defer conn.Close()
+				if _, err := conn.Write([]byte(say)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			began := time.Now()
+			if err := get(path, 5*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("one more waited for %s", took)
+			}
+		})
+	}
+}
+
+// Requests that are being answered are not cut off for newcomers, and are bounded.
+func TestAnsweredRequestsAreNotCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
+	begun, finish := make(chan struct{}, maxConnections), make(chan struct{})
+	serveAt(t, path, func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-finish })
+	results := make(chan error, maxConnections)
+	for range maxConnections {
+		go func() { results <- get(path, 20*time.Second) }()
+	}
+	for range maxConnections {
+		<-begun
+	}
+	if err := get(path, 200*time.Millisecond); err == nil {
+		t.Error("one more was served")
+	}
+	close(finish)
+	for range maxConnections {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := get(path, 10*time.Second); err != nil {
+		t.Errorf("after they went: %v", err)
+	}
+}
+
+// serveAt serves at a socket, and returns what connects to it.
+func serveAt(t *testing.T, path string, handler http.HandlerFunc) (dial func() net.Conn) {
+	t.Helper()
 	socket, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &listeners{}
-	l.serve(&http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}, socket)
-	defer l.close()
-	var idle []net.Conn
-	for range maxConnections {
+	l.serve(&http.Server{Handler: handler}, socket)
+	t.Cleanup(l.close)
+	return func() net.Conn {
 		conn, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		idle = append(idle, conn)
+		return conn
 	}
-	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}
-	defer transport.CloseIdleConnections()
-	ask := func(patience time.Duration) error {
-		resp, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://csmail/")
-		if err == nil {
-			resp.Body.Close()
-		}
-		return err
+}
+
+func get(path string, patience time.Duration) error {
+	transport := &http.Transport{
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
+		DisableKeepAlives: true,
 	}
-	if err := ask(200 * time.Millisecond); err == nil {
-		t.Error("one more was served")
+	resp, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://csmail/")
+	if err == nil {
+		resp.Body.Close()
 	}
-	idle[0].Close()
-	if err := ask(10 * time.Second); err != nil {
-		t.Errorf("after one went: %v", err)
-	}
+	return err
 }

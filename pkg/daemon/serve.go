@@ -5,22 +5,101 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/hint"
 )
 
-// maxConnections bounds those of each server: more askers wait. Whoever may connect
-// must not be able to take the files that following the logs needs.
+// maxConnections bounds those of each server. Whoever may connect must not be able to
+// take the files that following the logs needs.
 const maxConnections = 64
+
+// askers are the connections of one server. When there are too many, the one that has
+// been silent longest makes room, so that who connects and says nothing holds nobody up.
+type askers struct {
+	net.Listener
+	mu     sync.Mutex
+	silent []net.Conn            // no request of theirs is being answered; longest first
+	all    map[net.Conn]struct{} // these too
+	max    int
+}
+
+// Accept implements [net.Listener].
+func (a *askers) Accept() (net.Conn, error) {
+	for {
+		conn, err := a.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if a.admit(conn) {
+			return conn, nil
+		}
+		conn.Close() // all the others are being answered
+	}
+}
+
+func (a *askers) admit(conn net.Conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.all) >= a.max {
+		if len(a.silent) == 0 {
+			return false
+		}
+		oldest := a.silent[0]
+		a.forget(oldest)
+		oldest.Close()
+	}
+	a.all[conn] = struct{}{}
+	a.silent = append(a.silent, conn)
+	return true
+}
+
+func (a *askers) forget(conn net.Conn) {
+	delete(a.all, conn)
+	a.silent = slices.DeleteFunc(a.silent, func(c net.Conn) bool { return c == conn })
+}
+
+// connKey is the context's key of a request's connection.
+type connKey struct{}
+
+// serveFrom has the server tell when a request of a connection is answered. Until its
+// request has come whole a connection is silent, however slowly it speaks.
+func (a *askers) serveFrom(s *http.Server) {
+	handler := s.Handler
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _ := r.Context().Value(connKey{}).(net.Conn)
+		a.setSilent(conn, false)
+		defer a.setSilent(conn, true)
+		handler.ServeHTTP(w, r)
+	})
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateClosed || state == http.StateHijacked {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.forget(conn)
+		}
+	}
+}
+
+func (a *askers) setSilent(conn net.Conn, silent bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silent = slices.DeleteFunc(a.silent, func(c net.Conn) bool { return c == conn })
+	if _, known := a.all[conn]; known && silent {
+		a.silent = append(a.silent, conn)
+	}
+}
 
 // listeners are the servers that stay open over reloads.
 type listeners struct {
@@ -55,7 +134,9 @@ func address(p config.Prometheus) string {
 
 func (l *listeners) serve(s *http.Server, socket net.Listener) {
 	l.servers = append(l.servers, s)
-	l.group.Go(func() { _ = s.Serve(netutil.LimitListener(socket, maxConnections)) }) // ends with close
+	a := &askers{Listener: socket, all: map[net.Conn]struct{}{}, max: maxConnections}
+	a.serveFrom(s)
+	l.group.Go(func() { _ = s.Serve(a) }) // ends with close
 }
 
 func (l *listeners) close() {
