@@ -22,8 +22,24 @@ import (
 
 var _ control.Daemon = (*Daemon)(nil)
 
-// listLimit bounds how much of a list is shown or moved at once.
-const listLimit = 25_000
+// pageSize is how many entries of a list are in memory at once: each holds the lines of
+// its attempts, and a list may hold 20,000.
+const pageSize = 100
+
+// eachOf calls f with each entry of a list, oldest first.
+func eachOf(read func(after uint64, limit int) ([]state.Entry, error), f func(*state.Entry)) error {
+	after := uint64(0)
+	for {
+		page, err := read(after, pageSize)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			f(&page[i])
+		}
+		after = page[len(page)-1].Seq
+	}
+}
 
 // Status implements [control.Daemon].
 func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
@@ -112,13 +128,9 @@ func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 // their evidence.
 func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 	for list, read := range d.lists() {
-		entries, err := read(0, listLimit)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
+		err := eachOf(read, func(e *state.Entry) {
 			if !isAbout(e.Alert, addr) {
-				continue
+				return
 			}
 			told := toldOf(e.Alert, e.Reason)
 			told.State = string(list)
@@ -126,6 +138,9 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 				told.Verdict = guard.Hold.String()
 			}
 			w.Alerts = append(w.Alerts, told)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for _, value := range valuesOf(addr) {
@@ -148,9 +163,16 @@ func toldOf(a event.Alert, reason string) report.Told {
 		verdict = guard.Alert
 	}
 	return report.Told{
-		Scenario: a.Scenario, Scope: string(a.Scope), Value: a.Value(), Count: a.Count, First: a.First, Last: a.Last,
-		Verdict: verdict.String(), Reason: reason, Checks: a.Checks,
+		Scenario: strings.Clone(a.Scenario), Scope: strings.Clone(string(a.Scope)), Value: strings.Clone(a.Value()), Count: a.Count, First: a.First, Last: a.Last,
+		Verdict: verdict.String(), Reason: strings.Clone(reason), Checks: cloned(a.Checks),
 	}
+}
+
+func cloned(texts []string) (copies []string) {
+	for _, text := range texts {
+		copies = append(copies, strings.Clone(text))
+	}
+	return copies
 }
 
 func (d *Daemon) lists() map[control.List]func(uint64, int) ([]state.Entry, error) {
@@ -208,14 +230,13 @@ func (d *Daemon) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 	}
 	var ids []string
 	for _, read := range d.lists() {
-		entries, err := read(0, listLimit)
+		err := eachOf(read, func(e *state.Entry) {
+			if engine.Network(e.Alert).Overlaps(network) {
+				ids = append(ids, strings.Clone(e.ID))
+			}
+		})
 		if err != nil {
 			return u, err
-		}
-		for _, e := range entries {
-			if engine.Network(e.Alert).Overlaps(network) {
-				ids = append(ids, e.ID)
-			}
 		}
 	}
 	if len(ids) > 0 {
@@ -229,24 +250,30 @@ func (d *Daemon) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 
 // List implements [control.Daemon].
 func (d *Daemon) List(_ context.Context, list control.List) ([]control.Alert, error) {
-	entries, err := d.lists()[list](0, listLimit)
-	if err != nil {
-		return nil, err
+	alerts := []control.Alert{}
+	err := eachOf(d.lists()[list], func(e *state.Entry) { alerts = append(alerts, copied(alertOf(*e, string(list)))) })
+	return alerts, err
+}
+
+// copied lets go of the stored entry that the texts of an alert are part of.
+func copied(a control.Alert) control.Alert {
+	for _, text := range []*string{&a.ID, &a.Number, &a.Scenario, &a.Scope, &a.Value, &a.Reason} {
+		*text = strings.Clone(*text)
 	}
-	alerts := make([]control.Alert, 0, len(entries))
-	for _, e := range entries {
-		alerts = append(alerts, alertOf(e, string(list)))
-	}
-	return alerts, nil
+	return a
 }
 
 // Move implements [control.Daemon].
 func (d *Daemon) Move(ctx context.Context, list control.List, id string, move control.Move) (int, error) {
-	entries, err := d.lists()[list](0, listLimit)
+	var entries []state.Entry
+	err := eachOf(d.lists()[list], func(e *state.Entry) {
+		if id == "all" || strings.HasPrefix(e.ID, id) {
+			entries = append(entries, state.Entry{ID: strings.Clone(e.ID), Alert: withoutEvidence(e.Alert)})
+		}
+	})
 	if err != nil {
 		return 0, err
 	}
-	entries = slices.DeleteFunc(entries, func(e state.Entry) bool { return id != "all" && !strings.HasPrefix(e.ID, id) })
 	var never error
 	chosen := len(entries)
 	if move == control.Release && list == control.Held {
@@ -275,6 +302,12 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
 	}
 	return n, nil
+}
+
+// withoutEvidence is what of an alert says whom it is about. Its texts are copies: those
+// of a stored entry hold on to the whole of it.
+func withoutEvidence(a event.Alert) event.Alert {
+	return event.Alert{Scope: event.Scope(strings.Clone(string(a.Scope))), Source: a.Source, Bits: a.Bits, Account: strings.Clone(a.Account)}
 }
 
 // mayBan takes out what the guard never bans, whoever asks for it; never tells of the

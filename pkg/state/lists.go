@@ -225,20 +225,21 @@ func (s *Store) Release(ids []string, now time.Time) (int, error) {
 
 func (s *Store) requeue(what string, from []byte, ids []string, now time.Time) (moved int, err error) {
 	err = s.update(what, func(tx *bolt.Tx, counted *change) error {
-		entries, err := findAll(tx, from, ids)
+		found, err := findAll(tx, from, ids)
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if _, err := take(tx, from, e.Seq, counted); err != nil {
+		for _, seq := range found {
+			e, err := take(tx, from, seq, counted)
+			if err != nil {
 				return err
 			}
 			e.Queued, e.Tries, e.Refused, e.Reason = now, 0, time.Time{}, ""
-			if err := s.insert(tx, outboxBucket, e, counted); err != nil {
+			if err := s.insert(tx, outboxBucket, *e, counted); err != nil {
 				return err
 			}
 		}
-		if moved = len(entries); moved == 0 {
+		if moved = len(found); moved == 0 {
 			return fmt.Errorf("%w in %s", ErrUnknown, from)
 		}
 		return nil
@@ -246,8 +247,9 @@ func (s *Store) requeue(what string, from []byte, ids []string, now time.Time) (
 	return moved, err
 }
 
-// findAll returns the entries of a list that have one of the IDs, in their order.
-func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error) {
+// findAll returns the places of the entries of a list that have one of the IDs, in
+// their order: the entries themselves may be more than fit into memory.
+func findAll(tx *bolt.Tx, list []byte, ids []string) (found []uint64, err error) {
 	wanted := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		wanted[id] = true
@@ -257,12 +259,12 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (entries []Entry, err error
 		if err := get(k, v, func(c *codec) { c.entry(&e) }); err != nil {
 			return err
 		}
-		if e.Seq = number(k); wanted[e.ID] {
-			entries = append(entries, e)
+		if wanted[e.ID] {
+			found = append(found, number(k))
 		}
 		return nil
 	})
-	return entries, err
+	return found, err
 }
 
 // Drop takes alerts out of outbox, parked and held, whichever has them, for good, in
@@ -271,19 +273,20 @@ func (s *Store) Drop(ids []string, now time.Time) (dropped int, err error) {
 	err = s.update("drop", func(tx *bolt.Tx, counted *change) error {
 		dropped = 0
 		for _, list := range lists() {
-			entries, err := findAll(tx, list, ids)
+			found, err := findAll(tx, list, ids)
 			if err != nil {
 				return err
 			}
-			for _, e := range entries {
-				if _, err := take(tx, list, e.Seq, counted); err != nil {
+			for _, seq := range found {
+				e, err := take(tx, list, seq, counted)
+				if err != nil {
 					return err
 				}
-				if err := remember(tx, e, Settlement{Status: Dropped, Reason: "dropped by hand", At: now}); err != nil {
+				if err := remember(tx, *e, Settlement{Status: Dropped, Reason: "dropped by hand", At: now}); err != nil {
 					return err
 				}
 			}
-			dropped += len(entries)
+			dropped += len(found)
 		}
 		if dropped == 0 {
 			return fmt.Errorf("%w: %q", ErrUnknown, ids)
