@@ -36,6 +36,9 @@ func (r *rig) set(ahead time.Duration, direction string, times int) {
 // The clock is a year ahead for a while. Who attacks then is banned, who attacks
 // afterwards too, from nothing and once; and who logged in before is known still.
 func TestClockJumps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	const meanwhile, both, office = "203.0.113.8", "203.0.113.9", "192.0.2.9"
 	const year = 365 * 24 * time.Hour
 	r := newRig(t)

@@ -493,6 +493,9 @@ func TestRegistersOnce(t *testing.T) {
 }
 
 func TestSecondDaemon(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	r := newRig(t)
 	r.start()
 	if err := Run(t.Context(), r.options()); err == nil || !strings.Contains(err.Error(), "in use") {

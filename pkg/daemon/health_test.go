@@ -59,6 +59,9 @@ func TestTroubles(t *testing.T) {
 // What systemd, a monitor and a person ask turns red when a log goes away, and green
 // when it is there again.
 func TestHealthIsRedWhileALogIsAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	r := newRig(t)
 	r.twoLogs()
 	r.grace = 1e-6

@@ -134,6 +134,9 @@ const (
 // A log that csmail may not read: it says so, the other log goes on, and once the
 // log is readable no line of it is missing.
 func TestLogWithoutPermission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	const other, later = "203.0.113.8", "203.0.113.9"
 	r := newRig(t)
 	r.twoLogs()
@@ -170,6 +173,9 @@ func TestLogWithoutPermission(t *testing.T) {
 // The folder of a log goes away and comes back, as a file system does: csmail says
 // so, goes on, and misses and repeats no line.
 func TestLogFolderVanishes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	const later, last = "203.0.113.8", "203.0.113.9"
 	r := newRig(t)
 	r.twoLogs()
@@ -216,6 +222,9 @@ func TestLogFolderVanishes(t *testing.T) {
 // A log that gets another name in the configuration is the log that it was: three typos
 // stay three, and nobody is banned for six. The attacker who goes on is.
 func TestLogRenamedInTheConfiguration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	const honest = "198.51.100.7"
 	for name, sources := range map[string]func(r *rig) string{
 		"another glob": func(r *rig) string { return "{source: file, filenames: [" + r.path("mail*.log") + "], timezone: UTC}" },

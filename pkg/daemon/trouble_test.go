@@ -12,6 +12,9 @@ import (
 
 // A LAPI that takes a request and never answers does not hold up the end.
 func TestStopsWhileLAPIHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	r := newRig(t)
 	hung := make(chan struct{}, 10)
 	r.lapi.hang(func(req *http.Request) {

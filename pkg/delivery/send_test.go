@@ -39,6 +39,9 @@ func TestNewAlertIsSentAtOnce(t *testing.T) {
 
 // Every trouble lasts an hour, with an alert every minute; then it ends.
 func TestTroubleLosesNothingAndDoublesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for name, tt := range map[string]struct {
 		begin, end func(f *fakeLAPI)
 		most       int // pushes in the hour

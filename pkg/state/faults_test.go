@@ -362,6 +362,9 @@ func TestNumbersThatDoNotAgree(t *testing.T) {
 // Many that start at once for the first time agree on one owner, and its file stays:
 // what it commits is there at the next start.
 func TestManyFirstStarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for name, prepare := range map[string]func(p string) error{
 		"no file":               func(string) error { return nil },
 		"an empty one":          func(p string) error { return os.WriteFile(p, nil, 0o600) },

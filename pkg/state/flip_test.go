@@ -52,6 +52,9 @@ func observe(s *Store, ids []string) (string, error) {
 // Whichever bit of the file is flipped: either that is told, or everything is as it
 // was. Nothing is lost and nothing doubled in silence.
 func TestNoFlippedBitGoesUnnoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	p := used(t)
 	s := open(t, p, Options{})
 	must(t, s.Commit(Batch{Alerts: entries(4, 4)}))

@@ -261,6 +261,9 @@ func TestLongLine(t *testing.T) {
 }
 
 func TestDirectoryVanishes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	dir := filepath.Join(t.TempDir(), "log")
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
@@ -290,6 +293,9 @@ func TestDirectoryVanishes(t *testing.T) {
 
 // A file system that is not mounted at the start must not cost the positions.
 func TestPositionsOutliveAMissingMount(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	dir := filepath.Join(t.TempDir(), "log")
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)

@@ -37,6 +37,9 @@ func link(t *testing.T, target, path string) {
 // rotation's, hands each line out once. Each case goes on from 20 lines of mail.log
 // that were read, and ends with lines 21 to 40 read.
 func TestEachLineOnceWhateverTheName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for name, during := range map[string]func(t *testing.T, r *running, path string){
 		"renamed and created": func(t *testing.T, r *running, path string) {
 			move(t, path, path+".1")

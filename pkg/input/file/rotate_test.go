@@ -251,6 +251,9 @@ func (r *reader) follow(ctx context.Context, t *testing.T, o Options, kill int) 
 // Every rotation, at random moments of writing and reading, with the follower
 // killed and started again at random moments: each line once, in order.
 func TestRotationLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for _, name := range slices.Sorted(mapKeys(rotations)) {
 		for seed := range uint64(12) {
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) { testRotation(t, rotations[name], seed) })
@@ -296,6 +299,9 @@ func testRotation(t *testing.T, rotate func(*writer), seed uint64) {
 
 // The follower is down while the log rotates, several times.
 func TestRotationWhileDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for _, name := range slices.Sorted(mapKeys(rotations)) {
 		for seed := range uint64(8) {
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
@@ -369,6 +375,9 @@ func TestResumeInACopyThatHasGrown(t *testing.T) {
 // copytruncate truncates at any moment of the look at its files: either the copy is
 // read, or the live file is known by the start that it had then.
 func TestTruncatedWhileLookedAt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	old, fresh := strings.Repeat(line(1), 20), strings.Repeat(line(2), 40)
 	path := filepath.Join(t.TempDir(), "mail.log")
 	for n := range 400 {

@@ -14,6 +14,9 @@ import (
 // is there within milliseconds. The bounds are wide: the figures are in the log
 // of the test.
 func TestKeepsUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	w := newWriter(t, 1)
 	r := start(t, Options{Globs: []string{w.path}}, "")
 	const perTick, ticks = 500, 100
