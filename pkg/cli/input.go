@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -47,9 +49,10 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 // reading is what the flags came to.
 type reading struct {
 	inputOptions
-	zone  *time.Location
-	lines *logline.Reading // how lines are read
-	scope report.Scope
+	zone    *time.Location
+	lines   *logline.Reading // how lines are read
+	scope   report.Scope
+	sources []config.Source // of the configuration: read if nothing is named
 }
 
 func (o inputOptions) check(files []string, now time.Time) (reading, error) {
@@ -112,11 +115,40 @@ func (in reading) open(ctx context.Context, files []string, std Streams) ([]arch
 	if len(files) > 0 {
 		return archive.Files(files, std.In)
 	}
+	if sources, err := configured(in.sources, journal, std); err != nil || len(sources) > 0 {
+		return sources, err
+	}
 	source, err := archive.Default(ctx, journal)
 	if err != nil {
 		return nil, err
 	}
 	return []archive.Input{source}, nil
+}
+
+// configured are the logs that csmail run follows, as they are now: files, and the
+// journal. What only listens has nothing that could be read.
+func configured(sources []config.Source, journal archive.JournalOptions, std Streams) (all []archive.Input, err error) {
+	var files []string
+	for _, s := range sources {
+		switch s.Source {
+		case "journalctl":
+			all = append(all, archive.Journal(journal))
+		case "file":
+			for _, glob := range s.Files() {
+				paths, err := filepath.Glob(glob)
+				if err != nil {
+					return nil, configError{fmt.Errorf("file name %q: %w", glob, err)}
+				}
+				files = append(files, paths...)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return all, nil
+	}
+	slices.Sort(files)
+	found, err := archive.Files(slices.Compact(files), std.In)
+	return append(all, found...), err
 }
 
 // replay reads the files, or what stands for none, and shows progress to a
