@@ -23,25 +23,28 @@ type bucket struct {
 	owner  owner
 }
 
-// owner packs the number of a bucket's scenario and the set of services whose
-// events it holds.
+// owner packs the number of a bucket's scenario and the first service whose event
+// it counted. Few buckets count events of several services; their set is a word of
+// the detail.
 type owner uint16
 
-// scenarioBits are enough for MaxScenarios, which the next line checks.
-const scenarioBits = 12
+const (
+	scenarioBits = 11
+	serviceBits  = 16 - scenarioBits
+)
 
-const _ = uint(1<<scenarioBits - scenario.MaxScenarios)
+// The compiler refuses a constant below zero: more scenarios or services than there
+// are bits for.
+const (
+	_ = uint(1<<scenarioBits - scenario.MaxScenarios)
+	_ = uint(1<<serviceBits - event.ServiceCount)
+)
 
-func (o owner) scenario() int { return int(o & (1<<scenarioBits - 1)) }
+func (o owner) scenario() int          { return int(o & (1<<scenarioBits - 1)) }
+func (o owner) service() event.Service { return event.Service(o >> scenarioBits) }
 
-func (o owner) with(s event.Service) owner {
-	if s == event.NoService {
-		return o
-	}
-	return o | 1<<(scenarioBits+s-1)
-}
-
-func (o owner) has(s event.Service) bool { return o>>(scenarioBits+s-1)&1 == 1 }
+// of returns the owner with another first service.
+func (o owner) of(s event.Service) owner { return owner(o.scenario()) | owner(s)<<scenarioBits }
 
 // countKind notes the kind of an event that total counts already. It returns false
 // if the bucket itself has no room for it.
@@ -92,5 +95,5 @@ func (b *bucket) level(t, leak int64) int {
 
 // restart forgets what the bucket held, not when it was last used.
 func (b *bucket) restart() {
-	*b = bucket{last: b.last, detail: b.detail, owner: b.owner & (1<<scenarioBits - 1)}
+	*b = bucket{last: b.last, detail: b.detail, owner: b.owner.of(event.NoService)}
 }

@@ -66,7 +66,7 @@ func TestEndsOfCancelledCounters(t *testing.T) {
 func TestDistinctIsBounded(t *testing.T) {
 	set := load(t, "type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 1h\ndistinct: evt.Meta.username\n"+head).set
 	for _, most := range []int{1, 3, 16, 17, 40} {
-		e := New(set, Limits{Distinct: most})
+		e := New(set, Limits{Distinct: most}, event.HashKey{})
 		for range 2 {
 			for i := range 60 {
 				e.Pour(failure(one, fmt.Sprint("user", i), 0))

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"csmail/pkg/event"
 	"csmail/pkg/scenario"
 	"csmail/pkg/scenario/expression"
 )
@@ -75,21 +76,23 @@ func (e *Engine) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
 	if addr.IsValid() {
 		switch s.DistinctField {
 		case expression.FieldSourceIP:
-			return addrHash(addr), true
+			return e.addrHash(addr), true
 		case expression.FieldSourceBlock:
 			if addr.Is6() {
-				addr = expression.RangeOf(addr).Addr()
+				addr = event.RangeOf(addr).Addr()
 			}
-			return addrHash(addr), true
+			return e.addrHash(addr), true
 		case expression.FieldSourceRange:
-			return addrHash(expression.RangeOf(addr).Addr()), true
+			return e.addrHash(event.RangeOf(addr).Addr()), true
 		}
 	}
 	text, ok := e.machine.Bytes(s.Distinct)
-	return textHash(text), ok
+	return e.key.SumBytes(text), ok
 }
 
-func addrHash(addr netip.Addr) uint64 {
-	raw := addr.As16()
-	return mix(mix(binary.BigEndian.Uint64(raw[:8])+1) ^ binary.BigEndian.Uint64(raw[8:]))
+// addrHash hashes an address. Those of one /64 have different hashes, whatever the
+// seed.
+func (e *Engine) addrHash(addr netip.Addr) uint64 {
+	raw, seed := addr.As16(), e.groups.seed
+	return mix(mix(binary.BigEndian.Uint64(raw[:8])^seed) ^ binary.BigEndian.Uint64(raw[8:]))
 }

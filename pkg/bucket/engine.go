@@ -18,7 +18,8 @@ type Limits struct {
 	Sources  int // addresses, networks and accounts tracked at once; default 500,000
 	Distinct int // values that a bucket with distinct remembers; default 1024
 	Queue    int // events that a bucket without capacity holds; default 1024
-	Texts    int // newest events whose text is kept for alerts; default 4096; NoEvidence
+	Texts    int // newest events whose text is kept for alerts; default 4096, at most 65,536; NoEvidence
+	Events   int // events in queues whose text is kept for expressions; default 65,536
 }
 
 // NoEvidence as Limits.Texts is for a caller who tells nobody of the overflows: it
@@ -34,9 +35,11 @@ func (l Limits) filled() Limits {
 	fill(&l.Sources, 500_000)
 	fill(&l.Distinct, 1024)
 	fill(&l.Queue, 1024)
+	fill(&l.Events, 1<<16)
 	if l.Texts != NoEvidence {
 		fill(&l.Texts, 4096)
 	}
+	l.Texts = min(l.Texts, maxTexts)
 	l.Distinct, l.Queue = min(l.Distinct, 1<<15), min(l.Queue, 1<<15)
 	return l
 }
@@ -69,6 +72,7 @@ type Engine struct {
 	pours   uint64     // number of the pour
 
 	takers [][]*scenario.Scenario // by kind, service and shape; nil: not asked yet
+	key    event.HashKey
 
 	// Of the pour at hand:
 	in      expression.Input
@@ -81,17 +85,15 @@ type Engine struct {
 	out     []Overflow
 }
 
-// New returns an Engine without buckets.
-func New(set *scenario.Set, limits Limits) *Engine {
-	e := &Engine{set: set, limits: limits.filled(), groups: newGroups(), metas: map[expression.Facts]map[string]string{}}
+// New returns an Engine without buckets. Texts of clients are hashed under the key;
+// the overflows are the same under every key. A snapshot brings its own.
+func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
+	e := &Engine{set: set, limits: limits.filled(), key: key, groups: newGroups(key), metas: map[expression.Facts]map[string]string{}}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
-	e.takers = make([][]*scenario.Scenario, (len(event.Kinds())+1)*services*int(expression.Shapes))
+	e.takers = make([][]*scenario.Scenario, event.KindCount*event.ServiceCount*int(expression.Shapes))
 	e.machine.In = &e.in
 	return e
 }
-
-// services is how many services there are, event.NoService among them.
-const services = int(event.SSHD) + 1
 
 // Stats returns the counts of now.
 func (e *Engine) Stats() Stats {
@@ -155,7 +157,7 @@ func nanoseconds(t time.Time) int64 {
 // takersOf returns the scenarios whose filters may take the event at hand, as far
 // as kind, service and shape decide.
 func (e *Engine) takersOf() []*scenario.Scenario {
-	at := (int(e.in.Event.Kind)*services+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
+	at := (int(e.in.Event.Kind)*event.ServiceCount+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
 	if at >= len(e.takers) {
 		return nil
 	}
@@ -240,7 +242,9 @@ func (e *Engine) count(b *bucket) {
 		b.first = e.at
 	}
 	b.total++
-	b.owner = b.owner.with(e.in.Event.Service)
+	if s := e.in.Event.Service; s != b.owner.service() {
+		e.countService(b, s)
+	}
 	if !b.countKind(e.in.Event.Kind) {
 		e.countMore(b, e.in.Event.Kind)
 	}

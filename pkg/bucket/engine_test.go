@@ -28,7 +28,7 @@ func load(t failer, text string) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(set, Limits{Texts: 32})
+	return New(set, Limits{Texts: 32}, event.HashKey{})
 }
 
 func failure(addr, user string, after time.Duration) *event.Event {
@@ -183,7 +183,7 @@ func TestOverflow(t *testing.T) {
 
 func TestEvidenceOutlivesItsText(t *testing.T) {
 	set := load(t, bruteForce).set
-	e := New(set, Limits{Texts: 1})
+	e := New(set, Limits{Texts: 1}, event.HashKey{})
 	var list []Overflow
 	for i := range 3 {
 		list = e.Pour(failure(one, "bob", time.Duration(i)*time.Second))
@@ -196,7 +196,7 @@ func TestEvidenceOutlivesItsText(t *testing.T) {
 }
 
 func TestNoEvidence(t *testing.T) {
-	e := New(load(t, bruteForce).set, Limits{Texts: NoEvidence})
+	e := New(load(t, bruteForce).set, Limits{Texts: NoEvidence}, event.HashKey{})
 	var list []Overflow
 	for i := range 3 {
 		list = e.Pour(failure(one, "bob", time.Duration(i)*time.Second))
@@ -204,7 +204,7 @@ func TestNoEvidence(t *testing.T) {
 	if len(list) != 1 || list[0].Count != 3 || list[0].Evidence != nil {
 		t.Errorf("%+v", list)
 	}
-	restored := New(e.set, Limits{})
+	restored := New(e.set, Limits{}, event.HashKey{})
 	if err := restored.Restore(e.AppendSnapshot(nil)); err != nil {
 		t.Errorf("restored: %v", err)
 	}
@@ -292,7 +292,7 @@ func TestMemoryComesBack(t *testing.T) {
 		e.Pour(failure(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String(), "bob", time.Duration(i)*time.Second))
 	}
 	e.Advance(start.Add(time.Hour))
-	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.taken != 0 || e.words.taken != 0 || e.groups.texts.len() != 0 || e.events.len() != 0 {
+	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.taken != 0 || e.words.taken != 0 || e.groups.texts.taken != 0 || e.events.len() != 0 {
 		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.taken, e.words.taken, e.events.len())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/scenario"
 )
 
 // evidencePerGroup is how many events a group remembers as evidence, the first ones
@@ -33,24 +32,46 @@ func (t told) more() told {
 // holds its text no more.
 type reference uint64
 
-// The parts of a reference: seconds since 2020 (31 bits), the end of the number
-// in the ring (18), attempts (6, no more than 63), kind (6) and service (3).
+// The parts of a reference: seconds since 2020, the end of the number in the ring,
+// attempts (no more than fit), kind and service, from the highest bit on.
 const (
 	epoch2020    = 1577836800
-	numberBits   = 18
-	mostAttempts = 63
+	secondsBits  = 31
+	numberBits   = 16
+	attemptsBits = 6
+	kindBits     = 6
+	refService   = 5 // bits of the service
+
+	mostAttempts = 1<<attemptsBits - 1
+	oneAttempt   = reference(1) << (refService + kindBits)
+)
+
+// The compiler refuses a constant below zero: a part that its bits do not hold, or
+// parts that are too many.
+const (
+	_ = uint(64 - secondsBits - numberBits - attemptsBits - kindBits - refService)
+	_ = uint(1<<kindBits - event.KindCount)
+	_ = uint(1<<refService - event.ServiceCount)
+	_ = uint(1<<numberBits - maxTexts)
 )
 
 func newReference(t int64, number uint32, k event.Kind, s event.Service) reference {
-	seconds := max(t/int64(time.Second)-epoch2020, 0) & (1<<31 - 1)
-	return reference(seconds)<<33 | reference(number&(1<<numberBits-1))<<15 | 1<<9 | reference(k&63)<<3 | reference(s&7)
+	seconds := max(t/int64(time.Second)-epoch2020, 0) & (1<<secondsBits - 1)
+	r := reference(seconds)<<numberBits | reference(number&(1<<numberBits-1))
+	return (r<<attemptsBits|1)<<(kindBits+refService) | reference(k)<<refService | reference(s)
 }
 
-func (r reference) seconds() int64         { return int64(r>>33) + epoch2020 }
-func (r reference) number() uint32         { return uint32(r>>15) & (1<<numberBits - 1) }
-func (r reference) attempts() int          { return int(r >> 9 & mostAttempts) }
-func (r reference) kind() event.Kind       { return event.Kind(r >> 3 & 63) }
-func (r reference) service() event.Service { return event.Service(r & 7) }
+func (r reference) seconds() int64 {
+	return int64(r>>(numberBits+attemptsBits+kindBits+refService)) + epoch2020
+}
+
+func (r reference) number() uint32 {
+	return uint32(r>>(attemptsBits+kindBits+refService)) & (1<<numberBits - 1)
+}
+
+func (r reference) attempts() int          { return int(r >> (kindBits + refService) & mostAttempts) }
+func (r reference) kind() event.Kind       { return event.Kind(r >> refService & (1<<kindBits - 1)) }
+func (r reference) service() event.Service { return event.Service(r & (1<<refService - 1)) }
 
 // isOf is true if the clone is the event that the reference means.
 func (r reference) isOf(c *clone) bool {
@@ -71,7 +92,7 @@ type clone struct {
 	attempts int32
 	kind     event.Kind
 	service  event.Service
-	lengths  [texts]uint16 // at most maxText
+	lengths  [texts]uint16
 	text     []byte
 }
 
@@ -81,8 +102,22 @@ type ring struct {
 	number uint32 // of the newest
 }
 
-// maxText bounds what the ring keeps of one text.
-const maxText = 2048
+// What is kept of the texts of an event. A daemon logs a line of 2,000 bytes at the
+// most (Postfix, MSG_SYSLOG_RECLEN), but a client may fill it with one field, and every
+// field is part of the message.
+const (
+	maxMessage = 2048
+	maxField   = 256
+	maxTexts   = 1 << 16 // events in a ring
+)
+
+// kept cuts the text that has the given place among the texts of an event.
+func kept(text string, place int) string {
+	if place == texts-1 {
+		return text[:min(len(text), maxMessage)]
+	}
+	return text[:min(len(text), maxField)]
+}
 
 func textsOf(e *event.Event) [texts]*string {
 	return [texts]*string{
@@ -106,7 +141,7 @@ func (c *clone) fill(e *event.Event, t int64, number uint32) {
 	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
 	c.text = c.text[:0]
 	for i, text := range textsOf(e) {
-		part := (*text)[:min(len(*text), maxText)]
+		part := kept(*text, i)
 		if c.lengths[i] = uint16(len(part)); part != "" {
 			c.text = append(c.text, part...)
 		}
@@ -134,7 +169,7 @@ func (c *clone) is(e *event.Event, t int64) bool {
 		return false
 	}
 	n := len(c.text) - int(c.lengths[texts-1])
-	return string(c.text[n:]) == e.Message[:min(len(e.Message), maxText)]
+	return string(c.text[n:]) == kept(e.Message, texts-1)
 }
 
 // event returns a copy of its own.
@@ -161,7 +196,7 @@ func (e *Engine) remember(g *group) {
 		newest := e.evidenceAt(g, g.told.newest())
 		if newest.number() == e.current&(1<<numberBits-1) && newest.isOf(e.ring.slot(e.current)) {
 			if newest.attempts() < mostAttempts {
-				e.setEvidence(g, newest+1<<9)
+				e.setEvidence(g, newest+oneAttempt)
 			}
 			return
 		}
@@ -192,7 +227,7 @@ func (e *Engine) setEvidence(g *group, ref reference) {
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
-func (e *Engine) evidenceOf(g *group, kinds scenario.KindSet, from int64) []event.Event {
+func (e *Engine) evidenceOf(g *group, kinds event.KindSet, from int64) []event.Event {
 	seen := g.told.seen()
 	if seen == 0 {
 		return nil

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"csmail/pkg/event"
-	"csmail/pkg/scenario"
 )
 
 // EvidenceOf returns the newest events that an address (IPv6: its /64) poured into
@@ -23,5 +22,5 @@ func (e *Engine) EvidenceOf(addr netip.Addr) []event.Event {
 	if gi == 0 {
 		return nil
 	}
-	return e.evidenceOf(e.groups.at(gi), ^scenario.KindSet(0), 0)
+	return e.evidenceOf(e.groups.at(gi), event.AllKinds, 0)
 }

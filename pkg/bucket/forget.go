@@ -95,7 +95,7 @@ func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 // one of the next few that was used least recently. A source with a blackhole
 // stays: without it the source would be told of twice.
 func (e *Engine) makeRoom() bool {
-	if e.groups.len() < e.limits.Sources {
+	if e.groups.len() < e.limits.Sources && e.events.len() < e.limits.Events {
 		return true
 	}
 	oldest, age := uint32(0), uint32(0)
@@ -106,6 +106,9 @@ func (e *Engine) makeRoom() bool {
 		if g.bits != 0 && unused > age && !e.isSilenced(g) {
 			oldest, age = e.hand, unused
 		}
+	}
+	if oldest == 0 && e.groups.len() < e.limits.Sources {
+		return true
 	}
 	if oldest == 0 {
 		e.stats.Untracked++

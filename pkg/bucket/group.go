@@ -15,7 +15,7 @@ type groupKey struct {
 	bits   uint8 // of the network in its IPv6 form, 1-128; isText for a text
 }
 
-// isText marks the key of a text: lo is the number of the text, hi its hash.
+// isText marks the key of a text: lo is its textRef, hi its keyed hash.
 const isText = 255
 
 func addrKey(addr netip.Addr) groupKey {

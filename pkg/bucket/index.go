@@ -1,31 +1,28 @@
 package bucket
 
 import (
-	"hash/maphash"
 	"math/bits"
+
+	"csmail/pkg/event"
 )
 
 // groups finds groups by their key.
 type groups struct {
 	slab[group]
-	texts slab[string]
+	texts textStore
 
 	// index is a hash table with open addressing and linear probing, a power of
 	// two. An entry is the hash of a group's key and the number of the group, so
 	// that a look at a group is wanted only where it is the right one.
 	index   []entry
 	entered int
-	seed    uint64
+	seed    uint64 // keeps a client from choosing addresses that collide; results do not depend on it
 }
 
 type entry struct{ hash, group uint32 }
 
-func newGroups() *groups {
-	g := &groups{index: make([]entry, 1024)}
-	// The seed keeps a client from choosing addresses that collide. Nothing
-	// depends on the order in the index.
-	g.seed = maphash.String(maphash.MakeSeed(), "csmail") | 1
-	return g
+func newGroups(key event.HashKey) *groups {
+	return &groups{index: make([]entry, 1024), seed: key.Sum("groups") | 1}
 }
 
 func (g *groups) hash(hi, lo uint64, n uint8) uint32 {
@@ -37,7 +34,7 @@ func (g *groups) hash(hi, lo uint64, n uint8) uint32 {
 // hashOf returns the hash of the key of a group.
 func (g *groups) hashOf(k groupKey) uint32 {
 	if k.bits == isText {
-		k.lo = 0 // a number, not a part of the text
+		k.lo = 0 // where the text is kept
 	}
 	return g.hash(k.hi, k.lo, k.bits)
 }
@@ -64,7 +61,7 @@ func (g *groups) findText(text []byte, h uint64) uint32 {
 		if e.hash != hash {
 			continue
 		}
-		if k := g.at(e.group).key(); k.bits == isText && k.hi == h && *g.texts.at(uint32(k.lo)) == string(text) {
+		if k := g.at(e.group).key(); k.bits == isText && k.hi == h && g.texts.matches(textRef(k.lo), text) {
 			return e.group
 		}
 	}
@@ -79,10 +76,8 @@ func (g *groups) add(k groupKey) uint32 {
 	return i
 }
 
-func (g *groups) addText(text string, h uint64) uint32 {
-	n := g.texts.take()
-	*g.texts.at(n) = text
-	return g.add(groupKey{hi: h, lo: uint64(n), bits: isText})
+func (g *groups) addText(text []byte, h uint64) uint32 {
+	return g.add(groupKey{hi: h, lo: uint64(g.texts.put(text)), bits: isText})
 }
 
 // enter puts a group into the index, an eighth of which stays empty.
@@ -129,20 +124,12 @@ func (g *groups) remove(i uint32) {
 	}
 	g.entered--
 	if k.bits == isText {
-		g.texts.give(uint32(k.lo))
+		g.texts.free(textRef(k.lo))
 	}
 	g.give(i)
 }
 
-// textHash is FNV-1a with a finisher; it is part of what a snapshot holds.
-func textHash[T string | []byte](text T) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	return mix(h)
-}
-
+// mix spreads the bits of a number.
 func mix(h uint64) uint64 {
 	h ^= h >> 32
 	h *= 0xd6e8feb86659fd93

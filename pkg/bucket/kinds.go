@@ -13,16 +13,50 @@ const kindShift = 32
 
 // countMore counts a kind beyond the two that a bucket has room for.
 func (e *Engine) countMore(b *bucket, kind event.Kind) {
+	*e.kindWord(b, kind)++
+}
+
+// kindWord returns the word of a kind, which it makes if there is none. It is valid
+// until the next change of any detail.
+func (e *Engine) kindWord(b *bucket, kind event.Kind) *uint64 {
 	l, w := e.needDetail(b)
 	for i := range w[kindsWord:l.set()] {
 		if word := &w[kindsWord+i]; event.Kind(*word>>kindShift) == kind {
-			*word++
-			return
+			return word
 		}
 	}
 	to := l
 	to.kinds++
-	e.enlarge(b, l, to)[kindsWord+l.kinds] = uint64(kind)<<kindShift + 1
+	word := &e.enlarge(b, l, to)[kindsWord+l.kinds]
+	*word = uint64(kind) << kindShift
+	return word
+}
+
+// countService notes a service that is not the first one of the bucket. A bucket that
+// has several keeps their set in the word of NoKind, which no event has.
+func (e *Engine) countService(b *bucket, s event.Service) {
+	switch {
+	case s == event.NoService:
+	case b.owner.service() == event.NoService:
+		b.owner = b.owner.of(s)
+	default:
+		*e.kindWord(b, event.NoKind) |= uint64(event.ServiceSet(0).With(s))
+	}
+}
+
+// servicesOf returns the services of a bucket.
+func (e *Engine) servicesOf(b *bucket) event.ServiceSet {
+	set := event.ServiceSet(0).With(b.owner.service())
+	l, w := e.detailOf(b)
+	if l.kinds == 0 {
+		return set
+	}
+	for _, word := range w[kindsWord:l.set()] {
+		if event.Kind(word>>kindShift) == event.NoKind {
+			set |= event.ServiceSet(word)
+		}
+	}
+	return set
 }
 
 // uncountKind takes back one event of a kind; total is the caller's.
@@ -48,6 +82,9 @@ func (e *Engine) kindsOf(b *bucket) []event.Count {
 	if l.kinds > 0 {
 		for _, word := range w[kindsWord:l.set()] {
 			kind, n := event.Kind(word>>kindShift), int(uint32(word))
+			if kind == event.NoKind {
+				continue
+			}
 			first -= n
 			if kind == b.kinds[1] {
 				second += n
@@ -65,16 +102,4 @@ func (e *Engine) kindsOf(b *bucket) []event.Count {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name))
 	})
 	return counts
-}
-
-// servicesOf returns the names of the services of a bucket, sorted.
-func servicesOf(o owner) []string {
-	names := make([]string, 0, int(event.SSHD))
-	for s := event.NoService + 1; s <= event.SSHD; s++ {
-		if o.has(s) {
-			names = append(names, s.String())
-		}
-	}
-	slices.Sort(names)
-	return names
 }

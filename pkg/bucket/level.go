@@ -54,7 +54,7 @@ func (e *Engine) keyAtHand(s *scenario.Scenario) string {
 		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 	}
 	key, _ := e.machine.Bytes(s.GroupBy)
-	return string(key)
+	return shownText(key)
 }
 
 // LevelsOf returns the open and the silent buckets of an address, of its /64 and
@@ -121,7 +121,7 @@ func (e *Engine) level(g *group, b *bucket, now int64) Level {
 func (e *Engine) keyText(g *group) string {
 	switch g.bits {
 	case isText:
-		return *e.groups.texts.at(uint32(g.lo))
+		return e.groups.texts.shown(textRef(g.lo))
 	case 128:
 		return g.key().addr().String()
 	}

@@ -199,7 +199,7 @@ func BenchmarkPour(b *testing.B) {
 }
 
 func benchmarkPour(b *testing.B, set *scenario.Set, log []offence, limit int) {
-	e, texts := New(set, Limits{Texts: limit}), newBenchTexts()
+	e, texts := New(set, Limits{Texts: limit}, event.HashKey{}), newBenchTexts()
 	span := log[len(log)-1].after + time.Second
 	overflows := 0
 	var ev event.Event

@@ -51,13 +51,13 @@ func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
 	if !ok {
 		return 0
 	}
-	h := textHash(text)
+	h := e.key.SumBytes(text)
 	gi := e.groups.findText(text, h)
 	if gi == 0 {
 		if !e.makeRoom() {
 			return 0
 		}
-		gi = e.groups.addText(string(text), h)
+		gi = e.groups.addText(text, h)
 	}
 	e.touch(gi)
 	return gi
@@ -94,7 +94,7 @@ func (e *Engine) findGroup(s *scenario.Scenario) uint32 {
 	if !ok {
 		return 0
 	}
-	return e.groups.findText(text, textHash(text))
+	return e.groups.findText(text, e.key.SumBytes(text))
 }
 
 // touch notes, once a pour, that the event at hand counts for the group.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"csmail/pkg/event"
 )
 
 // eight are scenarios that all open a bucket for a failed login.
@@ -29,7 +31,7 @@ func TestMemory(t *testing.T) {
 	const sources, limit = 100_000, 48 << 20
 	e := load(t, eight())
 	used := heap(func() {
-		e = New(e.set, Limits{})
+		e = New(e.set, Limits{}, event.HashKey{})
 		pourSources(e, sources, 1)
 	})
 	if s := e.Stats(); s.Sources != sources || s.Buckets != 8*sources {
@@ -55,7 +57,7 @@ func benchmarkMemory(b *testing.B, sources, each int) {
 	e := load(b, eight())
 	for b.Loop() {
 		used := heap(func() {
-			e = New(e.set, Limits{Sources: sources})
+			e = New(e.set, Limits{Sources: sources}, event.HashKey{})
 			pourSources(e, sources, each)
 		})
 		b.ReportMetric(float64(used)/(1<<20), "heap-MB")

@@ -204,7 +204,7 @@ func TestOrderOfEqualTimesDoesNotMatter(t *testing.T) {
 		r.Shuffle(len(other), func(i, j int) { other[i], other[j] = other[j], other[i] })
 		var sets [2][]string
 		for i, log := range [][]happening{sorted(list), sorted(other)} {
-			e := New(set, Limits{Texts: 32})
+			e := New(set, Limits{Texts: 32}, event.HashKey{})
 			for _, h := range log {
 				for _, o := range e.Pour(h.event()) {
 					if isOrdered(o.Scenario.Name) {
@@ -239,7 +239,7 @@ func TestLateLinesInventNothing(t *testing.T) {
 				told[o.Value]++
 			}
 			inOrder := map[string]int{}
-			e := New(set, Limits{Texts: 1})
+			e := New(set, Limits{Texts: 1}, event.HashKey{})
 			for _, h := range sorted(arrival[:i+1]) {
 				for _, o := range e.Pour(h.event()) {
 					inOrder[o.Value]++
@@ -258,10 +258,10 @@ func TestSnapshotChangesNothing(t *testing.T) {
 	set := load(t, several).set
 	rapid.Check(t, func(t *rapid.T) {
 		limits := Limits{Sources: rapid.SampledFrom([]int{1, 2, 3, 8, 100}).Draw(t, "sources"), Texts: 7}
-		whole, parts := New(set, limits), New(set, limits)
+		whole, parts := New(set, limits, event.HashKey{1}), New(set, limits, event.HashKey{2})
 		for _, h := range drawHappenings(t, 80) {
 			if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
-				fresh := New(set, limits)
+				fresh := New(set, limits, event.HashKey{3})
 				if err := fresh.Restore(parts.AppendSnapshot([]byte("before"))[len("before"):]); err != nil {
 					t.Fatal(err)
 				}
@@ -288,7 +288,7 @@ func TestEvictionInventsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := leakyText(rapid.IntRange(1, 4).Draw(t, "capacity"), time.Duration(rapid.IntRange(1, 30).Draw(t, "leak"))*time.Second, 0, "")
 		set := load(t, text).set
-		large, small := New(set, Limits{Texts: 1}), New(set, Limits{Texts: 1, Sources: rapid.IntRange(1, 3).Draw(t, "limit")})
+		large, small := New(set, Limits{Texts: 1}, event.HashKey{}), New(set, Limits{Texts: 1, Sources: rapid.IntRange(1, 3).Draw(t, "limit")}, event.HashKey{})
 		balance := map[string]int{}
 		for _, h := range sorted(drawHappenings(t, 120)) {
 			for _, o := range large.Pour(h.event()) {
@@ -305,7 +305,7 @@ func TestEvictionInventsNothing(t *testing.T) {
 
 func TestEvictionKeepsSilence(t *testing.T) {
 	set := load(t, leakyText(1, 10*time.Second, time.Hour, "")).set
-	e := New(set, Limits{Sources: 2})
+	e := New(set, Limits{Sources: 2}, event.HashKey{})
 	told := 0
 	for i := range 200 {
 		addr := "192.0.2.1"

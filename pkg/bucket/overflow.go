@@ -29,7 +29,7 @@ type Overflow struct {
 	First    time.Time // of the first event
 	Last     time.Time // of the overflow
 	Kinds    []event.Count
-	KindSet  scenario.KindSet // that the scenario counts
+	KindSet  event.KindSet // that the scenario counts
 	Services []string
 
 	// Evidence is a sample, the oldest first: the newest events of the bucket's
@@ -124,9 +124,9 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 	case s.ScopeField == expression.FieldSourceBlock:
 		return expression.BlockText(addr), true
 	case s.ScopeField == expression.FieldSourceRange && addr.IsValid():
-		return expression.RangeOf(addr).String(), true
+		return event.RangeOf(addr).String(), true
 	case s.IsPlainScope() && g.bits == isText:
-		return *e.groups.texts.at(uint32(g.lo)), true
+		return e.groups.texts.shown(textRef(g.lo)), true
 	}
 	if q.event == 0 {
 		return "", true
@@ -143,7 +143,7 @@ func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, s
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Blackhole: e.hole, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,
-		Services: servicesOf(b.owner), Evidence: e.evidenceOf(g, s.Kinds, b.first),
+		Services: e.servicesOf(b).Names(), Evidence: e.evidenceOf(g, s.Kinds, b.first),
 	}
 	if len(sources) > 0 {
 		o.Addr = sources[0]

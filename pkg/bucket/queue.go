@@ -104,11 +104,24 @@ func (e *Engine) hold(s *scenario.Scenario, g *group, b *bucket) {
 		key := addrKey(e.in.Event.Addr)
 		q.hi, q.lo = key.hi, key.lo
 	}
+	limit := e.queueLimitOf(s)
 	if s.KeepEvents {
+		if l, _ := e.detailOf(b); l.queued > 0 && e.events.len() >= e.limits.Events {
+			limit = min(limit, int(l.queued))
+		}
 		q.event = e.events.take()
-		e.events.at(q.event).Event = e.in.Event.Clone()
+		e.events.at(q.event).Event = keptEvent(e.in.Event)
 	}
-	e.enqueue(b, q, strideOf(s, g), e.queueLimitOf(s))
+	e.enqueue(b, q, strideOf(s, g), limit)
+}
+
+// keptEvent returns a copy of an event with texts that are not too long.
+func keptEvent(ev *event.Event) event.Event {
+	copied := *ev
+	for i, text := range textsOf(&copied) {
+		*text = kept(*text, i)
+	}
+	return copied.Clone()
 }
 
 // enqueue adds an event to a queue; if it is full, the oldest one gives its place.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strings"
 
 	"csmail/pkg/event"
@@ -29,8 +30,10 @@ func (e *Engine) Restore(b []byte) error {
 	case crc32.ChecksumIEEE(b[:len(b)-4]) != binary.BigEndian.Uint32(b[len(b)-4:]):
 		return errDamaged
 	}
-	fresh := New(e.set, e.limits)
 	r := &stateReader{b: b[len(snapshotMagic) : len(b)-4]}
+	var key event.HashKey
+	copy(key[:], r.take(len(key)))
+	fresh := New(e.set, e.limits, key)
 	r.scenarios(e.set)
 	r.state(fresh)
 	if r.bad || len(r.b) > 0 {
@@ -99,6 +102,17 @@ func (r *stateReader) text() string {
 	text := string(r.b[:n])
 	r.b = r.b[n:]
 	return text
+}
+
+// take reads n bytes, nil if there are not as many.
+func (r *stateReader) take(n int) []byte {
+	if n > len(r.b) {
+		r.bad, r.b = true, nil
+		return nil
+	}
+	part := r.b[:n]
+	r.b = r.b[n:]
+	return part
 }
 
 func (r *stateReader) time() int64 {
@@ -184,9 +198,9 @@ func (r *stateReader) group(e *Engine, gi uint32) {
 	case 0:
 		return
 	case isText:
-		text := r.text()
-		g.hi, g.lo = textHash(text), uint64(e.groups.texts.take())
-		*e.groups.texts.at(uint32(g.lo)) = text
+		g.hi = r.fixed()
+		length := int(min(r.number(), math.MaxUint32))
+		g.lo = uint64(e.groups.texts.putBeginning(r.take(min(length, maxKept)), length))
 	default:
 		g.hi, g.lo = r.fixed(), r.fixed()
 	}
@@ -232,7 +246,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 		return
 	}
 	s, g := e.set.Scenarios()[r.owner[was]], e.groups.at(gi)
-	b.owner = b.owner>>scenarioBits<<scenarioBits | owner(s.Index)
+	b.owner = owner(s.Index).of(b.owner.service())
 	*e.bucketOf(g, s) = b
 	if s.IsTimed() && b.total > 0 {
 		e.push(deadline{b.busy + s.Life, gi, s.Index})

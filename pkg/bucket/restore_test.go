@@ -25,7 +25,7 @@ func TestRestoreErrors(t *testing.T) {
 		"another": {[]byte("something that is quite another thing"), "not a state of the scenarios"},
 		"cut":     {whole[:len(whole)-9], "the state of the scenarios is damaged"},
 		"changed": {bad, "the state of the scenarios is damaged"},
-		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 2"},
+		"newer":   {newer, "the state of the scenarios has version 9, this csmail reads version 3"},
 	} {
 		if err := e.Restore(test.b); err == nil || err.Error() != test.want {
 			t.Errorf("%s: %v", name, err)

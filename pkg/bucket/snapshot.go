@@ -9,13 +9,14 @@ import (
 )
 
 // snapshotMagic begins a snapshot; its last byte is the version of the format.
-const snapshotMagic = "csmail scenario state\x02"
+const snapshotMagic = "csmail scenario state\x03"
 
 // AppendSnapshot appends the whole state to b: all that decides what the next
 // events lead to, and the texts for the alerts. [Engine.Restore] reads it.
 func (e *Engine) AppendSnapshot(b []byte) []byte {
 	from := len(b)
 	w := &writer{b: append(b, snapshotMagic...), now: e.now}
+	w.b = append(w.b, e.key[:]...)
 	w.scenarios(e.set)
 	w.signed(e.now)
 	for _, n := range [...]uint64{e.pours, uint64(e.cursor), uint64(e.hand), uint64(e.stats.Evicted), uint64(e.stats.Untracked)} {
@@ -103,7 +104,10 @@ func (w *writer) group(e *Engine, g *group) {
 	case 0:
 		return
 	case isText:
-		w.text(e.groups.texts.at(uint32(g.lo)))
+		ref := textRef(g.lo)
+		w.fixed(g.hi)
+		w.number(uint64(ref.length()))
+		w.b = append(w.b, e.groups.texts.beginning(ref)...)
 	default:
 		w.fixed(g.hi)
 		w.fixed(g.lo)

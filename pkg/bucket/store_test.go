@@ -66,7 +66,7 @@ func TestBlocks(t *testing.T) {
 // The words of a bucket keep what was put into them, in whatever order that was.
 func TestDetail(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := New(&scenario.Set{}, Limits{Distinct: rapid.SampledFrom([]int{3, fewValues + 1, 1000}).Draw(t, "distinct")})
+		e := New(&scenario.Set{}, Limits{Distinct: rapid.SampledFrom([]int{3, fewValues + 1, 1000}).Draw(t, "distinct")}, event.HashKey{})
 		limit := rapid.IntRange(1, 9).Draw(t, "queue")
 		stride := uint8(rapid.IntRange(strideFacts, strideAll).Draw(t, "stride"))
 		var b bucket
@@ -140,7 +140,7 @@ func TestManyScenarios(t *testing.T) {
 	for i := range 90 {
 		pour(i * 37 % 90) // in no order
 	}
-	restored := New(e.set, Limits{})
+	restored := New(e.set, Limits{}, event.HashKey{})
 	if err := restored.Restore(e.AppendSnapshot(nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -184,11 +184,7 @@ func (d *Daemon) lists() map[control.List]func(uint64, int) ([]state.Entry, erro
 // valuesOf are the values under which an alert on an address may stand.
 func valuesOf(addr netip.Addr) []string {
 	values := []string{addr.String()}
-	bits := 24
-	if addr.Is6() {
-		bits = 64
-	}
-	if network, err := addr.Prefix(bits); err == nil {
+	if network := event.RangeOf(addr); network.IsValid() {
 		values = append(values, network.String())
 	}
 	return values

@@ -111,7 +111,7 @@ func waitKeyOf(scenario string, scope event.Scope, network netip.Prefix, account
 		return waitKey{scenario: scenario, scope: scope, account: account}
 	}
 	if scope != event.ScopeRange {
-		network = atLeast64(network)
+		network = event.WidenToBlock(network)
 	}
 	return waitKey{scenario: scenario, scope: scope, network: network}
 }

@@ -128,7 +128,7 @@ type waiting struct {
 func New(o Options) *Engine {
 	e := &Engine{sessions: session.NewJoiner(o.HashKey), counts: o.Counts, waiting: map[waitKey]waiting{}}
 	if o.Scenarios != nil {
-		e.buckets = bucket.New(o.Scenarios, o.Limits)
+		e.buckets = bucket.New(o.Scenarios, o.Limits, o.HashKey)
 		e.timed = o.Scenarios.NeedsTime()
 		e.tells = o.Limits.Texts != bucket.NoEvidence
 		e.guard = o.Guard
@@ -275,24 +275,16 @@ func (e *Engine) Unban(network netip.Prefix, until time.Time) {
 		e.buckets.Forget(addr)
 		e.guard.Forgive(addr, until)
 	} else {
-		network = atLeast64(network)
+		network = event.WidenToBlock(network)
 		e.buckets.ForgetNetwork(network)
 		e.guard.ForgiveNetwork(network, until)
 	}
-	network = atLeast64(network)
+	network = event.WidenToBlock(network)
 	for key, w := range e.waiting {
 		if about := Network(w.Alert); about.IsValid() && about.Bits() >= network.Bits() && network.Overlaps(about) {
 			delete(e.waiting, key)
 		}
 	}
-}
-
-// atLeast64 widens a smaller network of IPv6 to its /64.
-func atLeast64(network netip.Prefix) netip.Prefix {
-	if addr := network.Addr(); addr.Is6() && network.Bits() > 64 {
-		network = netip.PrefixFrom(addr, 64)
-	}
-	return network.Masked()
 }
 
 // Network returns the network that an alert is about; that of an address is of full

@@ -27,7 +27,7 @@ func vocabulary() uint64 {
 	for _, k := range event.Kinds() {
 		_, _ = h.Write([]byte(k.String() + "\n"))
 	}
-	for s := event.NoService; s <= event.SSHD; s++ {
+	for _, s := range append([]event.Service{event.NoService}, event.Services()...) {
 		_, _ = h.Write([]byte(s.String() + "\n"))
 	}
 	return h.Sum64()

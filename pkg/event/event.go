@@ -20,9 +20,10 @@ const (
 	Postscreen
 	Dovecot
 	SSHD
+	serviceCount
 )
 
-var serviceNames = [...]string{NoService: "", Postfix: "postfix", Postscreen: "postscreen", Dovecot: "dovecot", SSHD: "sshd"}
+var serviceNames = [serviceCount]string{NoService: "", Postfix: "postfix", Postscreen: "postscreen", Dovecot: "dovecot", SSHD: "sshd"}
 
 // String returns the service's name, as printed and as scenarios see it.
 func (s Service) String() string { return serviceNames[s] }

@@ -8,12 +8,6 @@ import (
 	"time"
 )
 
-// The prefix length of a Range alert's value that names none.
-const (
-	rangeBits4 = 24
-	rangeBits6 = 64
-)
-
 // Value returns what CrowdSec is told to act on, in canonical form: an address,
 // a network, or an account. The LAPI stores values as they come.
 func (a Alert) Value() string {
@@ -28,9 +22,9 @@ func (a Alert) Value() string {
 	switch {
 	case bits > 0:
 	case addr.Is4():
-		bits = rangeBits4
+		bits = RangeBits4
 	default:
-		bits = rangeBits6
+		bits = RangeBits6
 	}
 	return netip.PrefixFrom(addr, bits).Masked().String()
 }

@@ -9,14 +9,14 @@ import (
 
 // Kinds is a set of event kinds. The zero set stands for every hostile and
 // suspect kind.
-type Kinds uint64
+type Kinds event.KindSet
 
 // Has tells whether the set holds a kind.
 func (s Kinds) Has(k event.Kind) bool {
 	if s == 0 {
 		return k.Class() == event.Hostile || k.Class() == event.Suspect
 	}
-	return s>>k&1 == 1
+	return event.KindSet(s).Has(k)
 }
 
 // Finding is what a scenario has against somebody when its bucket overflows.

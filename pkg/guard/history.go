@@ -63,7 +63,7 @@ func (g *Guard) History(addr netip.Addr) History {
 
 func (g *Guard) tell(h *History, key uint64, s *source) {
 	j := g.judgement(key, s)
-	var kinds [64]int
+	var kinds [event.KindCount]int
 	var excuses [ruleCount]int
 	tried := make(map[event.AccountHash]struct{})
 	for _, o := range s.offences {

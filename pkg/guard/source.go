@@ -71,6 +71,9 @@ type offence struct {
 // of ours.
 const metFault = 1 << 7
 
+// The compiler refuses a constant below zero: more services than a tag has room for.
+const _ = uint(16 - event.ServiceCount)
+
 func (o offence) met() bool              { return o.tag&metFault != 0 }
 func (o offence) area() health.Area      { return health.Area(o.tag >> 4 & 7) }
 func (o offence) service() event.Service { return event.Service(o.tag & 15) }

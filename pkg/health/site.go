@@ -15,7 +15,7 @@ const (
 	minute   = uint32(60)
 	hour     = 60 * minute
 	day      = 24 * hour
-	services = int(event.SSHD) + 1 // event.SSHD is the last that event knows
+	services = event.ServiceCount
 )
 
 // Limits are the numbers that a Site goes by, in seconds.

@@ -35,7 +35,7 @@ type Source struct {
 	Last     time.Time
 	named    []uint32 // hashes of the names in Users
 	Users    []string // as tried, in lower case; at most 64
-	services uint16   // a bit for each
+	services event.ServiceSet
 	more     []kindCount
 
 	Kinds    []event.Count
@@ -201,7 +201,7 @@ func nameHash(name string) uint32 {
 func (s *Source) offence(e *event.Event) {
 	s.Count += e.Attempts
 	s.countKind(e.Kind, e.Attempts)
-	s.services |= 1 << e.Service
+	s.services = s.services.With(e.Service)
 	if e.User != "" {
 		s.nameUser(e.User)
 	}
@@ -260,8 +260,8 @@ func (s *Source) sum() {
 			s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: int(k.n)})
 		}
 	}
-	for service := event.NoService; service <= event.SSHD; service++ {
-		if s.services>>service&1 == 1 {
+	for _, service := range event.Services() {
+		if s.services.Has(service) {
 			s.Services = append(s.Services, service.String())
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // MaxScenarios bounds a Set: a bucket has few bits for the number of its scenario.
-const MaxScenarios = 4096
+const MaxScenarios = 2048
 
 // Load reads scenario files, or every *.yaml and *.yml below a folder, sorted by
 // path. A file may hold several documents. The data files of a scenario lie beside

@@ -30,7 +30,7 @@ type Scenario struct {
 	Labels      Labels
 
 	// Kinds are the kinds of event that the scenario may count.
-	Kinds KindSet
+	Kinds event.KindSet
 
 	// Notes are remarks on what the file asks for and csmail does not do: fields
 	// that it never sets, keys that it ignores.
@@ -51,12 +51,6 @@ type Labels struct {
 	Spoofable      int // 0-3
 	Remediation    bool
 }
-
-// KindSet is a set of kinds of event.
-type KindSet uint64
-
-// Has is true if k is in the set.
-func (s KindSet) Has(k event.Kind) bool { return s&(1<<k) != 0 }
 
 // Set is the scenarios of a configuration, in the order of their files.
 type Set struct {

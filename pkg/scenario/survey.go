@@ -13,10 +13,10 @@ func (l *loader) survey(s *Scenario) {
 	var ev event.Event
 	m := expression.Machine{In: &expression.Input{Event: &ev}}
 	for _, k := range event.Kinds() {
-		for service := event.NoService; service <= event.SSHD; service++ {
+		for _, service := range append(event.Services(), event.NoService) {
 			for sh := range expression.Shapes {
 				if sh.Plausible(k, service) && s.MayTake(&m, k, service, sh) {
-					s.Kinds |= 1 << k
+					s.Kinds = s.Kinds.With(k)
 				}
 			}
 		}

@@ -20,11 +20,11 @@ const (
 // smtpSession is what one smtpd process has logged about its client.
 type smtpSession struct {
 	addr      netip.Addr
-	attempts  int    // logins that have been counted
-	messages  int    // messages accepted without a login
-	kinds     uint64 // a bit for each kind of refusal that the session has had
-	waiting   uint64 // a bit for each kind of offence that is withheld
-	connected bool   // its connect line is in the log
+	attempts  int           // logins that have been counted
+	messages  int           // messages accepted without a login
+	kinds     event.KindSet // of the refusals that the session has had
+	waiting   uint64        // a bit for each kind of offence that is withheld
+	connected bool          // its connect line is in the log
 	loggedIn  bool
 }
 
@@ -82,8 +82,8 @@ func isSMTPD(r *event.Record) bool { return strings.HasSuffix(r.Program, "/smtpd
 
 // hadKind reports whether the session has had a refusal of a kind, and notes it.
 func (s *smtpSession) hadKind(k event.Kind) bool {
-	had := s.kinds&(1<<k) != 0
-	s.kinds |= 1 << k
+	had := s.kinds.Has(k)
+	s.kinds = s.kinds.With(k)
 	return had
 }
 

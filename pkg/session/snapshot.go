@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+
+	"csmail/pkg/event"
 )
 
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
@@ -162,14 +164,14 @@ func readProcessKey(d *decoder) processKey {
 func appendSMTP(b []byte, s smtpSession) []byte {
 	b = binary.AppendVarint(appendAddr(b, s.addr), int64(s.attempts))
 	b = binary.AppendVarint(b, int64(s.messages))
-	b = binary.AppendUvarint(binary.AppendUvarint(b, s.kinds), s.waiting)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.kinds)), s.waiting)
 	return appendFlag(appendFlag(b, s.connected), s.loggedIn)
 }
 
 func readSMTP(d *decoder) smtpSession {
 	return smtpSession{
 		addr: d.addr(), attempts: int(d.varint()), messages: int(d.varint()),
-		kinds: d.uvarint(), waiting: d.uvarint(), connected: d.flag(), loggedIn: d.flag(),
+		kinds: event.KindSet(d.uvarint()), waiting: d.uvarint(), connected: d.flag(), loggedIn: d.flag(),
 	}
 }
 

@@ -63,7 +63,7 @@ func (c *codec) event(e *event.Event) {
 	c.string(&e.Session)
 	c.int(&e.Attempts)
 	c.string(&e.Message)
-	if service > uint8(event.SSHD) {
+	if int(service) >= event.ServiceCount {
 		c.fail("service %d", service)
 		return
 	}

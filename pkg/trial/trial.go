@@ -88,7 +88,7 @@ var received = time.Date(2096, 12, 31, 23, 59, 59, 0, time.UTC)
 
 func (r *Run) play(set *scenario.Set, text string) {
 	sessions := engine.New(engine.Options{})
-	buckets := bucket.New(set, bucket.Limits{})
+	buckets := bucket.New(set, bucket.Limits{}, event.HashKey{})
 	reader := engine.Reader{Line: logline.Line{Received: received, Read: received, Zone: time.UTC}}
 	for line := range strings.Lines(text) {
 		r.Lines++

@@ -112,7 +112,7 @@ func attempts(events []*event.Event) iter.Seq[*event.Event] {
 // pour runs csmail's own engine.
 func pour(t *testing.T, files map[string][]byte, events []*event.Event) map[string][]Alert {
 	t.Helper()
-	core := bucket.New(load(t, files), bucket.Limits{})
+	core := bucket.New(load(t, files), bucket.Limits{}, event.HashKey{})
 	var alerts []Alert
 	for e := range attempts(events) {
 		for _, o := range core.Pour(e) {

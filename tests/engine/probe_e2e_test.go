@@ -104,7 +104,7 @@ func (p *prober) taken() []template {
 	byName := distinct != nil && (strings.Contains(distinct.Value, "user") || strings.Contains(distinct.Value, "account") ||
 		strings.Contains(distinct.Value, "recipient"))
 	trigger := p.only(p.t, "trigger", "name", "description", "filter", "data", "labels")
-	core := bucket.New(load(p.t, map[string][]byte{"trigger.yaml": trigger}), bucket.Limits{})
+	core := bucket.New(load(p.t, map[string][]byte{"trigger.yaml": trigger}), bucket.Limits{}, event.HashKey{})
 	for _, candidate := range templates() {
 		e := candidate.fill(p.t, netip.MustParseAddr("192.0.2.1"), p.user(0, 0))
 		if e.Attempts == 1 && len(core.Pour(e)) > 0 && (!byName || strings.Contains(candidate.text, "a@example.org")) {

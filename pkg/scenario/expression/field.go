@@ -107,7 +107,7 @@ func (f Field) read(in *Input) string {
 		if !e.Addr.IsValid() {
 			return ""
 		}
-		return RangeOf(e.Addr).String()
+		return event.RangeOf(e.Addr).String()
 	case fieldPID:
 		if e.PID == 0 {
 			return ""
@@ -170,7 +170,7 @@ func (f Field) appendTo(b []byte, in *Input) []byte {
 	case f == FieldSourceIP && addr.IsValid(), f == FieldSourceBlock && addr.Is4():
 		return addr.AppendTo(b)
 	case (f == FieldSourceBlock || f == FieldSourceRange) && addr.IsValid():
-		return RangeOf(addr).AppendTo(b)
+		return event.RangeOf(addr).AppendTo(b)
 	}
 	return append(b, f.read(in)...)
 }
@@ -207,15 +207,5 @@ func BlockText(addr netip.Addr) string {
 	if !addr.Is6() {
 		return AddrText(addr)
 	}
-	return RangeOf(addr).String()
-}
-
-// RangeOf is evt.Meta.source_range of a valid address: its /24 or /64.
-func RangeOf(addr netip.Addr) netip.Prefix {
-	bits := 24
-	if addr.Is6() {
-		bits = 64
-	}
-	prefix, _ := addr.Prefix(bits)
-	return prefix
+	return event.RangeOf(addr).String()
 }
