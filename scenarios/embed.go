@@ -29,8 +29,8 @@ func Sets() []string { return []string{"balanced", "strict"} }
 func Paths(set string) ([]string, bool) {
 	balanced := []string{
 		"csmail/account-under-attack.yaml", "csmail/auth-bf.yaml", "csmail/auth-slow-bf.yaml", "csmail/auth-spray.yaml",
-		"csmail/dead-account.yaml", "csmail/protocol-abuse.yaml", "csmail/range-bf.yaml", "csmail/rejected-client.yaml",
-		"csmail/relay-probe.yaml", "csmail/spambot.yaml", "csmail/user-harvesting.yaml",
+		"csmail/dead-account.yaml", "csmail/nameless.yaml", "csmail/protocol-abuse.yaml", "csmail/range-bf.yaml",
+		"csmail/refused-logins.yaml", "csmail/rejected-client.yaml", "csmail/relay-probe.yaml", "csmail/spambot.yaml", "csmail/user-harvesting.yaml",
 	}
 	switch set {
 	case "balanced":

@@ -42,10 +42,18 @@ func (a Account) Is(b Account) bool {
 // and the Kelvin sign, which Unicode folds to k, does not make somebody else's
 // name. What is not UTF-8 stays as it is. Folding twice changes nothing.
 func FoldLogin(login string) string {
-	at := strings.IndexFunc(login, func(r rune) bool { return foldRune(r) != r })
-	if at < 0 {
+	at := 0
+	for at < len(login) && login[at] < utf8.RuneSelf && login[at]-'A' > 'Z'-'A' {
+		at++
+	}
+	if at == len(login) { // almost every name
 		return login
 	}
+	next := strings.IndexFunc(login[at:], func(r rune) bool { return foldRune(r) != r })
+	if next < 0 {
+		return login
+	}
+	at += next
 	folded := append(make([]byte, 0, len(login)+utf8.UTFMax), login[:at]...)
 	for at < len(login) {
 		r, size := utf8.DecodeRuneInString(login[at:])

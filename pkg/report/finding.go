@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -109,6 +110,7 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 	for _, s := range sources {
 		s.Scenarios, s.Verdict = nil, guard.Verdict{Reason: "no scenario overflowed"}
 	}
+	var inOrder []*Source // by address, once a network asks for it
 	for _, f := range m.order {
 		switch f.Alert.Scope {
 		case event.ScopeIP:
@@ -116,18 +118,25 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 				s.found(f)
 			}
 		case event.ScopeRange:
-			m.judgeNetwork(f, sources)
+			if inOrder == nil {
+				inOrder = slices.SortedFunc(maps.Values(sources), func(a, b *Source) int { return a.Addr.Compare(b.Addr) })
+			}
+			for _, s := range within(inOrder, engine.Network(f.Alert)) {
+				s.found(f)
+			}
 		}
 	}
 }
 
-func (m *merged) judgeNetwork(f *engine.Finding, sources map[netip.Addr]*Source) {
-	network := engine.Network(f.Alert) // of a source that is no address: none
-	for addr, s := range sources {
-		if network.Contains(addr) {
-			s.found(f)
-		}
+// within returns the sources of a network, out of a list in the order of their
+// addresses; none for a network that is not valid.
+func within(inOrder []*Source, network netip.Prefix) []*Source {
+	from, _ := slices.BinarySearchFunc(inOrder, network.Masked().Addr(), func(s *Source, first netip.Addr) int { return s.Addr.Compare(first) })
+	to := from
+	for to < len(inOrder) && network.Contains(inOrder[to].Addr) {
+		to++
 	}
+	return inOrder[from:to]
 }
 
 func (s *Source) found(f *engine.Finding) {

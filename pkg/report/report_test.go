@@ -185,3 +185,20 @@ func TestManyKinds(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestSourcesWithinANetwork(t *testing.T) {
+	var all []*Source
+	for _, addr := range []string{"192.0.1.255", "192.0.2.0", "192.0.2.9", "192.0.2.255", "192.0.3.0", "2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::"} {
+		all = append(all, &Source{Addr: netip.MustParseAddr(addr)})
+	}
+	for network, want := range map[string]int{
+		"192.0.2.0/24": 3, "192.0.2.7/24": 3, "192.0.2.9/32": 1, "198.51.100.0/24": 0, "2001:db8::/64": 2, "2001:db8::/32": 3, "0.0.0.0/0": 5, "::/0": 3,
+	} {
+		if got := within(all, netip.MustParsePrefix(network)); len(got) != want {
+			t.Errorf("%s: got %d sources, want %d", network, len(got), want)
+		}
+	}
+	if got := within(all, netip.Prefix{}); len(got) != 0 {
+		t.Errorf("no network: got %d sources, want none", len(got))
+	}
+}

@@ -12,7 +12,7 @@ import (
 // crowd is how many addresses an attacker has.
 const crowd = 50_000
 
-// stranger returns the n-th address of the crowd, of the network for benchmarks
+// stranger returns the n-th of 131,072 addresses of the network for benchmarks
 // (RFC 2544).
 func stranger(n int) string {
 	return fmt.Sprintf("198.%d.%d.%d", 18+n>>16, n>>8&255, n&255)
@@ -23,13 +23,19 @@ func (g *generator) failed(address, user string) {
 	g.line("postfix/submission/smtpd", "warning: unknown[%s]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=%s", address, user)
 }
 
-// manySources are 50,000 addresses that guess in turn, six times each and then
-// again: no two lines that follow each other are of the same client.
+// manySources are 50,000 addresses that guess in turn at one account each, six times
+// within five minutes: no two lines that follow each other are of the same client, and
+// each may be a person who mistypes. An hour later the next 50,000 come.
 func (g *generator) manySources(lines int) {
+	const guesses = 6
 	for n := 0; g.lines < lines; n++ {
-		g.at = g.at.Add(20 * time.Millisecond)
+		if n%(guesses*crowd) == 0 {
+			g.at = g.at.Add(time.Hour)
+		}
+		g.at = g.at.Add(time.Millisecond)
 		g.pid = 1000 + n%400
-		g.failed(stranger(n%crowd), fmt.Sprintf("user%d@example.org", n/crowd))
+		source := n%crowd + n/(guesses*crowd)%2*crowd
+		g.failed(stranger(source), fmt.Sprintf("user%d@example.org", source%5000))
 	}
 }
 
@@ -111,4 +117,7 @@ var collisions = [...][2]string{
 	{"3zbgsyi4j0fdm", "okohevyb4aud-"},
 	{"xertnbyvvquda", "nfu3lhslr2ndj"},
 	{"fvps0llffxidf", "v1v0zx2cxdga8"},
+	{"gez0exbid2oda", "zdvfg3sblkmax"},
+	{"gnazah45mkdaa", "wfciluurgdocf"},
+	{"440o225simdbc", "5p0smo3uynyc-"},
 }

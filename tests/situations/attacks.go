@@ -22,6 +22,7 @@ type Told struct{ Scenario, Scope, Value, Verdict string }
 func Attacks() []Attack {
 	return []Attack{
 		hourlyGuess(), network24(), network64(), oneSession(), oneAccount(), spambotDay(), harvest(), longPause(), spelling(), relayProbe(),
+		namelessDay(), namelessTwelve(), namelessSometimes(), namelessProvider(), refusedLogins(), refusedProgram(),
 	}
 }
 
@@ -138,4 +139,91 @@ func relayProbe() Attack {
 		l.refusal(day+time.Duration(i)*20*minute, attacker, "unknown", "554 5.7.1 <victim@example.net>: Relay access denied", "victim@example.net")
 	}
 	return Attack{"a probe for an open relay", l, []string{attacker}, []Told{{"csmail/relay-probe", "Ip", attacker, "ban"}}}
+}
+
+// namelessDay is the day that csmail was first asked for: a client whose name cannot
+// be found is refused 37 times, once each 39 minutes, while our resolver works.
+func namelessDay() Attack {
+	l := NewLog()
+	l.life(3)
+	for i := range 37 {
+		l.nameless(day+time.Duration(i)*39*minute, attacker, "host.example.com")
+	}
+	return Attack{"37 refusals of a nameless client over a day", l, []string{attacker}, []Told{{"csmail/nameless", "Ip", attacker, "ban"}}}
+}
+
+// namelessTwelve is twelve refusals within a day, at any times.
+func namelessTwelve() Attack {
+	l := NewLog()
+	l.life(4)
+	var banned []string
+	for client := range 8 {
+		ip := fmt.Sprintf("203.0.113.%d", 10+client)
+		for range 12 {
+			l.nameless(day+time.Duration(l.random.Int64N(int64(day))), ip, "host.example.com")
+		}
+		banned = append(banned, ip)
+	}
+	return Attack{"twelve refusals of nameless clients within a day", l, banned, []Told{{"csmail/nameless", "Ip", banned[0], "ban"}}}
+}
+
+// namelessSometimes are senders without a name that never learn: three to five mails
+// a day, refused each.
+func namelessSometimes() Attack {
+	l := NewLog()
+	l.life(10)
+	for client := range 9 {
+		for d := range 10 {
+			for range 3 + client%3 {
+				at := time.Duration(d)*day + 8*hour + time.Duration(l.random.Int64N(int64(10*hour)))
+				l.nameless(at, fmt.Sprintf("203.0.113.%d", 10+client), "mail.example.com")
+			}
+		}
+	}
+	return Attack{Name: "nameless senders of three to five mails a day", Log: l}
+}
+
+// namelessProvider is a host whose mail is taken, until its name breaks for a day and
+// its queue comes back every twenty minutes.
+func namelessProvider() Attack {
+	l := NewLog()
+	l.life(6)
+	const ip = "203.0.113.70"
+	for d := range 4 {
+		for i := range 4 {
+			l.delivery(time.Duration(d)*day+time.Duration(9+i)*hour, ip, "mail.example.com")
+		}
+	}
+	for i := range 72 {
+		l.nameless(4*day+time.Duration(i)*20*minute, ip, "mail.example.com")
+	}
+	return Attack{Name: "a host whose name breaks for a day", Log: l}
+}
+
+// refusedLogins is a client that tries to log in without TLS, every eleven seconds.
+func refusedLogins() Attack {
+	l := NewLog()
+	l.life(2)
+	for i := range 60 {
+		l.refusedLogin(day+9*hour+time.Duration(i)*11*time.Second, attacker)
+	}
+	return Attack{"refused logins every eleven seconds", l, []string{attacker}, []Told{{"csmail/refused-logins", "Ip", attacker, "ban"}}}
+}
+
+// refusedProgram is a mail program that is set up without TLS: alone, it tries on
+// four connections every ten minutes for days; in an office in which others log in,
+// there are several of it.
+func refusedProgram() Attack {
+	l := NewLog()
+	l.life(3)
+	for t := time.Duration(0); t < 2*day; t += 10 * minute {
+		for i := range 4 {
+			l.refusedLogin(t+time.Duration(i)*time.Second, "203.0.113.71")
+		}
+		l.imapLogin(t, "203.0.113.72", "staff@example.org")
+		for i := range 12 {
+			l.refusedLogin(t+minute+time.Duration(i)*time.Second, "203.0.113.72")
+		}
+	}
+	return Attack{Name: "a mail program without TLS", Log: l}
 }

@@ -72,6 +72,11 @@ func (l *Log) imapFailure(after time.Duration, ip, user string, n int) {
 	l.add(after, "dovecot", 0, "imap-login: Disconnected (auth failed, %d attempts in %d secs): user=<%s>, method=PLAIN, rip=%s, lip=198.51.100.250, TLS, session=<%x>", n, 2*n, user, ip, l.random.Uint64())
 }
 
+// refusedLogin is a connection that asks to log in without TLS, and may not.
+func (l *Log) refusedLogin(after time.Duration, ip string) {
+	l.add(after, "dovecot", 0, "pop3-login: Disconnected (tried to use disallowed plaintext auth): user=<>, rip=%s, lip=198.51.100.250, session=<%x>", ip, l.random.Uint64())
+}
+
 // submissionFailure is a connection of one failed login; without a user the log
 // of an older Postfix.
 func (l *Log) submissionFailure(after time.Duration, ip, user string) {
