@@ -22,14 +22,14 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int{"balanced": 11, "strict": 14, "one.yaml": 1, "./one.yaml": 1, ".": 1, here: 1, here + "/one.yaml": 1} {
+	for name, want := range map[string]int{"balanced": 13, "strict": 16, "one.yaml": 1, "./one.yaml": 1, ".": 1, here: 1, here + "/one.yaml": 1} {
 		set, err := Load([]string{name})
 		if err != nil || len(set.Scenarios()) != want {
 			t.Errorf("%s: %v, %v", name, set, err)
 		}
 	}
 	set, err := Load([]string{"balanced", "one.yaml"})
-	if err != nil || len(set.Scenarios()) != 12 {
+	if err != nil || len(set.Scenarios()) != 14 {
 		t.Errorf("a set and a file: %v", err)
 	}
 }
