@@ -199,7 +199,7 @@ func (r *stateReader) group(e *Engine, gi uint32) {
 		return
 	case isText:
 		g.hi = r.fixed()
-		length := int(min(r.number(), math.MaxUint32))
+		length := int(min(r.number(), math.MaxInt32))
 		g.lo = uint64(e.groups.texts.putBeginning(r.take(min(length, maxKept)), length))
 	default:
 		g.hi, g.lo = r.fixed(), r.fixed()

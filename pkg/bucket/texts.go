@@ -23,7 +23,7 @@ func (r textRef) length() int { return int(r >> 32) }
 func (r textRef) kept() int   { return min(r.length(), maxKept) }
 
 func newTextRef(at uint32, length int) textRef {
-	return textRef(at) | textRef(min(length, math.MaxUint32))<<32
+	return textRef(at) | textRef(min(length, math.MaxInt32))<<32
 }
 
 // put keeps the beginning of a text.
