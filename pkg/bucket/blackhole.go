@@ -14,7 +14,8 @@ import (
 type Blackhole struct {
 	Scenario string
 	Key      string // of the bucket, as it is printed
-	IsText   bool   // Key is no address and no network
+	IsText   bool   // Key is no address and no network, and perhaps cut
+	Text     uint64 // then the hash of the whole text, under the engine's key
 	Until    int64  // Unix nanoseconds; 0: none began
 	Held     int64  // until when one lasts that was lifted; 0: none
 }
@@ -29,6 +30,9 @@ func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) 
 		return Blackhole{}
 	}
 	h := Blackhole{Scenario: s.Name, Key: e.keyText(g), IsText: g.bits == isText, Until: at + int64(s.Blackhole)}
+	if h.IsText {
+		h.Text = g.hi
+	}
 	if held := e.heldUntil(b); held > at {
 		h.Held = held
 	}
@@ -62,7 +66,7 @@ func (e *Engine) Held(h Blackhole) {
 // groupBy returns the group of a blackhole, 0 if there is none any more.
 func (e *Engine) groupBy(h Blackhole) uint32 {
 	if h.IsText {
-		return e.groups.findText([]byte(h.Key), textHash(h.Key))
+		return e.groups.findHash(h.Text)
 	}
 	if addr, err := netip.ParseAddr(h.Key); err == nil {
 		return e.groups.findNetwork(addrKey(addr))

@@ -67,6 +67,21 @@ func (g *groups) findText(text []byte, h uint64) uint32 {
 	}
 }
 
+// findHash returns the group of the text with a hash, or 0. Of two texts with one hash,
+// which nobody can make without the key, it is either.
+func (g *groups) findHash(h uint64) uint32 {
+	hash, mask := g.hash(h, 0, isText), uint32(len(g.index)-1)
+	for at := hash; ; at++ {
+		e := g.index[at&mask]
+		if e.group == 0 {
+			return 0
+		}
+		if k := g.at(e.group).key(); e.hash == hash && k.bits == isText && k.hi == h {
+			return e.group
+		}
+	}
+}
+
 // add makes the group of a key that is not there yet.
 func (g *groups) add(k groupKey) uint32 {
 	i := g.take()

@@ -169,3 +169,26 @@ func TestReferenceHoldsItsParts(t *testing.T) {
 		t.Errorf("got kind %v, service %v, number %d, attempts %d, seconds %d", r.kind(), r.service(), r.number(), r.attempts(), r.seconds())
 	}
 }
+
+// A blackhole is lifted for the very account that was held, however long its name.
+func TestBlackholeOfALongNameIsLifted(t *testing.T) {
+	long := strings.Repeat("x", 2*maxKept)
+	e := load(t, byUser+"blackhole: 1h\n")
+	pourTwice(e, long+"2")
+	var held Blackhole
+	for i, addr := range []string{"192.0.2.1", "192.0.2.2"} {
+		for _, o := range e.Pour(failure(addr, long+"1", time.Duration(i)*time.Second)) {
+			held = o.Blackhole
+		}
+	}
+	if got := pourTwice(e, long+"1"); len(got) != 0 {
+		t.Fatalf("got %d overflows within the blackhole, want none", len(got))
+	}
+	e.Held(held)
+	if got := pourTwice(e, long+"1"); len(got) != 1 {
+		t.Errorf("got %d overflows after the blackhole was lifted, want 1", len(got))
+	}
+	if got := pourTwice(e, long+"2"); len(got) != 0 {
+		t.Errorf("got %d overflows of the other account, want none", len(got))
+	}
+}
