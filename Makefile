@@ -96,3 +96,8 @@ portable: $(PLATFORMS)
 $(PLATFORMS):
 	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) build ./...
 	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) $(GO) vet ./...
+
+# How readable the code is: words of comments, lengths, methods, failure messages.
+.PHONY: style
+style:
+	@$(GO) run ./tests/style
