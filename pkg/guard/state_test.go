@@ -22,6 +22,7 @@ func drawRecord(t *rapid.T, at time.Time) event.Record {
 		Service: event.Service(rapid.IntRange(1, 4).Draw(t, "service")),
 		Kind:    event.Kind(rapid.IntRange(0, len(event.Kinds())).Draw(t, "kind")),
 		User:    rapid.SampledFrom([]string{"", "a", "b@example.org", "c", "d"}).Draw(t, "user"),
+		Host:    rapid.SampledFrom([]string{"mx1", "mx2", ""}).Draw(t, "host"),
 	}}
 	if rapid.IntRange(0, 9).Draw(t, "named") > 0 {
 		r.Addr = netip.MustParseAddr(rapid.SampledFrom(addrs).Draw(t, "address"))

@@ -60,6 +60,7 @@ func (d *doubt) encode(c *wire.Codec) {
 
 func (e *evidence) encode(c *wire.Codec) {
 	wire.Numbers(c, &e.usual)
+	c.Bools(&e.broken)
 	wire.List(c, &e.spans, func(s *span) { s.encode(c) })
 }
 

@@ -18,6 +18,7 @@ type evidence struct {
 	least, most uint32 // constants: bounds of the longest gap that is bridged
 	usual       uint32 // gap, sixteenths of a second, a moving mean
 	spans       []span
+	broken      bool // it was seen not to work since: the next sight bridges no gap
 }
 
 // Certainty is what evidence says of a moment.
@@ -61,7 +62,7 @@ func (e *evidence) seen(key uint64, at uint32) {
 		return
 	}
 	gap := at - last.end
-	if gap > e.gap() {
+	if gap > e.gap() || e.broken {
 		e.open(span{at, at, key})
 		return
 	}
@@ -77,6 +78,7 @@ func (e *evidence) open(s span) {
 		e.spans = slices.Delete(e.spans, 0, 1)
 	}
 	e.spans = append(e.spans, s)
+	e.broken = false
 }
 
 // at tells whether others than key saw it work both before and after a moment,

@@ -59,6 +59,9 @@ func (s *service) fault(c Client, at, othersIn uint32) bool {
 	if c.Key != 0 && !believed {
 		return false
 	}
+	if c.isRegular() { // between two logins of one user it did not work, then
+		s.flow.broken = true
+	}
 	if regulars >= 2 || regulars == 1 && unnamed {
 		s.sure.fault(since)
 		s.sure.fault(at)

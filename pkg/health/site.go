@@ -98,7 +98,7 @@ func (s *Site) Fault(kind event.Kind, service event.Service, c Client, at uint32
 	case event.AuthFault:
 		s.hear(service)
 		mine := &s.logins[service]
-		return mine.fault(c, at, max(mine.othersIn(c.Key), s.othersIn(service, c.Key)))
+		return mine.fault(c, at, max(mine.othersIn(c.Key), s.othersIn(service, c.Key, at)))
 	case event.LookupFault:
 		return s.tables.fault(c, at, s.tables.othersIn(c.Key))
 	case event.DNSBLFault:
@@ -148,12 +148,13 @@ func (s *Site) Login(o Offence) Excuse {
 	}
 	refuted := mine.isRefuted(o.Key, o.At, o.Now)
 	asked := s.asked(o.Service)
+	used := s.used(asked, o.At)
 	for _, d := range asked {
 		if d.logins[event.Dovecot].sure.covers(o.At) && (d == s || !refuted) {
 			return Excused
 		}
 	}
-	if refuted || len(asked) > 0 && !slices.ContainsFunc(asked, func(d *Site) bool {
+	if refuted || len(used) > 0 && !slices.ContainsFunc(used, func(d *Site) bool {
 		return !d.logins[event.Dovecot].isRefuted(o.Key, o.At, o.Now)
 	}) {
 		return NoExcuse
@@ -190,10 +191,24 @@ func (s *Site) asked(service event.Service) []*Site {
 	return s.all.dovecots
 }
 
-// othersIn returns when somebody other than key got in last at every Dovecot that a
-// service asks.
-func (s *Site) othersIn(service event.Service, key uint64) uint32 {
-	asked := s.asked(service)
+// used returns those of the sites where somebody got in at Dovecot within the day before
+// a time, or later: where nobody does, that says nothing of a service that asks
+// there. The slice is valid until the next call.
+func (s *Site) used(asked []*Site, at uint32) []*Site {
+	used := s.all.used[:0]
+	for _, d := range asked {
+		if isWithin(d.logins[event.Dovecot].lastIn, at, day) {
+			used = append(used, d)
+		}
+	}
+	s.all.used = used
+	return used
+}
+
+// othersIn returns since when, at a time, others than key got in at every Dovecot that
+// a service asks.
+func (s *Site) othersIn(service event.Service, key uint64, at uint32) uint32 {
+	asked := s.used(s.asked(service), at)
 	if len(asked) == 0 {
 		return 0
 	}
@@ -216,7 +231,7 @@ func (s *Site) MayExcuse(area Area, service event.Service, key uint64, faulted, 
 	}
 	switch area {
 	case LoginArea:
-		return max(s.logins[service].othersIn(key), s.othersIn(service, key)) <= faulted
+		return max(s.logins[service].othersIn(key), s.othersIn(service, key, at)) <= faulted
 	case RecipientArea:
 		return s.tables.othersIn(key) <= faulted
 	}

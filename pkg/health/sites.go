@@ -32,10 +32,11 @@ func HostOf(r *event.Record) Host {
 type Sites struct {
 	limits   Limits
 	hosts    map[Host]*Site
-	others   *Site   // hosts beyond maxSites
-	dovecots []*Site // on which Dovecot was heard of, by host
-	single   [1]*Site
-	lost     uint32 // when a Site that had to go was last heard of
+	others   *Site    // hosts beyond maxSites
+	dovecots []*Site  // on which Dovecot was heard of, by host
+	single   [1]*Site // memory for asked
+	used     []*Site  // memory for used
+	lost     uint32   // when a Site that had to go was last heard of
 
 	// What follows only saves time.
 	last      Host // the one noted last

@@ -32,12 +32,12 @@ func (f Form) Put(s Situation) Situation {
 // guest gives the clients of the second host addresses that the first does not know.
 func guest(i int) string { return fmt.Sprintf("2001:db8:f000:%x::1", i) }
 
-// healthyHost is two days on which users log in each minute, and mail hosts with
-// names deliver.
+// healthyHost is two days on which users log in all the time, and mail hosts with names
+// deliver.
 func healthyHost() *Log {
 	l := NewLogOn("mx2")
-	for t := time.Duration(0); t < 2*day; t += minute {
-		i := int(t/minute) % 50
+	for t := time.Duration(0); t < 2*day; t += 4 * minute {
+		i := int(t/(4*minute)) % 50
 		l.delivery(t+3*time.Second, guest(i), fmt.Sprintf("mail%d.example.net", i))
 		l.imapLogin(t+20*time.Second, guest(100+i), fmt.Sprintf("user%d@example.net", i))
 		l.submission(t+40*time.Second, guest(150+i), fmt.Sprintf("user%d@example.net", i))

@@ -10,7 +10,7 @@ import (
 // host, in the middle of an attack, for half of the users only, for a whole night.
 func Troubles() []Situation {
 	return []Situation{
-		betweenLogins(), hourlyOutage(), outageInAttack(), halfDown(), longNight(), unmountedUsers(), tablesDown(), hungAuth(),
+		betweenLogins(), hourlyOutage(), outageInAttack(), halfDown(), longNight(), unmountedUsers(), tablesDown(), hungAuth(), family(),
 	}
 }
 
@@ -216,6 +216,25 @@ func hungAuth() Situation {
 	l.imapLogin(from+hour+minute, newcomer, newcomerName)
 	l.attack(day+15*hour, attacker)
 	return Situation{Name: "an auth process that hangs", Log: l, Attackers: []string{attacker}}
+}
+
+// family: the only one who logs in is a phone each five minutes. While the database is
+// down for twenty, a second phone is set up.
+func family() Situation {
+	l := NewLog()
+	for t := time.Duration(0); t < 2*day; t += 5 * minute {
+		l.imapLogin(t, "192.0.2.10", "staff0@example.org")
+	}
+	from := day + 10*hour - minute
+	l.cut(from, from+22*minute, "imap-login: Login")
+	for i := range 5 {
+		l.queryFault(from+minute+time.Duration(i)*5*minute, "192.0.2.10", "staff0@example.org")
+	}
+	for i := range 10 {
+		l.unchecked(from+2*minute+time.Duration(i)*110*time.Second, newcomer, newcomerName)
+	}
+	l.attack(day+15*hour, attacker)
+	return Situation{Name: "an outage of a host with one user, in which a second is new", Log: l, Attackers: []string{attacker}}
 }
 
 // bots guess for a day, each twice an hour and a half, at no more than nine accounts.
