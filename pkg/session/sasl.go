@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -16,7 +17,25 @@ type saslClient struct {
 	dovecot reported // by Dovecot, and not yet by Postfix
 	postfix reported // by Postfix first: the two do not wait for each other
 	fault   reported // logins that Dovecot could not check
+	failed  int64    // when a login failed last, as time.Time.UnixNano has it; 0: never
 }
+
+// penaltyLasts is how long after a failed login Dovecot may hold the client's next one
+// back for longer than Postfix waits for an answer. The penalty makes 15 s of the
+// fourth failure (AUTH_PENALTY_MAX_SECS in src/auth/auth-penalty.h, 2.3), Postfix
+// gives up after 10 s (AUTH_TIMEOUT in src/xsasl/xsasl_dovecot_server.c, 3.7), and a
+// client may try a second time meanwhile.
+const penaltyLasts = 30 * time.Second
+
+// isPenalised reports whether Postfix lost its connection to Dovecot over a client that
+// failed to log in just before. That is a guess too many and no fault of ours: for
+// example, a bot that guesses four times in ten seconds brings it about.
+func (s *saslClient) isPenalised(r *event.Record) bool {
+	return s.failed != 0 && since(s.failed, r).Abs() <= penaltyLasts &&
+		strings.HasPrefix(r.Reason, "Connection lost to authentication server")
+}
+
+func (s *saslClient) noteFailure(r *event.Record) { s.failed = max(s.failed, r.Time.UnixNano()) }
 
 // expectSASL remembers what Dovecot logs of a login without a session: a program like
 // Postfix asked, and will report it too.
@@ -41,6 +60,7 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 	case s.postfix.isCrossed(r, user):
 		return true
 	}
+	s.noteFailure(r)
 	s.dovecot.addExpected(r, user)
 	j.expectEnd(r)
 	return false
@@ -62,17 +82,19 @@ func (j *Joiner) deductDovecot(r *event.Record) bool {
 		return false
 	}
 	if !isFailure {
-		s.useFault(r, user) // Postfix itself reports that the login could not be checked: that excuses no other
+		// Postfix itself reports that the login could not be checked: that excuses no other.
+		if !s.useFault(r, user) && s.isPenalised(r) {
+			r.Kind = event.AuthFailed
+		}
 		return false
 	}
 	isReported := s.dovecot.isWithin(saslDelay, r)
-	switch {
-	case isReported && s.dovecot.user.Is(user):
-		return s.dovecot.deductFrom(r)
-	case s.useFault(r, user):
+	if !(isReported && s.dovecot.user.Is(user)) && s.useFault(r, user) {
 		excuse(r)
 		return true
-	case isReported:
+	}
+	s.noteFailure(r)
+	if isReported {
 		return s.dovecot.deductFrom(r)
 	}
 	s.postfix.addExpected(r, user)

@@ -12,7 +12,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of what is in it.
 const (
-	snapshotVersion = 10
+	snapshotVersion = 11
 	oldestVersion   = 6 // that was ever stored
 )
 

@@ -68,11 +68,12 @@ func readLogin(d *decoder) loginSession {
 }
 
 func appendSASL(b []byte, s saslClient) []byte {
-	return appendReported(appendReported(appendReported(b, s.dovecot), s.postfix), s.fault)
+	b = appendReported(appendReported(appendReported(b, s.dovecot), s.postfix), s.fault)
+	return binary.AppendVarint(b, s.failed)
 }
 
 func readSASL(d *decoder) saslClient {
-	return saslClient{dovecot: readReported(d), postfix: readReported(d), fault: readReported(d)}
+	return saslClient{dovecot: readReported(d), postfix: readReported(d), fault: readReported(d), failed: d.varint()}
 }
 
 func appendReported(b []byte, p reported) []byte {

@@ -13,6 +13,8 @@ func TestRecordedPenalty(t *testing.T) {
 		logs   []string
 		banned []string
 	}{
+		"one address, nobody else":           {[]string{"penalty.log"}, []string{"203.0.113.60"}},
+		"one address, one fault":             {[]string{"penalty-alone.log"}, []string{"203.0.113.60"}},
 		"two addresses, Dovecot 2.3":         {[]string{"two-hammering.log"}, []string{"203.0.113.1"}},
 		"Debian 12, Dovecot's log by itself": {[]string{"debian12-postfix.log", "debian12-dovecot.log"}, []string{"203.0.113.1"}},
 	} {
