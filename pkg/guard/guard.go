@@ -63,7 +63,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 	g.now = max(g.now, at)
 	if !r.Addr.IsValid() {
 		if r.Kind.Class() == event.Fault {
-			g.site(r, at).Fault(r.Kind, r.Service, health.Client{}, at)
+			g.site(r, at).Fault(r.Kind, r.Service, health.Client{Cause: cause(r)}, at)
 		}
 		return
 	}
@@ -80,7 +80,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 	}
 	if g.matcher.has(r.Addr) {
 		if class == event.Fault { // of a friend: as if it named no client
-			g.site(r, at).Fault(r.Kind, r.Service, health.Client{}, at)
+			g.site(r, at).Fault(r.Kind, r.Service, health.Client{Cause: cause(r)}, at)
 		}
 		return
 	}

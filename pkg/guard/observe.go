@@ -99,6 +99,21 @@ func (g *Guard) fault(r *event.Record, key uint64, at uint32) {
 	}
 }
 
+// cause returns a hash of what a fault complains of: of the words before the first
+// number, name in brackets or quotation. For example, "Error: mysql(db1): Connect
+// failed" is "Error: mysql". It is the same under every key, as findings must be.
+func cause(r *event.Record) uint64 {
+	const most = 32 // bytes
+	words := r.Reason[:min(len(r.Reason), most)]
+	end := strings.IndexFunc(words, func(c rune) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == ' ' || c == ':')
+	})
+	if end >= 0 {
+		words = words[:end]
+	}
+	return event.OriginOf("", words).Program
+}
+
 // excuseLast notes of the last offences that they may have had their reason in a fault
 // that the client met: a login that a database could not check fails first, and the
 // database complains when its time is over.

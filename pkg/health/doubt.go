@@ -15,8 +15,11 @@ const (
 	// regularsWord is for how long one is believed that did get in before, though
 	// others get in all the while: a database that knows some of the users is down.
 	regularsWord = 2 * hour
-	// nobody is the identity of a fault that names no client.
-	nobody = 1
+	// causes is how many faults without a client are told apart, by what they complain
+	// of: a line that a host logs each hour must not take its weight from that of a real
+	// outage, nor may a client that finds words of its own to put into one be believed
+	// more often than that.
+	causes = 16
 )
 
 // Client is who met a fault of ours.
@@ -26,6 +29,8 @@ type Client struct {
 	// one account are one witness. (Whoever has one password has as many sources as
 	// he likes.)
 	Account uint64
+	// Cause is a hash of what a fault without a client complains of.
+	Cause uint64
 }
 
 func (c Client) isRegular() bool { return c.Key != 0 && c.Account != 0 }
@@ -33,7 +38,7 @@ func (c Client) isRegular() bool { return c.Key != 0 && c.Account != 0 }
 func (c Client) identity() uint64 {
 	switch {
 	case c.Key == 0:
-		return nobody
+		return 1 + c.Cause%causes
 	case c.Account != 0:
 		return c.Account
 	}
@@ -45,8 +50,10 @@ type sign struct {
 	id       uint64
 	at       uint32
 	regular  bool
-	believed bool
+	believed bool // or without a client
 }
+
+func (s sign) isUnnamed() bool { return s.id <= causes }
 
 // word is what a client's faults of one day were worth. A client can bring faults
 // about: a guess too many makes Dovecot's penalty exceed Postfix's patience, a name
@@ -73,11 +80,20 @@ func (d *doubt) hear(c Client, at, othersIn uint32) bool {
 	believed := d.believes(c, at, othersIn)
 	s := sign{c.identity(), at, c.isRegular(), believed}
 	d.signs = slices.DeleteFunc(d.signs, func(o sign) bool { return o.id == s.id || !isWithin(o.at, at, faultTogether) })
+	if believed || s.isUnnamed() {
+		d.addSign(s)
+	}
+	return believed
+}
+
+// addSign makes room at the cost of strangers: whoever has many addresses must not
+// crowd out what regulars say.
+func (d *doubt) addSign(s sign) {
 	if len(d.signs) >= maxSigns {
-		d.signs = slices.Delete(d.signs, 0, 1)
+		out := max(0, slices.IndexFunc(d.signs, func(o sign) bool { return !o.regular && !o.isUnnamed() }))
+		d.signs = slices.Delete(d.signs, out, out+1)
 	}
 	d.signs = append(d.signs, s)
-	return believed
 }
 
 func (d *doubt) believes(c Client, at, othersIn uint32) bool {
@@ -121,10 +137,8 @@ func (d *doubt) witnesses() (regulars, strangers int, unnamed bool, since uint32
 	since = ^uint32(0)
 	for _, s := range d.signs {
 		switch {
-		case s.id == nobody:
+		case s.isUnnamed():
 			unnamed = true
-		case !s.believed:
-			continue
 		case s.regular:
 			regulars++
 		default:

@@ -26,8 +26,8 @@ func TestFaultsOfTwoClients(t *testing.T) {
 		"at once": {2, 0, true}, "within ten minutes": {2, faultTogether, true}, "later": {2, faultTogether + 1, false}, "the same client": {1, 1, false},
 	} {
 		s := loginService()
-		s.fault(Client{Key: 7}, noon, 0)
-		s.fault(Client{Key: tt.second + 6}, noon+tt.gap, 0)
+		s.fault(Client{Key: 70}, noon, 0)
+		s.fault(Client{Key: tt.second + 69}, noon+tt.gap, 0)
 		if got := s.doubt.covers(noon + tt.gap); got != tt.want {
 			t.Errorf("%s: got trouble %t, want %t", name, got, tt.want)
 		}

@@ -44,7 +44,7 @@ func TestSitesAreBounded(t *testing.T) {
 func drawFact(t *rapid.T, at uint32) func(*Sites) []any {
 	host := Host(rapid.IntRange(1, 4).Draw(t, "host"))
 	service := event.Service(rapid.IntRange(1, int(event.SSHD)).Draw(t, "service"))
-	key := uint64(rapid.IntRange(2, 6).Draw(t, "key"))
+	key := uint64(rapid.IntRange(20, 26).Draw(t, "key"))
 	account := uint64(rapid.IntRange(0, 2).Draw(t, "account")) * 100
 	what := rapid.IntRange(0, 7).Draw(t, "what")
 	return func(s *Sites) []any {
@@ -58,11 +58,11 @@ func drawFact(t *rapid.T, at uint32) func(*Sites) []any {
 		case 2:
 			site.LoggedIn(service, key, at)
 		case 3:
-			believed = site.Fault(event.AuthFault, service, Client{key, account}, at)
+			believed = site.Fault(event.AuthFault, service, Client{Key: key, Account: account}, at)
 		case 4:
 			believed = site.Fault([]event.Kind{event.AuthFault, event.LookupFault, event.DNSBLFault}[account/100], service, Client{}, at)
 		case 5:
-			believed = site.Fault(event.LookupFault, service, Client{key, account}, at)
+			believed = site.Fault(event.LookupFault, service, Client{Key: key, Account: account}, at)
 		case 6:
 			site.LoginFails(service, key, account+1, at, true)
 		case 7:
@@ -115,7 +115,7 @@ func storedAndRead(t *rapid.T, s *Sites) *Sites {
 
 // Whose faults were refuted is not believed again on that day.
 func TestWords(t *testing.T) {
-	const stranger, regular, other = 7, 8, 9
+	const stranger, regular, other = 70, 80, 90
 	for name, tt := range map[string]struct {
 		c      Client
 		second uint32 // when the second fault comes
@@ -130,9 +130,9 @@ func TestWords(t *testing.T) {
 		"a stranger, the next day":              {Client{Key: stranger}, day + 1, 10, true},
 		"nobody, others get in":                 {Client{}, hour, 10, false},
 		"nobody, nobody gets in":                {Client{}, hour, 0, true},
-		"a regular, others get in":              {Client{regular, 100}, regularsWord, 10, true},
-		"a regular, others get in, for longer":  {Client{regular, 100}, regularsWord + 1, 10, false},
-		"a regular, nobody gets in, for longer": {Client{regular, 100}, 20 * hour, 0, true},
+		"a regular, others get in":              {Client{Key: regular, Account: 100}, regularsWord, 10, true},
+		"a regular, others get in, for longer":  {Client{Key: regular, Account: 100}, regularsWord + 1, 10, false},
+		"a regular, nobody gets in, for longer": {Client{Key: regular, Account: 100}, 20 * hour, 0, true},
 	} {
 		s := loginService()
 		s.fault(tt.c, noon, 0)
@@ -153,7 +153,7 @@ const noonItself = ^uint32(0)
 
 // What is certain takes two accounts, or one and a fault without a client.
 func TestCertainAndPerhaps(t *testing.T) {
-	a, sameAccount, b, stranger, second := Client{2, 100}, Client{3, 100}, Client{4, 200}, Client{Key: 5}, Client{Key: 6}
+	a, sameAccount, b, stranger, second := Client{Key: 200, Account: 100}, Client{Key: 300, Account: 100}, Client{Key: 400, Account: 200}, Client{Key: 500}, Client{Key: 600}
 	for name, tt := range map[string]struct {
 		met         []Client
 		sure, doubt bool
@@ -197,7 +197,7 @@ func TestPostfixAsksDovecot(t *testing.T) {
 		t.Errorf("logins at the only Dovecot that is used: got %d, want %d", got, NoExcuse)
 	}
 	for i := range uint32(2) {
-		s.Note(sick, "c", at).Fault(event.AuthFault, event.Dovecot, Client{uint64(10 + i), uint64(100 + i)}, at)
+		s.Note(sick, "c", at).Fault(event.AuthFault, event.Dovecot, Client{Key: uint64(10 + i), Account: uint64(100 + i)}, at)
 	}
 	for host, want := range map[Host]Excuse{postfixOnly: Excused, withDovecot: NoExcuse, sick: Excused} {
 		if got := s.Of(host).Login(o); got != want {
@@ -209,5 +209,48 @@ func TestPostfixAsksDovecot(t *testing.T) {
 	}
 	if got := s.Of(postfixOnly).Login(o); got != NoExcuse {
 		t.Errorf("beside a sick Dovecot that it does not ask: got %d, want %d", got, NoExcuse)
+	}
+}
+
+// A host logs the same complaint each hour, whatever happens: that takes nothing from
+// another one. Whoever puts words of his own into one is believed a few times.
+func TestCauses(t *testing.T) {
+	s := loginService()
+	for i := range uint32(5) {
+		s.fault(Client{Cause: 3}, noon+i*hour, s.othersIn(0))
+		s.works(90, noon+i*hour+10)
+	}
+	s.fault(Client{Cause: 3}, noon+10*hour, s.othersIn(0))
+	if s.doubt.covers(noon + 10*hour) {
+		t.Error("a complaint that was refuted makes a doubt")
+	}
+	s.fault(Client{Cause: 4}, noon+10*hour, s.othersIn(0))
+	if !s.doubt.covers(noon + 10*hour) {
+		t.Error("another complaint makes none")
+	}
+	believed := 0
+	for i := range uint32(20 * causes) {
+		at := noon + 11*hour + 100*i
+		s.fault(Client{Cause: uint64(i)}, at, s.othersIn(0))
+		if s.doubt.lastFault == at {
+			believed++
+		}
+		s.works(90, at+10)
+	}
+	if believed > causes {
+		t.Errorf("got %d believed complaints, want %d at most", believed, causes)
+	}
+}
+
+// Strangers, however many, do not crowd out what a regular says.
+func TestStrangersCrowdNobodyOut(t *testing.T) {
+	s := loginService()
+	s.fault(Client{Key: 200, Account: 100}, noon, 0)
+	for i := range uint32(5 * maxSigns) {
+		s.fault(Client{Key: uint64(1000 + i)}, noon+1+i, 0)
+	}
+	s.fault(Client{Key: 300, Account: 101}, noon+200, 0)
+	if !s.sure.covers(noon + 200) {
+		t.Error("two regulars make no outage among many strangers")
 	}
 }

@@ -11,6 +11,7 @@ import (
 func Troubles() []Situation {
 	return []Situation{
 		betweenLogins(), hourlyOutage(), outageInAttack(), halfDown(), longNight(), unmountedUsers(), tablesDown(), hungAuth(), family(),
+		noisyHost(), crowdedOut(), ownWayIn(),
 	}
 }
 
@@ -235,6 +236,39 @@ func family() Situation {
 	}
 	l.attack(day+15*hour, attacker)
 	return Situation{Name: "an outage of a host with one user, in which a second is new", Log: l, Attackers: []string{attacker}}
+}
+
+// noisyHost: the outage of hourlyOutage on a host that complains each half an hour, of
+// something else.
+func noisyHost() Situation {
+	s := hourlyOutage()
+	s.Name += " that complains all the time"
+	for t := time.Duration(0); t < 2*day; t += 30 * minute {
+		s.Log.add(t+7*minute, "dovecot", 0, "auth: Error: cannot write statistics: No space left on device")
+	}
+	return s
+}
+
+// crowdedOut: the outage of halfDown, in which strangers bring faults about to keep
+// those of regulars from being heard.
+func crowdedOut() Situation {
+	s := halfDown()
+	s.Name += ", and strangers make a noise"
+	for k, t := 0, day+9*hour; t < day+12*hour; k, t = k+1, t+5*time.Second {
+		s.Log.add(t, "dovecot", 0, "auth: Error: sql(x%d,2001:db8:500:%x::1,<%x>): Password query failed: Illegal mix of collations", k, k%300, s.Log.random.Uint64())
+	}
+	return s
+}
+
+// ownWayIn: in the outage of outageInAttack the attacker logs in all the while, to an
+// account of his own that lies in another database.
+func ownWayIn() Situation {
+	s := outageInAttack()
+	s.Name += " by somebody who gets in himself"
+	for k, t := 0, day+8*hour; t < day+15*hour; k, t = k+1, t+20*time.Second {
+		s.Log.imapLogin(t, fmt.Sprintf("203.0.113.%d", 20+k%3), "mallory@example.org")
+	}
+	return s
 }
 
 // bots guess for a day, each twice an hour and a half, at no more than nine accounts.
