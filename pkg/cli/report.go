@@ -210,6 +210,7 @@ type collected struct {
 	watch       *document.Watch
 	tracker     *daily.Tracker
 	hosts       map[string]bool
+	host        string // of the line before
 	first, last time.Time
 }
 
@@ -234,6 +235,10 @@ const daysBefore = 7
 // the days before it.
 func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 	scope := r.input.scope
+	var since time.Time // of the first day before
+	if !scope.Since.IsZero() {
+		since = scope.Since.AddDate(0, 0, -daysBefore)
+	}
 	return func(at time.Time) *daily.Figures {
 		if !scope.Until.IsZero() && !at.Before(scope.Until) {
 			return nil
@@ -241,7 +246,7 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 		if scope.Since.IsZero() || !at.Before(scope.Since) {
 			return c.figures
 		}
-		if at.Before(scope.Since.AddDate(0, 0, -daysBefore)) {
+		if at.Before(since) {
 			return nil
 		}
 		date := at.In(r.input.zone).Format(time.DateOnly)
@@ -301,9 +306,13 @@ func (c *collected) note(scope *report.Scope, record *event.Record) {
 	if record.Time.After(c.last) {
 		c.last = record.Time
 	}
-	if record.Host != "" && !c.hosts[record.Host] && len(c.hosts) < maxHosts {
+	if record.Host == c.host || record.Host == "" {
+		return
+	}
+	if !c.hosts[record.Host] && len(c.hosts) < maxHosts {
 		c.hosts[strings.Clone(record.Host)] = true
 	}
+	c.host = strings.Clone(record.Host)
 }
 
 func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {

@@ -41,7 +41,8 @@ func (f *feed) open(ctx context.Context, r *run) {
 		f.err = f.source.Read(ctx, func(b archive.Block) error {
 			j := &job{block: b, done: make(chan struct{})}
 			select {
-			case j.records = <-r.spare:
+			case spare := <-r.spare:
+				j.records, j.flows = spare.records, spare.flows
 			default:
 			}
 			return submit(ctx, j, f.ordered, r.work)

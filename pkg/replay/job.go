@@ -15,7 +15,7 @@ import (
 type job struct {
 	block   archive.Block
 	records []event.Record
-	flows   []event.Flow   // the chunk that is being filled
+	flows   flows
 	lines   []logline.Line // of the records, if each line is asked for
 	twofold []twofold      // in the order of the records
 	tally   Tally
@@ -69,17 +69,29 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 
 // readFlow gives a record the way of a mail that its line reports.
 func (j *job) readFlow(parser *engine.Parser, line *logline.Line, record *event.Record) {
-	const chunk = 256
-	if len(j.flows) == cap(j.flows) {
-		j.flows = make([]event.Flow, 0, chunk) // the records keep the full ones
-	}
-	j.flows = j.flows[:len(j.flows)+1]
-	flow := &j.flows[len(j.flows)-1]
+	flow := j.flows.next()
 	if !parser.ParseFlow(line, record, flow) {
-		j.flows = j.flows[:len(j.flows)-1]
 		return
 	}
+	j.flows.used++
 	record.Flow = flow
+}
+
+// flows are the flow records of a block. They lie in chunks, which stay where they
+// are, so that records can point to them.
+type flows struct {
+	chunks [][]event.Flow
+	used   int
+}
+
+const flowChunk = 256
+
+// next returns room for one more. It is the same until used is raised.
+func (f *flows) next() *event.Flow {
+	if f.used == len(f.chunks)*flowChunk {
+		f.chunks = append(f.chunks, make([]event.Flow, flowChunk))
+	}
+	return &f.chunks[f.used/flowChunk][f.used%flowChunk]
 }
 
 // date dates a record anew if its line may mean two times: before is the time of
@@ -110,4 +122,13 @@ func (j *job) next() *event.Record {
 
 // forget empties the records for their next use. They are not cleared, which would
 // take as long as to parse them: what they hold of the block's text is never read.
-func (j *job) forget() []event.Record { return j.records[:0] }
+func (j *job) forget() room {
+	j.flows.used = 0
+	return room{j.records[:0], j.flows}
+}
+
+// room is memory that the next job can use.
+type room struct {
+	records []event.Record
+	flows   flows
+}

@@ -103,7 +103,7 @@ type run struct {
 	engine  *engine.Engine
 	feeds   []*feed
 	work    chan *job // for any worker
-	spare   chan []event.Record
+	spare   chan room
 	tally   Tally
 	total   int64
 }
@@ -112,7 +112,7 @@ func newRun(o Options, sources []archive.Input) *run {
 	cores := runtime.GOMAXPROCS(0)
 	r := &run{
 		options: o, engine: o.Engine, total: totalSize(sources),
-		work: make(chan *job, 2*cores), spare: make(chan []event.Record, 4*cores),
+		work: make(chan *job, 2*cores), spare: make(chan room, 4*cores),
 	}
 	for i, s := range sources {
 		r.feeds = append(r.feeds, &feed{source: s, index: i})

@@ -207,7 +207,7 @@ func (p *printer) details(title string, details map[string]document.Detail) {
 }
 
 // refusal writes one reason with the addresses of the clients, the most first.
-func (p *printer) refusal(reason string, r *daily.Refusal) {
+func (p *printer) refusal(reason string, r *document.Refusal) {
 	total := fmt.Sprintf("(total: %d)", r.Total)
 	if r.Temporary == r.Total {
 		total = fmt.Sprintf("(total: %d, 4xx)", r.Total)

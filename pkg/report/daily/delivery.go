@@ -76,7 +76,7 @@ func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
 // deliver counts a delivery and returns it, so that it can be taken back.
 func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) int {
 	d := delivery{
-		at: r.Time, figures: figures, agent: f.Daemon, hour: t.hour(r.Time),
+		at: r.Time, figures: figures, agent: agentName(f.Daemon), hour: t.hour(r.Time),
 		recipient: strings.Clone(strings.ToLower(f.Recipient)), original: strings.Clone(strings.ToLower(f.Original)),
 		delay: f.Delay.Seconds() + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
 		toLoopback: f.Local, transmitted: f.Delay,
@@ -91,9 +91,20 @@ func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figu
 	return len(m.deliveries) - 1
 }
 
+// agentName returns a name that needs no room of its own for Postfix's delivery
+// agents.
+func agentName(daemon string) string {
+	for _, name := range [...]string{"smtp", "lmtp", "virtual", "local", "pipe", "relay", "error", "retry", "discard"} {
+		if daemon == name {
+			return name
+		}
+	}
+	return strings.Clone(daemon)
+}
+
 // deliver adds a delivery n times, 1 or -1.
 func (f *Figures) deliver(d *delivery, n int) {
-	addCount(f.DeliveredBy, strings.Clone(d.agent), n)
+	addCount(f.DeliveredBy, d.agent, n)
 	f.addHour(d.hour, Hour{Delivered: n})
 	bytes := int64(n) * d.size
 	f.BytesDelivered += bytes
@@ -134,7 +145,7 @@ func (t *Tracker) childOf(m *mail, r *event.Record, f *event.Flow) *mail {
 	if end := strings.IndexFunc(id, func(c rune) bool { return !isIDRune(c) }); end >= 0 {
 		id = id[:end]
 	}
-	child := t.mails[fileID{m.file.host, id}]
+	child := m.host.mails[id]
 	if child == nil || child == m || !child.bySMTPD || child.born.Before(r.Time.Add(-f.Delay-2*time.Second)) || m.root() == child {
 		return nil
 	}
@@ -225,7 +236,7 @@ func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 	if !m.isLocal && f.Daemon != "pipe" {
 		return
 	}
-	for _, other := range t.byID[messageID{m.file.host, m.messageID}] {
+	for _, other := range m.host.byID[m.messageID] {
 		if other == m {
 			continue
 		}

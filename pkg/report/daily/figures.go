@@ -22,9 +22,9 @@ import (
 // Figures are the counts of one window. The zero value is not ready: use
 // NewFigures. All fields can be stored as JSON and merged.
 type Figures struct {
-	ReceivedBy  map[string]int `json:"received_by"`  // mx, submission, local
-	DeliveredBy map[string]int `json:"delivered_by"` // by delivery agent: lmtp, smtp …
-	RejectedBy  map[string]int `json:"rejected_by"`  // by daemon: smtpd, postscreen, cleanup
+	ReceivedBy  Counts `json:"received_by"`  // mx, submission, local
+	DeliveredBy Counts `json:"delivered_by"` // by delivery agent: lmtp, smtp …
+	RejectedBy  Counts `json:"rejected_by"`  // by daemon: smtpd, postscreen, cleanup
 
 	Forwarded         int `json:"forwarded"`
 	Requeued          int `json:"requeued"` // handed to a content filter; no delivery
@@ -57,17 +57,17 @@ type Figures struct {
 	LoginHours map[string]LoginHour `json:"login_hours"`
 	Hours      map[string]Hour      `json:"hours"` // both by "2006-01-02T15" in the report's zone
 
-	DeliveryDomains map[string]Traffic `json:"delivery_domains"`
-	ReceivedDomains map[string]Traffic `json:"received_domains"`
-	Senders         map[string]Traffic `json:"senders"`
-	Recipients      map[string]Traffic `json:"recipients"`
+	DeliveryDomains map[string]*Traffic `json:"delivery_domains"`
+	ReceivedDomains map[string]*Traffic `json:"received_domains"`
+	Senders         map[string]*Traffic `json:"senders"`
+	Recipients      map[string]*Traffic `json:"recipients"`
 
 	Refusals  map[string]map[string]map[string]*Refusal `json:"refusals"` // by action, stage, reason
-	Bounces   map[string]map[string]int                 `json:"bounces"`  // by relay and reason
-	Deferring map[string]map[string]int                 `json:"deferring"`
-	Trouble   map[string]map[string]map[string]int      `json:"trouble"` // by level, daemon, text
-	Master    map[string]int                            `json:"master"`
-	TLS       map[string]int                            `json:"tls"` // handshakes by protocol version
+	Bounces   map[string]Counts                         `json:"bounces"`  // by relay and reason
+	Deferring map[string]Counts                         `json:"deferring"`
+	Trouble   map[string]map[string]Counts              `json:"trouble"` // by level, daemon, text
+	Master    Counts                                    `json:"master"`
+	TLS       Counts                                    `json:"tls"` // handshakes by protocol version
 }
 
 // Hour counts what happened in one hour.
@@ -108,11 +108,11 @@ func (t Traffic) isEmpty() bool { return t.Count == 0 && t.Deferrals == 0 && t.B
 
 // Refusal counts the refused commands of one reason.
 type Refusal struct {
-	Total     int            `json:"total"`
-	Temporary int            `json:"temporary"`
-	By        map[string]int `json:"by"`                   // client addresses
-	Senders   map[string]int `json:"senders,omitempty"`    // for reasons about the sender
-	Rcpts     map[string]int `json:"recipients,omitempty"` // for reasons about the recipient
+	Total     int    `json:"total"`
+	Temporary int    `json:"temporary"`
+	By        Counts `json:"by"`                   // client addresses
+	Senders   Counts `json:"senders,omitempty"`    // for reasons about the sender
+	Rcpts     Counts `json:"recipients,omitempty"` // for reasons about the recipient
 }
 
 // maxKeys bounds each map and set: client text makes the keys.
@@ -124,12 +124,12 @@ const others = "(others)"
 // NewFigures returns empty figures.
 func NewFigures() *Figures {
 	return &Figures{
-		ReceivedBy: map[string]int{}, DeliveredBy: map[string]int{}, RejectedBy: map[string]int{},
+		ReceivedBy: Counts{}, DeliveredBy: Counts{}, RejectedBy: Counts{},
 		Deferred: Set[uint64]{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
-		Hours: map[string]Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]Traffic{}, ReceivedDomains: map[string]Traffic{},
-		Senders: map[string]Traffic{}, Recipients: map[string]Traffic{},
-		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]map[string]int{}, Deferring: map[string]map[string]int{},
-		Trouble: map[string]map[string]map[string]int{}, Master: map[string]int{}, TLS: map[string]int{},
+		Hours: map[string]Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
+		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
+		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},
+		Trouble: map[string]map[string]Counts{}, Master: Counts{}, TLS: Counts{},
 	}
 }
 
@@ -159,10 +159,10 @@ func (f *Figures) RejectedPercent() float64 {
 	return 100 * float64(f.Rejected()) / float64(all)
 }
 
-func sum(counts map[string]int) int {
+func sum(counts Counts) int {
 	n := 0
 	for _, c := range counts {
-		n += c
+		n += *c
 	}
 	return n
 }

@@ -20,7 +20,8 @@ type clientAddr = netip.Addr
 // mail that counts. Since the lines that prove the link come late, a child may
 // have been counted already: everything it was counted as can be taken back.
 type mail struct {
-	file      fileID
+	host      *host
+	id        string
 	seen      time.Time // when the first line about it was logged
 	born      time.Time // when it was received or submitted; zero if that was not seen
 	removedAt time.Time
@@ -96,7 +97,7 @@ func (m *mail) offset() float64 {
 // key is the mail's member of Figures.Deferred.
 func (m *mail) key() uint64 {
 	h := fnv.New64a()
-	for _, part := range [...]string{m.file.host, m.file.id, strconv.FormatInt(m.born.UnixNano(), 36)} {
+	for _, part := range [...]string{m.host.name, m.id, strconv.FormatInt(m.born.UnixNano(), 36)} {
 		_, _ = h.Write([]byte(part))
 		_, _ = h.Write([]byte{0})
 	}
@@ -106,11 +107,16 @@ func (m *mail) key() uint64 {
 // open returns the entry of a queue file, a new one if it is seen for the first
 // time.
 func (t *Tracker) open(r *event.Record, id string) *mail {
-	if m := t.mails[fileID{r.Host, id}]; m != nil {
+	h := t.host(r.Host)
+	if m := h.mails[id]; m != nil {
 		return m
 	}
-	m := &mail{file: fileID{strings.Clone(r.Host), strings.Clone(id)}, seen: r.Time, size: -1}
-	t.mails[m.file] = m
+	return t.openNew(h, id, r.Time)
+}
+
+func (t *Tracker) openNew(h *host, id string, seen time.Time) *mail {
+	m := &mail{host: h, id: strings.Clone(id), seen: seen, size: -1}
+	h.mails[m.id] = m
 	t.births.push(m)
 	return m
 }
@@ -118,10 +124,8 @@ func (t *Tracker) open(r *event.Record, id string) *mail {
 // birth begins a queue file. Short queue IDs are used again within a day, so an
 // older one of the same ID is another mail.
 func (t *Tracker) birth(r *event.Record, f *event.Flow) {
-	if old := t.mails[fileID{r.Host, f.QueueID}]; old != nil {
-		delete(t.mails, old.file)
-	}
-	m := t.open(r, f.QueueID)
+	h := t.host(r.Host)
+	m := t.openNew(h, f.QueueID, r.Time)
 	m.born, m.client = r.Time, f.Addr
 	m.bySMTPD = f.Kind == event.FlowReceived
 	m.isLocal = !m.bySMTPD || f.Addr.IsLoopback()
@@ -129,7 +133,7 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 	if f.Kind == event.FlowSubmitted {
 		m.sender = strings.Clone(strings.ToLower(f.Sender))
 	}
-	if s := t.sessions[sessionID{r.Host, r.PID}]; s != nil && m.bySMTPD {
+	if s := h.sessions[r.PID]; s != nil && m.bySMTPD {
 		if f.User != "" {
 			s.user = strings.Clone(clip(f.User))
 		}
@@ -139,9 +143,14 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 		}
 	}
 	if f.User != "" {
-		t.count(r.Time, func(figures *Figures) { figures.addUser(f.User) })
+		if figures := t.options.At(r.Time); figures != nil {
+			figures.addUser(f.User)
+		}
 	}
-	if parent := t.mails[fileID{r.Host, f.ID}]; f.ID != "" && parent != nil && parent != m {
+	if f.ID == "" {
+		return
+	}
+	if parent := h.mails[f.ID]; parent != nil && parent != m {
 		t.linkByOrigin(m, parent)
 	}
 }
@@ -163,9 +172,8 @@ func (t *Tracker) named(r *event.Record, f *event.Flow) {
 		return
 	}
 	m.messageID = strings.Clone(f.ID)
-	key := messageID{m.file.host, m.messageID}
-	if list := t.byID[key]; len(list) < maxSameID {
-		t.byID[key] = append(list, m)
+	if list := m.host.byID[m.messageID]; len(list) < maxSameID {
+		m.host.byID[m.messageID] = append(list, m)
 	}
 }
 
@@ -173,12 +181,11 @@ func (t *Tracker) named(r *event.Record, f *event.Flow) {
 // the same: a client chooses it.
 const maxSameID = 8
 
-func (t *Tracker) forgetID(m *mail) {
+func (m *mail) forgetID() {
 	if m.messageID == "" {
 		return
 	}
-	key := messageID{m.file.host, m.messageID}
-	list := t.byID[key]
+	list := m.host.byID[m.messageID]
 	for i, other := range list {
 		if other == m {
 			list = append(list[:i:i], list[i+1:]...)
@@ -186,10 +193,10 @@ func (t *Tracker) forgetID(m *mail) {
 		}
 	}
 	if len(list) == 0 {
-		delete(t.byID, key)
+		delete(m.host.byID, m.messageID)
 		return
 	}
-	t.byID[key] = list
+	m.host.byID[m.messageID] = list
 }
 
 // queued notes sender and size, with which a queue file becomes a mail.
@@ -210,7 +217,7 @@ func (t *Tracker) queued(r *event.Record, f *event.Flow) {
 func (t *Tracker) reserve(m *mail, sender string) {
 	m.reserved = true
 	if m.sender == "" {
-		m.sender = strings.ToLower(sender)
+		m.sender = strings.Clone(strings.ToLower(sender))
 	}
 	t.receive(m)
 }
@@ -271,7 +278,7 @@ func domainOf(address string) string {
 
 // remove notes that a queue file is gone.
 func (t *Tracker) remove(r *event.Record, f *event.Flow) {
-	m := t.mails[fileID{r.Host, f.QueueID}]
+	m := t.host(r.Host).mails[f.QueueID]
 	if m == nil || !m.removedAt.IsZero() {
 		return
 	}

@@ -77,19 +77,19 @@ func (f *Figures) Merge(o *Figures) {
 }
 
 func (f *Figures) mergeMaps(o *Figures) {
-	for _, pair := range [...][2]map[string]int{
+	for _, pair := range [...][2]Counts{
 		{f.ReceivedBy, o.ReceivedBy}, {f.DeliveredBy, o.DeliveredBy}, {f.RejectedBy, o.RejectedBy}, {f.Master, o.Master}, {f.TLS, o.TLS},
 	} {
 		mergeCounts(pair[0], pair[1])
 	}
-	for _, pair := range [...][2]map[string]Traffic{
+	for _, pair := range [...][2]map[string]*Traffic{
 		{f.DeliveryDomains, o.DeliveryDomains}, {f.ReceivedDomains, o.ReceivedDomains}, {f.Senders, o.Senders}, {f.Recipients, o.Recipients},
 	} {
 		for key, t := range pair[1] {
-			addTraffic(pair[0], key, t)
+			addTraffic(pair[0], key, *t)
 		}
 	}
-	for _, pair := range [...][2]map[string]map[string]int{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
+	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
 		for key, counts := range pair[1] {
 			mergeCounts(inner(pair[0], key), counts)
 		}
@@ -112,70 +112,46 @@ func (r *Refusal) merge(o *Refusal) {
 	r.Total += o.Total
 	r.Temporary += o.Temporary
 	mergeCounts(r.By, o.By)
-	for _, pair := range [...]struct{ into, from *map[string]int }{{&r.Senders, &o.Senders}, {&r.Rcpts, &o.Rcpts}} {
+	for _, pair := range [...]struct{ into, from *Counts }{{&r.Senders, &o.Senders}, {&r.Rcpts, &o.Rcpts}} {
 		if len(*pair.from) > 0 && *pair.into == nil {
-			*pair.into = map[string]int{}
+			*pair.into = Counts{}
 		}
 		mergeCounts(*pair.into, *pair.from)
 	}
 }
 
-func mergeCounts(into, from map[string]int) {
+func mergeCounts(into, from Counts) {
 	for key, n := range from {
-		addCount(into, key, n)
-	}
-}
-
-// addCount adds n to a key, or to the others where there is no room for a new
-// key. A count that comes to nothing is forgotten.
-func addCount(counts map[string]int, key string, n int) {
-	if _, known := counts[key]; !known {
-		if len(counts) >= maxKeys {
-			key = others
-		}
-		key = strings.Clone(key)
-	}
-	if counts[key] += n; counts[key] == 0 {
-		delete(counts, key)
-	}
-}
-
-func addTraffic(traffic map[string]Traffic, key string, t Traffic) {
-	if _, known := traffic[key]; !known {
-		if len(traffic) >= maxKeys {
-			key = others
-		}
-		key = strings.Clone(key)
-	}
-	if sum := traffic[key].plus(t); sum.isEmpty() {
-		delete(traffic, key)
-	} else {
-		traffic[key] = sum
+		addCount(into, key, *n)
 	}
 }
 
 // inner returns the map below a key of m.
-func inner(m map[string]map[string]int, key string) map[string]int {
+func inner(m map[string]Counts, key string) Counts {
+	if counts := m[key]; counts != nil {
+		return counts
+	}
+	if len(m) >= maxKeys {
+		key = others
+	}
 	if m[key] == nil {
-		if len(m) >= maxKeys {
-			key = others
-		}
-		if m[key] == nil {
-			m[strings.Clone(key)] = map[string]int{}
-		}
+		m[strings.Clone(key)] = Counts{}
 	}
 	return m[key]
 }
 
-func inner2(m map[string]map[string]map[string]int, key string) map[string]map[string]int {
+func inner2(m map[string]map[string]Counts, key string) map[string]Counts {
 	if m[key] == nil {
-		m[strings.Clone(key)] = map[string]map[string]int{}
+		m[strings.Clone(key)] = map[string]Counts{}
 	}
 	return m[key]
 }
 
 // refusal returns the entry of a reason.
 func (f *Figures) refusal(action, stage, reason string) *Refusal {
+	if known := f.Refusals[action][stage][reason]; known != nil {
+		return known
+	}
 	if f.Refusals[action] == nil {
 		f.Refusals[action] = map[string]map[string]*Refusal{}
 	}
@@ -184,11 +160,11 @@ func (f *Figures) refusal(action, stage, reason string) *Refusal {
 		stages[strings.Clone(stage)] = map[string]*Refusal{}
 	}
 	reasons := stages[stage]
-	if reasons[reason] == nil && len(reasons) >= maxReasons {
+	if len(reasons) >= maxReasons {
 		reason = others
 	}
 	if reasons[reason] == nil {
-		reasons[strings.Clone(reason)] = &Refusal{By: map[string]int{}}
+		reasons[strings.Clone(reason)] = &Refusal{By: Counts{}}
 	}
 	return reasons[reason]
 }

@@ -1,10 +1,6 @@
 package daily
 
-import (
-	"net/netip"
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Reason makes the reply to a refused command comparable: it takes out what
 // differs from client to client, so that equal reasons count together. For
@@ -32,7 +28,7 @@ func cutCodes(text string) (digit byte, rest string) {
 		digit, text = text[0], text[4:]
 	}
 	word, after, _ := strings.Cut(text, " ")
-	if len(word) >= 5 && len(word) <= 9 && word[1] == '.' && (word[0] == '2' || word[0] == '4' || word[0] == '5') && isDigits(strings.ReplaceAll(word, ".", "")) {
+	if len(word) >= 5 && len(word) <= 9 && word[1] == '.' && (word[0] == '2' || word[0] == '4' || word[0] == '5') && isDotted(word) {
 		if digit == 0 {
 			digit = word[0]
 		}
@@ -48,6 +44,20 @@ func isDigits(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+// isDotted reports whether a word has digits and dots only, and a digit at all.
+func isDotted(word string) bool {
+	digits := 0
+	for i := range len(word) {
+		switch {
+		case word[i] >= '0' && word[i] <= '9':
+			digits++
+		case word[i] != '.':
+			return false
+		}
+	}
+	return digits > 0
 }
 
 // IsTemporary reports whether a refusal is one for now: 4xx, 4.x.x, or
@@ -100,13 +110,19 @@ func cutQuoted(text string) string {
 
 // cutTrailer cuts what the client claimed.
 func cutTrailer(text string) string {
-	end := len(text)
-	for _, mark := range [...]string{"; from=<", "; to=<", "; proto="} {
-		if at := strings.Index(text, mark); at >= 0 {
-			end = min(end, at)
+	for at := 0; ; {
+		next := strings.IndexByte(text[at:], ';')
+		if next < 0 {
+			return text
 		}
+		at += next
+		for _, mark := range [...]string{"; from=<", "; to=<", "; proto="} {
+			if strings.HasPrefix(text[at:], mark) {
+				return text[:at]
+			}
+		}
+		at++
 	}
-	return text[:end]
 }
 
 func shorten(text string) string {
@@ -125,8 +141,12 @@ func shorten(text string) string {
 			text = text[:at+len(probe)]
 		}
 	}
-	text = cutAtFirst(text, ";", ",")
-	text = cutAtFirst(text, " (http://", " (https://", " http://", " https://", ". Please see", ": please see", " see http")
+	if at := strings.IndexAny(text, ";,"); at >= 0 {
+		text = text[:at]
+	}
+	if strings.Contains(text, " see") || strings.Contains(text, "http") {
+		text = cutAtFirst(text, " (http://", " (https://", " http://", " https://", ". Please see", ": please see", " see http")
+	}
 	return strings.Trim(replaceAddresses(text), " .:")
 }
 
@@ -138,23 +158,6 @@ func cutAtFirst(text string, marks ...string) string {
 		}
 	}
 	return text[:end]
-}
-
-// addressLike matches what may be an address; only what is one is replaced.
-var addressLike = regexp.MustCompile(`[0-9A-Fa-f:.]*[0-9A-Fa-f:][.:][0-9A-Fa-f:.]*[0-9A-Fa-f:]`)
-
-// replaceAddresses puts ADDR in the place of each IP address.
-func replaceAddresses(text string) string {
-	if !strings.ContainsAny(text, ".:") {
-		return text
-	}
-	return addressLike.ReplaceAllStringFunc(text, func(word string) string {
-		trimmed := strings.TrimRight(word, ":.")
-		if _, err := netip.ParseAddr(trimmed); err != nil {
-			return word
-		}
-		return "ADDR" + word[len(trimmed):]
-	})
 }
 
 // bounceReason makes a remote server's answer comparable.
@@ -176,16 +179,4 @@ func clip(text string) string {
 		return text
 	}
 	return text[:maxText]
-}
-
-// client matches NAME[ADDR] in the text of a warning.
-var client = regexp.MustCompile(`[^ \[\]]*\[[0-9A-Fa-f:.]+\](:\d+)?`)
-
-var hostnameIn = regexp.MustCompile(`hostname [^ ]+ does not resolve to address [^ :]+`)
-
-// troubleText makes a warning comparable: clients and addresses go.
-func troubleText(text string) string {
-	text = hostnameIn.ReplaceAllString(clip(text), "hostname does not resolve to its address")
-	text = client.ReplaceAllString(text, "CLIENT")
-	return replaceAddresses(text)
 }

@@ -9,9 +9,9 @@ import (
 // refusal counts a reject, hold or discard.
 func (t *Tracker) refusal(r *event.Record, f *event.Flow) {
 	addr := t.refusedClient(r, f)
-	t.count(r.Time, func(figures *Figures) {
+	if figures := t.options.At(r.Time); figures != nil {
 		figures.refuse(f, addr, t.hour(r.Time))
-	})
+	}
 	if f.Action != event.HoldMail && f.Action != event.DiscardMail {
 		return
 	}
@@ -30,12 +30,12 @@ func (t *Tracker) refusedClient(r *event.Record, f *event.Flow) clientAddr {
 		return f.Addr
 	}
 	if f.Proxied {
-		if s := t.sessions[sessionID{r.Host, r.PID}]; s != nil {
+		if s := t.host(r.Host).sessions[r.PID]; s != nil {
 			return s.client
 		}
 		return clientAddr{}
 	}
-	if m := t.mails[fileID{r.Host, f.QueueID}]; m != nil {
+	if m := t.host(r.Host).mails[f.QueueID]; m != nil {
 		return m.client
 	}
 	return clientAddr{}
@@ -69,11 +69,11 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
 	entry := f.refusal(actionNames[flow.Action], clip(flow.Stage), reason)
 	entry.Total++
 	entry.Temporary += temporary
-	by := "unknown"
 	if addr.IsValid() {
-		by = addr.String()
+		addAddress(entry.By, addr)
+	} else {
+		addCount(entry.By, "unknown", 1)
 	}
-	addCount(entry.By, by, 1)
 	switch {
 	case strings.HasPrefix(reason, "Sender address rejected"):
 		addMail(&entry.Senders, flow.Sender, flow)
@@ -84,12 +84,12 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
 
 // addMail counts the mail address that a refusal is about: that of the envelope,
 // else the one that the reply quotes.
-func addMail(counts *map[string]int, address string, flow *event.Flow) {
+func addMail(counts *Counts, address string, flow *event.Flow) {
 	if address == "" {
 		address = quotedAddress(flow.Text)
 	}
 	if *counts == nil {
-		*counts = map[string]int{}
+		*counts = Counts{}
 	}
 	addCount(*counts, addressKey(strings.ToLower(address)), 1)
 }
@@ -109,42 +109,57 @@ func quotedAddress(text string) string {
 
 // session returns what is known of the line's smtpd process.
 func (t *Tracker) session(r *event.Record) *session {
-	id := sessionID{r.Host, r.PID}
-	s := t.sessions[id]
-	if s == nil {
-		if len(t.sessions) >= maxSessions {
-			clear(t.sessions)
-		}
-		s = &session{}
-		t.sessions[sessionID{strings.Clone(r.Host), r.PID}] = s
+	h := t.host(r.Host)
+	s := h.sessions[r.PID]
+	if s != nil {
+		return s
 	}
+	if t.sessions >= maxSessions {
+		t.dropSessions()
+		h = t.host(r.Host)
+	}
+	s = &session{}
+	h.sessions[r.PID] = s
+	t.sessions++
 	return s
+}
+
+// dropSessions forgets all sessions.
+func (t *Tracker) dropSessions() {
+	t.sessions = 0
+	for _, h := range t.hosts {
+		clear(h.sessions)
+		t.leave(h)
+	}
 }
 
 // connection counts connections, and logins at the end of a session.
 func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 	switch f.Kind {
 	case event.FlowScreened:
-		t.count(r.Time, func(figures *Figures) {
+		if figures := t.options.At(r.Time); figures != nil {
 			figures.ScreenConnections++
 			figures.ScreenClients.add(f.Addr)
-		})
+		}
 	case event.FlowConnect:
 		*t.session(r) = session{client: f.Addr}
-		if f.Addr.IsLoopback() {
+		figures := t.options.At(r.Time)
+		if figures == nil || f.Addr.IsLoopback() {
 			return
 		}
-		t.count(r.Time, func(figures *Figures) {
-			figures.SMTPDConnections++
-			if f.Addr.IsValid() {
-				figures.SMTPDClients.add(f.Addr)
-			}
-		})
+		figures.SMTPDConnections++
+		if f.Addr.IsValid() {
+			figures.SMTPDClients.add(f.Addr)
+		}
 	case event.FlowDisconnect:
-		s := t.sessions[sessionID{r.Host, r.PID}]
+		h := t.host(r.Host)
+		s := h.sessions[r.PID]
 		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
 			t.count(r.Time, func(figures *Figures) { figures.login(t.hour(r.Time), 1, 0) })
 		}
-		delete(t.sessions, sessionID{r.Host, r.PID})
+		if s != nil {
+			delete(h.sessions, r.PID)
+			t.sessions--
+		}
 	}
 }

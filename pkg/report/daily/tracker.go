@@ -21,24 +21,22 @@ type Options struct {
 // filter made of it may be logged later. Use it from one goroutine at a time.
 type Tracker struct {
 	options  Options
-	mails    map[fileID]*mail
+	hosts    map[string]*host
+	latest   *host       // most lines are of the host of the line before
 	births   fifo[*mail] // in the order in which they were first seen
 	removed  fifo[*mail] // in the order of their removal
-	byID     map[messageID][]*mail
-	sessions map[sessionID]*session
+	sessions int         // of all hosts
 	now      time.Time
+	swept    time.Time // when old mails were looked for
+	hours    hours
 }
 
-// fileID names a queue file. Queue IDs are a host's own.
-type fileID struct{ host, id string }
-
-// messageID is a Message-ID header on one host.
-type messageID struct{ host, id string }
-
-// sessionID is an smtpd process.
-type sessionID struct {
-	host string
-	pid  int
+// host is what is followed on one host: queue IDs and processes are its own.
+type host struct {
+	name     string
+	mails    map[string]*mail   // by queue ID
+	byID     map[string][]*mail // by Message-ID
+	sessions map[int]*session   // by smtpd process
 }
 
 // session is what is known of the client of an smtpd process.
@@ -66,8 +64,31 @@ func NewTracker(o Options) *Tracker {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &Tracker{
-		options: o, mails: map[fileID]*mail{}, byID: map[messageID][]*mail{}, sessions: map[sessionID]*session{},
+	return &Tracker{options: o, hours: hours{zone: o.Zone}, hosts: map[string]*host{}}
+}
+
+// host returns what is followed on a host.
+func (t *Tracker) host(name string) *host {
+	if t.latest != nil && t.latest.name == name {
+		return t.latest
+	}
+	h := t.hosts[name]
+	if h == nil {
+		h = &host{name: strings.Clone(name), mails: map[string]*mail{}, byID: map[string][]*mail{}, sessions: map[int]*session{}}
+		t.hosts[h.name] = h
+	}
+	t.latest = h
+	return h
+}
+
+// leave forgets a host of which nothing is followed any more.
+func (t *Tracker) leave(h *host) {
+	if len(h.mails) > 0 || len(h.sessions) > 0 || t.hosts[h.name] != h {
+		return
+	}
+	delete(t.hosts, h.name)
+	if t.latest == h {
+		t.latest = nil
 	}
 }
 
@@ -82,7 +103,7 @@ func (t *Tracker) Add(r *event.Record, f *event.Flow) {
 func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
 	if r.Time.After(t.now) {
 		t.now = r.Time
-		t.forgetOld()
+		t.sweep()
 	}
 	switch f.Kind {
 	case event.FlowReceived, event.FlowSubmitted:
@@ -102,7 +123,9 @@ func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
 	case event.FlowConnect, event.FlowScreened, event.FlowDisconnect:
 		t.connection(r, f)
 	case event.FlowTLS:
-		t.count(r.Time, func(figures *Figures) { addCount(figures.TLS, f.Version, 1) })
+		if figures := t.options.At(r.Time); figures != nil {
+			addCount(figures.TLS, f.Version, 1)
+		}
 	case event.FlowTrouble:
 		t.trouble(r, f)
 	case event.FlowMaster:
@@ -130,7 +153,8 @@ func (t *Tracker) Finish() {
 	for m, ok := t.births.pop(); ok; m, ok = t.births.pop() {
 		t.giveUp(m)
 	}
-	clear(t.mails)
+	clear(t.hosts)
+	t.latest = nil
 }
 
 // count runs add on the figures of a time, if there are some.
@@ -141,8 +165,14 @@ func (t *Tracker) count(at time.Time, add func(*Figures)) {
 }
 
 // hour returns the key of a time's hour.
-func (t *Tracker) hour(at time.Time) string {
-	return at.In(t.options.Zone).Format("2006-01-02T15")
+func (t *Tracker) hour(at time.Time) string { return t.hours.key(at) }
+
+// sweep looks for old queue files, once a second of the log.
+func (t *Tracker) sweep() {
+	if t.now.Sub(t.swept) >= time.Second || t.births.len() > maxMails || t.removed.len() > maxRemoved {
+		t.swept = t.now
+		t.forgetOld()
+	}
 }
 
 // forgetOld drops queue files that were removed long ago, and those that were
@@ -163,21 +193,26 @@ func (t *Tracker) forgetOld() {
 
 // forget takes a queue file out of the indexes, unless a newer one has its ID.
 func (t *Tracker) forget(m *mail) {
-	if t.mails[m.file] == m {
-		delete(t.mails, m.file)
+	if m.host.mails[m.id] == m {
+		delete(m.host.mails, m.id)
 	}
-	t.forgetID(m)
+	m.forgetID()
+	t.leave(m.host)
 }
 
 func (t *Tracker) trouble(r *event.Record, f *event.Flow) {
-	t.count(r.Time, func(figures *Figures) {
+	if figures := t.options.At(r.Time); figures != nil {
 		daemons := inner2(figures.Trouble, levelNames[f.Level])
 		addCount(inner(daemons, f.Daemon), troubleText(f.Text), 1)
-	})
+	}
 }
 
 func (f *Figures) addUser(user string) {
-	if user != "" {
-		f.Users.add(strings.ToLower(clip(user)))
+	if user == "" {
+		return
+	}
+	user = strings.ToLower(clip(user))
+	if _, known := f.Users[user]; !known {
+		f.Users.add(strings.Clone(user))
 	}
 }

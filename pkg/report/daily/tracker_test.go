@@ -1,13 +1,16 @@
 package daily
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/grammar/postfix"
 	"csmail/pkg/logline"
 )
 
@@ -239,5 +242,57 @@ func TestDelayHoldsTheFiltersTime(t *testing.T) {
 		if want := 2.0; got.DelayMax < want || got.DelaySum/float64(got.Count) < want {
 			t.Errorf("%s: got mean %.1f s and maximum %.1f s, want at least %.1f s", name, got.DelaySum/float64(got.Count), got.DelayMax, want)
 		}
+	}
+}
+
+// The text of a log is used again for the next block of it, so nothing of it may
+// be kept.
+func TestNoTextOfTheLogIsKept(t *testing.T) {
+	figures := NewFigures()
+	tracker := NewTracker(Options{At: func(time.Time) *Figures { return figures }})
+	lines := []struct{ program, message string }{
+		{"postfix/submission/smtpd", "AABBCC1: client=a.example[203.0.113.7], sasl_method=PLAIN, sasl_username=bob"},
+		{"postfix/cleanup", "AABBCC1: message-id=<1@a.example>"},
+		{"postfix/qmgr", "AABBCC1: from=<bob@a.example>, size=1000, nrcpt=1 (queue active)"},
+		{"postfix/lmtp", "AABBCC1: to=<carol@b.example>, relay=b.example[198.51.100.1]:24, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"},
+		{"postfix/smtp", "AABBCC1: to=<dave@c.example>, relay=c.example[198.51.100.2]:25, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (host c said: 450 later)"},
+		{"postfix/smtp", "AABBCC1: to=<erin@d.example>, relay=d.example[198.51.100.3]:25, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (host d said: 550 no)"},
+		{"postfix/smtpd", "NOQUEUE: reject: RCPT from a.example[203.0.113.7]: 550 5.1.1 <x@y.example>: Recipient address rejected: User unknown; from=<q@r.example> to=<x@y.example> proto=ESMTP helo=<h>"},
+		{"postfix/smtpd", "NOQUEUE: reject: RCPT from a.example[203.0.113.7]: 450 4.1.8 <q@r.example>: Sender address rejected: Domain not found; from=<q@r.example> to=<x@y.example> proto=ESMTP helo=<h>"},
+		{"postfix/anvil", "warning: database is locked"},
+		{"postfix/master", "reload -- version 3.7.11"},
+		{"postfix/smtpd", "Anonymous TLS connection established from a.example[203.0.113.7]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"},
+	}
+	var texts [][]byte
+	lent := func(text string) string {
+		b := []byte(text)
+		texts = append(texts, b)
+		return unsafe.String(&b[0], len(b))
+	}
+	for range 3 { // a map takes over the key of a later assignment, too
+		for _, l := range lines {
+			var f event.Flow
+			if !postfix.ParseFlow(lent(l.program), lent(l.message), &f) {
+				t.Fatalf("%s: %s is not read", l.program, l.message)
+			}
+			tracker.Add(&event.Record{Event: event.Event{Time: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Host: lent("mx1"), PID: 7}}, &f)
+		}
+		tracker.AddEvent(&event.Event{Kind: event.LoginOK, Service: event.Dovecot, User: lent("carol@b.example"), Attempts: 1})
+	}
+	before, err := json.Marshal(figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		for i := range text {
+			text[i] = '#'
+		}
+	}
+	after, err := json.Marshal(figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(before) != string(after) {
+		t.Errorf("text of the log was kept:\n%s\nwas\n%s", after, before)
 	}
 }

@@ -104,7 +104,16 @@ type Document struct {
 }
 
 // Refusals are by stage and reason.
-type Refusals map[string]map[string]*daily.Refusal
+type Refusals map[string]map[string]*Refusal
+
+// Refusal counts the refused commands of one reason.
+type Refusal struct {
+	Total     int            `json:"total"`
+	Temporary int            `json:"temporary"`
+	By        map[string]int `json:"by"`                   // client addresses
+	Senders   map[string]int `json:"senders,omitempty"`    // for reasons about the sender
+	Rcpts     map[string]int `json:"recipients,omitempty"` // for reasons about the recipient
+}
 
 // Verdicts are the findings of one verdict, one for each value.
 type Verdicts struct {

@@ -13,11 +13,11 @@ import (
 
 // addFigures takes over the totals and traffic.
 func (d *Document) addFigures(f *daily.Figures) {
-	d.Received, d.ReceivedBy = f.Received(), f.ReceivedBy
-	d.Delivered, d.DeliveredBy = f.Delivered(), f.DeliveredBy
+	d.Received, d.ReceivedBy = f.Received(), f.ReceivedBy.Plain()
+	d.Delivered, d.DeliveredBy = f.Delivered(), f.DeliveredBy.Plain()
 	d.Forwarded, d.Requeued, d.Deferred, d.Deferrals = f.Forwarded, f.Requeued, len(f.Deferred), f.Deferrals
 	d.Bounced, d.Expired, d.Incomplete, d.Unsized = f.Bounced, f.Expired, f.NotCompleted, f.Unsized
-	d.Rejected, d.RejectedTemporary, d.RejectedBy = f.Rejected(), f.RejectedTemporary, f.RejectedBy
+	d.Rejected, d.RejectedTemporary, d.RejectedBy = f.Rejected(), f.RejectedTemporary, f.RejectedBy.Plain()
 	d.RejectedPercent = oneDecimal(f.RejectedPercent())
 	d.RejectedClients, d.RejectWarnings = len(f.RejectedClients), f.RejectWarnings
 	d.Held, d.Discarded, d.DiscardedByFilter = f.Held, f.Discarded, f.DiscardedByFilter
@@ -42,7 +42,7 @@ func (d *Document) addFigures(f *daily.Figures) {
 
 func oneDecimal(x float64) float64 { return float64(int(x*10+0.5)) / 10 }
 
-func volumes(traffic map[string]daily.Traffic) map[string]Volume {
+func volumes(traffic map[string]*daily.Traffic) map[string]Volume {
 	out := make(map[string]Volume, len(traffic))
 	for key, t := range traffic {
 		out[key] = Volume{t.Count, t.Bytes}
@@ -86,19 +86,31 @@ func perDay(hours map[string]daily.Hour) map[string]daily.Hour {
 
 // addDetails takes over what is counted by reason and text.
 func (d *Document) addDetails(f *daily.Figures) {
-	d.RejectDetail, d.WarningDetail = f.Details("reject"), f.Details("warning")
-	d.HoldDetail, d.DiscardDetail = f.Details("hold"), f.Details("discard")
+	d.RejectDetail, d.WarningDetail = refusalsOf(f, "reject"), refusalsOf(f, "warning")
+	d.HoldDetail, d.DiscardDetail = refusalsOf(f, "hold"), refusalsOf(f, "discard")
 	d.BounceDetail, d.DeferralDetail = details(f.Bounces), details(f.Deferring)
 	d.Warnings, d.Errors = troubleOf(f.Trouble["warning"]), troubleOf(f.Trouble["error"])
 	d.Fatals, d.Panics = troubleOf(f.Trouble["fatal"]), troubleOf(f.Trouble["panic"])
-	d.Master, d.TLS = f.Master, f.TLS
+	d.Master, d.TLS = f.Master.Plain(), f.TLS.Plain()
 }
 
-func details(counts map[string]map[string]int) map[string]Detail {
+// refusalsOf returns the refusals of one action.
+func refusalsOf(f *daily.Figures, action string) Refusals {
+	out := Refusals{}
+	for stage, reasons := range f.Details(action) {
+		out[stage] = make(map[string]*Refusal, len(reasons))
+		for reason, r := range reasons {
+			out[stage][reason] = &Refusal{r.Total, r.Temporary, r.By.Plain(), r.Senders.Plain(), r.Rcpts.Plain()}
+		}
+	}
+	return out
+}
+
+func details(counts map[string]daily.Counts) map[string]Detail {
 	out := make(map[string]Detail, len(counts))
 	for key, by := range counts {
-		detail := Detail{By: by}
-		for _, n := range by {
+		detail := Detail{By: by.Plain()}
+		for _, n := range detail.By {
 			detail.Total += n
 		}
 		out[key] = detail
@@ -106,7 +118,7 @@ func details(counts map[string]map[string]int) map[string]Detail {
 	return out
 }
 
-func troubleOf(counts map[string]map[string]int) Trouble {
+func troubleOf(counts map[string]daily.Counts) Trouble {
 	t := Trouble{By: details(counts)}
 	for _, detail := range t.By {
 		t.Total += detail.Total

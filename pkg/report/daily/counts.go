@@ -1,0 +1,70 @@
+package daily
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Counts counts by a key that a client may have written. The keys are copies, so
+// that the text of the log need not be kept. The values are pointers because an
+// assignment to a key that a map has already replaces the map's copy of the key by
+// the one that was given.
+type Counts map[string]*int
+
+// Plain returns the counts by themselves.
+func (c Counts) Plain() map[string]int {
+	plain := make(map[string]int, len(c))
+	for key, n := range c {
+		plain[key] = *n
+	}
+	return plain
+}
+
+// addCount adds n to a key, or to the others where there is no room for a new
+// key. A count that comes to nothing is forgotten.
+func addCount(counts Counts, key string, n int) {
+	count := counts[key]
+	if count == nil {
+		if len(counts) >= maxKeys {
+			key = others
+		}
+		if count = counts[key]; count == nil {
+			count = new(int)
+			counts[strings.Clone(key)] = count
+		}
+	}
+	if *count += n; *count == 0 {
+		delete(counts, key)
+	}
+}
+
+// addAddress is addCount for an address.
+func addAddress(counts Counts, addr netip.Addr) {
+	var room [maxAddress]byte
+	key := addr.AppendTo(room[:0])
+	if n := counts[string(key)]; n != nil { // needs no memory
+		*n++
+		return
+	}
+	addCount(counts, string(key), 1)
+}
+
+// maxAddress is more than the text of an address takes.
+const maxAddress = 64
+
+// addTraffic is addCount for mails and bytes.
+func addTraffic(traffic map[string]*Traffic, key string, t Traffic) {
+	sum := traffic[key]
+	if sum == nil {
+		if len(traffic) >= maxKeys {
+			key = others
+		}
+		if sum = traffic[key]; sum == nil {
+			sum = &Traffic{}
+			traffic[strings.Clone(key)] = sum
+		}
+	}
+	if *sum = sum.plus(t); sum.isEmpty() {
+		delete(traffic, key)
+	}
+}

@@ -1,0 +1,137 @@
+package daily
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// addressByte reports for each byte whether an IP address may hold it.
+var addressByte = func() (is [256]bool) {
+	for _, c := range "0123456789abcdefABCDEF:." {
+		is[c] = true
+	}
+	return is
+}()
+
+// replaceAddresses puts ADDR in the place of each IP address.
+func replaceAddresses(text string) string {
+	if !strings.ContainsAny(text, ".:") {
+		return text
+	}
+	var out strings.Builder
+	copied := 0
+	for at := 0; at < len(text); {
+		if !addressByte[text[at]] {
+			at++
+			continue
+		}
+		end := at + 1
+		for end < len(text) && addressByte[text[end]] {
+			end++
+		}
+		if word := strings.TrimRight(text[at:end], ":."); isAddress(word) {
+			out.WriteString(text[copied:at])
+			out.WriteString("ADDR")
+			copied = at + len(word)
+		}
+		at = end
+	}
+	if copied == 0 {
+		return text
+	}
+	out.WriteString(text[copied:])
+	return out.String()
+}
+
+// isAddress reports whether a word is an IP address. Most words are told apart by
+// their separators alone.
+func isAddress(word string) bool {
+	if len(word) < len("::1") || strings.Count(word, ".") != 3 && strings.Count(word, ":") < 2 {
+		return false
+	}
+	_, err := netip.ParseAddr(word)
+	return err == nil
+}
+
+// replaceClients puts CLIENT in the place of each NAME[ADDR] and NAME[ADDR]:PORT.
+func replaceClients(text string) string {
+	var out strings.Builder
+	copied := 0
+	for at := 0; at < len(text); {
+		open := strings.IndexByte(text[at:], '[')
+		if open < 0 {
+			break
+		}
+		open += at
+		end := clientEnd(text, open)
+		if end < 0 {
+			at = open + 1
+			continue
+		}
+		out.WriteString(text[copied : at+strings.LastIndexAny(text[at:open], " []")+1])
+		out.WriteString("CLIENT")
+		at, copied = end, end
+	}
+	if copied == 0 {
+		return text
+	}
+	out.WriteString(text[copied:])
+	return out.String()
+}
+
+// clientEnd returns the end of "[ADDR]" or "[ADDR]:PORT" at open, -1 if there is
+// none.
+func clientEnd(text string, open int) int {
+	end := open + 1
+	for end < len(text) && addressByte[text[end]] {
+		end++
+	}
+	if end == open+1 || end == len(text) || text[end] != ']' {
+		return -1
+	}
+	end++
+	if end == len(text) || text[end] != ':' {
+		return end
+	}
+	port := end + 1
+	for port < len(text) && text[port] >= '0' && text[port] <= '9' {
+		port++
+	}
+	if port == end+1 {
+		return end
+	}
+	return port
+}
+
+// cutHostnames puts "hostname does not resolve to its address" in the place of
+// "hostname NAME does not resolve to address ADDR" (src/smtpd/smtpd_peer.c).
+func cutHostnames(text string) string {
+	const before, middle, short = "hostname ", " does not resolve to address ", "hostname does not resolve to its address"
+	for at := 0; ; {
+		found := strings.Index(text[at:], before)
+		if found < 0 {
+			return text
+		}
+		found += at
+		name := text[found+len(before):]
+		space := strings.IndexByte(name, ' ')
+		if space < 1 || !strings.HasPrefix(name[space:], middle) {
+			at = found + 1
+			continue
+		}
+		rest := name[space+len(middle):]
+		word, _, _ := strings.Cut(rest, " ")
+		end := len(strings.TrimRight(word, ":"))
+		if end == 0 {
+			at = found + 1
+			continue
+		}
+		text = text[:found] + short + rest[end:]
+		at = found + len(short)
+	}
+}
+
+// troubleText makes a warning comparable: clients and addresses go.
+func troubleText(text string) string {
+	return replaceAddresses(replaceClients(cutHostnames(clip(text))))
+}
