@@ -63,6 +63,9 @@ FUZZ = \
 	decision.FuzzParse \
 	decision.FuzzRestore \
 	bouncer.FuzzAnswer \
+	enforce.FuzzRefusals \
+	enforce/policyd.FuzzAnswer \
+	enforce/authpolicy.FuzzRequest \
 	state.FuzzDecode \
 	guard.FuzzRestore \
 	input/syslog.FuzzFrames \

@@ -348,7 +348,7 @@ func TestNonsenseIsLoggedOnceAndHarmsNothing(t *testing.T) {
 	wide.Scope = "Range"
 	f.put(false, banned(1, "192.0.2.1"), wide)
 	var out syncBuffer
-	b := run(t, url, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	b := run(t, url, func(o *Options) { o.Log, o.Timeout = slog.New(slog.NewTextHandler(&out, nil)), time.Minute })
 	await(t, "the good one", func() bool { return b.bans("192.0.2.1") && b.Stats().Ignored > 1000 })
 	if lines := strings.Count(out.String(), "\n"); lines > 6 || len(out.String()) > 4000 {
 		t.Errorf("%d lines in the log: %.2000s", lines, out.String())

@@ -129,7 +129,7 @@ func checkedFile(path string) string {
 // warnOfCredentials tells of credentials that cannot be used. A start goes on
 // without them, since they may come later; until then nobody is banned.
 func warnOfCredentials(c config.Config, std Streams) {
-	if c.LAPI.RegistrationToken != "" {
+	if c.LAPI.RegistrationToken != "" || !c.Detect {
 		return
 	}
 	if _, err := lapi.LoadCredentials(c.LAPI.Credentials); err != nil {
@@ -140,7 +140,7 @@ func warnOfCredentials(c config.Config, std Streams) {
 // checkSources finds what a start would refuse in the sources that are named. A log
 // that is not there yet is none of that.
 func checkSources(ctx context.Context, c config.Config) error {
-	if len(c.Sources) == 0 {
+	if len(c.Sources) == 0 || !c.Detect {
 		return nil
 	}
 	_, err := ingest.Open(ctx, c.Sources, ingest.Options{})

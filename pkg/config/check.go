@@ -44,6 +44,9 @@ func (c Config) check() error {
 	if tls := c.Report.Mail.TLS; tls != "" && tls != "required" && tls != "none" {
 		return hint.Wrap(fmt.Errorf("report.mail.tls %q: must be required or none", tls), "leave the key out for TLS where the server offers it")
 	}
+	if err := c.checkEnforcement(); err != nil {
+		return err
+	}
 	for i, s := range c.Sources {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("sources, number %d: %w", i+1, err)

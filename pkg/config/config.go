@@ -13,11 +13,14 @@ const DefaultPath = "/etc/csmail/csmail.yaml"
 // tags are the text of docs/configuration.md.
 type Config struct {
 	LAPI       LAPI       `yaml:"lapi" doc:"CrowdSec's Local API."`
+	Detect     bool       `yaml:"detect" doc:"false: follow no log and judge nobody, only enforce decisions: a bouncer beside CrowdSec's own agents. A change takes a restart."`
 	Sources    []Source   `yaml:"sources" doc:"What csmail run follows, in the shape of CrowdSec's acquis.yaml. Default: the journal if it holds mail, else /var/log/mail.log or /var/log/maillog. Two sources that hold the same lines are an error: each line would count twice."`
 	Scenarios  []string   `yaml:"scenarios" doc:"Scenario files or folders of CrowdSec's format, or the sets that csmail brings along: balanced, strict."`
 	State      string     `yaml:"state" doc:"The file in which csmail run keeps what it knows and what it has yet to send. A change takes a restart."`
 	Socket     string     `yaml:"socket" doc:"The control socket of csmail run, through which csmail status, why, held, outbox and unban ask it. A change takes a restart."`
 	Guard      Guard      `yaml:"guard" doc:"Who is never banned."`
+	Bouncer    Bouncer    `yaml:"bouncer" doc:"How CrowdSec's decisions are followed. A change takes a restart."`
+	Enforce    Enforce    `yaml:"enforce" doc:"Where and how they are enforced (docs/enforcement.md). A change of listen, key or report takes a restart."`
 	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
 	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
 	Report     Report     `yaml:"report" doc:"The daily report (csmail report)."`
@@ -29,7 +32,7 @@ type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
 	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url, and credentials at a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml with csmail.service."`
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
-	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The key that cscli bouncers add printed. Accepted so that one file serves later versions; this one enforces nothing, and csmail run says so."`
+	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The same as bouncer.api_key, under its name of before."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
 	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is told again in time."`
 	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`
@@ -111,6 +114,7 @@ func Default() Config {
 			Decisions:   DecisionsByProfiles,
 			Duration:    Duration(4 * time.Hour),
 		},
+		Detect:    true,
 		Scenarios: []string{"balanced"},
 		State:     "/var/lib/csmail/csmail.db",
 		Socket:    "/run/csmail/csmail.sock",
@@ -121,6 +125,8 @@ func Default() Config {
 			FaultLasts: Duration(2 * time.Minute), FaultSilence: Duration(30 * time.Minute),
 			VisitsPerHour: 600, BansPerHour: 2000, GoodShare: 2,
 		},
+		Bouncer:  defaultBouncer(),
+		Enforce:  defaultEnforce(),
 		History:  Duration(30 * 24 * time.Hour),
 		LogLevel: "info",
 		Report:   Report{Mail: ReportMail{To: []string{"root"}}},

@@ -97,7 +97,7 @@ func readHint(err error) string {
 // YAML returns the configuration as a file would hold it, with its secrets
 // masked.
 func (c Config) YAML() ([]byte, error) {
-	for _, secret := range []*string{&c.LAPI.BouncerKey, &c.LAPI.RegistrationToken} {
+	for _, secret := range []*string{&c.LAPI.BouncerKey, &c.LAPI.RegistrationToken, &c.Bouncer.APIKey, &c.Enforce.AuthPolicy.Key} {
 		if *secret != "" {
 			*secret = "********"
 		}

@@ -33,12 +33,16 @@ func (d *Daemon) surround(ctx context.Context) {
 	d.sender = delivery.New(d.store, delivery.Options{
 		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return d.connect(ctx, c) },
 		Unbanned:      d.unbanned,
+		Banned:        d.banned,
 		ShareAccounts: c.LAPI.ShareAccounts,
 		RangeDuration: time.Duration(c.LAPI.Duration),
 		Renew:         true,
 		Now:           d.options.Now,
 		Log:           d.log,
 	})
+	if !c.Detect {
+		return // there is nothing to tell, and no machine of the LAPI's to be
+	}
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
 	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.connect(ctx, c) }

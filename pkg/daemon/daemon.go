@@ -22,6 +22,8 @@ import (
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
 	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
 	"csmail/pkg/ingest"
 	"csmail/pkg/input"
 	"csmail/pkg/ruleset"
@@ -77,6 +79,10 @@ type Daemon struct {
 	feeds  []*ingest.Feed
 	from   map[*ingest.Feed]input.Cursor // where each is followed from
 	around *around                       // what stands around the loop, until the next reload
+
+	facts    guard.Facts       // of this host, as the configuration was read last
+	enforcer *enforcer         // nil: nothing is enforced
+	reported chan event.Record // of Dovecot's reports
 
 	presence *delivery.Presence // it knows over reloads what the LAPI was told
 	before   figures            // of what reloads have replaced
@@ -136,7 +142,8 @@ func Run(ctx context.Context, o Options) error {
 		o.Now = time.Now
 	}
 	d := &Daemon{
-		options: o, log: o.Log, started: o.Now(), wall: wallWatch{o.Now(), time.Now()},
+		reported: make(chan event.Record),
+		options:  o, log: o.Log, started: o.Now(), wall: wallWatch{o.Now(), time.Now()},
 		batches: make(chan message, 8), ended: make(chan *ingest.Feed), asks: make(chan func()), failed: make(chan error, 1),
 		metrics: newMetrics(), due: time.NewTimer(time.Hour),
 	}
@@ -147,6 +154,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer d.close()
+	if err := d.openEnforcer(ctx); err != nil {
+		return err
+	}
+	defer func() { d.enforcer.close() }()
 	listeners, err := d.listen()
 	if err != nil {
 		return err
@@ -201,15 +212,12 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	for _, w := range warnings {
 		d.log.Warn(w)
 	}
-	if c.LAPI.BouncerKey != "" {
-		d.log.Warn("lapi.bouncer_key is set, and this csmail enforces no decision by itself", "hint", "a bouncer does: apt install crowdsec-firewall-bouncer")
-	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
+	feeds, err := d.openSources(ctx, c)
 	if err != nil {
 		return err
 	}
-	d.config, d.set, d.engine, d.feeds = c, set, judge, feeds
+	d.config, d.set, d.engine, d.feeds, d.facts = c, set, judge, feeds, facts
 	return nil
 }
 
@@ -217,6 +225,14 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 // count.
 func historyBack(c config.Config) time.Duration {
 	return max(time.Duration(c.Guard.LoginProves), offencesBack)
+}
+
+// openSources opens what is followed; a bouncer alone follows nothing.
+func (d *Daemon) openSources(ctx context.Context, c config.Config) ([]*ingest.Feed, error) {
+	if !c.Detect {
+		return nil, nil
+	}
+	return ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 }
 
 func (d *Daemon) applyLevel(c config.Config) {

@@ -137,6 +137,9 @@ func (d *Daemon) keepUsage(data []byte) {
 // them for the next start.
 func (d *Daemon) leave() {
 	d.around.stop()
+	if !d.config.Detect {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
 	totals := d.usageNow()

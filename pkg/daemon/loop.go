@@ -18,9 +18,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 	defer tick.Stop()
 	open := len(d.feeds)
 	for {
-		batches := d.batches
+		batches, reported := d.batches, d.reported
 		if d.commitErr != nil {
-			batches = nil // what cannot be stored must not pile up: the sources wait
+			batches, reported = nil, nil // what cannot be stored must not pile up: the sources wait
 		}
 		select {
 		case <-ctx.Done():
@@ -29,6 +29,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 			return err
 		case m := <-batches:
 			d.take(m)
+		case r := <-reported:
+			d.takeReported(r)
 		case f := <-d.ended:
 			d.log.Info("source has ended", "source", f.Input.Name())
 			if open--; open == 0 {
@@ -78,6 +80,7 @@ func (d *Daemon) take(m message) {
 		if r.Outcome < event.Witness {
 			return
 		}
+		d.enforcer.mark(r)
 		input := *r // Step changes the record; the journal holds what it was given
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input})
 		d.clock.seen(r.Time)

@@ -121,6 +121,9 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if c.State != d.config.State || c.Socket != d.config.Socket || c.Prometheus != d.config.Prometheus {
 		return fmt.Errorf("state, socket and prometheus cannot change while csmail runs: restart it")
 	}
+	if err := d.mayChange(c); err != nil {
+		return err
+	}
 	old, feeds := d.engine, d.feeds
 	within := cmp.Or(d.options.ReloadWithin, reloadWithin)
 	timed, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("the host's journalctl or postconf gave no answer within %s", within))
@@ -136,6 +139,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 		return err
 	}
 	d.applyLevel(c)
+	d.enforcer.reset(c, d.facts)
 	d.swap(ctx, feeds)
 	return nil
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -48,5 +49,24 @@ func TestJournalBytes(t *testing.T) {
 	must(t, s.Checkpoint(nil, s.Mark()))
 	if got := s.Stats().JournalBytes; got != 0 {
 		t.Errorf("after the checkpoint: %d bytes", got)
+	}
+}
+
+func TestKeepLarge(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	for _, size := range []int{3 << 20, 100, 16 << 10, 0, 40_000} {
+		data := bytes.Repeat([]byte{7}, size)
+		must(t, s.KeepLarge("decisions", data))
+		s = reopen(t, s, Options{})
+		if got, err := s.KeptLarge("decisions"); !bytes.Equal(got, data) || err != nil {
+			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+		}
+	}
+	must(t, s.Close())
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(chunkKey("decisions", 1), []byte("12345")) })
+	s = open(t, p, Options{})
+	if _, err := s.KeptLarge("decisions"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("damaged: %v", err)
 	}
 }

@@ -1,0 +1,332 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"csmail/pkg/bouncer"
+	"csmail/pkg/config"
+	"csmail/pkg/decision"
+	"csmail/pkg/enforce"
+	"csmail/pkg/enforce/authpolicy"
+	"csmail/pkg/enforce/policyd"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/lapi"
+	"csmail/pkg/state"
+)
+
+// Under these names the state file keeps what enforcement needs at the next start.
+const (
+	keptDecisions = "decisions"
+	keptRefusals  = "refusals"
+)
+
+// The times of enforcement.
+const (
+	keepRefusals    = time.Second
+	keepManyRefused = 10 * time.Second // a megabyte a second would wear a disk out
+	manyRefused     = 64 << 10         // bytes
+
+	// reportDelay holds Dovecot's reports back until the log has told of the same
+	// attempt: only the log says that a login failed by a fault of ours.
+	reportDelay = 2 * time.Second
+	maxReports  = 10_000 // that wait
+)
+
+// enforcer is what stands around the loop to enforce decisions: it lives over reloads.
+type enforcer struct {
+	gate    *enforce.Gate
+	bouncer *bouncer.Bouncer
+	store   *state.Store
+	log     *slog.Logger
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
+	places  []string // of the doors that are open, for status
+
+	host    atomic.Pointer[string] // under which Dovecot logs
+	reports chan authpolicy.Report
+	lost    atomic.Uint64 // reports that there was no room for
+
+	usage usageTotals
+}
+
+// openEnforcer opens the doors, if decisions are to be enforced. The decisions that a run
+// before knew are in force before anybody can ask.
+func (d *Daemon) openEnforcer(ctx context.Context) error {
+	c := d.config
+	if !c.Enforces() {
+		return nil
+	}
+	e := &enforcer{store: d.store, log: d.log, reports: make(chan authpolicy.Report, maxReports)}
+	var err error
+	e.bouncer, err = bouncer.New(bouncer.Options{
+		Config: bouncerConfig(c), Version: d.options.Version, Log: d.log, Now: d.options.Now, Usage: e.takeUsage,
+		Keep: func(b []byte) error { return d.store.KeepLarge(keptDecisions, b) },
+	})
+	if err != nil {
+		return err
+	}
+	e.gate = enforce.NewGate(e.bouncer.Table(), gateOptions(c, d.facts), d.options.Now)
+	e.restore()
+	ctx, e.cancel = context.WithCancel(ctx)
+	if err := e.openDoors(ctx, d, c); err != nil {
+		e.close()
+		return err
+	}
+	e.group.Go(func() { e.bouncer.Run(ctx) })
+	e.group.Go(func() { e.keepRefusals(ctx) })
+	e.group.Go(func() { d.handReports(ctx, e) })
+	d.metrics.registry.MustRegister(enforcementMetrics{e})
+	d.enforcer = e
+	d.log.Info("enforcing decisions", "doors", e.places, "dry_run", c.Enforce.DryRun, "decisions", e.bouncer.Table().Len())
+	return nil
+}
+
+func bouncerConfig(c config.Config) bouncer.Config {
+	b := c.Bouncer
+	url := b.APIURL
+	if credentials, err := lapi.LoadCredentials(c.LAPI.Credentials); url == "" && err == nil {
+		url = credentials.URL
+	}
+	key := c.BouncerKey()
+	if b.CertPath != "" {
+		key = ""
+	}
+	return bouncer.Config{
+		APIURL: url, APIKey: key, CertPath: b.CertPath, KeyPath: b.KeyPath, CACertPath: b.CACertPath, InsecureSkipVerify: b.InsecureSkipVerify,
+		UpdateFrequency: time.Duration(b.UpdateFrequency), Scopes: b.Scopes, Origins: b.Origins,
+		ScenariosContaining: b.Containing, ScenariosNotContaining: b.NotContaining, MaxDecisions: b.MaxDecisions,
+	}
+}
+
+func gateOptions(c config.Config, facts guard.Facts) enforce.Options {
+	o := enforce.Options{DryRun: c.Enforce.DryRun, Accounts: c.Enforce.Accounts, Contact: c.Enforce.Contact, Never: neverRefused(facts)}
+	o.Types = []decision.Type{}
+	for _, t := range c.Bouncer.Types {
+		o.Types = append(o.Types, decision.TypeOf(t))
+	}
+	return o
+}
+
+// neverRefused knows whom no decision may keep out, not even one that a person made: this
+// host, its networks, whom the administrator trusts, and proxies that speak for others. A
+// private address may be refused: somebody has banned it by hand, for csmail never does.
+func neverRefused(f guard.Facts) func(netip.Addr) (string, bool) {
+	own := map[netip.Addr]bool{}
+	for _, a := range f.Own {
+		own[a.Unmap().WithZone("")] = true
+	}
+	lists := []struct {
+		networks []netip.Prefix
+		reason   string
+	}{{f.MyNetworks, "mynetworks"}, {f.Allow, "guard.allow"}, {f.Relays, "guard.relays"}, {f.Trusted, "trusted proxy"}}
+	return func(addr netip.Addr) (string, bool) {
+		if own[addr] {
+			return "address of this host", true
+		}
+		for _, l := range lists {
+			for _, n := range l.networks {
+				if n.Contains(addr) {
+					return l.reason, true
+				}
+			}
+		}
+		return "", false
+	}
+}
+
+// restore brings back what a run before kept. What cannot be read is left out: the LAPI
+// tells the decisions again, and our text in the log tells refusals.
+func (e *enforcer) restore() {
+	decisions, err := e.store.KeptLarge(keptDecisions)
+	if err != nil {
+		e.log.Warn("reading the decisions that were kept", "error", err)
+	}
+	e.bouncer.Restore(decisions)
+	refusals, err := e.store.KeptLarge(keptRefusals)
+	if err != nil {
+		e.log.Warn("reading the refusals that were kept", "error", err)
+	}
+	e.gate.Refusals().Restore(refusals)
+}
+
+func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) error {
+	auth := &authpolicy.Server{Gate: e.gate, Key: c.Enforce.AuthPolicy.Key, Now: d.options.Now}
+	if c.Enforce.AuthPolicy.Report && c.Detect {
+		auth.Report = e.takeReport
+	}
+	policy := &policyd.Server{Gate: e.gate, MX: policyd.Code(c.Enforce.Policy.MXCode), Submission: policyd.Code(c.Enforce.Policy.SubmissionCode)}
+	for _, door := range []struct {
+		name   enforce.Door
+		places []string
+		serve  func(context.Context, net.Listener) error
+	}{
+		{enforce.AuthPolicy, c.Enforce.AuthPolicy.Listen, auth.Serve},
+		{enforce.Policy, c.Enforce.Policy.Listen, policy.Serve},
+	} {
+		for _, place := range door.places {
+			l, err := enforce.Listen(place)
+			if err != nil {
+				return fmt.Errorf("enforce.%s: %w", door.name, err)
+			}
+			e.places = append(e.places, door.name.String()+" "+place)
+			e.group.Go(func() { _ = door.serve(ctx, l) }) // ends with the context
+		}
+	}
+	return nil
+}
+
+// close closes the doors first, then stores what the next start needs.
+func (e *enforcer) close() {
+	if e == nil {
+		return
+	}
+	e.cancel()
+	e.group.Wait()
+}
+
+// keepRefusals stores what was refused, so that the lines which are read after a restart
+// are known as ours.
+func (e *enforcer) keepRefusals(ctx context.Context) {
+	every, failed := keepRefusals, false
+	for ctx.Err() == nil {
+		wait(ctx, every)
+		snapshot, changed := e.gate.Refusals().TakeSnapshot(time.Now())
+		if !changed {
+			continue
+		}
+		err := e.store.KeepLarge(keptRefusals, snapshot)
+		if err != nil && !failed {
+			e.log.Warn("what was refused cannot be kept for the next start", "error", err)
+		}
+		failed = err != nil
+		if every = keepRefusals; len(snapshot) > manyRefused {
+			every = keepManyRefused
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// mark takes the lines that our own refusals leave behind out of what counts, before they
+// are stored: a replay then needs no memory of refusals.
+func (e *enforcer) mark(r *event.Record) {
+	if e == nil {
+		return
+	}
+	if r.Service == event.Dovecot && r.Host != "" {
+		if host := e.host.Load(); host == nil || *host != r.Host {
+			name := string([]byte(r.Host)) // the line's text is not kept
+			e.host.Store(&name)
+		}
+	}
+	if e.gate.Refusals().Explains(r) {
+		r.Kind = event.OwnRefusal
+	}
+}
+
+// takeReport takes a report of Dovecot's without waiting.
+func (e *enforcer) takeReport(r authpolicy.Report) {
+	select {
+	case e.reports <- r:
+	default:
+		e.lost.Add(1)
+	}
+}
+
+// handReports hands reports to the loop when the log has had its time.
+func (d *Daemon) handReports(ctx context.Context, e *enforcer) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-e.reports:
+			wait(ctx, time.Until(r.At.Add(reportDelay)))
+			host := ""
+			if name := e.host.Load(); name != nil {
+				host = *name
+			}
+			select {
+			case d.reported <- r.Record(host):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// reportSource is the source of records that come from Dovecot's reports.
+const reportSource = "auth-policy"
+
+// takeReported steps a record that comes from no log.
+func (d *Daemon) takeReported(r event.Record) {
+	d.schedule()
+	input := r
+	d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: reportSource, Record: &input})
+	d.clock.seen(r.Time)
+	d.note(d.engine.Step(&r))
+	if d.hurry || len(d.pending.Inputs) >= maxBatch {
+		d.tryCommit()
+	}
+}
+
+// banned puts what the LAPI has just decided on an alert of ours into force.
+func (d *Daemon) banned(look lapi.Look) {
+	if d.enforcer == nil {
+		return
+	}
+	now := time.Now()
+	if d.options.Now != nil {
+		now = d.options.Now()
+	}
+	var own []decision.Decision
+	for _, b := range look.Bans {
+		one, err := decision.Parse(decision.Raw{
+			ID: b.ID, Scope: b.Scope, Value: b.Value, Type: b.Type, Origin: b.Origin, Scenario: b.Scenario, Duration: b.Until.Sub(look.At).String(),
+		}, now)
+		if err == nil && b.ID != 0 {
+			own = append(own, one)
+		}
+	}
+	d.enforcer.bouncer.Own(own)
+}
+
+// errEnforcement says what a reload cannot change.
+var errEnforcement = errors.New("bouncer, detect, and the listen, key and report of a door below enforce cannot change while csmail runs: restart it")
+
+// mayChange reports what of a new configuration needs a restart.
+func (d *Daemon) mayChange(c config.Config) error {
+	before, after := d.config, c
+	for _, one := range []*config.Config{&before, &after} {
+		one.Enforce.DryRun, one.Enforce.Accounts, one.Enforce.Contact, one.Bouncer.Types = false, false, "", nil
+		one.Enforce.Policy.MXCode, one.Enforce.Policy.SubmissionCode = before.Enforce.Policy.MXCode, before.Enforce.Policy.SubmissionCode
+	}
+	if before.Detect != after.Detect || before.BouncerKey() != after.BouncerKey() ||
+		!reflect.DeepEqual(before.Bouncer, after.Bouncer) || !reflect.DeepEqual(before.Enforce, after.Enforce) {
+		return errEnforcement
+	}
+	return nil
+}
+
+// reset gives the doors what a reload brought.
+func (e *enforcer) reset(c config.Config, facts guard.Facts) {
+	if e != nil {
+		e.gate.Set(gateOptions(c, facts))
+	}
+}

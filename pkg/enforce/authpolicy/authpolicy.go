@@ -1,0 +1,162 @@
+// Package authpolicy is the door for Dovecot: an auth policy server, as Dovecot 2.2.27
+// and later ask one (src/auth/auth-policy.c, 2.3.19 and 2.4.4). Dovecot posts JSON over
+// HTTP: command=allow before it looks at a password, command=report when it knows how
+// the login ended. That covers IMAP, POP3, ManageSieve, submission, and the logins of a
+// Postfix that asks Dovecot.
+//
+// Reports are handed on as events: a source that needs no log. The package never sees a
+// password, and answers "go on" to whatever it does not understand.
+package authpolicy
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"csmail/pkg/enforce"
+	"csmail/pkg/event"
+)
+
+// The bounds of a request. Dovecot's are some 300 bytes.
+const (
+	maxBody    = 32 << 10
+	maxHeader  = 8 << 10
+	maxText    = 512 // of one value
+	readTime   = 5 * time.Second
+	idleTime   = 2 * time.Minute
+	headerName = "X-Csmail-Key"
+)
+
+// Report is how a login ended.
+type Report struct {
+	At           time.Time
+	Addr         netip.Addr
+	User         string
+	Protocol     string // imap, pop3, sieve, submission, smtp …
+	Session      string
+	PasswordHash string // of site, login and password, cut to 12 bits; "" if there is none
+	Success      bool
+	Policy       bool   // refused by a policy server, which is us
+	FailType     string // 2.4: credentials, account, disabled, expired, policy, internal
+}
+
+// Server answers Dovecot.
+type Server struct {
+	Gate *enforce.Gate
+	Key  string // that X-Csmail-Key must hold; "": none
+
+	// Report takes the reports; nil: nobody does. It must not wait.
+	Report func(Report)
+
+	Now func() time.Time // time.Now if nil
+}
+
+// Serve answers on a listener until the context ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	l = enforce.Bounded(l, enforce.MaxConnections, func(n int) { s.Gate.Connected(enforce.AuthPolicy, n) })
+	web := &http.Server{
+		Handler: s, ReadTimeout: readTime, WriteTimeout: readTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ErrorLog: discard(), BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() {
+		last, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if web.Shutdown(last) != nil {
+			web.Close()
+		}
+	})
+	defer stop()
+	_ = web.Serve(l) // ends with the context
+	return ctx.Err()
+}
+
+// request is what Dovecot posts. What it does not know by default is left out.
+type request struct {
+	Login        string `json:"login"`
+	Remote       string `json:"remote"`
+	Protocol     string `json:"protocol"`
+	Session      string `json:"session_id"`
+	PasswordHash string `json:"pwhash"`
+	Success      bool   `json:"success"`
+	PolicyReject bool   `json:"policy_reject"`
+	FailType     string `json:"fail_type"`
+}
+
+// ServeHTTP answers one request. Every answer but a refusal lets the login go on; so
+// does every error.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.Key != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(headerName)), []byte(s.Key)) != 1 {
+		s.Gate.Failed(enforce.AuthPolicy)
+		http.Error(w, "wrong key", http.StatusForbidden)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var q request
+	if err == nil {
+		err = json.Unmarshal(body, &q)
+	}
+	if err != nil || r.Method != http.MethodPost {
+		s.Gate.Failed(enforce.AuthPolicy)
+		http.Error(w, "not a request of Dovecot's", http.StatusBadRequest)
+		return
+	}
+	q.bound()
+	switch r.URL.Query().Get("command") {
+	case "allow":
+		answer(w, s.allow(&q))
+	case "report":
+		s.report(&q)
+		answer(w, enforce.Verdict{})
+	default:
+		s.Gate.Failed(enforce.AuthPolicy)
+		http.Error(w, "unknown command", http.StatusBadRequest)
+	}
+}
+
+// bound cuts what a client can make as long as it likes.
+func (q *request) bound() {
+	for _, text := range []*string{&q.Login, &q.Remote, &q.Protocol, &q.Session, &q.PasswordHash, &q.FailType} {
+		if len(*text) > maxText {
+			*text = (*text)[:maxText]
+		}
+	}
+}
+
+func (s *Server) allow(q *request) enforce.Verdict {
+	addr, _ := event.ParseAddr(q.Remote)
+	return s.Gate.Ask(enforce.Query{
+		Door: enforce.AuthPolicy, Addr: addr, Account: q.Login, Service: q.Protocol, Session: q.Session,
+	})
+}
+
+// answer writes {"status": N, "msg": TEXT}. The status must be a number: Dovecot takes
+// "-1" for a malformed answer, and lets the login go on.
+func answer(w http.ResponseWriter, v enforce.Verdict) {
+	w.Header().Set("Content-Type", "application/json")
+	if v.Action == enforce.Pass {
+		_, _ = io.WriteString(w, `{"status":0,"msg":""}`) // a client that is gone needs none
+		return
+	}
+	_, _ = io.WriteString(w, `{"status":-1,"msg":`+strconv.Quote(v.Text)+`}`)
+}
+
+func (s *Server) report(q *request) {
+	addr, ok := event.ParseAddr(q.Remote)
+	if s.Report == nil || !ok {
+		return
+	}
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	s.Report(Report{
+		At: now(), Addr: addr, User: q.Login, Protocol: q.Protocol, Session: q.Session, PasswordHash: q.PasswordHash,
+		Success: q.Success, Policy: q.PolicyReject || q.FailType == "policy", FailType: q.FailType,
+	})
+}

@@ -1,0 +1,261 @@
+// Package enforce answers the one question of all doors: may this client, with this
+// account, come in? It looks into the table of decisions, knows who is never refused,
+// and remembers what it refused, so that the lines which a refusal leaves in the log do
+// not count as offences. The doors are packages below it, one for each protocol:
+// authpolicy (Dovecot), policyd (Postfix), socketmap (postscreen), dnsbl.
+//
+// Every door fails open: whatever is wrong with csmail, the mail server goes on as if
+// there were no csmail. Asking takes no lock, logs nothing and waits for nobody; a refusal
+// takes a short lock to be remembered. The package parses no protocol and never decides
+// who is hostile.
+package enforce
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"csmail/pkg/decision"
+	"csmail/pkg/event"
+)
+
+// Door is where a client is stopped.
+type Door uint8
+
+// The doors.
+const (
+	AuthPolicy Door = iota
+	Policy
+	Socketmap
+	DNSBL
+	doorCount
+)
+
+var doorNames = [...]string{AuthPolicy: "auth-policy", Policy: "policy", Socketmap: "socketmap", DNSBL: "dnsbl"}
+
+// String names the door, as metrics and csmail enforce status show it.
+func (d Door) String() string { return doorNames[d] }
+
+// Query is a client at a door.
+type Query struct {
+	Door    Door
+	Addr    netip.Addr
+	Account string // as the client sent it; "" before a login
+	Service string // what the client talks to: "smtp", "imap", "submission" …, for figures
+	Session string // Dovecot's of the login, "" if there is none
+	PID     int    // of Postfix's smtpd, 0 if unknown
+	Test    bool   // a probe of csmail's own: nothing is remembered
+}
+
+// Action is what a door is to do.
+type Action uint8
+
+// The actions.
+const (
+	Pass   Action = iota
+	Defer         // a captcha decision: mail programs know none, so try later
+	Refuse        // a ban
+)
+
+var actionNames = [...]string{Pass: "pass", Defer: "defer", Refuse: "refuse"}
+
+// String names the action.
+func (a Action) String() string { return actionNames[a] }
+
+// Verdict is the answer to a query. With an action other than Pass it holds the text for
+// the client: ASCII, one line, at most MaxText bytes.
+type Verdict struct {
+	Action   Action
+	Decision decision.Decision
+	Text     string
+}
+
+// MaxText bounds the text for a client. Postfix neither cuts nor folds what it is given
+// (smtpd_check.c, 3.7), and a reply has room for 512 octets (RFC 5321 section 4.5.3.1.5).
+const MaxText = 200
+
+// Options of a Gate. They may be changed while doors are open.
+type Options struct {
+	DryRun   bool   // refuse nobody; count and remember what would have been
+	Accounts bool   // decisions on accounts count, too
+	Contact  string // whom to write to: an address or a URL
+
+	// Types that are acted on; nil: ban and captcha.
+	Types []decision.Type
+
+	// Never says why an address is never refused; nil: only the addresses that no
+	// client on the Internet has. It must be safe for concurrent use.
+	Never func(netip.Addr) (reason string, never bool)
+}
+
+// Gate answers for all doors. Its methods are safe for concurrent use.
+type Gate struct {
+	table    *decision.Table
+	options  atomic.Pointer[Options]
+	now      func() time.Time
+	refusals *Refusals
+	figures  figures
+	test     atomic.Pointer[probe]
+}
+
+// NewGate returns a gate before a table. Now is time.Now if nil.
+func NewGate(t *decision.Table, o Options, now func() time.Time) *Gate {
+	if now == nil {
+		now = time.Now
+	}
+	g := &Gate{table: t, now: now, refusals: NewRefusals()}
+	g.Set(o)
+	return g
+}
+
+// Set changes the options.
+func (g *Gate) Set(o Options) {
+	o.Contact = printable(o.Contact)
+	g.options.Store(&o)
+}
+
+// Refusals returns what was refused lately.
+func (g *Gate) Refusals() *Refusals { return g.refusals }
+
+// Ask answers a query.
+func (g *Gate) Ask(q Query) Verdict {
+	began := time.Now()
+	v := g.judge(&q)
+	g.figures.asked(q.Door, q.Addr, time.Since(began))
+	if v.Action == Pass {
+		return v
+	}
+	o := g.options.Load()
+	if q.Test {
+		return v
+	}
+	at := g.now()
+	g.figures.refused(q, v, o.DryRun, at)
+	if o.DryRun {
+		return Verdict{Action: Pass, Decision: v.Decision}
+	}
+	g.refusals.Add(Refusal{
+		At: at, Door: q.Door, Addr: q.Addr, Account: q.Account, Session: q.Session, PID: q.PID,
+		OfAccount: v.Decision.Account != "", ID: v.Decision.ID, Action: v.Action, Service: q.Service,
+	})
+	return v
+}
+
+// judge looks for the decision that counts. Who is never refused is never refused for
+// his account either: it is the office, and its webmail.
+func (g *Gate) judge(q *Query) Verdict {
+	q.Addr = q.Addr.Unmap().WithZone("")
+	if d, found := g.probed(q); found {
+		return g.verdict(d)
+	}
+	o, now := g.options.Load(), g.now()
+	d, found := g.table.Lookup(q.Addr, now)
+	if o.Accounts && q.Account != "" {
+		if of, ok := g.table.LookupAccount(q.Account, now); ok && (!found || of.Type > d.Type) {
+			d, found = of, true
+		}
+	}
+	if !found || !o.acts(d.Type) {
+		return Verdict{}
+	}
+	if _, never := o.never(q.Addr); never {
+		g.figures.spared.Add(1)
+		return Verdict{}
+	}
+	return g.verdict(d)
+}
+
+func (o *Options) acts(t decision.Type) bool {
+	if o.Types == nil {
+		return t != decision.Other
+	}
+	for _, one := range o.Types {
+		if one == t {
+			return true
+		}
+	}
+	return false
+}
+
+// never says why an address is never refused. What is no address of a client is not: a
+// decision on it is a slip.
+func (o *Options) never(addr netip.Addr) (string, bool) {
+	switch {
+	case !addr.IsValid():
+		return "", false // only an account is known
+	case addr.IsLoopback():
+		return "loopback address", true
+	case addr.IsUnspecified(), addr.IsLinkLocalUnicast(), addr.IsMulticast():
+		return "address of no client", true
+	case o.Never == nil:
+		return "", false
+	}
+	return o.Never(addr)
+}
+
+// Never says why an address is never refused.
+func (g *Gate) Never(addr netip.Addr) (reason string, never bool) {
+	return g.options.Load().never(addr.Unmap().WithZone(""))
+}
+
+func (g *Gate) verdict(d decision.Decision) Verdict {
+	v := Verdict{Action: Refuse, Decision: d}
+	if d.Type == decision.Captcha {
+		v.Action = Defer
+	}
+	v.Text = text(&d, g.options.Load().Contact)
+	return v
+}
+
+// text is what a client is told. It begins with the words by which csmail knows its own
+// refusals in the log ([event.OwnMarker]); nothing of it comes from the LAPI but the
+// number.
+func text(d *decision.Decision, contact string) string {
+	about := "your address"
+	if d.Account != "" {
+		about = "this account"
+	}
+	t := fmt.Sprintf("%s %d on %s", event.OwnMarker, d.ID, about)
+	if contact != "" {
+		t += "; questions: " + contact
+	}
+	return t[:min(len(t), MaxText)]
+}
+
+// printable leaves what may stand in a reply line, a JSON text and a TXT record alike.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// probe is a decision on a test address that stands in no table.
+type probe struct {
+	addr  netip.Addr
+	until time.Time
+}
+
+// TestID is the number of the decision of a probe.
+const TestID = 999_999_999
+
+// Probe has an address refused at every door for a short time, for csmail enforce test:
+// so a person sees what a client would. Only an address that no client has may be one.
+func (g *Gate) Probe(addr netip.Addr, within time.Duration) {
+	g.test.Store(&probe{addr.Unmap(), g.now().Add(within)})
+}
+
+func (g *Gate) probed(q *Query) (decision.Decision, bool) {
+	p := g.test.Load()
+	if p == nil || p.addr != q.Addr || !p.until.After(g.now()) {
+		return decision.Decision{}, false
+	}
+	q.Test = true
+	return decision.Decision{
+		ID: TestID, Type: decision.Ban, Network: netip.PrefixFrom(p.addr, p.addr.BitLen()), Origin: "csmail", Scenario: "test", Until: p.until,
+	}, true
+}
