@@ -213,3 +213,36 @@ func BenchmarkPolicy(b *testing.B) {
 		}
 	})
 }
+
+// Postfix keeps its connections open for minutes; a stop does not wait for it, however
+// often it asks meanwhile.
+func TestStopDoesNotWaitForPostfix(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := enforce.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { _ = server().Serve(ctx, l); close(done) }()
+	for i := range 20 {
+		c := dial(t, path)
+		go func() {
+			r := bufio.NewReader(c)
+			for i%2 == 0 {
+				if _, err := fmt.Fprintf(c, asked, "192.0.2.9", ""); err != nil {
+					return
+				}
+				if _, err := r.ReadString('\n'); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	time.Sleep(20 * time.Millisecond)
+	began := time.Now()
+	cancel()
+	if <-done; time.Since(began) > 2*time.Second {
+		t.Errorf("it took %s", time.Since(began))
+	}
+}
