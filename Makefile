@@ -66,6 +66,8 @@ FUZZ = \
 	enforce.FuzzRefusals \
 	enforce/policyd.FuzzAnswer \
 	enforce/authpolicy.FuzzRequest \
+	enforce/socketmap.FuzzRead \
+	enforce/dnsbl.FuzzPacket \
 	state.FuzzDecode \
 	guard.FuzzRestore \
 	input/syslog.FuzzFrames \

@@ -36,6 +36,19 @@ type Enforce struct {
 	Contact    string     `yaml:"contact" doc:"Whom somebody who is refused may write to: a mail address or an URL. It stands in the refusal."`
 	AuthPolicy AuthPolicy `yaml:"auth_policy" doc:"The door for Dovecot: its auth policy server. It covers IMAP, POP3, ManageSieve, submission, and the logins of Postfix."`
 	Policy     Policy     `yaml:"policy" doc:"The door for Postfix: a policy service."`
+	Socketmap  Socketmap  `yaml:"socketmap" doc:"The door for postscreen, closed by default: while csmail hangs, port 25 is down."`
+	DNSBL      DNSBL      `yaml:"dnsbl" doc:"The door for everybody who can ask a DNS block list, closed by default."`
+}
+
+// Socketmap is the door for postscreen.
+type Socketmap struct {
+	Listen []string `yaml:"listen" doc:"Where postscreen asks: HOST:PORT, such as 127.0.0.1:10041."`
+}
+
+// DNSBL is the door of a DNS block list.
+type DNSBL struct {
+	Listen []string `yaml:"listen" doc:"Where it is asked over UDP: HOST:PORT, such as 127.0.0.1:10053."`
+	Zone   string   `yaml:"zone" doc:"The name of the list: 7.2.0.192.ZONE stands for 192.0.2.7."`
 }
 
 // AuthPolicy is the door for Dovecot.
@@ -60,6 +73,7 @@ func defaultEnforce() Enforce {
 	return Enforce{
 		AuthPolicy: AuthPolicy{Listen: []string{"127.0.0.1:10043"}, Report: true},
 		Policy:     Policy{Listen: []string{"127.0.0.1:10040"}, MXCode: 421, SubmissionCode: 521},
+		DNSBL:      DNSBL{Zone: "bl.csmail.internal"},
 	}
 }
 
@@ -96,12 +110,15 @@ func (c Config) checkEnforcement() error {
 			return hint.Wrap(fmt.Errorf("enforce.policy.%s %d: must be 421 or 521", key, code), "both end the session; 421 lets the mail come later, 521 returns it")
 		}
 	}
+	if zone := c.Enforce.DNSBL.Zone; len(c.Enforce.DNSBL.Listen) > 0 && (len(strings.Trim(zone, ".")) == 0 || len(zone) > 180 || strings.ContainsAny(zone, " /_\\")) {
+		return hint.Wrap(fmt.Errorf("enforce.dnsbl.zone %q: is no name of a zone", zone), "bl.csmail.internal is the default")
+	}
 	return c.Enforce.checkPlaces()
 }
 
 func (e Enforce) checkPlaces() error {
 	var seen []string
-	for key, places := range map[string][]string{"auth_policy": e.AuthPolicy.Listen, "policy": e.Policy.Listen} {
+	for key, places := range map[string][]string{"auth_policy": e.AuthPolicy.Listen, "policy": e.Policy.Listen, "socketmap": e.Socketmap.Listen, "dnsbl": e.DNSBL.Listen} {
 		for _, place := range places {
 			if slices.Contains(seen, place) {
 				return hint.Wrap(fmt.Errorf("enforce.%s.listen %q: another door is there", key, place), "each door needs a place of its own")

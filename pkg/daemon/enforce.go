@@ -17,7 +17,9 @@ import (
 	"csmail/pkg/decision"
 	"csmail/pkg/enforce"
 	"csmail/pkg/enforce/authpolicy"
+	"csmail/pkg/enforce/dnsbl"
 	"csmail/pkg/enforce/policyd"
+	"csmail/pkg/enforce/socketmap"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
@@ -172,6 +174,7 @@ func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) er
 	}{
 		{enforce.AuthPolicy, c.Enforce.AuthPolicy.Listen, auth.Serve},
 		{enforce.Policy, c.Enforce.Policy.Listen, policy.Serve},
+		{enforce.Socketmap, c.Enforce.Socketmap.Listen, (&socketmap.Server{Gate: e.gate}).Serve},
 	} {
 		for _, place := range door.places {
 			l, err := enforce.Listen(place)
@@ -181,6 +184,19 @@ func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) er
 			e.places = append(e.places, door.name.String()+" "+place)
 			e.group.Go(func() { _ = door.serve(ctx, l) }) // ends with the context
 		}
+	}
+	return e.openBlockList(ctx, c.Enforce.DNSBL)
+}
+
+func (e *enforcer) openBlockList(ctx context.Context, c config.DNSBL) error {
+	for _, place := range c.Listen {
+		packets, err := net.ListenPacket("udp", place)
+		if err != nil {
+			return fmt.Errorf("enforce.dnsbl: listening on %q: %w", place, err)
+		}
+		e.places = append(e.places, enforce.DNSBL.String()+" "+place)
+		server := &dnsbl.Server{Gate: e.gate, Zone: c.Zone}
+		e.group.Go(func() { _ = server.Serve(ctx, packets) }) // ends with the context
 	}
 	return nil
 }

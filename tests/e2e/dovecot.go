@@ -58,6 +58,11 @@ func dovecotConf(cfg serverConfig, mail string) string {
 	case cfg.Wide:
 		template = widePassdb + dovecotTemplate + wideDovecot
 	}
+	if cfg.Enforce && cfg.Dovecot24 {
+		template += enforceDovecot24
+	} else if cfg.Enforce {
+		template += enforceDovecot23
+	}
 	return strings.ReplaceAll(template, "@MAIL@", mail) + logs
 }
 

@@ -24,6 +24,10 @@ func writePostfix(cfg serverConfig) error {
 		return err
 	}
 	files := map[string]string{"main.cf": mainCf(cfg), "master.cf": masterCf}
+	if cfg.Enforce {
+		files["main.cf"] += enforceMainCf
+		files["master.cf"] = enforceMasterCf()
+	}
 	if cfg.Wide {
 		files["main.cf"] += wideMainCf
 		files["master.cf"] += wideMasterCf

@@ -12,6 +12,7 @@ type setup struct {
 	Root      string // of another release's files; "" is the machine's own
 	Dovecot24 bool   // that release's Dovecot has the configuration syntax of 2.4
 	OwnLogs   bool   // the daemons write their own log files instead of using syslog
+	Enforce   bool   // Postfix and Dovecot ask csmail
 	Wide      bool   // also the services that only [provocations] use
 }
 
