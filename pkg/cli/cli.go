@@ -135,7 +135,7 @@ func newRoot(std Streams) *cobra.Command {
 	root.AddCommand(
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
 		newScenarios(std, &configPath),
-		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath),
+		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newEnforce(std, &configPath),
 		newVersion(std),
 	)
 	strictly(root)

@@ -63,6 +63,8 @@ type Status struct {
 	Breakers []string     `json:"breakers"` // outages of ours that hold bans back now
 	Alerts   []Alert      `json:"alerts"`   // the latest, newest first
 
+	Enforcement *Enforcement `json:"enforcement,omitempty"` // nil: nothing is enforced
+
 	// Troubles are why the daemon does not do its work, though it runs: a log is not
 	// read, or bans do not get to the LAPI. Empty while all is well.
 	Troubles []string `json:"troubles"`

@@ -65,6 +65,7 @@ func (d *Daemon) status() control.Status {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	s.Sources = d.sources()
+	s.Enforcement = d.enforcer.status(d.config.Enforce.DryRun)
 	for _, t := range d.totals() {
 		s.Lines += int64(t.lines.Read)
 		s.Missed += int64(t.lines.Unparsed)
@@ -110,6 +111,7 @@ func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 	var w report.Why
 	err := d.ask(ctx, func() {
 		w = report.StateOf(d.engine, addr)
+		w.Enforced = d.enforcer.why(addr)
 		for _, e := range d.engine.Buckets().EvidenceOf(addr) {
 			w.Evidence = append(w.Evidence, report.EvidenceOf(&e))
 		}

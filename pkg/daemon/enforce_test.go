@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -276,5 +277,26 @@ func TestEnforcementIsOffWithoutAKey(t *testing.T) {
 	c := config.Default()
 	if c.Enforces() {
 		t.Error("an empty file enforces")
+	}
+}
+
+func TestStatusAndWhyShowEnforcement(t *testing.T) {
+	d, url := newDecisions(t)
+	d.set(false, "192.0.2.7")
+	r := newRig(t)
+	r.enforcing(url, "")
+	r.start()
+	r.eventually("the policy refuses", func() bool { return strings.HasPrefix(r.asksPolicy("192.0.2.7", ""), "421") })
+	status, err := r.ask.Status(t.Context())
+	if err != nil || status.Enforcement == nil {
+		t.Fatal(status, err)
+	}
+	e := status.Enforcement
+	if e.Decisions != 1 || len(e.Doors) != 4 || e.Doors[1].Refused == 0 || len(e.Doors[1].Places) != 1 || e.Refused[0].Addr != "192.0.2.7" {
+		t.Errorf("got %+v", e)
+	}
+	why, err := r.ask.Why(t.Context(), netip.MustParseAddr("192.0.2.7"))
+	if err != nil || len(why.Enforced) != 2 || !strings.Contains(why.Enforced[0], "decision 1, ban on 192.0.2.7 by cscli") || !strings.Contains(why.Enforced[1], "refused ") {
+		t.Errorf("got %q, %v", why.Enforced, err)
 	}
 }

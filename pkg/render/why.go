@@ -52,6 +52,12 @@ func Why(w io.Writer, a Answer, zone *time.Location) error {
 		fmt.Fprintf(&b, "  %s  %-18s %s\n", at(e.Time), e.Kind, Printable(e.Line))
 	}
 	none(&b, len(a.Evidence), "none was kept")
+	if len(a.Enforced) > 0 {
+		b.WriteString("\nWhat is enforced\n")
+		for _, text := range a.Enforced {
+			fmt.Fprintf(&b, "  %s\n", inZone(text, zone))
+		}
+	}
 	b.WriteString("\nWhat the LAPI has\n")
 	known(&b, a, zone)
 	_, err := io.WriteString(w, printableLines(b.String()))

@@ -17,8 +17,9 @@ type Why struct {
 	Addr     netip.Addr `json:"ip"`
 	History  []string   `json:"history"` // what the guard knows, in words
 	Buckets  []Bucket   `json:"buckets"`
-	Evidence []Evidence `json:"evidence"` // the newest, oldest first
-	Alerts   []Told     `json:"alerts"`   // what scenarios found, oldest first
+	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
+	Enforced []string   `json:"enforced,omitempty"` // what enforcement does and did, in words
+	Alerts   []Told     `json:"alerts"`             // what scenarios found, oldest first
 }
 
 // Bucket is where one scenario stands with the source.

@@ -1,0 +1,42 @@
+package control
+
+import "time"
+
+// Enforcement is what is enforced, and who asks.
+type Enforcement struct {
+	DryRun    bool      `json:"dry_run"`
+	Decisions int       `json:"decisions"`
+	LastPull  time.Time `json:"last_pull,omitzero"` // when the LAPI last told of its decisions
+	Error     string    `json:"error,omitempty"`    // why it does not now
+	Hint      string    `json:"hint,omitempty"`
+	Repaired  uint64    `json:"repaired"` // decisions that the LAPI's stream had lost, or kept too long
+	Ignored   uint64    `json:"ignored"`  // that no mail server can enforce
+	LeftOut   uint64    `json:"left_out"` // for which there was no room
+	Spared    uint64    `json:"spared"`   // times that somebody with a decision is never refused
+	Doors     []Door    `json:"doors"`
+	Refused   []Refused `json:"refused"` // the latest, newest first
+}
+
+// Door is where mail servers ask.
+type Door struct {
+	Name        string    `json:"name"`
+	Places      []string  `json:"places"` // where it listens; none: it is closed
+	Asked       uint64    `json:"asked"`
+	Refused     uint64    `json:"refused"`
+	Errors      uint64    `json:"errors"` // questions that were none
+	Connections int       `json:"connections"`
+	LastAsked   time.Time `json:"last_asked,omitzero"`
+}
+
+// Refused is one client that was kept out, or would have been in a dry run.
+type Refused struct {
+	At      time.Time `json:"at"`
+	Door    string    `json:"door"`
+	Service string    `json:"service"`
+	Addr    string    `json:"ip"`
+	ID      int64     `json:"decision"`
+	Origin  string    `json:"origin"`
+	Type    string    `json:"type"`
+	Account bool      `json:"of_account,omitempty"` // the decision was on an account
+	DryRun  bool      `json:"dry_run,omitempty"`
+}
