@@ -18,29 +18,33 @@ import (
 	"csmail/pkg/report"
 )
 
-const scanHelp = `Read mail logs and print one row for each source that did something hostile or
-suspect: how often, what, which users it tried, when, which scenarios found it,
-and what csmail makes of it.
+const scanHelp = `Print one line for each source that did something hostile or suspect, most tries
+first: how often it tried, what it did, which login names, when last, and the
+verdict with one word for its reason.
 
 Without a FILE the journal is read (facility mail), else /var/log/mail.log or
 /var/log/maillog. A FILE may be compressed with gzip, bzip2, xz or zstd; - is stdin.
 
-Count is the number of attempts, and so is the figure behind each of the Kinds
-(docs/events.md). Verdict is ban when a scenario found the source and nothing
-speaks against it; hold when the guard keeps it back (docs/safety.md tells why it
-may); alert when the scenario only tells; none otherwise. csmail why IP FILE shows
-how a verdict came about.
+A try is an attempt of a client, not a line of the log. What is the kind of attempt
+that there was most of (docs/events.md). The verdict is ban with the scenario that
+found the source; hold with the rule of the guard that keeps it back
+(docs/safety.md); alert when the scenario only tells; none otherwise. csmail why IP
+FILE shows how a verdict came about.
+
+The first 20 sources are shown: --all shows all, --top 5 five, --wide every kind,
+name, time and scenario of them. --user alice shows who tried that login name.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
   -o json prints an array of objects: source, count and hostile (attempts), kinds,
   services, users, first_seen, last_seen, scenarios, verdict (ban, hold, alert or
   none), rule and reason (the guard's).
+  raw and json have all sources, unless --top says how many.
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
 A summary goes to stderr: the lines read, the events of all kinds, the sources, and
 the lines of known daemons that no grammar matched (missed). --push tells CrowdSec
-of the sources whose verdict is ban. See csmail --help for the exit statuses.`
+of all sources whose verdict is ban. See csmail --help for the exit statuses.`
 
 type scanOptions struct {
 	inputOptions
@@ -48,6 +52,7 @@ type scanOptions struct {
 	only                  scenarioFilter
 	output                string
 	count, banned, missed bool
+	shown                 shownOptions
 	push                  pushOptions
 }
 
@@ -67,6 +72,7 @@ func newScan(std Streams, configPath *string) *cobra.Command {
 	f.BoolVar(&o.count, "count", false, "with -o raw: print the number of events before each address")
 	f.BoolVar(&o.banned, "banned", false, "only the sources whose verdict is ban")
 	f.BoolVar(&o.missed, "missed", false, "print the lines that no grammar matched, or two readings fit, instead of the sources")
+	o.shown.addFlags(f)
 	o.judgeOptions.addFlags(f)
 	o.only.addFlags(f)
 	o.inputOptions.addFlags(f)
@@ -90,6 +96,9 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 		return s, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, raw", o.output)}
 	case o.count && o.output != "raw":
 		return s, usageError{hint.Wrap(fmt.Errorf("--count goes with -o raw"), "the other formats show the count anyway")}
+	}
+	if err = o.shown.check(); err != nil {
+		return s, err
 	}
 	if s.input, err = o.inputOptions.check(files, now); err != nil {
 		return s, err
@@ -117,6 +126,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		return err
 	}
 	collector := report.NewCollector(s.input.scope)
+	collector.Seek(s.shown.user)
 	judge := s.engine(s.set, s.input.scope.Holds)
 	tally, err := s.replay(ctx, files, judge, collector, std)
 	if err != nil {
@@ -159,13 +169,17 @@ func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, 
 
 func (s scan) print(sources []*report.Source, std Streams) error {
 	sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool {
-		return s.banned && r.Verdict.Action != guard.Ban || len(s.only) > 0 && len(r.Scenarios) == 0
+		return s.banned && r.Verdict.Action != guard.Ban || len(s.only) > 0 && len(r.Scenarios) == 0 || s.shown.user != "" && !r.Tried()
 	})
-	switch s.output {
-	case "json":
-		return render.JSON(std.Out, sources)
-	case "raw":
+	sources = render.Sort(sources, render.Order(s.shown.sort))
+	if s.output == "human" {
+		return render.Sources(std.Out, sources, render.Overview{Top: s.shown.rows(), Zone: s.input.zone, Wide: s.shown.wide}, screenOf(std.Out))
+	}
+	if n := s.shown.top; n > 0 && n < len(sources) {
+		sources = sources[:n]
+	}
+	if s.output == "raw" {
 		return render.Raw(std.Out, sources, s.count)
 	}
-	return render.Table(std.Out, sources, s.input.zone, screenOf(std.Out))
+	return render.JSON(std.Out, sources)
 }

@@ -89,20 +89,15 @@ func sorted(texts []string) []string {
 	return append([]string{}, slices.Sorted(slices.Values(texts))...)
 }
 
-// Table prints the rows for a person.
-func Table(w io.Writer, sources []*report.Source, zone *time.Location, screen Screen) error {
-	if len(sources) == 0 {
-		_, err := fmt.Fprintln(w, "No hostile or suspect sources")
-		return err
-	}
+// wideTable shows all that a row has.
+func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *grid {
 	t := newGrid(screen, "Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict")
 	for _, s := range sources {
 		t.add(s.Addr, s.Count, kindsText(s.Kinds), usersText(s.Users),
 			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime),
 			items(s.Scenarios), verdictText(s.Verdict))
 	}
-	_, err := fmt.Fprintln(w, t)
-	return err
+	return t
 }
 
 func kindsText(kinds []event.Count) items {

@@ -47,10 +47,12 @@ func TestRaw(t *testing.T) {
 	}
 }
 
+var wide = Overview{Wide: true, Zone: time.UTC}
+
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	evil := "a\x1b]0;owned\x07b"
-	if err := Table(&out, rows(t, "d", "c", evil, "x", "a"), time.UTC, Screen{}); err != nil {
+	if err := Sources(&out, rows(t, "d", "c", evil, "x", "a"), wide, Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"auth-failed 5", "a?]0;owned?b", "and 2 more", "hold: private address", "2026-06-03 04:11:09"} {
@@ -62,7 +64,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("control characters or boxes in\n%q", out.String())
 	}
 	out.Reset()
-	if err := Table(&out, rows(t, "a"), time.UTC, Screen{Terminal: true}); err != nil || !strings.Contains(out.String(), "╭") {
+	if err := Sources(&out, rows(t, "a"), wide, Screen{Terminal: true}); err != nil || !strings.Contains(out.String(), "╭") {
 		t.Errorf("no box on a terminal:\n%s", out.String())
 	}
 }
@@ -167,10 +169,11 @@ func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
 func TestTableOnANarrowScreen(t *testing.T) {
 	sources := rows(t, "a", "b", "c", "d", "e")
 	var out bytes.Buffer
-	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 60}); err != nil {
+	if err := Sources(&out, sources, wide, Screen{Terminal: true, Columns: 60}); err != nil {
 		t.Fatal(err)
 	}
-	want := `192.0.2.20
+	want := `1 source, 5 tries, 1 hold
+192.0.2.20
   Count: 5; Kinds: auth-failed 5;
   Users tried: a, b, c, and 2 more;
   First seen: 2026-06-03 04:11:09;
@@ -182,7 +185,7 @@ func TestTableOnANarrowScreen(t *testing.T) {
 		t.Errorf("got\n%s", out.String())
 	}
 	out.Reset()
-	if err := Table(&out, sources, time.UTC, Screen{Terminal: true, Columns: 160}); err != nil || !strings.Contains(out.String(), "│ Verdict") {
+	if err := Sources(&out, sources, wide, Screen{Terminal: true, Columns: 160}); err != nil || !strings.Contains(out.String(), "│ Verdict") {
 		t.Errorf("no table where there is room:\n%s", out.String())
 	}
 	for columns := 1; columns < 100; columns++ {

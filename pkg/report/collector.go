@@ -36,15 +36,17 @@ type Source struct {
 	named    []uint32 // hashes of the names in Users
 	Users    []string // as tried, in lower case; at most 64
 	services event.ServiceSet
+	triedIt  bool // it tried the login name that is sought
 	more     []kindCount
 
 	Kinds    []event.Count
 	Services []string
 
 	// Scenarios are those that overflowed for the source or its network, by name;
-	// Verdict is the guard's gravest word on them.
+	// Verdict is the guard's gravest word on them, and By the scenario that it is about.
 	Scenarios []string
 	Verdict   guard.Verdict
+	By        string
 }
 
 type kindCount struct {
@@ -59,6 +61,25 @@ type Collector struct {
 	latest   *Source // lines of one source often follow each other; nil at first
 	findings merged
 	events   int
+	sought   string // a login name in lower case
+}
+
+// Seek has the collector note which sources try a login name, however many others they
+// try. A name without a domain stands for that name in each domain. It must come before
+// the first result.
+func (c *Collector) Seek(user string) { c.sought = strings.ToLower(user) }
+
+// Tried reports whether the source tried the login name that is sought.
+func (s *Source) Tried() bool { return s.triedIt }
+
+// seek notes whether a name is the one that is sought.
+func (c *Collector) seek(s *Source, name string) {
+	if c.sought == "" || s.triedIt {
+		return
+	}
+	name = strings.ToLower(name)
+	local, _, _ := strings.Cut(name, "@")
+	s.triedIt = name == c.sought || local == c.sought
 }
 
 // NewCollector returns an empty Collector.
@@ -85,7 +106,9 @@ func (c *Collector) Add(r engine.Result) {
 	}
 	c.events++
 	if class := r.Kind.Class(); r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect) {
-		c.source(r.Addr).offence(&r.Event)
+		s := c.source(r.Addr)
+		s.offence(&r.Event)
+		c.seek(s, r.User)
 	}
 }
 
@@ -125,6 +148,7 @@ func (c *Collector) nameUser(e *event.Event) {
 	}
 	if s, known := c.sources[e.Addr]; known {
 		s.nameUser(e.User)
+		c.seek(s, e.User)
 	}
 }
 

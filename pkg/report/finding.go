@@ -108,7 +108,7 @@ func (m *merged) list() []engine.Finding {
 // judge gives the sources what was found about them or their networks.
 func (m *merged) judge(sources map[netip.Addr]*Source) {
 	for _, s := range sources {
-		s.Scenarios, s.Verdict = nil, guard.Verdict{Reason: "no scenario overflowed"}
+		s.Scenarios, s.By, s.Verdict = nil, "", guard.Verdict{Reason: "no scenario overflowed"}
 	}
 	var inOrder []*Source // by address, once a network asks for it
 	for _, f := range m.order {
@@ -144,6 +144,6 @@ func (s *Source) found(f *engine.Finding) {
 		s.Scenarios = append(s.Scenarios, f.Alert.Scenario)
 	}
 	if weight(f.Verdict.Action) > weight(s.Verdict.Action) {
-		s.Verdict = f.Verdict
+		s.Verdict, s.By = f.Verdict, f.Alert.Scenario
 	}
 }

@@ -1,0 +1,251 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"csmail/pkg/guard"
+	"csmail/pkg/report"
+)
+
+// Order is by what sources are sorted on a screen.
+type Order string
+
+// The orders. Equals are sorted by address.
+const (
+	ByTries Order = "tries" // most attempts first
+	ByLast  Order = "last"  // seen last first
+	ByUsers Order = "users" // most login names first
+)
+
+// Orders are all of them, the default first.
+func Orders() []string { return []string{string(ByTries), string(ByLast), string(ByUsers)} }
+
+// Sort returns the sources in the order, in a slice of its own.
+func Sort(sources []*report.Source, by Order) []*report.Source {
+	sources = slices.Clone(sources)
+	slices.SortStableFunc(sources, func(a, b *report.Source) int {
+		first := 0
+		switch by {
+		case ByLast:
+			first = b.Last.Compare(a.Last)
+		case ByUsers:
+			first = len(b.Users) - len(a.Users)
+		}
+		return cmp.Or(first, b.Count-a.Count, a.Addr.Compare(b.Addr))
+	})
+	return sources
+}
+
+// defaultColumns is the width of a screen that does not say how wide it is: a pipe, a
+// file, a mail.
+const defaultColumns = 80
+
+// Overview says what is printed of the sources.
+type Overview struct {
+	Top  int // so many at the most; 0: all
+	Zone *time.Location
+	Wide bool // with all kinds, names, times and the guard's whole reason
+}
+
+// Sources prints the totals in the first line and then one line a source. A full
+// address of IPv6 that would take the room of the others has a line of its own, as in
+// df(1), so that it can always be copied whole.
+func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) error {
+	if len(sources) == 0 {
+		_, err := fmt.Fprintln(w, "No hostile or suspect sources")
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintln(&b, totalsText(sources))
+	shown := sources
+	if o.Top > 0 && len(shown) > o.Top {
+		shown = shown[:o.Top]
+	}
+	if o.Wide {
+		fmt.Fprintln(&b, wideTable(shown, o.Zone, screen))
+	} else {
+		overview(&b, shown, o.Zone, cmp.Or(screen.Columns, defaultColumns))
+	}
+	if left := len(sources) - len(shown); left > 0 {
+		fmt.Fprintf(&b, "and %s; --all shows them\n", plural(left, "more source"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// totalsText counts all sources, also those that are not shown.
+func totalsText(sources []*report.Source) string {
+	tries, verdicts := 0, map[guard.Action]int{}
+	for _, s := range sources {
+		tries += s.Count
+		verdicts[s.Verdict.Action]++
+	}
+	line := fmt.Sprintf("%s, %s", plural(len(sources), "source"), plural(tries, "try"))
+	for _, action := range [...]guard.Action{guard.Ban, guard.Hold, guard.Alert, guard.None} {
+		if n := verdicts[action]; n > 0 {
+			line += fmt.Sprintf(", %d %s", n, action)
+		}
+	}
+	return line
+}
+
+// plural writes a number and its noun, which ends in -y or takes an -s.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+const (
+	// longestAddress is the widest address beside which the other columns have room.
+	longestAddress = 24
+	// leastWhat and leastUsers are the narrowest columns that still say something.
+	leastWhat, leastUsers = 12, 8
+)
+
+// overview prints the rows. The columns What and Users share the room that the others
+// leave.
+func overview(b *strings.Builder, sources []*report.Source, zone *time.Location, columns int) {
+	newest := sources[0].Last
+	for _, s := range sources {
+		if s.Last.After(newest) {
+			newest = s.Last
+		}
+	}
+	rows := make([][6]string, 0, len(sources)+1)
+	rows = append(rows, [...]string{"Source", "Tries", "What", "Users", "Last seen", "Verdict"})
+	for _, s := range sources {
+		rows = append(rows, [...]string{
+			s.Addr.String(), fmt.Sprint(s.Count), kindText(s), userText(s.Users), shortTime(s.Last, newest, zone), shortVerdict(s),
+		})
+	}
+	widths := columnWidths(rows, columns)
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			switch {
+			case i == 0 && len(cell) > widths[0]:
+				fmt.Fprintln(b, cell)
+				cell = ""
+			case i == 2, i == 3:
+				cell = clipName(cell, widths[i])
+			}
+			line += pad(cell, widths[i], i == 1) + "  "
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+}
+
+func columnWidths(rows [][6]string, columns int) [6]int {
+	var widths [6]int
+	for _, row := range rows {
+		for i, cell := range row[1:] {
+			widths[i+1] = max(widths[i+1], text.RuneWidthWithoutEscSequences(cell))
+		}
+	}
+	what, users := widths[2], widths[3]
+	left := columns - widths[1] - widths[4] - widths[5] - 2*(len(widths)-1)
+	longest := min(longestAddress, left-min(what, leastWhat)-min(users, leastUsers))
+	for _, row := range rows {
+		if len(row[0]) <= longest {
+			widths[0] = max(widths[0], len(row[0]))
+		}
+	}
+	left -= widths[0]
+	if what+users > left {
+		what = min(what, max(leastWhat, left-min(users, left*2/5)))
+		users = min(users, max(leastUsers, left-what))
+	}
+	widths[2], widths[3] = what, users
+	return widths
+}
+
+func pad(cell string, width int, right bool) string {
+	space := strings.Repeat(" ", max(0, width-text.RuneWidthWithoutEscSequences(cell)))
+	if right {
+		return space + cell
+	}
+	return cell + space
+}
+
+// clip shortens a cell, and shows that it did.
+func clip(cell string, width int) string {
+	if text.RuneWidthWithoutEscSequences(cell) <= width {
+		return cell
+	}
+	return text.Trim(cell, max(0, width-1)) + "…"
+}
+
+// clipName shortens the name and keeps the number of others behind it.
+func clipName(cell string, width int) string {
+	name, more, several := strings.Cut(cell, " +")
+	if !several {
+		return clip(cell, width)
+	}
+	more = " +" + more
+	return clip(name, max(1, width-len(more))) + more
+}
+
+// kindText names what a source did most, and how many other kinds there were.
+func kindText(s *report.Source) string {
+	best, others := "", -1
+	most := 0
+	for _, k := range s.Kinds {
+		others++
+		if k.N > most {
+			best, most = k.Name, k.N
+		}
+	}
+	return withOthers(best, others)
+}
+
+// userText names the first of the login names, and how many others there were. A blank
+// in a name would read as the end of it.
+func userText(users []string) string {
+	if len(users) == 0 {
+		return ""
+	}
+	first := slices.Min(users)
+	return withOthers(strings.ReplaceAll(Printable(first), " ", "?"), len(users)-1)
+}
+
+func withOthers(name string, others int) string {
+	if others <= 0 {
+		return name
+	}
+	return fmt.Sprintf("%s +%d", name, others)
+}
+
+// shortTime writes a time as syslog does, without its seconds; one of another year than
+// the newest with its year, as ls(1) does.
+func shortTime(t, newest time.Time, zone *time.Location) string {
+	t = t.In(zone)
+	if t.Year() != newest.In(zone).Year() {
+		return t.Format("Jan _2  2006")
+	}
+	return t.Format("Jan _2 15:04")
+}
+
+// shortVerdict is the verdict and the one word for its reason: the scenario that found
+// the source, or the guard's rule that keeps it back (docs/safety.md).
+func shortVerdict(s *report.Source) string {
+	verdict := s.Verdict.Action.String()
+	switch {
+	case s.Verdict.Action == guard.Hold && s.Verdict.Rule != guard.NoRule:
+		return verdict + " " + s.Verdict.Rule.String()
+	case s.By != "":
+		return verdict + " " + strings.TrimPrefix(s.By, "csmail/")
+	}
+	return verdict
+}
