@@ -76,7 +76,7 @@ func (g *generator) longFields(lines int) {
 		case 0:
 			g.failed(address, fmt.Sprintf("%s%d", long, n))
 		case 1:
-			g.line("auth", "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=%s%d rhost=%s", long, n, address)
+			g.line("dovecot", "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<%s%d>, method=PLAIN, rip=%s, lip=192.0.2.1, TLS, session=<%x>", long, n, address, n)
 		default:
 			g.line("postfix/smtpd", "NOQUEUE: reject: RCPT from unknown[%s]: 504 5.5.2 <%s%d>: Helo command rejected: need fully-qualified hostname; from=<%s@example.com> to=<user@example.org> proto=ESMTP helo=<%s%d>",
 				address, long, n, long, long, n)
@@ -90,7 +90,7 @@ func (g *generator) collidingNames(lines int) {
 	for n := 0; g.lines < lines; n++ {
 		g.at = g.at.Add(50 * time.Millisecond)
 		g.pid = 1000 + n%400
-		g.line("auth", "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=%s rhost=%s", colliding(n), stranger(n%512))
+		g.failed(stranger(n%512), colliding(n))
 	}
 }
 
