@@ -283,3 +283,41 @@ func TestFloodOfEnds(t *testing.T) {
 		t.Errorf("%d attempts count again", end.Attempts)
 	}
 }
+
+// Whoever is refused by csmail hangs up, which is no second thing that he did.
+func TestHangupAfterOurRefusal(t *testing.T) {
+	own := record(1, one, event.OwnRefusal, event.NoTestimony, 1)
+	atLogin := record(1, one, event.LostConnection, event.NoTestimony, 1)
+	atLogin.Cause = event.LoginService
+	later := record(1, one, event.LostConnection, event.NoTestimony, 1)
+	connected := record(1, one, event.NoKind, event.Connected, 0)
+	for name, c := range map[string]struct {
+		before []event.Record
+		last   event.Record
+		folded bool
+	}{
+		"at the login":       {[]event.Record{connected, own}, atLogin, true},
+		"later":              {[]event.Record{connected, own}, later, true},
+		"not refused":        {[]event.Record{connected}, atLogin, false},
+		"another client":     {[]event.Record{own, record(1, two, event.NoKind, event.Connected, 0)}, record(1, two, event.LostConnection, event.NoTestimony, 1), false},
+		"another process":    {[]event.Record{own}, record(2, one, event.LostConnection, event.NoTestimony, 1), false},
+		"the next session":   {[]event.Record{connected, own, connected}, later, false},
+		"something hostile":  {[]event.Record{connected, own}, record(1, one, event.NonSMTP, event.NoTestimony, 1), false},
+		"refused once again": {[]event.Record{connected, own}, own, false},
+	} {
+		j := NewJoiner(event.HashKey{})
+		for _, r := range c.before {
+			j.Join(&r)
+		}
+		restored := NewJoiner(event.HashKey{})
+		if err := restored.Restore(j.AppendSnapshot(nil)); err != nil {
+			t.Fatal(err)
+		}
+		for _, joiner := range []*Joiner{j, restored} {
+			r := c.last
+			if got := joiner.Join(&r); (got == Folded) != c.folded {
+				t.Errorf("%s: got %v, want folded %t", name, got, c.folded)
+			}
+		}
+	}
+}

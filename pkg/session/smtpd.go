@@ -61,6 +61,8 @@ func (j *Joiner) joinOffence(r *event.Record) Status {
 	switch {
 	case s.loggedIn:
 		return LoggedIn
+	case s.wasRefusedByUs(r):
+		return Folded
 	case r.Kind == event.Pipelining && s.hadKind(r.Kind):
 		// Postfix logs each command that came too early, and each that it refused for it.
 		return Folded
@@ -87,6 +89,16 @@ func (s *smtpSession) hadKind(k event.Kind) bool {
 	return had
 }
 
+// wasRefusedByUs reports whether r is about the end of a session in which csmail refused
+// the client before: whoever is refused hangs up. It notes refusals of ours.
+func (s *smtpSession) wasRefusedByUs(r *event.Record) bool {
+	if r.Kind == event.OwnRefusal {
+		s.kinds = s.kinds.With(event.OwnRefusal)
+		return false
+	}
+	return r.Kind == event.LostConnection && s.kinds.Has(event.OwnRefusal)
+}
+
 // joinSMTP joins what is no offence, and failed logins. It reports whether earlier lines
 // reported all of r.
 func (j *Joiner) joinSMTP(r *event.Record) bool {
@@ -111,7 +123,11 @@ func (j *Joiner) joinSMTP(r *event.Record) bool {
 		j.openSMTP(k, r).messages++
 	case isLogin(r):
 		j.noteSMTPD(r.From().Host)
-		j.openSMTP(k, r).attempts += r.Attempts
+		s := j.openSMTP(k, r)
+		s.attempts += r.Attempts
+		if s.wasRefusedByUs(r) {
+			return true
+		}
 		return j.deductDovecot(r)
 	}
 	return false
