@@ -60,6 +60,8 @@ var smtpdFormats = []struct {
 	{"warning: %[1]s: SASL foo authentication failed: Invalid authentication mechanism: 'foo', sasl_username=(unavailable)", event.AuthFailed},
 	{"warning: %[1]s: SASL PLAIN authentication failed: (reason unavailable), sasl_username=(unavailable)", event.AuthFailed},
 	{"warning: %[1]s: SASL PLAIN authentication failed: Connection lost to authentication server", event.AuthFault},
+	{"warning: %[1]s: SASL PLAIN authentication failed: CrowdSec decision 1 on your address, sasl_username=bob@example.org", event.OwnRefusal},
+	{"warning: %[1]s: SASL CrowdSec authentication failed: UGFzc3dvcmQ6, sasl_username=CrowdSec decision", event.AuthFailed},
 	{"warning: %[1]s: SASL PLAIN authentication failed: Can't connect to authentication server", event.AuthFault},
 	{"warning: %[1]s: SASL PLAIN authentication failed: Authentication backend error", event.AuthFault},
 	{"warning: %[1]s: SASL PLAIN authentication failed: remote authentication server unavailable", event.AuthFault},

@@ -198,8 +198,11 @@ func sasl(text string, e *event.Event) result {
 		e.User = user
 	}
 	e.Kind = event.AuthFailed
-	if isAuthFault(reason) {
+	switch {
+	case isAuthFault(reason):
 		e.Kind = event.AuthFault
+	case strings.HasPrefix(reason, event.OwnMarker): // Dovecot asked csmail, and hands its text on
+		e.Kind = event.OwnRefusal
 	}
 	if strings.HasPrefix(reason, "Connection lost to authentication server") {
 		e.Cause = event.NoAnswer
