@@ -39,6 +39,7 @@ e2e: crowdsec
 	tests/e2e/install.sh
 	tests/crowdsec/debian.sh
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
+	$(GO) test -tags e2e -count=1 -run Pflogsumm ./tests
 	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/...
 
 bench: build
@@ -106,3 +107,22 @@ $(PLATFORMS):
 .PHONY: style
 style:
 	@$(GO) run ./tests/style
+
+# Static binaries, deb and rpm for amd64 and arm64, with checksums, into bin/packages.
+.PHONY: packages install
+packages:
+	GO=$(GO) packaging/build.sh
+
+PREFIX ?= /usr
+install: build
+	install -D -m 0755 bin/csmail $(DESTDIR)$(PREFIX)/bin/csmail
+	install -D -m 0644 config/csmail.service $(DESTDIR)$(PREFIX)/lib/systemd/system/csmail.service
+	install -D -m 0644 config/csmail-report.service $(DESTDIR)$(PREFIX)/lib/systemd/system/csmail-report.service
+	install -D -m 0644 config/csmail-report.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/csmail-report.timer
+	install -D -m 0644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/csmail.conf
+	install -D -m 0644 packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/csmail.conf
+	install -D -m 0640 config/csmail.yaml $(DESTDIR)/etc/csmail/csmail.yaml
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	bin/csmail completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/csmail

@@ -43,6 +43,8 @@ var layers = map[string]layer{
 	"decision":            {},
 	"report/document":     {imports: []string{"engine", "event", "guard", "report", "report/daily"}},
 	"render/page":         {imports: []string{"render", "report/daily", "report/document"}, io: true},
+	"setup":               {imports: []string{"hint"}, io: true},
+	"geo":                 {imports: []string{"hint"}, io: true},
 	"mailer":              {imports: []string{"hint"}, io: true},
 	"report/daily":        {imports: []string{"event"}},
 	"report":              {imports: []string{"engine", "event", "guard"}},
@@ -71,8 +73,8 @@ var layers = map[string]layer{
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"input/archive", "bucket", "config", "control", "daemon", "engine", "event", "input", "guard", "hint", "ingest", "lapi", "lint", "mailer", "render", "replay",
-		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "logline", "trial",
+		"input/archive", "bucket", "config", "control", "daemon", "engine", "event", "input", "geo", "guard", "hint", "ingest", "lapi", "lint", "mailer", "render", "replay",
+		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "setup", "logline", "trial",
 	}, io: true},
 }
 

@@ -110,6 +110,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail explain FILE            the way of each line through every stage
   csmail events -o json FILE     every event of a log
   csmail scenarios list          by what csmail judges
+  csmail setup                   connect csmail with CrowdSec and the log, and start it
   csmail run                     the daemon
   csmail status                  how the daemon is doing
   csmail unban 203.0.113.7       an address was wronged: forget what it did
@@ -136,7 +137,7 @@ func newRoot(std Streams) *cobra.Command {
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
 		newScenarios(std, &configPath),
 		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newEnforce(std, &configPath),
-		newVersion(std),
+		newSetup(std), newVersion(std),
 	)
 	strictly(root)
 	return root

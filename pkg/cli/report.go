@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/geo"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 	"csmail/pkg/render/page"
@@ -209,9 +211,16 @@ type collected struct {
 	backtest    *report.Backtest
 	watch       *document.Watch
 	tracker     *daily.Tracker
+	places      *geo.Finder
 	hosts       map[string]bool
 	host        string // of the line before
 	first, last time.Time
+}
+
+// place names country and network operator of an address.
+func (c *collected) place(addr netip.Addr) (country, as string) {
+	p := c.places.Place(addr)
+	return p.Country, p.Network()
 }
 
 // maxHosts bounds the hosts that a report names.
@@ -260,6 +269,11 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 // make replays the logs and puts the report together.
 func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
 	c := r.newCollected()
+	var err error
+	if c.places, err = geo.Open(geo.Options{Country: r.config.Geo.Country, ASN: r.config.Geo.ASN}); err != nil {
+		return nil, replay.Tally{}, configError{err}
+	}
+	defer c.places.Close()
 	judge := r.engine(r.set, r.input.scope.Holds)
 	input := r.input
 	if !input.scope.Since.IsZero() { // the journal is read further back, for the days before
@@ -319,7 +333,10 @@ func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.In
 	in := document.Input{
 		Generated: r.now.In(r.input.zone).Truncate(time.Second), Zone: r.input.zone, ZoneName: zoneName(r.input.zone), Lines: tally.Lines, Missed: tally.Outcomes[event.Missed],
 		Figures: c.figures, Sources: c.sources.Sources(), Outcome: c.backtest.Outcome(), Watch: c.watch,
-		From: c.first, To: c.last,
+		From: c.first, To: c.last, Place: c.place,
+	}
+	for _, s := range in.Sources {
+		s.Country, s.AS = c.place(s.Addr)
 	}
 	if !r.input.scope.Since.IsZero() {
 		in.From, in.To = r.input.scope.Since, cmp.Or(r.input.scope.Until, r.now)

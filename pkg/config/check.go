@@ -20,6 +20,11 @@ func (c Config) check() error {
 	if c.LAPI.Duration <= 0 {
 		return hint.Wrap(fmt.Errorf("lapi.duration %s: must be more than nothing", c.LAPI.Duration), "write it like 4h or 7d")
 	}
+	if text := c.LAPI.SimulateUntil; text != "" {
+		if _, err := time.Parse(time.RFC3339, text); err != nil {
+			return hint.Wrap(fmt.Errorf("lapi.simulate_until %q: is no time", text), "write it like 2026-11-30T06:00:00Z, or leave the key out")
+		}
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
 		return hint.Wrap(fmt.Errorf("log_level %q: must be debug, info, warn or error", c.LogLevel), "info is the default")
 	}

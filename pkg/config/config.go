@@ -23,6 +23,7 @@ type Config struct {
 	Enforce    Enforce    `yaml:"enforce" doc:"Where and how they are enforced (docs/enforcement.md). A change of listen, key or report takes a restart."`
 	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
 	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
+	Geo        Geo        `yaml:"geo" doc:"Files that know country and network operator of an address. Default: those that CrowdSec keeps in /var/lib/crowdsec/data, if they are there."`
 	Report     Report     `yaml:"report" doc:"The daily report (csmail report)."`
 	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz. A change takes a restart."`
 }
@@ -36,7 +37,17 @@ type LAPI struct {
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
 	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is told again in time."`
 	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`
+	SimulateUntil     string   `yaml:"simulate_until" doc:"Simulate until this time, like 2026-11-30T06:00:00Z, and ban from then on. csmail setup sets it to a day ahead."`
 	ShareAccounts     bool     `yaml:"share_accounts" doc:"Send alerts on accounts. They carry the login name, and the LAPI may pass alerts on to CrowdSec's central API."`
+}
+
+// Simulates reports whether an alert that is made now is only simulated.
+func (l LAPI) Simulates(now time.Time) bool {
+	if l.Simulate {
+		return true
+	}
+	until, err := time.Parse(time.RFC3339, l.SimulateUntil)
+	return err == nil && now.Before(until)
 }
 
 // Source is one source of log lines.
@@ -76,6 +87,12 @@ type Guard struct {
 	VisitsPerHour   int      `yaml:"visits_per_hour" doc:"From how many empty visits an hour on they count by themselves."`
 	BansPerHour     int      `yaml:"bans_per_hour" doc:"More bans an hour are held for a person to look at."`
 	GoodShare       int      `yaml:"good_share" doc:"Percent of the clients that got in on a day that may be banned on that day; one may be in any case."`
+}
+
+// Geo names MaxMind DB files.
+type Geo struct {
+	Country string `yaml:"country" doc:"A country or city file, like GeoLite2-City.mmdb."`
+	ASN     string `yaml:"asn" doc:"An ASN file, like GeoLite2-ASN.mmdb."`
 }
 
 // Report says how the daily report is sent.

@@ -140,7 +140,7 @@ func shown(a event.Alert) string {
 }
 
 func (d *Daemon) entry(f engine.Finding) state.Entry {
-	e := state.Entry{Alert: f.Alert, Simulate: d.config.LAPI.Simulate, Queued: time.Now()}
+	e := state.Entry{Alert: f.Alert, Simulate: d.config.LAPI.Simulates(time.Now()), Queued: time.Now()}
 	if f.Verdict.Action == guard.Hold {
 		e.Reason = f.Verdict.Rule.String() + ": " + f.Verdict.Reason
 	}

@@ -55,6 +55,8 @@ type SourceRow struct {
 	Verdict   guard.Action   `json:"verdict"`
 	Rule      guard.Rule     `json:"rule"`
 	Reason    string         `json:"reason"`
+	Country   string         `json:"country,omitempty"`
+	AS        string         `json:"as,omitempty"`
 }
 
 // JSON prints one array of objects, in the order of sources.
@@ -73,6 +75,7 @@ func SourceRows(sources []*report.Source) []SourceRow {
 			Services: sorted(s.Services), Users: sorted(s.Users),
 			FirstSeen: s.First, LastSeen: s.Last, Scenarios: sorted(s.Scenarios),
 			Verdict: s.Verdict.Action, Rule: s.Verdict.Rule, Reason: s.Verdict.Reason,
+			Country: s.Country, AS: s.AS,
 		})
 	}
 	return out

@@ -42,6 +42,9 @@ type Source struct {
 	Kinds    []event.Count
 	Services []string
 
+	Country string // ISO 3166-1 code, "" if unknown; for the caller to set
+	AS      string // network operator, like "AS64496 Example Hosting"
+
 	// Scenarios are those that overflowed for the source or its network, by name;
 	// Verdict is the guard's gravest word on them, and By the scenario that it is about.
 	Scenarios []string

@@ -95,8 +95,8 @@ type findingView struct{ Class, Title, Detail, Advice, Span string }
 type groupView struct{ At, Name, What string }
 type holdView struct{ At, Value, Reason string }
 type attackerView struct {
-	Count                int
-	Addr, Verdict, Kinds string
+	Count                       int
+	Addr, Verdict, Kinds, Place string
 }
 type hourView struct {
 	Hour                                            string
@@ -162,7 +162,7 @@ func (v *view) addJudged(d *document.Document, top int) {
 		for _, k := range s.Kinds {
 			kinds = append(kinds, fmt.Sprintf("%s %d", k.Name, k.N))
 		}
-		v.Attackers = append(v.Attackers, attackerView{s.Count, s.Addr.String(), s.Verdict.Action.String(), strings.Join(kinds, ", ")})
+		v.Attackers = append(v.Attackers, attackerView{s.Count, s.Addr.String(), s.Verdict.Action.String(), strings.Join(kinds, ", "), plain(strings.TrimSpace(s.Country + " " + s.AS))})
 	}
 }
 

@@ -210,6 +210,9 @@ func (p *printer) attackers(d *document.Document) {
 			kinds = append(kinds, fmt.Sprintf("%s %d", k.Name, k.N))
 		}
 		p.line("%8d  %-22s %-5s %s", s.Count, clip(s.Addr.String(), 22), s.Verdict.Action, clip(strings.Join(kinds, ", "), width-39))
+		if place := strings.TrimSpace(s.Country + " " + s.AS); place != "" {
+			p.line("          %s", clip(place, width-10))
+		}
 	}
 	p.more("          ", more)
 }

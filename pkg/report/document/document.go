@@ -8,6 +8,7 @@ package document
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"csmail/pkg/report"
@@ -228,6 +229,9 @@ type Input struct {
 	Sources []*report.Source
 	Outcome report.Outcome // of a backtest of the same lines
 	Watch   *Watch
+
+	// Place names country and network operator of an address; nil: nobody knows.
+	Place func(netip.Addr) (country, as string)
 }
 
 // New makes the report.

@@ -3,6 +3,7 @@ package document
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -148,6 +149,7 @@ func (d *Document) addVerdicts(in Input) {
 		}
 	}
 	for _, v := range []*Verdicts{&d.Bans, &d.Holds, &d.Alerts} {
+		v.locate(in.Place)
 		slices.SortStableFunc(v.List, func(a, b Verdict) int { return a.StopAt.Compare(b.StopAt) })
 	}
 }
@@ -158,6 +160,19 @@ func (v *Verdicts) add(entry Verdict) {
 	v.Total++
 	v.ByScenario[entry.Scenario]++
 	v.List = append(v.List, entry)
+}
+
+// locate adds country and network operator.
+func (v *Verdicts) locate(place func(netip.Addr) (country, as string)) {
+	if place == nil {
+		return
+	}
+	for i := range v.List {
+		value, _, _ := strings.Cut(v.List[i].Value, "/")
+		if addr, err := netip.ParseAddr(value); err == nil {
+			v.List[i].Country, v.List[i].AS = place(addr)
+		}
+	}
 }
 
 func verdictOf(f engine.Finding) Verdict {

@@ -1,0 +1,184 @@
+// Package setup connects an installed csmail with the host: it registers csmail
+// at CrowdSec's Local API, gives it the rights to read the log, takes the hub's
+// own mail collections out of the agent's way, and starts the service.
+//
+// The problem: these are a dozen commands of four programs, and a forgotten one
+// shows only as bans that never come. The mechanism: Plan looks at the host and
+// returns the steps that are missing, each with the commands and files that it
+// would change; Apply takes one of them and writes down how to undo it. On a host
+// where all is done the plan is empty, so running it twice changes nothing.
+//
+// The package speaks to cscli, systemctl, postconf and doveconf by their command
+// lines and changes no file but csmail's own and those that a step names.
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"csmail/pkg/hint"
+)
+
+// Host is what setup needs of the machine; tests bring one of their own.
+type Host interface {
+	// Run runs a program and returns what it printed on stdout. The error of a
+	// program that failed holds what it printed on stderr.
+	Run(ctx context.Context, name string, args ...string) (string, error)
+	// Has reports whether a program is installed.
+	Has(name string) bool
+	// ReadFile returns a file's content, or an error that is fs.ErrNotExist.
+	ReadFile(path string) ([]byte, error)
+	// WriteFile replaces a file whole, with mode and owner "user:group" ("" leaves
+	// it to the caller of csmail).
+	WriteFile(path string, content []byte, mode fs.FileMode, owner string) error
+	// Remove removes a file; one that is not there is no error.
+	Remove(path string) error
+	// IsDir reports whether a folder is there.
+	IsDir(path string) bool
+}
+
+// The files that setup makes.
+const (
+	CredentialsPath = "/etc/csmail/lapi_credentials.yaml"
+	LocalPath       = "/etc/csmail/csmail.yaml.local"
+	UndoPath        = "/var/lib/csmail/setup.json"
+)
+
+// serviceUser is the user that csmail run runs as.
+const serviceUser = "csmail"
+
+// Options are what the administrator chose.
+type Options struct {
+	Live     bool          // ban from the first minute, without a day of simulation
+	Simulate time.Duration // how long alerts are only simulated, unless Live
+	KeepHub  bool          // leave the hub's mail collections in the agent
+
+	// LAPI and Token are for a LAPI on another host: its URL, and the token of its
+	// auto_registration.
+	LAPI, Token string
+
+	Now time.Time
+}
+
+// Step is one thing that is missing.
+type Step struct {
+	Title string   // what it does: "register at the Local API"
+	Why   string   // a sentence for the administrator
+	Do    []Action // in this order
+	Undo  []Action // in this order
+}
+
+// Action is one command, or one file written or removed.
+type Action struct {
+	Run []string `json:"run,omitempty"` // a command line
+
+	Write   string `json:"write,omitempty"` // the path of a file
+	Content string `json:"content,omitempty"`
+	Mode    uint32 `json:"mode,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+	Secret  bool   `json:"-"` // the content is not shown
+
+	Remove string `json:"remove,omitempty"` // the path of a file
+
+	Optional bool `json:"optional,omitempty"` // a failure is reported and does not end the step
+}
+
+// String shows an action as the administrator would type it.
+func (a Action) String() string {
+	switch {
+	case len(a.Run) > 0:
+		words := make([]string, len(a.Run))
+		for i, word := range a.Run {
+			words[i] = shellWord(word)
+		}
+		return strings.Join(words, " ")
+	case a.Write != "":
+		return "write " + a.Write
+	}
+	return "remove " + a.Remove
+}
+
+// Lines are the lines of a file that an action writes, for the administrator to
+// see; none of a secret.
+func (a Action) Lines() []string {
+	if a.Write == "" || a.Secret {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(a.Content, "\n"), "\n")
+}
+
+func shellWord(word string) string {
+	if word != "" && strings.IndexFunc(word, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("@%+=:,./_-", c))
+	}) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Plan returns the steps that are missing on this host, in the order in which
+// they must be taken.
+func Plan(ctx context.Context, host Host, o Options) ([]Step, error) {
+	if !host.IsDir("/etc/csmail") {
+		return nil, hint.Wrap(errors.New("csmail is not installed: there is no /etc/csmail"), "install the package, or: sudo make install")
+	}
+	p := planner{ctx: ctx, host: host, options: o}
+	for _, plan := range []func() error{p.account, p.logs, p.machine, p.hub, p.simulation, p.service} {
+		if err := plan(); err != nil {
+			return nil, err
+		}
+	}
+	return p.steps, nil
+}
+
+// planner gathers steps.
+type planner struct {
+	ctx     context.Context
+	host    Host
+	options Options
+	steps   []Step
+	local   localFile // what csmail.yaml.local is to hold
+}
+
+func (p *planner) add(s Step) { p.steps = append(p.steps, s) }
+
+// Apply takes a step. What it did is added to the undo file, also if it fails in
+// the middle.
+func Apply(ctx context.Context, host Host, s Step, warn func(string)) error {
+	done, err := readUndo(host)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, a := range s.Do {
+		if err := act(ctx, host, a); err != nil {
+			if a.Optional {
+				warn(fmt.Sprintf("%s: %v", a, err))
+				continue
+			}
+			failed = hint.Wrap(fmt.Errorf("%s: %s: %w", s.Title, a, err), "mend what it says and run csmail setup again: it goes on where it ended")
+			break
+		}
+	}
+	if len(s.Undo) > 0 {
+		done = append(done, undone{Title: s.Title, Actions: s.Undo})
+		failed = errors.Join(failed, writeUndo(host, done))
+	}
+	return failed
+}
+
+// act runs one action.
+func act(ctx context.Context, host Host, a Action) error {
+	switch {
+	case len(a.Run) > 0:
+		_, err := host.Run(ctx, a.Run[0], a.Run[1:]...)
+		return err
+	case a.Write != "":
+		return host.WriteFile(a.Write, []byte(a.Content), fs.FileMode(a.Mode), a.Owner)
+	}
+	return host.Remove(a.Remove)
+}

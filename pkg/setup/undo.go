@@ -1,0 +1,85 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"csmail/pkg/hint"
+)
+
+// undone is how to take a step back.
+type undone struct {
+	Title   string   `json:"title"`
+	Actions []Action `json:"actions"`
+}
+
+func readUndo(host Host) ([]undone, error) {
+	text, err := host.ReadFile(UndoPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var done []undone
+	if err == nil {
+		err = json.Unmarshal(text, &done)
+	}
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("reading what setup did (%s): %w", UndoPath, err), "move the file away; setup then knows of nothing to undo")
+	}
+	return done, nil
+}
+
+func writeUndo(host Host, done []undone) error {
+	text, err := json.MarshalIndent(done, "", "  ")
+	if err == nil {
+		err = host.WriteFile(UndoPath, append(text, '\n'), 0o600, "")
+	}
+	if err != nil {
+		return fmt.Errorf("noting what setup did (%s): %w", UndoPath, err)
+	}
+	return nil
+}
+
+// UndoPlan returns the steps that take back what Apply did, the last first.
+func UndoPlan(host Host) ([]Step, error) {
+	done, err := readUndo(host)
+	if err != nil {
+		return nil, err
+	}
+	var steps []Step
+	for _, u := range slices.Backward(done) {
+		steps = append(steps, Step{Title: "undo: " + u.Title, Do: u.Actions})
+	}
+	return steps, nil
+}
+
+// Undo takes back all steps, the last first. A step that fails stays in the undo
+// file, and the others are taken back all the same.
+func Undo(ctx context.Context, host Host, report func(title string, err error)) error {
+	done, err := readUndo(host)
+	if err != nil {
+		return err
+	}
+	var left []undone
+	var failed error
+	for _, u := range slices.Backward(done) {
+		var problem error
+		for _, a := range u.Actions {
+			if err := act(ctx, host, a); err != nil && !a.Optional {
+				problem = errors.Join(problem, fmt.Errorf("%s: %w", a, err))
+			}
+		}
+		report(u.Title, problem)
+		if problem != nil {
+			left = append([]undone{u}, left...)
+			failed = errors.Join(failed, problem)
+		}
+	}
+	if len(left) > 0 {
+		return errors.Join(hint.Wrap(failed, "mend what it says and run csmail setup --undo again"), writeUndo(host, left))
+	}
+	return host.Remove(UndoPath)
+}
