@@ -17,6 +17,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,11 +193,24 @@ func (b *Bouncer) Restore(kept []byte) {
 // Own puts decisions into force that the LAPI has just made of an alert of ours. The
 // stream brings them again, which changes nothing.
 func (b *Bouncer) Own(decisions []decision.Decision) {
+	decisions = slices.DeleteFunc(decisions, func(d decision.Decision) bool { return !b.o.Config.wants(&d) })
 	if len(decisions) == 0 {
 		return
 	}
 	b.apply(decisions, nil)
 	b.count(func(s *Stats) { s.Own += uint64(len(decisions)) })
+}
+
+// wants reports whether the LAPI would send a decision to a bouncer of this
+// configuration: origins are compared whole, scenarios by a part of their name in any case
+// (pkg/database/decisionfilter.go, v1.7.8).
+func (c *Config) wants(d *decision.Decision) bool {
+	holds := func(part string) bool {
+		return strings.Contains(strings.ToLower(d.Scenario), strings.ToLower(part))
+	}
+	return (len(c.Origins) == 0 || slices.Contains(c.Origins, d.Origin)) &&
+		(len(c.ScenariosContaining) == 0 || slices.ContainsFunc(c.ScenariosContaining, holds)) &&
+		!slices.ContainsFunc(c.ScenariosNotContaining, holds)
 }
 
 func (b *Bouncer) apply(add []decision.Decision, remove []int64) decision.Applied {

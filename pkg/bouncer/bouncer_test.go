@@ -307,6 +307,36 @@ func TestOwnBansAreInForceAtOnce(t *testing.T) {
 	_ = f
 }
 
+// What the configuration leaves out is not put into force by the answer to an alert
+// either.
+func TestOwnBansAreFiltered(t *testing.T) {
+	for name, c := range map[string]struct {
+		config Config
+		want   bool
+	}{
+		"no filter":       {Config{}, true},
+		"the origin":      {Config{Origins: []string{"cscli", "crowdsec"}}, true},
+		"another origin":  {Config{Origins: []string{"cscli"}}, false},
+		"the scenario":    {Config{ScenariosContaining: []string{"ssh", "AUTH"}}, true},
+		"another":         {Config{ScenariosContaining: []string{"ssh"}}, false},
+		"not that":        {Config{ScenariosNotContaining: []string{"auth-"}}, false},
+		"not another one": {Config{ScenariosNotContaining: []string{"ssh"}}, true},
+	} {
+		c.config.APIKey = "key"
+		b, err := New(Options{Config: c.config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := decision.Parse(decision.Raw{ID: 5, Scope: "Ip", Value: "192.0.2.5", Type: "ban", Origin: "crowdsec", Scenario: "csmail/auth-bf", Duration: "4h"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Own([]decision.Decision{d}); b.bans("192.0.2.5") != c.want {
+			t.Errorf("%s: enforced %t", name, !c.want)
+		}
+	}
+}
+
 func TestKeptTableIsEnforcedWithoutLAPI(t *testing.T) {
 	f, url := newFake(t)
 	f.put(false, banned(1, "192.0.2.1"))

@@ -316,7 +316,7 @@ func (d *Daemon) banned(look lapi.Look) {
 		one, err := decision.Parse(decision.Raw{
 			ID: b.ID, Scope: b.Scope, Value: b.Value, Type: b.Type, Origin: b.Origin, Scenario: b.Scenario, Duration: b.Until.Sub(look.At).String(),
 		}, now)
-		if err == nil && b.ID != 0 {
+		if err == nil && b.ID != 0 && !b.Simulated {
 			own = append(own, one)
 		}
 	}

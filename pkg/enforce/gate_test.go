@@ -197,6 +197,24 @@ func TestRefusalsExplainTheLinesTheyLeave(t *testing.T) {
 	}
 }
 
+// Who is refused for one account has no excuse for guesses at others whose lines name no
+// user.
+func TestRefusedAccountExcusesTwoUnnamedLines(t *testing.T) {
+	m := NewRefusals()
+	m.Add(Refusal{At: now, Door: AuthPolicy, Service: "smtp", Addr: netip.MustParseAddr("192.0.2.1"), Account: "bob", OfAccount: true})
+	explained := 0
+	for range 10 {
+		r := failed("192.0.2.1", "", now.Add(time.Second))
+		r.Service, r.Program, r.User = event.Postfix, "postfix/smtpd", ""
+		if m.Explains(r) {
+			explained++
+		}
+	}
+	if explained != 2 {
+		t.Errorf("%d of 10 lines are excused", explained)
+	}
+}
+
 func TestRefusalsAreBounded(t *testing.T) {
 	m := NewRefusals()
 	for i := range 100_000 {

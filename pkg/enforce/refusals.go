@@ -38,6 +38,11 @@ const (
 	// command.
 	ofSession = time.Hour
 
+	// unnamedLines is how many lines without a user one refusal of an account explains:
+	// the failed login and the end of the session. Who is refused for one account and
+	// guesses at others is not excused by it.
+	unnamedLines = 2
+
 	// early is how far a stamp in the log may lie before the refusal: stamps have whole
 	// seconds, and the line's may be from before the question.
 	early = 3 * time.Second
@@ -71,6 +76,7 @@ type session struct {
 	session string
 	pid     int
 	account string // only of a decision on the account
+	unnamed int    // lines without a user that this refusal may still explain
 }
 
 // NewRefusals returns an empty memory.
@@ -95,7 +101,7 @@ func (m *Refusals) Add(r Refusal) {
 	}
 	s := session{at: r.At, session: cut(r.Session), pid: r.PID}
 	if r.OfAccount {
-		s.account = cut(strings.ToLower(r.Account))
+		s.account, s.unnamed = cut(strings.ToLower(r.Account)), unnamedLines
 	}
 	if s.session == "" && s.pid == 0 && s.account == "" {
 		return
@@ -204,7 +210,11 @@ func (a *refused) bySession(r *event.Record) bool {
 			return true
 		case s.pid != 0 && s.pid == r.PID && r.Service == event.Postfix:
 			return true
-		case s.account != "" && within(s.at, r.Time, ofAddress) && (r.User == "" && countsLogins(r.Kind) || strings.EqualFold(s.account, r.User)):
+		case s.account == "" || !within(s.at, r.Time, ofAddress):
+		case strings.EqualFold(s.account, r.User):
+			return true
+		case r.User == "" && countsLogins(r.Kind) && s.unnamed > 0:
+			s.unnamed--
 			return true
 		}
 	}
@@ -309,7 +319,7 @@ func (m *Refusals) Restore(b []byte) {
 			return
 		}
 		for range n {
-			a.sessions[a.next] = session{at: r.time(), session: r.text(), pid: int(r.varint()), account: r.text()}
+			a.sessions[a.next] = session{at: r.time(), session: r.text(), pid: int(r.varint()), account: r.text(), unnamed: unnamedLines}
 			a.next++
 		}
 		if r.bad || len(m.before) >= maxAddresses {

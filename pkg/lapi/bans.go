@@ -18,6 +18,7 @@ type Ban struct {
 
 	Scope, Value     string // what it is about, as the LAPI has it
 	Origin, Scenario string
+	Simulated        bool // by the LAPI's simulation.yaml: no bouncer gets it
 
 	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
 	// that somebody deleted ends at the time of that. The zero time: the LAPI's answer
@@ -96,6 +97,7 @@ func banOf(d *models.Decision, now time.Time) Ban {
 	}
 	ban := Ban{
 		ID: d.ID, Type: textOf(d.Type), Scope: textOf(d.Scope), Value: textOf(d.Value), Origin: textOf(d.Origin), Scenario: textOf(d.Scenario),
+		Simulated: d.Simulated != nil && *d.Simulated,
 	}
 	if left, err := time.ParseDuration(textOf(d.Duration)); err == nil && d.Type != nil {
 		ban.Until = now.Add(left).UTC()
