@@ -19,13 +19,19 @@ var quoted = regexp.MustCompile(`'[^']*'|\S+`)
 // took is what differs from run to run.
 var took = regexp.MustCompile(`processed in \d+\.\d\d sec`)
 
-// What the README says that csmail prints, csmail prints.
+// What the README and the guide say that csmail prints, csmail prints.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	t.Chdir("..")
+	for path, atLeast := range map[string]int{"README.md": 1, "docs/usage.md": 2} {
+		t.Run(path, func(t *testing.T) { checkExamples(t, path, atLeast) })
+	}
+}
+
+func checkExamples(t *testing.T, path string, atLeast int) {
+	readme, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir("..")
 	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
 	t.Setenv("MAIL_CONFIG", t.TempDir())
 	zone := time.Local
@@ -45,18 +51,18 @@ func TestReadme(t *testing.T) {
 		}
 		return "```\n$ csmail " + parts[1] + "\n" + took.ReplaceAllString(out.String(), "processed in 0.05 sec") + "```\n"
 	})
-	if examples < 3 {
-		t.Errorf("the README shows %d examples", examples)
+	if examples < atLeast {
+		t.Errorf("%s: got %d examples, want at least %d", path, examples, atLeast)
 	}
 	if *update {
-		if err := os.WriteFile("README.md", []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	for i, line := range strings.Split(text, "\n") {
 		if have := strings.Split(string(readme), "\n"); i >= len(have) || have[i] != line {
-			t.Fatalf("README.md, line %d: csmail prints %q; go test ./tests -run Readme -update", i+1, line)
+			t.Fatalf("%s, line %d: csmail prints %q; go test ./tests -run Readme -update", path, i+1, line)
 		}
 	}
 }
