@@ -67,6 +67,19 @@ func TestPatience(t *testing.T) {
 			func(s *scene) { fail(s, 0, "bob"); fail(s, 1, "eve") },
 			"hold typing true; ban none after 1s; 0 wait",
 		},
+		"the same account without its domain": {
+			func(s *scene) {
+				fail(s, 0, "bob@example.org")
+				fail(s, 1, "bob")
+				fail(s, 2, "Bob@example.org")
+				s.login(time.Minute, "192.0.2.1", "bob@example.org")
+			},
+			"hold typing true; hold stale-password after 1m0s; 0 wait",
+		},
+		"the same name in a second domain ends it": {
+			func(s *scene) { fail(s, 0, "bob@example.org"); fail(s, 1, "bob"); fail(s, 2, "bob@example.net") },
+			"hold typing true; ban none after 2s; 0 wait",
+		},
 		"another offence ends it": {
 			func(s *scene) { fail(s, 0, "bob"); s.kind(time.Second, "192.0.2.1", event.NonSMTP, "") },
 			"hold typing true; ban none after 1s; 0 wait",

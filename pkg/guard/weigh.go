@@ -149,7 +149,20 @@ func (t *tally) count(o offence) {
 // isTyping tells whether what counts may be a person at one account, with the
 // connections that were lost or cut over it.
 func (t *tally) isTyping(most int) bool {
-	return t.guesses > 0 && t.others == 0 && t.failed <= most && t.guesses <= 3*most && distinct(t.accounts, 2) <= 1
+	return t.guesses > 0 && t.others == 0 && t.failed <= most && t.guesses <= 3*most && isOneAccount(t.accounts)
+}
+
+// isOneAccount reports whether all accounts may be the same: a mail program that is
+// set up tries bob@example.org and bob by turns.
+func isOneAccount(accounts []event.AccountHash) bool {
+	for i, a := range accounts {
+		for _, b := range accounts[:i] {
+			if !a.Is(b) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // reaches tells whether what counts would still have made the finding. Of what
