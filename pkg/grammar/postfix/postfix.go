@@ -57,8 +57,7 @@ func Parse(program, message string, e *event.Event) (event.Outcome, event.Testim
 
 // daemon returns the grammar of a Postfix daemon (master.cf(5)), nil for one
 // that says nothing about clients, and false for a name that is not Postfix's.
-// dnsblog names lists that speak for a client as well as against it, and anvil
-// maxima over all clients: neither says anything about one.
+// anvil names maxima over all clients, which say nothing about one.
 func daemon(name string) (grammar, bool) {
 	switch name {
 	case "smtpd":
@@ -67,10 +66,12 @@ func daemon(name string) (grammar, bool) {
 		return postscreen, true
 	case "tlsproxy":
 		return tlsproxy, true
+	case "dnsblog":
+		return dnsblog, true
 	case "cleanup":
 		return cleanup, true
 	case "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "bounce", "trace",
-		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite", "anvil", "dnsblog",
+		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite", "anvil",
 		"proxymap", "proxywrite", "scache", "showq", "flush", "verify", "spawn", "qmqpd",
 		"nbdb_reindexd", "postfix-script", "postfix-tls-script", "postfix-non-bdb-script", "postmulti-script",
 		"postlogd", "postlog", "postqueue", "postsuper", "postalias", "postmap", "postdrop", "sendmail", "tlsmgr", "relay", "dane":

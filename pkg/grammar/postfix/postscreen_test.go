@@ -111,6 +111,15 @@ func TestCleanupAndTLSProxy(t *testing.T) {
 		{"postfix/tlsproxy", "TLS handshake failed for service=smtpd peer=a.example[192.0.2.1]:4711", event.Missed, event.NoKind, ""},
 		{"postfix/tlsproxy", "CONNECT from [192.0.2.1]:4711", event.Benign, event.NoKind, ""},
 		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 127.0.0.2", event.Benign, event.NoKind, ""},
+		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 127.0.0.255", event.Benign, event.NoKind, ""},
+		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 127.255.255.254", event.Noted, event.DNSBLFault, "192.0.2.1"},
+		{"postfix/dnsblog", "addr 2001:db8::1 listed by domain list.example as 127.255.255.252", event.Noted, event.DNSBLFault, "2001:db8::1"},
+		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 198.51.100.80", event.Noted, event.DNSBLFault, "192.0.2.1"},
+		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as 0.0.0.0", event.Noted, event.DNSBLFault, "192.0.2.1"},
+		{"postfix/dnsblog", "addr 192.0.2.1 listed by domain list.example as x", event.Benign, event.NoKind, ""},
+		{"postfix/dnsblog", "addr x listed by domain list.example as 127.255.255.254", event.Benign, event.NoKind, ""},
+		{"postfix/dnsblog", "addr 192.0.2.1 not listed by domain list.example", event.Benign, event.NoKind, ""},
+		{"postfix/dnsblog", "warning: lookup error for DNS query x: Host or domain name not found", event.Benign, event.NoKind, ""},
 	}
 	for _, tt := range tests {
 		e, outcome := readAs(t, tt.program, tt.message)
