@@ -208,6 +208,9 @@ func rejection(code, text string) (event.Kind, bool) {
 	case "Sender address":
 		return senderRejected(reason, temporary)
 	case "Recipient address":
+		if isFull(code, reason) {
+			return event.NoKind, true
+		}
 		return recipientRejected(reason, temporary)
 	case "Data command", "End-of-data", "Etrn command":
 		if strings.HasPrefix(reason, "Multi-recipient bounce") {
@@ -303,6 +306,21 @@ func senderRejected(reason string, temporary bool) (event.Kind, bool) {
 		return event.NoKind, true
 	}
 	return event.PolicyRejected, true
+}
+
+// isFull reports whether a recipient is refused for the state of its mailbox, which no
+// client is to blame for: full, or too small for the message (X.2.2 and X.2.3 of
+// RFC 3463 section 3.3, as Dovecot's quota-status says).
+func isFull(code, reason string) bool {
+	if strings.HasSuffix(code, ".2.2") || strings.HasSuffix(code, ".2.3") {
+		return true
+	}
+	for _, full := range [...]string{"Quota exceeded", "Over quota", "Mailbox full", "Mailbox is full", "Mailbox quota exceeded", "User is over quota"} {
+		if hasPrefixFold(reason, full) {
+			return true
+		}
+	}
+	return false
 }
 
 func recipientRejected(reason string, temporary bool) (event.Kind, bool) {

@@ -1,0 +1,7 @@
+package situations
+
+import "testing"
+
+func TestReportedSituations(t *testing.T) {
+	inEveryForm(t, Reported())
+}
