@@ -40,6 +40,7 @@ auth_policy_server_url = http://127.0.0.1:10043/
 auth_policy_hash_nonce = e2e
 auth_policy_server_timeout_msecs = 500
 auth_policy_check_after_auth = no
+auth_policy_report_after_auth = no
 auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session}
 `
 
@@ -47,6 +48,7 @@ const enforceDovecot24 = `
 auth_policy_server_url = http://127.0.0.1:10043/
 auth_policy_hash_nonce = e2e
 auth_policy_check_after_auth = no
+auth_policy_report_after_auth = no
 auth_policy {
   http_client_request_absolute_timeout = 500ms
 }
