@@ -38,8 +38,10 @@ demo: build crowdsec
 e2e: crowdsec
 	tests/e2e/install.sh
 	tests/crowdsec/debian.sh
+	tests/e2e/booted.sh
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
 	$(GO) test -tags e2e -count=1 -run Pflogsumm ./tests
+	$(GO) test -tags e2e -count=1 -timeout 20m ./tests/install
 	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/...
 
 bench: build

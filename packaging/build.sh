@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds static binaries, deb and rpm packages for amd64 and arm64, and their
 # checksums, into bin/packages. The same commit gives the same bytes: paths are
-# trimmed, and all times are that of the commit.
+# trimmed, and all times are that of the commit. The environment may say less or
+# elsewhere: ARCHES="amd64" KINDS="deb" OUT=/tmp/packages VERSION=1.2.3.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -19,9 +20,10 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || 
 BUILD_DATE=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 export VERSION SOURCE_DATE_EPOCH BUILD_DATE
 
-out=bin/packages
-rm -rf "$out"
-mkdir -p "$out"
+out=${OUT:-bin/packages}
+stage=bin/stage # nfpm.yaml names it
+rm -rf "$out" "$stage"
+mkdir -p "$out" bin
 
 echo "building nfpm, the packer"
 GOFLAGS=-mod=readonly GOWORK=off "$GO" -C packaging/nfpm build -o "$PWD/bin/nfpm" github.com/goreleaser/nfpm/v2/cmd/nfpm
@@ -39,16 +41,15 @@ done
 cp docs/*.md "$common/doc/"
 find "$common" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 
-for ARCH in amd64 arm64; do
+for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
-	STAGE=$out/stage
-	cp -rp "$common" "$STAGE"
-	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "-s -w" -o "$STAGE/csmail" ./cmd/csmail
-	cp "$STAGE/csmail" "$out/csmail-$VERSION-linux-$ARCH"
-	for kind in deb rpm; do
+	cp -rp "$common" "$stage"
+	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "-s -w" -o "$stage/csmail" ./cmd/csmail
+	cp "$stage/csmail" "$out/csmail-$VERSION-linux-$ARCH"
+	for kind in ${KINDS:-deb rpm}; do
 		bin/nfpm package --config packaging/nfpm.yaml --packager "$kind" --target "$out/"
 	done
-	rm -rf "$STAGE"
+	rm -rf "$stage"
 done
 rm -rf "$common" "$out/csmail-host"
 (cd "$out" && sha256sum -- * >SHA256SUMS)
