@@ -14,7 +14,7 @@ fail() {
 
 GO=${GO:-go}
 command -v "$GO" >/dev/null 2>&1 || fail "there is no Go here" "install Go 1.26 or later: https://go.dev/dl/"
-VERSION=${VERSION:-$(sed -n 's/^const Version = "\(.*\)"$/\1/p' pkg/cli/*.go)}
+VERSION=${VERSION:-$(sed -n 's/^var Version = "\(.*\)"$/\1/p' pkg/cli/*.go)}
 [ -n "$VERSION" ] || fail "the version was not found in pkg/cli" "VERSION=1.2.3 make packages"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 BUILD_DATE=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
@@ -44,7 +44,7 @@ find "$common" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
 	cp -rp "$common" "$stage"
-	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "-s -w" -o "$stage/csmail" ./cmd/csmail
+	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "-s -w -X csmail/pkg/cli.Version=$VERSION" -o "$stage/csmail" ./cmd/csmail
 	cp "$stage/csmail" "$out/csmail-$VERSION-linux-$ARCH"
 	for kind in ${KINDS:-deb rpm}; do
 		bin/nfpm package --config packaging/nfpm.yaml --packager "$kind" --target "$out/"

@@ -9,7 +9,7 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 
-if [ -x /usr/bin/csmail ] && [ -e /var/lib/csmail/setup.json ]; then
+if [ -x /usr/bin/csmail ] && [ -e /etc/csmail/setup-undo.json ]; then
 	/usr/bin/csmail setup --undo --yes || echo "csmail setup --undo failed: look at its message, then at docs/enforcement.md" >&2
 fi
 if [ -d /run/systemd/system ]; then

@@ -19,8 +19,8 @@ import (
 	"csmail/pkg/render"
 )
 
-// Version is csmail's version.
-const Version = "0.1.0"
+// Version is csmail's version. packaging/build.sh sets it to that of the package.
+var Version = "0.1.0"
 
 // Streams are the standard streams of a command.
 type Streams struct {

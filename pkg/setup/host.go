@@ -22,7 +22,7 @@ const sbin = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 // Run runs a program.
 func (Machine) Run(ctx context.Context, name string, args ...string) (string, error) {
-	path, err := find(name)
+	path, err := findProgram(name)
 	if err != nil {
 		return "", err
 	}
@@ -41,11 +41,11 @@ func (Machine) Run(ctx context.Context, name string, args ...string) (string, er
 
 // Has reports whether a program is installed.
 func (Machine) Has(name string) bool {
-	_, err := find(name)
+	_, err := findProgram(name)
 	return err == nil
 }
 
-func find(name string) (string, error) {
+func findProgram(name string) (string, error) {
 	for _, dir := range filepath.SplitList(sbin) {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {

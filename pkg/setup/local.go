@@ -3,78 +3,97 @@ package setup
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"csmail/pkg/hint"
 )
 
-// localFile are keys of csmail.yaml.local that setup sets. What stands in the
-// file already is the administrator's and stays, comments and order included.
-type localFile struct{ values []localValue }
+// localFile is csmail.yaml.local, to which setup adds keys. What stands in the file
+// already is the administrator's and stays, comments and order included.
+type localFile struct {
+	before   string
+	isThere  bool
+	document yaml.Node
+	added    []string // the keys that set added: lapi.url
+}
 
-type localValue struct{ section, key, value string }
+const localHead = "# Laid over csmail.yaml; csmail setup began this file, and you may change it."
 
+// readLocal reads the file's text; isThere is false for a file that is not there.
+func readLocal(text []byte, isThere bool) (localFile, error) {
+	l := localFile{before: string(text), isThere: isThere}
+	if err := yaml.Unmarshal(text, &l.document); err != nil {
+		return l, hint.Wrap(fmt.Errorf("reading %s: %w", LocalPath, err), "csmail run -t shows the line")
+	}
+	if len(l.document.Content) > 0 && l.document.Content[0].Kind == yaml.MappingNode {
+		return l, nil
+	}
+	// A file of comments has no document; they are kept above the keys.
+	head := localHead
+	if isThere {
+		head = string(bytes.TrimSpace(text))
+	}
+	l.document = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}, HeadComment: head}
+	return l, nil
+}
+
+// has reports whether the file sets a key.
+func (l *localFile) has(section, key string) bool {
+	node := find(find(l.root(), section), key)
+	return node != nil && node.Value != ""
+}
+
+// set adds a key. One that is there keeps its value.
 func (l *localFile) set(section, key, value string) {
-	l.values = append(l.values, localValue{section, key, value})
+	if l.has(section, key) {
+		return
+	}
+	parent := makeChild(l.root(), section)
+	if parent.Kind != yaml.MappingNode {
+		*parent = yaml.Node{Kind: yaml.MappingNode}
+	}
+	*makeChild(parent, key) = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+	l.added = append(l.added, section+"."+key)
 }
 
-func (l localFile) isEmpty() bool { return len(l.values) == 0 }
+func (l *localFile) isChanged() bool { return len(l.added) > 0 }
 
-// hasSecret reports whether the file is to hold a key that no screen may show.
-func (l localFile) hasSecret() bool {
-	return slices.ContainsFunc(l.values, func(v localValue) bool { return v.key == "registration_token" })
+func (l *localFile) root() *yaml.Node {
+	if len(l.document.Content) == 0 {
+		return nil
+	}
+	return l.document.Content[0]
 }
 
-// keys names what is set.
-func (l localFile) keys() string {
-	var names []string
-	for _, v := range l.values {
-		names = append(names, v.section+"."+v.key)
-	}
-	return strings.Join(names, ", ")
-}
-
-// mergedInto returns the file with the keys added. A key that is there keeps its
-// value.
-func (l localFile) mergedInto(text []byte) (string, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return "", hint.Wrap(fmt.Errorf("reading %s: %w", LocalPath, err), "csmail run -t shows the line")
-	}
-	root := &yaml.Node{Kind: yaml.MappingNode}
-	if len(document.Content) > 0 && document.Content[0].Kind == yaml.MappingNode {
-		root = document.Content[0]
-	} else {
-		document = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}, HeadComment: "# Laid over csmail.yaml; csmail setup began this file, and you may change it."}
-	}
-	for _, v := range l.values {
-		section := child(root, v.section)
-		if section.Kind != yaml.MappingNode {
-			*section = yaml.Node{Kind: yaml.MappingNode}
-		}
-		entry := child(section, v.key)
-		if entry.Value == "" {
-			*entry = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v.value}
-		}
-	}
+// text is the file with the keys added.
+func (l *localFile) text() (string, error) {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(&document); err != nil {
+	if err := encoder.Encode(&l.document); err != nil {
 		return "", fmt.Errorf("writing %s: %w", LocalPath, err)
 	}
 	return out.String(), nil
 }
 
-// child returns the value of a key, which is made if it is missing.
-func child(mapping *yaml.Node, key string) *yaml.Node {
+// find returns the value of a key, or nil.
+func find(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil
+	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key {
 			return mapping.Content[i+1]
 		}
+	}
+	return nil
+}
+
+// makeChild returns the value of a key, which is made if it is missing.
+func makeChild(mapping *yaml.Node, key string) *yaml.Node {
+	if value := find(mapping, key); value != nil {
+		return value
 	}
 	value := &yaml.Node{Kind: yaml.ScalarNode}
 	mapping.Content = append(mapping.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, value)

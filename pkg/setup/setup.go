@@ -45,7 +45,9 @@ type Host interface {
 const (
 	CredentialsPath = "/etc/csmail/lapi_credentials.yaml"
 	LocalPath       = "/etc/csmail/csmail.yaml.local"
-	UndoPath        = "/var/lib/csmail/setup.json"
+	// UndoPath is where setup notes how it is undone. root runs the commands in it,
+	// so it lies where the user of csmail run cannot write, not in /var/lib/csmail.
+	UndoPath = "/etc/csmail/setup-undo.json"
 )
 
 // serviceUser is the user that csmail run runs as.
@@ -83,6 +85,10 @@ type Action struct {
 	Secret  bool   `json:"-"` // the content is not shown
 
 	Remove string `json:"remove,omitempty"` // the path of a file
+
+	// Wrote is what setup wrote into the file, in an undo: a file that has been
+	// changed since is somebody's work and stays.
+	Wrote string `json:"wrote,omitempty"`
 
 	Optional bool `json:"optional,omitempty"` // a failure is reported and does not end the step
 }
@@ -127,7 +133,7 @@ func Plan(ctx context.Context, host Host, o Options) ([]Step, error) {
 		return nil, hint.Wrap(errors.New("csmail is not installed: there is no /etc/csmail"), "install the package, or: sudo make install")
 	}
 	p := planner{ctx: ctx, host: host, options: o}
-	for _, plan := range []func() error{p.account, p.logs, p.machine, p.hub, p.simulation, p.service} {
+	for _, plan := range []func() error{p.account, p.logs, p.simulation, p.token, p.configuration, p.machine, p.hub, p.service} {
 		if err := plan(); err != nil {
 			return nil, err
 		}
@@ -178,7 +184,31 @@ func act(ctx context.Context, host Host, a Action) error {
 		_, err := host.Run(ctx, a.Run[0], a.Run[1:]...)
 		return err
 	case a.Write != "":
+		if err := isUnchanged(host, a.Write, a.Wrote); err != nil {
+			return err
+		}
 		return host.WriteFile(a.Write, []byte(a.Content), fs.FileMode(a.Mode), a.Owner)
 	}
+	if err := isUnchanged(host, a.Remove, a.Wrote); err != nil {
+		return err
+	}
 	return host.Remove(a.Remove)
+}
+
+// errChanged is what an undo says of a file that it leaves alone.
+var errChanged = errors.New("it was changed since, and stays as it is")
+
+// isUnchanged returns an error if a file is not as setup wrote it; "" is any.
+func isUnchanged(host Host, path, wrote string) error {
+	if wrote == "" {
+		return nil
+	}
+	text, err := host.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && string(text) != wrote {
+		err = errChanged
+	}
+	return err
 }

@@ -45,7 +45,7 @@ func (h *fakeHost) Run(_ context.Context, name string, args ...string) (string, 
 		return "", errors.New("exit status 1: it does not work today")
 	}
 	switch name {
-	case "getent", "id":
+	case "getent", "id", "stat":
 		return "", errors.New("exit status 2")
 	case "systemctl":
 		if strings.HasPrefix(args[0], "is-") {
@@ -129,8 +129,8 @@ func TestPlan(t *testing.T) {
 		want   []string
 	}{
 		"a fresh Debian": {want: []string{
-			"register at CrowdSec's Local API", "remove crowdsecurity/dovecot and crowdsecurity/postfix from the agent",
-			"write /etc/csmail/csmail.yaml.local", "start csmail", "send the daily report to root",
+			"write /etc/csmail/csmail.yaml.local", "register at CrowdSec's Local API",
+			"remove crowdsecurity/dovecot and crowdsecurity/postfix from the agent", "start csmail", "send the daily report to root",
 		}},
 		"live, the hub kept": {
 			option: func(o *Options) { o.Live, o.KeepHub = true, true },
@@ -144,7 +144,7 @@ func TestPlan(t *testing.T) {
 				h.answers["cscli collections list -o json"] = `{"collections": []}`
 			},
 			want: []string{
-				"make the user csmail", "let csmail read the log", "register at CrowdSec's Local API", "write /etc/csmail/csmail.yaml.local",
+				"make the user csmail", "let csmail read the log", "write /etc/csmail/csmail.yaml.local", "register at CrowdSec's Local API",
 				"start csmail", "send the daily report to root",
 			},
 		},
@@ -153,10 +153,36 @@ func TestPlan(t *testing.T) {
 			option: func(o *Options) { o.LAPI, o.Token = "http://lapi.example.org:8080", "t0ken" },
 			want:   []string{"write /etc/csmail/csmail.yaml.local", "start csmail", "send the daily report to root"},
 		},
+		"set up live before": {
+			change: func(h *fakeHost) { h.files[CredentialsPath] = "login: csmail" },
+			want:   []string{"remove crowdsecurity/dovecot and crowdsecurity/postfix from the agent", "start csmail", "send the daily report to root"},
+		},
+		"ended before the credentials had their rights": {
+			change: func(h *fakeHost) {
+				h.files[CredentialsPath] = "login: csmail"
+				h.answers["stat -c %G %a "+CredentialsPath] = "root 600\n"
+				h.answers["cscli collections list -o json"] = `{"collections": []}`
+			},
+			want: []string{"let csmail read its credentials", "start csmail", "send the daily report to root"},
+		},
+		"a configuration of the administrator, new": {
+			change: func(h *fakeHost) {
+				h.files[LocalPath] = "guard: {allow: [192.0.2.1]}\n"
+				h.answers["cscli collections list -o json"] = `{"collections": []}`
+			},
+			want: []string{"write /etc/csmail/csmail.yaml.local", "register at CrowdSec's Local API", "start csmail", "send the daily report to root"},
+		},
+		"the administrator simulates until a time of his own": {
+			change: func(h *fakeHost) {
+				h.files[LocalPath] = "lapi: {simulate_until: 2027-01-01T00:00:00Z}\n"
+				h.answers["cscli collections list -o json"] = `{"collections": []}`
+			},
+			want: []string{"register at CrowdSec's Local API", "start csmail", "send the daily report to root"},
+		},
 		"without systemd": {
 			change: func(h *fakeHost) { h.dirs = []string{"/etc/csmail"} },
 			want: []string{
-				"register at CrowdSec's Local API", "remove crowdsecurity/dovecot and crowdsecurity/postfix from the agent", "write /etc/csmail/csmail.yaml.local",
+				"write /etc/csmail/csmail.yaml.local", "register at CrowdSec's Local API", "remove crowdsecurity/dovecot and crowdsecurity/postfix from the agent",
 			},
 		},
 	} {
@@ -236,6 +262,58 @@ func TestTwiceAndUndo(t *testing.T) {
 	}
 }
 
+// The same with a token, of which no credentials come before csmail runs.
+func TestTwiceWithAToken(t *testing.T) {
+	h := freshDebian()
+	h.programs = []string{"systemctl"}
+	o := aDay
+	o.LAPI, o.Token = "http://lapi.example.org:8080", "t0ken"
+	applyAll(t, h, o)
+	o.Now = o.Now.Add(time.Hour)
+	if again := plan(t, h, o); len(again) > 0 {
+		t.Errorf("a second time would: %q, want nothing", titles(again))
+	}
+	if again := plan(t, h, aDay); len(again) > 0 {
+		t.Errorf("without the token it would: %q, want nothing", titles(again))
+	}
+}
+
+// A file that setup made and the administrator changed since is not undone.
+func TestUndoKeepsWhatWasChanged(t *testing.T) {
+	for name, before := range map[string]string{"made by setup": "", "there before": "guard:\n  allow: [192.0.2.1]\n", "comments only": "# nothing yet\n"} {
+		t.Run(name, func(t *testing.T) {
+			h := freshDebian()
+			if before != "" {
+				h.files[LocalPath] = before
+			}
+			applyAll(t, h, aDay)
+			if !strings.Contains(h.files[LocalPath], strings.TrimSpace(before)) {
+				t.Errorf("setup made %q of %q", h.files[LocalPath], before)
+			}
+			h.files[LocalPath] += "history: 60d\n"
+			changed := h.files[LocalPath]
+			var kept []string
+			err := Undo(t.Context(), h, func(title string, err error) {
+				if err != nil {
+					kept = append(kept, title+": "+err.Error())
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.files[LocalPath]; got != changed {
+				t.Errorf("undo made %q of %q, want it kept", got, changed)
+			}
+			if len(kept) != 1 || !strings.Contains(kept[0], "stays as it is") {
+				t.Errorf("undo reported %q, want that the file stays", kept)
+			}
+			if _, there := h.files[UndoPath]; there {
+				t.Error("the undo file is left, and nothing can be done about it")
+			}
+		})
+	}
+}
+
 // What the administrator wrote into csmail.yaml.local stays.
 func TestLocalFileIsKept(t *testing.T) {
 	h := freshDebian()
@@ -259,7 +337,7 @@ func TestLocalFileIsKept(t *testing.T) {
 func TestFailureInTheMiddle(t *testing.T) {
 	h := freshDebian()
 	h.failing = "chmod 0640 " + CredentialsPath
-	step := plan(t, h, aDay)[0]
+	step := plan(t, h, aDay)[1]
 	err := Apply(t.Context(), h, step, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "it does not work today") || !strings.Contains(hint.Of(err), "run csmail setup again") {
 		t.Fatalf("got error %v with hint %q", err, hint.Of(err))
@@ -278,7 +356,7 @@ func TestOptionalActionWarns(t *testing.T) {
 	h := freshDebian()
 	h.failing = "systemctl reload crowdsec"
 	var warnings []string
-	err := Apply(t.Context(), h, plan(t, h, aDay)[1], func(text string) { warnings = append(warnings, text) })
+	err := Apply(t.Context(), h, plan(t, h, aDay)[2], func(text string) { warnings = append(warnings, text) })
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "systemctl reload crowdsec") {
 		t.Errorf("got error %v and warnings %q, want one warning", err, warnings)
 	}

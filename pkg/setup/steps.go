@@ -46,21 +46,40 @@ func (p *planner) logs() error {
 	return nil
 }
 
-// machine registers csmail at the Local API.
-func (p *planner) machine() error {
+// isRegistered reports whether csmail knows a Local API: it has credentials, or a
+// token to get some.
+func (p *planner) isRegistered() (bool, error) {
 	if _, err := p.host.ReadFile(CredentialsPath); err == nil {
-		return nil
+		return true, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("looking for the LAPI's credentials: %w", err)
+		return false, fmt.Errorf("looking for the LAPI's credentials: %w", err)
 	}
-	if p.options.Token != "" {
-		if p.options.LAPI == "" {
-			return hint.Wrap(errors.New("a token is given, and no LAPI"), "--lapi http://lapi.example.org:8080 says where it is")
-		}
-		p.local.set("lapi", "url", p.options.LAPI)
-		p.local.set("lapi", "registration_token", p.options.Token)
-		p.local.set("lapi", "credentials", "/var/lib/csmail/lapi_credentials.yaml")
+	return p.local.has("lapi", "registration_token"), nil
+}
+
+// token has csmail run register itself at a LAPI on another host.
+func (p *planner) token() error {
+	if p.options.Token == "" {
 		return nil
+	}
+	if p.options.LAPI == "" {
+		return hint.Wrap(errors.New("a token is given, and no LAPI"), "--lapi http://lapi.example.org:8080 says where it is")
+	}
+	p.local.set("lapi", "url", p.options.LAPI)
+	p.local.set("lapi", "registration_token", p.options.Token)
+	p.local.set("lapi", "credentials", "/var/lib/csmail/lapi_credentials.yaml")
+	return nil
+}
+
+// machine registers csmail at the Local API of this host.
+func (p *planner) machine() error {
+	if p.options.Token != "" {
+		return nil
+	}
+	if registered, err := p.isRegistered(); err != nil {
+		return err
+	} else if registered {
+		return p.credentialRights()
 	}
 	if !p.host.Has("cscli") {
 		return hint.Wrap(errors.New("there is no cscli on this host, so csmail cannot be registered"),
@@ -70,10 +89,29 @@ func (p *planner) machine() error {
 		Title: "register at CrowdSec's Local API", Why: "csmail pushes its alerts there; cscli decisions list shows the bans.",
 		Do: []Action{
 			{Run: []string{"cscli", "machines", "add", serviceUser, "--auto", "--force", "-f", CredentialsPath}},
-			{Run: []string{"chown", "root:" + serviceUser, CredentialsPath}},
-			{Run: []string{"chmod", "0640", CredentialsPath}},
+			{Run: ownCredentials},
+			{Run: lockCredentials},
 		},
 		Undo: []Action{{Run: []string{"cscli", "machines", "delete", serviceUser}, Optional: true}, {Remove: CredentialsPath}},
+	})
+	return nil
+}
+
+var (
+	ownCredentials  = []string{"chown", "root:" + serviceUser, CredentialsPath}
+	lockCredentials = []string{"chmod", "0640", CredentialsPath}
+)
+
+// credentialRights mends the rights of the credentials, where a run of setup ended
+// before it set them.
+func (p *planner) credentialRights() error {
+	rights, err := p.host.Run(p.ctx, "stat", "-c", "%G %a", CredentialsPath)
+	if err != nil || strings.TrimSpace(rights) == serviceUser+" 640" {
+		return nil // with a token the file is csmail's own, elsewhere
+	}
+	p.add(Step{
+		Title: "let csmail read its credentials", Why: "They belong to root, and csmail run is not root.",
+		Do: []Action{{Run: ownCredentials}, {Run: lockCredentials}},
 	})
 	return nil
 }
@@ -131,24 +169,26 @@ func (p *planner) installedCollections() ([]string, error) {
 }
 
 // simulation lets the first day's alerts only be simulated, on a new
-// installation.
+// installation. It comes before the registration, so that a run of setup that ends
+// between them leaves nothing that bans.
 func (p *planner) simulation() error {
-	_, err := p.host.ReadFile(LocalPath)
-	if p.options.Live || p.options.Simulate <= 0 || err == nil {
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	before, err := p.host.ReadFile(LocalPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	if p.local, err = readLocal(before, err == nil); err != nil {
+		return err
+	}
+	registered, err := p.isRegistered()
+	if err != nil || registered || p.options.Live || p.options.Simulate <= 0 {
+		return err
 	}
 	p.local.set("lapi", "simulate_until", p.options.Now.Add(p.options.Simulate).UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
 }
 
-// service writes the configuration and starts csmail run.
+// service starts csmail run.
 func (p *planner) service() error {
-	if err := p.configuration(); err != nil {
-		return err
-	}
 	if !p.host.Has("systemctl") || !p.host.IsDir("/run/systemd/system") {
 		return nil
 	}
@@ -175,24 +215,20 @@ func (p *planner) service() error {
 
 // configuration writes what the steps before asked for into csmail.yaml.local.
 func (p *planner) configuration() error {
-	if p.local.isEmpty() {
+	if !p.local.isChanged() {
 		return nil
 	}
-	before, err := p.host.ReadFile(LocalPath)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading the configuration: %w", err)
+	after, err := p.local.text()
+	if err != nil {
+		return err
 	}
-	after, mergeErr := p.local.mergedInto(before)
-	if mergeErr != nil {
-		return mergeErr
-	}
-	undo := Action{Remove: LocalPath}
-	if err == nil {
-		undo = Action{Write: LocalPath, Content: string(before), Mode: 0o640, Owner: "root:" + serviceUser}
+	undo := Action{Remove: LocalPath, Wrote: after}
+	if p.local.isThere {
+		undo = Action{Write: LocalPath, Content: p.local.before, Wrote: after, Mode: 0o640, Owner: "root:" + serviceUser}
 	}
 	p.add(Step{
-		Title: "write " + LocalPath, Why: "It is laid over csmail.yaml; packages never touch it. It sets " + p.local.keys() + ".",
-		Do:   []Action{{Write: LocalPath, Content: after, Mode: 0o640, Owner: "root:" + serviceUser, Secret: p.local.hasSecret()}},
+		Title: "write " + LocalPath, Why: "It is laid over csmail.yaml; packages never touch it. It sets " + strings.Join(p.local.added, ", ") + ".",
+		Do:   []Action{{Write: LocalPath, Content: after, Mode: 0o640, Owner: "root:" + serviceUser, Secret: p.options.Token != ""}},
 		Undo: []Action{undo},
 	})
 	return nil

@@ -66,13 +66,8 @@ func Undo(ctx context.Context, host Host, report func(title string, err error)) 
 	var left []undone
 	var failed error
 	for _, u := range slices.Backward(done) {
-		var problem error
-		for _, a := range u.Actions {
-			if err := act(ctx, host, a); err != nil && !a.Optional {
-				problem = errors.Join(problem, fmt.Errorf("%s: %w", a, err))
-			}
-		}
-		report(u.Title, problem)
+		kept, problem := takeBack(ctx, host, u)
+		report(u.Title, errors.Join(kept, problem))
 		if problem != nil {
 			left = append([]undone{u}, left...)
 			failed = errors.Join(failed, problem)
@@ -82,4 +77,20 @@ func Undo(ctx context.Context, host Host, report func(title string, err error)) 
 		return errors.Join(hint.Wrap(failed, "mend what it says and run csmail setup --undo again"), writeUndo(host, left))
 	}
 	return host.Remove(UndoPath)
+}
+
+// takeBack undoes one step. kept names the files that were changed since, which
+// stay.
+func takeBack(ctx context.Context, host Host, u undone) (kept, problem error) {
+	for _, a := range u.Actions {
+		err := act(ctx, host, a)
+		switch {
+		case err == nil || a.Optional:
+		case errors.Is(err, errChanged):
+			kept = errors.Join(kept, fmt.Errorf("%s: %w", a, err))
+		default:
+			problem = errors.Join(problem, fmt.Errorf("%s: %w", a, err))
+		}
+	}
+	return kept, problem
 }
