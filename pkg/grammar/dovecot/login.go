@@ -314,6 +314,9 @@ var reasons = [...]struct {
 }
 
 func byWords(why string) (event.Kind, bool) {
+	if authenticationAttempts(why) > 0 {
+		return event.AuthFailed, true
+	}
 	for _, r := range reasons {
 		if strings.HasPrefix(why, r.prefix) {
 			return r.kind, true
@@ -322,9 +325,26 @@ func byWords(why string) (event.Kind, bool) {
 	return event.NoKind, false
 }
 
+// authenticationAttempts reads the N of "N authentication attempts", which is how 1.0 and 1.1 end
+// a connection that has not logged in; 0 if why is something else.
+func authenticationAttempts(why string) int {
+	count, rest, _ := strings.Cut(why, " ")
+	if rest != "authentication attempts" {
+		return 0
+	}
+	n, err := strconv.ParseUint(count, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
 // attemptsIn reads the N of "auth failed, N attempts in M secs"; 1 if there is
 // none.
 func attemptsIn(why string) int {
+	if n := authenticationAttempts(why); n > 0 {
+		return n
+	}
 	_, rest, _ := strings.Cut(why, ", ")
 	count, rest, _ := strings.Cut(rest, " ")
 	if !strings.HasPrefix(rest, "attempts") { // "waited 3 secs" is no number of them
