@@ -9,7 +9,7 @@ import (
 // clients are refused for something that is none of their doing, beside the attackers
 // who look like them.
 func Reported() []Situation {
-	return []Situation{nameWithoutDomain(), fullMailbox(), foreignSender(), refusingScreenList()}
+	return []Situation{nameWithoutDomain(), fullMailbox(), foreignSender(), refusingScreenList(), givenUp()}
 }
 
 // nameWithoutDomain: mail programs that are set up try the address and the name before
@@ -85,4 +85,30 @@ func refusingScreenList() Situation {
 	}
 	l.attack(day+12*hour, attacker)
 	return Situation{Name: "a DNS block list that refuses postscreen", Log: l, Attackers: []string{attacker}}
+}
+
+// givenUp: a bot begins a login each minute and hangs up before the answer, another one
+// cancels it. So does a program of somebody who reads his mail from the same address, and
+// a monitor hangs up without a login.
+func givenUp() Situation {
+	l := NewLog()
+	l.life(2)
+	bots := []string{"203.0.113.67", "203.0.113.68"}
+	const user, monitor = "192.0.2.201", "192.0.2.202"
+	session := func(at time.Duration, ip, said, end string) {
+		pid := l.next()
+		l.add(at, "postfix/smtpd", pid, "connect from unknown[%s]", ip)
+		l.add(at+time.Second, "postfix/smtpd", pid, said, ip)
+		l.add(at+2*time.Second, "postfix/smtpd", pid, "disconnect from unknown[%s] %s", ip, end)
+	}
+	const aborted, lost, end = "warning: unknown[%s]: SASL LOGIN authentication aborted", "lost connection after AUTH from unknown[%s]", "ehlo=1 auth=0/1 commands=1/2"
+	l.imapLogin(day+9*hour, user, "kim@example.org")
+	for i := range 180 {
+		at := day + 10*hour + time.Duration(i)*minute
+		session(at, bots[0], lost, end)
+		session(at+5*time.Second, bots[1], aborted, end)
+		session(at+10*time.Second, user, lost, end)
+		session(at+15*time.Second, monitor, "lost connection after CONNECT from unknown[%s]", "commands=0/0")
+	}
+	return Situation{Name: "logins that are given up half-way", Log: l, Attackers: bots}
 }
