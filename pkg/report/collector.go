@@ -15,9 +15,15 @@ import (
 	"csmail/pkg/guard"
 )
 
-// maxUsers bounds the names kept of one source; a spraying source tries
-// thousands, and nobody reads more.
-const maxUsers = 64
+const (
+	// maxUsers bounds the names kept of one source; a spraying source tries
+	// thousands, and nobody reads more.
+	maxUsers = 64
+
+	// maxUserName bounds what is kept of each name, in bytes: clients choose them, and
+	// make them as long as a line can be.
+	maxUserName = 96
+)
 
 // Scope is what of a log is looked at. The zero value looks at everything.
 type Scope struct {
@@ -34,7 +40,7 @@ type Source struct {
 	First    time.Time
 	Last     time.Time
 	named    []uint32 // hashes of the names in Users
-	Users    []string // as tried, in lower case; at most 64
+	Users    []string // as tried, in lower case; at most 64, and the first 96 bytes of each
 	services event.ServiceSet
 	triedIt  bool // it tried the login name that is sought
 	more     []kindCount
@@ -206,7 +212,10 @@ func (s *Source) nameUser(name string) {
 		return
 	}
 	name = strings.ToLower(name)
-	hash := nameHash(name)
+	hash := nameHash(name) // of all of it: long names that begin alike stay two
+	if len(name) > maxUserName {
+		name = strings.ToValidUTF8(name[:maxUserName], "")
+	}
 	for i, known := range s.named {
 		if known == hash && s.Users[i] == name {
 			return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,23 @@ func TestSourcesWithinANetwork(t *testing.T) {
 	}
 	if got := within(all, netip.Prefix{}); len(got) != 0 {
 		t.Errorf("no network: got %d sources, want none", len(got))
+	}
+}
+
+func TestLongUserNames(t *testing.T) {
+	c := NewCollector(Scope{})
+	long := strings.Repeat("a", 300)
+	for second, name := range []string{long + "1", long + "2", long + "1", strings.Repeat("ä", 100), "bob"} {
+		add(c, second, "192.0.2.1", name, event.AuthFailed, 1)
+	}
+	got := c.Sources()[0].Users
+	want := []string{long[:96], long[:96], strings.Repeat("ä", 48), "bob"} // two accounts that begin alike
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	c = NewCollector(Scope{})
+	add(c, 0, "192.0.2.1", "x"+strings.Repeat("ä", 100), event.AuthFailed, 1)
+	if got, want := c.Sources()[0].Users[0], "x"+strings.Repeat("ä", 47); got != want {
+		t.Errorf("a character that is cut: got %q, want %q", got, want)
 	}
 }
