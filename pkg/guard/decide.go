@@ -123,7 +123,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	}
 	v.Action = Ban
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
-	v.Reason = fmt.Sprintf("%d attempts count, %d are enough", t.counted, f.Needed)
+	v.Reason = strconv.Itoa(t.counted) + " attempts count, " + strconv.Itoa(f.Needed) + " are enough"
 	if f.Distinct {
 		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", distinct(t.accounts, len(t.accounts)), f.Needed)
 	}

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -188,7 +189,7 @@ func (t *tally) shortfall(f Finding) string {
 	if f.Distinct && len(t.accounts) > 0 {
 		return fmt.Sprintf("%s count, %d are needed", count(distinct(t.accounts, len(t.accounts)), "account"), f.Needed)
 	}
-	text := fmt.Sprintf("%d of %d attempts count, %d are needed", t.counted, t.total(), f.Needed)
+	text := strconv.Itoa(t.counted) + " of " + strconv.Itoa(t.total()) + " attempts count, " + strconv.Itoa(f.Needed) + " are needed"
 	if t.counted >= f.Needed {
 		text += " within a shorter time"
 	}
@@ -243,17 +244,18 @@ type judgement struct {
 func (g *Guard) judgement(key uint64, s *source) *judgement {
 	j := &judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
 	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
-	for _, o := range s.offences {
+	for i := range s.offences {
+		o := &s.offences[i]
 		switch o.area() {
 		case visitArea:
-			visits = append(visits, o)
+			visits = append(visits, *o)
 		case loginArea:
 			switch {
 			case o.account.IsZero() && o.at > s.login:
-				unnamed = append(unnamed, o)
-			case o.account.IsZero() || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(o):
+				unnamed = append(unnamed, *o)
+			case o.account.IsZero() || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(*o):
 			default:
-				strange = append(strange, o)
+				strange = append(strange, *o)
 				if latest(s.assumed, o.account) == 0 {
 					names = append(names, o.account)
 				}

@@ -11,6 +11,10 @@ type fifoMap[K comparable, V any] struct {
 	newest int32
 	free   int32 // the first of a chain of free slots, linked by newer
 	most   int
+
+	// What follows only saves time: most keys are asked for several times in a row.
+	latest   K
+	latestAt int32 // the place of latest; 0: not known
 }
 
 type slot[K comparable, V any] struct {
@@ -25,10 +29,25 @@ func newFIFOMap[K comparable, V any](most int) *fifoMap[K, V] {
 
 func (m *fifoMap[K, V]) len() int { return len(m.places) }
 
+// placeOf returns the place of k, 0 if it has none.
+func (m *fifoMap[K, V]) placeOf(k K) int32 {
+	if m.latestAt != 0 && m.latest == k {
+		return m.latestAt
+	}
+	if len(m.places) == 0 {
+		return 0
+	}
+	at := m.places[k]
+	if at != 0 {
+		m.latest, m.latestAt = k, at
+	}
+	return at
+}
+
 // get returns the value of k, or nil. The value may be written to until the next put.
 func (m *fifoMap[K, V]) get(k K) *V {
-	at, known := m.places[k]
-	if !known {
+	at := m.placeOf(k)
+	if at == 0 {
 		return nil
 	}
 	return &m.slots[at].value
@@ -53,8 +72,14 @@ func (m *fifoMap[K, V]) first() (k K, v *V, ok bool) {
 
 // put begins a new value under k as the newest entry, and returns it.
 func (m *fifoMap[K, V]) put(k K) *V {
-	m.drop(k)
-	return m.insert(k)
+	at := m.placeOf(k)
+	if at == 0 {
+		return m.insert(k)
+	}
+	m.unlink(at)
+	m.slots[at] = slot[K, V]{key: k}
+	m.link(at)
+	return &m.slots[at].value
 }
 
 // insert is put for a key that is not in the map.
@@ -69,27 +94,39 @@ func (m *fifoMap[K, V]) insert(k K) *V {
 	} else {
 		m.free = m.slots[at].newer
 	}
+	m.slots[at].key = k
+	m.link(at)
+	m.places[k] = at
+	m.latest, m.latestAt = k, at
+	return &m.slots[at].value
+}
+
+func (m *fifoMap[K, V]) drop(k K) {
+	at := m.placeOf(k)
+	if at == 0 {
+		return
+	}
+	delete(m.places, k)
+	m.latestAt = 0
+	m.unlink(at)
+	m.slots[at] = slot[K, V]{newer: m.free}
+	m.free = at
+}
+
+// link makes a slot the newest.
+func (m *fifoMap[K, V]) link(at int32) {
 	s := &m.slots[at]
-	s.key, s.older, s.newer = k, m.newest, 0
+	s.older, s.newer = m.newest, 0
 	if m.newest != 0 {
 		m.slots[m.newest].newer = at
 	} else {
 		m.oldest = at
 	}
 	m.newest = at
-	m.places[k] = at
-	return &s.value
 }
 
-func (m *fifoMap[K, V]) drop(k K) {
-	if len(m.places) == 0 {
-		return
-	}
-	at, known := m.places[k]
-	if !known {
-		return
-	}
-	delete(m.places, k)
+// unlink takes a slot out of the order of put.
+func (m *fifoMap[K, V]) unlink(at int32) {
 	s := &m.slots[at]
 	if s.older != 0 {
 		m.slots[s.older].newer = s.newer
@@ -101,8 +138,6 @@ func (m *fifoMap[K, V]) drop(k K) {
 	} else {
 		m.newest = s.older
 	}
-	*s = slot[K, V]{newer: m.free}
-	m.free = at
 }
 
 // each calls yield with every key and its value, the oldest first.

@@ -2,17 +2,20 @@ package session
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
 // messages finds the client of a message by its queue ID. Every accepted message is
 // put and hardly any is asked for, so putting must be cheap: it is a ring of the
 // latest messages, with a hash index whose chains lead from a message to the older one
-// of the same bucket. Overwritten messages are not taken out of the index: a chain
-// ends where it reaches one.
+// of the same bucket. The index is brought up to date only when somebody asks.
+// Overwritten messages are not taken out of the index: a chain ends where it reaches
+// one.
 type messages struct {
 	ring    []message
 	put64   uint64   // how many messages were put in all; the next goes to put64 % most
+	indexed uint64   // how many of them the index knows, or has no need to know any more
 	buckets []uint64 // the number of the newest message of each bucket, from 1; 0: none
 	most    int
 }
@@ -24,33 +27,25 @@ type message struct {
 }
 
 func (m *messages) put(k messageKey, addr netip.Addr) {
-	if len(m.ring) < m.most && len(m.ring) == cap(m.ring) {
-		m.grow(min(m.most, max(2*cap(m.ring), 256)))
-	}
-	at := m.put64 % uint64(m.most)
-	if at == uint64(len(m.ring)) {
-		m.ring = append(m.ring, message{})
+	if at := m.put64 % uint64(m.most); at < uint64(len(m.ring)) {
+		m.ring[at] = message{key: k, addr: addr}
+	} else {
+		m.ring = append(m.ring, message{key: k, addr: addr})
 	}
 	m.put64++
-	bucket := m.bucketOf(&k)
-	m.ring[at] = message{k, addr, *bucket}
-	*bucket = m.put64
 }
 
-// grow makes room for more messages and, as a full index has long chains, more
-// buckets. The ring has not come round yet.
-func (m *messages) grow(room int) {
-	ring := m.ring
-	m.ring = make([]message, len(ring), room)
-	buckets := 1
-	for buckets < room {
-		buckets *= 2
+// index brings the index up to date. One that is too small for the ring has long
+// chains, so it is made anew.
+func (m *messages) index() {
+	if len(m.buckets) < len(m.ring) {
+		m.buckets, m.indexed = make([]uint64, 1<<bits.Len(uint(min(2*len(m.ring), m.most)))), 0
 	}
-	m.buckets = make([]uint64, buckets)
-	for i := range ring {
-		bucket := m.bucketOf(&ring[i].key)
-		m.ring[i] = message{ring[i].key, ring[i].addr, *bucket}
-		*bucket = uint64(i) + 1
+	m.indexed = max(m.indexed, m.put64-uint64(len(m.ring)))
+	for ; m.indexed < m.put64; m.indexed++ {
+		found := &m.ring[m.indexed%uint64(m.most)]
+		bucket := m.bucketOf(&found.key)
+		found.older, *bucket = *bucket, m.indexed+1
 	}
 }
 
@@ -68,6 +63,7 @@ func (m *messages) get(k messageKey) netip.Addr {
 	if len(m.ring) == 0 {
 		return netip.Addr{}
 	}
+	m.index()
 	for n := *m.bucketOf(&k); n > 0 && n+uint64(len(m.ring)) > m.put64; {
 		found := &m.ring[(n-1)%uint64(m.most)]
 		if found.key == k {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -140,8 +141,10 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 	}
 	s.waiting |= 1 << r.Kind
 	j.withholdings++
-	w := j.withheld.put(key)
-	w.record = event.Record{Outcome: r.Outcome, Line: r.Line, Event: boundText(r.Event).Clone()}
+	w := j.withheld.insert(key)
+	w.record.Outcome, w.record.Line, w.record.Event = r.Outcome, r.Line, r.Event
+	boundText(&w.record.Event)
+	w.record.Event = w.record.Event.Clone()
 	w.record.Time, w.number = r.Time.UTC(), j.withholdings
 	return true
 }
@@ -152,19 +155,22 @@ func (j *Joiner) settle(k processKey, s *smtpSession, loggedIn bool, at time.Tim
 		return
 	}
 	j.settling = j.settling[:0]
-	for kind := event.NoKind; s.waiting>>kind != 0; kind++ {
-		if w := j.withheld.get(withheldKey{k, kind}); w != nil && s.waiting&(1<<kind) != 0 {
+	for left := s.waiting; left != 0; left &= left - 1 {
+		key := withheldKey{k, event.Kind(bits.TrailingZeros64(left))}
+		if w := j.withheld.get(key); w != nil {
 			j.settling = append(j.settling, *w)
-			j.withheld.drop(withheldKey{k, kind})
+			j.withheld.drop(key)
 		}
 	}
 	s.waiting = 0
-	slices.SortFunc(j.settling, func(a, b withheld) int { return cmp.Compare(a.number, b.number) })
+	if len(j.settling) > 1 {
+		slices.SortFunc(j.settling, func(a, b withheld) int { return cmp.Compare(a.number, b.number) })
+	}
 	for i := range j.settling {
-		if r := j.settling[i].record; loggedIn {
-			j.earlier.Excused = append(j.earlier.Excused, r)
+		if r := &j.settling[i].record; loggedIn {
+			j.earlier.Excused = append(j.earlier.Excused, *r)
 		} else {
-			j.earlier.Released = append(j.earlier.Released, Release{r, at})
+			j.earlier.Released = append(j.earlier.Released, Release{*r, at})
 		}
 	}
 }
@@ -177,11 +183,10 @@ func isWithholdable(r *event.Record) bool {
 }
 
 // boundText cuts the texts of an event that a client may have made long.
-func boundText(e event.Event) event.Event {
+func boundText(e *event.Event) {
 	for _, text := range [...]*string{&e.User, &e.ClientName, &e.Helo, &e.Sender, &e.Recipient, &e.Mechanism, &e.Reason, &e.Session, &e.Message} {
 		if len(*text) > maxWithheldText {
 			*text = (*text)[:maxWithheldText]
 		}
 	}
-	return e
 }
