@@ -31,6 +31,9 @@ func TestScripts(t *testing.T) {
 			e.Defer(server.Close)
 			e.Setenv(name, server.URL)
 		}
+		lapi := httptest.NewServer(&banningLAPI{})
+		e.Defer(lapi.Close)
+		e.Setenv("BANNING", lapi.URL)
 		return nil
 	}})
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,35 +84,6 @@ func humanOrJSON(output string) error {
 		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", output)}
 	}
 	return nil
-}
-
-func newUnban(std Streams, configPath *string) *cobra.Command {
-	const long = `Forgive an address, or all of a network: the buckets are emptied, alerts about it that
-wait are dropped, and for 24 hours nothing is held against it, nor is a network banned
-that it is part of. Of IPv6 that is the whole /64 at least; the widest network is a /16
-of IPv4 and a /32 of IPv6. A decision that the LAPI already has is deleted with cscli
-decisions delete, which csmail run notices by itself.`
-	return askDaemon(std, "unban IP|NETWORK", "Forgive an address or a network", long, configPath, oneArg("IP or NETWORK", "csmail unban 203.0.113.7"), func(ctx context.Context, client *control.Client, args []string) error {
-		network, err := control.ParseNetwork(args[0])
-		if err != nil {
-			return usageError{err}
-		}
-		who, command := network.String(), "sudo cscli decisions delete --contained --range "+network.String()
-		if network.IsSingleIP() {
-			who = network.Addr().String()
-			command = "sudo cscli decisions delete --ip " + who
-		}
-		done, err := client.Unban(ctx, network)
-		if errors.Is(err, control.ErrNotRunning) {
-			return hint.Wrap(err, "without it there is nothing to forget; to end a ban: %s", command)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(std.Out, "%s starts from nothing and has amnesty until %s; %d waiting alerts dropped\nA ban that is in force goes on; to end it: %s\n",
-			who, done.Amnesty.Local().Format(time.DateTime), done.Dropped, command)
-		return err
-	})
 }
 
 // oneArg demands exactly one argument.

@@ -30,6 +30,7 @@ type Decided struct {
 	Type      string    `json:"type"`
 	Value     string    `json:"value"`
 	Origin    string    `json:"origin"`
+	Scenario  string    `json:"scenario"`
 	Until     time.Time `json:"until"` // by the LAPI's clock
 	Over      bool      `json:"over"`
 	Simulated bool      `json:"simulated"` // no bouncer gets it
@@ -82,7 +83,7 @@ func knownOf(m *models.Alert, now time.Time) (Known, bool) {
 			continue // nothing that could be shown
 		}
 		k.Decisions = append(k.Decisions, Decided{
-			Type: ban.Type, Value: textOf(d.Value), Origin: textOf(d.Origin), Until: ban.Until, Over: !ban.Until.After(now),
+			Type: ban.Type, Value: textOf(d.Value), Origin: textOf(d.Origin), Scenario: ban.Scenario, Until: ban.Until, Over: !ban.Until.After(now),
 			Simulated: d.Simulated != nil && *d.Simulated,
 		})
 	}

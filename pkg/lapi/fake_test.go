@@ -120,6 +120,8 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.post(w, r, body)
 	case r.URL.Path == "/v1/alerts":
 		f.list(w, r)
+	case strings.HasPrefix(r.URL.Path, "/v1/decisions/") && r.Method == http.MethodDelete:
+		f.end(w, strings.TrimPrefix(r.URL.Path, "/v1/decisions/"))
 	case strings.HasPrefix(r.URL.Path, "/v1/alerts/"):
 		f.one(w, strings.TrimPrefix(r.URL.Path, "/v1/alerts/"))
 	case r.URL.Path == "/v1/heartbeat":
@@ -288,6 +290,10 @@ func (f *fakeLAPI) list(w http.ResponseWriter, r *http.Request) {
 	var found []*models.Alert // null if none, as LAPI has it
 	for i := len(f.alerts) - 1; i >= 0; i-- {
 		a := f.alerts[i]
+		if q.Get("range") != "" { // it goes by decisions; here by nothing
+			found = append(found, a)
+			continue
+		}
 		if *a.Source.Value == q.Get("value") && *a.Source.Scope == q.Get("scope") {
 			found = append(found, a) // LAPI's scenario filter also goes by decisions; here by nothing
 		}
@@ -296,6 +302,20 @@ func (f *fakeLAPI) list(w http.ResponseWriter, r *http.Request) {
 		found = append(found, nil)
 	}
 	reply(w, http.StatusOK, found)
+}
+
+// end ends a decision, as DeleteDecisionById does; one that is over is not found.
+func (f *fakeLAPI) end(w http.ResponseWriter, number string) {
+	for _, a := range f.alerts {
+		for _, d := range a.Decisions {
+			if strconv.FormatInt(d.ID, 10) == number && !strings.HasPrefix(*d.Duration, "-") {
+				*d.Duration = "-1s"
+				reply(w, http.StatusOK, models.DeleteDecisionResponse{NbDeleted: "1"})
+				return
+			}
+		}
+	}
+	reply(w, http.StatusNotFound, message("decision with id '"+number+"' doesn't exist"))
 }
 
 // stored returns the values of the stored alerts, in order.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,14 @@ type Why struct {
 	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
 	Enforced []string   `json:"enforced,omitempty"` // what enforcement does and did, in words
 	Alerts   []Told     `json:"alerts"`             // what scenarios found, oldest first
+}
+
+// unknown is the history of a source of which the guard knows nothing.
+const unknown = "nothing is known of it"
+
+// IsUnknown reports whether nothing at all is known of the source.
+func (w Why) IsUnknown() bool {
+	return len(w.Buckets) == 0 && len(w.Evidence) == 0 && len(w.Alerts) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
 }
 
 // Bucket is where one scenario stands with the source.
@@ -130,7 +139,7 @@ func historyTexts(h guard.History) []string {
 		say("%d of its attempts are excused by the rule %s", x.Attempts, x.Rule)
 	}
 	if len(texts) == 0 {
-		say("nothing is known of it")
+		say(unknown)
 	}
 	return texts
 }
