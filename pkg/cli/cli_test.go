@@ -59,15 +59,32 @@ func TestParseWhen(t *testing.T) {
 	for text, want := range map[string]string{
 		"24h": "2026-06-02T12:00:00Z", "7d": "2026-05-27T12:00:00Z", "1d12h": "2026-06-02T00:00:00Z", "90m": "2026-06-03T10:30:00Z",
 		"2026-06-01": "2026-06-01T00:00:00Z", "2026-06-01 04:11": "2026-06-01T04:11:00Z", "2026-06-01T04:11:09+02:00": "2026-06-01T02:11:09Z",
+		"today": "2026-06-03T00:00:00Z", "Yesterday": "2026-06-02T00:00:00Z", "now": "2026-06-03T12:00:00Z", "2 hours ago": "2026-06-03T10:00:00Z",
+		"1 day ago": "2026-06-02T12:00:00Z", "1 month ago": "2026-05-03T12:00:00Z", "30 min ago": "2026-06-03T11:30:00Z", "2 weeks ago": "2026-05-20T12:00:00Z",
 	} {
 		got, err := parseWhen(text, now, time.UTC)
 		if err != nil || got.UTC().Format(time.RFC3339) != want {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"yesterday", "-4h", "d", "4 hours", "2026-13-01", "xd"} {
+	for _, text := range []string{"tomorow", "2 hours", "ago", "-2 hours ago", "two hours ago", "2 moons ago", "-4h", "d", "4 hours", "2026-13-01", "xd"} {
 		if got, err := parseWhen(text, now, time.UTC); err == nil {
 			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+// A day begins at midnight where the person is, also on the days that have 23 hours.
+func TestParseWhenInAZone(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 29, 22, 30, 0, 0, time.UTC) // 00:30 of the 30th there
+	for text, want := range map[string]string{"today": "2026-03-29T22:00:00Z", "yesterday": "2026-03-28T23:00:00Z"} {
+		got, err := parseWhen(text, now, berlin)
+		if err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s: got %s, %v, want %s", text, got.UTC(), err, want)
 		}
 	}
 }

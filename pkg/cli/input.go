@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -35,7 +36,7 @@ type inputOptions struct {
 }
 
 func (o *inputOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, or a date")
+	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, today, yesterday, or a date")
 	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
 	f.StringSliceVarP(&o.ips, "ip", "i", nil, "only this address or network; may be repeated")
 	f.StringVar(&o.timezone, "timezone", "", "zone of the times shown and of log lines that name none, like Europe/Berlin (default the host's)")
@@ -61,9 +62,9 @@ func (o inputOptions) check(files []string, now time.Time) (reading, error) {
 		return in, usageError{hint.Wrap(fmt.Errorf("both the journal and files are named"), "name one of them; a line that stands in both would count twice")}
 	}
 	if o.timezone != "" {
-		zone, err := time.LoadLocation(o.timezone)
+		zone, err := parseZone(o.timezone)
 		if err != nil {
-			return in, usageError{hint.Wrap(fmt.Errorf("time zone %q: %w", o.timezone, err), "name it as in /usr/share/zoneinfo, like Europe/Berlin")}
+			return in, usageError{err}
 		}
 		in.zone = zone
 	}
@@ -78,11 +79,20 @@ func (o inputOptions) check(files []string, now time.Time) (reading, error) {
 	for _, text := range o.ips {
 		p, err := config.ParseNetwork(text)
 		if err != nil {
-			return in, usageError{hint.Wrap(fmt.Errorf("--ip: %w", err), "write it like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32")}
+			return in, usageError{hint.Wrap(fmt.Errorf("--ip: %w", err), "%s", ipHint(text))}
 		}
 		in.scope.Only = append(in.scope.Only, p)
 	}
 	return in, nil
+}
+
+// ipHint says what --ip takes. A text without a digit, or with an @, is a login name.
+func ipHint(text string) string {
+	advice := "write it like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
+	if strings.Contains(text, "@") || !strings.ContainsAny(text, "0123456789") {
+		advice = "it looks like a login name: csmail scan --user " + text + "; an address is written like 192.0.2.1"
+	}
+	return advice
 }
 
 func (in *reading) readTimes(now time.Time) (err error) {

@@ -8,8 +8,11 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
+	"csmail/pkg/config"
+	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
 	"csmail/pkg/input"
 	"csmail/pkg/ruleset"
@@ -102,11 +105,11 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 func (d *Daemon) reload(ctx context.Context) {
 	d.options.Notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic())
 	defer d.options.Notify("READY=1")
-	config, set, judge, feeds := d.config, d.set, d.engine, d.feeds
+	before, set, judge, feeds := d.config, d.set, d.engine, d.feeds
 	err := d.tryReload(ctx)
 	d.reloadErr = err
 	if err != nil {
-		d.config, d.set, d.engine, d.feeds = config, set, judge, feeds
+		d.config, d.set, d.engine, d.feeds = before, set, judge, feeds
 		d.log.Error("the new configuration cannot be used; the old one stays", "error", err)
 		return
 	}
@@ -118,8 +121,9 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.State != d.config.State || c.Socket != d.config.Socket || c.Prometheus != d.config.Prometheus {
-		return fmt.Errorf("state, socket and prometheus cannot change while csmail runs: restart it")
+	if keys := fixedKeys(d.config, c); len(keys) > 0 {
+		return hint.Wrap(fmt.Errorf("%s cannot change while csmail runs: restart it", strings.Join(keys, " and ")),
+			"systemctl restart csmail; until then nothing of the new configuration counts")
 	}
 	if err := d.mayChange(c); err != nil {
 		return err
@@ -142,6 +146,21 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	d.enforcer.reset(c, d.facts)
 	d.swap(ctx, feeds)
 	return nil
+}
+
+// fixedKeys names what differs of the keys that only a restart can change.
+func fixedKeys(old, new config.Config) []string {
+	var keys []string
+	if new.State != old.State {
+		keys = append(keys, "state")
+	}
+	if new.Socket != old.Socket {
+		keys = append(keys, "socket")
+	}
+	if new.Prometheus != old.Prometheus {
+		keys = append(keys, "prometheus")
+	}
+	return keys
 }
 
 // swap replaces what stands around the loop. The engine has its state, so nothing

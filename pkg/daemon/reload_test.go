@@ -172,3 +172,16 @@ func TestReloadEnds(t *testing.T) {
 	r.guesses(6, attacker, "bob", time.Now()) // by the configuration before
 	r.delivered(1)
 }
+
+// A reload that only a restart can do says which key is in the way.
+func TestReloadNamesTheKey(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.configure("prometheus: {enabled: true, listen_port: 26601}")
+	r.reload <- struct{}{}
+	r.await("READY=1")
+	s, err := r.ask.Status(t.Context())
+	if err != nil || s.Reload != "prometheus cannot change while csmail runs: restart it" {
+		t.Errorf("the reload: %q, %v", s.Reload, err)
+	}
+}
