@@ -22,9 +22,10 @@ import (
 	"csmail/pkg/report"
 )
 
-const whyHelp = `Tell all that is known of one address: what scenarios found about it and what the
-guard said, how full its buckets are, what speaks for it, the log lines behind it,
-and the alerts and decisions that the LAPI has on it.
+const whyHelp = `Tell whether an address is banned and why, in the first line; then how to change
+that, what scenarios found, and the newest log lines. -v tells all that is known:
+what the guard looked at, how full the buckets are, what speaks for the address,
+twenty lines, and the alerts and decisions that the LAPI has on it.
 
 Without a FILE csmail run is asked, if it runs; else the logs are read as csmail
 scan does. The LAPI is asked if its credentials are there.`
@@ -37,6 +38,7 @@ type whyOptions struct {
 	judgeOptions
 	output string
 	noLAPI bool
+	all    bool
 }
 
 func newWhy(std Streams, configPath *string) *cobra.Command {
@@ -58,6 +60,7 @@ func newWhy(std Streams, configPath *string) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "human", "human or json")
+	f.BoolVarP(&o.all, "verbose", "v", false, "all that is known: what the guard looked at, how full the buckets are, more lines, the LAPI's alerts")
 	f.BoolVar(&o.noLAPI, "no-lapi", false, "do not ask the LAPI")
 	o.judgeOptions.addFlags(f)
 	o.inputOptions.addFlags(f)
@@ -84,7 +87,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 	if err != nil {
 		return err
 	}
-	answer := render.Answer{LAPI: []lapi.Known{}}
+	answer := render.Answer{LAPI: []lapi.Known{}, NoLAPI: o.noLAPI}
 	if answer.Why, err = o.ask(ctx, judge, in, addr, files, std); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 	if o.output == "json" {
 		err = render.WhyJSON(std.Out, answer)
 	} else {
-		err = render.Why(std.Out, answer, in.zone)
+		err = render.Why(std.Out, answer, in.zone, o.all)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the answer: %w", err)

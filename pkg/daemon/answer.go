@@ -153,6 +153,9 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 		for _, h := range history {
 			told := toldOf(h.Alert, h.Reason)
 			told.State, told.Number = h.Status.String(), h.Number
+			if h.Status == state.Dropped {
+				told.Verdict = guard.None.String() // it was held or waited, and nobody heard of it
+			}
 			w.Alerts = append(w.Alerts, told)
 		}
 	}

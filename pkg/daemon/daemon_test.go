@@ -288,6 +288,25 @@ func TestHeldIsReleased(t *testing.T) {
 	}
 }
 
+// What was held and then dropped was never a ban.
+func TestDroppedHoldIsNoBan(t *testing.T) {
+	r := newRig(t)
+	r.configure("guard: {allow: [203.0.113.0/24]}")
+	r.start()
+	r.guesses(6, attacker, "bob", time.Now())
+	r.eventually("the alert is held", func() bool {
+		list, err := r.ask.List(t.Context(), control.Held)
+		return err == nil && len(list) == 1
+	})
+	if n, err := r.ask.Move(t.Context(), control.Held, "all", control.Drop); n != 1 || err != nil {
+		t.Fatalf("dropped %d, %v", n, err)
+	}
+	why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
+	if err != nil || len(why.Alerts) != 1 || why.Alerts[0].State != "dropped" || why.Alerts[0].Verdict != "none" {
+		t.Errorf("got %+v, %v, want one that is dropped, with the verdict none", why.Alerts, err)
+	}
+}
+
 // A person's word holds after a restart too.
 func TestUnban(t *testing.T) {
 	r := newRig(t)

@@ -119,13 +119,13 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 	for state, want := range map[string]string{
 		"delivered": "ban: a reason (delivered)",
 		"held-back": "ban, not sent: a reason (held-back)",
-		"dropped":   "ban, not sent: a reason (dropped)",
+		"dropped":   "no ban: a reason (dropped)",
 		"outbox":    "ban: a reason (waits for the LAPI)",
 		"parked":    "ban: a reason (parked: the LAPI would not take it)",
 	} {
 		var out bytes.Buffer
 		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
-		if err := Why(&out, answer, time.UTC); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
+		if err := Why(&out, answer, time.UTC, true); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
 			t.Errorf("%s: no %q in\n%s", state, want, out.String())
 		}
 	}
@@ -143,7 +143,7 @@ func TestWhyShowsOneZone(t *testing.T) {
 		}},
 	}
 	var out bytes.Buffer
-	if err := Why(&out, answer, zone); err != nil {
+	if err := Why(&out, answer, zone, true); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -157,7 +157,7 @@ func TestWhyShowsOneZone(t *testing.T) {
 
 func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
 	var out bytes.Buffer
-	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC); err != nil {
+	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC, true); err != nil {
 		t.Fatal(err)
 	}
 	if want := "  not asked: no file\n  hint: make one\n"; !strings.HasSuffix(out.String(), want) {

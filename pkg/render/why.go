@@ -18,50 +18,107 @@ type Answer struct {
 	report.Why
 	LAPI    []lapi.Known `json:"lapi"`
 	LAPIErr string       `json:"lapi_error,omitempty"` // why the LAPI was not asked
+	NoLAPI  bool         `json:"-"`                    // because the person did not want it
 	Advice  string       `json:"lapi_hint,omitempty"`  // what mends that
 }
 
 // WhyJSON prints it as one object.
 func WhyJSON(w io.Writer, a Answer) error { return writeJSON(w, a) }
 
-// Why prints it for a person.
-func Why(w io.Writer, a Answer, zone *time.Location) error {
+// fewLines is how many log lines, and how many findings, the short answer shows.
+const fewLines = 5
+
+// Why prints it for a person: whether the address is banned and why in the first line,
+// then how to change that and the newest log lines; verbose prints all that is known.
+func Why(w io.Writer, a Answer, zone *time.Location, verbose bool) error {
 	var b strings.Builder
-	at := func(t time.Time) string { return t.In(zone).Format(time.DateTime) }
-	fmt.Fprintf(&b, "%s\n\nWhat scenarios found\n", a.Addr)
-	for _, t := range a.Alerts {
-		fmt.Fprintf(&b, "  %s  %s on %s %s: %d events since %s\n", at(t.Last), t.Scenario, t.Scope, t.Value, t.Count, at(t.First))
-		fmt.Fprintf(&b, "    %s\n", toldText(t))
-		for _, check := range t.Checks {
-			fmt.Fprintf(&b, "      %s\n", check)
+	fmt.Fprintln(&b, a.verdictLine(zone))
+	switch {
+	case verbose:
+		all(&b, a, zone)
+	case !a.IsUnknown() || len(a.LAPI) > 0:
+		remedy(&b, a)
+		brief(&b, a, zone)
+	}
+	_, err := io.WriteString(w, printableLines(b.String()))
+	return err
+}
+
+// remedy names the commands that change the answer.
+func remedy(b *strings.Builder, a Answer) {
+	_, banned := a.inForce()
+	told, found := a.gravest()
+	switch {
+	case banned, found && rank(told) == 3:
+		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml\n", a.Addr, a.Addr)
+	case found && rank(told) == 2 && told.State == string(control.Held):
+		fmt.Fprintf(b, "To ban it all the same: csmail held list, csmail held release ID\n")
+	}
+}
+
+// brief prints the newest findings and lines, each in one line of the screen.
+func brief(b *strings.Builder, a Answer, zone *time.Location) {
+	if len(a.Alerts) > 0 {
+		b.WriteString("\n")
+	}
+	for _, t := range newest(a.Alerts, fewLines) {
+		fmt.Fprintln(b, clip(fmt.Sprintf("%s  %s, %d attempts: %s", dayTime(t.Last, zone), t.Scenario, t.Count, toldText(t)), defaultColumns))
+	}
+	if lines := newest(a.Evidence, fewLines); len(lines) > 0 {
+		b.WriteString("\n")
+		for _, e := range lines {
+			fmt.Fprintln(b, clip(e.Time.In(zone).Format("Jan _2 15:04:05")+"  "+Printable(e.Line), defaultColumns))
 		}
 	}
-	none(&b, len(a.Alerts), "no scenario overflowed")
-	remedies(&b, a)
+	for _, text := range a.Enforced {
+		fmt.Fprintln(b, "\n"+inZone(text, zone))
+	}
+	if a.LAPIErr != "" && !a.NoLAPI {
+		fmt.Fprintln(b, "\nThe LAPI was not asked: "+Printable(a.LAPIErr))
+		if a.Advice != "" {
+			fmt.Fprintln(b, "hint: "+a.Advice)
+		}
+	}
+	fmt.Fprintln(b, "\n-v shows all lines, what the guard looked at, and the alerts of the LAPI")
+}
+
+func newest[T any](all []T, n int) []T { return all[max(0, len(all)-n):] }
+
+// all prints all that is known.
+func all(b *strings.Builder, a Answer, zone *time.Location) {
+	at := func(t time.Time) string { return t.In(zone).Format(time.DateTime) }
+	b.WriteString("\nWhat scenarios found\n")
+	for _, t := range a.Alerts {
+		fmt.Fprintf(b, "  %s  %s on %s %s: %d events since %s\n", at(t.Last), t.Scenario, t.Scope, t.Value, t.Count, at(t.First))
+		fmt.Fprintf(b, "    %s\n", toldText(t))
+		for _, check := range t.Checks {
+			fmt.Fprintf(b, "      %s\n", check)
+		}
+	}
+	none(b, len(a.Alerts), "no scenario overflowed")
+	remedies(b, a)
 	b.WriteString("\nWhere the scenarios stand\n")
 	for _, l := range a.Buckets {
-		fmt.Fprintf(&b, "  %s\n", bucketText(l, at))
+		fmt.Fprintf(b, "  %s\n", bucketText(l, at))
 	}
-	none(&b, len(a.Buckets), "no bucket is open")
+	none(b, len(a.Buckets), "no bucket is open")
 	b.WriteString("\nWhat the guard knows\n")
 	for _, text := range a.History {
-		fmt.Fprintf(&b, "  %s\n", inZone(text, zone))
+		fmt.Fprintf(b, "  %s\n", inZone(text, zone))
 	}
-	fmt.Fprintf(&b, "\nThe log lines (the newest %d)\n", len(a.Evidence))
+	fmt.Fprintf(b, "\nThe log lines (the newest %d)\n", len(a.Evidence))
 	for _, e := range a.Evidence {
-		fmt.Fprintf(&b, "  %s  %-18s %s\n", at(e.Time), e.Kind, Printable(e.Line))
+		fmt.Fprintf(b, "  %s  %-18s %s\n", at(e.Time), e.Kind, Printable(e.Line))
 	}
-	none(&b, len(a.Evidence), "none was kept")
+	none(b, len(a.Evidence), "none was kept")
 	if len(a.Enforced) > 0 {
 		b.WriteString("\nWhat is enforced\n")
 		for _, text := range a.Enforced {
-			fmt.Fprintf(&b, "  %s\n", inZone(text, zone))
+			fmt.Fprintf(b, "  %s\n", inZone(text, zone))
 		}
 	}
 	b.WriteString("\nWhat the LAPI has\n")
-	known(&b, a, zone)
-	_, err := io.WriteString(w, printableLines(b.String()))
-	return err
+	known(b, a, zone)
 }
 
 // remedies tells what would have spared a source that is banned, and what spares
@@ -73,8 +130,7 @@ func remedies(b *strings.Builder, a Answer) {
 	fmt.Fprintf(b, "\nWhat would change that\n")
 	fmt.Fprintf(b, "  fewer attempts than the scenario asks for, or as many excused by one of the rules above (docs/safety.md)\n")
 	fmt.Fprintf(b, "  guard.allow: [%s] in the configuration: it is never banned, whatever it does\n", a.Addr)
-	fmt.Fprintf(b, "  csmail unban %s: csmail run forgets what it did and lets it be for 24 hours\n", a.Addr)
-	fmt.Fprintf(b, "  sudo cscli decisions delete --ip %s: lifts the ban that is in force\n", a.Addr)
+	fmt.Fprintf(b, "  csmail unban %s: ends the ban, forgets what it did and lets it be for 24 hours\n", a.Addr)
 }
 
 func none(b *strings.Builder, n int, text string) {
@@ -88,7 +144,10 @@ func toldText(t report.Told) string {
 	if t.Rule != "" {
 		text += " by rule " + t.Rule
 	}
-	if t.State == "held-back" || t.State == "dropped" {
+	switch t.State {
+	case "dropped":
+		text = "no ban"
+	case "held-back":
 		text += ", not sent"
 	}
 	if t.Reason != "" {

@@ -26,9 +26,10 @@ type Why struct {
 // unknown is the history of a source of which the guard knows nothing.
 const unknown = "nothing is known of it"
 
-// IsUnknown reports whether nothing at all is known of the source.
+// IsUnknown reports whether nothing at all is known of the source itself. A bucket of its
+// network may be open all the same.
 func (w Why) IsUnknown() bool {
-	return len(w.Buckets) == 0 && len(w.Evidence) == 0 && len(w.Alerts) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
+	return len(w.Evidence) == 0 && len(w.Alerts) == 0 && len(w.Enforced) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
 }
 
 // Bucket is where one scenario stands with the source.
@@ -61,18 +62,20 @@ type Told struct {
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
 	Verdict  string    `json:"verdict"`
-	Rule     string    `json:"rule,omitempty"`
-	Reason   string    `json:"reason"`
-	Checks   []string  `json:"checks,omitempty"`
-	State    string    `json:"state,omitempty"`  // pending, parked, held, delivered, held-back, dropped
-	Number   string    `json:"number,omitempty"` // the LAPI's
+
+	Kinds  []event.Count `json:"kinds,omitempty"` // attempts by kind
+	Rule   string        `json:"rule,omitempty"`
+	Reason string        `json:"reason"`
+	Checks []string      `json:"checks,omitempty"`
+	State  string        `json:"state,omitempty"`  // pending, parked, held, delivered, held-back, dropped
+	Number string        `json:"number,omitempty"` // the LAPI's
 }
 
 // ToldOf describes a finding.
 func ToldOf(f engine.Finding) Told {
 	return Told{
 		Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Count: f.Alert.Count,
-		First: f.Alert.First, Last: f.Alert.Last,
+		First: f.Alert.First, Last: f.Alert.Last, Kinds: f.Alert.Kinds,
 		Verdict: f.Verdict.Action.String(), Rule: ruleText(f.Verdict.Rule), Reason: f.Verdict.Reason, Checks: f.Verdict.Checks,
 	}
 }
@@ -136,7 +139,7 @@ func historyTexts(h guard.History) []string {
 		say("%s found it; the verdict waits for evidence and is looked at again by %s", x.Scenario, x.Until.UTC().Format(time.RFC3339))
 	}
 	for _, x := range h.Excuses {
-		say("%d of its attempts are excused by the rule %s", x.Attempts, x.Rule)
+		say("as things stand now the rule %s excuses %d of its attempts", x.Rule, x.Attempts)
 	}
 	if len(texts) == 0 {
 		say(unknown)

@@ -1,0 +1,239 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/control"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/lapi"
+	"csmail/pkg/report"
+)
+
+// verdictLine answers in one line whether the address is banned, and why.
+func (a Answer) verdictLine(zone *time.Location) string {
+	address := a.Addr.String()
+	if d, ok := a.inForce(); ok {
+		return fmt.Sprintf("%s is %s until %s: %s", address, bannedText(d, address), dayTime(d.Until, zone), a.deedOf(d.Scenario))
+	}
+	if told, ok := a.gravest(); ok {
+		return address + " " + a.outcome(told)
+	}
+	if a.IsUnknown() {
+		return address + " is not banned, and nothing is known of it"
+	}
+	if text := a.nearest(); text != "" {
+		return address + " is not banned: " + text
+	}
+	return address + " is not banned: no scenario found it"
+}
+
+// inForce returns the decision on the address that says most: one that bouncers get
+// before a simulated one, one on the address alone before one on its network, and the one
+// that lasts longest.
+func (a Answer) inForce() (lapi.Decided, bool) {
+	var all []lapi.Decided
+	for _, k := range a.LAPI {
+		for _, d := range k.Decisions {
+			if !d.Over && isOn(d.Value, a.Addr) {
+				all = append(all, d)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return lapi.Decided{}, false
+	}
+	alone := a.Addr.String()
+	return slices.MinFunc(all, func(x, y lapi.Decided) int {
+		return cmp.Or(falseFirst(x.Simulated, y.Simulated), falseFirst(x.Value != alone, y.Value != alone), y.Until.Compare(x.Until))
+	}), true
+}
+
+// isOn reports whether the value of a decision is the address or a network with it.
+func isOn(value string, addr netip.Addr) bool {
+	if network, err := netip.ParsePrefix(value); err == nil {
+		return network.Contains(addr)
+	}
+	single, err := netip.ParseAddr(value)
+	return err == nil && single.Unmap() == addr
+}
+
+func falseFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// bannedText says what a decision does, and names its network where it is on one.
+func bannedText(d lapi.Decided, address string) string {
+	text := "banned"
+	if d.Type != "ban" {
+		text = "under " + d.Type
+	}
+	if d.Simulated {
+		text += " in simulation only"
+	}
+	if d.Value != address && d.Value != "" {
+		text += " with " + d.Value
+	}
+	return text
+}
+
+// deedOf says for what a scenario found the address: in our words, else in the LAPI's.
+func (a Answer) deedOf(scenario string) string {
+	for _, told := range slices.Backward(a.Alerts) {
+		if told.Scenario == scenario {
+			return a.deed(told)
+		}
+	}
+	for _, k := range a.LAPI {
+		if k.Scenario == scenario && k.Message != "" {
+			return Printable(k.Message)
+		}
+	}
+	return cmp.Or(Printable(scenario), "a decision without a scenario")
+}
+
+// gravest returns the newest of the gravest findings.
+func (a Answer) gravest() (report.Told, bool) {
+	var best report.Told
+	found := false
+	for _, told := range a.Alerts {
+		if !found || rank(told) >= rank(best) {
+			best, found = told, true
+		}
+	}
+	return best, found
+}
+
+// rank orders what became of findings: a ban before a hold before what only tells, and
+// what was dropped last.
+func rank(t report.Told) int {
+	switch {
+	case t.State == "dropped":
+		return 0
+	case t.Verdict == guard.Ban.String():
+		return 3
+	case t.Verdict == guard.Hold.String():
+		return 2
+	}
+	return 1
+}
+
+// outcome says what became of a finding while no ban is known to be in force.
+func (a Answer) outcome(t report.Told) string {
+	deed := a.deed(t)
+	switch {
+	case t.State == "dropped":
+		return "is not banned: the alert on it was dropped (" + deed + ")"
+	case t.Verdict == guard.Hold.String():
+		return "is not banned: " + deed + ", but " + holdText(t)
+	case t.Verdict != guard.Ban.String():
+		return "is not banned: " + t.Scenario + " only tells of it (" + deed + ")"
+	case t.State == string(control.Outbox):
+		return "is about to be banned, its alert waits for the LAPI: " + deed
+	case t.State == string(control.Parked):
+		return "is not banned, the LAPI would not take the alert on it: " + deed
+	case t.State == "held-back":
+		return "is not banned again: " + deed + ", but " + Printable(t.Reason)
+	case t.State == "delivered" && a.LAPIErr == "":
+		return "is no longer banned; it was for " + deed
+	case t.State == "delivered":
+		return "was banned, and the LAPI was not asked whether it still is: " + deed
+	}
+	return "is to be banned: " + deed
+}
+
+func holdText(t report.Told) string {
+	text := "the guard holds the ban back"
+	if t.Rule != "" {
+		text += " by the rule " + t.Rule
+	}
+	if t.Reason != "" {
+		text += ": " + Printable(t.Reason)
+	}
+	return text
+}
+
+// deed says what a finding is about: 6 wrong passwords for alice in 54s.
+func (a Answer) deed(t report.Told) string {
+	what := fmt.Sprintf("%d attempts that %s counts", t.Count, t.Scenario)
+	if len(t.Kinds) == 1 {
+		what = deedText(t.Kinds[0])
+	}
+	if len(t.Kinds) == 1 && t.Kinds[0].Name == event.AuthFailed.String() {
+		what += a.names(t)
+	}
+	if span := t.Last.Sub(t.First); span >= time.Second {
+		what += " in " + spanText(span)
+	}
+	return what
+}
+
+func deedText(k event.Count) string {
+	if k.Name == event.AuthFailed.String() {
+		return plural(k.N, "wrong password")
+	}
+	return fmt.Sprintf("%d × %s", k.N, k.Name)
+}
+
+// names says for whom the passwords were, if all lines of it are there.
+func (a Answer) names(t report.Told) string {
+	var names []string
+	if len(a.Evidence) > 0 && a.Evidence[0].Time.After(t.First) {
+		return ""
+	}
+	for _, e := range a.Evidence {
+		if e.Kind != event.AuthFailed.String() || e.Time.Before(t.First) || e.Time.After(t.Last) {
+			continue
+		}
+		if name := strings.ToLower(e.User); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return " for " + Printable(names[0])
+	}
+	return fmt.Sprintf(" for %d users", len(names))
+}
+
+func spanText(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return plural(int(d.Hours())/24, "day")
+}
+
+// nearest says how close the fullest bucket is to its limit.
+func (a Answer) nearest() string {
+	var best report.Bucket
+	for _, b := range a.Buckets {
+		if b.Needed > 0 && b.Count > 0 && (best.Needed == 0 || b.Count*best.Needed > best.Count*b.Needed) {
+			best = b
+		}
+	}
+	if best.Needed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of the %d attempts that %s asks for", best.Count, best.Needed, best.Scenario)
+}
+
+// dayTime is a time with its day, without its year and seconds.
+func dayTime(t time.Time, zone *time.Location) string { return t.In(zone).Format("Jan _2 15:04") }
