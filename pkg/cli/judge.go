@@ -52,7 +52,7 @@ func (o scenarioFilter) check(sets ...*scenario.Set) (scenarioFilter, error) {
 	for _, set := range sets {
 		all = append(all, set.Scenarios()...)
 	}
-	return wantedScenarios(all, o)
+	return wantedScenarios(append(all, &scenario.Scenario{Name: engine.BreakIn}), o)
 }
 
 // keep returns the findings that are asked for.

@@ -134,7 +134,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	}
 	sources := collector.Sources()
 	if !o.missed {
-		if err := s.print(sources, std); err != nil {
+		if err := s.print(sources, collector.BreakIns(), std); err != nil {
 			return fmt.Errorf("writing the result: %w", err)
 		}
 	}
@@ -167,13 +167,15 @@ func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, 
 	return tally, cmp.Or(err, writeErr)
 }
 
-func (s scan) print(sources []*report.Source, std Streams) error {
+func (s scan) print(sources []*report.Source, breakIns []report.BreakIn, std Streams) error {
 	sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool {
 		return s.banned && r.Verdict.Action != guard.Ban || len(s.only) > 0 && len(r.Scenarios) == 0 || s.shown.user != "" && !r.Tried()
 	})
 	sources = render.Sort(sources, render.Order(s.shown.sort))
 	if s.output == "human" {
-		return render.Sources(std.Out, sources, render.Overview{Top: s.shown.rows(), Zone: s.input.zone, Wide: s.shown.wide}, screenOf(std.Out))
+		return render.Sources(std.Out, sources, render.Overview{
+			Top: s.shown.rows(), Zone: s.input.zone, Wide: s.shown.wide, BreakIns: breakIns,
+		}, screenOf(std.Out))
 	}
 	if n := s.shown.top; n > 0 && n < len(sources) {
 		sources = sources[:n]

@@ -60,8 +60,9 @@ type Status struct {
 	Outbox   OutboxStatus `json:"outbox"`
 	LAPI     LAPI         `json:"lapi"`
 	State    StateStatus  `json:"state"`
-	Breakers []string     `json:"breakers"` // outages of ours that hold bans back now
-	Alerts   []Alert      `json:"alerts"`   // the latest, newest first
+	Breakers []string     `json:"breakers"`  // outages of ours that hold bans back now
+	Alerts   []Alert      `json:"alerts"`    // the latest, newest first
+	BreakIns []Alert      `json:"break_ins"` // since the start, the newest last; at most 10
 
 	Enforcement *Enforcement `json:"enforcement,omitempty"` // nil: nothing is enforced
 

@@ -75,6 +75,7 @@ func (d *Daemon) status() control.Status {
 			s.Breakers = append(s.Breakers, breakerText(b))
 		}
 	}
+	s.BreakIns = append([]control.Alert{}, d.breakIns...)
 	for _, a := range slices.Backward(d.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}

@@ -107,6 +107,7 @@ type Daemon struct {
 	clock      logClock
 	wall       wallWatch
 	recent     []control.Alert // the latest findings, newest last
+	breakIns   []control.Alert // those of them that stay in sight
 	reloadErr  error
 	gateway    bool // it was told of
 

@@ -521,3 +521,15 @@ func TestSecondDaemon(t *testing.T) {
 		t.Errorf("two daemons on one state file: %v", err)
 	}
 }
+
+// A break-in is told of once, as an alert that bans nobody, and stays on top of status.
+func TestBreakInStaysInSight(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.guesses(12, attacker, "bob", time.Now())
+	r.login(attacker, "bob")
+	r.eventually("status shows the break-in", func() bool {
+		s, err := r.ask.Status(t.Context())
+		return err == nil && len(s.BreakIns) == 1 && s.BreakIns[0].Value == attacker && s.BreakIns[0].Count == 13 && s.BreakIns[0].Status == "alert"
+	})
+}

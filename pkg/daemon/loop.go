@@ -150,8 +150,9 @@ func (d *Daemon) entry(f engine.Finding) state.Entry {
 	return e
 }
 
-// maxRecent bounds the findings that status shows.
-const maxRecent = 20
+// maxRecent and maxBreakIns bound the findings that status shows, and of them those that
+// stay in sight.
+const maxRecent, maxBreakIns = 20, 10
 
 func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
 	if len(d.recent) == maxRecent {
@@ -160,6 +161,9 @@ func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
 	shown := alertOf(e, v.Action.String())
 	shown.Reason = v.Reason
 	d.recent = append(d.recent, shown)
+	if e.Alert.Scenario == engine.BreakIn {
+		d.breakIns = append(d.breakIns[max(0, len(d.breakIns)-maxBreakIns+1):], shown)
+	}
 }
 
 func alertOf(e state.Entry, status string) control.Alert {

@@ -79,6 +79,9 @@ func Describe(a event.Alert) event.Alert {
 // message says in one line who did what. It may reach CrowdSec's central API, so
 // it names no user.
 func message(a event.Alert) string {
+	if a.Scenario == BreakIn {
+		return breakInMessage(a)
+	}
 	text := make([]byte, 0, 160)
 	if a.Scope == event.ScopeAccount {
 		text = append(text, "an account saw "...)

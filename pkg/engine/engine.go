@@ -27,6 +27,10 @@ type Result struct {
 	Withheld bool // counts only if its session ends without a login, and then is Released
 	LoggedIn bool // the session has logged in, so it is no offence
 
+	// Guessed is how many wrong passwords of its source came before this login, where
+	// they are so many that it may be a break-in; else 0.
+	Guessed int
+
 	// Earlier is what the Record decided about earlier ones; nil for nothing. It is valid
 	// until the next call of the engine that joined it.
 	Earlier *session.Earlier
@@ -113,6 +117,8 @@ type Engine struct {
 	since    time.Time           // what happened before speaks for its source at the most
 	waiting  map[waitKey]waiting // findings of which the guard has the last word to say
 	findings []Finding
+	guessed  int                     // Guessed of the latest Record
+	brokenIn map[brokenKey]time.Time // break-ins that were told of, and when
 
 	partSizes [4]int // of the newest snapshot
 }
@@ -126,7 +132,7 @@ type waiting struct {
 
 // New returns an Engine that has seen nothing.
 func New(o Options) *Engine {
-	e := &Engine{sessions: session.NewJoiner(o.HashKey), counts: o.Counts, waiting: map[waitKey]waiting{}}
+	e := &Engine{sessions: session.NewJoiner(o.HashKey), counts: o.Counts, waiting: map[waitKey]waiting{}, brokenIn: map[brokenKey]time.Time{}}
 	if o.Scenarios != nil {
 		e.buckets = bucket.New(o.Scenarios, o.Limits, o.HashKey)
 		e.timed = o.Scenarios.NeedsTime()
@@ -149,6 +155,7 @@ func (e *Engine) Step(r *event.Record) Result {
 		Copy: status == session.Copy, Withheld: status == session.Withheld, LoggedIn: status == session.LoggedIn,
 	}
 	result.Findings = e.Judge(result)
+	result.Guessed = e.guessed
 	return result
 }
 
@@ -156,7 +163,7 @@ func (e *Engine) Step(r *event.Record) Result {
 // two engines can judge one log by different scenarios. The slice is valid until
 // the next call.
 func (e *Engine) Judge(r Result) []Finding {
-	e.findings = e.findings[:0]
+	e.findings, e.guessed = e.findings[:0], 0
 	if e.buckets == nil {
 		return nil
 	}
@@ -173,6 +180,7 @@ func (e *Engine) Judge(r Result) []Finding {
 	}
 	if !r.Copy && !r.Withheld && !r.LoggedIn {
 		e.guard.Observe(r.Record, r.Folded || r.Repeated)
+		e.breakIn(r.Record, e.guard.Guessed())
 	}
 	e.settle(e.guard.Due(r.Time), r.Time)
 	e.pour(r.Record, r.Pours(), r.Time)

@@ -26,8 +26,10 @@ type Guard struct {
 	evicted  evictions
 	forgiven []forgiven // networks
 
-	room room // for the judgement at hand
-	left []offence
+	room    room // for the judgement at hand
+	left    []offence
+	guessed Guesses // before the login that was observed last
+
 	idle string // the check where no rule excuses anything
 	mute bool   // verdicts go without their checks
 }
@@ -61,6 +63,7 @@ func (g *Guard) Explain(on bool) { g.mute = !on }
 func (g *Guard) Observe(r *event.Record, folded bool) {
 	at := stamp(r.Time)
 	g.now = max(g.now, at)
+	g.guessed = Guesses{}
 	if !r.Addr.IsValid() {
 		if r.Kind.Class() == event.Fault {
 			g.site(r, at).Fault(r.Kind, r.Service, health.Client{Cause: cause(r)}, at)

@@ -71,7 +71,8 @@ func (g *Guard) withdraw(key uint64, messages int) {
 // looked at again.
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
-	if name := g.key.Account(r.User); !g.isBreakIn(key, s, name, at) {
+	name := g.key.Account(r.User)
+	if g.guessed = g.breakIn(key, s, name, at); g.guessed.N == 0 {
 		s.know(name, at)
 		g.good.count(s, at)
 	}

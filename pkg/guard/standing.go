@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"time"
+
 	"csmail/pkg/event"
 	"csmail/pkg/health"
 )
@@ -95,16 +97,26 @@ func isNextTo(a, b uint32) bool { return a <= b+1 && b <= a+1 }
 // innocence. Who mistypes has found the right password by then.
 const heavyGuessing = 11
 
-// isBreakIn reports whether a login follows on so many guesses of its source, within
-// a day, that it may be one of them that was right. An account that logged in there
+// Guesses are the wrong passwords of a source before a login that may be a break-in.
+type Guesses struct {
+	N     int       // 0: the login is none
+	First time.Time // of them
+}
+
+// Guessed returns what came before the login that was observed last, if that login may
+// be a break-in. It is the one rule for it.
+func (g *Guard) Guessed() Guesses { return g.guessed }
+
+// breakIn returns the guesses on which a login follows, if they are so many, within
+// a day, that it may be one of them that was right; else none. An account that logged in there
 // before is no guess; behind an address where others logged in, only the failures on
 // the account itself are. What our own trouble excuses does not count.
-func (g *Guard) isBreakIn(key uint64, s *source, name event.AccountHash, at uint32) bool {
+func (g *Guard) breakIn(key uint64, s *source, name event.AccountHash, at uint32) Guesses {
 	shared := isWithin(s.login, at, g.limits.login)
 	if isWithin(latest(s.accounts, name), at, g.limits.login) || shared && (name.IsZero() || s.crowded) {
-		return false
+		return Guesses{}
 	}
-	guesses, j := 0, &judgement{g: g, key: key, s: s}
+	guesses, first, j := 0, at, &judgement{g: g, key: key, s: s}
 	for _, o := range s.offences {
 		switch {
 		case o.kind != event.AuthFailed || !isWithin(o.at, at, day):
@@ -112,7 +124,11 @@ func (g *Guard) isBreakIn(key uint64, s *source, name event.AccountHash, at uint
 		case j.site(o).Login(j.asked(o)) != health.NoExcuse:
 		default:
 			guesses += int(o.n)
+			first = min(first, o.at)
 		}
 	}
-	return guesses >= heavyGuessing
+	if guesses < heavyGuessing {
+		return Guesses{}
+	}
+	return Guesses{guesses, moment(first)}
 }

@@ -52,19 +52,26 @@ type Overview struct {
 	Top  int // so many at the most; 0: all
 	Zone *time.Location
 	Wide bool // with all kinds, names, times and the guard's whole reason
+
+	// BreakIns come before everything else, and their sources before the others.
+	BreakIns []report.BreakIn
 }
 
 // Sources prints the totals in the first line and then one line a source. A full
 // address of IPv6 that would take the room of the others has a line of its own, as in
 // df(1), so that it can always be copied whole.
 func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) error {
+	var b strings.Builder
+	for _, found := range o.BreakIns {
+		fmt.Fprintln(&b, breakInText(found, o.Zone))
+	}
 	if len(sources) == 0 {
-		_, err := fmt.Fprintln(w, "No hostile or suspect sources")
+		fmt.Fprintln(&b, "No hostile or suspect sources")
+		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	var b strings.Builder
 	fmt.Fprintln(&b, totalsText(sources))
-	shown := sources
+	shown := breakInsFirst(sources, o.BreakIns)
 	if o.Top > 0 && len(shown) > o.Top {
 		shown = shown[:o.Top]
 	}
@@ -78,6 +85,28 @@ func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) e
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// breakInText is the most important line of a screen.
+func breakInText(b report.BreakIn, zone *time.Location) string {
+	user := ""
+	if b.User != "" {
+		user = " as " + Printable(b.User)
+	}
+	return fmt.Sprintf("! BREAK-IN? %s logged in%s at %s\n  after %d wrong passwords: csmail why %s", b.Addr, user, dayTime(b.At, zone), b.Guesses, b.Addr)
+}
+
+// breakInsFirst puts the sources that broke in before the others.
+func breakInsFirst(sources []*report.Source, breakIns []report.BreakIn) []*report.Source {
+	if len(breakIns) == 0 {
+		return sources
+	}
+	sources = slices.Clone(sources)
+	broke := func(s *report.Source) bool {
+		return slices.ContainsFunc(breakIns, func(b report.BreakIn) bool { return b.Addr == s.Addr })
+	}
+	slices.SortStableFunc(sources, func(a, b *report.Source) int { return falseFirst(!broke(a), !broke(b)) })
+	return sources
 }
 
 // totalsText counts all sources, also those that are not shown.

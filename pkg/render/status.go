@@ -17,6 +17,9 @@ func AsJSON(w io.Writer, v any) error { return writeJSON(w, v) }
 func Status(w io.Writer, s control.Status, screen Screen) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
+	for _, a := range s.BreakIns {
+		fmt.Fprintf(&b, "! BREAK-IN? %s logged in at %s after %s: csmail why %s\n", a.Value, moment(a.Last), plural(a.Count-1, "wrong password"), a.Value)
+	}
 	for _, what := range s.Troubles {
 		fmt.Fprintf(&b, "! %s\n", what)
 	}

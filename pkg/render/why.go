@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"csmail/pkg/control"
+	"csmail/pkg/engine"
 	"csmail/pkg/guard"
 	"csmail/pkg/lapi"
 	"csmail/pkg/report"
@@ -33,6 +34,11 @@ const fewLines = 5
 func Why(w io.Writer, a Answer, zone *time.Location, verbose bool) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, a.verdictLine(zone))
+	for _, t := range a.Alerts {
+		if t.Scenario == engine.BreakIn {
+			fmt.Fprintf(&b, "! BREAK-IN? It logged in at %s after %s: change the password\n", dayTime(t.Last, zone), plural(t.Count-1, "wrong password"))
+		}
+	}
 	switch {
 	case verbose:
 		all(&b, a, zone)

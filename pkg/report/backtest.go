@@ -28,6 +28,7 @@ type Backtest struct {
 	duration time.Duration
 	bans     bans
 	first    map[netip.Addr]time.Time // first offences
+	broken   map[netip.Addr]bool      // sources that broke in: what they do later is no proof
 	days     map[day]int
 	result   Outcome
 	waits    []time.Duration
@@ -78,7 +79,7 @@ type Outcome struct {
 // duration.
 func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	return &Backtest{
-		scope: scope, duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
+		scope: scope, duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), broken: make(map[netip.Addr]bool), days: make(map[day]int),
 		result: Outcome{HeldBy: map[string]int{}, Scenarios: map[string]int{}},
 	}
 }
@@ -106,6 +107,9 @@ func (b *Backtest) observe(r engine.Result) {
 	switch class := r.Kind.Class(); {
 	case class == event.Hostile || class == event.Suspect:
 		b.offence(r)
+	case r.Guessed > 0:
+		b.broken[r.Addr] = true // its later logins are no better
+	case b.broken[r.Addr]:
 	case class == event.Success:
 		b.good(r, "a login")
 	case r.Testimony == event.MailAccepted:

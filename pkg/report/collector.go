@@ -69,6 +69,7 @@ type Collector struct {
 	sources  map[netip.Addr]*Source
 	latest   *Source // lines of one source often follow each other; nil at first
 	findings merged
+	breakIns []BreakIn
 	events   int
 	sought   string // a login name in lower case
 }
@@ -102,6 +103,9 @@ func (c *Collector) Events() int { return c.events }
 // Add takes the next result. It keeps no string of it without a copy.
 func (c *Collector) Add(r engine.Result) {
 	c.AddFindings(r.Findings)
+	if r.Guessed > 0 && c.scope.Holds(&r.Event) {
+		c.breakIns = addBreakIn(c.breakIns, &r)
+	}
 	c.takeBack(r.Excused())
 	c.takeBack(r.Superseded())
 	if r.Outcome != event.Noted || !c.scope.Holds(&r.Event) {

@@ -94,16 +94,25 @@ func (w *Watch) breakIns() []Finding {
 	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
 		a := w.accounts[name]
 		for _, b := range a.breakIns {
-			found = append(found, Finding{
-				ID: "login-after-guessing", Severity: Urgent, Count: b.guesses, Since: b.at, Until: b.at,
-				Title:    fmt.Sprintf("The password of %s was guessed: %s logged in", name, b.addr),
-				Detail:   fmt.Sprintf("The address had failed %s before. Change the password, end its sessions, look at what was sent.", times(b.guesses)),
-				Advice:   "doveadm kick " + shellWord(name),
-				Subjects: []string{name, b.addr.String()},
-			})
+			found = append(found, b.finding(name))
 		}
 	}
 	return found
+}
+
+// finding describes a break-in. Where the log names no user, the address has to do.
+func (b breakIn) finding(name string) Finding {
+	f := Finding{
+		ID: "login-after-guessing", Severity: Urgent, Count: b.guesses, Since: b.at, Until: b.at,
+		Title:    fmt.Sprintf("The password of %s was guessed: %s logged in", cmp.Or(name, "an account"), b.addr),
+		Detail:   fmt.Sprintf("The address had failed %s before. Change the password, end its sessions, look at what was sent.", times(b.guesses)),
+		Advice:   "csmail scan -i " + b.addr.String(),
+		Subjects: []string{b.addr.String()},
+	}
+	if name != "" {
+		f.Advice, f.Subjects = "doveadm kick "+shellWord(name), []string{name, b.addr.String()}
+	}
+	return f
 }
 
 // manySources is from how many addresses failures on one account are an attack.

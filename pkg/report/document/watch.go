@@ -18,7 +18,6 @@ import (
 type Watch struct {
 	counts   func(*event.Event) bool
 	accounts map[string]*account
-	sources  map[netip.Addr]*guesser
 	networks map[netip.Prefix]*network
 	faults   map[event.Kind]*fault
 	values   map[string]*firstVerdicts
@@ -40,12 +39,6 @@ type breakIn struct {
 	addr    netip.Addr
 	at      time.Time
 	guesses int
-}
-
-// guesser is an address that failed to log in.
-type guesser struct {
-	accounts map[string]int
-	last     time.Time
 }
 
 // network is a /24 or /64 in which mail servers may be neighbours.
@@ -72,7 +65,6 @@ type firstVerdicts struct{ ban, hold, alert *Verdict }
 
 const (
 	maxAccounts = 100_000
-	maxGuessers = 100_000
 	maxNetworks = 100_000
 	maxValues   = 100_000
 	maxPerItem  = 1000 // addresses of an account, accounts of an address
@@ -81,7 +73,7 @@ const (
 // NewWatch returns a Watch over the events that counts accepts.
 func NewWatch(counts func(*event.Event) bool) *Watch {
 	return &Watch{
-		counts: counts, accounts: map[string]*account{}, sources: map[netip.Addr]*guesser{}, networks: map[netip.Prefix]*network{},
+		counts: counts, accounts: map[string]*account{}, networks: map[netip.Prefix]*network{},
 		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{},
 	}
 }
@@ -101,8 +93,8 @@ func (w *Watch) Add(r engine.Result) {
 	switch {
 	case r.Kind == event.AuthFailed:
 		w.failed(&r.Event)
-	case r.Kind == event.LoginOK:
-		w.loggedIn(&r.Event)
+	case r.Kind == event.LoginOK, r.Guessed > 0:
+		w.loggedIn(r)
 	case r.Kind == event.DNSBLListed, r.Kind == event.NoHostname:
 		w.refused(&r.Event)
 	case r.Kind.Class() == event.Fault:
@@ -161,31 +153,11 @@ func (w *Watch) failed(e *event.Event) {
 		}
 		widen(&a.first, &a.last, e.Time)
 	}
-	g := w.sources[e.Addr]
-	if g == nil {
-		if len(w.sources) >= maxGuessers {
-			return
-		}
-		g = &guesser{accounts: map[string]int{}}
-		w.sources[e.Addr] = g
-	}
-	if _, known := g.accounts[name]; known || len(g.accounts) < maxPerItem {
-		g.accounts[strings.Clone(name)] += e.Attempts
-	}
-	g.last = e.Time
 }
 
-const (
-	// guessedOthers and guessedThis are how much an address must have guessed for
-	// its login to look like a break-in, within guessedWithin.
-	guessedOthers = 3
-	guessedThis   = 10
-	guessedWithin = 24 * time.Hour
-)
-
-func (w *Watch) loggedIn(e *event.Event) {
-	name := nameOf(e)
-	if name == "" {
+func (w *Watch) loggedIn(r engine.Result) {
+	name := nameOf(&r.Event)
+	if name == "" && r.Guessed == 0 {
 		return
 	}
 	a := w.account(name)
@@ -193,25 +165,10 @@ func (w *Watch) loggedIn(e *event.Event) {
 		return
 	}
 	a.loggedIn = true
-	g := w.sources[e.Addr]
-	if g == nil || e.Time.Sub(g.last) > guessedWithin {
-		return
+	known := slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == r.Addr })
+	if r.Guessed > 0 && !known && len(a.breakIns) < maxPerItem {
+		a.breakIns = append(a.breakIns, breakIn{r.Addr, r.Time, r.Guessed})
 	}
-	others := len(g.accounts)
-	if g.accounts[name] > 0 {
-		others--
-	}
-	if others < guessedOthers && g.accounts[name] < guessedThis {
-		return
-	}
-	if slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == e.Addr }) || len(a.breakIns) >= maxPerItem {
-		return
-	}
-	guesses := 0
-	for _, n := range g.accounts {
-		guesses += n
-	}
-	a.breakIns = append(a.breakIns, breakIn{e.Addr, e.Time, guesses})
 }
 
 func (w *Watch) network(addr netip.Addr) *network {

@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+)
+
+// BreakIn is the scenario of a source that guessed passwords and then logged in. It stands
+// in no file: the guard knows of it, since such a login is no proof of innocence.
+//
+// Its finding bans nobody. The guesses are what a ban is for, and somebody who mistypes a
+// dozen times before the right password is the honest twin of it.
+const BreakIn = "csmail/break-in"
+
+const (
+	// breakInAgain is after what time one break-in is told of again.
+	breakInAgain = 24 * time.Hour
+	// maxBreakIns bounds what is remembered of them. They are rare: where it is full, they
+	// are told of once more.
+	maxBreakIns = 10_000
+)
+
+// brokenKey is a source and a login name, in lower case.
+type brokenKey struct {
+	addr netip.Addr
+	user string
+}
+
+// breakIn adds the finding of a login that follows on guesses.
+func (e *Engine) breakIn(r *event.Record, g guard.Guesses) {
+	if e.guessed = g.N; g.N == 0 || !e.mayCount(&r.Event) {
+		return
+	}
+	key := brokenKey{r.Addr, strings.ToLower(r.User)}
+	if told, known := e.brokenIn[key]; known && r.Time.Sub(told) < breakInAgain {
+		return
+	}
+	if len(e.brokenIn) >= maxBreakIns {
+		clear(e.brokenIn)
+	}
+	key.user = strings.Clone(key.user)
+	e.brokenIn[key] = r.Time
+	a := event.Alert{
+		Scenario: BreakIn, Scope: event.ScopeIP, Source: r.Addr, Count: g.N + 1, First: g.First, Last: r.Time,
+		Kinds:    []event.Count{{Name: event.AuthFailed.String(), N: g.N}, {Name: r.Kind.String(), N: 1}},
+		Services: []string{r.Service.String()}, Informational: true,
+	}
+	if e.tells {
+		a.Evidence = []event.Event{r.Event.Clone()}
+	}
+	reason := fmt.Sprintf("it logged in after %d wrong passwords, one of which may have been right in the end", g.N)
+	e.add(a, guard.Verdict{Action: guard.Alert, Reason: reason}, 0, r.Time)
+}
+
+// breakInMessage names no user, as every message.
+func breakInMessage(a event.Alert) string {
+	return fmt.Sprintf("%s logged in on %s after %d wrong passwords within %s (%s)",
+		a.Value(), strings.Join(a.Services, " and "), a.Count-1, span(a.Last.Sub(a.First)), a.Scenario)
+}
