@@ -14,8 +14,7 @@ import (
 var passwords = map[string]string{"alice": "violet-harbour", "bob": "copper-kettle", "carol": "quiet-meadow"}
 
 // writeDovecot writes Dovecot's configuration, its accounts and empty mailboxes.
-// auth_verbose is on, so that one failed login is told more than once. The
-// delays against guessing are off: they would only make the lab slow.
+// auth_verbose is on, so that Dovecot logs a failed login more than once.
 func writeDovecot(cfg serverConfig) error {
 	mail := filepath.Join(cfg.Dir, "mail")
 	if err := os.Mkdir(mail, 0o700); err != nil {
@@ -63,6 +62,9 @@ func dovecotConf(cfg serverConfig, mail string) string {
 	} else if cfg.Enforce {
 		template += enforceDovecot23
 	}
+	if !cfg.Delays {
+		template += noDelays
+	}
 	return strings.ReplaceAll(template, "@MAIL@", mail) + logs
 }
 
@@ -77,7 +79,6 @@ ssl_key = </etc/dovecot/key.pem
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_verbose = yes
-auth_failure_delay = 0
 first_valid_uid = 1
 mail_location = maildir:@MAIL@/%n
 passdb {
@@ -93,11 +94,6 @@ service auth {
     mode = 0660
     user = postfix
     group = postfix
-  }
-}
-service anvil {
-  unix_listener anvil-auth-penalty {
-    mode = 0
   }
 }
 `

@@ -18,7 +18,6 @@ ssl_server_cert_file = /etc/dovecot/cert.pem
 ssl_server_key_file = /etc/dovecot/key.pem
 auth_allow_cleartext = yes
 auth_verbose = yes
-auth_failure_delay = 0
 first_valid_uid = 1
 mail_driver = maildir
 mail_path = @MAIL@/%{user|username}
@@ -38,11 +37,6 @@ service auth {
     mode = 0660
     user = postfix
     group = postfix
-  }
-}
-service anvil {
-  unix_listener anvil-auth-penalty {
-    mode = 0
   }
 }
 `

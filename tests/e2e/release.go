@@ -14,6 +14,7 @@ type setup struct {
 	OwnLogs   bool   // the daemons write their own log files instead of using syslog
 	Enforce   bool   // Postfix and Dovecot ask csmail
 	Wide      bool   // also the services that only [provocations] use
+	Delays    bool   // Dovecot slows down guesses, as shipped
 }
 
 // release is a Debian whose daemons are recorded.
