@@ -78,6 +78,20 @@ func TestVerdicts(t *testing.T) {
 			change: func(f *Finding) { f.Distinct = true },
 			action: Hold, reason: "2 accounts count, 3 are needed: a stale or mistyped password",
 		},
+		"a network, slowly": {
+			build: func(s *scene) {
+				for i := range 3 {
+					s.fail(time.Duration(i)*time.Hour, fmt.Sprint("192.0.2.", i+1), "bob", event.Dovecot)
+				}
+			},
+			change: func(f *Finding) {
+				f.Scope, f.Network, f.Leak = event.ScopeRange, netip.MustParsePrefix("192.0.2.0/24"), time.Hour
+				for i := range 3 {
+					f.Sources = append(f.Sources, netip.MustParseAddr(fmt.Sprint("192.0.2.", i+1)))
+				}
+			},
+			action: Ban, reason: "3 attempts count, 3 are enough",
+		},
 		"what is left has leaked": {
 			build: func(s *scene) {
 				for i := range 5 {

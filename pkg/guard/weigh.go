@@ -166,8 +166,10 @@ func isOneAccount(accounts []event.AccountHash) bool {
 	return true
 }
 
-// reaches tells whether what counts would still have made the finding. Of what
-// the guard had no more room for, it takes the same share to count.
+// reaches reports whether what counts would still have made the finding. Of what
+// the guard had no more room for, it takes the same share to count. Where nothing was
+// excused, the scenario's own count stands: a finding about a network names the sources
+// that were in the bucket when it overflowed, not those that had leaked out of it.
 func (t *tally) reaches(f Finding) bool {
 	seen := t.total()
 	if t.counted == 0 || seen == 0 {
@@ -180,7 +182,7 @@ func (t *tally) reaches(f Finding) bool {
 	if t.counted+t.lost*t.counted/seen < needed {
 		return false
 	}
-	return f.Leak <= 0 || seen < f.Needed || t.overflows(f)
+	return f.Leak <= 0 || seen < f.Needed || t.counted == seen || t.overflows(f)
 }
 
 // shortfall says what is missing for a ban. Attempts that are enough in number

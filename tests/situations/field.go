@@ -9,7 +9,7 @@ import (
 // clients are refused for something that is none of their doing, beside the attackers
 // who look like them.
 func Reported() []Situation {
-	return []Situation{nameWithoutDomain(), fullMailbox(), foreignSender(), refusingScreenList(), givenUp()}
+	return []Situation{nameWithoutDomain(), fullMailbox(), foreignSender(), refusingScreenList(), givenUp(), slowNetwork(), phoneOnTheMove()}
 }
 
 // nameWithoutDomain: mail programs that are set up try the address and the name before
@@ -111,4 +111,33 @@ func givenUp() Situation {
 		session(at+15*time.Second, monitor, "lost connection after CONNECT from unknown[%s]", "commands=0/0")
 	}
 	return Situation{Name: "logins that are given up half-way", Log: l, Attackers: bots}
+}
+
+// slowNetwork: a network tries one account from one address after the other, each
+// address once, one in five minutes.
+func slowNetwork() Situation {
+	l := NewLog()
+	l.life(2)
+	s := Situation{Name: "a network that tries each five minutes from another address", Log: l}
+	for i := range 60 {
+		ip := fmt.Sprintf("203.0.113.%d", 1+i)
+		l.imapFailure(day+9*hour+time.Duration(i)*5*minute, ip, "info@example.org", 1)
+		s.Attackers = append(s.Attackers, ip)
+	}
+	return s
+}
+
+// phoneOnTheMove: a phone with an old password comes from another address of its
+// provider every ten minutes. Its owner, and others, logged in from there last week.
+func phoneOnTheMove() Situation {
+	l := NewLog()
+	l.life(5)
+	for i := range 24 {
+		l.imapLogin(time.Duration(i)*hour, fmt.Sprintf("198.51.100.%d", 100+i*3), "kim@example.org")
+	}
+	for i := range 200 {
+		l.imapFailure(3*day+time.Duration(i)*10*minute, fmt.Sprintf("198.51.100.%d", 100+i*3%72), "kim@example.org", 1)
+	}
+	l.attack(4*day, attacker)
+	return Situation{Name: "a phone with an old password on the move", Log: l, Attackers: []string{attacker}}
 }
