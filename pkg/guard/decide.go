@@ -196,7 +196,7 @@ func hold(rule Rule, reason string) Verdict {
 	return Verdict{Action: Hold, Rule: rule, Reason: reason, Checks: []string{reason}}
 }
 
-func clock(at uint32) string { return time.Unix(int64(at), 0).UTC().Format("15:04:05 UTC") }
+func clock(at uint32) string { return time.Unix(int64(at), 0).UTC().Format("2006-01-02 15:04:05 UTC") }
 func date(at uint32) string  { return time.Unix(int64(at), 0).UTC().Format(time.DateOnly) }
 
 func count(n int, noun string) string {

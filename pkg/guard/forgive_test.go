@@ -26,7 +26,7 @@ func TestForgivenNetworks(t *testing.T) {
 		if v.Action != Hold || v.Rule != want {
 			t.Errorf("%s: %s %s, want %s", network, v.Action, v.Rule, want)
 		}
-		if want == Amnesty && v.Reason != "192.0.2.0/28 was forgiven by a person until 05:00:00 UTC" {
+		if want == Amnesty && v.Reason != "192.0.2.0/28 was forgiven by a person until 2026-06-03 05:00:00 UTC" {
 			t.Errorf("%s: %q", network, v.Reason)
 		}
 	}

@@ -14,11 +14,11 @@ func TestSettleOfJustNow(t *testing.T) {
 		asked time.Duration // after the last failure
 		want  string
 	}{
-		"at once":                 {0, "hold typing: 3 failed logins on one account: waiting until 04:05:20 UTC for the right password"},
-		"before the wait is over": {5*time.Minute - time.Second, "hold typing: 3 failed logins on one account: waiting until 04:05:20 UTC for the right password"},
+		"at once":                 {0, "hold typing: 3 failed logins on one account: waiting until 2026-06-03 04:05:20 UTC for the right password"},
+		"before the wait is over": {5*time.Minute - time.Second, "hold typing: 3 failed logins on one account: waiting until 2026-06-03 04:05:20 UTC for the right password"},
 		"when it is over":         {5 * time.Minute, "ban none: 3 attempts count, 3 are enough"},
 		"a year later":            {365 * 24 * time.Hour, "ban none: 3 attempts count, 3 are enough"},
-		"by a clock that is slow": {-time.Hour, "hold typing: 3 failed logins on one account: waiting until 04:05:20 UTC for the right password"},
+		"by a clock that is slow": {-time.Hour, "hold typing: 3 failed logins on one account: waiting until 2026-06-03 04:05:20 UTC for the right password"},
 	} {
 		g, now := told(Options{}, func(s *scene) {
 			for i := range 3 {

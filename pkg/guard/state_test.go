@@ -159,7 +159,7 @@ func TestForgive(t *testing.T) {
 		}}, false)
 		return g.Decide(found("192.0.2.1", 2, at), at)
 	}
-	if v := guess(now.Add(23*time.Hour), "a"); v.Action != Hold || v.Reason != "forgiven by a person until 04:00:00 UTC" {
+	if v := guess(now.Add(23*time.Hour), "a"); v.Action != Hold || v.Reason != "forgiven by a person until 2026-06-04 04:00:00 UTC" {
 		t.Errorf("within the day: %s, %s", v.Action, v.Reason)
 	}
 	guess(now.Add(25*time.Hour), "b")
@@ -322,7 +322,7 @@ func TestBreakers(t *testing.T) {
 			holds = append(holds, b.Name+": "+b.Why)
 		}
 	}
-	if want := "[login dovecot: last trouble at 05:00:00 UTC]"; fmt.Sprint(holds) != want {
+	if want := "[login dovecot: last trouble at 2026-06-03 05:00:00 UTC]"; fmt.Sprint(holds) != want {
 		t.Errorf("got %s", holds)
 	}
 }

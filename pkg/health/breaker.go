@@ -104,4 +104,4 @@ func (o *troubled) breaker(name string, now uint32) Breaker {
 }
 
 func moment(at uint32) time.Time { return time.Unix(int64(at), 0).UTC() }
-func clock(at uint32) string     { return moment(at).Format("15:04:05 UTC") }
+func clock(at uint32) string     { return moment(at).Format("2006-01-02 15:04:05 UTC") }

@@ -98,7 +98,7 @@ func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *gr
 	for _, s := range sources {
 		t.add(s.Addr, s.Count, kindsText(s.Kinds), usersText(s.Users),
 			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime),
-			items(s.Scenarios), verdictText(s.Verdict))
+			items(s.Scenarios), verdictText(s.Verdict, zone))
 	}
 	return t
 }
@@ -126,9 +126,9 @@ func usersText(users []string) items {
 	return texts
 }
 
-func verdictText(v guard.Verdict) string {
+func verdictText(v guard.Verdict, zone *time.Location) string {
 	if v.Action == guard.Hold {
-		return "hold: " + text.WrapSoft(v.Reason, 30)
+		return "hold: " + text.WrapSoft(inZone(v.Reason, zone), 30)
 	}
 	return v.Action.String()
 }

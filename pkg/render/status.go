@@ -106,7 +106,7 @@ func AlertList(w io.Writer, alerts []control.Alert, screen Screen) error {
 func alertTable(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	t := newGrid(screen, "ID", "Scenario", "Value", "Events", "Last event", "Status", "Reason")
 	for _, a := range alerts {
-		t.add(a.ID[:min(8, len(a.ID))], a.Scenario, Printable(a.Value), a.Count, moment(a.Last), stateText(a.Status), Printable(a.Reason))
+		t.add(a.ID[:min(8, len(a.ID))], a.Scenario, Printable(a.Value), a.Count, moment(a.Last), stateText(a.Status), inZone(Printable(a.Reason), time.Local))
 	}
 	fmt.Fprintln(b, t)
 }

@@ -75,7 +75,7 @@ func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, zon
 	for _, f := range findings {
 		if f.Verdict.Action == guard.Hold {
 			held++
-			fmt.Fprintf(w, "held back %s: %s\n", Printable(f.Alert.Value()), f.Verdict.Reason)
+			fmt.Fprintf(w, "held back %s: %s\n", Printable(f.Alert.Value()), inZone(f.Verdict.Reason, zone))
 		}
 	}
 	fmt.Fprintf(w, "Push: %d pushed, %d held back, %d rejected\n", pushed, held, rejected)

@@ -33,7 +33,7 @@ const fewLines = 5
 // then how to change that and the newest log lines; verbose prints all that is known.
 func Why(w io.Writer, a Answer, zone *time.Location, verbose bool) error {
 	var b strings.Builder
-	fmt.Fprintln(&b, a.verdictLine(zone))
+	fmt.Fprintln(&b, inZone(a.verdictLine(zone), zone))
 	for _, t := range a.Alerts {
 		if t.Scenario == engine.BreakIn {
 			fmt.Fprintf(&b, "! BREAK-IN? It logged in at %s after %s: change the password\n", dayTime(t.Last, zone), plural(t.Count-1, "wrong password"))
@@ -68,7 +68,7 @@ func brief(b *strings.Builder, a Answer, zone *time.Location) {
 		b.WriteString("\n")
 	}
 	for _, t := range newest(a.Alerts, fewLines) {
-		fmt.Fprintln(b, clip(fmt.Sprintf("%s  %s, %d attempts: %s", dayTime(t.Last, zone), t.Scenario, t.Count, toldText(t)), defaultColumns))
+		fmt.Fprintln(b, clip(fmt.Sprintf("%s  %s, %d attempts: %s", dayTime(t.Last, zone), t.Scenario, t.Count, inZone(toldText(t), zone)), defaultColumns))
 	}
 	if lines := newest(a.Evidence, fewLines); len(lines) > 0 {
 		b.WriteString("\n")
@@ -96,9 +96,9 @@ func all(b *strings.Builder, a Answer, zone *time.Location) {
 	b.WriteString("\nWhat scenarios found\n")
 	for _, t := range a.Alerts {
 		fmt.Fprintf(b, "  %s  %s on %s %s: %d events since %s\n", at(t.Last), t.Scenario, t.Scope, t.Value, t.Count, at(t.First))
-		fmt.Fprintf(b, "    %s\n", toldText(t))
+		fmt.Fprintf(b, "    %s\n", inZone(toldText(t), zone))
 		for _, check := range t.Checks {
-			fmt.Fprintf(b, "      %s\n", check)
+			fmt.Fprintf(b, "      %s\n", inZone(check, zone))
 		}
 	}
 	none(b, len(a.Alerts), "no scenario overflowed")
