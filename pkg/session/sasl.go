@@ -76,7 +76,7 @@ func (j *Joiner) deductDovecot(r *event.Record) bool {
 	k := clientKey{j.checkedBy(r), r.Addr}
 	s, user := j.sasl.get(k), j.accountOf(r)
 	if s == nil && isFailure {
-		s = j.sasl.put(k)
+		s = j.sasl.insert(k)
 	}
 	if s == nil {
 		return false
