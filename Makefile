@@ -38,7 +38,7 @@ demo: build crowdsec
 e2e: crowdsec
 	tests/e2e/install.sh
 	tests/crowdsec/debian.sh
-	tests/e2e/booted.sh
+	tests/e2e/booted.sh bookworm trixie
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
 	$(GO) test -tags e2e -count=1 -run Pflogsumm ./tests
 	$(GO) test -tags e2e -count=1 -timeout 20m ./tests/install

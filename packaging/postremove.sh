@@ -10,6 +10,7 @@ fi
 [ "$1" = purge ] || exit 0
 
 rm -rf /var/lib/csmail /run/csmail
+rm -f /var/lib/systemd/timers/stamp-csmail-report.timer
 rm -f /etc/csmail/lapi_credentials.yaml /etc/csmail/setup-undo.json
 rmdir /etc/csmail 2>/dev/null || :
 if getent passwd csmail >/dev/null && command -v userdel >/dev/null 2>&1; then

@@ -26,7 +26,8 @@ const hostName = "mx1.example.org"
 // host is a Debian that boots: what it writes lies in a layer above the root file
 // system of its suite.
 type host struct {
-	t       *testing.T
+	t       *testing.T // of the stage that runs
+	life    *testing.T // of the whole life; what is to be ended ends with it
 	suite   string
 	dir     string // upper, work, root and proc
 	process *process
@@ -40,7 +41,7 @@ func newHost(t *testing.T, suite string) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	h := &host{t: t, suite: suite, dir: dir}
+	h := &host{t: t, life: t, suite: suite, dir: dir}
 	for _, name := range []string{"upper", "work", "root", "proc"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
@@ -76,7 +77,7 @@ func (h *host) boot() {
 	if _, err := os.Stat(filepath.Join(lower, "etc", "csmail-e2e")); err != nil {
 		h.t.Fatalf("%v\nhint: tests/e2e/booted.sh %s", err, h.suite)
 	}
-	group := newCgroup(h.t)
+	group := newCgroup(h.life)
 	cmd := exec.Command("unshare", "--cgroup", "sh", "-c", bootScript, "boot", lower, h.dir, strings.Split(hostName, ".")[0])
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
@@ -87,7 +88,7 @@ func (h *host) boot() {
 	if h.process, err = start(cmd); err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(h.kill)
+	h.life.Cleanup(h.kill)
 	h.outside.connect(h.t, h.process.pid())
 	h.await(2*time.Minute, "the host is up", func() bool {
 		out, _ := h.run("systemctl", "is-system-running")
