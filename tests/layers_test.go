@@ -68,12 +68,12 @@ var layers = map[string]layer{
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{
-		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "guard", "hint", "ingest", "lapi", "report", "ruleset", "scenario", "state",
+		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "ruleset", "scenario", "state",
 	}, io: true},
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"input/archive", "bucket", "config", "control", "daemon", "engine", "event", "input", "geo", "guard", "hint", "ingest", "lapi", "lint", "mailer", "render", "replay",
+		"input/archive", "bucket", "config", "control", "daemon", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
 		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "setup", "logline", "trial",
 	}, io: true},
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +16,10 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/geo"
 	"csmail/pkg/hint"
+	"csmail/pkg/host"
 	"csmail/pkg/render"
 	"csmail/pkg/render/page"
 	"csmail/pkg/replay"
-	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
 	"csmail/pkg/report/document"
 )
@@ -171,7 +169,7 @@ func runReport(ctx context.Context, o reportOptions, configPath string, files []
 	if err != nil {
 		return err
 	}
-	d, tally, err := r.make(ctx, files, std)
+	d, tally, err := r.document(ctx, files, std)
 	if err != nil {
 		return err
 	}
@@ -205,16 +203,10 @@ func (r dailyReport) fail(d *document.Document) error {
 
 // collected is what a replay gathers for a report.
 type collected struct {
-	figures     *daily.Figures
-	before      map[string]*daily.Figures // by date
-	sources     *report.Collector
-	backtest    *report.Backtest
-	watch       *document.Watch
-	tracker     *daily.Tracker
-	places      *geo.Finder
-	hosts       map[string]bool
-	host        string // of the line before
-	first, last time.Time
+	*document.Window
+	before  map[string]*daily.Figures // by date
+	tracker *daily.Tracker
+	places  *geo.Finder
 }
 
 // place names country and network operator of an address.
@@ -223,16 +215,8 @@ func (c *collected) place(addr netip.Addr) (country, as string) {
 	return p.Country, p.Network()
 }
 
-// maxHosts bounds the hosts that a report names.
-const maxHosts = 1000
-
 func (r dailyReport) newCollected() *collected {
-	c := &collected{
-		figures: daily.NewFigures(), before: map[string]*daily.Figures{}, hosts: map[string]bool{},
-		sources:  report.NewCollector(r.input.scope),
-		backtest: report.NewBacktest(r.input.scope, time.Duration(r.config.LAPI.Duration)),
-		watch:    document.NewWatch(r.input.scope.Holds),
-	}
+	c := &collected{Window: document.NewWindow(r.input.scope, time.Duration(r.config.LAPI.Duration)), before: map[string]*daily.Figures{}}
 	c.tracker = daily.NewTracker(daily.Options{Zone: r.input.zone, At: r.windows(c)})
 	return c
 }
@@ -253,7 +237,7 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 			return nil
 		}
 		if scope.Since.IsZero() || !at.Before(scope.Since) {
-			return c.figures
+			return c.Figures
 		}
 		if at.Before(since) {
 			return nil
@@ -264,6 +248,14 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 		}
 		return c.before[date]
 	}
+}
+
+// document asks the daemon, or makes the report from the logs.
+func (r dailyReport) document(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
+	if d := r.ofDaemon(ctx, files, std); d != nil {
+		return d, replay.Tally{Lines: d.Lines}, nil
+	}
+	return r.make(ctx, files, std)
 }
 
 // make replays the logs and puts the report together.
@@ -282,69 +274,38 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	tally, err := input.replay(ctx, files, replay.Options{
 		Engine: judge,
 		Flow: func(_ string, record *event.Record) {
-			c.note(&r.input.scope, record)
+			c.Note(record)
 			c.tracker.Add(record, record.Flow)
 		},
-		Result: func(_ string, result engine.Result) { c.add(&r.input.scope, result) },
+		Result: func(_ string, result engine.Result) { c.add(result) },
 	}, std)
 	if err != nil {
 		return nil, tally, err
 	}
-	last := judge.Settle(r.now)
-	c.sources.AddFindings(last)
-	c.backtest.AddFindings(last)
-	c.watch.AddFindings(last)
+	c.AddFindings(judge.Settle(r.now))
 	c.tracker.Finish()
 	return document.New(r.documentInput(c, tally)), tally, nil
 }
 
 // add takes a result of the engine.
-func (c *collected) add(scope *report.Scope, result engine.Result) {
-	c.note(scope, result.Record)
-	c.sources.Add(result)
-	c.backtest.Add(result, result.Findings)
-	c.watch.Add(result)
+func (c *collected) add(result engine.Result) {
+	c.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
 		c.tracker.AddEvent(&result.Event)
 	}
 }
 
-// note takes the host and time of a line in the window.
-func (c *collected) note(scope *report.Scope, record *event.Record) {
-	if record.Time.IsZero() || !scope.Since.IsZero() && record.Time.Before(scope.Since) || !scope.Until.IsZero() && !record.Time.Before(scope.Until) {
-		return
-	}
-	if c.first.IsZero() || record.Time.Before(c.first) {
-		c.first = record.Time
-	}
-	if record.Time.After(c.last) {
-		c.last = record.Time
-	}
-	if record.Host == c.host || record.Host == "" {
-		return
-	}
-	if !c.hosts[record.Host] && len(c.hosts) < maxHosts {
-		c.hosts[strings.Clone(record.Host)] = true
-	}
-	c.host = strings.Clone(record.Host)
-}
-
 func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {
-	in := document.Input{
-		Generated: r.now.In(r.input.zone).Truncate(time.Second), Zone: r.input.zone, ZoneName: zoneName(r.input.zone), Lines: tally.Lines, Missed: tally.Outcomes[event.Missed],
-		Figures: c.figures, Sources: c.sources.Sources(), Outcome: c.backtest.Outcome(), Watch: c.watch,
-		From: c.first, To: c.last, Place: c.place,
-	}
+	c.Lines, c.Missed = tally.Lines, tally.Outcomes[event.Missed]
+	in := c.Input()
+	in.Generated, in.Zone, in.ZoneName = r.now.In(r.input.zone).Truncate(time.Second), r.input.zone, zoneName(r.input.zone)
+	in.Place = c.place
 	for _, s := range in.Sources {
 		s.Country, s.AS = c.place(s.Addr)
 	}
 	if !r.input.scope.Since.IsZero() {
 		in.From, in.To = r.input.scope.Since, cmp.Or(r.input.scope.Until, r.now)
 	}
-	for host := range c.hosts {
-		in.Hosts = append(in.Hosts, host)
-	}
-	slices.Sort(in.Hosts)
 	for date, figures := range c.before {
 		in.Before = append(in.Before, document.DayOf(date, figures))
 	}
@@ -366,18 +327,10 @@ func (r dailyReport) print(w io.Writer, d *document.Document) error {
 	return page.Text(w, d, r.top)
 }
 
-// zoneName names the host's zone, which Go calls Local.
+// zoneName names a zone. The host's Go calls Local.
 func zoneName(zone *time.Location) string {
 	if zone != time.Local {
 		return zone.String()
 	}
-	if name := strings.TrimPrefix(os.Getenv("TZ"), ":"); name != "" {
-		return name
-	}
-	path, err := filepath.EvalSymlinks("/etc/localtime")
-	if _, name, ok := strings.Cut(path, "/zoneinfo/"); err == nil && ok {
-		return name
-	}
-	name, _ := time.Now().Zone()
-	return name
+	return host.ZoneName()
 }

@@ -97,7 +97,9 @@ type Geo struct {
 
 // Report says how the daily report is sent.
 type Report struct {
-	Mail ReportMail `yaml:"mail" doc:"How csmail report --mail sends."`
+	Enabled        bool       `yaml:"enabled" doc:"csmail run gathers the report of each day, for csmail report and for /report beside the metrics. Without it csmail report reads the logs."`
+	ListenAnywhere bool       `yaml:"listen_anywhere" doc:"Serve /report also where prometheus.listen_addr is no loopback address. It names accounts and mail addresses, and asks for no password."`
+	Mail           ReportMail `yaml:"mail" doc:"How csmail report --mail sends."`
 }
 
 // ReportMail is the way of a report by mail.
@@ -146,7 +148,7 @@ func Default() Config {
 		Enforce:  defaultEnforce(),
 		History:  Duration(30 * 24 * time.Hour),
 		LogLevel: "info",
-		Report:   Report{Mail: ReportMail{To: []string{"root"}}},
+		Report:   Report{Enabled: true, Mail: ReportMail{To: []string{"root"}}},
 		Prometheus: Prometheus{
 			ListenAddr: "127.0.0.1",
 			ListenPort: 60602,

@@ -52,6 +52,11 @@ func (c *Client) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 	return ask[report.Why](ctx, c, http.MethodGet, "/why?ip="+url.QueryEscape(addr.String()))
 }
 
+// Report implements [Daemon].
+func (c *Client) Report(ctx context.Context, date, zone string) (Report, error) {
+	return ask[Report](ctx, c, http.MethodGet, "/report?date="+url.QueryEscape(date)+"&zone="+url.QueryEscape(zone))
+}
+
 // Unban implements [Daemon].
 func (c *Client) Unban(ctx context.Context, network netip.Prefix) (Unbanned, error) {
 	text := network.String()

@@ -6,6 +6,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -20,11 +21,20 @@ type Daemon interface {
 	// network: the buckets are emptied, there is amnesty for a day, and what waits to
 	// be told is dropped. A network that is too large is refused.
 	Unban(ctx context.Context, network netip.Prefix) (Unbanned, error)
+	// Report returns the daily report of a date, like 2026-11-28, in the zone of that
+	// name.
+	Report(ctx context.Context, date, zone string) (Report, error)
 	// List returns the alerts of a list, oldest first.
 	List(ctx context.Context, list List) ([]Alert, error)
 	// Move takes one alert of a list further by its ID or the beginning of it, or
 	// all of them with "all", and returns how many.
 	Move(ctx context.Context, list List, id string, move Move) (int, error)
+}
+
+// Report is a daily report.
+type Report struct {
+	Whole    bool            `json:"whole"` // nothing of the day's log is missing, up to now
+	Document json.RawMessage `json:"document"`
 }
 
 // List is one of the daemon's lists of alerts.

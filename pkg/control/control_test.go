@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -54,6 +55,13 @@ func (d *told) Why(_ context.Context, addr netip.Addr) (report.Why, error) {
 func (d *told) Unban(_ context.Context, network netip.Prefix) (Unbanned, error) {
 	d.asked = append(d.asked, "unban "+network.String())
 	return Unbanned{Dropped: 2, Amnesty: time.Unix(1, 0).UTC()}, nil
+}
+
+func (d *told) Report(_ context.Context, date, zone string) (Report, error) {
+	if date == "" {
+		return Report{}, errors.New("no report")
+	}
+	return Report{Whole: true, Document: json.RawMessage(`{"date":"` + date + ` ` + zone + `"}`)}, nil
 }
 
 func (d *told) List(_ context.Context, list List) ([]Alert, error) {
@@ -206,5 +214,16 @@ func TestServerWaitsForNobody(t *testing.T) {
 	s := NewServer(&told{})
 	if s.ReadTimeout <= 0 || s.IdleTimeout <= 0 || s.WriteTimeout <= answerTimeout || s.MaxHeaderBytes <= 0 {
 		t.Errorf("timeouts: read %s, idle %s, write %s; %d bytes of header", s.ReadTimeout, s.IdleTimeout, s.WriteTimeout, s.MaxHeaderBytes)
+	}
+}
+
+func TestReport(t *testing.T) {
+	_, client := serve(t)
+	got, err := client.Report(t.Context(), "2026-11-28", "Europe/Berlin")
+	if want := `{"date":"2026-11-28 Europe/Berlin"}`; err != nil || !got.Whole || string(got.Document) != want {
+		t.Errorf("%+v, %v, want %s", got, err, want)
+	}
+	if _, err := client.Report(t.Context(), "", ""); err == nil || err.Error() != "no report" {
+		t.Errorf("no date: %v", err)
 	}
 }

@@ -60,6 +60,7 @@ func NewServer(d Daemon) *http.Server {
 	s := server{d}
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("GET /why", s.why)
+	mux.HandleFunc("GET /report", s.report)
 	mux.HandleFunc("POST /unban", s.unban)
 	mux.HandleFunc("GET /list/{list}", s.list)
 	mux.HandleFunc("POST /list/{list}/{move}", s.move)
@@ -103,6 +104,12 @@ func (s server) why(w http.ResponseWriter, r *http.Request) {
 	}
 	why, err := s.daemon.Why(r.Context(), addr.Unmap())
 	answer(w, why, err)
+}
+
+func (s server) report(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	report, err := s.daemon.Report(r.Context(), query.Get("date"), query.Get("zone"))
+	answer(w, report, err)
 }
 
 func (s server) unban(w http.ResponseWriter, r *http.Request) {

@@ -111,6 +111,8 @@ type Daemon struct {
 	reloadErr  error
 	gateway    bool // it was told of
 
+	reports *reports // nil: no report is gathered
+
 	metrics *metrics
 	memory  *memoryLimit
 	health  health

@@ -77,14 +77,16 @@ func (d *Daemon) take(m message) {
 	d.text += len(m.batch.Text)
 	source := m.feed.Input.Name()
 	m.feed.Parse(m.batch, func(r *event.Record) {
-		if r.Outcome < event.Witness {
+		isInput, lines, missed := d.reports.read(r)
+		if !isInput {
 			return
 		}
 		d.enforcer.mark(r)
 		input := *r // Step changes the record; the journal holds what it was given
-		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input})
-		d.clock.seen(r.Time)
-		d.note(d.engine.Step(r))
+		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input, Lines: lines, Missed: missed})
+		if result, stepped := d.step(r, lines, missed); stepped {
+			d.note(result)
+		}
 	})
 	if cursor := m.feed.Cursor(m.batch); cursor != "" {
 		if d.pending.Cursors == nil {
@@ -189,7 +191,9 @@ func (d *Daemon) advance(now time.Time) {
 	}
 	d.schedule()
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
-	d.found(d.engine.Advance(at))
+	findings := d.engine.Advance(at)
+	d.reports.findings(findings)
+	d.found(findings)
 }
 
 // isCaughtUp is true while no source is known to be behind.
@@ -219,7 +223,9 @@ func (d *Daemon) watchGateway() {
 // settles, stores and waits a while for the outbox to empty.
 func (d *Daemon) endOfInput(ctx context.Context) error {
 	d.drain()
-	d.found(d.engine.Settle(time.Now()))
+	findings := d.engine.Settle(time.Now())
+	d.reports.findings(findings)
+	d.found(findings)
 	d.tryCommit()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()

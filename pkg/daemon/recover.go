@@ -23,17 +23,17 @@ import (
 // and the inputs after it. What the replay finds was stored with them, so it is
 // not told again.
 func (d *Daemon) recover(ctx context.Context) error {
+	d.startReports()
 	replayed := 0
 	cursors, err := d.store.Recover(d.restore, func(in state.Input) error {
 		if replayed++; replayed%100_000 == 0 {
 			d.memory.tune()
 		}
 		if in.Record == nil {
-			d.engine.Advance(in.Tick)
+			d.reports.findings(d.engine.Advance(in.Tick))
 			return nil
 		}
-		d.clock.seen(in.Record.Time)
-		d.engine.Step(in.Record)
+		d.step(in.Record, in.Lines, in.Missed)
 		return nil
 	})
 	if err != nil {
@@ -60,7 +60,11 @@ func (d *Daemon) recover(ctx context.Context) error {
 // restore takes a checkpoint, which is in memory beside what is made of it.
 func (d *Daemon) restore(checkpoint []byte) error {
 	d.memory.adapt(4 * int64(len(checkpoint)))
-	return d.engine.Restore(checkpoint)
+	if err := d.engine.Restore(checkpoint); err != nil {
+		return err
+	}
+	d.restoreReports()
+	return nil
 }
 
 // resume has the feeds go on where they were read to, by whatever name the
@@ -97,6 +101,8 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	}
 	d.engine = ruleset.Engine(d.config, d.set, facts)
 	d.engine.CountSince(d.started)
+	d.reports = nil
+	d.startReports()
 	return nil, d.storeNow()
 }
 
@@ -144,6 +150,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	}
 	d.applyLevel(c)
 	d.enforcer.reset(c, d.facts)
+	d.startReports()
 	d.swap(ctx, feeds)
 	return nil
 }

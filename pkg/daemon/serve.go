@@ -150,11 +150,14 @@ func (l *listeners) close() {
 	l.group.Wait()
 }
 
-// webServer serves /metrics and /healthz.
+// webServer serves /metrics, /healthz and, where it may, /report.
 func (d *Daemon) webServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", d.healthz)
+	if d.mayShowReport() {
+		mux.HandleFunc("GET /report", d.reportPage)
+	}
 	return &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}

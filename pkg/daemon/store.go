@@ -31,6 +31,7 @@ func (d *Daemon) commit() error {
 	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
 		return nil
 	}
+	d.reports.settle(d.pending.Inputs)
 	if err := d.store.Commit(d.pending); err != nil {
 		return fmt.Errorf("the state file: %w", err)
 	}
@@ -60,9 +61,14 @@ func (d *Daemon) writeCheckpoint(now time.Time) {
 		d.checkpointed(err)
 		return
 	}
+	beside, err := d.beside()
+	if err != nil {
+		d.checkpointed(err)
+		return
+	}
 	written := make(chan error, 1)
 	d.written = written
-	go func() { written <- d.store.StoreCheckpoint(snapshot, mark) }()
+	go func() { written <- d.store.StoreBeside(snapshot, mark, beside) }()
 }
 
 // awaitCheckpoint lets the one under way come to its end: after a newer one it
@@ -81,6 +87,7 @@ func (d *Daemon) checkpointed(err error) {
 		d.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
 	}
 	d.checkErr = err
+	d.reports.stored(err)
 }
 
 // storeNow writes a checkpoint and waits for it, so that the next start does not
@@ -89,8 +96,12 @@ func (d *Daemon) storeNow() error {
 	d.awaitCheckpoint()
 	snapshot := &state.Packed{}
 	err := d.engine.Snapshot(snapshot.Add)
+	var beside state.Beside
 	if err == nil {
-		err = d.store.StoreCheckpoint(snapshot, d.store.Mark())
+		beside, err = d.beside()
+	}
+	if err == nil {
+		err = d.store.StoreBeside(snapshot, d.store.Mark(), beside)
 	}
 	if err != nil {
 		err = fmt.Errorf("checkpoint: %w", err)

@@ -30,6 +30,7 @@ type Feed struct {
 	Input  input.Input
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
 	Counts Counts // of what was parsed; who calls Parse may read it
+	Flows  bool   // records also get what their lines report about the way of a mail
 
 	zone    *time.Location
 	reading *logline.Reading
@@ -37,6 +38,7 @@ type Feed struct {
 	logs    map[string]*reader // by Batch.Log
 	reach   reach
 	before  readBefore
+	room    []event.Flow // for the next ones
 }
 
 // Counts are lines since a feed was opened. Unparsed ones are of daemons that we
@@ -173,10 +175,25 @@ func (f *Feed) Parse(b input.Batch, take func(*event.Record)) {
 				continue
 			}
 		}
+		if f.Flows {
+			f.readFlow(log, &record)
+		}
 		take(&record)
 	}
 	log.Line.Text = "" // the batch may go
 	f.remark(b.Log, log)
+}
+
+// readFlow gives a record its Flow, which is the caller's to keep as long as the
+// text of the batch.
+func (f *Feed) readFlow(log *reader, record *event.Record) {
+	const chunk = 32
+	if len(f.room) == 0 {
+		f.room = make([]event.Flow, chunk)
+	}
+	if log.Parser.ParseFlow(&log.Line, record, &f.room[0]) {
+		record.Flow, f.room = &f.room[0], f.room[1:]
+	}
 }
 
 // readerOf returns the reader of one log of the feed.

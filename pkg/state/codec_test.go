@@ -74,12 +74,36 @@ func anyInput() *rapid.Generator[Input] {
 		if rapid.Bool().Draw(t, "tick") {
 			return Input{Tick: anyTime().Draw(t, "tick")}
 		}
-		return Input{Source: anyText().Draw(t, "source"), Record: &event.Record{
+		return Input{Source: anyText().Draw(t, "source"), Lines: rapid.Uint64().Draw(t, "lines"), Missed: rapid.Uint64().Draw(t, "missed"), Record: &event.Record{
 			Outcome:   event.Outcome(rapid.IntRange(0, int(event.Noted)).Draw(t, "outcome")),
 			Testimony: event.Testimony(rapid.IntRange(0, int(event.LastTestimony)).Draw(t, "testimony")),
 			Line:      rapid.Int64().Draw(t, "line"),
 			Event:     anyEvent().Draw(t, "event"),
+			Flow:      anyFlow().Draw(t, "flow"),
 		}}
+	})
+}
+
+func anyFlow() *rapid.Generator[*event.Flow] {
+	return rapid.Custom(func(t *rapid.T) *event.Flow {
+		if rapid.Bool().Draw(t, "no flow") {
+			return nil
+		}
+		f := &event.Flow{
+			Kind: event.FlowKind(rapid.IntRange(0, int(event.FlowMaster)).Draw(t, "kind")), Repeat: rapid.Int().Draw(t, "repeat"),
+			Addr: anyAddr().Draw(t, "addr"), Size: rapid.Int64().Draw(t, "size"), Delay: time.Duration(rapid.Int64().Draw(t, "delay")),
+			Action: event.Action(rapid.IntRange(0, int(event.DiscardMail)).Draw(t, "action")), Level: event.Level(rapid.IntRange(0, int(event.Panic)).Draw(t, "level")),
+			AuthOK: rapid.Int().Draw(t, "ok"), AuthTotal: rapid.Int().Draw(t, "total"),
+		}
+		for _, text := range []*string{
+			&f.Daemon, &f.Service, &f.QueueID, &f.Client, &f.User, &f.Sender, &f.Recipient, &f.Original, &f.ID, &f.Relay, &f.Status, &f.Text, &f.Stage, &f.Version,
+		} {
+			*text = anyText().Draw(t, "text")
+		}
+		for _, set := range []*bool{&f.HasSender, &f.Local, &f.Filter, &f.Proxied, &f.HasCounts} {
+			*set = rapid.Bool().Draw(t, "set")
+		}
+		return f
 	})
 }
 

@@ -11,9 +11,10 @@ import (
 // more, or another order, is a new version; reading one means to go on reading
 // those before it.
 const (
-	codecVersion  = 3
+	codecVersion  = 4
 	createdSince  = 2 // Told.Created
 	factsSince    = 3 // Event.Phase, Event.Cause
+	flowSince     = 4 // Record.Flow, Input.Lines, Input.Missed
 	oldestVersion = 1
 )
 
@@ -113,6 +114,11 @@ func (c *codec) input(in *Input) {
 	}
 	c.string(&in.Source)
 	c.record(in.Record)
+	if c.at >= flowSince {
+		c.uint(&in.Lines)
+		c.uint(&in.Missed)
+		c.recordFlow(in.Record)
+	}
 }
 
 func (c *codec) alert(a *event.Alert) {

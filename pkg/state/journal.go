@@ -264,6 +264,11 @@ func (s *Store) Checkpoint(state []byte, at Mark) error {
 // StoreCheckpoint is Checkpoint of a state that was packed already. Nothing may be
 // added to it any more.
 func (s *Store) StoreCheckpoint(state *Packed, at Mark) error {
+	return s.storeCheckpoint(state, at, func(*bolt.Tx) error { return nil })
+}
+
+// storeCheckpoint has more written in the same transaction.
+func (s *Store) storeCheckpoint(state *Packed, at Mark, more func(*bolt.Tx) error) error {
 	if now := s.Mark(); at > now {
 		return s.explain("checkpoint", fmt.Errorf("mark %d is not committed yet, %d is", at, now))
 	}
@@ -286,6 +291,9 @@ func (s *Store) StoreCheckpoint(state *Packed, at Mark) error {
 			}
 		}
 		if err := putMark(tx, at); err != nil {
+			return err
+		}
+		if err := more(tx); err != nil {
 			return err
 		}
 		cursor := tx.Bucket(inputsBucket).Cursor()

@@ -24,6 +24,7 @@ var (
 	knownBucket      = []byte("known")      // ID → when it was added
 	historyBucket    = []byte("history")    // time and ID → Told
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
+	daysBucket       = []byte("days")       // date → what the daily report knows of it
 	runningBucket    = []byte("running")    // key of the history → nothing while a ban of it may run, its end once it is over
 	// (all that is nothing has a checksum of its key)
 
@@ -34,7 +35,7 @@ var (
 func buckets() [][]byte {
 	return [][]byte{
 		metaBucket, inputsBucket, checkpointBucket, cursorsBucket, outboxBucket, parkedBucket, heldBucket,
-		knownBucket, historyBucket, valuesBucket, runningBucket,
+		knownBucket, historyBucket, valuesBucket, runningBucket, daysBucket,
 	}
 }
 
@@ -69,6 +70,9 @@ func (s *Store) load() error {
 // complete finds a bucket that is missing.
 func complete(tx *bolt.Tx) error {
 	for _, name := range buckets() {
+		if bytes.Equal(name, daysBucket) && version(tx) <= noDays {
+			continue
+		}
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: %s is missing", errDamaged, name)
 		}
@@ -122,10 +126,11 @@ func create(tx *bolt.Tx) error {
 	return nil
 }
 
-// The schemas in which these had no checksum.
+// The schemas in which these had no checksum, or were not there.
 const (
 	bareCursors = 1
 	bareIndexes = 2 // and before
+	noDays      = 3 // and before
 )
 
 // upgrade brings a new file, or one of an older schema, to the newest.
@@ -143,6 +148,9 @@ func upgrade(tx *bolt.Tx) error {
 		}
 	}
 	for _, name := range indexes() {
+		if version(tx) > bareIndexes {
+			break
+		}
 		if err := sealAll(tx.Bucket(name)); err != nil {
 			return err
 		}

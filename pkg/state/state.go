@@ -31,8 +31,8 @@ import (
 
 // schema is the version of the file's layout. One that is older is brought up to it;
 // from version 2 on cursors and keys have checksums, from 3 on the indexes and the
-// mark, too.
-const schema = 3
+// mark, too; version 4 has the bucket of days.
+const schema = 4
 
 // The limits of the lists. When one is full, its oldest entry goes into the
 // history as dropped, and is counted.

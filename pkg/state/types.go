@@ -9,9 +9,13 @@ import (
 // Input is one thing that changed the engine: a Record that it stepped, or the
 // time that it was told. Exactly one of Record and Tick is set.
 type Input struct {
-	Source string // the name of the Record's source
-	Record *event.Record
+	Source string        // the name of the Record's source
+	Record *event.Record // it may be none that the engine steps, and have a Flow
 	Tick   time.Time
+
+	// Lines are those that were read since the Input before, this one included, and
+	// Missed those of them that no grammar matched. Both are 0 where nobody counts.
+	Lines, Missed uint64
 }
 
 // Mark is a place in the journal of inputs: just after a commit.

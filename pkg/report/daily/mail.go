@@ -42,6 +42,7 @@ type mail struct {
 	received   *Figures // that it was counted as received in
 	counted    receipt
 	incomplete bool
+	forgotten  bool // it was removed long ago
 
 	deliveries []delivery // the latest, which a link may still change
 	recipients []string   // of a local mail, to recognise a filter by
@@ -287,10 +288,15 @@ func (t *Tracker) remove(r *event.Record, f *event.Flow) {
 	t.giveUp(m)
 }
 
+// isAbandoned reports whether a queue file that ends now did not become a mail.
+func (m *mail) isAbandoned() bool {
+	return !m.born.IsZero() && m.parent == nil && m.size < 0 && !m.reserved && !m.incomplete
+}
+
 // giveUp counts a queue file that ended before it became a mail: the client left
 // after RCPT, or a filter refused the message at its end.
 func (t *Tracker) giveUp(m *mail) {
-	if m.born.IsZero() || m.parent != nil || m.size >= 0 || m.reserved || m.incomplete {
+	if !m.isAbandoned() {
 		return
 	}
 	m.incomplete = true

@@ -29,6 +29,8 @@ type Tracker struct {
 	now      time.Time
 	swept    time.Time // when old mails were looked for
 	hours    hours
+
+	forgotten int // mails among the births that are only waited for
 }
 
 // host is what is followed on one host: queue IDs and processes are its own.
@@ -182,13 +184,25 @@ func (t *Tracker) forgetOld() {
 		t.removed.pop()
 		t.forget(m)
 	}
+	if t.forgotten > 1024 && t.forgotten > t.births.len()/2 {
+		t.compact()
+	}
 	for m, ok := t.births.peek(); ok && (t.births.len() > maxMails || t.now.Sub(m.seen) > longestQueued); m, ok = t.births.peek() {
 		t.births.pop()
 		t.giveUp(m)
+		if m.forgotten {
+			t.forgotten--
+		}
 		if m.removedAt.IsZero() {
 			t.forget(m)
 		}
 	}
+}
+
+// compact takes what is forgotten out of the births.
+func (t *Tracker) compact() {
+	t.births.drop(func(m *mail) bool { return m.forgotten })
+	t.forgotten = 0
 }
 
 // forget takes a queue file out of the indexes, unless a newer one has its ID.
@@ -198,6 +212,9 @@ func (t *Tracker) forget(m *mail) {
 	}
 	m.forgetID()
 	t.leave(m.host)
+	if m.forgotten = true; !m.removedAt.IsZero() {
+		t.forgotten++
+	}
 }
 
 func (t *Tracker) trouble(r *event.Record, f *event.Flow) {

@@ -232,6 +232,9 @@ type Input struct {
 
 	// Place names country and network operator of an address; nil: nobody knows.
 	Place func(netip.Addr) (country, as string)
+
+	Others []Finding                // that are not made from the logs
+	Usual  func(account string) int // the most networks of one day that an account logged in from; nil: not known
 }
 
 // New makes the report.

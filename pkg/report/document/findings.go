@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/guard"
 )
 
 // Severity says how much a finding matters.
@@ -41,6 +42,7 @@ var FindingIDs = []string{
 	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "provider-refused", "backend-fault",
 	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
 	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
+	"login-from-many-countries", "held-waiting", "lapi-unreachable", "cap-reached",
 }
 
 // findings looks for everything that needs a person, the gravest first.
@@ -49,6 +51,7 @@ func (d *Document) findings(in Input) []Finding {
 	add := func(list ...Finding) { found = append(found, list...) }
 	add(in.Watch.breakIns()...)
 	add(in.Watch.attackedAccounts()...)
+	add(in.Watch.manyOrigins(in)...)
 	add(bannedThenHonest(in)...)
 	add(d.ownAddressListed()...)
 	add(in.Watch.refusedProviders()...)
@@ -63,6 +66,8 @@ func (d *Document) findings(in Input) []Finding {
 	add(d.ownNetworks()...)
 	add(linesNotUnderstood(in)...)
 	add(d.restarts()...)
+	add(d.caps()...)
+	add(in.Others...)
 	for i := range found {
 		if found[i].Subjects == nil {
 			found[i].Subjects = []string{}
@@ -439,6 +444,25 @@ func (d *Document) ownNetworks() []Finding {
 		})
 	}
 	return found
+}
+
+// caps are bans that the guard did not make because there had been too many, or
+// because they would have hit too many of the day's clients.
+func (d *Document) caps() []Finding {
+	var values []string
+	for _, v := range d.Holds.List {
+		if v.Rule == guard.TooManyBans.String() || v.Rule == guard.TooManyGood.String() {
+			values = append(values, v.Value)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return []Finding{{
+		ID: "cap-reached", Severity: Warn, Count: len(values), Subjects: values[:min(len(values), 10)],
+		Title:  fmt.Sprintf("%d bans were held back by the caps", len(values)),
+		Detail: "So many at once may be a mistake, or a large attack. Release them if it is one.", Advice: "csmail held list",
+	}}
 }
 
 func linesNotUnderstood(in Input) []Finding {

@@ -32,6 +32,7 @@ type account struct {
 	first      time.Time // of the failures
 	last       time.Time
 	breakIns   []breakIn
+	from       []netip.Addr // of the logins, one of each network, at most maxFrom
 }
 
 // breakIn is a login from an address that had been guessing.
@@ -165,6 +166,7 @@ func (w *Watch) loggedIn(r engine.Result) {
 		return
 	}
 	a.loggedIn = true
+	a.cameFrom(r.Addr)
 	known := slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == r.Addr })
 	if r.Guessed > 0 && !known && len(a.breakIns) < maxPerItem {
 		a.breakIns = append(a.breakIns, breakIn{r.Addr, r.Time, r.Guessed})

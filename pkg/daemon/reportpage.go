@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"csmail/pkg/render/page"
+	"csmail/pkg/report/document"
+)
+
+// pageTop is how many rows of each list the page shows.
+const pageTop = 10
+
+// mayShowReport reports whether /report may be served: it names accounts and mail
+// addresses, so beyond this host only if the configuration says so.
+func (d *Daemon) mayShowReport() bool {
+	if !d.config.Report.Enabled {
+		return false
+	}
+	addr := net.ParseIP(d.config.Prometheus.ListenAddr)
+	return d.config.Report.ListenAnywhere || addr != nil && addr.IsLoopback() || d.config.Prometheus.ListenAddr == "localhost"
+}
+
+// reportPage serves the report of today, or of the date that ?day= names (also
+// yesterday).
+func (d *Daemon) reportPage(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-store")
+	date, ok := d.pageDate(r.URL.Query().Get("day"))
+	if !ok {
+		http.Error(w, "day: today, yesterday, or a date like 2026-11-28", http.StatusBadRequest)
+		return
+	}
+	answer, err := d.Report(r.Context(), date, "")
+	if errors.Is(err, errNoReport) {
+		http.Error(w, "There is no report of "+date+" yet.", http.StatusNotFound)
+		return
+	}
+	var b bytes.Buffer
+	if err == nil {
+		var doc *document.Document
+		if doc, err = document.Load(answer.Document, time.Local, d.options.Now().Truncate(time.Second)); err == nil {
+			err = page.HTML(&b, doc, pageTop)
+		}
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(b.Bytes()) // whoever has gone need not be told
+}
+
+func (d *Daemon) pageDate(day string) (date string, ok bool) {
+	today := d.options.Now().In(time.Local)
+	switch day {
+	case "", "today":
+		return today.Format(time.DateOnly), true
+	case "yesterday":
+		return today.AddDate(0, 0, -1).Format(time.DateOnly), true
+	}
+	at, err := time.Parse(time.DateOnly, day)
+	return at.Format(time.DateOnly), err == nil
+}

@@ -1,0 +1,98 @@
+package state
+
+import (
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+	bolt "go.etcd.io/bbolt"
+)
+
+// The limits of the days that are kept.
+const (
+	// MaxDays is how many days there are at most, however long the history is.
+	MaxDays = 400
+	// maxDaysSize is how many bytes they take together, as stored. The oldest go
+	// first.
+	maxDaysSize = 64 << 20
+)
+
+// Beside is what is stored with a checkpoint, in the same transaction.
+type Beside struct {
+	Kept map[string][]byte // by name, as Keep has it; an empty value forgets
+	Days map[string][]byte // by date, like 2026-11-28: what is known of a day that is over
+}
+
+// StoreBeside is StoreCheckpoint with more that must agree with the checkpoint.
+func (s *Store) StoreBeside(state *Packed, at Mark, beside Beside) error {
+	return s.storeCheckpoint(state, at, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		for name, data := range beside.Kept {
+			k := []byte(keptPrefix + name)
+			if len(data) == 0 {
+				if err := meta.Delete(k); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := meta.Put(k, seal(k, data)); err != nil {
+				return err
+			}
+		}
+		if len(beside.Days) == 0 {
+			return nil
+		}
+		days := tx.Bucket(daysBucket)
+		for date, data := range beside.Days {
+			k := []byte(date)
+			if err := days.Put(k, seal(k, s2.Encode(nil, data))); err != nil {
+				return err
+			}
+		}
+		return pruneDays(days, s.options.History)
+	})
+}
+
+// pruneDays forgets days that are older than the newest one by more than the
+// history, are too many, or take too much room.
+func pruneDays(days *bolt.Bucket, history time.Duration) error {
+	newest, _ := days.Cursor().Last()
+	last, err := time.Parse(time.DateOnly, string(newest))
+	if err != nil {
+		return nil // whoever names days otherwise keeps them
+	}
+	oldest := last.Add(-history).Format(time.DateOnly)
+	var old [][]byte
+	count, size := 0, 0
+	cursor := days.Cursor()
+	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
+		count, size = count+1, size+len(v)
+		if count > MaxDays || size > maxDaysSize || string(k) < oldest {
+			old = append(old, slices.Clone(k))
+		}
+	}
+	for _, k := range old {
+		if err := days.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Day returns what is stored of a date, nil if nothing is.
+func (s *Store) Day(date string) (data []byte, err error) {
+	k := []byte(date)
+	err = s.view("read the day "+date, func(tx *bolt.Tx) error {
+		days := tx.Bucket(daysBucket)
+		if days == nil { // of a file of before that is only looked at
+			return nil
+		}
+		v := days.Get(k)
+		if v == nil {
+			return nil
+		}
+		data, err = unpack(k, v)
+		return err
+	})
+	return data, err
+}
