@@ -27,7 +27,7 @@ const (
 	one   = "Feb 29 04:11:01 mx1 postfix/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"
 	two   = "Feb 29 04:11:02 mx1 postfix/smtpd[43]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"
 	again = "Feb 29 04:11:03 mx1 last message repeated 2 times\n"
-	fault = "Feb 29 04:11:02 mx1 postfix/smtpd[44]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: Connection lost to authentication server\n"
+	fault = "Feb 29 04:11:02 mx1 postfix/smtpd[44]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: Temporary authentication failure\n"
 	own   = "Feb 29 04:11:02 mx1 dovecot: imap-login: Login: user=<c>, method=PLAIN, rip=192.0.2.1, lip=10.1.2.4, session=<s>\n"
 )
 
