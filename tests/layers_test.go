@@ -64,6 +64,7 @@ var layers = map[string]layer{
 	"enforce/policyd":     {imports: []string{"enforce", "event"}, io: true},
 	"enforce/socketmap":   {imports: []string{"enforce", "event"}, io: true},
 	"enforce/dnsbl":       {imports: []string{"enforce"}, io: true},
+	"enforce/wiring":      {},
 	"bouncer":             {imports: []string{"decision", "hint"}, io: true},
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
@@ -73,7 +74,7 @@ var layers = map[string]layer{
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"input/archive", "bucket", "config", "control", "daemon", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
+		"input/archive", "bucket", "config", "control", "daemon", "enforce/wiring", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
 		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "setup", "logline", "trial",
 	}, io: true},
 }

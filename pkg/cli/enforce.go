@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/control"
+	"csmail/pkg/enforce/wiring"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 )
@@ -44,12 +45,25 @@ func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if output == "json" {
-			return render.AsJSON(std.Out, status.Enforcement)
+		if status.Enforcement == nil {
+			if output == "json" {
+				return render.AsJSON(std.Out, status.Enforcement)
+			}
+			return render.Enforcement(std.Out, nil, screenOf(std.Out))
 		}
-		return render.Enforcement(std.Out, status.Enforcement, screenOf(std.Out))
+		wired := askWiring(ctx, std, status.Enforcement)
+		if output == "json" {
+			return render.AsJSON(std.Out, struct {
+				*control.Enforcement
+				Wiring wiring.Report `json:"wiring"`
+			}{status.Enforcement, wired})
+		}
+		if err := render.Enforcement(std.Out, status.Enforcement, screenOf(std.Out)); err != nil {
+			return err
+		}
+		return writeWiring(std.Out, wired)
 	})
-	c.Long = "The doors that are open, how often a mail server asked at each and when it last did, the latest refusals,\nand how well the LAPI's decisions are followed."
+	c.Long = "The doors that are open, how often a mail server asked at each and when it last did, the latest refusals,\nand how well the LAPI's decisions are followed. Then which services of this host's Postfix and Dovecot ask csmail,\nwhich do not, and which settings would keep everybody out while csmail is dead, each with the command that mends it."
 	addOutput(c, &output)
 	return c
 }

@@ -1,0 +1,28 @@
+package wiring
+
+import "strings"
+
+// dovecotFile is where docs/enforcement.md puts csmail's settings.
+const dovecotFile = "/etc/dovecot/conf.d/90-csmail.conf"
+
+// readDovecot judges the settings of Dovecot's auth policy client (src/auth/auth-policy.c; the defaults are those of 2.3.19).
+func (r *Report) readDovecot(text string, doors Doors) {
+	values := parse(text)
+	_, place, _ := strings.Cut(values["auth_policy_server_url"], "://")
+	place, _, _ = strings.Cut(place, "/")
+	asks := samePort(place, doors.AuthPolicy)
+	r.Services = append(r.Services, Service{Name: "dovecot", Asks: asks})
+	if !asks {
+		return
+	}
+	if values["auth_policy_reject_on_fail"] == "yes" {
+		r.add("dovecot", set("auth_policy_reject_on_fail = no"), "while csmail is dead nobody can log in (auth_policy_reject_on_fail)")
+	}
+	if strings.HasPrefix(text, "# 2.3.") && values["auth_policy_report_after_auth"] != "no" {
+		r.add("dovecot", set("auth_policy_report_after_auth = no"), "while csmail hangs Dovecot 2.3 may let nobody log in (auth_policy_report_after_auth)")
+	}
+}
+
+func set(line string) string {
+	return "echo " + quote(line) + " >> " + dovecotFile + " && doveadm reload"
+}

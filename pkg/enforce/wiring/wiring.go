@@ -1,0 +1,96 @@
+// Package wiring says which services of Postfix and Dovecot ask csmail before they let a client in, and which of their settings would keep honest
+// clients out while csmail is dead. It reads what postconf(1) and doveconf(1) print; it runs no program, opens no file and changes nothing.
+package wiring
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Settings is the output of the programs that print the settings of a mail server. An empty text: that server is not here.
+type Settings struct {
+	Main      string // postconf -n
+	Services  string // postconf -M
+	Overrides string // postconf -P
+	Dovecot   string // doveconf -n
+}
+
+// Doors is where csmail listens, as configured: "127.0.0.1:10040", "unix:/path".
+type Doors struct{ Policy, AuthPolicy []string }
+
+// Service is one service that takes logins or mail.
+type Service struct {
+	Name string `json:"name"` // as in master.cf: "submission/inet"; "dovecot"
+	Asks bool   `json:"asks"` // whether it asks csmail
+}
+
+// Finding is a setting that does harm, and the command that mends it.
+type Finding struct {
+	Service string `json:"service"`
+	Problem string `json:"problem"`
+	Mend    string `json:"mend"`
+}
+
+// Report is what the settings say.
+type Report struct {
+	Services []Service `json:"services"`
+	Findings []Finding `json:"findings"`
+}
+
+// Read judges the settings of Postfix and Dovecot.
+func Read(s Settings, doors Doors) Report {
+	var r Report
+	if s.Services != "" {
+		r.readPostfix(s, doors)
+	}
+	if s.Dovecot != "" {
+		r.readDovecot(s.Dovecot, doors)
+	}
+	return r
+}
+
+func (r *Report) add(service, mend, problem string, args ...any) {
+	r.Findings = append(r.Findings, Finding{Service: service, Problem: fmt.Sprintf(problem, args...), Mend: mend})
+}
+
+// parse reads lines of "name = value". Lines inside of a block (Dovecot) and comments are left out.
+func parse(text string) map[string]string {
+	values := map[string]string{}
+	depth := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "#"):
+		case line == "}":
+			depth--
+		case !strings.Contains(line, "=") && strings.HasSuffix(line, "{"):
+			depth++
+		case depth == 0:
+			if name, value, ok := strings.Cut(line, "="); ok {
+				values[strings.TrimSpace(name)] = strings.TrimSpace(value)
+			}
+		}
+	}
+	return values
+}
+
+// samePort reports whether place, of the form host:port, has the port of one of the doors. The host is not compared: the mail server in a container
+// reaches csmail by another name than csmail listens at.
+func samePort(place string, doors []string) bool {
+	for _, door := range doors {
+		if port := portOf(door); port != "" && port == portOf(place) {
+			return true
+		}
+	}
+	return false
+}
+
+func portOf(place string) string {
+	if strings.HasPrefix(place, "unix:") || strings.HasPrefix(place, "/") {
+		return ""
+	}
+	return place[strings.LastIndexByte(place, ':')+1:]
+}
+
+// quote makes one word of the shell of s.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
