@@ -14,10 +14,12 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/guard"
 	"csmail/pkg/logline"
 	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
 	"csmail/pkg/report/document"
+	"csmail/pkg/ruleset"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -29,7 +31,11 @@ func documentOf(t testing.TB, lines []string) *document.Document {
 	tracker := daily.NewTracker(daily.Options{At: func(time.Time) *daily.Figures { return figures }})
 	collector := report.NewCollector(report.Scope{})
 	watch := document.NewWatch(func(*event.Event) bool { return true })
-	steps := engine.New(engine.Options{})
+	set, err := ruleset.Load([]string{"balanced"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := engine.New(engine.Options{Scenarios: set, Guard: guard.New(guard.Facts{}, guard.Options{})})
 	in := document.Input{Generated: time.Date(2026, 11, 29, 6, 0, 0, 0, time.UTC), Zone: time.UTC, Hosts: []string{"mx1"}, Lines: int64(len(lines)), Figures: figures, Watch: watch}
 	var parser engine.Parser
 	for i, text := range lines {
