@@ -17,8 +17,8 @@ command -v "$GO" >/dev/null 2>&1 || fail "there is no Go here" "install Go 1.26 
 VERSION=${VERSION:-$(sed -n 's/^var Version = "\(.*\)"$/\1/p' pkg/cli/*.go)}
 [ -n "$VERSION" ] || fail "the version was not found in pkg/cli" "VERSION=1.2.3 make packages"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-BUILD_DATE=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
-export VERSION SOURCE_DATE_EPOCH BUILD_DATE
+export VERSION SOURCE_DATE_EPOCH
+umask 022
 
 out=${OUT:-bin/packages}
 stage=bin/stage # nfpm.yaml names it
@@ -39,12 +39,15 @@ for page in docs/man/*.1; do
 	gzip -9 -n -c "$page" >"$common/man/$(basename "$page").gz"
 done
 cp docs/*.md "$common/doc/"
-find "$common" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+# Nothing may hang on the day or the umask of the checkout.
+cp -r config scenarios parsers packaging LICENSE README.md "$common/"
+chmod -R u=rwX,go=rX "$common"
 
 for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
 	cp -rp "$common" "$stage"
 	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "-s -w -X csmail/pkg/cli.Version=$VERSION" -o "$stage/csmail" ./cmd/csmail
+	find "$stage" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 	cp "$stage/csmail" "$out/csmail-$VERSION-linux-$ARCH"
 	for kind in ${KINDS:-deb rpm}; do
 		bin/nfpm package --config packaging/nfpm.yaml --packager "$kind" --target "$out/"

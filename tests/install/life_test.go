@@ -42,6 +42,7 @@ func TestLife(t *testing.T) {
 	packages := map[string]string{"": buildPackage(t, ""), newVersion: buildPackage(t, newVersion)}
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel() // each waits for its mail servers most of the time
 			h := newHost(t, suite)
 			h.putCrowdSec()
 			h.copy(packages[""], "/root/csmail.deb")
