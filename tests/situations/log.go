@@ -37,11 +37,13 @@ func NewLogOn(host string) *Log {
 	return &Log{host: host, start: time.Date(2026, 6, 3, 0, 0, 0, 0, time.UTC), pid: 1000, random: rand.New(rand.NewPCG(7, 11))}
 }
 
-// String returns the log, oldest line first.
+// String returns the log, oldest line first. Tests that run at the same time share
+// a log, so it stays as it is.
 func (l *Log) String() string {
-	slices.SortStableFunc(l.lines, func(a, b line) int { return a.at.Compare(b.at) })
+	lines := slices.Clone(l.lines)
+	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
 	var b strings.Builder
-	for _, n := range l.lines {
+	for _, n := range lines {
 		b.WriteString(n.text)
 		b.WriteByte('\n')
 	}
