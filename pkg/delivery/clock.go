@@ -2,14 +2,15 @@ package delivery
 
 import "time"
 
-// reading is what a clock showed when it was looked at last.
+// reading is the last reading of a clock.
 type reading struct {
 	shown time.Time
 	at    time.Time // with the monotonic reading
 }
 
-// wasSetBack tells whether the clock shows less than what it showed and what has
-// passed since. Of a clock that was not looked at yet, nobody knows: it was.
+// wasSetBack reports whether the clock shows less than its last reading plus the time
+// that has passed since. The first call reports true, since there is nothing to compare
+// with.
 func (r *reading) wasSetBack(shown time.Time) bool {
 	now := time.Now()
 	back := r.at.IsZero() || shown.Round(0).Before(r.shown.Add(now.Sub(r.at)-slack))

@@ -211,11 +211,11 @@ func TestNotRenewed(t *testing.T) {
 	}
 	now := time.Now()
 	over := state.Told{Looked: true, Duration: day, Bans: []state.Ban{{ID: 1, Until: now.Add(slack)}}}
-	if got := judge(over, lapi.Look{At: now, Known: true}, now); got != stillRuns {
+	if got := stateOf(over, lapi.Look{At: now, Known: true}, now); got != stillRuns {
 		t.Errorf("at its end: %d", got)
 	}
 	over.Bans[0].Until = now.Add(slack + 1)
-	if got := judge(over, lapi.Look{At: now, Known: true}, now); got != renewalDue {
+	if got := stateOf(over, lapi.Look{At: now, Known: true}, now); got != renewalDue {
 		t.Errorf("before its end: %d", got)
 	}
 }

@@ -1,16 +1,14 @@
-// Package delivery brings the alerts of the outbox to CrowdSec's Local API: each
-// once, in order, however long the LAPI is down, and looks after the bans that
-// came of them.
+// Package delivery brings the alerts of the outbox to CrowdSec's Local API: each once,
+// in order, however long the LAPI is down. It also watches the bans that result.
 //
-// It holds at most one batch in memory; what is not settled stays in the outbox.
-// An alert leaves it when the LAPI has it, when the LAPI must not get it (it is
-// allowlisted), or when the LAPI demonstrably takes others but not this one: then
-// it is parked, for a person to see.
+// It holds at most one batch in memory; unsettled alerts stay in the outbox. An alert
+// leaves it when the LAPI has it, or when the LAPI must not get it (it is allowlisted).
+// If the LAPI demonstrably takes others but not this one, the alert is parked, and
+// csmail status shows it.
 //
-// Watching bans (watch.go) tells a person who ended a ban early from flushes,
-// expiries and empty databases, and renews bans that are longer than the LAPI
-// remembers. The package decides about no source, deletes no decision, and keeps
-// no file of its own.
+// Watching bans (watch.go) distinguishes a ban that a person ended early from flushes,
+// expiries and empty databases, and renews bans that are longer than the LAPI remembers.
+// The package makes no decision about a source, deletes no decision, and keeps no file.
 package delivery
 
 import (
@@ -28,7 +26,7 @@ import (
 	"csmail/pkg/state"
 )
 
-// Store is the part of the state file that is the sender's.
+// Store is the sender's part of the state file.
 type Store interface {
 	Pending(after uint64, limit int) ([]state.Entry, error)
 	Settle([]state.Settlement) error
@@ -46,7 +44,7 @@ type Store interface {
 	Renew(t state.Told, until, now time.Time) error
 }
 
-// LAPI is a Local API that we are a machine of.
+// LAPI is a Local API at which csmail is registered as a machine.
 type LAPI interface {
 	Push(context.Context, []event.Alert, lapi.PushOptions) ([]lapi.Outcome, error)
 	Bans(ctx context.Context, number, id string) (lapi.Look, error)
@@ -58,7 +56,7 @@ const (
 	minBackoff = time.Second
 	maxBackoff = time.Minute
 
-	// DefaultFlushAge is after how long the LAPI forgets alerts and, with them, bans
+	// DefaultFlushAge is the age at which the LAPI forgets alerts and, with them, bans
 	// that still run (flush.max_age; pkg/database/flush.go, v1.7.8).
 	DefaultFlushAge = 7 * 24 * time.Hour
 
@@ -72,18 +70,19 @@ const batchSize = 50
 
 // Options of a Sender. Connect is required.
 type Options struct {
-	// Connect returns a client with credentials that are read anew. It is called
-	// at the start, after [Sender.Reconnect], and after each time that the LAPI
-	// refused us: a password may have been mended. The sender closes the client.
+	// Connect reads the credentials again and returns a client. It is called at the
+	// start, after [Sender.Reconnect], and after each time that the LAPI refused this
+	// machine, since the password may have been corrected. The sender closes the client.
 	Connect func(context.Context) (LAPI, error)
 
-	// Unbanned is told that a person ended a ban early. It is told again if it
-	// returns an error, or if the process dies before that is noted; so it must
-	// bear repetition.
+	// Unbanned is called when a person ended a ban early. It is called again if it
+	// returns an error, or if the process dies before the success is stored. So a
+	// repeated call must do no harm.
 	Unbanned func(context.Context, Unbanned) error
 
-	// Banned is told of the decisions that the LAPI made of an alert, milliseconds after
-	// it took the alert; nil: nobody is. After a restart it may be told again.
+	// Banned is called with the decisions that the LAPI made of an alert, milliseconds
+	// after it took the alert. It may be nil. After a restart it may be called again for
+	// the same alert.
 	Banned func(lapi.Look)
 
 	ShareAccounts bool          // see [lapi.PushOptions]
@@ -102,19 +101,19 @@ type Sender struct {
 	options Options
 
 	wake      chan struct{} // something is in the outbox
-	kick      chan struct{} // do not wait for the end of the backoff
+	kick      chan struct{} // skip the rest of the backoff
 	reconnect atomic.Bool
 
-	// Run's own:
+	// Used by Run alone:
 	lapi      LAPI
 	after     uint64       // the place in the outbox that this round is at
-	left      error        // why this round left something behind
+	left      error        // why this round left an entry behind
 	unsettled []result     // known outcomes that could not be stored yet
 	fresh     []state.Told // delivered, and their bans not looked at yet
 	watched   *state.Told  // the place in the running bans
 	ours      reading      // of this host's clock
 	theirs    reading      // of the LAPI's
-	pruned    time.Time    // not by the clock: it has the monotonic reading
+	pruned    time.Time    // with the monotonic reading, so it does not depend on the clock's setting
 
 	mu    sync.Mutex
 	stats Stats
@@ -123,8 +122,8 @@ type Sender struct {
 // Stats are figures since the start, for metrics.
 type Stats struct {
 	Delivered uint64 // alerts that the LAPI has
-	HeldBack  uint64 // that it must not or need not get
-	Parked    uint64 // that it will not take
+	HeldBack  uint64 // alerts that the LAPI must not or need not get
+	Parked    uint64 // alerts that it permanently refuses
 	Failures  uint64 // rounds that ended with an error
 	Batches   uint64 // pushes with an answer
 	Spent     time.Duration
@@ -138,7 +137,7 @@ type Stats struct {
 	LastError     string    // of the failure that goes on, "" if none does
 }
 
-// After returns the figures with those of a sender before this one added.
+// After returns s with the counts of an earlier sender added.
 func (s Stats) After(before Stats) Stats {
 	s.Delivered += before.Delivered
 	s.HeldBack += before.HeldBack
@@ -174,11 +173,10 @@ func New(store Store, o Options) *Sender {
 	return &Sender{store: store, options: o, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), pruned: time.Now()}
 }
 
-// Wake says that the outbox has a new entry. While the LAPI is in trouble it
-// changes nothing.
+// Wake announces a new entry in the outbox. During a backoff it has no effect.
 func (s *Sender) Wake() { signal(s.wake) }
 
-// Reconnect has the next round use a new client, at once.
+// Reconnect makes the next round use a new client, and starts it at once.
 func (s *Sender) Reconnect() {
 	s.reconnect.Store(true)
 	signal(s.kick)
@@ -204,8 +202,8 @@ func (s *Sender) count(f func(*Stats)) {
 	f(&s.stats)
 }
 
-// Run delivers until the context ends. What is under way then is found out at the
-// next start: the LAPI is asked before anything is sent again.
+// Run delivers until the context ends. A push that is interrupted by that is resolved at
+// the next start: the LAPI is asked before anything is sent again.
 func (s *Sender) Run(ctx context.Context) {
 	defer s.disconnect()
 	look := time.NewTicker(s.options.WatchEvery)
@@ -314,5 +312,5 @@ func (s *Sender) disconnect() {
 	}
 }
 
-// isRefusal tells errors after which the credentials are read again.
+// isRefusal reports whether the credentials must be read again after the error.
 func isRefusal(err error) bool { return errors.Is(err, lapi.ErrRefused) }

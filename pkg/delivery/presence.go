@@ -11,7 +11,7 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// Beacon is the side of the LAPI that wants to know that we are alive.
+// Beacon is the part of the LAPI that receives heartbeats and usage reports.
 type Beacon interface {
 	Heartbeat(context.Context) error
 	SendUsage(context.Context, lapi.Usage) error
@@ -26,15 +26,15 @@ const (
 // Presence shows this machine in cscli machines list and inspect. It may run again
 // after it has run: it then reports what was counted since the report before.
 type Presence struct {
-	// Connect returns a client of its own: a heartbeat must not wait for a push. It
-	// is called at the start and after each refusal.
+	// Connect returns a client for this use alone: a heartbeat must not wait for a push.
+	// It is called at the start and after each refusal.
 	Connect func(context.Context) (Beacon, error)
 
 	// Totals counts the lines of each source since the start.
 	Totals func() []lapi.SourceUsage
 
-	// Before is what a run before this one could not tell. It goes with the first report,
-	// after which Told is called, if it is set.
+	// Before holds the counts that an earlier run could not report. It goes with the
+	// first report. Told, if it is set, is called after that report.
 	Before Untold
 	Told   func()
 
@@ -77,15 +77,16 @@ func (p *Presence) note(err error) {
 	}
 }
 
-// Untold are lines that the LAPI was not told of, and since when they were counted.
+// Untold are line counts that were not yet reported to the LAPI, and the time since when
+// they were counted.
 type Untold struct {
 	Since   time.Time
 	Sources []lapi.SourceUsage
 }
 
-// Run sends a heartbeat at once and every minute, and usage every half hour,
-// until the context ends. What fails is sent later; a report whose answer is lost
-// may count twice.
+// Run sends a heartbeat at once and every minute, and usage every half hour, until the
+// context ends. A failed report is sent later. If only its answer was lost, its lines
+// count twice.
 func (p *Presence) Run(ctx context.Context) {
 	if p.Log == nil {
 		p.Log = slog.Default()
@@ -129,9 +130,10 @@ func (p *Presence) beat(ctx context.Context, first bool) error {
 	return err
 }
 
-// Leave reports what was counted since the last report, if anything was, for nobody
-// knows of it after the end. It is to be called when Run has ended, with the totals of
-// then. What it cannot tell [Presence.Untold] returns.
+// Leave sends a last report of the lines counted since the one before, if there are any;
+// after the end of the process the counts would be lost. It is to be called when Run has
+// ended, with the totals at that time. If it fails, [Presence.Untold] returns the
+// counts.
 func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
 	if !slices.ContainsFunc(p.Untold(totals).Sources, func(u lapi.SourceUsage) bool { return u.Read > 0 }) {
 		return nil
@@ -143,8 +145,8 @@ func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
 	return p.report(ctx, time.Now(), totals)
 }
 
-// Untold is what was counted since the report before, with the totals of now, and what
-// runs before could not tell.
+// Untold returns the lines counted since the last report, with the given totals, and
+// those that earlier runs could not report.
 func (p *Presence) Untold(totals []lapi.SourceUsage) Untold {
 	u := Untold{Since: p.last}
 	if !p.Before.Since.IsZero() {

@@ -41,7 +41,7 @@ func (s *Sender) round(ctx context.Context) error {
 		if err := s.connect(ctx); err != nil {
 			return err
 		}
-		if err := s.sendBatch(ctx, alike(pending)); err != nil {
+		if err := s.sendBatch(ctx, takeBatch(pending)); err != nil {
 			return err
 		}
 	}
@@ -63,9 +63,9 @@ type batch struct {
 	options lapi.PushOptions
 }
 
-// alike takes as many entries from the front as have the same options, so that
+// takeBatch takes entries from the front as long as they have the same options, so that
 // the order of alerts stays.
-func alike(pending []state.Entry) batch {
+func takeBatch(pending []state.Entry) batch {
 	b := batch{options: optionsOf(pending[0])}
 	for _, e := range pending {
 		if optionsOf(e) != b.options {
@@ -76,12 +76,12 @@ func alike(pending []state.Entry) batch {
 	return b
 }
 
-// optionsOf says nothing of the time: bans count by the LAPI's clock.
+// optionsOf sets no time: bans count by the LAPI's clock.
 func optionsOf(e state.Entry) lapi.PushOptions {
 	return lapi.PushOptions{Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal, Until: e.Until}
 }
 
-// sendBatch pushes a batch and stores what came of it.
+// sendBatch pushes a batch and stores the outcomes.
 func (s *Sender) sendBatch(ctx context.Context, b batch) error {
 	b.options.ShareAccounts, b.options.RangeDuration = s.options.ShareAccounts, s.options.RangeDuration
 	entries, err := s.sendable(b)
@@ -112,7 +112,7 @@ func (s *Sender) sendBatch(ctx context.Context, b batch) error {
 	return err
 }
 
-// sendable sorts out what need not even be tried.
+// sendable settles the entries that need not be sent, and returns the others.
 func (s *Sender) sendable(b batch) ([]state.Entry, error) {
 	var entries []state.Entry
 	for _, e := range b.entries {
@@ -160,8 +160,8 @@ func (s *Sender) take(entries []state.Entry, outcomes []lapi.Outcome) error {
 	return nil
 }
 
-// settlementOf reads an outcome. An alert that the LAPI had already, from a push
-// whose answer never came or was never stored, is as delivered as any.
+// settlementOf reads an outcome. An alert that the LAPI already had counts as delivered:
+// it came with a push that lost its answer, or its outcome was never stored.
 func settlementOf(o lapi.Outcome, seq uint64, now time.Time) state.Settlement {
 	settled := state.Settlement{Seq: seq, Status: state.HeldBack, Number: o.ID, Reason: o.Reason, At: now}
 	if o.ID != "" {
@@ -170,13 +170,13 @@ func settlementOf(o lapi.Outcome, seq uint64, now time.Time) state.Settlement {
 	return settled
 }
 
-// result is what became of an entry.
+// result is the outcome of one entry.
 type result struct {
 	state.Settlement
 	entry state.Entry
 }
 
-// freshen has the bans of a delivered alert looked at soon.
+// freshen schedules a first look at the bans of a delivered alert.
 func (s *Sender) freshen(r result) {
 	if len(s.fresh) < maxFresh && !r.entry.Simulate && !r.entry.Alert.Informational {
 		s.fresh = append(s.fresh, state.Told{
@@ -185,8 +185,8 @@ func (s *Sender) freshen(r result) {
 	}
 }
 
-// settle stores the outcomes that are known. It must not fail for ever: as long as
-// it does, nothing more is sent.
+// settle stores the outcomes that are known. It must be retried until it succeeds: as
+// long as it fails, nothing more is sent.
 func (s *Sender) settle() error {
 	if len(s.unsettled) == 0 {
 		return nil
@@ -217,9 +217,10 @@ func (s *Sender) settle() error {
 // database refuses now and then.
 const patience = 3
 
-// reject parks an alert that the LAPI will not take, if there is proof that it
-// takes others: works is when it last took one. A LAPI with a full disk says the
-// same of every alert; without proof the alert stays, and the round goes past it.
+// reject parks an alert that the LAPI does not take, if there is proof that it takes
+// others: works is the time when it last took one. A LAPI with a full disk gives the
+// same answer to every alert. Without proof the alert stays, and the round goes on with
+// the next.
 func (s *Sender) reject(e state.Entry, reason string, works, now time.Time) error {
 	since := e.Refused
 	if since.IsZero() {
@@ -243,7 +244,7 @@ func (s *Sender) park(e state.Entry, reason string) error {
 	return nil
 }
 
-// describe names a source without a user's name.
+// describe names a source, without a user name.
 func describe(a event.Alert) string {
 	if a.Scope == event.ScopeAccount {
 		return "an account"

@@ -316,7 +316,7 @@ func TestStopDoesNotWaitForAHangingLAPI(t *testing.T) {
 func TestOrderAndOptionsOfBatches(t *testing.T) {
 	entries := []state.Entry{{Seq: 1}, {Seq: 2}, {Seq: 3, Duration: time.Hour}, {Seq: 4, Duration: time.Hour, Simulate: true}, {Seq: 5}}
 	for i, want := range []int{2, 1, 1, 1, 1} {
-		if got := alike(entries[i:]); len(got.entries) != want && i != 1 || got.options.Duration != entries[i].Duration {
+		if got := takeBatch(entries[i:]); len(got.entries) != want && i != 1 || got.options.Duration != entries[i].Duration {
 			t.Errorf("from %d: %d entries, %+v", i, len(got.entries), got.options)
 		}
 	}

@@ -11,27 +11,27 @@ import (
 	"csmail/pkg/state"
 )
 
-// Unbanned says that a person ended a ban of ours early.
+// Unbanned is a ban by csmail that a person ended early.
 type Unbanned struct {
 	Alert  event.Alert // that led to the ban, without evidence
 	Number string      // the LAPI's of the alert
 	At     time.Time   // when it was ended, by the LAPI's clock
 }
 
-// What is a person's word, and what is not?
+// When has a person ended a ban, and when did it go for another reason?
 //
 // The LAPI keeps a deleted decision and sets its end to the time of the deletion
-// (SoftDeleteDecisions in pkg/database/decisions.go, v1.7.8), so the evidence is:
-// the LAPI answers, has the very alert (number and csmail_id), has the very
-// decision (by its number), and that one's end lies earlier than when it was first
-// read. Both ends are by the LAPI's clock, so clocks that differ or jump do not
-// matter. cscli decisions delete, cscli allowlists add and CrowdSec's console do
-// this, each by a person's hand; nothing else does.
+// (SoftDeleteDecisions in pkg/database/decisions.go, v1.7.8). So a ban was ended by a
+// person if all of this is true: the LAPI answers, has the very alert (number and
+// csmail_id), has the very decision (by its number), and the decision's end is earlier
+// than when it was first read. Both ends are by the LAPI's clock, so clocks that differ
+// or jump do not matter. Only cscli decisions delete, cscli allowlists add and
+// CrowdSec's console do this, each on a person's command.
 //
-// All of these are not: no answer or an error; no alert of that number, or another
-// one (flushed by age or number, deleted, an emptied or replaced database); an
-// alert without the decision; a decision that reached its end; the deletion of one
-// of several bans on the same source, while another still runs.
+// All of these are no such sign: no answer or an error; no alert of that number, or
+// another one (flushed by age or number, deleted, an emptied or replaced database); an
+// alert without the decision; a decision that reached its end; the deletion of one of
+// several bans on the same source, while another still runs.
 const (
 	// slack is more than the error of reading an end twice: both the LAPI's clock
 	// and the durations come in whole seconds.
@@ -41,21 +41,21 @@ const (
 	maxFresh  = 500 // more wait for their turn
 )
 
-// finding is what one look at an alert's bans says.
-type finding uint8
+// banState is the result of one look at an alert's bans.
+type banState uint8
 
 const (
-	stillRuns  finding = iota
-	firstLook          // its bans are known now
-	over               // nothing to watch
-	vanished           // the LAPI does not have the alert
-	renewalDue         // a long ban: the LAPI will forget it, or has
-	endedEarly         // by a person
+	stillRuns  banState = iota
+	firstLook           // its bans are known now
+	over                // nothing to watch
+	vanished            // the LAPI does not have the alert
+	renewalDue          // a long ban: the LAPI will forget it, or has
+	endedEarly          // by a person
 )
 
-// judge compares what the LAPI says with what it said first. It goes by the LAPI's
-// clock alone: ours may be set to whatever meanwhile.
-func judge(t state.Told, look lapi.Look, renewAt time.Time) finding {
+// stateOf compares the LAPI's answer with its first answer about the same alert. It uses
+// the LAPI's clock alone, since this host's clock may be set at any time.
+func stateOf(t state.Told, look lapi.Look, renewAt time.Time) banState {
 	long := t.Looked && t.Duration > 0 && !renewAt.IsZero() && t.End().After(look.At.Add(slack)) && !look.At.Before(renewAt)
 	switch {
 	case !look.Known && long:
@@ -76,7 +76,8 @@ func judge(t state.Told, look lapi.Look, renewAt time.Time) finding {
 	return stillRuns
 }
 
-// shortened tells that every ban of the alert ends earlier than it did at first.
+// shortened reports whether every ban of the alert now ends earlier than at the first
+// look.
 func shortened(t state.Told, seen []lapi.Ban) bool {
 	ends := map[int64]time.Time{}
 	for _, b := range seen {
@@ -91,8 +92,8 @@ func shortened(t state.Told, seen []lapi.Ban) bool {
 	return len(t.Bans) > 0
 }
 
-// lookAtFresh reads the bans of what was just delivered, so that their first ends
-// are known. What fails has its turn later.
+// lookAtFresh reads the bans of newly delivered alerts, so that their first ends are
+// known. On an error the look is repeated later.
 func (s *Sender) lookAtFresh(ctx context.Context) {
 	fresh := s.fresh
 	s.fresh = nil
@@ -104,9 +105,9 @@ func (s *Sender) lookAtFresh(ctx context.Context) {
 	}
 }
 
-// look asks the LAPI about the next bans that should run, and says whether one is
-// to be renewed. An error ends it without a conclusion; the next look goes past the
-// alert that it came with, which has its turn again with the others.
+// look asks the LAPI about the next bans that should still run, and reports whether one
+// is to be renewed. An error ends it without a conclusion. The next look starts behind
+// the alert that caused the error, and comes back to it in the next cycle.
 func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
 	if shown := s.options.Now(); s.ours.wasSetBack(shown) {
 		if err := s.revive(shown); err != nil {
@@ -157,7 +158,7 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 			s.options.Banned(look)
 		}
 	}
-	switch judge(t, look, s.renewAt(t, look)) {
+	switch stateOf(t, look, s.renewAt(t, look)) {
 	case firstLook:
 		s.warnOfFlush(t, look)
 		return false, s.store.Looked(t, look.Created, kept(look.Bans))
@@ -182,8 +183,8 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 	return false, nil
 }
 
-// revive has those bans watched again that were over by a clock that was ahead, and
-// are not now. Whether they run the LAPI says.
+// revive resumes watching bans that looked expired only because a clock ran ahead. The
+// LAPI decides whether they still run.
 func (s *Sender) revive(now time.Time) error {
 	n, err := s.store.Revive(now)
 	if err != nil {
@@ -195,8 +196,8 @@ func (s *Sender) revive(now time.Time) error {
 	return err
 }
 
-// legible leaves out the decisions of which the LAPI does not say when they end.
-// They are not watched: nobody could tell that they ended early.
+// legible leaves out the decisions for which the LAPI reports no end. They are not
+// watched, because an early end could not be noticed.
 func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
 	left := slices.DeleteFunc(slices.Clone(seen), func(b lapi.Ban) bool { return b.Until.IsZero() })
 	if n := len(seen) - len(left); n > 0 {
@@ -206,8 +207,9 @@ func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
 	return left
 }
 
-// storedAt is when the LAPI stored an alert, by its clock: what it says, or said when
-// it still had it. If it never did, it is when ours says that it was sent.
+// storedAt is the time when the LAPI stored an alert, by its clock, from this look or an
+// earlier one. If the LAPI never reported it, it is the time of sending by this host's
+// clock.
 func storedAt(t state.Told, look lapi.Look) time.Time {
 	switch {
 	case !look.Created.IsZero():
@@ -239,8 +241,8 @@ func (s *Sender) warnOfFlush(t state.Told, look lapi.Look) {
 	}
 }
 
-// endedEarly reports a person's word, unless another ban on the same source runs
-// on: then it is looked at again, until that one has ended as well.
+// endedEarly reports that a person ended a ban, unless another ban on the same source
+// still runs. In that case the alert is looked at again after the other ban has ended.
 func (s *Sender) endedEarly(ctx context.Context, t state.Told, look lapi.Look) error {
 	other, err := s.anotherRuns(ctx, t, look.At)
 	if err != nil || other {
@@ -285,7 +287,7 @@ func (s *Sender) anotherRuns(ctx context.Context, t state.Told, now time.Time) (
 	return false, nil
 }
 
-// mayRun tells whether a ban of the alert may run now, by the LAPI's clock.
+// mayRun reports whether a ban of the alert may still run, by the LAPI's clock.
 func mayRun(t state.Told, now time.Time) bool {
 	if t.Status != state.Delivered || t.Simulate || !t.Unbanned.IsZero() {
 		return false

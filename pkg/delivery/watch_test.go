@@ -311,7 +311,7 @@ func TestJudge(t *testing.T) {
 		told  state.Told
 		seen  []lapi.Ban
 		known bool
-		want  finding
+		want  banState
 	}{
 		"one of two ended":       {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: later}}, true, stillRuns},
 		"both ended":             {two, []lapi.Ban{{ID: 1, Until: now}, {ID: 2, Until: now}}, true, endedEarly},
@@ -325,7 +325,7 @@ func TestJudge(t *testing.T) {
 		"over":                   {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack - 1)}}}, nil, true, over},
 	} {
 		look := lapi.Look{At: now, Known: tt.known, Bans: tt.seen}
-		if got := judge(tt.told, look, time.Time{}); got != tt.want {
+		if got := stateOf(tt.told, look, time.Time{}); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/crowdsecurity/crowdsec/pkg/models"
 )
 
-// Known is an alert that the LAPI has about a source, from whomever.
+// Known is an alert that the LAPI has about a source. It may come from any machine, for
+// example from a CrowdSec agent on another host.
 type Known struct {
 	Number    int64     `json:"number"`
 	Scenario  string    `json:"scenario"`

@@ -8,17 +8,17 @@ import (
 	"net/url"
 )
 
-// maxAnswer bounds an answer in bytes, unpacked. The longest that we ask for are a
-// hundred alerts, which come to one or two megabytes; CrowdSec's client reads
-// whatever comes.
+// maxAnswer bounds the size of a response in bytes, unpacked. The longest response that
+// csmail asks for is a list of a hundred alerts, one to two megabytes. CrowdSec's client
+// has no limit of its own.
 const maxAnswer = 16 << 20
 
 var errLongAnswer = fmt.Errorf("it is longer than %d bytes", maxAnswer)
 
-// What an answer unpacks to is bounded, too: an empty alert has three bytes as JSON and
-// 700 in memory. An object or list weighs ten, a further item in one weighs one. The
-// most that we ask for, fifty alerts of somebody's with fifty events of ten values each,
-// weighs 400,000.
+// The memory that a response may unpack to is bounded, too: an empty alert has three
+// bytes as JSON and takes 700 in memory. An object or list weighs ten, each further item
+// in one weighs one. The most that csmail asks for, fifty alerts with fifty events of
+// ten values each, weighs 400,000.
 const (
 	maxWeight    = 1_000_000
 	objectWeight = 10
@@ -26,7 +26,7 @@ const (
 
 var errManyValues = fmt.Errorf("it holds more than %d objects", maxWeight/objectWeight)
 
-// boundedAnswers breaks answers off that no LAPI gives.
+// boundedAnswers limits the size of responses.
 type boundedAnswers struct{ next http.RoundTripper }
 
 var _ http.RoundTripper = boundedAnswers{}
@@ -58,8 +58,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// scale weighs what a JSON text may unpack to (RFC 8259 2), however it comes in parts.
-// Of another text it weighs something.
+// scale estimates the memory that a JSON text may unpack to (RFC 8259 2), while the text
+// arrives in parts of any size. For a text that is not JSON the estimate means nothing.
 type scale struct {
 	weight  int
 	inText  bool
@@ -87,8 +87,8 @@ func (s *scale) add(text []byte) {
 // maxRedirects is more than a proxy before a LAPI needs: http to https.
 const maxRedirects = 3
 
-// sameHost follows redirects only to the host that the credentials name, and never
-// from https to http: each request carries our token, the login our password.
+// sameHost follows redirects only to the host that the credentials name, and never from
+// https to http: each request carries csmail's token, and the login its password.
 func sameHost(to *url.URL, via []*http.Request) error {
 	first := via[0].URL
 	switch {

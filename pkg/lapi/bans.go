@@ -20,13 +20,13 @@ type Ban struct {
 	Origin, Scenario string
 	Simulated        bool // by the LAPI's simulation.yaml: no bouncer gets it
 
-	// Until is when it ends, by the LAPI's clock, to about two seconds. A decision
-	// that somebody deleted ends at the time of that. The zero time: the LAPI's answer
-	// does not say when.
+	// Until is the end of the ban by the LAPI's clock, to about two seconds. A deleted
+	// decision ends at the time of its deletion. The zero time: the LAPI's answer does
+	// not say.
 	Until time.Time
 }
 
-// Look is what the LAPI says of an alert and its decisions.
+// Look is the LAPI's answer about an alert and its decisions.
 type Look struct {
 	At      time.Time // what the LAPI's clock showed
 	Known   bool      // it has the alert
@@ -34,12 +34,13 @@ type Look struct {
 	Bans    []Ban     // also those that are over
 }
 
-// Bans looks at the decisions of an alert. The number is the LAPI's, as in
-// [Outcome]. An alert that the LAPI does not have (any more), or another one of that
-// number, is not known: it was flushed, deleted, or the database is a new one.
+// Bans looks at the decisions of an alert. The number is the LAPI's, as in [Outcome].
+// The answer has Known false if the LAPI no longer has the alert, or has another one
+// under that number. For example, it was flushed or deleted, or the database is a new
+// one.
 //
-// Machines may not read decisions (GET /v1/decisions answers 403), so it reads
-// the alert.
+// Machines may not read decisions (GET /v1/decisions answers 403), so it reads the
+// alert.
 func (c *Client) Bans(ctx context.Context, number, id string) (look Look, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,8 +81,8 @@ func (c *Client) alertByID(ctx context.Context, number int) (*models.Alert, *api
 	return &alert, resp, err
 }
 
-// clockOf is what the LAPI's clock showed when it answered. The durations of
-// decisions count from there, whatever our own clock shows.
+// clockOf is the time on the LAPI's clock when it answered. The durations of decisions
+// count from there, and not from this host's clock.
 func clockOf(resp *apiclient.Response) time.Time {
 	if resp != nil && resp.Response != nil {
 		if t, err := http.ParseTime(resp.Response.Header.Get("Date")); err == nil {

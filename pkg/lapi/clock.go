@@ -10,12 +10,12 @@ import (
 // answer has whole seconds (RFC 9110 5.6.7), and an answer is under way.
 const sameClock = 5 * time.Second
 
-// clock is the LAPI's, as far as its answers tell. The LAPI ends a ban by its own
-// clock, so a ban that counted from ours would be as much too long or too short as
-// the two differ.
+// clock is the LAPI's clock, as far as its answers show it. The LAPI ends a ban by its
+// own clock, so a ban that counted from this host's clock would be too long or too short
+// by the difference.
 type clock struct {
 	mu    sync.Mutex
-	shown time.Time // zero: nothing is known
+	shown time.Time // zero: not known yet
 	at    time.Time // when that was, with the monotonic reading
 }
 
@@ -25,7 +25,8 @@ func (c *clock) set(shown, at time.Time) {
 	c.shown, c.at = shown, at
 }
 
-// now is what it shows now, which is what ours shows unless the two differ.
+// now is the present by the LAPI's clock. It is this host's time if the two clocks
+// agree.
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,7 +34,7 @@ func (c *clock) now() time.Time {
 	if c.shown.IsZero() {
 		return ours
 	}
-	theirs := c.shown.Add(ours.Sub(c.at)) // whatever our clock was set to meanwhile
+	theirs := c.shown.Add(ours.Sub(c.at)) // a monotonic difference: it holds although our clock was set since
 	if theirs.Sub(ours.Round(0)).Abs() <= sameClock {
 		return ours
 	}

@@ -15,7 +15,7 @@ import (
 
 // Keys of the alert's meta that csmail itself reads again.
 const (
-	metaID   = "csmail_id"   // says which alert it is, however often it is sent
+	metaID   = "csmail_id"   // identifies the alert, and stays the same when it is sent again
 	metaLast = "csmail_last" // time of the last event that it counted
 )
 
@@ -23,7 +23,7 @@ const (
 // (pkg/database/ent/schema/meta.go, v1.7.8).
 const maxAlertMeta = 4095
 
-// Check tells what makes an alert impossible to send.
+// Check returns an error if an alert cannot be sent.
 func Check(a event.Alert) error {
 	if a.Scenario == "" {
 		return errors.New("the alert has no scenario")
@@ -69,7 +69,7 @@ func toModel(a event.Alert, o PushOptions) *models.Alert {
 		ScenarioHash:    new(""),
 		ScenarioVersion: new(""),
 		Message:         new(messageOf(a, value)),
-		Capacity:        new(int32(0)), // as cscli sends it: the bucket stays ours
+		Capacity:        new(int32(0)), // as cscli sends it: the bucket stays in csmail
 		Leakspeed:       new("0"),
 		EventsCount:     new(int32(min(a.Count, math.MaxInt32))),
 		Remediation:     !a.Informational,
@@ -103,8 +103,8 @@ func toModel(a event.Alert, o PushOptions) *models.Alert {
 // (pkg/database/ent/schema/alert.go, v1.7.8: a string, on MySQL of 255 characters).
 const maxValue = 255
 
-// valueOf returns the alert's value as the LAPI can store it and cscli show it: that
-// of an account is what a client wrote.
+// valueOf returns the alert's value as the LAPI can store it and cscli can show it. The
+// value of an account alert was written by a client.
 func valueOf(a event.Alert) string {
 	if a.Scope != event.ScopeAccount {
 		return a.Value()

@@ -11,8 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Credentials say where the LAPI is and who we are. Either Login and Password
-// or CertPath and KeyPath are set.
+// Credentials are the address of the LAPI and the identity of this machine. Either Login
+// and Password or CertPath and KeyPath are set.
 type Credentials struct {
 	URL        string // http(s)://HOST:PORT/ or the path of a unix socket
 	Login      string

@@ -51,7 +51,7 @@ func TestPushRenewal(t *testing.T) {
 	f.cutStored = 1
 	wantText(t, "renewal whose answer is lost", mustPush(t, c, PushOptions{Duration: time.Hour, Renewal: 1}, a), "192.0.2.1 pushed 2")
 	wantText(t, "again", mustPush(t, c, PushOptions{Duration: time.Hour, Renewal: 1}, a),
-		"192.0.2.1 held-back 2 told before as alert 2, nothing new since 2026-06-03T04:11:11Z")
+		"192.0.2.1 held-back 2 already reported as alert 2, nothing new since 2026-06-03T04:11:11Z")
 	wantText(t, "the next", mustPush(t, c, PushOptions{Duration: time.Hour, Renewal: 2}, a), "192.0.2.1 pushed 3")
 }
 

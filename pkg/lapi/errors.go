@@ -17,27 +17,28 @@ import (
 )
 
 var (
-	// ErrUnreachable says that no working LAPI answered: nobody listens, no answer
-	// in time, a server error whatever is asked, or an answer that is no LAPI's.
+	// ErrUnreachable: no working LAPI answered. For example, the connection was refused,
+	// no answer came in time, every request ends with a server error, or the answer is
+	// not a LAPI's.
 	ErrUnreachable = errors.New("lapi unreachable")
 
-	// ErrRefused says that the LAPI does not take us: a wrong password, a machine
-	// that it does not know or that is not validated.
+	// ErrRefused: the LAPI does not accept this machine. The password is wrong, or the
+	// machine is unknown there or not validated.
 	ErrRefused = errors.New("lapi refused us")
 )
 
-// errNonsense stands for an answer that parses and yet is no LAPI's.
-var errNonsense = errors.New("the answer is not a LAPI's")
+// errNotLAPI: the response is valid JSON, but not a LAPI's.
+var errNotLAPI = errors.New("the answer is not a LAPI's")
 
-const maxWords = 300 // bytes of the LAPI's words that are repeated
+const maxWords = 300 // bytes of the LAPI's error text that are repeated
 
-// callError is what went wrong with one call.
+// callError is the failure of one call.
 type callError struct {
-	kind   error // ErrUnreachable, ErrRefused, or nil where it depends on what was sent
+	kind   error // ErrUnreachable, ErrRefused, or nil if it depends on the content of the request
 	url    string
 	what   string
 	status int   // 0: no answer
-	cause  error // the LAPI's words, or the network's
+	cause  error // the LAPI's error text, or the network's
 }
 
 func (e *callError) Error() string {
@@ -60,7 +61,7 @@ const (
 	brokenHint = "CrowdSec's own log says more: journalctl -u crowdsec, or /var/log/crowdsec.log"
 )
 
-// explain makes an error of ours out of CrowdSec's client's.
+// explain turns an error of CrowdSec's client into a callError.
 func (c *Client) explain(what string, status int, err error) error {
 	e := &callError{url: shownURL(c.credentials.URL), what: what, status: status}
 	if status == 0 {
@@ -78,7 +79,7 @@ func (c *Client) explain(what string, status int, err error) error {
 	}
 	if !isLAPI {
 		e.kind = ErrUnreachable
-		e.cause = fmt.Errorf("%w: http status %d, %s", errNonsense, status, words)
+		e.cause = fmt.Errorf("%w: http status %d, %s", errNotLAPI, status, words)
 		return hint.Wrap(e, "%s", urlHint)
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
@@ -102,7 +103,7 @@ func (c *Client) refusedHint(words string) string {
 	return fmt.Sprintf("is it in sudo cscli machines list? a new password: sudo cscli machines add %s --auto --force -f %s", login, path)
 }
 
-// networkCause is what a person wants to know about a call without an answer.
+// networkCause is the cause of a call without an answer, as a person needs it.
 func (c *Client) networkCause(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
@@ -122,12 +123,12 @@ func (c *Client) networkCause(err error) error {
 	return err
 }
 
-// lapiWords returns what the server said, and whether it said it as a LAPI does:
-// in JSON.
+// lapiWords returns the server's error text, and reports whether it came as JSON, which
+// is the form of a LAPI.
 func lapiWords(err error) (words string, isLAPI bool) {
 	answer, ok := errors.AsType[*apiclient.ErrorResponse](err)
 	if !ok {
-		if errors.Is(err, errNonsense) {
+		if errors.Is(err, errNotLAPI) {
 			return "no token or list in it", false
 		}
 		if u, ok := errors.AsType[*url.Error](err); ok {
@@ -163,7 +164,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// wordsOf returns the LAPI's words alone.
+// wordsOf returns the LAPI's error text alone.
 func wordsOf(err error) string {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e.cause.Error()
@@ -173,20 +174,21 @@ func wordsOf(err error) string {
 
 func isRefused(err error) bool { return errors.Is(err, ErrRefused) }
 
-// isUnknownEndpoint tells an endpoint that an old LAPI does not have.
+// isUnknownEndpoint reports whether the LAPI is too old to have the endpoint.
 func isUnknownEndpoint(err error) bool {
 	status := statusOf(err)
 	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed
 }
 
-// dependsOnContent tells an answer that another content might not have got.
+// dependsOnContent reports whether the same call with other content might have
+// succeeded.
 func dependsOnContent(err error) bool {
 	e, ok := errors.AsType[*callError](err)
 	return ok && e.kind == nil && !isUnknownEndpoint(err)
 }
 
-// isLost tells a call that may have been carried out though no answer came: the
-// connection stood, and broke or stayed silent.
+// isLost reports whether the call may have been carried out although no answer came: the
+// connection was made, and then broke or stayed silent.
 func isLost(err error) bool {
 	e, ok := errors.AsType[*callError](err)
 	if !ok || e.status != 0 {
@@ -198,8 +200,8 @@ func isLost(err error) bool {
 
 func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
-// settle gives an error that is not about the content of alerts its kind: a LAPI
-// that cannot answer such a call does not work.
+// settle classifies an error that is not about the content of alerts: a LAPI that cannot
+// answer such a call does not work.
 func settle(err error) error {
 	e, ok := errors.AsType[*callError](err)
 	if !ok || e.kind != nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/crowdsecurity/crowdsec/pkg/models"
 )
 
-// maxEventMeta is how many bytes of JSON the LAPI keeps of an event's meta
-// (pkg/database/ent/schema/event.go, v1.7.8). Of a longer one it cuts values in
-// the middle, or drops it altogether.
+// maxEventMeta is the limit of the LAPI for the JSON of an event's meta, in bytes
+// (pkg/database/ent/schema/event.go, v1.7.8). It cuts values of a longer one in the
+// middle, or drops it altogether.
 const maxEventMeta = 8191
 
-// maxOtherMeta bounds what the values beside the log line take of it.
+// maxOtherMeta bounds the bytes of all values but the log line.
 const maxOtherMeta = 4096
 
-// eventMeta is what stays on this host about one event: user name and mail
+// eventMeta returns the details of one event that stay on this host. User name and mail
 // addresses are here and nowhere else.
 func eventMeta(e event.Event) models.Meta {
 	meta := models.Meta{}
@@ -99,8 +99,8 @@ func cut(text string, n int) string {
 	return text[:n]
 }
 
-// clean makes a text of a client's fit for JSON and for the terminal that cscli
-// shows it on.
+// clean makes text from a client safe for JSON and for the terminal on which cscli shows
+// it.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

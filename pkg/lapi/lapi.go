@@ -1,13 +1,13 @@
-// Package lapi tells CrowdSec's Local API (LAPI) about hostile sources: the
-// machine side, on CrowdSec's own client and models. It turns an event.Alert
-// into CrowdSec's alert (convert.go, pure), and pushes alerts so that each is
-// stored once (push.go, send.go): it asks for allowlists and for what it told
-// before, sends small batches, finds the one alert that spoils a batch, and
-// looks again when an answer was lost.
+// Package lapi reports hostile sources to CrowdSec's Local API (LAPI). It is the machine
+// side of that API, on CrowdSec's own client and models. It turns an event.Alert into
+// CrowdSec's alert (convert.go, pure), and pushes alerts so that each is stored once
+// (push.go, send.go): it asks for allowlists and for csmail's earlier alerts, sends
+// small batches, finds the one alert that makes a batch fail, and reads back after a
+// lost answer.
 //
-// It never reads a log, never decides who is hostile, never deletes a decision,
-// and never puts a user name or a mail address where CrowdSec's central API can
-// see it.
+// It never reads a log, never decides that a source is hostile, never deletes a
+// decision, and never puts a user name or a mail address where CrowdSec's central API
+// can see it.
 package lapi
 
 import (
@@ -52,12 +52,12 @@ type Client struct {
 	clock        *clock    // the LAPI's
 	loginUntil   time.Time // zero: not logged in
 	noUsage      bool      // the LAPI takes no usage metrics
-	noAllowlists bool      // the LAPI had none when it was asked last: it is an old one
+	noAllowlists bool      // the LAPI had none when it was last asked: it is an old one
 }
 
-// New returns a client; it does no I/O but to read the certificates that the
-// credentials name. The version is csmail's own, and is what cscli machines list
-// shows. The caller calls Close at the end.
+// New returns a client. It does no I/O except reading the certificates that the
+// credentials name. The version is csmail's own, as cscli machines list shows it. The
+// caller calls Close at the end.
 func New(c Credentials, version string) (*Client, error) {
 	base, socket, err := parseURL(c.URL)
 	if err != nil {
@@ -78,12 +78,12 @@ func New(c Credentials, version string) (*Client, error) {
 	if !ok {
 		return nil, fmt.Errorf("crowdsec's client has changed: transport %T", api.GetClient().Transport)
 	}
-	// CrowdSec's client takes its certificates from variables of its package, waits
-	// for minutes on a LAPI that is down, and sleeps uninterruptibly on a 503. So it
-	// gets a transport of ours and no retries, and we log in ourselves.
+	// CrowdSec's client takes its certificates from variables of its package, waits for
+	// minutes on a LAPI that is down, and sleeps uninterruptibly on a 503. So it gets
+	// csmail's transport and no retries, and this package does the login.
 	transport := newTransport(tlsConfig, socket)
 	clock := &clock{}
-	jwt.Transport = datedAnswers{boundedAnswers{plainBodies{transport}}, clock}
+	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{transport}}, clock}
 	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
 	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}, nil
@@ -92,7 +92,7 @@ func New(c Credentials, version string) (*Client, error) {
 // Close closes the idle connections. The client can be used again after it.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// userAgent names us to the LAPI, which refuses a login whose user agent does
+// userAgent names csmail to the LAPI. The LAPI refuses a login if the user agent does
 // not hold exactly one slash.
 func userAgent(version string) string {
 	clean := strings.Map(func(r rune) rune {
@@ -223,8 +223,8 @@ func (c *Client) once(ctx context.Context, what string, do request) error {
 	return c.explain(what, status, err)
 }
 
-// login gets a token. It goes past the login of CrowdSec's client, which waits
-// 20 seconds and more between its tries.
+// login gets a token. It does not use the login of CrowdSec's client, because that one
+// waits 20 seconds and more between its tries.
 func (c *Client) login(ctx context.Context) error {
 	// With any unexpired token it sends the request as it is.
 	c.setToken("none")
@@ -236,7 +236,7 @@ func (c *Client) login(ctx context.Context) error {
 			return resp, err
 		}
 		if answer.Token == "" {
-			return resp, errNonsense
+			return resp, errNotLAPI
 		}
 		c.setToken(answer.Token)
 		c.loginUntil = time.Now().Add(tokenLife)

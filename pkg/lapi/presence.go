@@ -8,8 +8,8 @@ import (
 	"github.com/crowdsecurity/crowdsec/pkg/models"
 )
 
-// Heartbeat tells the LAPI that this machine is alive, as cscli machines list
-// shows it. It is to be called at the start and every minute.
+// Heartbeat reports to the LAPI that this machine is alive, as cscli machines list shows
+// it. It is to be called at the start and every minute.
 func (c *Client) Heartbeat(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -19,7 +19,7 @@ func (c *Client) Heartbeat(ctx context.Context) error {
 	}))
 }
 
-// Usage is what cscli machines list and cscli machines inspect show of us.
+// Usage is csmail's part of cscli machines list and cscli machines inspect.
 type Usage struct {
 	Version   string    // csmail's
 	OSName    string    // as ID in os-release(5): debian
@@ -60,7 +60,7 @@ func (c *Client) SendUsage(ctx context.Context, u Usage) error {
 	return settle(err)
 }
 
-// usageModel uses the names that cscli machines inspect knows
+// usageModel uses the names that cscli machines inspect reads
 // (cmd/crowdsec-cli/climachine/inspect.go and pkg/metrics/lp.go, v1.7.8).
 func usageModel(u Usage) *models.AllMetrics {
 	datasources := map[string]int64{}

@@ -13,10 +13,10 @@ import (
 	"github.com/crowdsecurity/crowdsec/pkg/models"
 )
 
-// PushOptions say how alerts are told.
+// PushOptions are the settings of a push.
 type PushOptions struct {
-	// Duration of the ban that each alert carries. 0: none, so that the LAPI's
-	// profiles decide, which is what its operator expects.
+	// Duration of the ban that each alert carries. 0: no ban, so that the LAPI's
+	// profiles decide, as its operator expects.
 	Duration time.Duration
 
 	// RangeDuration is that of the ban that an alert on a range carries to a LAPI
@@ -38,16 +38,16 @@ type PushOptions struct {
 	// first alert. A renewal is sent though the LAPI knows its events.
 	Renewal int
 
-	// Until is when the ban of a renewal ends for good, by the LAPI's clock; it stands
-	// in place of Duration unless it is the zero time. If it has come, nothing is told.
+	// Until is the final end of a renewed ban, by the LAPI's clock. Unless it is the
+	// zero time it takes the place of Duration. Once it has come, nothing is sent.
 	Until time.Time
 
-	// Now is the time from which bans count; the zero time: what the LAPI's clock
-	// shows, for it is the LAPI that ends them.
+	// Now is the time from which bans count. The zero time: the present by the LAPI's
+	// clock, because the LAPI ends them.
 	Now time.Time
 }
 
-// Status is what became of an alert.
+// Status is the result of pushing one alert.
 type Status uint8
 
 // The statuses.
@@ -63,7 +63,7 @@ var statusNames = [...]string{"undecided", "pushed", "held-back", "rejected"}
 // String returns the status as it is printed.
 func (s Status) String() string { return statusNames[s] }
 
-// Outcome is what became of one alert of a push.
+// Outcome is the result of one alert of a push.
 type Outcome struct {
 	Alert  event.Alert
 	Status Status
@@ -71,14 +71,13 @@ type Outcome struct {
 	ID     string // the LAPI's number of the alert; "" if it does not have this very alert
 }
 
-// Push tells the LAPI about the alerts and returns what became of each, in their
-// order. Nothing is stored twice: an alert whose last event an earlier alert of
-// the same scenario and source already counted is held back, also when a human
-// has deleted that one's decision since.
+// Push sends the alerts to the LAPI and returns the outcome of each, in their order.
+// Nothing is stored twice: an alert is held back if an earlier alert of the same
+// scenario and source already counted its last event. This is also so after a human
+// deleted the earlier alert's decision.
 //
-// On an error (see [ErrUnreachable] and [ErrRefused]) the outcomes are those of
-// the alerts that were settled before it; pushing all of them again later is
-// safe.
+// On an error (see [ErrUnreachable] and [ErrRefused]) the outcomes are those of the
+// alerts that were settled before it; pushing all of them again later is safe.
 func (c *Client) Push(ctx context.Context, alerts []event.Alert, o PushOptions) ([]Outcome, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +107,7 @@ func (p *push) run(ctx context.Context) error {
 	if err := p.holdAllowlisted(ctx); err != nil {
 		return err
 	}
-	if err := p.holdToldBefore(ctx); err != nil {
+	if err := p.holdReported(ctx); err != nil {
 		return err
 	}
 	p.setTime()
@@ -168,7 +167,7 @@ func (p *push) reject(item int, reason string) {
 	p.outcomes[item].Status, p.outcomes[item].Reason = Rejected, reason
 }
 
-// rejectUnsendable also holds back what is twice in the list.
+// rejectUnsendable also holds back duplicates in the list.
 func (p *push) rejectUnsendable() {
 	seen := map[string]bool{}
 	for i := range p.outcomes {
@@ -193,8 +192,8 @@ func (p *push) rejectUnsendable() {
 // database query for each.
 const allowlistBatch = 500
 
-// holdAllowlisted asks in both modes: LAPI does not look at its allowlists for an
-// alert that carries a decision, and drops one without a word that carries none.
+// holdAllowlisted asks in both modes: the LAPI does not look at its allowlists for an
+// alert with a decision, and silently drops an allowlisted alert without one.
 func (p *push) holdAllowlisted(ctx context.Context) error {
 	items := map[string][]int{}
 	var values []string
@@ -224,8 +223,8 @@ func (p *push) holdAllowlisted(ctx context.Context) error {
 	return nil
 }
 
-// allowlisted returns which of the values an allowlist covers, with its name. An
-// old LAPI that has no allowlists covers none.
+// allowlisted returns the values that an allowlist covers, each with the name of the
+// list. An old LAPI that has no allowlists covers none.
 func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]string, error) {
 	listed := map[string]string{}
 	c.noAllowlists = false
@@ -235,7 +234,7 @@ func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]s
 			return resp, err
 		}
 		if answer.Results == nil {
-			return resp, errNonsense
+			return resp, errNotLAPI
 		}
 		for _, r := range answer.Results {
 			if r != nil && r.Target != nil {
@@ -273,34 +272,34 @@ func (c *Client) allowlistedOneByOne(ctx context.Context, values []string) (map[
 	return listed, nil
 }
 
-// told is an alert of ours that the LAPI has.
-type told struct {
+// priorAlert is an alert that csmail sent earlier and that the LAPI still has.
+type priorAlert struct {
 	number    string // the LAPI's
 	id        string // csmail_id
 	last      time.Time
 	simulated bool
 }
 
-// toldLimit bounds how many alerts of one scenario and source are looked at; the
-// LAPI gives the newest first.
-const toldLimit = 100
+// priorLimit bounds how many alerts of one scenario and source are looked at; the LAPI
+// gives the newest first.
+const priorLimit = 100
 
-// told returns what the LAPI knows from us about the alert's scenario and source,
+// priorAlerts returns csmail's alerts at the LAPI on the alert's scenario and source,
 // newest first.
-func (c *Client) told(ctx context.Context, a event.Alert) ([]told, error) {
+func (c *Client) priorAlerts(ctx context.Context, a event.Alert) ([]priorAlert, error) {
 	value := valueOf(a)
 	options := apiclient.AlertsListOpts{
 		// Not by ip: that filter finds covering ranges, and no alert without decision.
-		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(toldLimit),
+		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(priorLimit),
 	}
-	var list []told
+	var list []priorAlert
 	err := c.call(ctx, "ask for earlier alerts", func(ctx context.Context) (*apiclient.Response, error) {
 		answer, resp, err := c.api.Alerts.List(ctx, options)
 		if err != nil {
 			return resp, err
 		}
 		for _, m := range *answer {
-			if t, ok := toldBy(m, a, value); ok {
+			if t, ok := priorOf(m, a, value); ok {
 				list = append(list, t)
 			}
 		}
@@ -309,18 +308,18 @@ func (c *Client) told(ctx context.Context, a event.Alert) ([]told, error) {
 	return list, settle(err)
 }
 
-// toldBy reads an alert of the LAPI's. It checks what the LAPI was asked to check,
-// for that goes by decisions as well.
-func toldBy(m *models.Alert, a event.Alert, value string) (told, bool) {
+// priorOf reads an alert of the LAPI. It checks scenario and source again, because the
+// LAPI's own filter also matches by decisions.
+func priorOf(m *models.Alert, a event.Alert, value string) (priorAlert, bool) {
 	if m == nil || m.Source == nil || m.Source.Value == nil || *m.Source.Value != value ||
 		m.Scenario == nil || *m.Scenario != a.Scenario {
-		return told{}, false
+		return priorAlert{}, false
 	}
 	last, err := time.Parse(time.RFC3339Nano, metaValue(m.Meta, metaLast))
 	if err != nil {
-		return told{}, false // not ours
+		return priorAlert{}, false // not csmail's
 	}
-	return told{
+	return priorAlert{
 		number:    fmt.Sprint(m.ID),
 		id:        metaValue(m.Meta, metaID),
 		last:      last,
@@ -328,39 +327,39 @@ func toldBy(m *models.Alert, a event.Alert, value string) (told, bool) {
 	}, true
 }
 
-func (p *push) holdToldBefore(ctx context.Context) error {
+func (p *push) holdReported(ctx context.Context) error {
 	for _, i := range p.open() {
 		a := p.alert(i)
-		list, err := p.client.told(ctx, a)
+		list, err := p.client.priorAlerts(ctx, a)
 		if err != nil {
 			return err
 		}
 		if number := numberOf(list, idOf(a, p.options), p.options.Simulate); number != "" {
-			p.hold(i, toldBefore(number, a.Last))
+			p.hold(i, reportedBefore(number, a.Last))
 			p.outcomes[i].ID = number
 			continue
 		}
 		if p.options.Renewal > 0 {
 			continue
 		}
-		newest := told{}
+		newest := priorAlert{}
 		for _, t := range list {
 			if t.simulated && !p.options.Simulate {
-				continue // a dry run has told nobody
+				continue // a dry run: no bouncer got it
 			}
 			if t.last.After(newest.last) {
 				newest = t
 			}
 		}
 		if !newest.last.Before(a.Last) {
-			p.hold(i, toldBefore(newest.number, newest.last))
+			p.hold(i, reportedBefore(newest.number, newest.last))
 		}
 	}
 	return nil
 }
 
-func toldBefore(number string, last time.Time) string {
-	return fmt.Sprintf("told before as alert %s, nothing new since %s", number, last.UTC().Format(time.RFC3339))
+func reportedBefore(number string, last time.Time) string {
+	return fmt.Sprintf("already reported as alert %s, nothing new since %s", number, last.UTC().Format(time.RFC3339))
 }
 
 // ErrTakesNone says that the LAPI answered 500 to each alert of a batch, sent

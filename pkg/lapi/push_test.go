@@ -73,8 +73,8 @@ func TestPushTwiceTellsOnce(t *testing.T) {
 	c := f.serve(t)
 	a := alertOn("192.0.2.1")
 	wantText(t, "first", mustPush(t, c, PushOptions{}, a), "192.0.2.1 pushed 1")
-	const again = "192.0.2.1 held-back told before as alert 1, nothing new since 2026-06-03T04:11:11Z"
-	const same = "192.0.2.1 held-back 1 told before as alert 1, nothing new since 2026-06-03T04:11:11Z"
+	const again = "192.0.2.1 held-back already reported as alert 1, nothing new since 2026-06-03T04:11:11Z"
+	const same = "192.0.2.1 held-back 1 already reported as alert 1, nothing new since 2026-06-03T04:11:11Z"
 	wantText(t, "second", mustPush(t, c, PushOptions{}, a), same)
 	wantText(t, "as dry run", mustPush(t, c, PushOptions{Simulate: true}, a), again)
 
@@ -93,7 +93,7 @@ func TestPushTwiceTellsOnce(t *testing.T) {
 	between := a
 	between.First = a.First.Add(time.Minute)
 	wantText(t, "another one, older than the newest", mustPush(t, c, PushOptions{}, between),
-		"192.0.2.1 held-back told before as alert 3, nothing new since 2026-06-03T04:11:11Z")
+		"192.0.2.1 held-back already reported as alert 3, nothing new since 2026-06-03T04:11:11Z")
 }
 
 func TestPushDryRunHoldsOnlyDryRuns(t *testing.T) {
@@ -102,7 +102,7 @@ func TestPushDryRunHoldsOnlyDryRuns(t *testing.T) {
 	a := alertOn("192.0.2.1")
 	wantText(t, "dry run", mustPush(t, c, PushOptions{Simulate: true}, a), "192.0.2.1 pushed 1")
 	wantText(t, "dry run again", mustPush(t, c, PushOptions{Simulate: true}, a),
-		"192.0.2.1 held-back 1 told before as alert 1, nothing new since 2026-06-03T04:11:11Z")
+		"192.0.2.1 held-back 1 already reported as alert 1, nothing new since 2026-06-03T04:11:11Z")
 	f.cutUnstored = 1 // what is looked up then is the real one
 	wantText(t, "for real", mustPush(t, c, PushOptions{}, a), "192.0.2.1 pushed 2")
 	if n := len(f.stored()); n != 2 {

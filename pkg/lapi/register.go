@@ -27,9 +27,9 @@ type Registration struct {
 	CACertPath string // "" for the system's
 }
 
-// LoadOrRegister reads the credentials file, and registers this machine and
-// writes the file, for the owner only, if there is none. A registration that was
-// interrupted is taken up with the password that it had.
+// LoadOrRegister reads the credentials file. If there is none it registers this machine
+// and writes the file, readable for the owner only. A registration that was interrupted
+// is continued with the same password.
 func LoadOrRegister(ctx context.Context, path string, r Registration, version string) (Credentials, error) {
 	_, err := os.Stat(path)
 	if r.Token == "" || !errors.Is(err, fs.ErrNotExist) {
@@ -41,8 +41,8 @@ func LoadOrRegister(ctx context.Context, path string, r Registration, version st
 	return LoadCredentials(path)
 }
 
-// register keeps the password in a file beside before it tells the LAPI: a
-// machine whose password is lost can neither log in nor register again.
+// register writes the password to a second file before it calls the LAPI: a machine that
+// lost its password can neither log in nor register again.
 func (r Registration) register(ctx context.Context, path, version string) error {
 	unfinished := path + ".unfinished"
 	c, err := loadCredentials(unfinished)
@@ -69,8 +69,8 @@ func (r Registration) register(ctx context.Context, path, version string) error 
 	return syncDir(filepath.Dir(path))
 }
 
-// register makes the machine known. One that is known already, with our
-// password, is as good.
+// register makes the machine known to the LAPI. If it is already known with this
+// password, that is a success.
 func (c *Client) register(ctx context.Context, token string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

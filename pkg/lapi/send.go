@@ -59,8 +59,8 @@ func (p *push) sendBatch(ctx context.Context, batch []int) error {
 	return nil
 }
 
-// bisect finds the alerts that the LAPI does not take, and sends the others. The
-// error is what it answered to all of the items.
+// bisect finds the alerts that the LAPI does not take, and sends the others. The error
+// is the LAPI's answer to the push of all items together.
 func (p *push) bisect(ctx context.Context, items []int, answer error, rejected map[int]string) error {
 	if len(items) == 0 {
 		return nil
@@ -91,8 +91,9 @@ func (p *push) bisect(ctx context.Context, items []int, answer error, rejected m
 	return nil
 }
 
-// afterLost looks what the LAPI has of a batch whose answer was lost, and sends
-// the rest once more. After a timeout it does not: the LAPI may be at it still.
+// afterLost handles a batch whose answer was lost: it reads back the stored alerts, and
+// sends the rest once more. After a timeout it does not send: the LAPI may still be
+// working on the batch.
 func (p *push) afterLost(ctx context.Context, batch []int, lost error) error {
 	left, err := p.readBack(ctx, batch)
 	if err != nil {
@@ -143,7 +144,7 @@ func (p *push) post(ctx context.Context, items []int) error {
 		}
 		return nil
 	}
-	// LAPI says how many it stored, not which.
+	// The LAPI reports the number of stored alerts, not their names.
 	left, err := p.readBack(ctx, items)
 	for _, i := range left {
 		p.hold(i, "dropped by the LAPI (allowlist?)")
@@ -156,7 +157,7 @@ func (p *push) post(ctx context.Context, items []int) error {
 func (p *push) readBack(ctx context.Context, items []int) (left []int, err error) {
 	for _, i := range items {
 		a := p.alert(i)
-		list, err := p.client.told(ctx, a)
+		list, err := p.client.priorAlerts(ctx, a)
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +170,7 @@ func (p *push) readBack(ctx context.Context, items []int) (left []int, err error
 	return left, nil
 }
 
-func numberOf(list []told, id string, simulated bool) string {
+func numberOf(list []priorAlert, id string, simulated bool) string {
 	for _, t := range list {
 		if t.id == id && t.simulated == simulated {
 			return t.number

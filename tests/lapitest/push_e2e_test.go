@@ -133,7 +133,7 @@ func TestPushIsBannedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range push(t, c, lapi.PushOptions{Duration: time.Hour}, alerts...) {
-			if o.Status != lapi.HeldBack || !strings.HasPrefix(o.Reason, "told before as alert ") {
+			if o.Status != lapi.HeldBack || !strings.HasPrefix(o.Reason, "already reported as alert ") {
 				t.Errorf("again: %s: %s %q", o.Alert.Source, o.Status, o.Reason)
 			}
 		}

@@ -8,14 +8,15 @@ import (
 	"net/http"
 )
 
-// plainBodies sends bodies without compression. CrowdSec's client packs those
-// over 5 KiB (pkg/apiclient/client_http.go, v1.7.8), which a LAPI before 1.5,
-// like Debian 12's 1.4.6, cannot read; and the LAPI mostly is the same host.
-type plainBodies struct{ next http.RoundTripper }
+// uncompressedBodies sends bodies without compression. CrowdSec's client packs those
+// over 5 KiB (pkg/apiclient/client_http.go, v1.7.8), and a LAPI before 1.5 cannot read
+// that. Debian 12, for example, has 1.4.6. Little is lost, since the LAPI is mostly on
+// the same host.
+type uncompressedBodies struct{ next http.RoundTripper }
 
-var _ http.RoundTripper = plainBodies{}
+var _ http.RoundTripper = uncompressedBodies{}
 
-func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p uncompressedBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.Header.Get("Content-Encoding") != "gzip" {
 		return p.next.RoundTrip(r)
 	}

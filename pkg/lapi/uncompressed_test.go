@@ -32,7 +32,7 @@ func TestPlainBodies(t *testing.T) {
 		if encoding != "" {
 			r.Header.Set("Content-Encoding", encoding)
 		}
-		answer, err := plainBodies{transport}.RoundTrip(r)
+		answer, err := uncompressedBodies{transport}.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestPlainBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Encoding", "gzip")
-	if _, err := (plainBodies{transport}).RoundTrip(r); err == nil {
+	if _, err := (uncompressedBodies{transport}).RoundTrip(r); err == nil {
 		t.Error("a broken body is no error")
 	}
 }
