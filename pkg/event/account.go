@@ -6,14 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Account is what a login name means: whose mailbox it is, however a client
-// spells it. Daemons write one account in several ways (Dovecot adds
-// auth_default_realm or drops a domain, Postfix logs what the client sent), and a
-// client that picks its own names must not pass for somebody else. So there is
-// one rule for everybody who compares names: the case of letters does not matter
-// (see [FoldLogin]), and the domain begins behind the first @, as in Dovecot's %n
-// and %d (src/auth/auth-request-var-expand.c, 2.2 to 2.3). An @ in the first
-// place begins no domain.
+// Account is the mailbox that a login name stands for, in any spelling. Daemons write
+// one account in several ways (Dovecot adds auth_default_realm or drops a domain,
+// Postfix logs the name as the client sent it), and a client that picks its own names
+// must not pass for another account. So every comparison of names uses one rule: the
+// case of letters does not matter (see [FoldLogin]), and the domain begins behind the
+// first @, as in Dovecot's %n and %d (src/auth/auth-request-var-expand.c, 2.2 to 2.3).
+// An @ at the start begins no domain.
 //
 //	Bob@Example.org    bob, example.org
 //	a@b@c              a, b@c
@@ -32,15 +31,16 @@ func AccountOf(login string) Account {
 	return Account{login[:at], login[at+1:]}
 }
 
-// Is reports whether both may be the same account: one without a domain is in any.
+// Is reports whether both may be the same account. A name without a domain matches it in
+// every domain.
 func (a Account) Is(b Account) bool {
 	return a.Name == b.Name && (a.Domain == b.Domain || a.Domain == "" || b.Domain == "")
 }
 
-// FoldLogin returns a login name in lower case. A letter is folded only where it
-// and its lower case belong to each other and to no third, so that Ä becomes ä,
-// and the Kelvin sign, which Unicode folds to k, does not make somebody else's
-// name. What is not UTF-8 stays as it is. Folding twice changes nothing.
+// FoldLogin returns a login name in lower case. A letter is folded only if it and its
+// lower case belong to each other and to no third letter. So Ä becomes ä, but the Kelvin
+// sign, which Unicode folds to k, does not turn a name into another account's. Text that
+// is not UTF-8 stays as it is. Folding twice changes nothing.
 func FoldLogin(login string) string {
 	at := 0
 	for at < len(login) && login[at] < utf8.RuneSelf && login[at]-'A' > 'Z'-'A' {

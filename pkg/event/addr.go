@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// ShortestCut is the length in bytes that no log system cuts a message to: busybox
-// syslogd, the meanest, reads 256 bytes of a line with its priority, stamp and tag
-// (FEATURE_SYSLOGD_READ_BUFFER_SIZE). In a longer message the end of the text ends
-// nothing: what stands there may be half an address, or a client's imitation of one
-// before the daemon's own was cut off.
+// ShortestCut is a length in bytes at which no log system cuts a message yet. The
+// shortest limit is that of busybox syslogd: 256 bytes of a line with its priority,
+// stamp and tag (FEATURE_SYSLOGD_READ_BUFFER_SIZE). In a longer message the end of the
+// text proves nothing. For example, it may be half an address, or a client's imitation
+// of one after the daemon's own was cut off.
 const ShortestCut = 180
 
-// ParseAddr reads the address of a client as a daemon prints it. An IPv4
-// address mapped into IPv6 becomes IPv4; a zone, a leading zero and everything
-// that is not exactly an address is refused.
+// ParseAddr reads the address of a client as a daemon prints it. An IPv4 address mapped
+// into IPv6 becomes IPv4. A zone, a leading zero or any other deviation is refused.
 func ParseAddr(text string) (netip.Addr, bool) {
 	if addr, ok := parseIPv4(text); ok {
 		return addr, true
@@ -30,7 +29,7 @@ func ParseAddr(text string) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// parseIPv4 reads what most lines hold, a plain IPv4 address.
+// parseIPv4 reads a plain IPv4 address, the most frequent form.
 func parseIPv4(text string) (netip.Addr, bool) {
 	var octets uint32
 	at, value, digits := 0, 0, 0

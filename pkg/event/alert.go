@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Scope says what the value of an alert is. The spelling is CrowdSec's
+// Scope is the type of an alert's value. The spelling is CrowdSec's
 // (pkg/types/constants.go, v1.7.8).
 type Scope string
 
@@ -14,12 +14,12 @@ const (
 	ScopeIP    Scope = "Ip"
 	ScopeRange Scope = "Range"
 
-	// ScopeAccount is one login name, tried from many addresses. It is a scope of
-	// our own: no profile of CrowdSec's knows it and no bouncer enforces it.
+	// ScopeAccount is one login name, tried from many addresses. Only csmail uses this
+	// scope: no profile of CrowdSec names it and no bouncer enforces it.
 	ScopeAccount Scope = "Username"
 )
 
-// Alert is a finding about one source, ready to be told to CrowdSec.
+// Alert is a finding about one source, ready to be sent to CrowdSec.
 type Alert struct {
 	Scenario string // csmail/…
 	Scope    Scope
@@ -29,17 +29,17 @@ type Alert struct {
 	Count    int        // attempts that counted
 	First    time.Time  // of the first and the last event that counted
 	Last     time.Time
-	Message  string // for everybody: no user name, no mail address
+	Message  string // may be shown to anyone: no user name, no mail address
 
 	Kinds    []Count  // how often each kind
 	Services []string // sorted
 	Evidence []Event  // a sample in the order of time, oldest first
 
-	// Informational alerts tell a person and ask for no decision.
+	// Informational alerts are for a person to read and ask for no decision.
 	Informational bool
 
-	// Checks are what the guard looked at before it let the alert pass, in words
-	// for a person and without user names.
+	// Checks lists the guard's checks that the alert passed, in plain text without user
+	// names.
 	Checks []string
 }
 

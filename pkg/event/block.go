@@ -5,17 +5,17 @@ import (
 	"net/netip"
 )
 
-// How many bits of an address name a network of the size that one operator or one
-// customer has: a provider gives a customer an IPv6 /64 at the least, whose addresses
-// change daily (RFC 8981), and an IPv4 /24 is the smallest network that is routed.
+// The prefix lengths of a network that one operator or one customer has. A provider
+// gives a customer at least an IPv6 /64, and the addresses in it change daily (RFC
+// 8981). An IPv4 /24 is the smallest network that is routed.
 const (
 	RangeBits4 = 24
 	RangeBits6 = 64
 )
 
-// Block is whom an address stands for in 64 bits: an IPv4 address for itself, an
-// IPv6 address for its /64. The IPv4 address 192.0.2.1 is 0x1_c000_0201, which is
-// 0:1:c000:201::/64 and no client's. The zero Block is nobody's.
+// Block identifies a client in 64 bits: by its IPv4 address, or by the /64 of its IPv6
+// address. The IPv4 address 192.0.2.1 is 0x1_c000_0201, which as IPv6 would be
+// 0:1:c000:201::/64, a network without clients. The zero Block stands for no client.
 type Block uint64
 
 // BlockOf returns the block of an address without a zone that is not IPv4 mapped

@@ -6,22 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of what is kept of client text, in bytes. A path is at most 256 bytes
-// long (RFC 5321, section 4.5.3.1.3) and a login name that is one no longer; a host
-// name has at most 255.
+// The limits for client text, in bytes. A path is at most 256 bytes long (RFC 5321,
+// section 4.5.3.1.3), and so is a login name that is a mail address; a host name has at
+// most 255.
 const (
 	MaxText    = 320
 	MaxMessage = 1024
 )
 
-// keptText is what stays of a longer text, before the hash of the whole.
+// keptText is the length of the part of a longer text that is kept, before the hash of
+// the whole.
 const keptText = 256
 
-// Bound shortens what a client wrote, so that no client decides how much memory its
-// attempts take: in the session join, in buckets, in the journal of inputs and in
-// alerts. It is done as a line is read, before anybody judges or stores it, so that a
-// replay judges what the live run judged. Of a name the hash of the whole is kept, so
-// that two long names that begin alike stay two accounts.
+// Bound shortens the texts that a client wrote, so that no client decides how much
+// memory its attempts take in the session join, in buckets, in the journal of inputs and
+// in alerts. It runs as a line is read, before the event is judged or stored, so that a
+// replay sees the same text as the live run. A shortened name keeps the hash of the
+// whole, so that two long names with the same beginning stay two accounts.
 //
 //	aaaa…(600 bytes)   the first 256 bytes, ~, and 32 hexadecimal digits
 func (e *Event) Bound() {

@@ -1,7 +1,7 @@
-// Package event is the vocabulary of csmail: what a log line became (Record),
-// what a client did (Event, Kind, Class), and what is told to CrowdSec about a
-// source (Alert). Everything after the grammars speaks it. It imports nothing
-// of ours, reads no log text and does no I/O.
+// Package event is the vocabulary of csmail: the result of reading a log line (Record),
+// the deed or failure that it reports (Event, Kind, Class), and the report to CrowdSec
+// about a source (Alert). Everything after the grammars uses it. It imports no other
+// package of csmail, reads no log text and does no I/O.
 package event
 
 import (
@@ -28,14 +28,14 @@ var serviceNames = [serviceCount]string{NoService: "", Postfix: "postfix", Posts
 // String returns the service's name, as printed and as scenarios see it.
 func (s Service) String() string { return serviceNames[s] }
 
-// PAM is the Mechanism of a failed login that a PAM module told of: the daemon
-// that asked it mostly tells of the same login too.
+// PAM is the Mechanism of a failed login that a PAM module reported. The daemon that
+// called PAM mostly reports the same login too.
 const PAM = "PAM"
 
-// Event is one thing that a client did, or that befell us, as one log line
-// tells it. Its strings may point into the text of the block that the line came
-// from: whoever keeps an Event beyond the block's life clones them. (What most
-// lines have comes first: a log makes millions of Events.)
+// Event is what one log line reports: something a client did, or a failure on our side.
+// Its strings may point into the block of text that the line came from. Call Clone to
+// keep an Event after its block is released. (The frequent fields come first: a log
+// makes millions of Events.)
 type Event struct {
 	Service  Service
 	Kind     Kind
@@ -44,15 +44,15 @@ type Event struct {
 	PID      int // 0 if the line has none
 	Attempts int // how many times it happened, as the line says; at least 1
 
-	// Addr is the connecting client's address, unmapped and without zone, or
-	// the zero Addr where the line gives none that can be trusted.
+	// Addr is the connecting client's address, unmapped and without zone. It is the zero
+	// Addr if the line has no address that can be trusted.
 	Addr netip.Addr
 
 	Time       time.Time
 	ClientName string // verified PTR name, or "unknown"
 	Session    string // queue ID, Dovecot session or the client's port at postscreen, "" if none
 	Program    string // as logged: postfix/submission/smtpd, dovecot/imap-login
-	Host       string // the host that logged, "" if the line names none
+	Host       string // the host that logged, "" if the line does not name it
 
 	User      string // login name as the client sent it
 	Reason    string // the server's own words
@@ -64,16 +64,16 @@ type Event struct {
 	Mechanism string // SASL mechanism, SSH method, or PAM
 }
 
-// Outcome is what became of a line.
+// Outcome is the result of reading a line.
 type Outcome uint8
 
 // The outcomes of a line.
 const (
 	NoHeader  Outcome = iota // no log line at all: no header was recognised
-	Foreign                  // a line of a program that is none of ours
+	Foreign                  // a line of another program
 	Benign                   // known, and says nothing against or for a client
-	Missed                   // a daemon of ours, but no grammar matched
-	Ambiguous                // two readings fit, so none was taken
+	Missed                   // a daemon that csmail reads, but no grammar matched
+	Ambiguous                // two readings fit, so neither was taken
 	Witness                  // benign, but the session join and the guard need it
 	Noted                    // an event
 )
@@ -83,7 +83,7 @@ var outcomeNames = [...]string{"no-header", "foreign", "benign", "missed", "ambi
 // String names the outcome, for explanations.
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Testimony says what a Witness line tells.
+// Testimony is the fact that a Witness line reports.
 type Testimony uint8
 
 // The testimonies.
@@ -96,20 +96,20 @@ const (
 	Undelivered            // the session of this process ended, and no whole message came in it
 )
 
-// LastTestimony bounds what a stored one may be.
+// LastTestimony is the largest valid value in stored data.
 const LastTestimony = Undelivered
 
-// EndsSession tells whether the session of the process ended.
+// EndsSession reports whether the session of the process ended.
 func (t Testimony) EndsSession() bool { return t == Disconnected || t == Undelivered }
 
-// Record is what one line became. Event is filled for Noted and Witness.
+// Record is the result of one line. Event is filled for Noted and Witness.
 type Record struct {
 	Outcome   Outcome
 	Testimony Testimony // for Witness, and for a Noted line that is one as well
 	Line      int64     // 1-based number of the line in its source
 	Origin    Origin    // of Host and Program; zero: not computed yet, see From
-	Withdrawn int       // messages that were said to be taken, and did not come; the session join knows
-	Flow      *Flow     // what the line reports about the way of a mail; nil unless asked for
+	Withdrawn int       // messages logged as accepted (client=) that never arrived; set by session.Joiner
+	Flow      *Flow     // the step of a mail that the line reports; nil unless asked for
 	Event
 }
 

@@ -1,7 +1,7 @@
 package event
 
-// Phase says which part of a conversation a line reports, where a daemon reports the
-// same attempt more than once. Its grammar sets it, so that the session join needs no
+// Phase is the part of a conversation that a line reports, for daemons that report the
+// same attempt more than once. The grammar sets it, so that the session join needs no
 // log text.
 type Phase uint8
 
@@ -17,13 +17,14 @@ const (
 	// the daemon asks again.
 	Retry
 
-	// End is the end of a connection, which counts what happened in it. For example:
+	// End is the end of a connection, with a count of the attempts in it. For example:
 	// "Disconnected (auth failed, 3 attempts in 12 secs)".
 	End
 )
 
-// Cause says on what of our own an offence depends beside the client, where its kind
-// alone does not say it. Its grammar sets it, so that the guard needs no log text.
+// Cause is a service on our side that an offence may depend on, where the kind alone
+// does not say it. The grammar sets it, so that the guard needs no log text. For
+// example, a sender's domain that was not found may be the resolver's failure.
 type Cause uint8
 
 // The causes.
@@ -42,7 +43,7 @@ const (
 	NoAnswer
 )
 
-// LastPhase and LastCause bound what stored ones may be.
+// LastPhase and LastCause are the largest valid values in stored data.
 const (
 	LastPhase = End
 	LastCause = NoAnswer

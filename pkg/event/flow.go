@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// FlowKind says which step in the life of a mail a log line reports.
+// FlowKind is the step in the life of a mail that a log line reports.
 type FlowKind uint8
 
 // The steps, each with the Postfix daemon that logs it.
@@ -15,7 +15,7 @@ const (
 	FlowSubmitted           // pickup: a queue file was made from sendmail(1)
 	FlowMessageID           // cleanup: the Message-ID header of a queue file
 	FlowQueued              // qmgr: a queue file became active; it has a sender and a size
-	FlowDelivery            // a delivery agent: what became of one recipient
+	FlowDelivery            // a delivery agent: the result for one recipient
 	FlowExpired             // qmgr: given up after maximal_queue_lifetime
 	FlowRemoved             // qmgr, cleanup: the queue file is gone
 	FlowRefusal             // smtpd, postscreen, cleanup: reject, hold, discard, or a warning instead
@@ -27,7 +27,7 @@ const (
 	FlowMaster              // master, postfix-script: start, stop, reload and the like
 )
 
-// Action is what Postfix did with a command or a mail that a rule matched.
+// Action is Postfix's response to a command or mail that matched a rule.
 type Action uint8
 
 // The actions of access tables, header checks and mail filters.
@@ -51,14 +51,14 @@ const (
 	Panic
 )
 
-// Flow is what one log line of Postfix reports about the way of a mail: that it
-// was received, delivered, refused. It stands beside Event, because it says
-// nothing for or against a client: no scenario and no guard rule ever sees it.
-// The time, host and process are those of the Record that it belongs to. Its
-// strings may point into the text of the log; see [Event.Clone].
+// Flow is what one log line of Postfix reports about the way of a mail: it was received,
+// delivered or refused. It is separate from Event, because it says nothing for or
+// against a client. No scenario and no guard rule ever sees it. The time, host and
+// process are those of the Record that it belongs to. Its strings may point into the
+// text of the log; see [Event.Clone].
 //
-// For example, "4F1: to=<bob@example.org>, relay=mx[192.0.2.1]:25, delay=1.2,
-// dsn=2.0.0, status=sent (250 ok)" is a FlowDelivery with QueueID 4F1.
+// For example, "4F1: to=<bob@example.org>, relay=mx[192.0.2.1]:25, delay=1.2, dsn=2.0.0,
+// status=sent (250 ok)" is a FlowDelivery with QueueID 4F1.
 type Flow struct {
 	Kind    FlowKind
 	Repeat  int    // how many lines this one stands for ("message repeated N times"); at least 1
@@ -66,7 +66,7 @@ type Flow struct {
 	Service string // the element before it: submission in postfix/submission/smtpd
 	QueueID string // "" where the line has none or NOQUEUE
 
-	Addr   netip.Addr // the client's; the zero Addr if the line has none that can be trusted
+	Addr   netip.Addr // the client's; the zero Addr if the line has no trusted one
 	Client string     // its verified name, or "unknown"
 	User   string     // sasl_username
 

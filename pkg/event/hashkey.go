@@ -5,11 +5,11 @@ import (
 	"math/bits"
 )
 
-// HashKey is the secret of an installation under which texts that clients choose
-// are hashed. Whoever knows how texts are hashed can choose names that collide:
-// to slow a table down, or to have another's account taken for his own. Without
-// the key he cannot, so a shell draws one at random, and what is stored keeps it.
-// Findings are the same under every key. The zero HashKey is for tests.
+// HashKey is the secret of an installation that goes into the hashes of texts that
+// clients choose. An attacker who could compute these hashes could choose names that
+// collide, to slow a table down or to pass for another account. So each installation
+// draws its own key at random, and its snapshots keep it. Findings are the same under
+// every key. The zero HashKey is for tests.
 type HashKey [16]byte
 
 // Sum returns the hash of a text: SipHash-2-4 (Aumasson and Bernstein, 2012).

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Value returns what CrowdSec is told to act on, in canonical form: an address,
-// a network, or an account. The LAPI stores values as they come.
+// Value returns the object of CrowdSec's decision in canonical form: an address, a
+// network, or an account. The LAPI stores values as they come.
 func (a Alert) Value() string {
 	if a.Scope == ScopeAccount {
 		return a.Account
@@ -29,9 +29,8 @@ func (a Alert) Value() string {
 	return netip.PrefixFrom(addr, bits).Masked().String()
 }
 
-// ID names the finding: it is the same for the same finding, whoever works it
-// out, and whenever. It depends on scenario, scope, value and the times of the
-// first and the last event.
+// ID identifies the finding. It depends only on scenario, scope, value and the times of
+// the first and the last event, so a replay on another host computes the same ID.
 func (a Alert) ID() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
 		a.Scenario, string(a.Scope), a.Value(),

@@ -2,7 +2,7 @@ package event
 
 import "fmt"
 
-// Class says what a Kind is worth as evidence about the client.
+// Class is the weight of a Kind as evidence about the client.
 type Class uint8
 
 // The classes, from the one that may lead to a ban to those that never do.
@@ -20,7 +20,7 @@ var classNames = [...]string{NoClass: "", Hostile: "hostile", Suspect: "suspect"
 // String returns the class as it is printed and as scenarios see it.
 func (c Class) String() string { return classNames[c] }
 
-// Kind says what a client did, whatever daemon and version logged it.
+// Kind is the type of an event, the same for every daemon and version.
 type Kind uint8
 
 // The kinds. The table below gives each its name, class and meaning.
@@ -79,8 +79,8 @@ type kindRow struct {
 var kindTable = [kindCount]kindRow{
 	AuthFailed:       {"auth-failed", Hostile, "a login with a wrong user name or password"},
 	RelayDenied:      {"relay-denied", Hostile, "mail for a domain that is not ours, without a login"},
-	HeloRejected:     {"helo-rejected", Hostile, "a HELO name that no mail server may use, refused for good"},
-	AccessDenied:     {"access-denied", Hostile, "refused for good by a local access table or the last rule"},
+	HeloRejected:     {"helo-rejected", Hostile, "an invalid HELO name, permanently rejected (5xx)"},
+	AccessDenied:     {"access-denied", Hostile, "permanently rejected (5xx) by a local access table or the last rule"},
 	Pipelining:       {"pipelining", Hostile, "commands sent before the server's answer to the one before"},
 	NonSMTP:          {"non-smtp", Hostile, "something that is not SMTP, on a mail port"},
 	NonSSH:           {"non-ssh", Hostile, "something that is not SSH, on the SSH port"},
@@ -98,10 +98,10 @@ var kindTable = [kindCount]kindRow{
 	HeloDeferred:     {"helo-deferred", Suspect, "a HELO name that did not resolve"},
 	SenderRejected:   {"sender-rejected", Suspect, "a sender address that does not exist or is not the user's own"},
 	RecipientUnknown: {"recipient-unknown", Suspect, "mail for a user that does not exist"},
-	PolicyRejected:   {"policy-rejected", Suspect, "refused for good by a policy server or a rule with a text of its own"},
+	PolicyRejected:   {"policy-rejected", Suspect, "permanently rejected (5xx) by a policy server or a rule with a text of its own"},
 	ProtocolError:    {"protocol-error", Suspect, "an SMTP command out of place, or what honest programs send too early: TLS on a plain port, a search for the mail server, a monitor's EHLO and QUIT"},
 	BareNewline:      {"bare-newline", Suspect, "a line that ends in LF without CR"},
-	ContentRejected:  {"content-rejected", Suspect, "a message refused for good by a filter"},
+	ContentRejected:  {"content-rejected", Suspect, "a message permanently rejected (5xx) by a filter"},
 	LostConnection:   {"lost-connection", Suspect, "a connection given up during login or before any mail"},
 	Hangup:           {"hangup", Suspect, "a connection given up during postscreen's tests"},
 	RateLimited:      {"rate-limited", Suspect, "more connections, messages or recipients than the server allows"},
@@ -112,7 +112,7 @@ var kindTable = [kindCount]kindRow{
 	Penalised:        {"penalised", Suspect, "a client that sshd keeps out for a time because of earlier connections from its network"},
 	AuthFault:        {"auth-fault", Fault, "our login service did not answer"},
 	ServerFault:      {"server-fault", Fault, "our mail server could not do its work: configuration, disk, ports"},
-	LookupFault:      {"lookup-fault", Fault, "one of our tables did not answer"},
+	LookupFault:      {"lookup-fault", Fault, "a Postfix lookup table failed"},
 	DNSFault:         {"dns-fault", Fault, "our resolver did not answer"},
 	DNSBLFault:       {"dnsbl-fault", Fault, "a DNS block list refuses our queries, so every client looks listed"},
 	LoginOK:          {"login-ok", Success, "a login with the right password"},

@@ -1,11 +1,11 @@
 package event
 
-// Origin tells the lines of one program on one host apart from others', by
-// hashes of both names, neither of which a client has a say in. They are the
-// same in every process, as snapshots need (FNV-1a, 64 bits).
+// Origin identifies the lines of one program on one host, by hashes of both names. A
+// client has no influence on either name. The hashes are the same in every process, as
+// snapshots need (FNV-1a, 64 bits).
 type Origin struct{ Host, Program uint64 }
 
-// OriginOf returns the origin of what a program on a host logs.
+// OriginOf returns the origin of the lines of a program on a host.
 func OriginOf(host, program string) Origin { return Origin{nameHash(host), nameHash(program)} }
 
 func nameHash(name string) uint64 {
