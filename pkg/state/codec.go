@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// errDamaged says that bytes are not what this package wrote.
+// errDamaged: the bytes are not in the format of this package.
 var errDamaged = errors.New("damaged")
 
-// codec writes values to data, or reads them from text. One function a type says
-// which fields it has, so that writing and reading cannot differ. After the first
-// error it does nothing more.
+// codec writes values to data, or reads them from text. Each type has one function that
+// lists its fields for both directions, so that writing and reading cannot differ. After
+// the first error it does nothing more.
 //
 // Integers are varints (encoding/binary), texts their length and bytes.
 type codec struct {
@@ -26,14 +26,14 @@ type codec struct {
 	zone *time.Location // the last one read, as most times share theirs
 }
 
-// encode returns what the function writes.
+// encode returns the bytes that the function writes.
 func encode(fields func(*codec)) ([]byte, error) {
 	c := &codec{at: codecVersion}
 	fields(c)
 	return c.data, c.err
 }
 
-// decode has the function read the bytes to their end.
+// decode makes the function read the bytes, and fails if it leaves some.
 func decode(data []byte, fields func(*codec)) error {
 	c := &codec{at: codecVersion, reading: true, text: string(data)}
 	fields(c)
@@ -125,7 +125,7 @@ func (c *codec) string(v *string) {
 	*v, c.text = c.text[:n], c.text[n:]
 }
 
-// addr keeps an address as it is: mapped, with its zone, or none.
+// addr keeps an address exactly: mapped, with its zone, or the zero Addr.
 func (c *codec) addr(v *netip.Addr) {
 	var text string
 	if !c.reading {

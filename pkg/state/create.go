@@ -10,24 +10,24 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// isToFound takes what stat said of the file: it is not there, or empty.
-func isToFound(info fs.FileInfo, err error) bool {
+// isToCreate reports whether the file is missing or empty, by the result of stat.
+func isToCreate(info fs.FileInfo, err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0
 }
 
-// found makes the file under another name first: a disk that is full, or a crash,
-// would leave one that looks damaged. One process at a time does it, with the folder
-// locked; it gets its name only while there is no file of that name, so that none
-// takes the place of one that has an owner.
-func (s *Store) found() error {
+// create writes the file under a temporary name, so that a full disk or a crash cannot
+// leave a half-written one. The folder is locked, so that one process at a time does
+// this. The file gets its final name only if there is no file of that name, so it never
+// replaces a file that another process uses.
+func (s *Store) create() error {
 	folder, err := s.lockFolder()
 	if err != nil {
 		return err
 	}
 	defer folder.Close() // gives the lock up, too
 	info, err := os.Stat(s.path)
-	if !isToFound(info, err) {
-		return err // somebody else has made it meanwhile
+	if !isToCreate(info, err) {
+		return err // another process has created it
 	}
 	fresh := &Store{path: s.path + ".new", options: s.options}
 	if err := fresh.fill(); err != nil {
@@ -38,7 +38,7 @@ func (s *Store) found() error {
 			return err
 		}
 	}
-	if err := name(fresh.path, s.path); err != nil {
+	if err := publish(fresh.path, s.path); err != nil {
 		return err
 	}
 	return folder.Sync() // names outlive a loss of power, as the bytes do
@@ -58,8 +58,8 @@ func (s *Store) lockFolder() (*os.File, error) {
 	return folder, nil
 }
 
-// fill makes an empty store of the file, whatever is left of a start that did not come
-// to its end.
+// fill makes the file an empty store. It discards the remains of an earlier start that
+// was interrupted.
 func (s *Store) fill() error {
 	fill := func() error {
 		if err := s.open(); err != nil {
@@ -77,9 +77,9 @@ func (s *Store) fill() error {
 	return guarded(fill)
 }
 
-// name gives a file its name unless there is one of that name, which is no error: it
-// is somebody else's, made meanwhile.
-func name(from, to string) error {
+// publish gives a file its final name. If there is a file of that name already, another
+// process created it; then the new file is removed, without an error.
+func publish(from, to string) error {
 	err := renameNew(from, to)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
 		err = linkNew(from, to)
@@ -93,8 +93,8 @@ func name(from, to string) error {
 	return nil
 }
 
-// linkNew does with link(2) what renameNew does, where the file system or the kernel
-// cannot.
+// linkNew does the same as renameNew with link(2), for file systems and kernels without
+// that call.
 func linkNew(from, to string) error {
 	if err := os.Link(from, to); err != nil {
 		return err

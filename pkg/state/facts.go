@@ -6,9 +6,9 @@ import (
 	"csmail/pkg/event"
 )
 
-// phaseOf and causeOf read the facts of an event out of its text, for files of the
-// codec's versions 1 and 2, in which grammars did not write them. They are as the
-// session join and the guard of then read the text, and change no more.
+// phaseOf and causeOf derive the facts of an event from its text, for files of the
+// codec's versions 1 and 2, in which grammars did not set them. They copy the rules of
+// the session join and the guard of that time and must not change.
 
 func phaseOf(e *event.Event) event.Phase {
 	switch {

@@ -419,7 +419,7 @@ func TestName(t *testing.T) {
 	from, to := filepath.Join(folder, "from"), filepath.Join(folder, "to")
 	for _, text := range []string{"first", "second"} {
 		must(t, os.WriteFile(from, []byte(text), 0o600))
-		must(t, name(from, to))
+		must(t, publish(from, to))
 		if got, err := os.ReadFile(to); string(got) != "first" || err != nil {
 			t.Errorf("%s: %q, %v", text, got, err)
 		}
@@ -427,7 +427,7 @@ func TestName(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if err := name(from, to+"2"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "rename "+from) {
+	if err := publish(from, to+"2"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "rename "+from) {
 		t.Errorf("%v", err)
 	}
 }

@@ -7,9 +7,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// codecVersion is the first byte of everything that the codec writes. A field
-// more, or another order, is a new version; reading one means to go on reading
-// those before it.
+// codecVersion is the first byte of every value that the codec writes. An added field or
+// another order needs a new version, and all older versions must stay readable.
 const (
 	codecVersion  = 4
 	createdSince  = 2 // Told.Created
@@ -18,7 +17,7 @@ const (
 	oldestVersion = 1
 )
 
-// version returns the version of what is read or written.
+// version writes or reads the version, and returns it.
 func (c *codec) version() uint8 {
 	version := uint8(codecVersion)
 	c.byte(&version)
@@ -72,8 +71,8 @@ func (c *codec) event(e *event.Event) {
 	c.facts(e)
 }
 
-// facts are what a grammar made of the text. Files of before the grammars said it hold
-// the text only.
+// facts are the phase and the cause that a grammar set. Files older than these facts
+// hold the text only.
 func (c *codec) facts(e *event.Event) {
 	if c.reading && c.at < factsSince {
 		e.Phase, e.Cause = phaseOf(e), causeOf(e)
@@ -142,8 +141,8 @@ func (c *codec) alert(a *event.Alert) {
 	}
 }
 
-// scopeText is the scope with the length of its network, if that is not the usual
-// one: "Range/28". Files of before csmail knew others hold no length.
+// scopeText is the scope with the length of its network, unless that is the usual one.
+// For example: "Range/28". Older files hold no length.
 func scopeText(a *event.Alert) string {
 	if a.Bits == 0 {
 		return string(a.Scope)

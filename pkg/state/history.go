@@ -21,8 +21,9 @@ func fileSize(path string) (int64, error) {
 
 func (t *Told) key() []byte { return timeKey(t.Sent, t.ID) }
 
-// valueKey leads to all alerts on one value, in the order of time. Clients choose
-// accounts, with any bytes and of any length, so the value's hash stands for it.
+// valueKey is the prefix of the keys of all alerts on one value, in the order of time.
+// Clients choose the names of accounts, with any bytes and of any length, so the key
+// holds the value's hash.
 func valueKey(value string, history []byte) []byte {
 	sum := sha256.Sum256([]byte(value))
 	return append(sum[:16], history...)
@@ -116,8 +117,8 @@ func (s *Store) Recent(limit int) ([]Told, error) {
 	return found, err
 }
 
-// Running returns up to limit delivered alerts of which a ban may still run, after
-// the given one in the order of time (nil: from the oldest on).
+// Running returns up to limit delivered alerts with a ban that may still run. They come
+// in the order of time, from the one after the given alert on (nil: from the oldest).
 func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the running bans", func(tx *bolt.Tx) error {
@@ -145,8 +146,8 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 	return found, err
 }
 
-// Looked notes which bans the LAPI made of a delivered alert, and when it stored it, by
-// its own clock.
+// Looked stores the bans that the LAPI made of a delivered alert, and the time when the
+// LAPI stored it, by the LAPI's clock.
 func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
 	return s.change(t, func(_ *bolt.Tx, t *Told, _ *change) error {
 		t.Bans, t.Created, t.Looked = bans, created, true
@@ -154,8 +155,8 @@ func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
 	})
 }
 
-// Unbanned notes that a person ended the bans of an alert early, and watches it
-// no longer.
+// Unbanned stores that a person ended the bans of an alert early. The alert is no longer
+// watched.
 func (s *Store) Unbanned(t Told, at time.Time) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
 		t.Unbanned = at
@@ -175,8 +176,9 @@ func (s *Store) Over(t Told) error {
 	})
 }
 
-// Revive has those watched again that were said to be over and whose bans end after
-// now, and returns how many: what a clock says that was ahead is no end.
+// Revive resumes watching the alerts that were marked as over and whose bans end after
+// now, and returns their number. It undoes the marks that were set while the clock ran
+// ahead.
 func (s *Store) Revive(now time.Time) (revived int, err error) {
 	var keys [][]byte
 	err = s.view("read the running bans", func(tx *bolt.Tx) error {
@@ -226,8 +228,8 @@ func (s *Store) Renew(t Told, until, now time.Time) error {
 	})
 }
 
-// change changes an alert of the history. One that is forgotten meanwhile is left
-// so.
+// change changes an alert of the history. An alert that the history no longer holds is
+// ignored.
 func (s *Store) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
 	return s.update("change the history", func(tx *bolt.Tx, counted *change) error {
 		if tx.Bucket(historyBucket).Get(t.key()) == nil {
@@ -247,9 +249,9 @@ func (s *Store) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
 // pruneBatch bounds the transactions of Prune.
 const pruneBatch = 1000
 
-// Prune forgets what is older than the history is to be kept, but no alert of which a
-// ban may still run, unless there are more of these than the outbox may hold: the
-// clock may be wrong, and the LAPI says when they are over.
+// Prune removes alerts that are older than the history's limit. It keeps alerts with a
+// ban that may still run, because the clock may be wrong and the LAPI decides when they
+// are over. If there are more of these than the outbox may hold, they go as well.
 func (s *Store) Prune(now time.Time) error {
 	limit := now.Add(-s.options.History)
 	for spared := s.options.MaxPending; ; {
@@ -312,7 +314,7 @@ func forget(tx *bolt.Tx, k []byte) error {
 	return tx.Bucket(historyBucket).Delete(k)
 }
 
-// isWatched tells whether a ban of an alert may still run.
+// isWatched reports whether a ban of an alert may still run.
 func isWatched(tx *bolt.Tx, k []byte) (bool, error) {
 	v := tx.Bucket(runningBucket).Get(k)
 	if v == nil {

@@ -13,8 +13,8 @@ const (
 	chunkSize = 256 << 10 // bytes of inputs in one value, before compression
 	partSize  = 1 << 20   // of a checkpoint
 
-	// maxUnpacked bounds what a damaged value can make us allocate. No input is
-	// anywhere near: sources bound the length of lines.
+	// maxUnpacked bounds the memory that a damaged value can allocate. No real input
+	// comes close, because the inputs bound the length of lines.
 	maxUnpacked = 64 << 20
 )
 
@@ -130,11 +130,11 @@ func readInputs(data []byte, f func(Input)) error {
 	})
 }
 
-// Recover gives back what was committed: first the newest checkpoint to restore,
-// if there is one, then each input after it to replay, in order. The cursors say
-// where reading goes on. The alerts that the replay brings are in the outbox or
-// beyond already; the caller drops them. An error of restore or replay is
-// returned as it is.
+// Recover returns the committed data. It first calls restore with the newest checkpoint,
+// if there is one, and then replay with each later input, in order. The cursors are the
+// places at which reading continues. The alerts that the replay makes are already in the
+// outbox or delivered, so the caller drops them. An error of restore or replay is
+// returned unchanged.
 func (s *Store) Recover(restore func(checkpoint []byte) error, replay func(Input) error) (cursors map[string]string, err error) {
 	checkpoint, mark, err := s.checkpoint()
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 	return inputs, last, err
 }
 
-// checkpoint reads the parts into one piece of memory, of which the size is known before.
+// checkpoint reads the parts into one piece of memory. Its size is known before.
 func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
 	err = s.view("recover", func(tx *bolt.Tx) (err error) {
 		if mark, err = readMark(tx); err != nil {
@@ -251,10 +251,9 @@ func (p *Packed) seal(part []byte) {
 	p.parts = append(p.parts, seal(key(uint64(len(p.parts))), s2.Encode(nil, part)))
 }
 
-// Checkpoint stores the engine's whole state as it was at the mark, in place of
-// the checkpoint before, and forgets the inputs up to the mark. Inputs that were
-// committed after it stay, so commits may go on while a checkpoint is stored.
-// An empty state counts as none.
+// Checkpoint stores the engine's whole state at the mark, replaces the older checkpoint,
+// and removes the inputs up to the mark. Later inputs stay, so commits may go on while a
+// checkpoint is stored. An empty state counts as no checkpoint.
 func (s *Store) Checkpoint(state []byte, at Mark) error {
 	p := &Packed{}
 	p.Add(state)

@@ -6,11 +6,11 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// keptPrefix sets what is kept apart from the store's own keys.
+// keptPrefix separates the values of Keep from the store's own keys.
 const keptPrefix = "kept "
 
-// Keep stores a few bytes under a name for a later start, in place of those before;
-// none forgets them.
+// Keep stores a few bytes under a name for a later start, and replaces older ones. Empty
+// data removes the name.
 func (s *Store) Keep(name string, data []byte) error {
 	k := []byte(keptPrefix + name)
 	return s.update("keep "+name, func(tx *bolt.Tx, _ *change) error {
@@ -21,7 +21,7 @@ func (s *Store) Keep(name string, data []byte) error {
 	})
 }
 
-// Kept returns what Keep stored under a name, nil if nothing is.
+// Kept returns the value that Keep stored under a name, or nil.
 func (s *Store) Kept(name string) (data []byte, err error) {
 	k := []byte(keptPrefix + name)
 	err = s.view("read "+name, func(tx *bolt.Tx) error {
@@ -36,9 +36,9 @@ func (s *Store) Kept(name string) (data []byte, err error) {
 	return data, err
 }
 
-// keptChunk is the size of the parts of what KeepLarge stores. bbolt writes a page again
-// with each change of a key beside it, so a long value beside a busy one would be written
-// over and over.
+// keptChunk is the size of the parts in which KeepLarge stores a value. bbolt writes a
+// page again with each change of a key on it, so a long value beside a frequently
+// changed one would be rewritten over and over.
 const keptChunk = 16 << 10
 
 func chunkKey(name string, n int) []byte { return fmt.Appendf(nil, "%s%s/%06d", keptPrefix, name, n) }
@@ -64,7 +64,7 @@ func (s *Store) KeepLarge(name string, data []byte) error {
 	})
 }
 
-// KeptLarge returns what KeepLarge stored under a name, nil if nothing is.
+// KeptLarge returns the value that KeepLarge stored under a name, or nil.
 func (s *Store) KeptLarge(name string) (data []byte, err error) {
 	err = s.view("read "+name, func(tx *bolt.Tx) error {
 		for n := 0; ; n++ {

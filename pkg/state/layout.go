@@ -14,7 +14,7 @@ import (
 
 // The buckets of the file.
 var (
-	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint; what is kept for the next start
+	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint; the values of Keep
 	inputsBucket     = []byte("inputs")     // number of its last input → chunk of inputs
 	checkpointBucket = []byte("checkpoint") // number → part of the engine's state
 	cursorsBucket    = []byte("cursors")    // source → cursor
@@ -80,7 +80,7 @@ func complete(tx *bolt.Tx) error {
 	return nil
 }
 
-// isNewest finds what upgrade would have to change.
+// isNewest returns an error if upgrade would have to change the file.
 func isNewest(tx *bolt.Tx) error {
 	if meta := tx.Bucket(metaBucket); meta == nil || version(tx) != schema {
 		return fmt.Errorf("%w: not of version %d", errDamaged, schema)
@@ -110,7 +110,7 @@ func checkSchema(tx *bolt.Tx) error {
 	}
 	return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
 		if !isOneOf(name, buckets()) {
-			// It was one of ours, and to make that anew would lose what it holds.
+			// It is a file of csmail's, and creating it again would lose its content.
 			return fmt.Errorf("%w: it holds an unknown %q", errDamaged, name)
 		}
 		return nil
@@ -126,7 +126,7 @@ func create(tx *bolt.Tx) error {
 	return nil
 }
 
-// The schemas in which these had no checksum, or were not there.
+// The last schemas without these checksums, or without the bucket.
 const (
 	bareCursors = 1
 	bareIndexes = 2 // and before
@@ -190,8 +190,9 @@ func unsealIndex(tx *bolt.Tx, k, v []byte) ([]byte, error) {
 	return unseal(k, v)
 }
 
-// sealedMark is what the checksum of the mark covers besides it: the schema, which an
-// older csmail must be able to read as it is.
+// sealedMark returns the bytes that the mark's checksum covers besides the mark: the
+// schema. The schema itself has no checksum, because an older csmail must be able to
+// read it.
 func sealedMark(version uint64) []byte { return slices.Concat(markKey, schemaKey, key(version)) }
 
 func putMark(tx *bolt.Tx, mark Mark) error {
@@ -249,7 +250,7 @@ func (s *Store) count(tx *bolt.Tx) error {
 			}
 		}
 	}
-	if err := agree(tx); err != nil {
+	if err := checkSequences(tx); err != nil {
 		return err
 	}
 	if _, err := readCursors(tx); err != nil {
@@ -265,8 +266,8 @@ func (s *Store) count(tx *bolt.Tx) error {
 	return nil
 }
 
-// checkValue looks at values of which reading does not come by each: a key that was
-// changed would hide its alert, or have it told again.
+// checkValue verifies values that normal reading does not reach one by one. A damaged
+// key would otherwise hide its alert, or cause it to be delivered again.
 func checkValue(tx *bolt.Tx, bucket, k, v []byte) (err error) {
 	switch {
 	case isOneOf(bucket, lists()):
@@ -277,10 +278,10 @@ func checkValue(tx *bolt.Tx, bucket, k, v []byte) (err error) {
 	return err
 }
 
-// agree compares numbers with the keys that they count: a mark that is too high would
-// pass over inputs, and a sequence, which has no checksum, that is too low put an alert
-// in the place of another.
-func agree(tx *bolt.Tx) error {
+// checkSequences verifies that the mark and each list's sequence match the stored keys.
+// A mark too high would skip inputs. A sequence too low (sequences have no checksum)
+// would overwrite an alert.
+func checkSequences(tx *bolt.Tx) error {
 	mark, err := readMark(tx)
 	if err != nil {
 		return err
@@ -299,7 +300,7 @@ func agree(tx *bolt.Tx) error {
 
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// number reads a key that key made; 0 is none.
+// number reads a key that key made; 0 is invalid.
 func number(k []byte) uint64 {
 	if len(k) != 8 {
 		return 0
@@ -314,8 +315,8 @@ func timeKey(t time.Time, id string) []byte {
 
 const checksumSize = 4
 
-// seal puts a checksum of the key and the bytes before the bytes: bbolt has none on its
-// pages, and a value under another key is another value.
+// seal puts a checksum of the key and the bytes before the bytes. bbolt has no checksums
+// on its pages. The key is included, because a value under another key is wrong too.
 func seal(key, data []byte) []byte {
 	sealed := make([]byte, 0, checksumSize+len(data))
 	sealed = binary.BigEndian.AppendUint32(sealed, checksum(data, key))
@@ -342,7 +343,7 @@ func checksum(parts ...[]byte) (sum uint32) {
 	return sum
 }
 
-// put stores what the codec writes.
+// put stores the codec's output.
 func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
 	data, err := encode(fields)
 	if err != nil {
@@ -351,7 +352,7 @@ func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
 	return bucket.Put(key, seal(key, data))
 }
 
-// get reads what put stored. It copies: nothing points into the file.
+// get reads a value that put stored. It copies, so that nothing points into the file.
 func get(key, value []byte, fields func(*codec)) error {
 	data, err := unseal(key, value)
 	if err != nil {

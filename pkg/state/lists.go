@@ -9,8 +9,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// change is what a transaction did to the figures; it counts once it is on the
-// disk.
+// change is the effect of a transaction on the figures. It counts once the transaction
+// is on the disk.
 type change struct {
 	commits, checkpoints, added, repeated, overflowed uint64
 	pending, parked, held, inputs                     int
@@ -140,8 +140,8 @@ func (s *Store) Held(after uint64, limit int) ([]Entry, error) {
 	return s.read(heldBucket, after, limit)
 }
 
-// Settle takes entries out of the outbox and remembers what became of them. One
-// that is not there any more is passed over.
+// Settle takes entries out of the outbox and stores their outcomes. An entry that is no
+// longer in the outbox is ignored.
 func (s *Store) Settle(settlements []Settlement) error {
 	return s.update("settle", func(tx *bolt.Tx, counted *change) error {
 		for _, settled := range settlements {
@@ -176,7 +176,7 @@ func take(tx *bolt.Tx, list []byte, seq uint64, counted *change) (*Entry, error)
 	return e, bucket.Delete(key(seq))
 }
 
-// Refused notes that the LAPI would not take an entry, which stays in the outbox.
+// Refused stores that the LAPI did not take an entry. The entry stays in the outbox.
 func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
 	return s.update("note a refusal", func(tx *bolt.Tx, _ *change) error {
 		bucket := tx.Bucket(outboxBucket)
@@ -212,8 +212,8 @@ func (s *Store) Park(seq uint64, reason string) error {
 	})
 }
 
-// Retry moves parked alerts back into the outbox, in one transaction, and returns how
-// many. ErrUnknown if none has one of the IDs.
+// Retry moves parked alerts back into the outbox, in one transaction, and returns their
+// number. ErrUnknown if no parked alert has one of the IDs.
 func (s *Store) Retry(ids []string, now time.Time) (int, error) {
 	return s.requeue("retry", parkedBucket, ids, now)
 }
@@ -267,8 +267,8 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (found []uint64, err error)
 	return found, err
 }
 
-// Drop takes alerts out of outbox, parked and held, whichever has them, for good, in
-// one transaction, and returns how many. ErrUnknown if none has one of the IDs.
+// Drop permanently removes alerts from the outbox, the parked and the held ones, in one
+// transaction, and returns their number. ErrUnknown if no alert has one of the IDs.
 func (s *Store) Drop(ids []string, now time.Time) (dropped int, err error) {
 	err = s.update("drop", func(tx *bolt.Tx, counted *change) error {
 		dropped = 0

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ownerOf says which process holds the file, as far as the system tells
+// ownerOf names the process that holds the file, as far as the system shows it
 // (/proc/locks, proc(5)).
 func ownerOf(path string) string {
 	const unknown = "another process"

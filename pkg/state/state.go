@@ -1,15 +1,17 @@
-// Package state keeps what the daemon must not forget in one bbolt file: the
-// journal of the engine's inputs, checkpoints of the engine, how far each source
-// was read, the alerts that are to be delivered (outbox), those that could not
-// be (parked) or are kept back (held), and the history of what was delivered.
+// Package state keeps the daemon's durable data in one bbolt file: the journal of the
+// engine's inputs, checkpoints of the engine, how far each source was read, the alerts
+// that are to be delivered (outbox), those that could not be (parked) or are kept back
+// (held), and the history of delivered alerts.
 //
-// Whatever belongs together is written in one transaction, so that after a crash
-// at any moment the newest checkpoint, the inputs after it, the cursors and the
-// lists agree with one another.
+// Data that belongs together is written in one transaction. After a crash at any moment
+// the newest checkpoint, the inputs after it, the cursors and the lists agree with one
+// another. For example, an alert enters the outbox in the same transaction as the input
+// that caused it.
 //
-// The structure of the file is checked before it is opened, its values when they
-// are read. The file has one owner. The package reads no log, knows no LAPI, runs no
-// goroutine, and never repairs a damaged file: it says so and leaves it alone.
+// The structure of the file is checked before it is opened, its values when they are
+// read. The file has one owner. The package reads no log, knows no LAPI, runs no
+// goroutine, and never repairs a damaged file: it reports the damage and leaves the file
+// alone.
 package state
 
 import (
@@ -45,17 +47,17 @@ const (
 const Keep = 30 * 24 * time.Hour
 
 var (
-	// ErrLocked says that another process has the file open.
+	// ErrLocked: another process has the file open.
 	ErrLocked = errors.New("the state file is in use")
 
-	// ErrDamaged says that the file is not, or no longer, what csmail wrote. The
-	// store refuses everything from then on.
+	// ErrDamaged: the file is not in csmail's format, or no longer. After it the store
+	// refuses every call.
 	ErrDamaged = errors.New("the state file is damaged")
 
 	// ErrNewer says that a newer csmail wrote the file.
 	ErrNewer = errors.New("the state file is of a newer csmail")
 
-	// ErrUnknown says that no entry has the given ID.
+	// ErrUnknown: no entry has the given ID.
 	ErrUnknown = errors.New("no such alert")
 )
 
@@ -77,7 +79,7 @@ type Store struct {
 
 	writing sync.Mutex // from a transaction's begin until it is counted
 
-	mu     sync.Mutex // of what follows
+	mu     sync.Mutex // guards the fields below
 	mark   Mark       // after the newest input
 	stats  Stats
 	broken error // ErrDamaged, once seen
@@ -135,8 +137,8 @@ func (s *Store) prepare() error {
 		return err
 	}
 	info, err := os.Stat(s.path)
-	if isToFound(info, err) {
-		return s.found()
+	if isToCreate(info, err) {
+		return s.create()
 	}
 	if err != nil {
 		return err
@@ -147,8 +149,8 @@ func (s *Store) prepare() error {
 	return nil
 }
 
-// closeToOthers sees to the mode of a file that was found to be csmail's: what another
-// program wrote keeps its own.
+// closeToOthers sets the mode of a file after it was recognised as csmail's. A file of
+// another program keeps its mode.
 func (s *Store) closeToOthers() error {
 	if s.options.ReadOnly {
 		return nil
@@ -171,8 +173,9 @@ func (s *Store) open() error {
 	options.ReadOnly = s.options.ReadOnly
 	options.Timeout = s.options.Timeout
 	options.FreelistType = bolt.FreelistMapType
-	// The list of free pages stays in the file: without it bbolt reads the whole file
-	// in a goroutine of its own, whose panic on a damaged page nobody can recover.
+	// The list of free pages stays in the file. Without it bbolt reads the whole file in
+	// a goroutine of its own, and a panic in that goroutine, on a damaged page, could
+	// not be recovered.
 	options.NoFreelistSync = false
 	db, err := bolt.Open(s.path, ownerOnly, &options)
 	s.db = db
@@ -182,15 +185,15 @@ func (s *Store) open() error {
 	return fmt.Errorf("%w: %w", errDamaged, err)
 }
 
-// isSystem tells an error of the operating system's.
+// isSystem reports whether an error is the operating system's.
 func isSystem(err error) bool {
 	_, onPath := errors.AsType[*fs.PathError](err)
 	_, bare := errors.AsType[syscall.Errno](err)
 	return onPath || bare || isFull(err)
 }
 
-// Close gives the file up to others. After damage was seen it does nothing, for
-// bbolt may wait for ever then; the file is given up when the process ends.
+// Close releases the file. After damage was seen it does nothing, because bbolt could
+// block without end; the file is then released when the process ends.
 func (s *Store) Close() error {
 	if s.damage() != nil {
 		return nil
@@ -216,8 +219,8 @@ func (s *Store) damage() error {
 	return s.broken
 }
 
-// update runs one transaction, all of it or nothing, and counts what it did once
-// it is on the disk.
+// update runs one transaction, all of it or nothing, and counts its effect once it is on
+// the disk.
 func (s *Store) update(what string, f func(*bolt.Tx, *change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

@@ -38,8 +38,8 @@ const (
 
 var native = binary.NativeEndian
 
-// checkStructure reads a file that nobody writes meanwhile. Errors are
-// errDamaged, bolt.ErrTimeout or the system's.
+// checkStructure reads a file that no process is writing. Errors are errDamaged,
+// bolt.ErrTimeout or the system's.
 func checkStructure(path string, timeout time.Duration) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -229,8 +229,8 @@ func (s *structure) leaf(p page, low, high []byte) error {
 	return nil
 }
 
-// bucket checks a value that is a bucket: its root page stands behind its header
-// or elsewhere in the file.
+// bucket checks a value that is a bucket. Its root page is inline behind its header, or
+// elsewhere in the file.
 func (s *structure) bucket(in uint64, value []byte) error {
 	if len(value) < bucketHeader {
 		return damagedPage(in, "a bucket of %d bytes", len(value))

@@ -6,8 +6,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// Input is one thing that changed the engine: a Record that it stepped, or the
-// time that it was told. Exactly one of Record and Tick is set.
+// Input is one input of the engine: a Record that it stepped, or a point in time that it
+// advanced to. Exactly one of Record and Tick is set.
 type Input struct {
 	Source string        // the name of the Record's source
 	Record *event.Record // it may be none that the engine steps, and have a Flow
@@ -21,7 +21,7 @@ type Input struct {
 // Mark is a place in the journal of inputs: just after a commit.
 type Mark uint64
 
-// Batch is what one commit stores, all of it or nothing.
+// Batch is the content of one commit, stored all of it or nothing.
 type Batch struct {
 	Inputs  []Input           // in the order of Step
 	Cursors map[string]string // by source name; sources that are not named keep theirs
@@ -52,13 +52,13 @@ type Entry struct {
 	Refused time.Time // when it would not for the first time
 }
 
-// Status is what became of an alert in the end.
+// Status is the final outcome of an alert.
 type Status uint8
 
 // The statuses.
 const (
 	Delivered  Status = iota // the LAPI has it
-	HeldBack                 // the LAPI need not or must not get it: allowlisted, told before
+	HeldBack                 // the LAPI need not or must not get it: allowlisted, already reported
 	Dropped                  // by a person, or because a list was full
 	lastStatus = Dropped
 )
@@ -82,14 +82,14 @@ type Told struct {
 
 	// Bans are the decisions that came of it, as first read from the LAPI.
 	Bans   []Ban
-	Looked bool // whether they were read at all
+	Looked bool // whether Bans were read from the LAPI
 
-	// Created is when the LAPI stored the alert, by its clock, as first read: when the
-	// LAPI has it no more, nobody else knows. Zero if it was not said, and of files of
-	// before.
+	// Created is when the LAPI stored the alert, by its clock, as first read. It is kept
+	// here because the LAPI may forget the alert. Zero if the LAPI did not say, and in
+	// older files.
 	Created time.Time
 
-	Unbanned time.Time // when a person was seen to have ended them early, else zero
+	Unbanned time.Time // when csmail saw that a person had ended them early, else zero
 }
 
 // End returns when the last ban of the alert ends, or the zero time.
@@ -110,7 +110,7 @@ type Ban struct {
 	Until time.Time // by the LAPI's clock
 }
 
-// Settlement says what became of one entry of the outbox.
+// Settlement is the outcome of one entry of the outbox.
 type Settlement struct {
 	Seq    uint64
 	Status Status
@@ -122,7 +122,7 @@ type Settlement struct {
 // Stats are figures of the store, for metrics.
 type Stats struct {
 	Pending, Parked, Held int
-	Oldest                time.Time // when the oldest pending entry was added, zero if none is
+	Oldest                time.Time // when the oldest pending entry was added; zero: the outbox is empty
 
 	// Since the store was opened:
 	Commits, Checkpoints uint64
