@@ -2,17 +2,17 @@ package logline
 
 import "strings"
 
-// Reading says how the lines of one input are read where that is a matter of
-// trust, so that nobody but the administrator can decide it.
+// Reading holds the settings for reading the lines of one input that are a matter of
+// trust, so that only the administrator can make them.
 type Reading struct {
-	// Envelope takes a line out of the one that it was put into: the syslog and
-	// journald drivers of Docker log each line of a container, header and all, as the
-	// message of a line of their own,
+	// Envelope takes a line out of the line around it. The syslog and journald drivers
+	// of Docker log each line of a container, header and all, as the message of a line
+	// of their own:
 	//
 	//	Jan  7 08:00:00 host docker[32360]: Jan  7 06:00:00 mail postfix/smtpd[400]: connect from …
 	//
-	// Without it such a line is one of the program docker, since any program that logs
-	// what somebody sent it could write the same.
+	// Without it such a line counts as one of the program docker, because any program
+	// that logs client text could write the same.
 	Envelope bool
 
 	// Trusted are the writers of journal entries that are believed besides the usual
@@ -20,10 +20,10 @@ type Reading struct {
 	Trusted []Match
 }
 
-// unwrap replaces the program by the one of the line inside, and returns that one's
-// message. Time and host stay those of the outer line, which has the clock and the
-// name of the machine: a container often has the clock of UTC and a name of its own
-// for each service. Nothing is taken out of a line that was inside another.
+// unwrap replaces the program by that of the inner line, and returns the inner message.
+// Time and host stay those of the outer line, which has the clock and the name of the
+// machine: a container often runs in UTC and has a name of its own for each service. An
+// inner line is not unwrapped again.
 func (h *Header) unwrap(message string, reading *Reading) string {
 	if reading == nil || !reading.Envelope {
 		return message
@@ -67,9 +67,9 @@ func splitUnstamped(message string) (Header, string, bool) {
 	return h, h.unfoldRepeat(text), true
 }
 
-// Inner splits a message that is a whole line, with a stamp of its own. It is how a
-// log is recognised whose lines stand inside other lines, and grounds for a warning
-// at the most: see [Reading].
+// Inner splits a message that is a whole line, with a stamp of its own. With it a log in
+// which the lines are inside other lines is recognised. The result is only good enough
+// for a warning: see [Reading].
 func Inner(message string) (Header, string, bool) {
 	message = strings.TrimLeft(message, " ")
 	if !MaybeStamped(message) {

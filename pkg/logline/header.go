@@ -1,9 +1,9 @@
-// Package logline splits one raw log line into its header and its message,
-// without copying. It speaks RFC 3164 and RFC 5424 syslog, RFC 3339 stamps as
-// rsyslog and journalctl write them, journald's JSON, the wrappers that Docker
-// and CRI put around a line, and the log files that Postfix and Dovecot write
-// themselves. It knows nothing of what a message says, and it never looks for
-// a header anywhere but at the start of the line.
+// Package logline splits one raw log line into its header and its message, without
+// copying. It speaks RFC 3164 and RFC 5424 syslog, RFC 3339 stamps as rsyslog and
+// journalctl write them, journald's JSON, the wrappers that Docker and CRI put around a
+// line, and the log files that Postfix and Dovecot write themselves. It does not
+// interpret the message, and it never looks for a header anywhere but at the start of
+// the line.
 package logline
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Header is what a log line says about itself before its message.
+// Header is the part of a log line before its message.
 type Header struct {
 	Host    string // "" where the format has none
 	Program string // the tag without its process ID: postfix/smtpd, dovecot

@@ -42,11 +42,11 @@ func cutMonotonic(text string) (stamp, string, bool) {
 	return stamp{micros: max(1, int64(seconds)*1e6+micros)}, after, true
 }
 
-// maxUptime is nine years, in seconds: what is stamped with less since 1970 has
-// no date, since no log is that old.
+// maxUptime is nine years, in seconds. A stamp with less than that since 1970 is no date
+// but the time since the start of the host, because no log is that old.
 const maxUptime = 9 * 365 * 24 * 3600
 
-// cutMicros reads ".123456", of which any number of digits may be there.
+// cutMicros reads ".123456", with any number of digits.
 func cutMicros(text string) (int64, string, bool) {
 	var s stamp
 	rest, ok := s.cutFraction(text)
@@ -78,9 +78,9 @@ func isWeekday(name string) bool {
 	return false
 }
 
-// readZone reads the name of a time zone, and reports false for a word that is
-// none. A name that means several zones (CST, IST) or that is not known leaves the
-// line's zone, which is the host's unless the reader says otherwise.
+// readZone reads the name of a time zone, and reports false for any other word. After an
+// ambiguous name (CST, IST) or an unknown one the line keeps the default zone: the
+// host's, unless the reader sets another.
 func (s *stamp) readZone(name string) bool {
 	if len(name) >= 3 && (name[0] == '+' || name[0] == '-') { // a zone without a name: -03, +0530
 		if len(name) == 3 {

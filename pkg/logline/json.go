@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// splitJSON reads one object of journalctl -o json, or of Docker's json-file
-// driver, whose "log" holds a line with a header of its own.
+// splitJSON reads one object of journalctl -o json, or of Docker's json-file driver. The
+// latter's "log" holds a line with a header of its own.
 func splitJSON(text string, reading *Reading) (Header, string, bool) {
 	var f jsonLine
 	if !eachField(text, f.take) {
@@ -32,8 +32,8 @@ func splitJSON(text string, reading *Reading) (Header, string, bool) {
 	return h, f.message, true
 }
 
-// jsonLine collects the fields of systemd.journal-fields(7) that say who logged
-// what and when.
+// jsonLine collects the fields of systemd.journal-fields(7) with the writer, the message
+// and the time.
 type jsonLine struct {
 	message, program, host, pid, syslogPID, micros string
 	isDocker                                       bool
@@ -163,9 +163,9 @@ func nestedEnd(text string) int {
 	return 0
 }
 
-// jsonText returns a value as text: a string, a number, or the array of byte
-// values that journald writes when a field is not UTF-8. Null, which stands
-// for a field that is too large, gives "".
+// jsonText returns a value as text: a string, a number, or the array of byte values that
+// journald writes for a field that is not UTF-8. Null, which stands for a field that is
+// too large, gives "".
 func jsonText(value string) string {
 	switch {
 	case value[0] == '[':

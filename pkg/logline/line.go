@@ -2,7 +2,7 @@ package logline
 
 import "time"
 
-// Line is one raw log line and what is known about it besides its text.
+// Line is one raw log line with its circumstances.
 type Line struct {
 	Text string // without its newline
 
@@ -11,21 +11,22 @@ type Line struct {
 	// its year, and bounds its clock.
 	Received time.Time
 
-	// Read is when the line was read, which bounds the clock of a header that
-	// has its year: a file's modification time may be anything. The zero time
-	// stands for Received.
+	// Read is when the line was read. It bounds the clock of a header with a year, since
+	// a file's modification time may be wrong. The zero time stands for Received.
 	Read time.Time
 
-	// After is when the line before it in the same log was written; the zero time if
-	// that is not known. It tells apart the two hours that are called alike when
-	// summer time ends, and nothing else.
+	// After is the time of the line before it in the same log; the zero time if that is
+	// not known. Its only use is to distinguish the two hours of the same name at the
+	// end of summer time. For example, after 02:59:58 a line of 02:00:03 is in the
+	// second one.
 	After time.Time
 
-	// Zone is the time zone of headers that name none. Never nil.
+	// Zone is the time zone of headers that name no zone. Never nil.
 	Zone *time.Location
 
 	Number int64 // 1-based, within its source
 
-	// Reading says what else than a plain line the source may hold; nil for nothing.
+	// Reading lists the forms besides a plain line that the source may hold; nil: no
+	// others.
 	Reading *Reading
 }

@@ -29,9 +29,9 @@ func (h *Header) readOrigin(text string) (string, bool) {
 	return h.readHost(first, rest)
 }
 
-// readBehindLevel reads what follows a level or a severity that has the place of the
-// host, as busybox -S and templates of rsyslog write it: "INFO    postfix/smtpd[1]: x",
-// or "INFO mx postfix/smtpd[1]: x".
+// readBehindLevel reads the text behind a level or a severity in the place of the host,
+// as busybox -S and templates of rsyslog write it: "INFO    postfix/smtpd[1]: x", or
+// "INFO mx postfix/smtpd[1]: x".
 func (h *Header) readBehindLevel(text string) (string, bool) {
 	text = strings.TrimLeft(text, " ")
 	if host, rest, ok := strings.Cut(text, " "); ok && !isTag(host) && beginsWithTag(rest) {
@@ -40,11 +40,10 @@ func (h *Header) readBehindLevel(text string) (string, bool) {
 	return h.readTagged(text)
 }
 
-// readHost reads what follows the host. Between it and the tag there may be more
-// spaces than one, a level (busybox), a severity, or, if the host is the address
-// from which the line was received, the name that the line gives itself (rsyslog's
-// %fromhost-ip% before %hostname%). Whatever there is, a tag must follow, or
-// nothing is skipped.
+// readHost reads the text behind the host. Between it and the tag there may be more
+// spaces than one, a level (busybox), a severity, or, if the host is the address from
+// which the line was received, the name that the line gives itself (rsyslog's
+// %fromhost-ip% before %hostname%). These are skipped only if a tag follows.
 func (h *Header) readHost(first, text string) (string, bool) {
 	h.Host = first
 	tagged := strings.TrimLeft(text, " ")
@@ -81,8 +80,8 @@ func isAddress(word string) bool {
 }
 
 // isSeverity reports whether a word is a severity of syslog(3), in capitals or small
-// letters. A host of that name is not known from it, and needs no name: the lines of
-// one log without a host are of one host.
+// letters. A host of that name is not recognised. That does no harm: the lines of one
+// log without a host are of one host.
 func isSeverity(word string) bool {
 	if len(word) < 3 || len(word) > len("emergency") {
 		return false
@@ -95,8 +94,8 @@ func isSeverity(word string) bool {
 	return false
 }
 
-// readHostless reads what begins with a tag, or a level as socklog writes it,
-// or is a line of Dovecot's own log file.
+// readHostless reads a line that begins with a tag, or with a level as socklog writes
+// it, or a line of Dovecot's own log file.
 func (h *Header) readHostless(text, first, rest string) (string, bool) {
 	if msg, ok := h.readDovecotFile(text); ok {
 		return msg, true
@@ -121,7 +120,7 @@ func (h *Header) readTagged(text string) (string, bool) {
 		end = len(text)
 	}
 	if end == 0 || text[end-1] != ':' {
-		return text, true // a kernel line or another tag that has no end: a header all the same
+		return text, true // a kernel line or another tag without an end: a header nevertheless
 	}
 	if !h.readTag(text[:end]) {
 		return text, true
@@ -165,7 +164,7 @@ func skipMessageID(msg string) string {
 	return after
 }
 
-// isLevel knows "mail.info" and its kin: a facility, a dot, a severity.
+// isLevel reports whether the text is like "mail.info": a facility, a dot, a severity.
 func isLevel(text string) bool {
 	facility, severity, ok := strings.Cut(text, ".")
 	if !ok || (facility != "mail" && facility != "auth" && facility != "authpriv" && facility != "daemon") {
@@ -178,9 +177,9 @@ func isLevel(text string) bool {
 	return false
 }
 
-// dovecotProcesses are the services of Dovecot 2.2-2.4 that name themselves at
-// the start of a line of Dovecot's own log file (log_path), which has neither
-// a host nor the tag "dovecot".
+// dovecotProcesses are the services of Dovecot 2.2-2.4 that name themselves at the start
+// of a line of Dovecot's own log file (log_path). Those lines have neither a host nor
+// the tag "dovecot".
 var dovecotProcesses = [...]string{
 	"imap-login", "pop3-login", "submission-login", "managesieve-login",
 	"auth-worker", "auth", "imap-hibernate", "imap-urlauth", "imap", "pop3",

@@ -5,28 +5,27 @@ import (
 	"time"
 )
 
-// Splitter splits the lines of one source as [Split] does, and faster: lines
-// that follow each other mostly differ in the seconds and in what stands behind
-// the host, so it remembers the header of the line before and compares. It gives
-// what Split gives for every line. The zero value is ready; it keeps hold of the
-// text of one line. Use it from one goroutine at a time.
+// Splitter splits the lines of one source with the same result as [Split], and faster.
+// Lines that follow each other mostly differ only in the seconds and behind the host, so
+// it remembers the header of the line before and compares. The zero value is ready; it
+// keeps hold of the text of one line. Use it from one goroutine at a time.
 type Splitter struct {
 	minute   string // the stamp up to its seconds: "Jun  3 04:11:", "2026-06-03T04:11:"
-	fraction int    // digits of the fraction of a second, 0 if there is none
+	fraction int    // digits of the fraction of a second; 0: no fraction
 	origin   string // from the zone to the host, with the space behind it: "+02:00 mail "
 	zoned    int    // how much of origin is the zone, with the space behind it
 	host     string
 	program  string // the last one that was found to hold no bracket
 	stamp    stamp  // of the minute's start
 
-	// What the minute came to, for a source that was received and read then.
+	// The computed time of the minute, for a source that was received and read then.
 	dated, even    bool
 	twice          bool      // the minute comes twice that day
 	start          time.Time // of the minute, if it is even: no clock change, no bound in it
 	received, read time.Time
 	after          time.Time
 	zone           *time.Location
-	second         int8      // the last one that was asked for, -1 for none
+	second         int8      // the last second that was asked for, -1: none yet
 	moment         time.Time // when it began
 }
 
@@ -65,8 +64,8 @@ func (s *Splitter) Time(line *Line, h *Header) time.Time {
 	return s.moment.Add(time.Duration(h.stamp.nanos))
 }
 
-// Twice tells whether the clock that Split read last shows the same twice that
-// day, so that [Line.After] may decide what Time makes of it.
+// Twice reports whether the clock that Split read last shows the same time twice that
+// day, so that the result of Time may depend on [Line.After].
 func (s *Splitter) Twice(line *Line, h *Header) bool {
 	switch {
 	case h.stamp.micros != 0 || h.stamp.hasOffset:
@@ -206,8 +205,7 @@ func (s *Splitter) remember(text string, h *Header) {
 	s.stamp.second, s.stamp.nanos = 0, 0
 }
 
-// isPlainHost is false for a word that stands where a host may stand and could be
-// read as something else.
+// isPlainHost reports whether a word in the place of the host can only be a host.
 func isPlainHost(host string) bool {
 	return host[0] != '<' && host[0] != '[' && !strings.ContainsAny(host, ":(") && !isLevel(host) && !isSeverity(host) && host != "stdout" && host != "stderr"
 }

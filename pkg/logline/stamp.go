@@ -49,7 +49,7 @@ func cutStamp(text string) (stamp, string, bool) {
 	return cutRFC3164(text)
 }
 
-// looksStamped tells cheaply whether text may begin with a stamp.
+// looksStamped reports cheaply whether text may begin with a stamp.
 func looksStamped(text string) bool {
 	return len(text) > 9 && (text[3] == ' ' && text[6] == ' ' && text[9] == ':' || text[4] == '-' && text[7] == '-')
 }
@@ -113,9 +113,9 @@ func cutISO(text string) (stamp, string, bool) {
 	return s, rest[1:], true
 }
 
-// cutTAI64N reads the label that multilog(8) puts before each line: "@", then 8
-// bytes of seconds and 4 of nanoseconds in hexadecimal. multilog counts 10 s
-// between TAI and UTC, whatever leap seconds came later, and so does this.
+// cutTAI64N reads the label that multilog(8) puts before each line: "@", then 8 bytes of
+// seconds and 4 of nanoseconds in hexadecimal. Like multilog it counts 10 s between TAI
+// and UTC, without the later leap seconds.
 func cutTAI64N(text string) (stamp, string, bool) {
 	const label = len("@400000004c91b044077a9e94")
 	const epoch = 1<<62 + 10
@@ -227,7 +227,7 @@ func (s stamp) yearLess(received time.Time, zone *time.Location) time.Time {
 	return s.in(year, zone)
 }
 
-// existsIn is false for a 29 February in a year without one.
+// existsIn reports whether the year has the day. Most years lack 29 February.
 func (s stamp) existsIn(year int) bool {
 	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
 	return leap || s.month != 2 || s.day != 29

@@ -34,8 +34,8 @@ func (l Line) ofTwoHours(t time.Time) time.Time {
 	return first
 }
 
-// bothOf returns both moments at which the clocks of t's zone show what they show
-// at t, if there are two.
+// bothOf returns the two moments with the same local time as t in t's zone, if there are
+// two.
 func bothOf(t time.Time) (first, second time.Time, twice bool) {
 	_, offset := t.Zone()
 	start, end := t.ZoneBounds()

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// writer is the process that wrote a journal entry, by the fields that journald
-// sets itself (systemd.journal-fields(7), trusted fields). MESSAGE,
-// SYSLOG_IDENTIFIER and SYSLOG_FACILITY are what the process says, and every user
-// of the host may say anything: logger -t postfix/smtpd "…".
+// writer is the process that wrote a journal entry, by the fields that journald sets
+// itself (systemd.journal-fields(7), trusted fields). MESSAGE, SYSLOG_IDENTIFIER and
+// SYSLOG_FACILITY come from the process, and any user of the host can set them: logger
+// -t postfix/smtpd "…".
 type writer struct {
-	uid        string // _UID, "" if the entry has none
+	uid        string // _UID, "" if the entry does not have it
 	command    string // _COMM, which a process may set itself
 	executable string // _EXE
 	unit       string // _SYSTEMD_UNIT
@@ -19,18 +19,18 @@ type writer struct {
 // maxSystemUID is the last user ID of system accounts (SYS_UID_MAX, login.defs(5)).
 const maxSystemUID = 999
 
-// doubt returns "" if the writer may be believed to be program, else what it is.
-// Believed are:
+// doubt returns "" if the entry may be trusted to come from program, else a description
+// of the writer. Trusted are:
 //
-//   - an entry without _UID: it did not come through journald, but from whoever wrote
+//   - an entry without _UID: it did not come through journald, but from the writer of
 //     the journal file (systemd-journal-remote, a reduced export);
 //   - root: Postfix's master, Dovecot's log process, sshd, Docker's daemon;
-//   - a system account whose executable is the named daemon, in a service of the mail
+//   - a system account that runs the named daemon's executable, in a service of the mail
 //     system or of sshd, in one of a syslog daemon, or in a scope, as when root started
 //     Postfix by hand. smtpd runs as user postfix. A mail filter that a user started
 //     from ~/.forward is in the service of Postfix too, but has the user's own ID, and
 //     a web application's system account is in another service;
-//   - what the administrator lists.
+//   - the matches that the administrator lists.
 func (w *writer) doubt(program string, reading *Reading) string {
 	if w.uid == "" || w.uid == "0" {
 		return ""
@@ -49,7 +49,7 @@ func (w *writer) doubt(program string, reading *Reading) string {
 }
 
 // isDaemon reports whether the process runs the program that its entry names, or a
-// syslog daemon that passes on what others say.
+// syslog daemon that passes on other programs' messages.
 func (w *writer) isDaemon(program string) bool {
 	name := w.executable[strings.LastIndexByte(w.executable, '/')+1:]
 	if w.executable == "" {
@@ -61,7 +61,7 @@ func (w *writer) isDaemon(program string) bool {
 	case "rsyslogd", "syslog-ng":
 		return true
 	}
-	if program == "dovecot" { // whose processes have names of their own, in a folder of that name
+	if program == "dovecot" { // its processes have names of their own, in a folder of that name
 		return name == "dovecot" || strings.Contains(w.executable, "/dovecot/") || w.executable == "" && name == "log"
 	}
 	return name == program[strings.LastIndexByte(program, '/')+1:]
@@ -81,8 +81,8 @@ func isDaemonUnit(unit string) bool {
 }
 
 // Match is a trusted field and the value that it must have: "_UID=5000",
-// "_SYSTEMD_UNIT=mailcow.service", "_EXE=/usr/bin/conmon"; or "all", with which
-// every entry is believed.
+// "_SYSTEMD_UNIT=mailcow.service", "_EXE=/usr/bin/conmon"; or "all", which trusts every
+// entry.
 type Match struct{ field, value string }
 
 // ParseMatch reads a Match. Fields that a process sets itself are refused, and so is

@@ -20,16 +20,16 @@ func splitWrapped(text string, reading *Reading) (Header, string, bool) {
 	return splitVersioned(text)
 }
 
-// cutFraming takes off what journalctl puts before an object: nothing with json, a
+// cutFraming takes off journalctl's framing before an object: nothing with json, a
 // record separator with json-seq (RFC 7464), "data: " with json-sse (server-sent
-// events). It reports false for what is no object.
+// events). It reports false if no object follows.
 func cutFraming(text string) (string, bool) {
 	text = strings.TrimPrefix(text, "\x1e")
 	text = strings.TrimPrefix(text, "data: ")
 	return text, strings.HasPrefix(text, "{")
 }
 
-// splitVersioned reads RFC 5424 whose priority was stripped on the way.
+// splitVersioned reads RFC 5424 without the priority, which was stripped on the way.
 func splitVersioned(text string) (Header, string, bool) {
 	rest, ok := strings.CutPrefix(text, "1 ")
 	if !ok {
@@ -38,7 +38,7 @@ func splitVersioned(text string) (Header, string, bool) {
 	return splitRFC5424(rest)
 }
 
-// isContainerStream knows CRI's "stdout F " after the stamp.
+// isContainerStream reports whether the text is CRI's "stdout F " after the stamp.
 func isContainerStream(text string) bool {
 	return strings.HasPrefix(text, "stdout F ") || strings.HasPrefix(text, "stderr F ")
 }
@@ -64,7 +64,7 @@ func cutComposeName(text string) (string, bool) {
 	return text[bar+len(" | "):], true
 }
 
-// splitRFC5424 reads what follows "<PRI>1 ": TIMESTAMP HOST APP PROCID MSGID
+// splitRFC5424 reads the text behind "<PRI>1 ": TIMESTAMP HOST APP PROCID MSGID
 // STRUCTURED-DATA MSG (RFC 5424 section 6).
 func splitRFC5424(text string) (Header, string, bool) {
 	h := Header{Repeat: 1}
@@ -92,8 +92,8 @@ func splitRFC5424(text string) (Header, string, bool) {
 	return h, strings.TrimPrefix(strings.TrimPrefix(rest, " "), "\ufeff"), true
 }
 
-// cutStructuredData takes off "-" or any number of [id name="value"…], in whose
-// values a backslash escapes the next byte.
+// cutStructuredData takes off "-" or any number of [id name="value"…]. In the values a
+// backslash escapes the next byte.
 func cutStructuredData(text string) (string, bool) {
 	if rest, ok := strings.CutPrefix(text, "-"); ok {
 		return rest, true

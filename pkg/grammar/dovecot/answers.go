@@ -6,9 +6,10 @@ import (
 	"csmail/pkg/event"
 )
 
-// answers are what a password database or a mechanism says (src/auth/auth-request.c,
-// passdb-*.c, mech-*.c; src/lib-sasl since 2.4.2), in this order. What the login process counts as
-// "auth failed" is no less here, since its line folds into this one.
+// answers are the messages of a password database or a mechanism
+// (src/auth/auth-request.c, passdb-*.c, mech-*.c; src/lib-sasl since 2.4.2), in this
+// order. An answer is at least as severe as the login process's "auth failed", since
+// that line folds into this one.
 var answers = [...]struct {
 	text string
 	kind event.Kind
@@ -87,8 +88,8 @@ var answers = [...]struct {
 	{"Aborted", event.NoKind},
 	{"Policy check action ", event.NoKind},
 	{"login user: ", event.NoKind}, // mech-external.c
-	{"db-lua: ", event.NoKind},     // what a script of ours logs
-	{"allow_nets: ", event.NoKind}, // a setting of ours that is no network
+	{"db-lua: ", event.NoKind},     // output of the administrator's script
+	{"allow_nets: ", event.NoKind}, // an invalid network in a setting
 	{"allow_real_nets: ", event.NoKind},
 	{"ntlm_auth reports broken helper", event.AuthFault},
 	{"Policy server ", event.AuthFault},
@@ -119,7 +120,7 @@ func authKind(said string) (event.Kind, bool) {
 		return event.LoginRefused, true
 	case strings.HasPrefix(said, "Requested ") && strings.HasSuffix(said, " scheme, but we have a NULL password"):
 		return event.AuthFailed, true
-	case said == "login", said == "anonymous login": // anybody may (RFC 4505)
+	case said == "login", said == "anonymous login": // open to everyone (RFC 4505)
 		return event.NoKind, true
 	}
 	if strings.HasPrefix(said, "Request ") && strings.Contains(said, " timed out after ") { // auth-request-handler.c

@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/grammar/pam"
 )
 
-// auth reads the lines of the auth and auth-worker processes (auth_verbose =
-// yes), in the wording of 2.0-2.3
+// auth reads the lines of the auth and auth-worker processes (auth_verbose = yes), in
+// the wording of 2.0-2.3
 //
 //	auth: DRIVER(USER,ADDRESS[,master][,<SESSION>]): TEXT
 //	auth-worker(PID): [conn unix:… (pid=N,uid=N): auth-worker<N>: ]DRIVER(…): TEXT
@@ -18,8 +18,8 @@ import (
 //	auth(USER,ADDRESS[,sasl:MECH][,master])<SESSION>: DRIVER: TEXT
 //	auth-worker(USER,ADDRESS,…)<PID><SESSION>: request [N]: DRIVER: TEXT
 //
-// The user stands before the address, and the text may quote the user or the
-// password. If the end of the bracket is not certain, nothing is taken.
+// The user comes before the address, and the text may quote the user or the password. If
+// the end of the bracket is not certain, nothing is taken.
 func auth(message string, e *event.Event) event.Outcome {
 	rest := cutLevel(message) // 1.x puts the level first
 	text := cutProcess(rest)
@@ -95,8 +95,8 @@ func aboutProcess(text string, isWarning bool) event.Outcome {
 	return event.Missed
 }
 
-// isServer knows what a database driver says of its connection to a server, "mysql"
-// or "mysql(localhost)": "Connected to database mail" (src/lib-sql).
+// isServer reports whether a database driver reports its connection to a server, as
+// "mysql" or "mysql(localhost)": "Connected to database mail" (src/lib-sql).
 func isServer(driver, said string) bool {
 	driver, _, _ = strings.Cut(driver, "(")
 	switch driver {
@@ -106,8 +106,8 @@ func isServer(driver, said string) bool {
 	return false
 }
 
-// cutNumber takes the "request [N]: " of a worker of 2.4 off, which stands before the
-// level or behind it.
+// cutNumber takes the "request [N]: " of a worker of 2.4 off. It comes before the level
+// or behind it.
 func cutNumber(said string) string {
 	rest, ok := strings.CutPrefix(said, "request [")
 	if !ok {
@@ -120,8 +120,8 @@ func cutNumber(said string) string {
 	return rest
 }
 
-// driverEnd finds the bracket after DRIVER or PROCESS at the start of text, -1 if
-// there is none.
+// driverEnd returns the index of the bracket after DRIVER or PROCESS at the start of
+// text, or -1.
 func driverEnd(text string) int {
 	open := strings.IndexByte(text, '(')
 	if open < 1 || strings.ContainsAny(text[:open], " :,<>") {
@@ -130,8 +130,8 @@ func driverEnd(text string) int {
 	return open
 }
 
-// cutProcess takes the process and the connection off; 2.4's prefix, which holds
-// the request itself, it leaves.
+// cutProcess takes the process and the connection off. It leaves 2.4's prefix, which
+// holds the request itself.
 func cutProcess(message string) string {
 	for _, process := range [...]string{"auth: ", "auth-worker: ", "auth(default): ", "auth-worker(default): "} { // the last two of 1.x
 		if text, ok := strings.CutPrefix(message, process); ok {
@@ -146,9 +146,9 @@ func cutProcess(message string) string {
 	return cutConnection(message)
 }
 
-// cutConnection takes "conn unix:auth-worker (pid=N,uid=N): auth-worker<N>: " of
-// 2.3 off, with or without pid (a system that cannot tell it) and worker. The
-// level that stood before it stays if it tells of trouble.
+// cutConnection takes "conn unix:auth-worker (pid=N,uid=N): auth-worker<N>: " of 2.3
+// off, with or without pid (missing on systems that cannot find it) and worker. A level
+// before it stays if it is a warning or worse.
 func cutConnection(text string) string {
 	rest := cutPeer(text)
 	if isTrouble(text) && len(rest) < len(text) {
@@ -176,13 +176,13 @@ func cutPeer(text string) string {
 	return after
 }
 
-// request is what a line says of the login that it is about: "USER,ADDRESS[,…]" of
-// the bracket, and 2.4's "<SESSION>" behind it, of which a worker has two.
+// request is the identity of the login that a line is about: "USER,ADDRESS[,…]" in the
+// bracket, and 2.4's "<SESSION>" behind it. A worker has two of these.
 type request struct{ fields, sessions string }
 
-// cutRequest splits at the end of the request's bracket and counts the places
-// that can be this end: those before which an address stands, or any if no
-// address does. The server's own end is always among them, so one end is certain.
+// cutRequest splits at the end of the request's bracket, and counts the places that can
+// be this end: those behind an address, or all brackets if there is no address. The
+// server's own end is always among them, so if there is only one, it is certain.
 func cutRequest(text string) (r request, said string, ends int) {
 	hasAddr := false
 	for at := -1; ; {
@@ -206,9 +206,10 @@ func cutRequest(text string) (r request, said string, ends int) {
 }
 
 // longestSession is more than the length of a session ID (login-common.h,
-// LOGIN_MAX_SESSION_ID_LEN), and longestTail than what stands in a request's bracket
-// behind the user. A client can write any number of brackets and commas: each is
-// looked at within these bounds, so that the time grows with the line's length only.
+// LOGIN_MAX_SESSION_ID_LEN), and longestTail more than the text behind the user in a
+// request's bracket. A client can write any number of brackets and commas. The check of
+// each stays within these bounds, so that the time grows only in proportion to the
+// line's length.
 const (
 	longestSession = 128
 	longestTail    = 192
@@ -228,8 +229,8 @@ func cutSessions(text string) (sessions, said string, ok bool) {
 	return text[:len(text)-len(rest)], said, ok
 }
 
-// endsWithAddr tells whether ",ADDRESS" and the fields that may follow it end the
-// text of a bracket.
+// endsWithAddr reports whether ",ADDRESS" and its optional fields end the text of a
+// bracket.
 func endsWithAddr(inner string) bool {
 	inner = inner[max(0, len(inner)-longestTail):]
 	for {
@@ -246,8 +247,9 @@ func endsWithAddr(inner string) bool {
 	}
 }
 
-// isRequestField knows what may stand after the address. The auth process has
-// looked the mechanism up before it writes the name, which holds no bracket.
+// isRequestField reports whether the field may come behind the address. The auth process
+// looks the mechanism up before it writes the name, and no mechanism's name holds a
+// bracket.
 func isRequestField(field string) bool {
 	switch {
 	case field == "", field == "master":
@@ -258,10 +260,10 @@ func isRequestField(field string) bool {
 	return strings.HasPrefix(field, "<") && strings.HasSuffix(field, ">")
 }
 
-// isDisallowed knows "Username character disallowed by auth_username_chars: 0xNN
-// (username: USER)", whose request has "?" for the user: nothing that a client
-// wrote stands before its address. Where all characters are allowed, a user name
-// may itself read so; then something of the server's own follows the name, and it
+// isDisallowed reports whether the text is "Username character disallowed by
+// auth_username_chars: 0xNN (username: USER)". The request of that line has "?" for the
+// user, so there is no client text before its address. Where all characters are allowed,
+// a user name itself may have this form; then server text follows the name, and that
 // does not end in a bracket unless it opens one.
 func isDisallowed(inner, said string) bool {
 	said, ok := strings.CutPrefix(cutDriver(said), "Username character disallowed by auth_username_chars: 0x")
@@ -287,7 +289,7 @@ func cutDriver(said string) string {
 }
 
 // read takes USER,ADDRESS, the fields after them, each of a known form, and the
-// sessions. A user that holds a comma leaves a field that is none.
+// sessions. A comma in the user leaves an unknown field.
 func (r request) read(e *event.Event) bool {
 	user, rest, _ := strings.Cut(r.fields, ",")
 	if len(user) > longestName {

@@ -38,7 +38,7 @@ func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 	case strings.HasPrefix(process, "doveadm"):
 		return doveadm(process, rest, e), event.NoTestimony
 	}
-	return event.Benign, event.NoTestimony // what users do once they are in, and mail
+	return event.Benign, event.NoTestimony // the actions of users after their login, and mail
 }
 
 // ParseAuth reads one message of a process that has a tag of its own: auth,
@@ -62,9 +62,9 @@ func programOf(process string) string {
 	return "dovecot/" + process
 }
 
-// doveadm reads what the server of doveadm's remote commands says of a client with
-// a wrong password (src/doveadm/client-connection-tcp.c). Since 2.3 the process's
-// name holds the client's address.
+// doveadm reads the message of doveadm's server for remote commands about a client with
+// a wrong password (src/doveadm/client-connection-tcp.c). Since 2.3 the process's name
+// holds the client's address.
 func doveadm(process, text string, e *event.Event) event.Outcome {
 	if cutLevel(text) != "doveadm client authenticated with wrong password" {
 		return event.Benign
@@ -89,7 +89,8 @@ func cutLevel(text string) string {
 	return text[len(level)+len(": "):]
 }
 
-// isLevel knows the levels of Dovecot's log (src/lib/failures.c, failure_log_type_prefixes).
+// isLevel reports whether the text is a level of Dovecot's log (src/lib/failures.c,
+// failure_log_type_prefixes).
 func isLevel(text string) bool {
 	switch text {
 	case "Info", "Warning", "Error", "Debug", "Fatal", "Panic":

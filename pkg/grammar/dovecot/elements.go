@@ -11,13 +11,12 @@ import (
 // administrator may have others, in another order, and the user without brackets.
 // User and method are the client's text.
 
-// firstElements are the names with which the elements may begin, beside user=.
+// firstElements are the names of elements that can come first, beside user=.
 var firstElements = [...]string{
 	"method=", "rip=", "lip=", "session=", "mpid=", "service=", "local_name=", "rport=", "real_rip=", "listener=",
 }
 
-// cutElements splits at the first element. What stands before it is the
-// server's own.
+// cutElements splits at the first element. The text before it is the server's own.
 func cutElements(text string) (said, elements string, ok bool) {
 	for from := 0; ; {
 		colon := strings.Index(text[from:], ": ")
@@ -31,8 +30,8 @@ func cutElements(text string) (said, elements string, ok bool) {
 	}
 }
 
-// beginsElements reports whether text begins with the name of a first element. Most
-// lines have user= there, and most texts behind a colon begin with none of the letters.
+// beginsElements reports whether text begins with the name of a first element. In most
+// lines that is user=. Most texts behind a colon begin with none of the first letters.
 func beginsElements(text string) bool {
 	if strings.HasPrefix(text, "user=") {
 		return true
@@ -75,9 +74,9 @@ func readElements(elements string, isLong bool, e *event.Event) reading {
 	return readOrdered(elements, e)
 }
 
-// nextElement returns where an element with a name begins, at or after a place, and
-// -1 if there is none. It begins at the start or behind anything but the letters of
-// another name, as in real_rip=.
+// nextElement returns the index of the next element with a name, at or after a place, or
+// -1. It begins at the start or behind a byte that is not a letter of another name. For
+// example, rip= is not found in real_rip=.
 func nextElement(elements, name string, from int) int {
 	for {
 		at := strings.Index(elements[from:], name)
@@ -92,8 +91,8 @@ func nextElement(elements, name string, from int) int {
 	}
 }
 
-// readDefault reads elements that begin with user=<U>, as by default. claimed follows
-// "user=<", served begins with the address, behind which the client wrote nothing.
+// readDefault reads elements that begin with user=<U>, as by default. claimed is the
+// text behind "user=<". served begins with the address and holds no client text.
 func readDefault(claimed, served string, e *event.Event) reading {
 	switch {
 	case !readClaims(claimed[:len(claimed)-len(served)], e):
@@ -106,8 +105,8 @@ func readDefault(claimed, served string, e *event.Event) reading {
 	return oneReading
 }
 
-// readClaims reads "USER>, method=M, " and what else stands before the address.
-// The user ends at the first ">", unless others follow that are no session's.
+// readClaims reads "USER>, method=M, " and the other elements before the address. The
+// user ends at the first ">", unless there are others that do not belong to a session.
 func readClaims(claimed string, e *event.Event) bool {
 	user, fields, closed := strings.Cut(claimed, ">, ")
 	if !closed {
@@ -121,9 +120,8 @@ func readClaims(claimed string, e *event.Event) bool {
 	return readFields(strings.TrimSuffix(fields, ", "), e)
 }
 
-// readOrdered reads elements in any order. A client's text that holds a comma or a
-// bracket leaves an element that comes twice or is none: then the line has two
-// readings.
+// readOrdered reads elements in any order. If client text holds a comma or a bracket, an
+// element occurs twice or is unknown: then the line has two readings.
 func readOrdered(elements string, e *event.Event) reading {
 	seen := 0
 	for field := range strings.SplitSeq(elements, ", ") {
@@ -162,7 +160,7 @@ func readOrdered(elements string, e *event.Event) reading {
 	return oneReading
 }
 
-// The elements of which a line has at most one.
+// The elements that occur at most once in a line.
 const (
 	userElement = 1 << iota
 	methodElement
@@ -187,7 +185,7 @@ func elementOf(name string) int {
 	return 0
 }
 
-// readFields is false for an address that is none.
+// readFields reports false for an invalid address.
 func readFields(fields string, e *event.Event) bool {
 	for field := range strings.SplitSeq(fields, ", ") {
 		name, value, _ := strings.Cut(field, "=")
@@ -207,7 +205,7 @@ func readFields(fields string, e *event.Event) bool {
 	return true
 }
 
-// onlySession is true if the only brackets in text are those of session=<S>.
+// onlySession reports whether the only brackets in text are those of session=<S>.
 func onlySession(text string) bool {
 	if strings.Count(text, ">") == 0 {
 		return strings.Count(text, "<") == 0

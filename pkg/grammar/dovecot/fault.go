@@ -6,8 +6,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// isTrouble reports whether Dovecot logged text as an error of its own. The line
-// may name a client, who only happened to be the one it hit.
+// isTrouble reports whether Dovecot logged text as an error of its own. If the line
+// names a client, that client did not cause the error.
 func isTrouble(text string) bool {
 	return strings.HasPrefix(text, "Error: ") || strings.HasPrefix(text, "Fatal: ") || strings.HasPrefix(text, "Panic: ")
 }
@@ -55,8 +55,8 @@ func fault(reason, text string, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// isProvoked knows the errors that a client can bring about, or that come with a
-// setting, and that therefore say nothing about the login service:
+// isProvoked reports whether a client can cause the error, or it comes with a setting, so
+// that it says nothing about the login service:
 //   - "BUG: …" about a request that is too long for the auth process
 //     (auth-client-connection.c).
 //   - "auth client N disconnected with M pending requests": Postfix gave up
@@ -76,11 +76,11 @@ func isProvoked(text string) bool {
 	return ok && closed && strings.HasSuffix(path, "anvil-auth-penalty")
 }
 
-// missingFile makes an unknown user of a password file that is not there, where the
-// file's name holds the user's: one file for each domain or user, and somebody
-// tried a domain that has none. Dovecot 2.2 to 2.3.6 calls that an error
-// (db-passwd-file.c); later it is "missing passwd file", for information. A file
-// with a fixed name that is not there remains a fault, since nobody can log in.
+// missingFile turns the error about a missing password file into an unknown user, if the
+// file's name holds the user's. There is then one file for each domain or user, and a
+// client tried a domain without one. Dovecot 2.2 to 2.3.6 calls that an error
+// (db-passwd-file.c); later it is "missing passwd file", for information. A missing file
+// with a fixed name remains a fault, because then no user can log in.
 //
 // For example: "passwd-file(info,192.0.2.1,<s>): stat(/etc/dovecot/users//passwd)
 // failed: No such file or directory", where info has no domain.
@@ -108,16 +108,16 @@ func missingFile(driver, said string, e *event.Event) {
 const longestName = 64
 
 // isNamedFor reports whether a file's path was made with a user's name: it holds the
-// domain or the local part as a word of its own, or an empty part where the name
-// has none.
+// domain or the local part as a word of its own, or an empty part if the name has no
+// domain.
 func isNamedFor(path, user string) bool {
 	isCut := len(user) >= longestName
 	local, domain, _ := strings.Cut(user[:min(len(user), longestName)], "@")
 	return strings.Contains(path, "//") || hasWord(path, domain, isCut) || hasWord(path, local, isCut)
 }
 
-// hasWord reports whether word stands in text with no letter or digit beside it, in
-// upper or lower case. A word that is cut may go on.
+// hasWord reports whether word occurs in text, in upper or lower case, with no letter or
+// digit beside it. A word that was cut may be followed by one.
 func hasWord(text, word string, isCut bool) bool {
 	if word == "" {
 		return false
@@ -134,7 +134,7 @@ func hasWord(text, word string, isCut bool) bool {
 	return false
 }
 
-// isWordByte reports whether a letter or digit stands at a place in text.
+// isWordByte reports whether the byte at an index of text is a letter or digit.
 func isWordByte(text string, at int) bool {
 	if at < 0 || at >= len(text) {
 		return false
@@ -143,10 +143,10 @@ func isWordByte(text string, at int) bool {
 	return c-'0' <= 9 || (c|0x20)-'a' <= 25 || c >= 0x80
 }
 
-// isRequest knows the brackets that name the user of a request, here one without an
-// address, like the recipient of a mail. Other brackets name a server, "mysql(localhost): Connect failed
-// to database (mail): …", "imapc(127.0.0.1:143): connect(…) failed", 2.4's
-// "ldap(ldap://192.0.2.9): …".
+// isRequest reports whether the bracket names the user of a request, here one without an
+// address, like the recipient of a mail. Other brackets name a server:
+// "mysql(localhost): Connect failed to database (mail): …", "imapc(127.0.0.1:143):
+// connect(…) failed", 2.4's "ldap(ldap://192.0.2.9): …".
 func isRequest(driver, inner string) bool {
 	switch driver {
 	case "ldap":

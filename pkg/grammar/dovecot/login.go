@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"). Whom an error or a
-// warning of the process's own names, it does not accuse.
+// login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"). A client named in the
+// process's own error or warning is not accused.
 func login(text string, e *event.Event) event.Outcome {
 	said, elements, ok := cutElements(cutLevel(text))
 	if !ok {
@@ -31,14 +31,14 @@ func login(text string, e *event.Event) event.Outcome {
 	case kind == event.AuthFailed && hasNoMethod(elements):
 		kind = event.LoginRefused
 	case kind == event.LoginOK && strings.EqualFold(e.Mechanism, "ANONYMOUS"):
-		return event.Benign // anybody may (RFC 4505)
+		return event.Benign // open to everyone (RFC 4505)
 	}
 	e.Kind, e.Attempts, e.Reason, e.Phase = kind, attempts, said, phaseOf(said)
 	return event.Noted
 }
 
-// phaseOf tells what a login process says of one attempt from what it says at the end
-// of a connection.
+// phaseOf distinguishes a login process's message about one attempt from its summary at
+// the end of a connection.
 func phaseOf(said string) event.Phase {
 	for _, start := range [...]string{"Login failed: ", "APOP failed: ", "Authenticate ", "proxy("} {
 		if strings.HasPrefix(said, start) {
@@ -51,9 +51,9 @@ func phaseOf(said string) event.Phase {
 	return event.NoPhase
 }
 
-// withoutElements reads a line that names no client. If it ought to name one, its
-// format is the administrator's own, and the line counts as missed. A warning or an
-// error is the process's own, as are the messages that accuse nobody.
+// withoutElements reads a line without a client. If this message should name one, the
+// log format was changed by the administrator, and the line counts as missed. Warnings
+// and errors are the process's own, and so are the messages that accuse no client.
 func withoutElements(text string) event.Outcome {
 	if isLeveled(text) {
 		return event.Benign
@@ -70,16 +70,16 @@ func isLeveled(text string) bool {
 	return isTrouble(text) || strings.HasPrefix(text, "Warning: ")
 }
 
-// hasNoMethod knows the default elements without a method, which is there once a
-// login has begun: the server refused to begin one without TLS, and says "auth
-// failed" of that too (client_check_plaintext_auth, src/login-common).
+// hasNoMethod reports whether the default elements lack a method, which is there once a
+// login has begun. The server then refused to begin one without TLS, and logs "auth
+// failed" for that too (client_check_plaintext_auth, src/login-common).
 func hasNoMethod(elements string) bool {
 	_, rest, ok := strings.Cut(elements, ">, ")
 	return ok && strings.HasPrefix(rest, "rip=")
 }
 
-// verdict classifies what a login process said. NoKind with true means: known,
-// and no event.
+// verdict classifies a message of a login process. NoKind with true means: known, and no
+// event.
 func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	ended := cutEnd(said)
 	switch {
@@ -114,8 +114,8 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	return kind, attemptsIn(why), known
 }
 
-// cutEnd takes off what the login process writes before its reason to end a
-// connection, in 2.3 and in 2.4.
+// cutEnd takes off the words of the login process before its reason to end a connection,
+// in 2.3 and in 2.4.
 func cutEnd(said string) string {
 	if reason, ok := strings.CutPrefix(said, "Login aborted: "); ok {
 		return reason
@@ -123,8 +123,8 @@ func cutEnd(said string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(said, "Disconnected: "), "Disconnected: ")
 }
 
-// isOwnEnd knows the reasons of ours to end a connection. That the client had not
-// logged in until then is not its doing.
+// isOwnEnd reports whether the connection ended for a reason on our side. The client is
+// not to blame that it had not logged in until then.
 func isOwnEnd(ended string) bool {
 	for _, reason := range [...]string{"Connection queue full", "TLS initialization failed", "Shutting down", "Reconnected to auth server", "Auth process broken"} {
 		if strings.HasPrefix(ended, reason) {
@@ -134,8 +134,8 @@ func isOwnEnd(ended string) bool {
 	return false
 }
 
-// isLoginFault knows what the login process says when those that it needs fail it:
-// the auth process, anvil, or the one that is to take the connection over.
+// isLoginFault reports whether the login process logs that a process it needs has
+// failed: the auth process, anvil, or the one that is to take the connection over.
 func isLoginFault(said string) bool {
 	for _, fault := range [...]string{
 		"Internal login failure", "Timeout while finishing login", "Auth process not responding", "Received invalid reply from anvil",
@@ -148,7 +148,7 @@ func isLoginFault(said string) bool {
 	return false
 }
 
-// isNotAllowed knows the logins that are refused before they begin, without TLS or
+// isNotAllowed reports whether the login was refused before it began, without TLS or
 // with a command that is not enabled.
 func isNotAllowed(said string) bool {
 	for _, refusal := range [...]string{
@@ -162,10 +162,11 @@ func isNotAllowed(said string) bool {
 }
 
 // proxied reads "proxy(USER[,SERVER]): started proxying to SERVER": the password was
-// right; and of 2.2 and 2.3 "proxy(USER): Login failed to HOST:PORT: ANSWER": the
-// server behind the proxy refused it (client-common-auth.c, client_proxy_log_failure).
-// What else it says is about that server. USER is the client's text and other lines
-// quote that server's: a line in which the bracket ends twice says nothing.
+// right. It also reads "proxy(USER): Login failed to HOST:PORT: ANSWER" of 2.2 and 2.3:
+// the server behind the proxy refused it (client-common-auth.c,
+// client_proxy_log_failure). The proxy's other messages are about that server. USER is
+// client text, and other lines quote the server's text: if the bracket can end at two
+// places, the line means nothing.
 func proxied(said string) event.Kind {
 	_, rest, ok := strings.Cut(said, "): ")
 	if !ok || strings.Contains(rest, "): ") {
@@ -184,10 +185,10 @@ func proxied(said string) event.Kind {
 }
 
 // isWrongPassword reports whether the answer of a server behind the proxy begins with
-// its word that name or password is wrong, and not, for example, that its user database
-// is down: "[AUTHENTICATIONFAILED] Authentication failed." (RFC 5530), "[AUTH]
-// Authentication failed." (RFC 3206). The end of the connection counts one attempt in
-// either case.
+// its code for a wrong name or password: "[AUTHENTICATIONFAILED] Authentication failed."
+// (RFC 5530), "[AUTH] Authentication failed." (RFC 3206). Other answers report, for
+// example, that its user database is down. The end of the connection counts one attempt
+// in either case.
 func isWrongPassword(answer string) bool {
 	answer = strings.TrimPrefix(strings.TrimPrefix(answer, "NO "), "-ERR ")
 	for _, words := range [...]string{"[AUTHENTICATIONFAILED]", "[AUTH]", "Authentication failed", "LOGIN failed", "Login failed", "Invalid credentials"} {
@@ -199,8 +200,8 @@ func isWrongPassword(answer string) bool {
 }
 
 // authenticate reads "Authenticate MECH failed: WHY" (client-common-auth.c, with
-// auth_verbose). MECH is what the client sent, so no more than a suspicion hangs
-// on the words, and trouble of ours (AUTH_TEMP_FAILED_MSG, src/auth) only on those
+// auth_verbose). MECH is sent by the client, so the words lead to a suspicion at most. A
+// failure on our side (AUTH_TEMP_FAILED_MSG, src/auth) is read only from the words
 // behind the last " failed: ".
 func authenticate(said string) event.Kind {
 	why := said[strings.LastIndex(said, " failed: ")+1:]
@@ -213,10 +214,9 @@ func authenticate(said string) event.Kind {
 	return event.LoginRefused
 }
 
-// inBrackets returns what stands in the first bracket that gives a reason: "(auth
-// failed, 1 attempts in 2 secs)". A call like "read(size=595)" is none, and
-// "(waited 30 secs)" and a proxy's "(state=…, duration=30s)" belong to the words
-// before them.
+// inBrackets returns the text in the first bracket that gives a reason: "(auth failed, 1
+// attempts in 2 secs)". A call like "read(size=595)" is no reason, and "(waited 30
+// secs)" and a proxy's "(state=…, duration=30s)" belong to the words before them.
 func inBrackets(said string) (string, bool) {
 	_, rest, ok := strings.Cut(said, " (")
 	if ok && (strings.HasPrefix(rest, "waited ") || strings.HasPrefix(rest, "state=")) {
@@ -233,8 +233,9 @@ func inBrackets(said string) (string, bool) {
 	return why, true
 }
 
-// isFarewell knows how the line begins that ends a login connection. Another
-// ("ID sent", imap_id_log) quotes what the client said of itself.
+// isFarewell reports whether the line that so begins ends a login connection. For
+// example, "ID sent" (imap_id_log) does not; it quotes the client's description of
+// itself.
 func isFarewell(said string) bool {
 	for _, farewell := range [...]string{"Disconnected", "Aborted login", "Login aborted: ", "Client has quit the connection", "Remote closed connection"} {
 		if strings.HasPrefix(said, farewell) {
@@ -339,8 +340,8 @@ func authenticationAttempts(why string) int {
 	return int(n)
 }
 
-// attemptsIn reads the N of "auth failed, N attempts in M secs"; 1 if there is
-// none.
+// attemptsIn reads the N of "auth failed, N attempts in M secs". Without it, it returns
+// 1.
 func attemptsIn(why string) int {
 	if n := authenticationAttempts(why); n > 0 {
 		return n

@@ -1,13 +1,13 @@
-// Package pam reads the messages that PAM modules log inside a daemon about a
-// client that failed to log in: the form that pam_unix(8) gave them and that
-// pam_sss and others follow,
+// Package pam reads the messages that PAM modules log inside a daemon about a client
+// that failed to log in: the form that pam_unix(8) gave them and that pam_sss and others
+// follow,
 //
 //	MODULE(SERVICE:auth): authentication failure; logname=L uid=N euid=N tty=T ruser=R rhost=H[  user=U]
 //	PAM N more authentication failures; logname=L uid=N euid=N tty=T ruser=R rhost=H[  user=U]
 //
-// (Linux-PAM, modules/pam_unix/support.c). R and U are what the client sent. If
-// one of them could have written the host, no address is taken. The package
-// keeps no state, does no I/O, and resolves no name.
+// (Linux-PAM, modules/pam_unix/support.c). R and U are sent by the client. If one of
+// them could have written the host, no address is taken. The package keeps no state,
+// does no I/O, and resolves no name.
 package pam
 
 import (
@@ -16,7 +16,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// IsOurs tells whether a daemon's message is PAM's own.
+// IsOurs reports whether a daemon's message comes from PAM.
 func IsOurs(message string) bool {
 	if strings.HasPrefix(message, "pam_") {
 		return true
@@ -85,8 +85,8 @@ func cutMore(text string) string {
 	return text[:digits]
 }
 
-// cutFields takes "logname=L uid=N euid=N tty=T " off, all of the server's own,
-// and returns what follows "ruser=".
+// cutFields takes "logname=L uid=N euid=N tty=T " off, all written by the server, and
+// returns the text behind "ruser=".
 func cutFields(text string) (string, bool) {
 	for _, name := range [...]string{"logname=", "uid=", "euid=", "tty="} {
 		rest, ok := strings.CutPrefix(text, name)
@@ -100,10 +100,9 @@ func cutFields(text string) (string, bool) {
 	return strings.CutPrefix(text, "ruser=")
 }
 
-// readHost reads "R rhost=H[  user=U]". sshd never sets R, so the host stands at
-// once behind it and U cannot have written it. Elsewhere R may hold anything:
-// there must be one host, and not so far behind that a cut may have taken the
-// true one.
+// readHost reads "R rhost=H[  user=U]". sshd never sets R, so the host comes first and U
+// cannot have written it. In other services R may hold anything: there must be only one
+// host, and it must not be so far behind that the true one may have been cut off.
 func readHost(service, fields string, length int, e *event.Event) event.Outcome {
 	remote, rest, ok := strings.Cut(fields, " rhost=")
 	if !ok {

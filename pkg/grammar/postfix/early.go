@@ -7,9 +7,9 @@ import (
 	"csmail/pkg/grammar/probe"
 )
 
-// pipelining reads "STAGE from CLIENT: BYTES" behind "improper command pipelining
-// after " (smtpd.c; the bytes since 2.9). Behind QUIT nothing is left to do, so an
-// empty rest says nothing, also where the version shows none.
+// pipelining reads "STAGE from CLIENT: BYTES" behind "improper command pipelining after
+// " (smtpd.c; the bytes since 2.9). Behind QUIT nothing is left to do. An empty rest
+// means nothing there, and neither in versions that do not log the bytes.
 func pipelining(text string, e *event.Event) result {
 	stage, rest, ok := cutToken(text, " from ")
 	if !ok {
@@ -25,9 +25,9 @@ func pipelining(text string, e *event.Event) result {
 	return r
 }
 
-// isEarlyProbe reports whether the bytes that came too early are a TLS hello, or, in
-// a session that asked for nothing before, an account search or a visit. Without
-// bytes it is a probe behind QUIT only: Postfix before 2.9 shows none.
+// isEarlyProbe reports whether the bytes that came too early are a TLS hello, or, in a
+// session that asked for nothing before, an account search or a visit. Without bytes it
+// is a probe behind QUIT only: Postfix before 2.9 shows none.
 func isEarlyProbe(stage, sent string) bool {
 	switch {
 	case probe.IsTLSHello(sent):
@@ -49,17 +49,17 @@ func nonSMTP(text string, e *event.Event) result {
 	return r
 }
 
-// isHarmless reports whether postscreen's complaint is about bytes that honest
-// programs send as well. words is what stands before the client, said what follows
-// it (postscreen_early.c, postscreen_smtpd.c):
+// isHarmless reports whether postscreen's complaint is about bytes that honest programs
+// send as well. words is the text before the client, said the text behind it
+// (postscreen_early.c, postscreen_smtpd.c):
 //
 //	PREGREET COUNT after SECONDS from CLIENT: BYTES
 //	COMMAND PIPELINING from CLIENT after COMMAND: BYTES
 //	NON-SMTP COMMAND from CLIENT after STAGE: COMMAND ARGUMENTS
 //	BARE NEWLINE from CLIENT after COMMAND
 //
-// Of what came before the greeting, postscreen shows the first hundred bytes; the
-// count, which a client cannot make up, says whether that was all.
+// Of the bytes before the greeting, postscreen shows the first hundred. The count, which
+// a client cannot forge, shows whether that was all.
 func isHarmless(kind event.Kind, words, said string) bool {
 	if kind == event.Pregreet {
 		count, _, _ := strings.Cut(words, " ")

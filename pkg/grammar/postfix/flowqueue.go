@@ -113,8 +113,8 @@ func queued(text string, f *event.Flow) bool {
 	return true
 }
 
-// cleanupFlow reads the Message-ID, "removed (canceled)" (cleanup_api.c, since
-// 3.10) and what header checks and filters did.
+// cleanupFlow reads the Message-ID, "removed (canceled)" (cleanup_api.c, since 3.10) and
+// the actions of header checks and filters.
 func cleanupFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" {

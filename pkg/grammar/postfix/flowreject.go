@@ -21,9 +21,9 @@ func postscreenFlow(message string, f *event.Flow) bool {
 	return false
 }
 
-// refusalFlow reads "[QID|NOQUEUE: ][milter-]ACTION: STAGE from CLIENT: TEXT" of
-// smtpd (smtpd_check.c, log_whatsup), postscreen and cleanup's filters, and
-// "proxy-reject: STAGE: TEXT" (smtpd_proxy.c), which names no client.
+// refusalFlow reads "[QID|NOQUEUE: ][milter-]ACTION: STAGE from CLIENT: TEXT" of smtpd
+// (smtpd_check.c, log_whatsup), postscreen and cleanup's filters, and "proxy-reject:
+// STAGE: TEXT" (smtpd_proxy.c), without a client.
 func refusalFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if ok {
@@ -92,8 +92,8 @@ func proxyRefusal(text string, f *event.Flow) bool {
 	return true
 }
 
-// readFlowEnvelope notes what the client claimed in "; from=<S> to=<R>" or, at
-// postscreen, "; from=<S>, to=<R>".
+// readFlowEnvelope notes the client's claims in "; from=<S> to=<R>" or, at postscreen,
+// "; from=<S>, to=<R>".
 func readFlowEnvelope(text string, f *event.Flow) {
 	at := strings.Index(text, "; from=<")
 	if at < 0 {

@@ -2,8 +2,8 @@ package postfix
 
 import "strings"
 
-// ownWarnings begin the warnings about our own set-up and about names, the client's
-// or of its DNS, that are none. If they name a client, it has no part in it.
+// ownWarnings begin the warnings about our own configuration, and about invalid names,
+// the client's or of its DNS. If they name a client, it did not cause them.
 var ownWarnings = [...]string{
 	"TLS library problem: ", "SASL ", "SASL: ", "connect to ", "problem talking to ",
 	"timeout on ", "premature end-of-input on ", "milter ", "Milter service needs ", "database ", "run-time library vs",
@@ -21,8 +21,9 @@ var ownWarnings = [...]string{
 	"don't know ", "/", "private/", "proxymap ", "proxywrite ", "pgsql ", "mysql ", "dict ", "map ", "reason: ",
 }
 
-// complaintWords begin the warnings about a setting, a file or a reply. One that
-// goes on "from CLIENT" may be about that client, and is not taken for ours.
+// complaintWords begin the warnings about a setting, a file or a reply. If one continues
+// with "from CLIENT" it may be about that client, and does not count as a warning of our
+// own.
 var complaintWords = [...]string{
 	"cannot ", "Cannot ", "can't ", "Can't ", "could not ", "Could not ", "error ", "bad ", "ignoring ", "invalid ", "Invalid ",
 	"malformed ", "missing ", "unexpected ", "unknown ", "unsupported ", "skipping ", "failed to ", "Failed to ", "no ", "No ", "none of ",
@@ -40,7 +41,7 @@ var namedWarnings = [...]string{
 	"response longer than ", "ignoring invalid reject filter result: ", "hash/btree support ",
 }
 
-// ourWarning knows the warnings that accuse nobody.
+// ourWarning recognises the warnings that accuse no client.
 func ourWarning(text string) result {
 	if hasAnyPrefix(text, ownWarnings[:]) {
 		return benign
@@ -64,7 +65,7 @@ func hasAnyPrefix(text string, prefixes []string) bool {
 	return false
 }
 
-// isTable knows the types of lookup tables (DATABASE_README, 3.11).
+// isTable reports whether the name is a type of lookup table (DATABASE_README, 3.11).
 func isTable(name string) bool {
 	switch name {
 	case "btree", "cdb", "cidr", "dbm", "environ", "fail", "hash", "inline", "lmdb", "ldap", "memcache", "mongodb", "mysql", "netinfo",
@@ -75,8 +76,8 @@ func isTable(name string) bool {
 	return strings.HasPrefix(name, "dict_")
 }
 
-// isFunction knows the name of a function of Postfix's own, as many warnings have
-// it in front. It has an underscore and no dot, or it were a host's.
+// isFunction reports whether the name is a function of Postfix, as many warnings have it
+// in front. It has an underscore and no dot, unlike a host name.
 func isFunction(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c != '_' && c-'a' > 25 && c-'0' > 9 {

@@ -1,9 +1,8 @@
-// Package postfix reads the messages that Postfix's daemons log about their
-// clients, in every wording from 2.9 to 3.12. Each grammar is anchored at the
-// first byte and goes from left to right; it never searches for an address.
-// What a client sent (HELO, sender, recipient, user, mechanism, the PTR name)
-// is data: it can never become the address. The package keeps no state and
-// does no I/O; it does not join lines.
+// Package postfix reads the messages that Postfix's daemons log about their clients, in
+// every wording from 2.9 to 3.12. Each grammar is anchored at the first byte and goes
+// from left to right; it never searches for an address. Text that a client sent (HELO,
+// sender, recipient, user, mechanism, the PTR name) is data and can never become the
+// address. The package keeps no state and does no I/O; it does not join lines.
 package postfix
 
 import (
@@ -16,7 +15,7 @@ import (
 // grammar reads one message of one daemon into e.
 type grammar func(message string, e *event.Event) result
 
-// result is what a grammar makes of a message.
+// result is a grammar's reading of a message.
 type result struct {
 	outcome   event.Outcome
 	testimony event.Testimony
@@ -31,9 +30,9 @@ var (
 func witness(t event.Testimony) result { return result{event.Witness, t} }
 
 // Parse reads one message into e. The program is the whole syslog tag
-// (postfix/submission/smtpd); the daemon is what follows its last slash. It
-// leaves the time, host and process ID of e to the caller, and reports false
-// for a tag that is not Postfix's.
+// (postfix/submission/smtpd), and the daemon is the part behind its last slash. Parse
+// leaves the time, host and process ID of e to the caller. It reports false for a tag
+// that is not Postfix's.
 func Parse(program, message string, e *event.Event) (event.Outcome, event.Testimony, bool) {
 	slash := strings.LastIndexByte(program, '/')
 	if slash < 0 {
@@ -80,9 +79,9 @@ func daemon(name string) (grammar, bool) {
 	return nil, isPolicyServer(name)
 }
 
-// isPolicyServer knows programs that smtpd asks (access policy delegation). What
-// they say of a client, smtpd says again when it refuses it; a greylisted client
-// did nothing wrong.
+// isPolicyServer reports whether the program answers smtpd's questions about clients
+// (access policy delegation). If it has a client refused, smtpd logs that as well; and a
+// greylisted client did nothing wrong.
 func isPolicyServer(name string) bool {
 	switch name {
 	case "postgrey", "policyd-spf", "policy-spf", "spf-policy", "postfwd", "postfwd2", "postfwd3", "policyd", "sqlgrey", "greyfix":

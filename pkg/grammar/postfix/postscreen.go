@@ -35,16 +35,16 @@ func postscreen(message string, e *event.Event) result {
 	return missed
 }
 
-// isScreenSetting knows what a setting of ours changes for a client: "[ADDR]PORT:
-// discarding EHLO keywords: …" and "[ADDR]:PORT: replacing command …"
-// (postscreen_smtpd.c).
+// isScreenSetting reports whether the message is about a local setting that changes
+// something for a client: "[ADDR]PORT: discarding EHLO keywords: …" and "[ADDR]:PORT:
+// replacing command …" (postscreen_smtpd.c).
 func isScreenSetting(message string) bool {
 	_, said, ok := strings.Cut(message, ": ")
 	return ok && message[0] == '[' && (strings.HasPrefix(said, "discarding EHLO keywords: ") || strings.HasPrefix(said, "replacing command "))
 }
 
-// complaint is a message of a test that a client failed. Where between is not
-// empty, a word of the server's stands before the client: "11 after 0.05 from ".
+// complaint is a message about a test that a client failed. If between is not empty, the
+// server writes a number or word before the client. For example: "11 after 0.05 from ".
 type complaint struct {
 	text    string
 	between string
@@ -86,8 +86,8 @@ func (c complaint) read(text string, e *event.Event) result {
 	return noted
 }
 
-// cutEndpoint takes [ADDR]:PORT off the start of text, and sets the address and, as the
-// session, the port: it tells the connections of one client apart.
+// cutEndpoint takes [ADDR]:PORT off the start of text. It sets the address, and the port
+// as the session: the port distinguishes the connections of one client.
 func cutEndpoint(text string, e *event.Event) (string, bool) {
 	inner, ok := strings.CutPrefix(text, "[")
 	if !ok {
@@ -113,8 +113,8 @@ func cutEndpoint(text string, e *event.Event) (string, bool) {
 }
 
 // postscreenReject reads "RCPT from [ADDR]:PORT: REPLY; from=<S>, to=<R>, …" and
-// "CONNECT from [ADDR]:PORT: all server ports busy", which is our own lack of
-// room.
+// "CONNECT from [ADDR]:PORT: all server ports busy". The latter is a shortage on our
+// side.
 func postscreenReject(text string, e *event.Event) result {
 	stage, rest, ok := cutToken(text, " from ")
 	if !ok {
@@ -138,9 +138,9 @@ func postscreenReject(text string, e *event.Event) result {
 	return screened(reply, e)
 }
 
-// screened classifies postscreen's replies. "450 4.3.2" is the answer that every
-// new client gets once from the deep protocol tests. With soft_bounce the others have
-// a 4 as well; of those, a block list's words are still what they are.
+// screened classifies postscreen's replies. "450 4.3.2" is the answer that every new
+// client gets once from the deep protocol tests. With soft_bounce the other replies have
+// a 4 as well; a block list's reply is then still recognised by its words.
 func screened(reply string, e *event.Event) result {
 	code, text, ok := cutCode(reply)
 	if !ok {

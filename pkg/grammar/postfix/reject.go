@@ -35,12 +35,11 @@ func reject(text string, e *event.Event) result {
 	return r
 }
 
-// isClear reports whether the reply's words are certainly the server's. The reply
-// quotes what a client sent as "<…>: ", and where that stands in it twice, a client
-// may have written one of them. The envelope behind the reply holds client text
-// too, but a sender or HELO with ">: " in it is no reason to doubt the reply, as
-// long as it is certain where the envelope begins: its first words stand in the line
-// once.
+// isClear reports whether the reply's words are certainly the server's. The reply quotes
+// client text as "<…>: ". If that form occurs twice, a client may have written one of
+// them. The envelope behind the reply holds client text too, but a sender or HELO with
+// ">: " in it is no reason to doubt the reply, as long as the start of the envelope is
+// certain: its first words occur only once in the line.
 func isClear(rest string) bool {
 	if strings.Count(rest, ">: ") <= 1 {
 		return true
@@ -49,17 +48,17 @@ func isClear(rest string) bool {
 	return ok && strings.Count(reply, ">: ") <= 1 && !strings.Contains(envelope, "; from=<")
 }
 
-// isClearList tells whether a block list's words are certainly its own. They stand
-// behind the address, but also behind a sender or HELO, which may imitate them: then
-// they stand in the line more than once, if only because the envelope says again
-// what the reply, cut after 510 bytes (smtpd_check_reject), has no more room for.
+// isClearList reports whether a block list's words are certainly its own. They come
+// behind the address, but also behind a sender or HELO, and these may imitate them. In
+// that case the words occur more than once in the line, if only because the envelope
+// repeats the part of the reply that was cut off after 510 bytes (smtpd_check_reject).
 func isClearList(reply, rest string) bool {
 	return strings.HasPrefix(reply, "Service unavailable; Client host [") || strings.Count(rest, " blocked using ") <= 1
 }
 
-// hungUp reads "CMD from CLIENT: TEXT; …" of an access table's HANGUP
-// (smtpd_check.c), which cuts the connection without a reply. The table may have
-// judged the client, or what it claimed.
+// hungUp reads "CMD from CLIENT: TEXT; …" of an access table's HANGUP (smtpd_check.c),
+// which cuts the connection without a reply. The table may have judged the client's
+// address, or a name that the client claimed.
 func hungUp(text string, e *event.Event) result {
 	rest, ok := cutRefused(text, e)
 	if !ok {
@@ -107,8 +106,8 @@ func classify(reply string, clear bool, e *event.Event) result {
 	case !known:
 		kind = byDigit(code)
 	case kind == event.RelayDenied && e.ClientName != "unknown":
-		// Anybody can name us as the MX of a domain of his, and have honest
-		// servers bring us its mail.
+		// Anyone can name this host as the MX of a domain, and so make honest servers
+		// deliver its mail here.
 		kind = event.RelayRefused
 	}
 	if kind == event.NoKind {
@@ -121,17 +120,17 @@ func classify(reply string, clear bool, e *event.Event) result {
 	return noted
 }
 
-// dependsOnResolver reports whether a sender was rejected for what DNS said of its
-// domain: a temporary answer always is, and these words are. (A client may have
-// written them, as its sender; then they excuse no more than a sender rejected.)
+// dependsOnResolver reports whether a sender was rejected because of a DNS answer about
+// its domain. That is so for every temporary answer, and for these words. (A client may
+// have written them as its sender; then they excuse only a rejected sender.)
 func dependsOnResolver(code, reason string) bool {
 	return code[0] == '4' || strings.HasPrefix(reason, "Sender address rejected: Domain not found") ||
 		strings.HasPrefix(reason, "Sender address rejected: Malformed DNS")
 }
 
-// isProbe knows the answer of address verification, which quotes another server
-// (reject_unverified_recipient). Relaying is refused with a 4xx by default, and
-// cannot hide behind it.
+// isProbe reports whether the reply is the answer of address verification, which quotes
+// another server (reject_unverified_recipient). Relaying is refused with a 4xx by
+// default, and cannot hide behind it.
 func isProbe(reply, reason string) bool {
 	_, reason, _ = cutObject(reason)
 	return strings.HasPrefix(reason, "unverified address: ") && !strings.HasSuffix(reply, ">: Relay access denied")
@@ -163,8 +162,8 @@ func cutSubject(text string) string {
 	return body
 }
 
-// byDigit classifies a reply whose text is not known: a rule or a policy server
-// with words of its own. A 4xx may be greylisting and says nothing.
+// byDigit classifies a reply with an unknown text: a rule or a policy server with words
+// of its own. A 4xx may be greylisting and means nothing.
 func byDigit(code string) event.Kind {
 	switch {
 	case strings.HasPrefix(code, "4"):
@@ -221,8 +220,8 @@ func rejection(code, text string) (event.Kind, bool) {
 }
 
 // cutObject splits "OBJECT rejected: REASON". The objects are Postfix's own words
-// (smtpd_check.h, SMTPD_NAME_…); with any other, the text is somebody else's and
-// may quote the client.
+// (smtpd_check.h, SMTPD_NAME_…). With any other object the text is not Postfix's and may
+// quote the client.
 func cutObject(text string) (object, reason string, ok bool) {
 	object, reason, ok = strings.Cut(text, " rejected: ")
 	switch object {
@@ -233,8 +232,8 @@ func cutObject(text string) (object, reason string, ok bool) {
 	return "", "", false
 }
 
-// ownTrouble knows the X.3.x codes, which stand for the mail system's own state
-// (RFC 3463 section 3.4), and the tables that did not answer.
+// ownTrouble recognises the X.3.x codes, which stand for the mail system's own state
+// (RFC 3463 section 3.4), and failed lookup tables.
 func ownTrouble(code, text string) (event.Kind, bool) {
 	_, reason, _ := cutObject(text)
 	if strings.HasPrefix(text, "Temporary lookup ") || strings.HasPrefix(reason, "Temporary lookup failure") {
@@ -250,8 +249,8 @@ func ownTrouble(code, text string) (event.Kind, bool) {
 	return event.ServerFault, true
 }
 
-// anyObject knows the reasons that a rule may give about the client, HELO,
-// sender or recipient alike.
+// anyObject recognises the reasons that a rule may give about the client, HELO, sender
+// or recipient alike.
 func anyObject(reason string) (event.Kind, bool) {
 	switch {
 	case strings.HasPrefix(reason, event.OwnMarker):
@@ -279,8 +278,8 @@ func clientRejected(reason string, temporary bool) (event.Kind, bool) {
 	return event.NoKind, true
 }
 
-// heloRejected never takes "Host not found" for hostile, whatever the code:
-// that answer hangs on DNS.
+// heloRejected never takes "Host not found" for hostile, even with a permanent code:
+// that answer depends on DNS.
 func heloRejected(reason string, temporary bool) (event.Kind, bool) {
 	known := strings.HasPrefix(reason, "need fully-qualified hostname") || strings.HasPrefix(reason, "Invalid name") ||
 		strings.HasPrefix(reason, "invalid ip address")
@@ -335,8 +334,8 @@ func recipientRejected(reason string, temporary bool) (event.Kind, bool) {
 	return event.PolicyRejected, true
 }
 
-// blockList reads "; Client host [A] blocked using DOMAIN[; REASON]". A list
-// that refuses our queries answers for every client: "Error:" in its text, or a
+// blockList reads "; Client host [A] blocked using DOMAIN[; REASON]". A list that
+// refuses our queries gives the same answer for every client: "Error:" in its text, or a
 // code in 127.255.255.0/24.
 func blockList(text string) (event.Kind, bool) {
 	_, list, ok := strings.Cut(text, " blocked using ")
@@ -370,9 +369,10 @@ func milterReject(text string, e *event.Event) result {
 	return noted
 }
 
-// isFilterFault knows the answers of milter_default_action and of a broken protocol
-// (src/milter/milter8.c, milter8_comm_error and milter8_conf_error); cleanup leaves
-// the SMTP code out. That of "tempfail" is a filter's temporary refusal as well.
+// isFilterFault reports whether the reply is one of milter_default_action or of a broken
+// protocol (src/milter/milter8.c, milter8_comm_error and milter8_conf_error); cleanup
+// leaves the SMTP code out. The reply of "tempfail" is also the one of a filter's
+// temporary refusal.
 func isFilterFault(reply string) bool {
 	switch reply {
 	case "550 5.5.0 Service unavailable", "5.5.0 Service unavailable",
@@ -383,9 +383,9 @@ func isFilterFault(reply string) bool {
 	return false
 }
 
-// readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P
-// helo=<H>" and notes what the client claimed. All of it is the client's text;
-// nothing but descriptions is taken from it.
+// readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P helo=<H>" and
+// notes the client's claims. All of it is the client's text, and only descriptions are
+// taken from it.
 func readEnvelope(text string, e *event.Event) string {
 	at := strings.Index(text, "; from=<")
 	if at < 0 {

@@ -6,9 +6,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// smtpd reads src/smtpd/smtpd.c's messages. Its first byte tells most lines
-// apart; the connect and disconnect lines, which are the most frequent by far,
-// leave first.
+// smtpd reads src/smtpd/smtpd.c's messages. The first byte separates most lines; connect
+// and disconnect lines, the most frequent by far, come first.
 func smtpd(message string, e *event.Event) result {
 	if message == "" {
 		return missed
@@ -43,10 +42,10 @@ func smtpd(message string, e *event.Event) result {
 	return aboutClient(message, e)
 }
 
-// aboutClient reads "CLIENT: [TRUST: ]subject_CN=…", what smtpd says of a client that
-// shows a certificate (tls_server.c, tls_verify.c), of its TLS session
-// (smtpd_tls_loglevel), and of a command that smtpd_command_filter changes. It is no
-// offence to have a bad certificate.
+// aboutClient reads "CLIENT: [TRUST: ]subject_CN=…", smtpd's message about a client with
+// a certificate (tls_server.c, tls_verify.c), messages about its TLS session
+// (smtpd_tls_loglevel), and about a command that smtpd_command_filter changes. A bad
+// certificate is no offence.
 func aboutClient(message string, e *event.Event) result {
 	rest, ok := cutClient(message, e)
 	if !ok {
@@ -112,9 +111,9 @@ func logins(counts string, e *event.Event) bool {
 	return true
 }
 
-// hasMessage tells whether a DATA or BDAT command succeeded. "client=" stands in the
-// log once a recipient is accepted; the client may leave then, or a filter refuse
-// the message at its end, which counts as data=0/1.
+// hasMessage reports whether a DATA or BDAT command succeeded. "client=" is logged once
+// a recipient is accepted. The client may leave after that, or a filter may refuse the
+// message at its end, which counts as data=0/1.
 func hasMessage(counts string) bool {
 	for _, command := range [...]string{" data=", " bdat="} {
 		if _, after, found := strings.Cut(counts, command); found && !strings.HasPrefix(after, "0") {
@@ -187,7 +186,7 @@ func hangup(message string, e *event.Event) result {
 	return noted
 }
 
-// hangupReason returns what stands before " after ", "" if it is none of those.
+// hangupReason returns the text before " after ", or "" for any other message.
 func hangupReason(message string) string {
 	for _, reason := range [...]string{"lost connection", "timeout", "too many errors", "bare <LF> received"} {
 		if rest, ok := strings.CutPrefix(message, reason); ok && strings.HasPrefix(rest, " after ") {
@@ -197,14 +196,14 @@ func hangupReason(message string) string {
 	return ""
 }
 
-// isBeforeMail knows the commands whose errors are the client's. Behind RCPT and
-// its like the refusals count as errors too, greylisting and our own faults
-// among them.
+// isBeforeMail reports whether the errors of the command are the client's. After RCPT
+// and the later commands the refusals count as errors too, and these include greylisting
+// and failures on our side.
 func isBeforeMail(command string) bool {
 	return command == "AUTH" || command == "UNKNOWN" || command == "HELO" || command == "EHLO" || command == "CONNECT"
 }
 
-// smtpdQueued reads what follows a queue ID or NOQUEUE.
+// smtpdQueued reads the text behind a queue ID or NOQUEUE.
 func smtpdQueued(message string, e *event.Event) result {
 	id, rest, ok := cutQueueID(message)
 	if !ok {
@@ -245,7 +244,7 @@ func accepted(text string, e *event.Event) result {
 	}
 	rest = strings.TrimPrefix(rest, ", ")
 	method, ok := strings.CutPrefix(rest, "sasl_method=")
-	if !ok || strings.HasPrefix(method, "ANONYMOUS,") { // anybody may (RFC 4505)
+	if !ok || strings.HasPrefix(method, "ANONYMOUS,") { // open to everyone (RFC 4505)
 		return witness(event.MailAccepted)
 	}
 	e.Mechanism, rest, _ = strings.Cut(method, ", ")
@@ -276,8 +275,8 @@ func tail(text, sep string, kind event.Kind, e *event.Event) result {
 	return noted
 }
 
-// cutToken cuts text at the first sep, if what stands before it is short and
-// the server's own: printable, without a bracket or a colon.
+// cutToken cuts text at the first sep, if the text before it is short and certainly the
+// server's: printable, without a bracket or a colon.
 func cutToken(text, sep string) (before, after string, ok bool) {
 	before, _, ok = strings.Cut(text[:min(len(text), longestToken+len(sep))], sep)
 	if !ok {

@@ -21,7 +21,7 @@ var limits = [...]struct {
 	{"AUTH command rate limit exceeded: ", event.AuthRateLimited},
 }
 
-// smtpdWarning reads what follows "warning: ".
+// smtpdWarning reads the text behind "warning: ".
 func smtpdWarning(text string, e *event.Event) result {
 	if rest, ok := strings.CutPrefix(text, "hostname "); ok {
 		return hostname(rest, e)
@@ -52,7 +52,7 @@ func smtpdWarning(text string, e *event.Event) result {
 			return noted
 		}
 	}
-	e.ClientName, e.Addr = "", netip.Addr{} // what was taken for a client is none
+	e.ClientName, e.Addr = "", netip.Addr{} // the text taken for a client is not one
 	if id, rest, ok := cutQueueID(text); ok {
 		if r := chunking(rest, e); r != missed {
 			e.Session = id
@@ -62,8 +62,8 @@ func smtpdWarning(text string, e *event.Event) result {
 	return addressWarning(text, e)
 }
 
-// chunking reads the complaints about BDAT (smtpd.c since 3.4). The client stands
-// before what it sent.
+// chunking reads the complaints about BDAT (smtpd.c since 3.4). The client's address
+// comes before the text that it sent.
 func chunking(text string, e *event.Event) result {
 	for _, known := range [...]string{
 		"too much BDAT content -- disabling further input from ", "malformed BDAT command syntax from ",
@@ -88,7 +88,7 @@ func chunking(text string, e *event.Event) result {
 	return missed
 }
 
-// ourFault notes trouble of our own that a line without a client tells of.
+// ourFault notes a failure on our side that a line without a client reports.
 func ourFault(kind event.Kind, reason string, e *event.Event) result {
 	e.Kind, e.Attempts, e.Reason = kind, 1, reason
 	return noted
@@ -126,11 +126,11 @@ func addressWarning(text string, e *event.Event) result {
 	switch {
 	case strings.HasPrefix(text, "not enough free space in mail queue"):
 		return ourFault(event.ServerFault, text, e)
-	case strings.HasPrefix(text, "SASL: Connect to "): // xsasl_dovecot_server.c: nobody logs in
+	case strings.HasPrefix(text, "SASL: Connect to "): // xsasl_dovecot_server.c: no client can log in
 		return ourFault(event.AuthFault, text, e)
 	case !ok:
 		return ourWarning(text)
-	case strings.HasPrefix(rest, "RBL lookup error: "): // behind what was asked for, the client's address turned round
+	case strings.HasPrefix(rest, "RBL lookup error: "): // the query follows, with the client's address reversed
 		return ourFault(event.DNSFault, rest, e)
 	}
 	if name, listed := strings.CutPrefix(rest, "address not listed for hostname "); listed && isHostname(name) {
@@ -158,7 +158,7 @@ func mismatch(name, address, reason string, e *event.Event) result {
 	return noted
 }
 
-// clientWarning reads what follows "warning: CLIENT: ".
+// clientWarning reads the text behind "warning: CLIENT: ".
 func clientWarning(text string, e *event.Event) result {
 	if rest, ok := strings.CutPrefix(text, "SASL "); ok {
 		return sasl(rest, e)
@@ -210,10 +210,10 @@ func sasl(text string, e *event.Event) result {
 	return noted
 }
 
-// isAuthFault knows the reasons that are our own login service's: Postfix does not
-// reach it, lost it or got half an answer (xsasl_dovecot_server.c), Dovecot has
-// trouble of its own, or Cyrus SASL cannot reach saslauthd (lib/common.c,
-// sasl_errstring). None of them holds a word of the client's.
+// isAuthFault reports whether the reason is a failure of our own login service: Postfix
+// does not reach it, lost it or got half an answer (xsasl_dovecot_server.c), Dovecot has
+// an internal failure, or Cyrus SASL cannot reach saslauthd (lib/common.c,
+// sasl_errstring). None of these reasons holds client text.
 func isAuthFault(reason string) bool {
 	for _, fault := range [...]string{
 		"Connection lost to authentication server", "Can't connect to authentication server", "Authentication backend error",

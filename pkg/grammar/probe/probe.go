@@ -1,21 +1,21 @@
-// Package probe recognises what honest programs send to a mail port at the wrong
-// time, in the escaped form in which a daemon logs it: a TLS ClientHello on a port
-// that expects plain SMTP first, Thunderbird's search for an account's mail server,
-// and the visit of a monitor that says EHLO and QUIT in one breath. It looks only
-// at text that a client sent; it reads no log line, takes no address, keeps no
-// state and does no I/O.
+// Package probe recognises bytes that honest programs send to a mail port at the wrong
+// time, in the escaped form in which a daemon logs them: a TLS ClientHello on a port
+// that expects plain SMTP first, Thunderbird's search for an account's mail server, and
+// the visit of a monitor that says EHLO and QUIT in one breath. It looks only at text
+// that a client sent; it reads no log line, takes no address, keeps no state and does no
+// I/O.
 //
-// An attacker can send the same bytes, and then counts as suspect where he was
-// hostile before. That costs little, because none of these bytes try a password, a
-// recipient or a relay: whoever goes on to do so is counted for that. Whoever does
-// not, has only looked whether the port is open.
+// An attacker can send the same bytes, and then counts as suspect instead of hostile.
+// That costs little, because none of these bytes try a password, a recipient or a relay.
+// A client that goes on to do so is counted for that. One that does not has only looked
+// whether the port is open.
 package probe
 
 import "strings"
 
-// accountSearch is the EHLO with which Thunderbird and other programs of Mozilla's
-// look for an account's mail server (mailnews/.../GuessConfig.sys.mjs). They send it
-// as soon as they are connected.
+// accountSearch is the EHLO with which Thunderbird and other Mozilla programs look for
+// an account's mail server (mailnews/.../GuessConfig.sys.mjs). They send it as soon as
+// they are connected.
 const accountSearch = "EHLO we-guess.mozilla.org"
 
 // IsAccountSearch reports whether the text is Thunderbird's EHLO and nothing else.
@@ -24,9 +24,9 @@ func IsAccountSearch(sent string) bool {
 	return ok && (rest == "" || rest == `\r\n`)
 }
 
-// IsVisit reports whether the text is a run of whole SMTP commands of which none
-// asks for anything, and the last is QUIT: how monitors check that a server
-// answers. For example: `EHLO xymonnet\r\nQUIT\r\n`.
+// IsVisit reports whether the text consists of whole SMTP commands that ask for nothing,
+// with QUIT as the last. Monitors check in this way that a server answers. For example:
+// `EHLO xymonnet\r\nQUIT\r\n`.
 func IsVisit(sent string) bool {
 	for sent != "" {
 		line, rest, _ := strings.Cut(sent, `\n`)
@@ -118,10 +118,11 @@ func cutEscaped(text string) (digits, rest string, ok bool) {
 	return strings.TrimLeft(text[1:end], "0"), text[end:], true
 }
 
-// IsMaskedHello reports whether the text may be a TLS hello of which Postfix shows
-// each byte that is not printable as "?", and which it cuts at the first zero byte
-// (src/util/printable.c): the record's type and version, and of its length the
-// first byte, mostly zero; then the length of the handshake, whose first byte is.
+// IsMaskedHello reports whether the text may be a TLS hello in the form of Postfix's
+// log, which shows each unprintable byte as "?" and ends at the first zero byte
+// (src/util/printable.c). Visible are the record's type and version, and the first byte
+// of its length if that is not zero; then the second byte of the length and the type of
+// the handshake, up to the first byte of the handshake's length, which is zero.
 //
 // For example: "???", "????", or "????w?" of a length like 0x0177.
 func IsMaskedHello(sent string) bool {

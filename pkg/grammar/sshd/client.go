@@ -10,9 +10,9 @@ import (
 // user ("%.100s" in auth.c) and "invalid user ".
 const longestBefore = 120
 
-// cutLastFrom splits at the last " from ": a user name before it may hold the
-// words as well, what follows it is the server's. Where more stands before it than
-// sshd writes of a name, escapes have made the name longer, and the line may have
+// cutLastFrom splits at the last " from ": a user name before it may hold the words as
+// well, and the text behind it is the server's. If the text before it is longer than
+// sshd's limit for a name, escapes have made the name longer. The line may then have
 // been cut behind an imitation of the words.
 func cutLastFrom(text string) (before, after string, ok bool) {
 	at := strings.LastIndex(text, " from ")
@@ -40,7 +40,7 @@ func readPeer(text string, e *event.Event) bool {
 	return true
 }
 
-// isPort knows "port P".
+// isPort reports whether the text is "port P".
 func isPort(text string) bool {
 	digits, ok := strings.CutPrefix(text, "port ")
 	return ok && isDigits(digits)
@@ -55,8 +55,8 @@ func isDigits(text string) bool {
 	return text != "" && len(text) <= 10
 }
 
-// isHost knows a host name, "UNKNOWN" among them. What looks like an address but
-// is none (a zone, a leading zero, one cut in the middle) is no name.
+// isHost reports whether the text is a host name or "UNKNOWN". A malformed address (with
+// a zone, a leading zero, or cut in the middle) is no name.
 func isHost(text string) bool {
 	letter := false
 	for i := range len(text) {
@@ -77,8 +77,8 @@ type peer struct {
 	named   bool // a user name stood in it
 }
 
-// readID reads a peer that fills the whole text: what ends it is the server's,
-// what stands before the last two or three words is the user.
+// readID reads a peer that fills the whole text. The words at the end are the server's,
+// and the user is the text before the last two or three words.
 func readID(text string, e *event.Event) (peer, bool) {
 	who, at := "", text
 	if port := strings.LastIndex(text, " port "); port >= 0 && isPort(text[port+1:]) {
@@ -138,7 +138,7 @@ func cutID(text string, e *event.Event) (peer, string, bool) {
 	return p, text[end+len(": "):], ok
 }
 
-// endOfID returns where the colon of the first " port P: " stands, -1 if none.
+// endOfID returns the index of the colon of the first " port P: ", or -1.
 func endOfID(text string) int {
 	from := 0
 	for {

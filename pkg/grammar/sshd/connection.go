@@ -110,7 +110,7 @@ func brokenHandshake(m message, kind event.Kind, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// badVersion reads "TEXT' from A[ port P]". TEXT is what the client sent.
+// badVersion reads "TEXT' from A[ port P]". TEXT is sent by the client.
 func badVersion(m message, e *event.Event) event.Outcome {
 	said, at, ok := cutLastFrom(m.text)
 	if !ok || !strings.HasSuffix(said, "'") || !readPeer(at, e) {
@@ -131,8 +131,8 @@ func noIdentification(m message, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// timeout reads "A[ port P]" and, since 9.8, what the listener says of its
-// child: "connection from A[ to SERVER], pid = N[ STATUS]".
+// timeout reads "A[ port P]" and, since 9.8, the listener's message about its child:
+// "connection from A[ to SERVER], pid = N[ STATUS]".
 func timeout(m message, e *event.Event) event.Outcome {
 	e.Kind, e.Attempts, e.Reason = event.NoAuth, 1, "timeout before authentication"
 	rest, ok := strings.CutPrefix(m.text, "connection from ")
@@ -143,7 +143,7 @@ func timeout(m message, e *event.Event) event.Outcome {
 		return event.Noted
 	}
 	ends, status, _ := strings.Cut(rest, ", pid = ")
-	at, _, _ := strings.Cut(ends, " to ") // the server's address, if sshd could tell
+	at, _, _ := strings.Cut(ends, " to ") // the server's address, if sshd knew it
 	if !readPeer(at, e) {
 		return event.Missed
 	}
@@ -164,9 +164,9 @@ func scanned(m message, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// dropped reads "N from [A]:P on [SERVER]:P REASON" (sshd.c). MaxStartups is our
-// own lack of room; a penalty is what sshd makes of the client's earlier
-// connections, or of its neighbours'. "N logging rate-limited: …" names none.
+// dropped reads "N from [A]:P on [SERVER]:P REASON" (sshd.c). MaxStartups is a shortage
+// on our side. A penalty is sshd's response to earlier connections of the client or of
+// its neighbours. "N logging rate-limited: …" names no client.
 func dropped(m message, e *event.Event) event.Outcome {
 	count, rest, ok := strings.Cut(m.text, " from [")
 	if !ok && strings.Contains(m.text, rateLimited) {

@@ -7,8 +7,8 @@ import (
 )
 
 // failed reads "METHOD for [invalid user ]U from A port P ssh2[: KEY]" (auth.c,
-// auth_log). A client offers its keys one after the other, and asks with "none"
-// what there is: neither is a wrong password.
+// auth_log). A client offers its keys one after the other, and asks for the methods with
+// "none": neither is a wrong password.
 func failed(m message, e *event.Event) event.Outcome {
 	method, invalid, outcome := readAttempt(m.text, e)
 	if outcome != event.Noted {
@@ -40,9 +40,8 @@ func accepted(m message, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// readAttempt reads what is common to Failed and Accepted. Behind " ssh2: " a
-// certificate's own text may stand; if it imitates the address, the line has two
-// readings.
+// readAttempt reads the common part of Failed and Accepted. Behind " ssh2: " there may
+// be a certificate's own text. If that imitates the address, the line has two readings.
 func readAttempt(text string, e *event.Event) (method string, invalid bool, outcome event.Outcome) {
 	method, rest, ok := strings.Cut(text, " for ")
 	if !ok || strings.ContainsAny(method, " :") {
@@ -74,8 +73,8 @@ func cutProtocol(text string) (string, bool) {
 	return strings.CutSuffix(text, " ssh1")
 }
 
-// cutInvalid takes "invalid user " off a user name. It is never certain that
-// the words are not the user's own, which matters to nobody but him.
+// cutInvalid takes "invalid user " off a user name. The words may also be part of the
+// name, but then only this user's own events are affected.
 func cutInvalid(user string) (string, bool) {
 	for _, words := range [...]string{"invalid user ", "illegal user "} {
 		if name, ok := strings.CutPrefix(user, words); ok {
@@ -88,7 +87,7 @@ func cutInvalid(user string) (string, bool) {
 // invalidUser reads "U from A[ port P]" (auth.c, getpwnamallow).
 func invalidUser(m message, e *event.Event) event.Outcome {
 	text := m.text
-	if strings.HasPrefix(text, "from ") { // an empty name, of which the log kept no space
+	if strings.HasPrefix(text, "from ") { // an empty name; its space is missing in the log
 		text = " " + text
 	}
 	user, at, ok := cutLastFrom(text)
@@ -136,8 +135,8 @@ func disconnecting(m message, e *event.Event) event.Outcome {
 	return endedFor(reason, p, e)
 }
 
-// nameless reads the same of 7.4 and before, which has no address: the session
-// join finds the client by the process.
+// nameless reads the same of 7.4 and before. That form has no address: the session join
+// finds the client by the process.
 func nameless(m message, e *event.Event) event.Outcome {
 	return endedFor(m.text, peer{}, e)
 }
@@ -157,8 +156,8 @@ func endedFor(reason string, p peer, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// pamError reads "REASON for [illegal user ]U from H[ via A]" (auth-pam.c). H is
-// the client, by name with UseDNS; the address behind "via" is ours.
+// pamError reads "REASON for [illegal user ]U from H[ via A]" (auth-pam.c). H is the
+// client, by name with UseDNS; the address behind "via" is the server's.
 func pamError(m message, e *event.Event) event.Outcome {
 	_, rest, ok := strings.Cut(m.text, " for ")
 	if !ok {
@@ -177,10 +176,9 @@ func pamError(m message, e *event.Event) event.Outcome {
 	return event.Noted
 }
 
-// userNotAllowed reads "U from H not allowed because REASON" (auth.c,
-// allowed_user). Only the reasons that are about lists name the host; a locked
-// account and a missing shell do not, and what looks like a host there is part of
-// the user.
+// userNotAllowed reads "U from H not allowed because REASON" (auth.c, allowed_user).
+// Only the reasons about lists come with the host. A locked account and a missing shell
+// do not, and a seeming host there is part of the user.
 func userNotAllowed(m message, e *event.Event) event.Outcome {
 	const words = " not allowed because "
 	at := strings.LastIndex(m.text, words)
@@ -210,8 +208,8 @@ func isListReason(reason string) bool {
 	return false
 }
 
-// deniedByPAM reads "U by PAM account configuration" (auth2.c): the account may not
-// log in, whatever the password. The session join finds the client.
+// deniedByPAM reads "U by PAM account configuration" (auth2.c): the account may not log
+// in, even with the right password. The session join finds the client.
 func deniedByPAM(m message, e *event.Event) event.Outcome {
 	user, ok := strings.CutSuffix(m.text, " by PAM account configuration")
 	if !ok {

@@ -1,10 +1,10 @@
-// Package sshd reads the messages that OpenSSH's sshd, sshd-session and
-// sshd-auth log about their clients, in every wording from 4.3 to 10. A user
-// name stands before the address and may hold spaces and words like " from
-// 203.0.113.6 port 5 ssh2", but never a colon (auth2.c cuts it there). So the
-// address stands before the first ": " that ends it, or is the last of the line;
-// what follows is the client's version, offer or farewell and gives none. The
-// package keeps no state, does no I/O, resolves no name, and joins no lines.
+// Package sshd reads the messages that OpenSSH's sshd, sshd-session and sshd-auth log
+// about their clients, in every wording from 4.3 to 10. The user name comes before the
+// address and may hold spaces and words like " from 203.0.113.6 port 5 ssh2", but never
+// a colon (auth2.c cuts it there). So the address is the one before the first ": ", or
+// the last of the line. The text behind it is the client's version, offer or farewell,
+// and no address is taken from it. The package keeps no state, does no I/O, resolves no
+// name, and joins no lines.
 package sshd
 
 import (
@@ -14,8 +14,8 @@ import (
 	"csmail/pkg/grammar/pam"
 )
 
-// preauth ends the messages of the process that talks to a client which has not
-// logged in (monitor.c, since 5.9).
+// preauth ends the messages of the process that talks to a client before its login
+// (monitor.c, since 5.9).
 const preauth = " [preauth]"
 
 // rateLimited follows the reason of dropped connections that sshd counts and no
@@ -28,7 +28,7 @@ type message struct {
 	preauth bool
 }
 
-// rule reads what follows the words that it begins with.
+// rule reads the text behind its first words.
 type rule struct {
 	begins string
 	read   func(m message, e *event.Event) event.Outcome
@@ -66,9 +66,9 @@ func Parse(program, text string, e *event.Event) event.Outcome {
 	return event.Missed
 }
 
-// beginsWithFunction knows the name of a function of OpenSSH's own, with an
-// underscore, that stands before a message (log.h, the macros that end in _f).
-// What follows may be a client's text, so no address is looked for.
+// beginsWithFunction reports whether a message begins with the name of a function of
+// OpenSSH, which has an underscore (log.h, the macros that end in _f). The text behind
+// it may be a client's, so no address is looked for.
 func beginsWithFunction(text string) bool {
 	name, _, ok := strings.Cut(text, ": ")
 	for i := range len(name) {
@@ -111,8 +111,8 @@ var rules = [...]rule{
 	{"Username too long from ", longName},
 }
 
-// quiet begins what sshd says of itself, of a session that is logged in, or of
-// an address without anything against it.
+// quiet are the beginnings of messages about sshd itself, about a session after its
+// login, or about an address without anything against it.
 var quiet = [...]string{
 	"Server listening on ", "Received signal ", "Received SIGHUP", "Exiting on signal ", "Starting session: ", "Close session: ",
 	"Closing connection to ", "Transferred: ", "subsystem request for ", "session opened for ", "session closed for ",
