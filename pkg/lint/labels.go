@@ -10,7 +10,7 @@ import (
 )
 
 // behaviors are those of the hub's taxonomy (taxonomy/behaviors.json of
-// crowdsecurity/hub). One that is not among them counts as none there.
+// crowdsecurity/hub). The hub's linter ignores a behavior that is not among them.
 var behaviors = []string{
 	"database:bruteforce", "ftp:bruteforce", "generic:bruteforce", "generic:exploit", "generic:scan", "http:bruteforce", "http:crawl",
 	"http:dos", "http:exploit", "http:scan", "http:spam", "iot:bruteforce", "linux:post-exploitation", "pop3/imap:bruteforce",
@@ -18,8 +18,8 @@ var behaviors = []string{
 	"windows:bruteforce",
 }
 
-// classifications are what the hub's taxonomy reads (src/cshub/scenario_taxonomy.py):
-// a technique of MITRE ATT&CK, a CVE, a CWE.
+// classifications are the forms that the hub's taxonomy accepts
+// (src/cshub/scenario_taxonomy.py): a technique of MITRE ATT&CK, a CVE, a CWE.
 var classifications = regexp.MustCompile(`^(?:attack\.T\d{4}(?:\.\d{3})?|cve\.CVE-\d{4}-\d{4,}|cwe\.CWE-\d+)$`)
 
 func (f *file) labels(node *yaml.Node) {

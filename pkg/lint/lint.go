@@ -26,6 +26,7 @@ type Finding struct {
 	Text string `json:"text"`
 }
 
+// String returns the finding as one line of output.
 func (f Finding) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %s", f.File, f.Text)
@@ -33,8 +34,8 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
 }
 
-// Files returns the scenario files that name stands for: itself, or every
-// *.yaml and *.yml below it, sorted.
+// Files returns the scenario files under name: the file of that name, or every *.yaml
+// and *.yml below the folder, sorted.
 func Files(fsys fs.FS, name string) ([]string, error) {
 	var files []string
 	err := fs.WalkDir(fsys, name, func(found string, entry fs.DirEntry, err error) error {
@@ -50,9 +51,9 @@ func Files(fsys fs.FS, name string) ([]string, error) {
 	return files, err
 }
 
-// File checks one file of fsys, the finds sorted by line. name is its path in
-// fsys, and full that by which a person knows it; of full the last two parts must
-// agree with the scenario's name.
+// File checks one file of fsys and returns the findings sorted by line. name is its path
+// in fsys. full is its path for messages, and its last two parts must agree with the
+// scenario's name.
 func File(fsys fs.FS, name, full string) ([]Finding, error) {
 	text, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -75,11 +76,11 @@ func (f *file) say(line int, format string, args ...any) {
 	f.findings = append(f.findings, Finding{f.name, line, fmt.Sprintf(format, args...)})
 }
 
-// load asks package scenario, whose first fault ends it.
+// load loads the file with package scenario, and notes the fault at which that stops.
 func (f *file) load(fsys fs.FS, name string) {
 	set, err := scenario.Load(fsys, name)
 	if problem, ok := errors.AsType[*scenario.Problem](err); ok {
-		// Those the hub's linter knows are said again below, in its words.
+		// The faults that the hub's linter also checks are reported below, in its words.
 		key := ""
 		if problem.Key != "" {
 			key = problem.Key + ": "
@@ -101,13 +102,13 @@ func (f *file) load(fsys fs.FS, name string) {
 	}
 }
 
-// documents checks what the hub asks for beyond what CrowdSec itself needs.
+// documents checks the hub's demands beyond those of CrowdSec itself.
 func (f *file) documents(text []byte) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for first := true; ; {
 		var node yaml.Node
 		if err := decoder.Decode(&node); err != nil {
-			return // the end, or what load has told of
+			return // the end, or a fault that load has reported
 		}
 		if len(node.Content) == 1 && node.Content[0].Kind == yaml.MappingNode {
 			f.document(node.Content[0], first)

@@ -2,8 +2,8 @@ package scenario
 
 import "fmt"
 
-// Join returns one Set with the scenarios of all, in their order. A name that
-// stands in two of them is an error.
+// Join returns one Set with the scenarios of all, in their order. A name that occurs in
+// two of them is an error.
 func Join(sets ...*Set) (*Set, error) {
 	joined := &Set{}
 	byName := map[string]*Scenario{}

@@ -136,7 +136,7 @@ func (l *loader) durations(d *document, s *Scenario) error {
 			return d.problem(key.name, fmt.Errorf("%q is no duration; write it as 90s, 5m or 4h", key.text))
 		}
 		if value < 0 {
-			return d.problem(key.name, fmt.Errorf("%q is less than nothing", key.text))
+			return d.problem(key.name, fmt.Errorf("must not be negative: %q", key.text))
 		}
 		*key.to = value
 	}
@@ -174,7 +174,7 @@ func validate(d *document, s *Scenario) error {
 			return d.problem("condition", fmt.Errorf("a conditional scenario needs a condition"))
 		}
 		if d.Capacity < -1 {
-			return d.problem("capacity", fmt.Errorf("%d is no capacity; -1 has no limit", d.Capacity))
+			return d.problem("capacity", fmt.Errorf("invalid capacity %d (use -1 for unlimited)", d.Capacity))
 		}
 		needsLeak = true
 	case "bayesian":
@@ -209,9 +209,9 @@ func validateBayes(d *document) error {
 	case len(d.BayesianConditions) > 16:
 		return d.problem("bayesian_conditions", fmt.Errorf("more than 16 conditions"))
 	case d.BayesianPrior <= 0 || d.BayesianPrior > 1:
-		return d.problem("bayesian_prior", fmt.Errorf("%v lies not between 0 and 1", d.BayesianPrior))
+		return d.problem("bayesian_prior", fmt.Errorf("must be between 0 and 1, is %v", d.BayesianPrior))
 	case d.BayesianThreshold <= 0 || d.BayesianThreshold > 1:
-		return d.problem("bayesian_threshold", fmt.Errorf("%v lies not between 0 and 1", d.BayesianThreshold))
+		return d.problem("bayesian_threshold", fmt.Errorf("must be between 0 and 1, is %v", d.BayesianThreshold))
 	case d.Capacity != -1:
 		return d.problem("capacity", fmt.Errorf("%d: a bayesian scenario has the capacity -1", d.Capacity))
 	}

@@ -27,7 +27,7 @@ func TestLoadErrors(t *testing.T) {
 		"capacity no number":     {change("capacity: 1", "capacity: many"), "s.yaml:5: capacity: cannot unmarshal !!str `many` into int"},
 		"capacity of a trigger":  {change("leaky", "trigger"), `s.yaml:5: capacity: 1: a trigger has none`},
 		"counter":                {change("leaky", "counter"), `s.yaml:5: capacity: 1: a counter has the capacity -1`},
-		"capacity below all":     {strings.NewReplacer("leaky", "conditional", "capacity: 1", "capacity: -2").Replace(good) + "condition: len(queue.Queue) > 1\n", `s.yaml:5: capacity: -2 is no capacity; -1 has no limit`},
+		"capacity below all":     {strings.NewReplacer("leaky", "conditional", "capacity: 1", "capacity: -2").Replace(good) + "condition: len(queue.Queue) > 1\n", `s.yaml:5: capacity: invalid capacity -2 (use -1 for unlimited)`},
 		"bayesian keys":          {good + "bayesian_threshold: 0.5\n", `s.yaml:1: type: "leaky": only a bayesian scenario has bayesian_prior, bayesian_threshold and bayesian_conditions`},
 		"bad duration":           {change("1m", "1 minute"), `s.yaml:6: leakspeed: "1 minute" is no duration; write it as 90s, 5m or 4h`},
 		"endless":                {strings.Replace(change("capacity: 1", "capacity: 2000000"), "1m", "2000h", 1), `s.yaml:5: capacity: 2000000: at a leakspeed of 2000h the bucket would leak for centuries`},

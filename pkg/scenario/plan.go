@@ -2,9 +2,9 @@ package scenario
 
 import "csmail/pkg/scenario/expression"
 
-// Plan is what the buckets of a scenario go by: its expressions, compiled, and what
-// follows from them and from its keys. It is read at each event, so it stands here
-// ready to use. An expression that the file has not is nil.
+// Plan is the compiled form of a scenario that its buckets use: its expressions, and
+// values derived from them and from its keys. They are computed once, because a Plan is
+// read at each event. An expression that the file does not have is nil.
 type Plan struct {
 	Index     uint16 // of the scenario in its Set
 	IsLeaky   bool   // of the type leaky
@@ -25,7 +25,7 @@ type Plan struct {
 	ScopeField     expression.Field       // that the value of the scope is, if it is one field
 	Bayes          []BayesCondition       // at most 16
 	Prior          float32                // bayesian_prior, 0-1
-	Threshold      float32                // bayesian_threshold, 0-1: what is above it overflows
+	Threshold      float32                // bayesian_threshold, 0-1: a higher probability overflows
 
 	QueueLimit int  // events that the queue holds at most; -1: no limit
 	KeepFacts  bool // an expression reads the queue
@@ -37,6 +37,6 @@ type Plan struct {
 // v1.7.8).
 type BayesCondition struct {
 	*expression.Expression
-	Evil, Benign float32 // how likely it is true of an attacker, and of anybody else
+	Evil, Benign float32 // how likely the condition is true of an attacker, and of any other client
 	Guillotine   bool    // once true it stays true
 }

@@ -2,7 +2,7 @@ package scenario
 
 import "csmail/pkg/scenario/expression"
 
-// queueOf finds what the queue of a bucket must hold. Its length follows
+// queueOf finds the events that the queue of a bucket must hold. Its length follows
 // pkg/leakybucket/bucket.go and pkg/pipeline/queue.go (v1.7.8): one more than the
 // capacity or cache_size.
 func (l *loader) queueOf(d *document, s *Scenario) error {
@@ -24,8 +24,8 @@ func (l *loader) queueOf(d *document, s *Scenario) error {
 	return nil
 }
 
-// IsPlainScope is true if the value of the scope follows from the address or
-// from the key of the bucket.
+// IsPlainScope reports whether the value of the scope follows from the address or from
+// the key of the bucket.
 func (s *Scenario) IsPlainScope() bool {
 	switch s.ScopeField {
 	case expression.FieldSourceIP, expression.FieldSourceBlock, expression.FieldSourceRange:

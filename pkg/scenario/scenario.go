@@ -1,9 +1,10 @@
 // Package scenario reads CrowdSec scenario files (the YAML of CrowdSec v1.7.8,
-// pkg/leakybucket). It knows the types leaky, trigger, counter, conditional and
-// bayesian, checks every key and value, and names file, line and key of a fault and
-// what was perhaps meant. What it returns is ready for buckets to go by and does not
-// change. It does no I/O but through the fs.FS that Load is given, fetches no data
-// file, keeps no state and pours no event.
+// pkg/leakybucket). It supports the types leaky, trigger, counter, conditional and
+// bayesian, and checks every key and value. An error names file, line and key, and
+// suggests the likely spelling. For example, for "capasity" it suggests "capacity". The
+// result is ready for the buckets and does not change. The package does no I/O except
+// through the fs.FS that Load is given, fetches no data file, keeps no state and pours
+// no event.
 package scenario
 
 import (
@@ -32,8 +33,8 @@ type Scenario struct {
 	// Kinds are the kinds of event that the scenario may count.
 	Kinds event.KindSet
 
-	// Notes are remarks on what the file asks for and csmail does not do: fields
-	// that it never sets, keys that it ignores.
+	// Notes are remarks on parts of the file that have no effect in csmail: fields that
+	// it never sets, keys that it ignores.
 	Notes []string
 
 	Plan
@@ -41,7 +42,7 @@ type Scenario struct {
 	filter *expression.Expression
 }
 
-// Labels are what a scenario says of itself (the hub's taxonomy).
+// Labels describe a scenario (the hub's taxonomy).
 type Labels struct {
 	Service        string
 	Label          string
@@ -61,18 +62,18 @@ type Set struct {
 // Scenarios returns the scenarios in the order in which they were loaded.
 func (s *Set) Scenarios() []*Scenario { return s.scenarios }
 
-// NeedsTime is true if one of the scenarios overflows by time, so that silence
-// must be told (Engine.Advance of package bucket).
+// NeedsTime reports whether one of the scenarios overflows by time, so that the buckets
+// must be advanced while no event comes (Engine.Advance of package bucket).
 func (s *Set) NeedsTime() bool { return slices.ContainsFunc(s.scenarios, (*Scenario).IsTimed) }
 
-// NeedsShapes is true if one of the scenarios reads a field of the hub's parsers, so
-// that the shape of an event must be found before its filters run.
+// NeedsShapes reports whether one of the scenarios reads a field of the hub's parsers,
+// so that the shape of an event must be found before its filters run.
 func (s *Set) NeedsShapes() bool { return s.shapes }
 
-// IsTimed is true for a scenario that overflows by time, not by an event.
+// IsTimed reports whether the scenario overflows by time, not by an event.
 func (s *Scenario) IsTimed() bool { return s.Duration > 0 }
 
-// labelsOf reads the labels, which are free in CrowdSec, into their usual types.
+// labelsOf reads the labels into their usual types. CrowdSec itself accepts any type.
 func labelsOf(raw map[string]any) Labels {
 	text := func(key string) string { value, _ := raw[key].(string); return value }
 	number := func(key string) int { value, _ := raw[key].(int); return value }
@@ -91,7 +92,7 @@ func labelsOf(raw map[string]any) Labels {
 	return l
 }
 
-// CountsAccounts is true if the scenario counts different accounts rather than
+// CountsAccounts reports whether the scenario counts different accounts rather than
 // attempts.
 func (s *Scenario) CountsAccounts() bool {
 	return s.DistinctField == expression.FieldAccount || s.DistinctField == expression.FieldUsername

@@ -75,7 +75,7 @@ var keys = map[string][]string{
 	"bayesian_conditions": {"condition", "prob_given_evil", "prob_given_benign", "guillotine"},
 }
 
-// Problem is what is wrong with a scenario file, and where.
+// Problem is a fault in a scenario file, with its place.
 type Problem struct {
 	File string
 	Line int    // 1-based, 0 if unknown
@@ -83,6 +83,7 @@ type Problem struct {
 	Err  error
 }
 
+// Error returns "FILE:LINE: KEY: CAUSE", without the parts that are unknown.
 func (p *Problem) Error() string {
 	var where strings.Builder
 	where.WriteString(p.File)
@@ -95,6 +96,7 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%s: %v", where.String(), p.Err)
 }
 
+// Unwrap returns the cause.
 func (p *Problem) Unwrap() error { return p.Err }
 
 // document is one document of a file, with the lines of its keys.
@@ -113,8 +115,8 @@ func (d *document) problem(key string, err error) error {
 	return &Problem{File: d.file, Line: line, Key: key, Err: err}
 }
 
-// hashOf identifies what a document decides: a changed one starts with empty
-// buckets, one whose text or labels changed keeps them.
+// hashOf identifies the parts of a document that decide: after a change of these the
+// scenario starts with empty buckets. A change of text or labels keeps them.
 func hashOf(d *document) uint64 {
 	decides := d.spec
 	decides.Description, decides.References, decides.Labels, decides.Debug, decides.Version, decides.Author = "", nil, nil, false, "", ""

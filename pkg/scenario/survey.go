@@ -34,9 +34,9 @@ func (l *loader) survey(s *Scenario) {
 	}
 }
 
-// MayTake is true if the filter may take an event of the kind, service and shape: no
-// conjunct that these decide refuses it. It runs on a machine whose In has an event
-// of its own, which is overwritten.
+// MayTake reports whether the filter may take an event of the kind, service and shape:
+// no conjunct that these three decide refuses it. It runs on a machine with an event of
+// its own in In, and overwrites that event.
 func (s *Scenario) MayTake(m *expression.Machine, k event.Kind, service event.Service, sh expression.Shape) bool {
 	*m.In = expression.Input{Event: m.In.Event, Shape: sh}
 	m.In.Event.Kind, m.In.Event.Service = k, service

@@ -1,10 +1,10 @@
-// Package expression is the language of CrowdSec's scenario files: it compiles
-// filters, conditions and the texts that buckets go by (expr-lang/expr at the version
-// that CrowdSec v1.7.8 pins, with CrowdSec's helpers), knows the fields of an event
-// under the names of evt.Meta and evt.Parsed, and runs what it compiled; the most
-// frequent forms without the virtual machine. It reads no file, has no clock and
-// no goroutine, and keeps nothing of an event or a bucket: what an expression is
-// about is handed to the [Machine].
+// Package expression is the language of CrowdSec's scenario files. It compiles filters,
+// conditions and the texts by which buckets are keyed (expr-lang/expr at the version
+// that CrowdSec v1.7.8 pins, with CrowdSec's helpers), and offers the fields of an event
+// as evt.Meta and evt.Parsed. It runs compiled expressions, the most frequent forms
+// without the virtual machine. For example, evt.Meta.kind == "auth-failed" becomes one
+// comparison. It reads no file, has no clock and no goroutine, and keeps nothing of an
+// event or a bucket: the caller hands them to the [Machine].
 package expression
 
 import (
@@ -22,8 +22,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// filterEnv is what a filter, groupby, distinct, cancel_on and scope expression
-// may name; bucketEnv what a condition and an overflow_filter may.
+// filterEnv has the names for a filter, groupby, distinct, cancel_on and scope
+// expression; bucketEnv those for a condition and an overflow_filter.
 type filterEnv struct {
 	Evt     *Evt          `expr:"evt"`
 	TimeNow func() string // the time of the event: scenarios go by event time
@@ -76,9 +76,9 @@ func (x *Expression) Field() Field {
 	return NoField
 }
 
-// LoseEvt makes evt nothing, as it is when a bucket overflows
-// (pkg/leakybucket/overflow_filter.go, v1.7.8). It reports whether the expression
-// read it.
+// LoseEvt makes evt nil, as it is when a bucket overflows
+// (pkg/leakybucket/overflow_filter.go, v1.7.8). It reports whether the expression read
+// it.
 func (x *Expression) LoseEvt() bool {
 	if !x.readsEvt {
 		return false
@@ -87,12 +87,13 @@ func (x *Expression) LoseEvt() bool {
 	return true
 }
 
-// IsEnumerated is true if kind, service and shape of an event decide the expression.
+// IsEnumerated reports whether kind, service and shape of an event decide the
+// expression.
 func (x *Expression) IsEnumerated() bool {
 	return !x.opaque && !slices.ContainsFunc(x.fields, func(f Field) bool { return f != NoField && !f.isEnumerated() })
 }
 
-// Needs is what of a bucket a Machine must be given before it decides an
+// Needs is the part of a bucket that a Machine must be given before it decides an
 // expression.
 type Needs uint8
 
@@ -102,7 +103,7 @@ const (
 	NeedsQueue              // Machine.Queue and Machine.Leaky
 )
 
-// Needs says by what of a bucket the expression is decided.
+// Needs returns the parts of a bucket that decide the expression.
 func (x *Expression) Needs() Needs {
 	switch {
 	case !x.bucket || x.match != nil:
@@ -113,8 +114,8 @@ func (x *Expression) Needs() Needs {
 	return NeedsQueue
 }
 
-// Compiler compiles expressions that share their data files. Its errors are one
-// line and say what is wrong, without the source.
+// Compiler compiles expressions that share their data files. Its errors are one line and
+// name the fault, without the source.
 type Compiler struct {
 	functions []expr.Option
 	names     []string // that an expression may call
@@ -202,12 +203,12 @@ func (c *Compiler) Conjuncts(x *Expression) []*Expression {
 	return parts
 }
 
-// survey collects what an expression reads, and refuses a call of something that
-// does not exist.
+// survey collects the fields that an expression reads, and refuses a call of an unknown
+// function.
 type survey struct {
 	known  []string
 	fields []Field
-	roots  int  // how often "evt" or "$env" stands in it; more than there are fields: it reads something else of evt
+	roots  int  // occurrences of "evt" and "$env"; if there are more than fields, something else of evt is read
 	impure bool // it asks for the time, or calls a method
 	err    error
 }
@@ -247,7 +248,7 @@ func (s *survey) call(n *ast.CallNode) {
 	s.err = fmt.Errorf("unknown helper %q%s", name.Value, hint.DidYouMean(name.Value, slices.Concat(s.known, builtin.Names)))
 }
 
-// oneLine makes expr's error, which draws the expression with a caret, one line.
+// oneLine shortens expr's error to one line, without the drawing of the expression.
 func oneLine(err error) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return fmt.Errorf("%s", first)

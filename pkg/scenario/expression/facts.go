@@ -2,9 +2,9 @@ package expression
 
 import "csmail/pkg/event"
 
-// Facts packs what decides the enumerated fields of an event, its kind, service and
-// shape, and whether it has an address: what a bucket keeps of an event whose text
-// no expression reads. The packing is part of snapshots.
+// Facts packs the values that decide the enumerated fields of an event: its kind,
+// service and shape, and whether it has an address. A bucket keeps this much of an event
+// if no expression reads its text. The packing is part of snapshots.
 type Facts uint32
 
 // FactsOf returns the Facts of an event.
@@ -25,10 +25,10 @@ func (f Facts) Service() event.Service { return event.Service(f >> 8) }
 // Shape returns the shape of the event.
 func (f Facts) Shape() Shape { return Shape(f >> 16) }
 
-// HasAddr is true if the event has an address.
+// HasAddr reports whether the event has an address.
 func (f Facts) HasAddr() bool { return f>>24&1 == 1 }
 
-// Meta returns evt.Meta of the event as far as Facts tell it: the enumerated fields,
+// Meta returns evt.Meta of the event as far as Facts hold it: the enumerated fields,
 // empty ones among them. The map is the caller's.
 func (f Facts) Meta() map[string]string {
 	in, meta := f.input(), map[string]string{}
@@ -40,7 +40,7 @@ func (f Facts) Meta() map[string]string {
 	return meta
 }
 
-// input is an event of which only the enumerated fields are known.
+// input returns an event with the enumerated fields alone.
 func (f Facts) input() *Input {
 	return &Input{Event: &event.Event{Kind: f.Kind(), Service: f.Service()}, Shape: f.Shape()}
 }

@@ -11,7 +11,7 @@ import (
 // while the Input is read.
 type Input struct {
 	Event *event.Event
-	Shape Shape // of Event; none, unless an expression reads fields of the hub's parsers
+	Shape Shape // of Event; zero unless an expression reads fields of the hub's parsers
 	view  *Evt  // built when an expression needs it
 }
 
@@ -56,7 +56,7 @@ const (
 	fieldHubUser
 )
 
-// isEnumerated is true for a field that (kind, service, shape) decides.
+// isEnumerated reports whether (kind, service, shape) decides the field.
 func (f Field) isEnumerated() bool { return f >= fieldKind && f <= fieldPregreet }
 
 // metaFields are the keys of evt.Meta: csmail's own, and those that the parsers
@@ -163,7 +163,7 @@ func (f Field) readText(in *Input) string {
 	return ""
 }
 
-// appendTo appends what read returns.
+// appendTo appends the value that read returns.
 func (f Field) appendTo(b []byte, in *Input) []byte {
 	addr := in.Event.Addr
 	switch {
@@ -201,8 +201,8 @@ func AddrText(addr netip.Addr) string {
 	return addr.String()
 }
 
-// BlockText is evt.Meta.source_block of an address: itself for IPv4, its /64 for
-// IPv6, what one customer holds; "" if there is none.
+// BlockText is evt.Meta.source_block of an address: itself for IPv4, its /64 for IPv6
+// (the network of one customer); "" if there is no address.
 func BlockText(addr netip.Addr) string {
 	if !addr.Is6() {
 		return AddrText(addr)

@@ -183,7 +183,7 @@ func flatten(items []any, v reflect.Value) ([]any, error) {
 	return items, nil
 }
 
-// distinctOf takes a list as expr makes one; what is no list has no values.
+// distinctOf takes a list in expr's form. Any other value counts as an empty list.
 func distinctOf(list any) (any, error) {
 	if items, ok := list.([]any); ok {
 		return distinctValues(items)

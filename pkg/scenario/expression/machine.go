@@ -15,9 +15,9 @@ type Leaky struct {
 	Ovflw_ts    time.Time // when it ran over: the time of the last event, or of the end of a counter
 }
 
-// Machine runs expressions about one event, and about one bucket. What it reads is
-// lent by the caller, who sets of the bucket what [Expression.Needs] says. Use it
-// from one goroutine at a time.
+// Machine runs expressions about one event, and about one bucket. The caller sets the
+// inputs that the expression reads, of the bucket those in [Expression.Needs], and keeps
+// ownership of them. Use it from one goroutine at a time.
 type Machine struct {
 	In *Input // never nil while an expression runs
 
@@ -54,8 +54,8 @@ func (m *Machine) Decide(x *Expression) (value, ok bool) {
 	return value, ok
 }
 
-// Text runs what [Compiler.Text] compiled, and reports false if it failed. What is
-// no text, as nil, reads as "".
+// Text runs an expression of [Compiler.Text], and reports false if it failed. A value
+// that is not a text, like nil, reads as "".
 func (m *Machine) Text(x *Expression) (text string, ok bool) {
 	if x.text != nil {
 		return x.text(m.In), true

@@ -16,13 +16,12 @@ type (
 	appender func([]byte, *Input) []byte
 )
 
-// native translates expressions over one event: the one at hand, or each one of a
-// queue.
+// native translates expressions over one event: the current one, or each one of a queue.
 type native struct {
-	field func(*ast.MemberNode) (Field, bool) // knows the members that are fields of the event
+	field func(*ast.MemberNode) (Field, bool) // recognises the members that are fields of the event
 }
 
-// ofEvent reads the event at hand.
+// ofEvent reads the current event.
 var ofEvent = native{fieldOf}
 
 // matcher returns nil for an expression that it does not know; the virtual
@@ -180,8 +179,8 @@ func (t native) call(n *ast.CallNode) reader {
 	return nil
 }
 
-// fieldOf knows evt.Meta.NAME and evt.Parsed.NAME; NoField with true is a name
-// that csmail never sets, which reads as "".
+// fieldOf recognises evt.Meta.NAME and evt.Parsed.NAME. It returns NoField with true for
+// a name that csmail never sets; such a name reads as "".
 func fieldOf(n *ast.MemberNode) (Field, bool) {
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok || n.Method {

@@ -7,11 +7,11 @@ import (
 )
 
 // queueMatcher is an expression over the events of a bucket's queue that needs no
-// virtual machine: any, all, count and len of queue.Queue, whose predicates read
-// enumerated fields, joined by and, or, not.
+// virtual machine: any, all, count and len of queue.Queue, with predicates that read
+// only enumerated fields, joined by and, or, not.
 type queueMatcher func(*heldQueue) bool
 
-// heldQueue is the queue of a bucket as far as facts tell it.
+// heldQueue is the queue of a bucket, with the facts of its events.
 type heldQueue struct {
 	facts []Facts
 
@@ -113,7 +113,7 @@ func isQueue(node ast.Node) bool {
 	return ok && isText && root.Value == "queue" && name.Value == "Queue"
 }
 
-// nativeComparison knows count(…) and len(queue.Queue) beside a number.
+// nativeComparison translates count(…) and len(queue.Queue) compared with a number.
 func nativeComparison(n *ast.BinaryNode) queueMatcher {
 	builtin, ok := n.Left.(*ast.BuiltinNode)
 	number, isNumber := n.Right.(*ast.IntegerNode)

@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// QueueReads tells what an expression reads of the queued events.
+// QueueReads lists the parts of queued events that an expression reads.
 type QueueReads struct {
 	Queue bool // anything
 	Times bool // their times
@@ -17,7 +17,7 @@ type QueueReads struct {
 	More  bool // more than times and enumerated fields
 }
 
-// QueueReads returns what the expression reads of the queued events.
+// QueueReads returns the parts of queued events that the expression reads.
 func (x *Expression) QueueReads() QueueReads {
 	reads := &queueReads{}
 	ast.Walk(&x.tree, reads)
@@ -57,22 +57,22 @@ func isCompact(n *ast.MemberNode) bool {
 		}
 	}
 	if _, ok := fieldOf(n); ok {
-		return true // of the event at hand, not of the queue
+		return true // of the current event, not of the queue
 	}
 	return slices.Contains([]string{"Queue", "L", "Time", "Meta", "Total_count", "First_ts", "Last_ts", "Ovflw_ts"}, name.Value)
 }
 
-// ReadsShape is true unless the expression reads nothing that follows from the Shape
-// of the event at hand: no field of the hub's parsers.
+// ReadsShape reports whether the expression reads a value that follows from the Shape of
+// the current event: a field of the hub's parsers.
 func (x *Expression) ReadsShape() bool {
 	return x.opaque || slices.ContainsFunc(x.fields, func(f Field) bool {
 		return f >= fieldLogType && f <= fieldPregreet || f == fieldTargetUser || f == fieldHubUser || f == fieldLoginMessage
 	})
 }
 
-// UnknownFields names each evt.Meta.NAME and evt.Parsed.NAME that the expression
-// reads and csmail never sets, with the name that was perhaps meant. One that is
-// read twice stands there twice.
+// UnknownFields names each evt.Meta.NAME and evt.Parsed.NAME that the expression reads
+// and csmail never sets, with the most similar known name. A name that is read twice is
+// listed twice.
 func (x *Expression) UnknownFields() []string {
 	unknown := &unknownFields{}
 	ast.Walk(&x.tree, unknown)

@@ -6,9 +6,9 @@ import (
 	"csmail/pkg/event"
 )
 
-// Shape says what the mail parsers of CrowdSec's hub would have made of the
-// line of an event: which of them takes it, and the fields of few values that it
-// sets. A line that they do not know has none.
+// Shape is the reading of an event's line by the mail parsers of CrowdSec's hub: the
+// parser that takes it, and the enumerated fields that it sets. A line without a parser
+// has no shape.
 type Shape uint8
 
 const (
@@ -21,8 +21,7 @@ const (
 	shapeDovecotOther        // dovecot-logs, another result
 	shapeSSHFailed           // sshd-logs, ssh_failed-auth
 
-	// Shapes is how many shapes there are, that of a line that no parser knows
-	// among them.
+	// Shapes is the number of shapes, including the one of a line without a parser.
 	Shapes
 )
 
@@ -72,8 +71,9 @@ func ShapeOf(e *event.Event) Shape {
 	return noShape
 }
 
-// isSSHFailed follows what sshd-logs.yaml gives ssh_failed-auth: a refused
-// login, one that the client left half-way, and a banner that is no SSH.
+// isSSHFailed reports whether sshd-logs.yaml gives the event's line the type
+// ssh_failed-auth: a refused login, one that the client left half-way, and a banner that
+// is no SSH.
 func isSSHFailed(e *event.Event) bool {
 	switch e.Kind {
 	case event.AuthFailed:
@@ -112,8 +112,8 @@ func smtpdShape(e *event.Event) Shape {
 	return noShape
 }
 
-// saslShape reads "NAME[ADDR]: SASL MECH authentication failed:…"; the hub's
-// pattern knows four mechanisms and no port.
+// saslShape reads "NAME[ADDR]: SASL MECH authentication failed:…"; the hub's pattern has
+// four mechanisms and no port.
 func saslShape(warning string) Shape {
 	name, rest, ok := strings.Cut(warning, "]: SASL ")
 	if !ok || strings.ContainsAny(name, " _") {
@@ -191,8 +191,8 @@ func workerMessage(text string) string {
 	return said
 }
 
-// Plausible is true if an event of the kind can have the shape, so that the set
-// of kinds a scenario counts holds no more than it should.
+// Plausible reports whether an event of the kind can have the shape, so that the set of
+// kinds that a scenario counts is no larger than necessary.
 func (s Shape) Plausible(k event.Kind, service event.Service) bool {
 	switch s {
 	case noShape:
@@ -213,7 +213,7 @@ func (s Shape) Plausible(k event.Kind, service event.Service) bool {
 	return service == event.SSHD && k == event.AuthFailed
 }
 
-// isReject knows the kinds that a "NOQUEUE: reject" may be.
+// isReject reports whether a "NOQUEUE: reject" can have the kind.
 func isReject(k event.Kind) bool {
 	switch k {
 	case event.RelayDenied, event.HeloRejected, event.AccessDenied, event.NoHostname, event.DNSBLListed, event.RelayRefused,

@@ -38,9 +38,9 @@ func (e *Evt) GetMeta(key string) string { return e.Meta[key] }
 // GetType returns "log": csmail feeds no overflow back into scenarios.
 func (e *Evt) GetType() string { return "log" }
 
-// View returns what expressions see of the event as evt.Meta and evt.Parsed: the
-// fields of csmail, and those that the parsers of CrowdSec's hub would set for
-// the same line. Both hold text of the event and no empty values.
+// View returns the event as expressions see it in evt.Meta and evt.Parsed: the fields of
+// csmail, and those that the parsers of CrowdSec's hub would set for the same line. Both
+// hold text of the event and no empty values.
 func View(e *event.Event) (meta, parsed map[string]string) {
 	in := Input{Event: e, Shape: ShapeOf(e)}
 	return in.fields(metaFields), in.fields(parsedFields)
@@ -56,7 +56,7 @@ func (in *Input) fields(table map[string]Field) map[string]string {
 	return values
 }
 
-// Evt returns the whole view, built once an Input. It is shared by those who ask.
+// Evt returns the whole view, built once an Input. All callers share it.
 func (in *Input) Evt() *Evt {
 	if in.view != nil {
 		return in.view
