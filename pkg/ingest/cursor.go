@@ -55,9 +55,10 @@ func (f *Feed) place(b input.Batch) string {
 	return repeatable + base64.StdEncoding.EncodeToString(packed.Bytes()) + ":" + string(b.Cursor)
 }
 
-// Resume takes up where Cursor left off, and returns from where the source is to
-// be followed. gone are the cursors of sources that are followed no more: what they
-// had read is not counted again under the name of this one. It is called before the
+// Resume continues at the cursor, and returns the place from which the source is to be
+// followed. gone are the cursors of inputs that are no longer followed: lines that they
+// had read are not counted again when they come through this source. For example, a
+// configuration may have changed from a file to the journal. Resume is called before the
 // first Parse.
 func (f *Feed) Resume(cursor string, gone ...string) (input.Cursor, error) {
 	own, at, err := splitCursor(cursor)
@@ -69,7 +70,7 @@ func (f *Feed) Resume(cursor string, gone ...string) (input.Cursor, error) {
 	for _, other := range gone {
 		theirs, place, err := splitCursor(other)
 		if err != nil {
-			continue // nobody follows it, and nobody can mend it
+			continue // an unreadable cursor of an unused source does no harm
 		}
 		f.before.add(theirs)
 		if _, place, err := splitRepeatable(place); err == nil {
@@ -93,7 +94,7 @@ func (f *Feed) badCursor(err error) error {
 	return hint.Wrap(fmt.Errorf("the stored position of %s: %w", f.Input.Name(), err), "was it stored by a newer csmail?")
 }
 
-// splitCursor returns what of a cursor all sources share, and the rest.
+// splitCursor returns the part of a cursor that all kinds of inputs share, and the rest.
 func splitCursor(cursor string) (r reach, at string, err error) {
 	rest, ok := strings.CutPrefix(cursor, readUpTo)
 	if !ok {

@@ -1,7 +1,7 @@
-// Package ingest turns the sources of a configuration into logs that are
-// followed, and the lines of each into records, with the repetitions of classic
-// syslog given back what they repeat, also when a process ended between the two.
-// It steps nothing and stores nothing.
+// Package ingest opens the inputs of a configuration, and turns the lines of each into
+// records. The repetitions of classic syslog ("last message repeated 3 times") get the
+// message that they repeat, also if the process was restarted between the two lines. The
+// package steps nothing and stores nothing.
 package ingest
 
 import (
@@ -24,12 +24,12 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Feed is one source and what is needed to read its lines. Use Parse from one
+// Feed is one source with the state that reading its lines needs. Use Parse from one
 // goroutine at a time.
 type Feed struct {
 	Input  input.Input
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
-	Counts Counts // of what was parsed; who calls Parse may read it
+	Counts Counts // of the parsed lines; read it only from the goroutine that calls Parse
 	Flows  bool   // records also get what their lines report about the way of a mail
 
 	zone    *time.Location
@@ -64,13 +64,13 @@ type reader struct {
 	remarks remarks
 }
 
-// Options are what feeds need besides their configuration.
+// Options are the settings of feeds besides their configuration.
 type Options struct {
 	Back    time.Duration // how far a first start reads back; 0: begin at the end
 	Journal string        // the command, journalctl if ""
 	Stdin   io.Reader
 	Logger  *slog.Logger     // nil logs nothing
-	Now     func() time.Time // what the clock shows, for files; time.Now if nil
+	Now     func() time.Time // the present time, for files; time.Now if nil
 }
 
 // Open makes the feeds of sources, without any the journal or the mail log of
@@ -136,7 +136,7 @@ func open(s config.Source, o Options) (*Feed, spec, error) {
 	case "stdin":
 		f.Input = file.Stdin(o.Stdin, o.Logger)
 	default:
-		err = fmt.Errorf("source %q is none", s.Source)
+		err = fmt.Errorf("unknown source type %q", s.Source)
 	}
 	if err != nil {
 		return nil, p, err
@@ -156,7 +156,7 @@ func syslogOptions(s config.Source, logger *slog.Logger) syslog.Options {
 	return o
 }
 
-// Parse hands each record of a batch to take, which must not keep it.
+// Parse calls take with each record of a batch. take must not keep the record.
 func (f *Feed) Parse(b input.Batch, take func(*event.Record)) {
 	log := f.readerOf(b.Log)
 	log.Line.Received, log.Line.Read, log.Line.Zone, log.Line.Reading = b.Received, b.Read, f.zone, f.reading

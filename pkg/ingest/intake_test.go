@@ -40,7 +40,7 @@ func TestOpenRefuses(t *testing.T) {
 		},
 		"a file without a name":  {[]config.Source{{Source: "file"}}, "a file source without a file name", "filenames: [/var/log/mail.log]"},
 		"a zone that is nowhere": {[]config.Source{{Source: "stdin", Timezone: "Europe/Atlantis"}}, "Europe/Atlantis", ""},
-		"an unknown kind":        {[]config.Source{{Source: "carrier-pigeon"}}, `source "carrier-pigeon" is none`, ""},
+		"an unknown kind":        {[]config.Source{{Source: "carrier-pigeon"}}, `unknown source type "carrier-pigeon"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(log, []byte(failed), 0o600); err != nil {

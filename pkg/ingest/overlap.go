@@ -17,11 +17,11 @@ import (
 	"csmail/pkg/logline"
 )
 
-// spec is what a configured source reads: files or a journal.
+// spec is the logs that a configured source reads: files or a journal.
 type spec struct {
 	Name    string           // in messages
 	Globs   []string         // of files
-	Journal *journal.Options // nil: none
+	Journal *journal.Options // nil: the source reads no journal
 }
 
 const (
@@ -29,8 +29,8 @@ const (
 	overlapTail = 256 << 10
 	// overlapEntries is how many of the newest journal entries are compared.
 	overlapEntries = 2000
-	// overlapLines is how many lines two sources must share. A line is told by
-	// its program, process ID and text, so that one in common is rare already.
+	// overlapLines is how many lines two sources must share. A line is identified by
+	// its program, process ID and text, so even one common line is rare.
 	overlapLines = 3
 	// overlapEntry is how long an entry may be, in bytes of JSON, to be compared.
 	overlapEntry = 8 << 10
@@ -40,8 +40,8 @@ const (
 
 // checkOverlap refuses sources that would count lines twice: a file that two of
 // them name, by any path, and two that hold the same newest lines, like mail.log
-// and mail.info, or the journal and the file that rsyslog writes from it. What
-// cannot be read is no overlap.
+// and mail.info, or the journal and the file that rsyslog writes from it. A log that
+// cannot be read counts as no overlap.
 func checkOverlap(ctx context.Context, specs []spec) error {
 	var seen []sample
 	for _, p := range specs {
@@ -132,8 +132,8 @@ func sampleJournal(ctx context.Context, o journal.Options) sample {
 	return s
 }
 
-// lineKeys tells lines apart by what every transport leaves as it is, and gives the
-// host, of which one may keep the domain and another not.
+// lineKeys identifies a line by the parts that every transport keeps, for each host in
+// it. The host is separate, because one transport may keep its domain and another not.
 func lineKeys(text string) map[string]string {
 	keys := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -151,7 +151,7 @@ func lineKeys(text string) map[string]string {
 	return keys
 }
 
-// conflict tells why two logs are one.
+// conflict returns an error that explains why two logs are the same.
 func (s sample) conflict(other sample) error {
 	if s.info != nil && other.info != nil && os.SameFile(s.info, other.info) {
 		err := fmt.Errorf("sources %q and %q read the same file, %q", other.source, s.source, s.name)

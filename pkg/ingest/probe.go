@@ -10,8 +10,8 @@ import (
 )
 
 // Probe tries to read each log that the sources name, or that is followed by default,
-// and returns what cannot be read. A place to listen at is not tried: csmail run may be
-// listening there.
+// and returns the errors. A listening address is not tried, because a running csmail may
+// be using it.
 func Probe(ctx context.Context, sources []config.Source, o Options) []error {
 	if len(sources) == 0 {
 		found, err := byDefault(ctx, o.Journal)

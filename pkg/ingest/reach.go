@@ -15,8 +15,9 @@ import (
 )
 
 // reach is how far a source was read, in terms that every transport shares: when each
-// host logged last, of which services, and what its newest lines said. The file that
-// rsyslog writes and the journal that it writes it from have nothing else in common.
+// host logged last, for which services, and the content of its newest lines. It allows
+// csmail to change from one input to another, for example from the journal to the file
+// that rsyslog writes from it, without counting lines twice.
 type reach struct {
 	Hosts  map[string]*hostReach // by the first label of the name, in lower case
 	Newest []keyed               // the newest records, oldest first
@@ -28,7 +29,7 @@ type hostReach struct {
 	Services uint8     // a bit for each service that was seen
 }
 
-// keyed is a record that was read: its time and what it said.
+// keyed is a record that was read: its time and its content.
 type keyed struct {
 	At  time.Time
 	Key uint64
@@ -68,7 +69,7 @@ func (r *reach) take(e *event.Record) {
 	r.Newest = append(r.Newest, keyed{e.Time, keyOf(e)})
 }
 
-// hostLabel is what of a host's name every transport keeps.
+// hostLabel is the part of a host's name that every transport keeps.
 func hostLabel(name string) string {
 	label, _, _ := strings.Cut(name, ".")
 	return strings.ToLower(label)
@@ -81,8 +82,8 @@ func serviceBit(s event.Service) uint8 {
 	return 1 << s
 }
 
-// keyOf is what every transport leaves of a record as it is. Dovecot's process ID is
-// only in the journal.
+// keyOf hashes the parts of a record that every transport keeps. Dovecot's process ID is
+// left out, because only the journal has it.
 func keyOf(e *event.Record) uint64 {
 	pid := e.PID
 	if e.Service == event.Dovecot {
@@ -114,9 +115,8 @@ func decodeReach(text string) (r reach, err error) {
 	return r, err
 }
 
-// readBefore is what sources that are followed no more had read. An offence that one of
-// them had read is not counted again because its log is read as another kind of source
-// now.
+// readBefore is the reach of sources that are no longer followed. An offence that one of
+// them had read is not counted again when another kind of source brings the same log.
 type readBefore struct {
 	sources []earlier
 }
@@ -139,9 +139,9 @@ func (b *readBefore) add(r reach) {
 	b.sources = append(b.sources, e)
 }
 
-// holds reports whether a record was read before. Only what may count against somebody
-// is: a success may be heard twice, and is worth keeping if it is of another log of the
-// same host after all.
+// holds reports whether a record was read before. It is used only for events that may
+// count against a client. A success may be read twice without harm, and dropping it
+// would be wrong if it came from another log of the same host.
 func (b *readBefore) holds(r *event.Record) bool {
 	if len(b.sources) == 0 || r.Outcome != event.Noted {
 		return false
@@ -152,7 +152,7 @@ func (b *readBefore) holds(r *event.Record) bool {
 	return slices.ContainsFunc(b.sources, func(e earlier) bool { return e.holds(r) })
 }
 
-// holds goes by the time, and near the end by what the lines say.
+// holds compares the time and, near the end, the content of the lines.
 func (e *earlier) holds(r *event.Record) bool {
 	host := e.Hosts[hostLabel(r.Host)]
 	if host == nil || host.Services&serviceBit(r.Service) == 0 || r.Time.After(host.Last.Add(2*slack)) {

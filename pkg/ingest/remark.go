@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// fewLines is how many lines of a log are waited for before one that has none of a
+	// fewLines is the number of lines of a log that are read before a log without any
 	// mail daemon is reported.
 	fewLines = 1000
 	// manyTroubles is how many warnings in a row make a followed log one that is
@@ -16,9 +16,9 @@ const (
 	manyTroubles = 50
 )
 
-// remarks remembers what was reported about one log.
+// remarks remembers the reports about one log.
 type remarks struct {
-	next                   int64 // the count of odd lines at which they are reported again
+	next                   int64 // the count of odd lines at which they are reported next
 	lines, known           int64
 	saidForeign, saidLevel bool
 }
@@ -31,8 +31,8 @@ func (m *remarks) see(o event.Outcome) {
 	}
 }
 
-// remark reports what is odd about a log, once, and lines that are passed over again
-// whenever they are ten times as many.
+// remark reports oddities of a log once. Skipped lines are reported again each time
+// their number has grown tenfold.
 func (f *Feed) remark(name string, log *reader) {
 	if f.log == nil {
 		return
@@ -53,16 +53,16 @@ func (f *Feed) remark(name string, log *reader) {
 	}
 }
 
-// passOver empties the record of a line of a log in journalctl's export form. Its
-// entries run over several lines, and what looks like a line of its own may be a part
-// of a message that anybody wrote.
+// passOver empties the record of a line of a log in journalctl's export form. Entries in
+// it run over several lines, so a part of a message that looks like a log line may have
+// been written by any user.
 func (r *reader) passOver(record *event.Record) {
 	if r.Parser.Notes.Exported > 0 {
 		*record = event.Record{Line: record.Line}
 	}
 }
 
-// notes returns what was noted about all logs of the feed.
+// notes returns the notes about all logs of the feed.
 func (f *Feed) notes() engine.Notes {
 	var all engine.Notes
 	for _, log := range f.logs {
@@ -71,7 +71,7 @@ func (f *Feed) notes() engine.Notes {
 	return all
 }
 
-// Remarks says what was passed over or is odd about the logs of the feed.
+// Remarks describes skipped lines and oddities of the logs of the feed.
 func (f *Feed) Remarks() []string {
 	n := f.notes()
 	return n.Remarks()

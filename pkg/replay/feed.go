@@ -102,7 +102,7 @@ func (f *feed) finishJob(r *run) {
 	f.job = nil
 }
 
-// verdict is the error with which the source ended.
+// verdict is the error with which reading the source ended.
 func (f *feed) verdict() error {
 	if f.err != nil {
 		return f.err
@@ -123,9 +123,9 @@ func (f *feed) drain() {
 
 var errEnough = errors.New("enough")
 
-// glance dates the first line of a source that can be read again, so that one
-// that begins later need not be open until then. The zero time stands for a
-// source that must be opened to tell.
+// glance dates the first line of a source that can be read again, so that a source that
+// begins later need not be open until then. It returns the zero time if only opening the
+// source would show the date.
 func (f *feed) glance(ctx context.Context, o *Options) time.Time {
 	var first time.Time
 	if f.source.Size() < 0 {

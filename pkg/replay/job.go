@@ -22,14 +22,14 @@ type job struct {
 	done    chan struct{}
 }
 
-// twofold is a record whose line may mean either of two times, which only the
-// record before it can tell.
+// twofold is a record with an ambiguous time of day. Only the record before it shows
+// which of two moments is meant.
 type twofold struct {
 	record int
 	line   logline.Line
 }
 
-// keep says which lines make a record besides witnesses and events.
+// keep selects the lines that make a record besides witnesses and events.
 type keep struct{ missed, all, flow bool }
 
 func (k keep) takes(r *event.Record) bool {
@@ -94,8 +94,8 @@ func (f *flows) next() *event.Flow {
 	return &f.chunks[f.used/flowChunk][f.used%flowChunk]
 }
 
-// date dates a record anew if its line may mean two times: before is the time of
-// the record before it.
+// date corrects the time of a record with an ambiguous stamp; before is the time of the
+// record before it.
 func (j *job) date(record int, before time.Time) {
 	if len(j.twofold) == 0 || j.twofold[0].record != record {
 		return
@@ -110,7 +110,7 @@ func (j *job) date(record int, before time.Time) {
 	}
 }
 
-// next returns room for one more record. What it holds is of no account.
+// next returns room for one more record. The record may hold old values.
 func (j *job) next() *event.Record {
 	if len(j.records) < cap(j.records) {
 		j.records = j.records[:len(j.records)+1]
@@ -120,8 +120,9 @@ func (j *job) next() *event.Record {
 	return &j.records[len(j.records)-1]
 }
 
-// forget empties the records for their next use. They are not cleared, which would
-// take as long as to parse them: what they hold of the block's text is never read.
+// forget makes the records free for their next use. They are not cleared, because that
+// would take as long as parsing them. Their strings into the block's text are never read
+// again.
 func (j *job) forget() room {
 	j.flows.used = 0
 	return room{j.records[:0], j.flows}

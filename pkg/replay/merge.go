@@ -21,8 +21,8 @@ func (r *run) merge(ctx context.Context) error {
 	}
 }
 
-// earliest returns the feed whose turn it is and the one whose turn is next. A
-// feed without records left takes no part.
+// earliest returns the feed with the earliest record and the one with the second
+// earliest. A feed without records left takes no part.
 func (r *run) earliest() (first, second *feed) {
 	for _, f := range r.feeds {
 		switch {

@@ -7,10 +7,9 @@ import (
 	"csmail/pkg/hint"
 )
 
-// notALog refuses a source in which no line had a header, or more messages of mail
-// daemons lack it than have it: a wrong file must not read as a quiet day. Where the
-// headers are missing, the few lines that seem to have one may be what somebody wrote
-// into a message.
+// notALog refuses a source if no line had a header, or if most messages of mail daemons
+// in it lack one. A wrong file must not look like a quiet day. In a file without headers
+// the few lines that seem to have one may be text that a client put into a message.
 func notALog(name string, t Tally) error {
 	const take = "csmail reads syslog files, Postfix's and Dovecot's own log files, and journalctl's output in any form but cat and verbose"
 	none := t.Outcomes[event.NoHeader] == t.Lines
@@ -28,7 +27,7 @@ func notALog(name string, t Tally) error {
 	return nil
 }
 
-// remark notes what is odd about a log as a whole.
+// remark notes oddities of a log as a whole.
 func (t *Tally) remark(name string) {
 	switch {
 	case t.Lines == 0 || t.Outcomes[event.NoHeader] == t.Lines:

@@ -1,8 +1,7 @@
-// Package replay sends finished logs through the engine: it reads the sources in
-// blocks, parses the blocks on all cores, and steps the records in the order of
-// the logs, those of several sources merged by their times. It holds a bounded
-// number of blocks of each source that is under way, and decides nothing about
-// what the records mean.
+// Package replay sends finished logs through the engine. It reads the sources in blocks,
+// parses the blocks on all cores, and steps the records in the order of the logs, those
+// of several sources merged by their times. It holds a bounded number of blocks of each
+// open source, and makes no decision about the records.
 package replay
 
 import (
@@ -17,17 +16,17 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Options are what a replay needs besides its sources.
+// Options are the settings of a replay besides its sources.
 type Options struct {
-	Zone    *time.Location   // of headers that name none; nil means local time
+	Zone    *time.Location   // of headers that name no zone; nil means local time
 	Reading *logline.Reading // how the lines are read; nil as they are
 
 	// Engine steps the records; nil: one that only joins sessions. The caller
 	// settles it when the replay is over.
 	Engine *engine.Engine
 
-	// Result gets every witness and event, in order, with the name of its source.
-	// The record is only lent: whoever keeps it clones it.
+	// Result gets every witness and event, in order, with the name of its source. The
+	// record is valid only during the call; clone it to keep it.
 	Result func(source string, r engine.Result)
 	// Flow, if it is set, gets every line that reports something about the way of a
 	// mail, before Result gets it: the record has its time, host and process, and a
@@ -36,12 +35,11 @@ type Options struct {
 	// Missed gets the lines of known daemons that no grammar matched, and those
 	// that can be read in two ways. Nil: they are only counted.
 	Missed func(line string)
-	// Line, if it is set, gets every line there is instead, those that make no record
-	// behind the record before them: how
-	// it was read, and what Step made of it, if it is a witness or an event.
+	// Line, if it is set, gets every line instead, with its parsing and with the result
+	// of Step if it is a witness or an event. A line without a record comes behind the
+	// record before it.
 	Line func(source string, t engine.Trace, r engine.Result)
-	// Progress is told the bytes read, and those there are (-1: unknown). Nil:
-	// nobody asks.
+	// Progress is called with the bytes read and the total (-1: unknown). It may be nil.
 	Progress func(done, total int64)
 }
 
@@ -54,7 +52,7 @@ type Tally struct {
 	Remarks  []string // about whole logs; set when they have ended
 }
 
-// known is how many lines are of programs that csmail knows.
+// known is the number of lines of programs that csmail reads.
 func (t *Tally) known() int64 {
 	return t.Lines - t.Outcomes[event.NoHeader] - t.Outcomes[event.Foreign]
 }
@@ -69,10 +67,10 @@ func (t *Tally) add(o Tally) {
 	}
 }
 
-// Run replays the sources together, in the order of their lines' times; lines of
-// equal time in the order of the sources. A source whose lines are out of order
-// keeps its own order: a line counts as no earlier than those before it. On an
-// error the tally is of what was read until then.
+// Run replays the sources together, in the order of their lines' times; lines of equal
+// time in the order of the sources. A source with lines out of order keeps its own
+// order: a line counts as no earlier than those before it. On an error the tally covers
+// the lines read until then.
 func Run(ctx context.Context, sources []archive.Input, o Options) (Tally, error) {
 	if o.Zone == nil {
 		o.Zone = time.Local
@@ -136,7 +134,7 @@ func (r *run) startWorkers() *sync.WaitGroup {
 
 func (r *run) step(f *feed, record *event.Record) {
 	if r.options.Line != nil {
-		r.tell(f, record)
+		r.showStep(f, record)
 		return
 	}
 	if record.Flow != nil {
@@ -152,8 +150,8 @@ func (r *run) step(f *feed, record *event.Record) {
 	r.options.Result(f.source.Name(), r.engine.Step(record))
 }
 
-// tell steps a record, if there is anything to step, and shows its line.
-func (r *run) tell(f *feed, record *event.Record) {
+// showStep steps a record, if it is a witness or an event, and shows its line.
+func (r *run) showStep(f *feed, record *event.Record) {
 	trace := engine.Follow(f.job.lines[f.at])
 	var result engine.Result
 	if record.Outcome >= event.Witness {
