@@ -13,13 +13,13 @@ import (
 	"csmail/pkg/report"
 )
 
-// Daemon is what the commands may ask of the running daemon.
+// Daemon is the running daemon, as the commands see it.
 type Daemon interface {
 	Status(ctx context.Context) (Status, error)
 	Why(ctx context.Context, addr netip.Addr) (report.Why, error)
-	// Unban forgives an address, which is a network of full length, or all of a
-	// network: the buckets are emptied, there is amnesty for a day, and what waits to
-	// be told is dropped. A network that is too large is refused.
+	// Unban forgives an address (a network of full length) or every address of a
+	// network: the buckets are emptied, there is amnesty for a day, and alerts that were
+	// not sent yet are dropped. A network that is too large is refused.
 	Unban(ctx context.Context, network netip.Prefix) (Unbanned, error)
 	// Report returns the daily report of a date, like 2026-11-28, in the zone of that
 	// name.
@@ -47,7 +47,7 @@ const (
 	Held   List = "held"   // the guard keeps it back
 )
 
-// Move is what may be done with an alert of a list.
+// Move is an action on an alert of a list.
 type Move string
 
 // The moves.
@@ -70,7 +70,7 @@ type Status struct {
 	Outbox   OutboxStatus `json:"outbox"`
 	LAPI     LAPI         `json:"lapi"`
 	State    StateStatus  `json:"state"`
-	Breakers []string     `json:"breakers"`  // outages of ours that hold bans back now
+	Breakers []string     `json:"breakers"`  // outages on our side that hold bans back now
 	Alerts   []Alert      `json:"alerts"`    // the latest, newest first
 	BreakIns []Alert      `json:"break_ins"` // since the start, the newest last; at most 10
 
@@ -88,12 +88,12 @@ type Source struct {
 	Error    string           `json:"error,omitempty"`
 	Hint     string           `json:"hint,omitempty"`
 	Lines    int64            `json:"lines"`
-	Lag      int64            `json:"lag_bytes"` // -1: nobody knows
+	Lag      int64            `json:"lag_bytes"` // -1: unknown
 	LastLine time.Time        `json:"last_line,omitzero"`
 	Drops    map[string]int64 `json:"drops,omitempty"`
 }
 
-// OutboxStatus counts what is on its way.
+// OutboxStatus counts the alerts that are not delivered yet.
 type OutboxStatus struct {
 	Pending int       `json:"pending"`
 	Parked  int       `json:"parked"`
@@ -102,22 +102,22 @@ type OutboxStatus struct {
 	Dropped uint64    `json:"dropped"`
 }
 
-// LAPI says whether alerts get through.
+// LAPI reports whether alerts reach the LAPI.
 type LAPI struct {
-	Reached   time.Time `json:"reached,omitzero"` // the last answer, zero if none
+	Reached   time.Time `json:"reached,omitzero"` // the last answer; zero: no answer yet
 	Error     string    `json:"error,omitempty"`
 	Hint      string    `json:"hint,omitempty"`
 	Delivered uint64    `json:"delivered"`
 }
 
-// StateStatus says whether what is known is stored.
+// StateStatus reports whether the daemon's state is stored.
 type StateStatus struct {
 	Path   string `json:"path"`
 	Bytes  int64  `json:"bytes"`
 	Error  string `json:"error,omitempty"`
 	Hint   string `json:"hint,omitempty"`
 	Commit int64  `json:"commits"`
-	// Unstored counts what was read since the last commit.
+	// Unstored counts the lines read since the last commit.
 	Unstored int `json:"unstored"`
 }
 
@@ -137,7 +137,7 @@ type Alert struct {
 	Until    time.Time `json:"until,omitzero"` // of its ban, zero if unknown
 }
 
-// Unbanned says what an unban found.
+// Unbanned is the result of an unban.
 type Unbanned struct {
 	Dropped int       `json:"dropped"` // alerts about it that waited
 	Amnesty time.Time `json:"amnesty_until"`

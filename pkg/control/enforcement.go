@@ -2,17 +2,17 @@ package control
 
 import "time"
 
-// Enforcement is what is enforced, and who asks.
+// Enforcement is the state of enforcement: the decisions, the doors and their clients.
 type Enforcement struct {
 	DryRun    bool      `json:"dry_run"`
 	Decisions int       `json:"decisions"`
-	LastPull  time.Time `json:"last_pull,omitzero"` // when the LAPI last told of its decisions
+	LastPull  time.Time `json:"last_pull,omitzero"` // when the LAPI last sent its decisions
 	Error     string    `json:"error,omitempty"`    // why it does not now
 	Hint      string    `json:"hint,omitempty"`
 	Repaired  uint64    `json:"repaired"` // decisions that the LAPI's stream had lost, or kept too long
 	Ignored   uint64    `json:"ignored"`  // that no mail server can enforce
-	LeftOut   uint64    `json:"left_out"` // for which there was no room
-	Spared    uint64    `json:"spared"`   // times that somebody with a decision is never refused
+	LeftOut   uint64    `json:"left_out"` // decisions without room in the table
+	Spared    uint64    `json:"spared"`   // times that a client with a decision was let in because it must never be refused
 	Doors     []Door    `json:"doors"`
 	Refused   []Refused `json:"refused"` // the latest, newest first
 }
@@ -20,10 +20,10 @@ type Enforcement struct {
 // Door is where mail servers ask.
 type Door struct {
 	Name        string    `json:"name"`
-	Places      []string  `json:"places"` // where it listens; none: it is closed
+	Places      []string  `json:"places"` // addresses that it listens on; empty: it is closed
 	Asked       uint64    `json:"asked"`
 	Refused     uint64    `json:"refused"`
-	Errors      uint64    `json:"errors"` // questions that were none
+	Errors      uint64    `json:"errors"` // invalid requests
 	Connections int       `json:"connections"`
 	LastAsked   time.Time `json:"last_asked,omitzero"`
 }

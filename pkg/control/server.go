@@ -26,16 +26,16 @@ const (
 // socketMode lets owner and group ask.
 const socketMode = 0o660
 
-// Listen opens the socket. A socket that a dead daemon left behind is replaced;
-// one on which somebody listens is an error. It is to be called while no other
-// goroutine makes files, since the process's file mode mask changes meanwhile.
+// Listen opens the socket. A socket that a dead daemon left behind is replaced; one with
+// a live listener is an error. No other goroutine may create files during the call,
+// because it changes the process's file mode mask.
 func Listen(path string) (net.Listener, error) {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()
 	}
-	// One that refuses is dead. A busy one has no room for more askers (EAGAIN,
-	// unix(7)), and is none of ours to remove.
+	// A socket that refuses connections is dead. A busy one has a full backlog (EAGAIN,
+	// unix(7)) and must not be removed.
 	if err == nil || errors.Is(err, syscall.EAGAIN) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, hint.Wrap(fmt.Errorf("the control socket %q: another csmail listens on it", path), "csmail status asks it; systemctl status csmail shows its process")
 	}
@@ -87,7 +87,7 @@ func answer(w http.ResponseWriter, body any, err error) {
 		w.WriteHeader(http.StatusBadRequest)
 		body = problem{err.Error(), hint.Of(err)}
 	}
-	// An asker that is gone is nobody to tell.
+	// An error here means that the client is gone, so there is no one to report it to.
 	_ = json.NewEncoder(w).Encode(body)
 }
 
@@ -122,8 +122,8 @@ func (s server) unban(w http.ResponseWriter, r *http.Request) {
 	answer(w, done, err)
 }
 
-// ParseNetwork reads an address, which is a network of full length, or a network, of
-// which any address may be named. Those of ::ffff:0:0/96 are IPv4's.
+// ParseNetwork reads an address, which is a network of full length, or a network, given
+// by any address in it. Those of ::ffff:0:0/96 are IPv4's.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	const mapped = 96
 	network, err := netip.ParsePrefix(text)
@@ -154,7 +154,7 @@ func (s server) move(w http.ResponseWriter, r *http.Request) {
 	list, err := listOf(r)
 	move := Move(r.PathValue("move"))
 	if err == nil && move != Release && move != Retry && move != Drop {
-		err = fmt.Errorf("move %q is none", move)
+		err = fmt.Errorf("unknown action %q", move)
 	}
 	id := r.URL.Query().Get("id")
 	if err == nil && id == "" {

@@ -1,11 +1,11 @@
-// Package decision is the table of CrowdSec's decisions that csmail enforces:
-// addresses, networks and accounts, each decision by the number that the Local API
-// (LAPI) gave it. Any number of goroutines may ask it while one changes it; asking
-// takes no lock. Of several decisions on a client the strictest counts, then the one
-// that ends last. Each ends by its own time, whether the LAPI can be reached or not.
+// Package decision is the table of CrowdSec's decisions that csmail enforces: addresses,
+// networks and accounts, each decision under the number that the Local API (LAPI) gave
+// it. Any number of goroutines may read it while one changes it; reading takes no lock.
+// Of several decisions on a client the strictest counts, then the one that ends last.
+// Each ends by its own time, even while the LAPI cannot be reached.
 //
 // The package is pure: no I/O, no goroutine, no clock. It never talks to the LAPI and
-// never refuses anybody by itself.
+// never refuses a client by itself.
 package decision
 
 import (
@@ -17,12 +17,12 @@ import (
 	"unique"
 )
 
-// Type is what a decision asks for, from the mildest to the strictest.
+// Type is the measure that a decision asks for, from the mildest to the strictest.
 type Type uint8
 
-// The types. A decision of another type is kept under Other and does nothing:
-// CrowdSec's bouncers ignore types that they do not know unless they are told of a
-// fallback.
+// The types. A decision of another type is kept under Other and has no effect:
+// CrowdSec's bouncers ignore types that they do not know unless a fallback is
+// configured.
 const (
 	Other Type = iota
 	Captcha
@@ -57,38 +57,38 @@ type Decision struct {
 	Until    time.Time    // when it ends, by this host's clock
 }
 
-// The reasons why the LAPI's word is no decision that csmail can keep. All others
+// The reasons for which csmail does not keep a decision of the LAPI. All others
 // of the same answer are kept.
 var (
 	ErrScope    = errors.New("scope that no mail server can enforce")
 	ErrValue    = errors.New("value that is neither address, network nor account")
 	ErrTooWide  = errors.New("network wider than any that a person means to ban")
-	ErrDuration = errors.New("duration that is none")
+	ErrDuration = errors.New("invalid duration")
 )
 
-// The widest networks that are enforced. A wider one is a slip of the hand, and would
+// The widest networks that are enforced. A wider one is a typing error, and would
 // shut half the world out.
 const (
 	widest4 = 8
 	widest6 = 16
 )
 
-// The longest texts that are kept. A login name longer than maxAccount is nobody's
+// The longest texts that are kept. A login name longer than maxAccount does not exist
 // (RFC 5321 section 4.5.3.1 allows 64 octets and 255 of a domain).
 const (
 	maxAccount = 320
 	maxLabel   = 200
 )
 
-// Raw is a decision as the LAPI tells of it (pkg/models/decision.go, v1.7.8).
+// Raw is a decision as the LAPI sends it (pkg/models/decision.go, v1.7.8).
 type Raw struct {
 	ID                                             int64
 	Scope, Value, Type, Origin, Scenario, Duration string
 }
 
-// Parse reads what the LAPI says. The LAPI stores values as somebody wrote them, so
-// they are brought into one form here: 2001:DB8::5 and ::ffff:192.0.2.1 are
-// 2001:db8::5 and 192.0.2.1. The duration counts from now.
+// Parse reads a decision. The LAPI stores values as they were entered, so they are
+// brought into one form here. For example, 2001:DB8::5 becomes 2001:db8::5 and
+// ::ffff:192.0.2.1 becomes 192.0.2.1. The duration counts from now.
 func Parse(r Raw, now time.Time) (Decision, error) {
 	d := Decision{ID: r.ID, Type: TypeOf(r.Type), Origin: label(r.Origin), Scenario: label(r.Scenario)}
 	left, err := time.ParseDuration(r.Duration)
@@ -121,7 +121,7 @@ func label(text string) string {
 }
 
 // Fold brings a login name into the form of the table: lower case, as Dovecot's
-// auth_username_format has it by default. A name that is none comes out empty.
+// auth_username_format has it by default. An invalid name becomes empty.
 func Fold(account string) string {
 	if len(account) > maxAccount {
 		return ""
@@ -157,9 +157,9 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// IsLocal reports whether a decision was made by this LAPI: by its agents, its
-// profiles ("crowdsec/NAME"), a person at cscli or in the console. The others come
-// from CrowdSec's community list and from lists that somebody subscribed to.
+// IsLocal reports whether a decision was made by this LAPI: by its agents, its profiles
+// ("crowdsec/NAME"), a person at cscli or in the console. The others come from
+// CrowdSec's community list and from subscribed lists.
 func (d *Decision) IsLocal() bool { return IsLocalOrigin(d.Origin) }
 
 // IsLocalOrigin reports the same of an origin.
@@ -171,8 +171,8 @@ func IsLocalOrigin(origin string) bool {
 	return strings.HasPrefix(origin, "crowdsec/")
 }
 
-// Value returns what the decision is about, in canonical form. An account is a
-// person's name: it does not belong into a log.
+// Value returns the object of the decision in canonical form. An account is a person's
+// name and must not be logged.
 func (d *Decision) Value() string {
 	switch {
 	case d.Account != "":

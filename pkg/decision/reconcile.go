@@ -2,15 +2,16 @@ package decision
 
 import "time"
 
-// Difference is how a table differs from what the LAPI says that it holds.
+// Difference is the difference between a table and the LAPI's decisions.
 type Difference struct {
 	Missing []Decision // the LAPI has them, the table does not, or otherwise
 	Left    []int64    // the table has them, the LAPI does not
 }
 
-// Compare finds what the table lacks and what it has too much of those decisions
-// that the answer is about: concerns says which (nil: all). What ends within the grace
-// may be missing from an answer and is not called left over. It changes nothing.
+// Compare finds the decisions that the table lacks, and those that it still has but
+// should not. It considers only decisions for which concerns reports true (nil: all).
+// Decisions that end within the grace may be missing from an answer without being
+// reported. Compare changes nothing.
 func (t *Table) Compare(answer []Decision, concerns func(*Decision) bool, now time.Time, grace time.Duration) Difference {
 	var diff Difference
 	seen := make(map[int64]struct{}, len(answer))

@@ -8,7 +8,7 @@ import (
 )
 
 // snapshotVersion is the first byte of a snapshot. A snapshot of another version is
-// refused; the LAPI tells everything anew.
+// refused; the LAPI then sends all decisions again.
 const snapshotVersion = 1
 
 // lastSecond bounds the ends that a snapshot may hold, in the year 10889.
@@ -53,9 +53,9 @@ func appendLabel(b []byte, labels map[string]uint64, text string) []byte {
 	return appendText(append(b, 0), text)
 }
 
-// Restore replaces the table by a snapshot. What has ended meanwhile is left out,
-// and what would end later than by longest from now: the clock of then may have been
-// years ahead. With an error the table is as it was.
+// Restore replaces the table by a snapshot. Decisions that have ended since are left
+// out. So are those that end later than longest from now, because the clock at the time
+// of the snapshot may have been years ahead. With an error the table is as it was.
 func (t *Table) Restore(b []byte, now time.Time, longest time.Duration) error {
 	d := decoder{b: b}
 	if d.byte() != snapshotVersion {

@@ -30,9 +30,9 @@ type Table struct {
 	refused      atomic.Uint64
 }
 
-// view is what readers see. Single addresses, which most decisions are about, stand
-// apart from networks: an exact look is ten times as fast as one for everything that
-// contains an address.
+// view is the state that readers see. Single addresses, the most frequent object of
+// decisions, are kept apart from networks: an exact lookup is ten times as fast as one
+// for all networks that contain an address.
 type view struct {
 	hosts    *bart.Table[*node]
 	networks *bart.Table[*node]
@@ -46,9 +46,8 @@ type node struct {
 	next     *node
 }
 
-// New returns an empty table. The limit bounds decisions of others and, apart from
-// them, local ones, so that a long list cannot push out a ban of our own; 0 is
-// [DefaultLimit].
+// New returns an empty table. The limit bounds decisions of others and, apart from them,
+// local ones, so that a long list cannot push out a local ban; 0 is [DefaultLimit].
 func New(limit int) *Table {
 	if limit <= 0 {
 		limit = DefaultLimit
@@ -125,7 +124,7 @@ func (n *node) without(id int64) *node {
 	return rest
 }
 
-// Applied says what became of a change.
+// Applied is the result of a change.
 type Applied struct {
 	Added, Changed, Removed int
 	Refused                 int // not taken, for the table is full
@@ -134,9 +133,9 @@ type Applied struct {
 // bulk is from how many changes on the whole table is copied at once.
 const bulk = 128
 
-// Apply adds decisions and removes those of the numbers; to remove what is not there
-// is nothing. A decision of a number that is there replaces it. What has ended
-// already is not added. Additions come first: a number in both is removed.
+// Apply adds decisions and removes those of the numbers; unknown numbers are ignored. A
+// decision replaces an older one of the same number. Decisions that have already ended
+// are not added. Additions come first: a number in both is removed.
 func (t *Table) Apply(add []Decision, remove []int64, now time.Time) Applied {
 	var a Applied
 	edit := t.edit(len(add) + len(remove))
@@ -201,8 +200,8 @@ func (t *Table) put(e *edit, d *Decision, now time.Time, a *Applied) {
 	e.change(&kept, func(n *node) *node { return &node{&kept, n} })
 }
 
-// same reports whether two words about one decision say the same. The LAPI rounds
-// durations to seconds, so an end that moves by less is none.
+// same reports whether two versions of one decision agree. The LAPI rounds durations to
+// seconds, so an end that moves by less is no difference.
 func same(a, b *Decision) bool {
 	moved := a.Until.Sub(b.Until).Abs()
 	return a.Type == b.Type && a.Network == b.Network && a.Account == b.Account && moved < 5*time.Second
@@ -258,8 +257,8 @@ func (e *edit) changeAccount(account string, to func(*node) *node) {
 	delete(e.accounts, account)
 }
 
-// Expire removes what has ended, to give its memory back: lookups pass over it in
-// any case. It goes through the whole table, so once a minute is enough.
+// Expire removes ended decisions to give their memory back; lookups ignore them in any
+// case. It goes through the whole table, so once a minute is enough.
 func (t *Table) Expire(now time.Time) int {
 	var ended []int64
 	for id, d := range t.byID {
@@ -280,7 +279,8 @@ func (t *Table) Len() int { return t.view.Load().size }
 // table was full. It may be called at any time.
 func (t *Table) Refused() uint64 { return t.refused.Load() }
 
-// Has reports whether there is a decision of the number. It is the writer's.
+// Has reports whether there is a decision of the number. Only the writing goroutine may
+// call it.
 func (t *Table) Has(id int64) bool { return t.byID[id] != nil }
 
 // All goes through all decisions, in no order. It is the writer's.

@@ -1,6 +1,7 @@
-// Package host finds facts about this host that the guard needs: its own
-// addresses, Postfix's mynetworks by postconf(1), and whom Postfix and Dovecot
-// trust to speak for their clients. It changes nothing.
+// Package host finds facts about this host that the guard needs: its own addresses,
+// Postfix's mynetworks by postconf(1), and the hosts that Postfix and Dovecot trust to
+// name the true client. For example, a webmail server in login_trusted_networks is such
+// a host. The package changes nothing.
 package host
 
 import (
@@ -35,7 +36,7 @@ func Addresses() ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// places are the folders in which a host keeps settings and programs.
+// places are the folders of a host's settings and programs.
 type places struct{ postfix, dovecot, programs []string }
 
 // usual are the places on Linux and the BSDs. The PATH of cron(8) and of many users
@@ -90,7 +91,7 @@ func (p places) ask(ctx context.Context, file, program string, args ...string) (
 	return string(out), err
 }
 
-// find returns the path of a program, "" if there is none.
+// find returns the path of a program, "" if it is not installed.
 func (p places) find(program string) string {
 	if path, err := exec.LookPath(program); err == nil {
 		return path

@@ -10,11 +10,11 @@ import (
 // deepest is how far includes may be nested; Dovecot's own limit is of this order.
 const deepest = 8
 
-// mayName tells whether a configuration file of Postfix or Dovecot, or one that
-// it includes (Dovecot: "!include PATTERN", "!include_try PATTERN"), names one of
-// the settings outside of a comment. If not, they have their defaults, and the
-// program need not be asked, which takes Dovecot longer than csmail needs to read
-// a day's log. What cannot be read may name them.
+// mayName reports whether a configuration file of Postfix or Dovecot, or one that it
+// includes (Dovecot: "!include PATTERN", "!include_try PATTERN"), names one of the
+// settings outside of a comment. If not, they have their defaults and the program need
+// not be run. That matters for Dovecot, because doveconf takes longer than csmail needs
+// for a day's log. For a file that cannot be read it reports true.
 func mayName(file string, settings []string, depth int) bool {
 	text, err := os.ReadFile(file)
 	if err != nil || depth > deepest {

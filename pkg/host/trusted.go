@@ -11,19 +11,18 @@ import (
 	"strings"
 )
 
-// Trust is what the settings of Postfix and Dovecot say of hosts that stand
-// between us and our clients. A ban of one of them would shut out everybody
-// behind it.
+// Trust lists the hosts between us and our clients, by the settings of Postfix and
+// Dovecot. A ban of one of them would shut out every client behind it.
 type Trust struct {
-	// Own are addresses under which others reach us although no interface has
-	// them: proxy_interfaces, of a host behind NAT.
+	// Own are addresses at which this host is reached although none of its interfaces
+	// has them: proxy_interfaces, of a host behind NAT.
 	Own []netip.Addr
-	// Proxies may tell us who their client is: smtpd_authorized_xclient_hosts,
+	// Proxies may name the true client of a connection: smtpd_authorized_xclient_hosts,
 	// smtpd_authorized_xforward_hosts, login_trusted_networks (mostly webmail),
 	// haproxy_trusted_networks.
 	Proxies []netip.Prefix
-	// Skipped are parts that are no address and no network, or one so wide that
-	// nobody would be left to ban, with the setting before them.
+	// Skipped are parts that are neither an address nor a network, and networks so wide
+	// that no address would be left to ban, each after the name of its setting.
 	Skipped []string
 }
 
@@ -32,9 +31,9 @@ var (
 	dovecotTrust = []string{"login_trusted_networks", "haproxy_trusted_networks"}
 )
 
-// Trusted asks postconf(1) and doveconf(1), where there are any and their files
-// name the settings. What one of them does not tell comes back as an error, beside
-// what the other told.
+// Trusted asks postconf(1) and doveconf(1), if they are installed and their files name
+// the settings. If one of them fails, its error comes back together with the answer of
+// the other.
 func Trusted(ctx context.Context) (Trust, error) { return usual().trusted(ctx) }
 
 func (p places) trusted(ctx context.Context) (Trust, error) {
@@ -62,7 +61,7 @@ func firstOf(folders []string, name string) string {
 	return ""
 }
 
-// read takes the settings from what a program printed.
+// read takes the settings from a program's output.
 func (t *Trust) read(program, out string, err error, settings []string) error {
 	if err != nil {
 		return fmt.Errorf("asking %s for trusted hosts: %w", program, err)

@@ -15,8 +15,8 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// Facts gathers what the guard must know about this host. The warnings tell of
-// settings that could not be read in full: an address in them could be banned.
+// Facts gathers the guard's facts about this host. The warnings name settings that could
+// not be read in full: an address in them could be banned.
 func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []string, err error) {
 	f = guard.Facts{Allow: config.Prefixes(c.Guard.Allow), Relays: config.Prefixes(c.Guard.Relays)}
 	if f.Own, err = host.Addresses(); err != nil {

@@ -1,7 +1,7 @@
-// Package ruleset brings together what a log is judged by: the scenarios that a
-// configuration or a flag names (the sets that csmail brings along, files, and
-// folders), the facts about this host, and the numbers of the guard's rules. It
-// reads and asks; it decides nothing.
+// Package ruleset gathers the rules by which a log is judged: the scenarios that a
+// configuration or a flag names (csmail's built-in sets, files, and folders), the facts
+// about this host, and the numbers of the guard's rules. It reads files and asks
+// programs, and makes no decision about a source.
 package ruleset
 
 import (
