@@ -45,6 +45,8 @@ func Load(fsys fs.FS, paths ...string) (*Set, error) {
 	return l.set, nil
 }
 
+// scenarioFiles returns the files of the paths: a file itself, and the *.yaml and *.yml
+// below a folder.
 func scenarioFiles(fsys fs.FS, paths []string) ([]string, error) {
 	var files []string
 	for _, name := range paths {
@@ -111,6 +113,8 @@ func (l *loader) add(d *document) error {
 	return nil
 }
 
+// dataFile reads one of the files under the key data, if its type is one that
+// expressions can read.
 func (l *loader) dataFile(d *document, data dataSpec) error {
 	switch data.Type {
 	case "":
@@ -123,6 +127,7 @@ func (l *loader) dataFile(d *document, data dataSpec) error {
 	return fmt.Errorf("the type %q of a data file is not supported%s", data.Type, hint.DidYouMean(data.Type, []string{"string", "regexp"}))
 }
 
+// durations parses the keys with a duration. CrowdSec's form is Go's: 90s, 5m, 4h.
 func (l *loader) durations(d *document, s *Scenario) error {
 	for _, key := range [...]struct {
 		name, text string
@@ -202,6 +207,8 @@ func validate(d *document, s *Scenario) error {
 	return nil
 }
 
+// validateBayes checks the keys of a bayesian scenario. Probabilities must be between 0
+// and 1.
 func validateBayes(d *document) error {
 	switch {
 	case len(d.BayesianConditions) == 0:
@@ -232,6 +239,7 @@ func lifeOf(s *Scenario) int64 {
 	return int64(s.LeakSpeed)
 }
 
+// expressions compiles each key that holds an expression.
 func (l *loader) expressions(d *document, s *Scenario) error {
 	for _, key := range [...]struct {
 		name, text string
@@ -269,6 +277,10 @@ func (l *loader) expressions(d *document, s *Scenario) error {
 	return nil
 }
 
+// splitFilter divides the filter into the conjuncts that kind, service and shape decide
+// (Sure) and the others (Rest). The first ones are decided once for each combination, so
+// at an event only the others run. For example, of "evt.Meta.kind == 'auth-failed' &&
+// evt.Meta.user == 'bob'" only the second conjunct is in Rest.
 func (l *loader) splitFilter(s *Scenario) {
 	for _, part := range l.compiler.Conjuncts(s.filter) {
 		if part.IsEnumerated() {

@@ -107,6 +107,8 @@ type document struct {
 	lines map[string]int
 }
 
+// problem returns a fault with the line of the key, or with the document's first line if
+// the key is not in the file.
 func (d *document) problem(key string, err error) error {
 	line, ok := d.lines[key]
 	if !ok {
@@ -154,6 +156,7 @@ func readDocuments(file string, text []byte) ([]*document, error) {
 	}
 }
 
+// readDocument decodes one YAML document and notes the line of each key.
 func readDocument(file string, node *yaml.Node) (*document, error) {
 	d := &document{file: file, line: node.Line, lines: map[string]int{}}
 	if node.Kind != yaml.MappingNode {

@@ -43,6 +43,7 @@ func decode(data []byte, fields func(*codec)) error {
 	return c.err
 }
 
+// fail notes the first error. Later calls change nothing.
 func (c *codec) fail(format string, args ...any) {
 	if c.err == nil {
 		c.err = fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
@@ -95,6 +96,7 @@ func (c *codec) byte(v *uint8) {
 	*v = uint8(wide)
 }
 
+// bool writes or reads one byte, 0 or 1; any other value is damage.
 func (c *codec) bool(v *bool) {
 	var b uint8
 	if *v {
@@ -165,6 +167,8 @@ func (c *codec) time(v *time.Time) {
 	*v = time.Unix(seconds, int64(nanos)).In(c.location(int(zone)))
 }
 
+// location returns the zone of an offset in seconds. It keeps the last one, because
+// neighbouring times mostly share it.
 func (c *codec) location(offset int) *time.Location {
 	if offset == 0 {
 		return time.UTC

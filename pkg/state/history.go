@@ -54,10 +54,13 @@ func putRunning(tx *bolt.Tx, k, end []byte) error {
 	return tx.Bucket(runningBucket).Put(k, seal(k, end))
 }
 
+// putTold writes an alert of the history under its key.
 func putTold(tx *bolt.Tx, t *Told) error {
 	return put(tx.Bucket(historyBucket), t.key(), func(c *codec) { c.told(t) })
 }
 
+// readTold reads the alert of a key that an index names. If the history lacks it, index
+// and history disagree, so the file is damaged.
 func readTold(tx *bolt.Tx, k []byte) (Told, error) {
 	value := tx.Bucket(historyBucket).Get(k)
 	if value == nil {
@@ -300,6 +303,7 @@ func pruneHistory(tx *bolt.Tx, limit time.Time, spared int) (n int, err error) {
 	return len(keys), nil
 }
 
+// forget removes an alert from the history and from the indexes that lead to it.
 func forget(tx *bolt.Tx, k []byte) error {
 	t, err := readTold(tx, k)
 	if err != nil {
@@ -324,6 +328,9 @@ func isWatched(tx *bolt.Tx, k []byte) (bool, error) {
 	return err == nil && len(end) == 0, err
 }
 
+// pruneKnown removes the IDs that were seen before the limit. An ID is kept that long so
+// that an alert that is added twice, for example by a replay after a crash, is delivered
+// once.
 func pruneKnown(tx *bolt.Tx, limit time.Time) error {
 	known := tx.Bucket(knownBucket)
 	end := timeKey(limit, "")

@@ -45,6 +45,8 @@ func (s *Store) Commit(b Batch) error {
 	})
 }
 
+// addAll adds the alerts of a batch to their lists, in the transaction that stores the
+// inputs that caused them.
 func (s *Store) addAll(tx *bolt.Tx, b Batch, counted *change) error {
 	for _, e := range b.Alerts {
 		if err := s.add(tx, outboxBucket, e, counted); err != nil {
@@ -72,6 +74,8 @@ type chunk struct {
 	data []byte // sealed and compressed
 }
 
+// packInputs encodes inputs into compressed chunks, each under the mark of its last
+// input. Chunks are bounded, so that Recover can read one at a time.
 func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 	var chunks []chunk
 	c := &codec{}
@@ -101,6 +105,8 @@ func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 	return chunks, flush()
 }
 
+// unpack verifies and decompresses one value. The size is checked before memory is
+// allocated, because a damaged length may be anything.
 func unpack(k, value []byte) ([]byte, error) {
 	packed, err := unseal(k, value)
 	if err != nil {
@@ -200,6 +206,7 @@ func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
 	return state, mark, err
 }
 
+// unpackedSize adds the sizes of the decompressed parts, without decompressing them.
 func unpackedSize(bucket *bolt.Bucket) (size int, err error) {
 	err = bucket.ForEach(func(k, v []byte) error {
 		packed, err := unseal(k, v)
@@ -247,6 +254,8 @@ func (p *Packed) Add(b []byte) {
 	p.rest = append(p.rest, b...)
 }
 
+// seal compresses one part and adds its checksum. The key in the checksum is the part's
+// number, so parts that changed places are noticed.
 func (p *Packed) seal(part []byte) {
 	p.parts = append(p.parts, seal(key(uint64(len(p.parts))), s2.Encode(nil, part)))
 }

@@ -90,6 +90,8 @@ func isNewest(tx *bolt.Tx) error {
 
 func version(tx *bolt.Tx) uint64 { return number(tx.Bucket(metaBucket).Get(schemaKey)) }
 
+// checkSchema returns an error for a file of another program, and for a schema that is
+// newer than this csmail.
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
@@ -165,6 +167,8 @@ func upgrade(tx *bolt.Tx) error {
 	return tx.Bucket(metaBucket).Put(schemaKey, key(schema))
 }
 
+// sealAll adds a checksum to every value of a bucket of an older schema. It collects the
+// values first, because bbolt allows no change of a bucket while it is iterated.
 func sealAll(bucket *bolt.Bucket) error {
 	sealed := map[string][]byte{}
 	err := bucket.ForEach(func(k, v []byte) error {
@@ -232,6 +236,8 @@ func readCursors(tx *bolt.Tx) (map[string]string, error) {
 	})
 }
 
+// count reads the whole file once at the start: it counts the entries of each list, and
+// verifies each value that normal reading would not reach.
 func (s *Store) count(tx *bolt.Tx) error {
 	if err := complete(tx); err != nil {
 		return err

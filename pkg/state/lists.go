@@ -17,6 +17,8 @@ type change struct {
 	journal                                           int64
 }
 
+// apply adds the effect of a transaction to the figures. It is called only after the
+// transaction is on the disk.
 func (s *Store) apply(c change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,6 +45,7 @@ func (c *change) of(list []byte) *int {
 	return &c.held
 }
 
+// limit returns the number of entries that a list may hold.
 func (s *Store) limit(list []byte) int {
 	if bytes.Equal(list, heldBucket) {
 		return s.options.MaxHeld
@@ -223,6 +226,7 @@ func (s *Store) Release(ids []string, now time.Time) (int, error) {
 	return s.requeue("release", heldBucket, ids, now)
 }
 
+// requeue moves entries of a list to the end of the outbox, all of them or none.
 func (s *Store) requeue(what string, from []byte, ids []string, now time.Time) (moved int, err error) {
 	err = s.update(what, func(tx *bolt.Tx, counted *change) error {
 		found, err := findAll(tx, from, ids)

@@ -162,6 +162,8 @@ func (s *Store) closeToOthers() error {
 	return os.Chmod(s.path, ownerOnly)
 }
 
+// open checks the file's structure and only then opens it with bbolt, because bbolt may
+// panic on a damaged page.
 func (s *Store) open() error {
 	info, err := os.Stat(s.path)
 	if err == nil && info.Size() > 0 {
@@ -213,6 +215,8 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
+// damage returns the damage that was seen, or nil. From then on every call fails with
+// it.
 func (s *Store) damage() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,6 +242,8 @@ func (s *Store) view(what string, f func(*bolt.Tx) error) error {
 	return s.run(what, func() error { return s.db.View(f) })
 }
 
+// run calls f unless the file is damaged. It turns a panic of bbolt into an error,
+// explains errors, and remembers damage.
 func (s *Store) run(what string, f func() error) error {
 	if err := s.damage(); err != nil {
 		return err
@@ -281,6 +287,8 @@ func (s *Store) explain(what string, err error) error {
 	return fmt.Errorf("state %q: %s: %w", s.path, what, err)
 }
 
+// isDamage reports whether the error means that the file is not in the format of csmail
+// and bbolt. A full disk, for example, is no damage.
 func isDamage(err error) bool {
 	for _, kind := range []error{errDamaged, bolt.ErrInvalid, bolt.ErrVersionMismatch, bolt.ErrChecksum, bolt.ErrInvalidMapping} {
 		if errors.Is(err, kind) {

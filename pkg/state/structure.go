@@ -84,6 +84,8 @@ type page struct {
 	data  []byte // header and all
 }
 
+// checkPages walks the tree from the newest meta page, and then reads the list of free
+// pages. Each page must be used exactly once.
 func checkPages(file io.ReaderAt, size int64) error {
 	meta, err := newestMeta(file)
 	if err != nil {
@@ -126,6 +128,8 @@ func newestMeta(file io.ReaderAt) (metaPage, error) {
 	return newest, nil
 }
 
+// readMeta decodes a meta page, and reports whether its magic number, version and
+// checksum are right (bbolt, internal/common/meta.go).
 func readMeta(data []byte) (metaPage, bool) {
 	const magic, version, checked = 0xED0CDAED, 2, 56
 	sum := fnv.New64a()
@@ -187,6 +191,8 @@ func (s *structure) tree(id uint64, low, high []byte) error {
 	return damagedPage(id, "flags %#x in the tree", p.flags)
 }
 
+// branch checks a page with the keys and numbers of further pages. low and high are the
+// bounds of its keys, nil: none.
 func (s *structure) branch(p page, low, high []byte) error {
 	keys, err := p.elements(low, high, func(e []byte) (position, keySize, valueSize uint32) {
 		return native.Uint32(e), native.Uint32(e[4:]), 0
@@ -209,6 +215,7 @@ func (s *structure) branch(p page, low, high []byte) error {
 	return nil
 }
 
+// leaf checks a page of keys and values, and the buckets among the values.
 func (s *structure) leaf(p page, low, high []byte) error {
 	pairs, err := p.elements(low, high, func(e []byte) (position, keySize, valueSize uint32) {
 		return native.Uint32(e[4:]), native.Uint32(e[8:]), native.Uint32(e[12:])
@@ -280,6 +287,8 @@ func (p page) elements(low, high []byte, read func(element []byte) (position, ke
 	return pairs, nil
 }
 
+// freelist checks the list of free pages. A page in it must not be in the tree, or bbolt
+// would overwrite data.
 func (s *structure) freelist(id uint64) error {
 	p, err := s.take(id)
 	if err != nil {

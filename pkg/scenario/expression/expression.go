@@ -231,6 +231,8 @@ func (s *survey) Visit(node *ast.Node) {
 	}
 }
 
+// call notes a call of a helper. An expression that asks for the time or calls a method
+// is impure.
 func (s *survey) call(n *ast.CallNode) {
 	name, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok {

@@ -57,6 +57,7 @@ func addressHelpers() []helper {
 	}
 }
 
+// inRange is IpInRange: a text that is not an address or not a network is in no range.
 func inRange(ip, cidr string) bool {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
@@ -66,6 +67,8 @@ func inRange(ip, cidr string) bool {
 	return err == nil && prefix.Contains(addr.Unmap())
 }
 
+// toRange is IpToRange: the network of the address with so many bits, "" for invalid
+// input.
 func toRange(ip, bits string) string {
 	n, err := strconv.Atoi(strings.TrimPrefix(bits, "/"))
 	if err != nil {

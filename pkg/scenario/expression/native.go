@@ -45,6 +45,9 @@ func (t native) matcher(node ast.Node) matcher {
 	return nil
 }
 
+// binary translates and, or, comparisons, in and matches. Like the other methods it
+// returns nil for a form that it does not cover; the virtual machine runs the expression
+// then.
 func (t native) binary(n *ast.BinaryNode) matcher {
 	switch n.Operator {
 	case "and", "&&", "or", "||":
@@ -80,6 +83,7 @@ func (t native) binary(n *ast.BinaryNode) matcher {
 	return nil
 }
 
+// in translates "FIELD in [TEXT, …]".
 func (t native) in(n *ast.BinaryNode) matcher {
 	left := t.reader(n.Left)
 	list, ok := n.Right.(*ast.ArrayNode)
@@ -97,6 +101,7 @@ func (t native) in(n *ast.BinaryNode) matcher {
 	return func(in *Input) bool { return slices.Contains(values, left(in)) }
 }
 
+// matches translates "FIELD matches PATTERN" with a constant pattern.
 func (t native) matches(n *ast.BinaryNode) matcher {
 	left := t.reader(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
@@ -110,6 +115,8 @@ func (t native) matches(n *ast.BinaryNode) matcher {
 	return func(in *Input) bool { return re.MatchString(left(in)) }
 }
 
+// reader translates an expression whose value is a text: a constant, a field, or a
+// helper around one.
 func (t native) reader(node ast.Node) reader {
 	switch n := node.(type) {
 	case *ast.StringNode:
@@ -162,6 +169,7 @@ func (t native) appender(node ast.Node) appender {
 	return func(b []byte, in *Input) []byte { return append(b, read(in)...) }
 }
 
+// call translates a helper with one text, for example Lower(evt.Meta.user).
 func (t native) call(n *ast.CallNode) reader {
 	name, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok || len(n.Arguments) != 1 {

@@ -67,6 +67,7 @@ func nativeQueueMatcher(node ast.Node) queueMatcher {
 	return nil
 }
 
+// nativeQueueJunction translates and and or, if both sides can be translated.
 func nativeQueueJunction(n *ast.BinaryNode) queueMatcher {
 	left, right := nativeQueueMatcher(n.Left), nativeQueueMatcher(n.Right)
 	switch {
@@ -78,6 +79,7 @@ func nativeQueueJunction(n *ast.BinaryNode) queueMatcher {
 	return func(q *heldQueue) bool { return left(q) || right(q) }
 }
 
+// nativeQuantifier translates any and all over queue.Queue.
 func nativeQuantifier(n *ast.BuiltinNode) queueMatcher {
 	match := predicateOf(n)
 	switch {
@@ -103,6 +105,7 @@ func predicateOf(n *ast.BuiltinNode) matcher {
 	return ofQueued.matcher(predicate.Node)
 }
 
+// isQueue reports whether the node is queue.Queue.
 func isQueue(node ast.Node) bool {
 	n, ok := node.(*ast.MemberNode)
 	if !ok || n.Method {

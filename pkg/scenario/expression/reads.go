@@ -44,6 +44,8 @@ func (q *queueReads) Visit(node *ast.Node) {
 	}
 }
 
+// isCompact reports whether the Facts of a queued event suffice for a member: an index
+// into the queue, or an enumerated field.
 func isCompact(n *ast.MemberNode) bool {
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {

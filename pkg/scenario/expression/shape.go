@@ -27,6 +27,8 @@ const (
 
 func (s Shape) isDovecot() bool { return s == shapeDovecotFailed || s == shapeDovecotOther }
 
+// read returns the value that the hub's parser sets for an enumerated field, "" if it
+// sets none.
 func (s Shape) read(f Field) string {
 	switch {
 	case f == fieldLogType && (s == shapeSpamAttempt || s == shapeNonSMTP || s == shapeReject):
@@ -91,6 +93,7 @@ func isSSHFailed(e *event.Event) bool {
 	return false
 }
 
+// smtpdShape follows postfix-logs.yaml for the lines of smtpd.
 func smtpdShape(e *event.Event) Shape {
 	message := e.Message
 	if warning, ok := strings.CutPrefix(message, "warning: "); ok {
@@ -130,6 +133,8 @@ func saslShape(warning string) Shape {
 	return noShape
 }
 
+// dovecotShape follows dovecot-logs.yaml. It marks a login as failed if the text holds
+// one of the parser's phrases.
 func dovecotShape(message string) Shape {
 	said := loginMessage(message)
 	if said == "" {
@@ -169,6 +174,7 @@ func loginMessage(message string) string {
 	return said
 }
 
+// workerMessage returns the text of an auth-worker behind its process ID and connection.
 func workerMessage(text string) string {
 	pid, rest, ok := strings.Cut(text, "): ")
 	if !ok || pid == "" || strings.Trim(pid, "0123456789") != "" {

@@ -46,6 +46,7 @@ func View(e *event.Event) (meta, parsed map[string]string) {
 	return in.fields(metaFields), in.fields(parsedFields)
 }
 
+// fields reads the fields of a table that have a value.
 func (in *Input) fields(table map[string]Field) map[string]string {
 	values := make(map[string]string, len(table))
 	for name, f := range table {
