@@ -8,7 +8,7 @@ import (
 // Clock is the seam for tests.
 type Clock interface {
 	Now() time.Time
-	// After returns a channel that ticks once after d, and what stops it.
+	// After returns a channel that ticks once after d, and a function that stops it.
 	After(d time.Duration) (tick <-chan time.Time, stop func())
 }
 
@@ -29,7 +29,8 @@ func (WallClock) After(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, func() { t.Stop() }
 }
 
-// Pause waits for d, or until wake, or until ctx ends, whose cause it returns.
+// Pause waits for d, or until wake, or until ctx ends. In the last case it returns the
+// cause.
 func Pause(ctx context.Context, c Clock, d time.Duration, wake <-chan struct{}) error {
 	tick, stop := c.After(d)
 	defer stop()
@@ -42,8 +43,8 @@ func Pause(ctx context.Context, c Clock, d time.Duration, wake <-chan struct{}) 
 	return context.Cause(ctx)
 }
 
-// Backoff is the time before the next try: it doubles from half a second to
-// half a minute, and starts anew after success.
+// Backoff is the time before the next try. It doubles from half a second to half a
+// minute, and starts again after a success.
 type Backoff struct{ next time.Duration }
 
 // The first and the last time to wait.
@@ -59,5 +60,5 @@ func (b *Backoff) Fail() time.Duration {
 	return d
 }
 
-// Succeed starts anew.
+// Succeed resets the time.
 func (b *Backoff) Succeed() { b.next = 0 }

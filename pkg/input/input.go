@@ -1,9 +1,9 @@
-// Package input has what all inputs share that csmail follows: batches of lines, the
-// cursors with which they resume, and how they are doing. An input is one configured
-// place that lines come from (package file, journal or syslog below this one; package
-// archive reads logs that are finished). Each run of lines comes with a cursor: who
-// stores both together loses no line and reads none twice, whenever the process ends.
-// The package understands no line, dates none, and opens nothing.
+// Package input has the common parts of all followed inputs: batches of lines, the
+// cursors with which they resume, and their status. An input is one configured origin of
+// lines (package file, journal or syslog below this one; package archive reads finished
+// logs). Each run of lines comes with a cursor. If the caller stores both together, it
+// loses no line and reads none twice, even if the process is killed. The package
+// interprets no line, dates none, and opens nothing.
 package input
 
 import (
@@ -20,10 +20,10 @@ type Cursor string
 const (
 	DropCut        = "line too long"           // only its start was handed out
 	DropUnfinished = "line without an end"     // its file is finished, its newline never came
-	DropGone       = "log gone before read"    // counts logs: nobody knows their lines
+	DropGone       = "log gone before read"    // counts logs: their number of lines is unknown
 	DropUnreadable = "rotated log unreadable"  // counts logs
 	DropSuppressed = "suppressed by journald"  // its rate limit, see journald.conf(5)
-	DropQueueFull  = "queue full"              // UDP and unix datagrams: nobody can be told to wait
+	DropQueueFull  = "queue full"              // UDP and unix datagrams: their senders cannot be slowed down
 	DropKernel     = "kernel buffer full"      // UDP, by SO_RXQ_OVFL, socket(7)
 	DropTooMany    = "too many connections"    // counts connections
 	DropBadFrame   = "frame of no known shape" // RFC 6587: neither octet count nor line
@@ -31,12 +31,12 @@ const (
 
 // Batch is a run of whole lines of one log, in order.
 type Batch struct {
-	Log      string    // which log of the input: the live file's path (also for its rotated part), the listener, the journal
+	Log      string    // the log of the input: the live file's path (also for its rotated part), the listener, the journal
 	Text     string    // the lines, each with its newline; empty if only Cursor or Dropped is news
 	Received time.Time // when the last line came to be: the file's mtime, else the arrival
 	Read     time.Time // when the batch was read: no line is younger
 	Cursor   Cursor    // where to resume after this batch; "" if the input cannot resume
-	Lag      int64     // bytes that were still to be read behind it, -1 if nobody knows
+	Lag      int64     // bytes that were still to be read behind it, -1 if unknown
 	Dropped  int64     // lines lost since the batch before; [Status] has the reasons
 }
 
@@ -60,7 +60,7 @@ type State string
 const (
 	Waiting   State = "waiting"   // nothing is there to follow yet
 	Following State = "following" // lines are read as they come
-	Failing   State = "failing"   // something must be mended; Err tells what
+	Failing   State = "failing"   // needs a person to correct it; Err is the reason
 )
 
 // MaxBatch is about how many bytes a batch holds.

@@ -14,10 +14,10 @@ import (
 type Status struct {
 	Name     string
 	State    State
-	Err      error            // what is wrong while Failing, else nil; hint.Of tells how to mend it
+	Err      error            // the reason while Failing, else nil; hint.Of says how to correct it
 	Lines    int64            // handed out
 	Bytes    int64            // handed out
-	Lag      int64            // bytes that are written and not handed out, -1 if nobody knows
+	Lag      int64            // bytes that are written and not handed out, -1 if unknown
 	Drops    map[string]int64 // lines lost, by reason; the caller's own copy
 	LastLine time.Time        // when the last batch was read, zero before the first
 	Restarts int64            // how often journalctl or the listener was started again
@@ -34,8 +34,8 @@ type Meter struct {
 	now    func() time.Time
 }
 
-// saidError is what the log says of a source's trouble, so that a source that fails
-// and works in turns does not fill it.
+// saidError is the last logged error of a source. It keeps a source that fails and works
+// in turns from filling the log.
 type saidError struct {
 	text string    // of the error that was logged last
 	at   time.Time // when
@@ -94,7 +94,7 @@ func (m *Meter) Restarted() {
 	m.status.Restarts++
 }
 
-// Set enters a state. An error is logged once: again when it is another, or when it
+// Set enters a state. An error is logged once, and again when it changes or when it
 // comes back after sayAgain. The status always has the newest state.
 func (m *Meter) Set(state State, err error) {
 	m.mu.Lock()
@@ -109,7 +109,7 @@ func (m *Meter) Set(state State, err error) {
 	}
 }
 
-// worthSaying reports what is to be logged of err, and notes that it is.
+// worthSaying reports whether err, or its end, is to be logged, and notes that it is.
 func (m *Meter) worthSaying(err error) (fails, works bool) {
 	if err == nil {
 		works = m.said.open

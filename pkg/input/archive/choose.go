@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Chooser finds the log when none is named.
+// Chooser finds the log if none is named.
 type Chooser struct {
 	Journal JournalOptions
 	Files   []string // tried in this order when the journal has no mail
@@ -43,7 +43,7 @@ func (c Chooser) Choose(ctx context.Context) (Input, error) {
 		"name the log file: csmail scan FILE; or run it with sudo if the journal is there but not yours to read")
 }
 
-// reason tells why the journal is of no use.
+// reason returns why the journal cannot be used.
 func (c Chooser) reason(ctx context.Context, j *journal, probe error) error {
 	if probe != nil {
 		return probe
@@ -51,7 +51,7 @@ func (c Chooser) reason(ctx context.Context, j *journal, probe error) error {
 	return j.empty(ctx)
 }
 
-// IsJournal tells whether a source is the host's journal.
+// IsJournal reports whether a source is the host's journal.
 func IsJournal(s Input) bool {
 	_, ok := s.(*journal)
 	return ok

@@ -22,7 +22,7 @@ const maxWindow = 128 << 20
 // unpacked is a stream without its compression.
 type unpacked struct {
 	io.Reader
-	written func() time.Time // when the log was written, zero if the container does not tell
+	written func() time.Time // when the log was written, zero if the container does not say
 	close   func()
 }
 
@@ -62,9 +62,9 @@ func unpack(r io.Reader) (unpacked, error) {
 	return plain, nil
 }
 
-// xzDictionary returns how large a dictionary the first block wants, which xz
-// allocates whatever it is; 0 where that cannot be read. Later blocks are written
-// with the same one. (The .xz file format 1.2.1, sections 2.1.1, 3.1 and 5.3.1.)
+// xzDictionary returns the dictionary size of the first block; 0 if it cannot be read.
+// It is checked first, because xz allocates a dictionary of any size. Later blocks are
+// written with the same one. (The .xz file format 1.2.1, sections 2.1.1, 3.1 and 5.3.1.)
 func xzDictionary(in *bufio.Reader) uint64 {
 	const streamHeader, lzma2 = 12, 0x21
 	data, _ := in.Peek(streamHeader + 64)
@@ -91,7 +91,7 @@ func xzDictionary(in *bufio.Reader) uint64 {
 
 func untold() time.Time { return time.Time{} }
 
-// members reads a gzip file member by member, since each tells when its own
+// members reads a gzip file member by member, since each has the time at which its own
 // log was written (RFC 1952 section 2.3.1, MTIME).
 type members struct {
 	in *bufio.Reader
@@ -127,7 +127,7 @@ func (m *members) Read(p []byte) (int, error) {
 // errJournalFile is systemd's binary journal, named like a log file.
 var errJournalFile = errors.New("this is a journal, not a log file")
 
-// isZstd knows a frame, and the skippable frame that pzstd begins with (RFC
+// isZstd reports whether the bytes begin a frame, or the skippable frame of pzstd (RFC
 // 8878 sections 3.1.1 and 3.1.2).
 func isZstd(magic []byte) bool {
 	if len(magic) < 4 {

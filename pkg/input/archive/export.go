@@ -12,12 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// entryForm turns the forms of journalctl that spread an entry over several lines
-// into the one that does not, one object of -o json a line: the export form (Journal
-// Export Format, systemd.io/JOURNAL_EXPORT_FORMATS), -o json-pretty and -o json-sse. Read line by
-// line they would be misread: in the export form a newline inside of a MESSAGE, which
-// every user of the host may write, begins a line that looks like one of the log.
-// Every other stream stays as it is.
+// entryForm converts those forms of journalctl's output in which an entry has several
+// lines to one JSON object a line, as with -o json. These forms are the export form
+// (Journal Export Format, systemd.io/JOURNAL_EXPORT_FORMATS), -o json-pretty and -o
+// json-sse. Read line by line they would be misread. For example, in the export form a
+// MESSAGE with a newline, from any user of the host, could contain a line that looks
+// like one of the log. Every other stream stays as it is.
 func entryForm(r io.Reader) io.Reader {
 	in, ok := r.(*bufio.Reader)
 	if !ok {
@@ -40,7 +40,7 @@ func entryForm(r io.Reader) io.Reader {
 }
 
 // isExport reports whether a stream begins with an address field of an entry, as
-// journalctl and systemd-journal-remote write them first, or with a trusted one.
+// journalctl and systemd-journal-remote write them first, or with a trusted field.
 func isExport(in *bufio.Reader) bool {
 	for _, name := range [...]string{"__CURSOR=", "__REALTIME_TIMESTAMP=", "__MONOTONIC_TIMESTAMP=", "_BOOT_ID=", "__SEQNUM="} {
 		if start, _ := in.Peek(len(name)); string(start) == name {
@@ -141,9 +141,9 @@ func (r *exportReader) binary() ([]byte, error) {
 	return value, nil
 }
 
-// keepField keeps the fields that logline reads. A process may give a field several
-// times, and then it is not clear which is meant: -o json prints an array, of which
-// logline makes nothing.
+// keepField keeps the fields that logline reads. A process may set a field several
+// times, and then its value is ambiguous: -o json prints an array, and logline ignores
+// the field.
 func keepField(fields map[string][]byte, name string, value []byte) {
 	if name != "__REALTIME_TIMESTAMP" && !strings.Contains(","+journalFields+",", ","+name+",") {
 		return
@@ -194,7 +194,7 @@ func (r *prettyReader) entry(out *bytes.Buffer) error {
 			out.Write(bytes.TrimLeft(line, "\t"))
 		}
 		if len(line) > 0 && line[0] != '\t' && line[0] != '{' {
-			out.WriteByte('\n') // behind a brace, or behind what is no object
+			out.WriteByte('\n') // after a closing brace, or after text that is not an object
 			return nil
 		}
 	}
@@ -203,7 +203,7 @@ func (r *prettyReader) entry(out *bytes.Buffer) error {
 // eventStart begins an entry of json-sse (server-sent events, data field).
 const eventStart = "data: {"
 
-// eventReader reads entries of json-sse, between which there are empty lines.
+// eventReader reads entries of json-sse, with empty lines between them.
 type eventReader struct{ in *bufio.Reader }
 
 func (r *eventReader) entry(out *bytes.Buffer) error {

@@ -14,10 +14,9 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Files returns the inputs that the paths name, "-" being stdin. It refuses
-// what cannot be read before anything is. The files come in the order of their
-// modification, oldest first and stdin last, because sessions run over the
-// border of rotated files.
+// Files returns the inputs of the paths, "-" being stdin. Unreadable paths are refused
+// before anything is read. The files come in the order of their modification, oldest
+// first and stdin last, because sessions continue across rotated files.
 func Files(paths []string, in io.Reader) ([]Input, error) {
 	var files []*file
 	var sources []Input
@@ -74,8 +73,8 @@ func refuseTwins(files []*file) error {
 
 var errEnough = errors.New("enough")
 
-// head returns the first bytes of the log without its compression; of a pipe,
-// which can be read once only, nothing. What cannot be read shows later.
+// head returns the first bytes of the log without its compression. For a pipe, which can
+// be read only once, it returns nothing. An error is left to the later read.
 func (f *file) head() string {
 	if !f.info.Mode().IsRegular() {
 		return ""

@@ -17,7 +17,7 @@ import (
 // ErrJournalEmpty is a journal that holds no mail line in the time asked for.
 var ErrJournalEmpty = errors.New("the journal holds no mail lines")
 
-// JournalOptions say which part of which journal is read.
+// JournalOptions select a journal and the part of it to read.
 type JournalOptions struct {
 	Since, Until time.Time // zero: no bound
 	File         string    // a journal file; "" is the host's journal
@@ -47,8 +47,8 @@ func (j *journal) Name() string {
 
 func (*journal) Size() int64 { return -1 }
 
-// journalFields are the fields that logline reads (systemd.journal-fields(7)): what
-// an entry says, and who wrote it.
+// journalFields are the fields that logline reads (systemd.journal-fields(7)): the
+// message and its writer.
 const journalFields = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_UID,_COMM,_EXE,_SYSTEMD_UNIT"
 
 func (j *journal) arguments() []string {
@@ -105,8 +105,7 @@ func (j *journal) empty(ctx context.Context) error {
 	return hint.Wrap(ErrJournalEmpty, "`journalctl SYSLOG_FACILITY=2 -n 5` shows whether mail is logged there; else name the log file")
 }
 
-// run starts journalctl and yields what it prints. It returns what journalctl
-// said on stderr.
+// run starts journalctl and yields its output. It returns journalctl's text on stderr.
 func (j *journal) run(ctx context.Context, args []string, yield func(Block) error) (said string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

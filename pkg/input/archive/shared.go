@@ -6,8 +6,8 @@ import "io"
 // as journalctl's --output-fields takes them.
 const JournalFields = journalFields
 
-// Unpack takes off the compression that the first bytes of r tell (gzip, bzip2,
-// xz, zstd), or none. Closing the result does not close r.
+// Unpack removes the compression that the first bytes of r show (gzip, bzip2, xz, zstd),
+// if any. Closing the result does not close r.
 func Unpack(r io.Reader) (io.ReadCloser, error) {
 	stream, err := unpack(r)
 	if err != nil {

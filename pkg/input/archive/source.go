@@ -19,13 +19,13 @@ type Block struct {
 	Cut      int       // lines that were longer than input.MaxLine and lost their end
 	Consumed int64     // bytes of the source, as stored, that are used up
 
-	buffer []byte        // that Text stands in, if nothing else does
+	buffer []byte        // memory of Text, if the source reuses it
 	spare  chan<- []byte // takes it back
 }
 
-// Release gives the memory of the Text back, which the source may then write the
-// next block into: whoever keeps a part of it has made a copy by now. A block that
-// is never released is left to the garbage collector.
+// Release returns the memory of the Text, so that the source can write the next block
+// into it. Copy every part that you keep before the call. A block that is never released
+// is left to the garbage collector.
 func (b *Block) Release() {
 	if b.buffer == nil {
 		return
@@ -41,7 +41,7 @@ func (b *Block) Release() {
 type Input interface {
 	// Name is the input's name in messages.
 	Name() string
-	// Size is what Consumed reaches, or -1 if nobody knows.
+	// Size is the final value of Consumed, or -1 if it is unknown.
 	Size() int64
 	// Read calls yield for each block in order, and stops at the first error of
 	// yield or of ctx.

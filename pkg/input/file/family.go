@@ -17,20 +17,20 @@ type member struct {
 	info   os.FileInfo
 	live   bool
 	packed bool
-	number int      // of mail.log.3; -1 if it has none
-	date   string   // the digits of mail.log-20260131; "" if it has none
+	number int      // number of mail.log.3; -1 if it has none
+	date   string   // the digits of mail.log-20260131, or ""
 	file   *os.File // once opened
 	lent   bool     // a tail owns file
-	taken  bool     // an open tail reads it, or what it was made of
+	taken  bool     // an open tail reads it, or its uncompressed original
 }
 
 // errMoving is a log that is being rotated at this moment.
 var errMoving = errors.New("files are being rotated")
 
-// packedEndings are what logrotate, newsyslog and savelog put behind the name.
+// packedEndings are the suffixes of logrotate, newsyslog and savelog.
 var packedEndings = []string{".gz", ".xz", ".zst", ".bz2"}
 
-// parseMember tells what a file in the live file's folder is to it: logrotate(8)
+// parseMember finds out how a file in the live file's folder belongs to it: logrotate(8)
 // makes mail.log.1, with dateext mail.log-20260131, with extension also
 // mail-20260131.log and mail.1.log; savelog(8) begins with mail.log.0.
 func parseMember(live, name string) (member, bool) {
@@ -82,9 +82,9 @@ func compareAge(a, b *member) int {
 	return a.info.ModTime().Compare(b.info.ModTime())
 }
 
-// family lists the files of the log whose live file is path, oldest first.
-// Where a file is there plain and compressed, it is being compressed, and the
-// plain one is whole.
+// family lists the files of the log with the live file path, oldest first. If a file
+// exists plain and compressed, compression is under way, and only the plain one is
+// complete.
 func family(path string) ([]*member, error) {
 	folder, live := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(folder))
@@ -130,7 +130,7 @@ func withoutLinks(members []*member) []*member {
 	return kept
 }
 
-// unchanged tells whether two listings show the same files under the same names.
+// unchanged reports whether two listings have the same files under the same names.
 func unchanged(a, b []*member) bool {
 	return slices.EqualFunc(a, b, func(x, y *member) bool { return x.path == y.path && os.SameFile(x.info, y.info) })
 }
@@ -159,7 +159,7 @@ func (m *member) open() error {
 	return nil
 }
 
-// measure looks anew how long the open file is.
+// measure reads the length of the open file again.
 func (m *member) measure() error {
 	info, err := m.file.Stat()
 	if err == nil {

@@ -1,8 +1,9 @@
-// Package file follows log files through every kind of rotation: by renaming, by
-// copying and truncating, compressed or not (logrotate(8), newsyslog(8), savelog(8)).
-// A log is known by its device, inode and content, under whatever names it has. The
-// package also reads standard input. It understands no line, dates none, and writes
-// nothing.
+// Package file follows log files through every kind of rotation: by renaming, by copying
+// and truncating, compressed or not (logrotate(8), newsyslog(8), savelog(8)). It
+// identifies a log by its device, inode and content, not by its name. For example,
+// mail.log renamed to mail.log.1 is read on where it was left, and mail.log.2.gz is
+// recognised as the same lines. The package also reads standard input. It interprets no
+// line, dates none, and writes nothing.
 package file
 
 import (
@@ -19,10 +20,10 @@ import (
 	"csmail/pkg/input"
 )
 
-// Options say which logs are followed.
+// Options select the logs to follow.
 type Options struct {
-	// Globs name the live files (path/filepath.Match). What logrotate makes of
-	// one of them is read with it and is no log of its own.
+	// Globs name the live files (path/filepath.Match). The rotated files of a live file
+	// are read with it and are no logs of their own.
 	Globs []string
 	// Back is how far the first start reads back: all of each live or rotated
 	// file that was written since. 0 begins at the end of the live files.
@@ -31,7 +32,7 @@ type Options struct {
 	// 10 seconds if 0.
 	Quiet  time.Duration
 	Logger *slog.Logger     // nil logs nothing
-	Now    func() time.Time // what the clock shows; time.Now if nil
+	Now    func() time.Time // the present time; time.Now if nil
 
 	clock input.Clock
 	waker waker
@@ -39,8 +40,8 @@ type Options struct {
 
 const (
 	defaultQuiet = 10 * time.Second
-	// safetyPoll is for what inotify(7) does not tell: lost events, a directory
-	// that comes back.
+	// safetyPoll is for changes without an inotify(7) event: lost events, a directory
+	// that is created again.
 	safetyPoll = 2 * time.Second
 	// plainPoll is for file systems of other hosts, where inotify is silent.
 	plainPoll = 200 * time.Millisecond
@@ -58,7 +59,7 @@ type files struct {
 	logs   []*log
 	known  filesCursor
 	start  time.Time
-	before []position // all that the cursor knows
+	before []position // all positions of the cursor
 	first  bool       // no cursor
 	buffer []byte
 
@@ -179,7 +180,8 @@ func (f *files) judge() {
 	f.Set(state, err)
 }
 
-// globError tells when a glob matches nothing because its folder cannot be read.
+// globError returns an error if a glob matches nothing because its folder cannot be
+// read.
 func (f *files) globError() error {
 	for _, glob := range f.Globs {
 		if _, err := family(glob); err != nil && !hasPattern(filepath.Dir(glob)) {
@@ -261,8 +263,8 @@ func (f *files) add(glob, path string, wake waker) {
 	f.logs = append(f.logs, l)
 }
 
-// firstSeen is when the oldest of the files changed last; none of them was read
-// if that decides.
+// firstSeen is when the oldest of the files changed last; it is used for files of which
+// none was read yet.
 func firstSeen(positions []position, otherwise time.Time) time.Time {
 	for i, p := range positions {
 		if i == 0 || p.Seen.Before(otherwise) {
@@ -279,8 +281,8 @@ func (f *files) closeLogs() {
 	f.logs = nil
 }
 
-// LiveOnly leaves out what was rotated away from another of the paths or of the known
-// logs, and what is compressed.
+// LiveOnly leaves out compressed files, and rotated files of another of the paths or of
+// the known logs.
 func LiveOnly(paths []string, known ...string) []string {
 	all := append(slices.Clone(paths), known...)
 	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {

@@ -120,7 +120,7 @@ func (w *inotify) close() {
 	}
 }
 
-// isRemote knows the file systems where another host may write (statfs(2)).
+// isRemote reports whether another host may write to the path's file system (statfs(2)).
 func isRemote(path string) bool {
 	var s unix.Statfs_t
 	if unix.Statfs(path, &s) != nil {

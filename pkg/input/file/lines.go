@@ -6,12 +6,12 @@ import (
 	"csmail/pkg/input"
 )
 
-// wholeLines tells which of the bytes behind a tail's Offset are handed out.
+// wholeLines is the part of the bytes behind a tail's Offset that is handed out.
 type wholeLines struct {
 	text string // whole lines, long ones cut
-	used int    // bytes that text stands for
+	used int    // bytes of the file that text covers
 	cut  int    // lines that lost their end
-	skip bool   // used ends inside a line whose rest is not wanted
+	skip bool   // used ends inside a line that is too long; its rest is skipped
 }
 
 // splitLines takes the whole lines from fresh. inside says that fresh begins

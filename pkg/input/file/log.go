@@ -12,8 +12,8 @@ import (
 	"csmail/pkg/input"
 )
 
-// log is one log: a live file and what was rotated away from it. Data goes from
-// the oldest open tail to the newest.
+// log is one log: a live file and its rotated files. Data goes from the oldest open tail
+// to the newest.
 type log struct {
 	path  string
 	back  time.Duration
@@ -21,10 +21,10 @@ type log struct {
 	clock input.Clock
 	meter *input.Meter
 	waker waker
-	names names // under which the same files may be read
+	names names // other names under which the same files may be read
 
 	firstStart bool       // nothing is known: history goes back to since, if back is set
-	since      time.Time  // older files are none of ours while nothing is known
+	since      time.Time  // older files are ignored while there is no position
 	positions  []position // of the cursor, until the files are found
 	done       *position  // the file that was finished last
 	tails      []*tail    // oldest first
@@ -47,7 +47,7 @@ func (l *log) known() []position {
 	return all
 }
 
-// refresh looks whether the live file is still the newest tail.
+// refresh checks whether the live file is still the newest tail.
 func (l *log) refresh() {
 	info, err := os.Stat(l.path)
 	l.present = err == nil
@@ -70,7 +70,7 @@ func (l *log) refresh() {
 	l.err = l.replan()
 }
 
-// folderError tells why a file is not there, if its folder is the reason.
+// folderError returns the folder's error if that is why a file is missing.
 func folderError(path string) error {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return listError(path, err)
@@ -78,8 +78,8 @@ func folderError(path string) error {
 	return nil
 }
 
-// holds tells whether one of the tails is this file, as far as it can be told
-// without reading it.
+// holds reports whether one of the tails is this file, as far as this is visible without
+// reading it.
 func (l *log) holds(info os.FileInfo) bool {
 	for _, t := range l.tails {
 		if t.sameFile(info) {
@@ -89,8 +89,8 @@ func (l *log) holds(info os.FileInfo) bool {
 	return false
 }
 
-// measure looks at the newest file first: what it holds then was written before
-// the older ones are measured, and comes after their lines.
+// measure measures the newest file first. Bytes that it holds by then were written
+// before the older files are measured, so they come after all lines of these.
 func (l *log) measure() {
 	now := l.clock.Now()
 	for i := len(l.tails) - 1; i >= 0; i-- {
@@ -108,7 +108,7 @@ func (l *log) lag() int64 {
 	return sum
 }
 
-// next reads the next whole lines, "" if there are none now.
+// next reads the next whole lines, or returns "" if there are none now.
 func (l *log) next(buffer []byte) (text string, received time.Time) {
 	l.measure()
 	for _, t := range l.tails {
@@ -129,7 +129,7 @@ func (l *log) next(buffer []byte) (text string, received time.Time) {
 	return "", time.Time{}
 }
 
-// readFrom reads one buffer from t, and tells whether there may be more.
+// readFrom reads one buffer from t, and reports whether there may be more.
 func (l *log) readFrom(t *tail, buffer []byte) (text string, more bool) {
 	fresh, atEnd, err := t.read(buffer)
 	switch {
@@ -153,8 +153,8 @@ func (l *log) readFrom(t *tail, buffer []byte) (text string, more bool) {
 	return w.text, w.used > 0 && !atEnd
 }
 
-// retire closes the files that nobody writes to any more: rotated, all read, and
-// quiet for a while since the newer one has lines.
+// retire closes files that are no longer written: rotated, read to the end, and quiet
+// for a while since the newer one has lines.
 func (l *log) retire() {
 	now := l.clock.Now()
 	for len(l.tails) > 0 {
@@ -176,7 +176,7 @@ func (l *log) retire() {
 	}
 }
 
-// hasNewer tells whether a newer file than the oldest has got lines.
+// hasNewer reports whether a newer file than the oldest has lines.
 func (l *log) hasNewer() bool {
 	for _, t := range l.tails[1:] {
 		if t.size > 0 || t.Offset > 0 {

@@ -10,10 +10,11 @@ import (
 	"csmail/pkg/input"
 )
 
-// names knows under which other names a log's files are read or were: by a glob that
-// was written otherwise before, over a link, or in the moment of a rotation between
-// two names. Files are known by device, inode and content, so that no line is handed
-// out twice because its log got another name. The zero names knows of none.
+// names finds the other names under which a log's files are or were read: through a glob
+// that was written differently before, through a link, or in the moment of a rotation
+// between two names. Files are identified by device, inode and content, so that no line
+// is handed out twice because its log got another name. The zero names finds no other
+// name.
 type names struct {
 	logs   func() []*log // of the same source
 	before []position    // of the cursor, and of sources that were followed before
@@ -29,16 +30,17 @@ func (n names) isOpenElsewhere(l *log, info os.FileInfo) bool {
 	})
 }
 
-// leaveToOthers takes the files out of the plan that another log reads, and those that
-// hold no more than the start of what it read: copies that are not whole yet.
+// leaveToOthers takes out of the plan the files that another log reads. It also takes out
+// files that hold only the start of a log that another one read: copies that are not
+// complete yet.
 func (l *log) leaveToOthers(members []*member) {
 	for _, m := range members {
 		m.taken = l.names.isOpenElsewhere(l, m.info) || l.names.isShortCopy(l, m)
 	}
 }
 
-// isShortCopy reports whether a file that is too short to be known by a position begins
-// like one that another log of the source reads.
+// isShortCopy reports whether the file begins like one that another log of the source
+// reads. The file is too short to be identified by a position.
 func (n names) isShortCopy(l *log, m *member) bool {
 	if n.logs == nil || m.info.Size() >= headSize || m.open() != nil {
 		return false
@@ -70,7 +72,7 @@ func (l *log) candidates() []candidate {
 		}
 	}
 	add(l.positions, true)
-	if !l.planned { // later it knows its files better
+	if !l.planned { // its plan will identify the files
 		add(l.names.before, false)
 	}
 	if l.names.logs != nil {
@@ -84,8 +86,8 @@ func (l *log) candidates() []candidate {
 	return all
 }
 
-// isReadOn reports whether a member that the plan reads is the file that p is about:
-// it was read further under another name.
+// isReadOn reports whether a member of the plan is the file of p: it was read further
+// under another name.
 func isReadOn(members []*member, p position) bool {
 	return slices.ContainsFunc(members, func(m *member) bool {
 		if !m.lent {
@@ -96,14 +98,14 @@ func isReadOn(members []*member, p position) bool {
 	})
 }
 
-// isRotatedFrom reports whether path names what was rotated away from live.
+// isRotatedFrom reports whether path names a rotated file of live.
 func isRotatedFrom(live, path string) bool {
 	m, ok := parseMember(filepath.Base(live), filepath.Base(path))
 	return ok && !m.live && filepath.Dir(live) == filepath.Dir(path)
 }
 
-// absorb ends the logs that turn out to be rotated files of l: they were found at a
-// moment when their live file was not there. What is known of them is l's.
+// absorb ends the logs that turn out to be rotated files of l. They were found at a
+// moment when their live file was missing. l takes over their positions.
 func (f *files) absorb(l *log) {
 	f.logs = slices.DeleteFunc(f.logs, func(other *log) bool {
 		if !isRotatedFrom(l.path, other.path) {
@@ -116,7 +118,7 @@ func (f *files) absorb(l *log) {
 	})
 }
 
-// isSameLog reports whether path leads to the live file of a log that is followed.
+// isSameLog reports whether path leads to the live file of a followed log.
 func (f *files) isSameLog(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -140,7 +142,7 @@ func (f *files) paths() []string {
 	return all
 }
 
-// readBefore are all positions of a cursor, whatever log they belong to.
+// readBefore returns all positions of a cursor, of any log.
 func (c filesCursor) readBefore() []position {
 	all := slices.Clone(c.Elsewhere)
 	for _, positions := range c.Logs {
@@ -152,10 +154,10 @@ func (c filesCursor) readBefore() []position {
 // maxElsewhere bounds the positions that are taken over from other sources.
 const maxElsewhere = 256
 
-// ReadElsewhere returns the cursor of files with what the cursors of others say: a
-// log that one of them was reading, and that the files match, goes on there and is
-// not read anew. Cursors of other kinds of sources say nothing. "" stays the first
-// start for every other log.
+// ReadElsewhere returns the cursor of a file source, extended by the cursors of others:
+// a log that one of them was reading, and that the globs match, is continued and not
+// read again. Cursors of other kinds of sources are ignored. Every other log starts as
+// with the cursor "".
 func ReadElsewhere(from input.Cursor, others []input.Cursor) input.Cursor {
 	own, err := decodeFilesCursor(from)
 	if err != nil {

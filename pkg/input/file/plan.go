@@ -16,12 +16,12 @@ import (
 	"csmail/pkg/input/archive"
 )
 
-// plan is which files of a log are to be read next, oldest first.
+// plan lists the files of a log to be read next, oldest first.
 type plan struct {
 	tails  []*tail
 	done   *position
 	losses []loss
-	expect map[*tail][]byte // what tails from which nothing was read begin with
+	expect map[*tail][]byte // the start of the content of tails from which nothing was read
 }
 
 type loss struct{ reason, path string }
@@ -29,7 +29,7 @@ type loss struct{ reason, path string }
 // clockStep is how far a file's mtime may lag behind the clock.
 const clockStep = time.Second
 
-// planTries bounds how often a listing is repeated that changed meanwhile.
+// planTries bounds how often a listing that changed while it was read is repeated.
 const planTries = 20
 
 // replan lists the files of the log and takes up those that are new. It changes
@@ -46,7 +46,7 @@ func (l *log) replan() error {
 		}
 		l.leaveToOthers(members)
 		if len(members) == 0 && len(l.positions) > 0 {
-			return nil // perhaps a file system that is not mounted: keep the positions
+			return nil // the file system may not be mounted: keep the positions
 		}
 		next, err := l.match(members)
 		if err == nil {
@@ -89,7 +89,7 @@ func (l *log) match(members []*member) (plan, error) {
 }
 
 // matchPositions finds the files that were read before, by this log or under another
-// name, and returns the place of the newest, -1 if there is none.
+// name, and returns the place of the newest, or -1.
 func (l *log) matchPositions(next *plan, members []*member) int {
 	newest := -1
 	var missing []position
@@ -131,8 +131,8 @@ func (l *log) indexOfDone(members []*member) int {
 	return i
 }
 
-// matchTail finds a tail that is open. One that was truncated goes on in its
-// copy, if there is one; if nothing was read from it, it starts anew.
+// matchTail finds an open tail. A truncated one continues in its copy, if there is one;
+// if nothing was read from it, it starts again.
 func (l *log) matchTail(members []*member, t *tail) (int, *tail) {
 	switch {
 	case t.gone && t.Head.Len > 0:
@@ -239,10 +239,10 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 	return next.stillCopied(members, copies)
 }
 
-// stillCopied fails with errMoving unless the copies that were passed over are
-// copies still after the start of what will be read instead was noted. A file that
-// is truncated later shows by that start; one that was truncated just now would be
-// read on as if nothing had been, and its copy never.
+// stillCopied fails with errMoving unless the skipped copies are still copies after the
+// start of the file that will be read instead was noted. A file that is truncated later
+// differs from that start. But one that was truncated in between would be read as if
+// nothing had happened, and its copy would never be read.
 func (next *plan) stillCopied(members []*member, copies []int) error {
 	if len(copies) == 0 {
 		return nil
@@ -262,7 +262,8 @@ func (next *plan) stillCopied(members []*member, copies []int) error {
 	return nil
 }
 
-// wanted tells which members are read when newest is the last known one.
+// wanted returns a function that reports whether a member is to be read; newest is the
+// last known one.
 func (l *log) wanted(newest int) func(*member) bool {
 	if newest >= 0 {
 		return func(*member) bool { return true }
@@ -286,8 +287,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// pass remembers a file that is too old to be read, so that what comes after it
-// is known to be newer.
+// pass remembers a file that is too old to be read, so that later files are known to be
+// newer.
 func (l *log) pass(next *plan, m *member) {
 	if m.open() != nil {
 		return
@@ -328,8 +329,8 @@ func wholeHead(head []byte) []byte {
 	return head[:bytes.LastIndexByte(head, '\n')+1]
 }
 
-// isCopy tells that a newer file begins like m: copytruncate has not come to
-// truncating yet.
+// isCopy reports whether a newer file begins like m: copytruncate has not truncated m
+// yet.
 func isCopy(m *member, newer []*member) bool {
 	head := contentHead(m)
 	return len(head) > 0 && slices.ContainsFunc(newer, func(n *member) bool {
@@ -374,7 +375,7 @@ func (l *log) adopt(next plan, members []*member) {
 	l.firstStart, l.planned, l.changed = false, true, true
 }
 
-// abandon closes what the plan has opened.
+// abandon closes the files that the plan has opened.
 func (l *log) abandon(next plan, members []*member) {
 	for _, t := range next.tails {
 		if !slices.Contains(l.tails, t) {

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// headSize is how much of a file's start tells it from other files. Log
-	// lines begin with a date, so a few lines differ.
+	// headSize is the number of bytes at the start of a file that distinguish it from
+	// others. Log lines begin with a date, so a few lines differ.
 	headSize = 1 << 10
-	// markSize is how much before an offset tells that a file still is what was
-	// read up to there.
+	// markSize is the number of bytes before an offset that are compared, to see whether
+	// the file still holds the text that was read up to there.
 	markSize = 256
 )
 
@@ -45,7 +45,7 @@ type position struct {
 	Mark   fingerprint `json:"mark"`           // ends at Offset
 	Inside bool        `json:"skip,omitempty"` // the rest of this line is not wanted
 	Seen   time.Time   `json:"seen"`           // the file's mtime when it was read
-	Done   bool        `json:"done,omitempty"` // finished: only what is newer counts
+	Done   bool        `json:"done,omitempty"` // finished: only newer files count
 }
 
 // identity returns device and inode (stat(2)).
@@ -61,8 +61,8 @@ func (p position) sameFile(info os.FileInfo) bool {
 	return p.Device == device && p.Inode == inode
 }
 
-// isPossible tells a position that Files made from nonsense: its lengths are asked
-// of the memory.
+// isPossible reports whether the package can have written the position. An invalid one
+// could ask for any amount of memory by its lengths.
 func (p position) isPossible() bool {
 	return p.Head.Len >= 0 && p.Head.Len <= headSize && p.Mark.Len >= 0 && p.Mark.Len <= markSize && p.Offset >= 0
 }

@@ -10,8 +10,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Probe tries to open each log that the globs match, and returns what cannot be
-// read: a glob that matches nothing, too.
+// Probe tries to open each log that the globs match, and returns the errors. A glob
+// without a match is an error too.
 func Probe(globs []string) (problems []error) {
 	for _, glob := range globs {
 		paths := []string{glob}

@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/input/archive"
 )
 
-// stdin reads a stream that somebody else writes.
+// stdin reads a stream that another process writes.
 type stdin struct {
 	*input.Meter
 	from io.Reader

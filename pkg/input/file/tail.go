@@ -26,17 +26,17 @@ type tail struct {
 	mtime time.Time // at the last look
 	grown time.Time // when the last look found something new
 	idle  bool      // nothing to read until size or mtime change
-	gone  bool      // the file was truncated; what is left of it may be in a copy
-	// expect is what a file that nothing was read from begins with.
+	gone  bool      // the file was truncated; the unread rest may be in a copy
+	// expect is the start of a file from which nothing was read yet.
 	expect []byte
-	empty  bool // it was seen empty: what it got since may have moved to a copy
+	empty  bool // it was seen empty: later content may have moved to a copy
 	place  int  // among the members, while planning
-	watch  int  // descriptor of its inotify watch, -1 if none
+	watch  int  // descriptor of its inotify watch, or -1
 }
 
 var (
-	// errRewritten is a file that is not what was read: truncated, and
-	// perhaps filled again.
+	// errRewritten: the file no longer holds the text that was read. It was truncated,
+	// and possibly filled again.
 	errRewritten = errors.New("the file was truncated")
 	errOther     = errors.New("another log")
 )
@@ -184,8 +184,8 @@ func (t *tail) lag() int64 {
 	return max(0, t.size-t.Offset)
 }
 
-// read fills buffer with what follows Offset, at most up to the measured size,
-// and tells whether that is the end for now.
+// read fills buffer with the bytes behind Offset, at most up to the measured size, and
+// reports whether that is the end for now.
 func (t *tail) read(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	if t.stream != nil {
 		return t.unpack(buffer)
@@ -200,8 +200,8 @@ func (t *tail) read(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	// One call reads what is known together with what is new: a file that was
-	// truncated and has grown past Offset again differs in what is known.
+	// One call reads known and new bytes together: a file that was truncated and has
+	// grown past Offset again differs in the known part.
 	rewritten := t.Offset == 0 && !bytes.HasPrefix(buffer[:n], t.expect)
 	if rewritten || info.Size() < t.Offset || n < len(kept) || !bytes.Equal(buffer[:len(kept)], kept) || info.Size() < t.size {
 		return nil, false, errRewritten
@@ -213,17 +213,17 @@ func (t *tail) read(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	return fresh, t.Offset+int64(len(fresh)) >= t.size, nil
 }
 
-// isStill looks once more at the start of what was just read. A read of many
-// pages is not atomic: what is known may come from before a truncation, and what
-// is new from behind it. What was read before a truncation is in the copy.
+// isStill compares the start of the bytes just read once more. A read of many pages is
+// not atomic: the known part may come from before a truncation, and the new part from
+// after it. Bytes from before a truncation are in the copy.
 func (t *tail) isStill(read []byte) bool {
 	start := read[:min(len(read), markSize)]
 	again, ok := readAt(t.file, t.Offset-int64(len(t.mark.bytes)), len(start))
 	return ok && bytes.Equal(again, start)
 }
 
-// unpack fills buffer from the compressed stream. At damage it returns what came
-// before it, with the error.
+// unpack fills buffer from the compressed stream. At damage it returns the bytes before
+// it, with the error.
 func (t *tail) unpack(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	n := copy(buffer, t.rest)
 	for n < len(buffer) && err == nil && !t.ended {
@@ -238,7 +238,7 @@ func (t *tail) unpack(buffer []byte) (fresh []byte, atEnd bool, err error) {
 	return buffer[:n], t.ended, err
 }
 
-// advance moves Offset over the first used bytes of what read returned.
+// advance moves Offset over the first used bytes of a read.
 func (t *tail) advance(fresh []byte, n int) {
 	used := fresh[:n]
 	if t.stream != nil {

@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/input"
 )
 
-// entry is what of a journal entry concerns where it stands, not what it says.
+// entry is a journal entry's position and place, without its message.
 type entry struct {
 	Cursor    string          `json:"__CURSOR"`
 	Micros    string          `json:"__REALTIME_TIMESTAMP"`
@@ -64,8 +64,9 @@ func parseEntry(line []byte) (entry, bool) {
 	return e, e.Cursor != ""
 }
 
-// suppressed counts what journald's rate limit took from a unit that logs mail:
-// "Suppressed N messages from UNIT" (systemd v252 src/journal/journald-server.c).
+// suppressed counts the messages that journald's rate limit dropped from a unit that
+// logs mail: "Suppressed N messages from UNIT" (systemd v252
+// src/journal/journald-server.c).
 func (j *journal) suppressed(e entry) {
 	words := strings.Fields(plain(e.Message))
 	if len(words) < 5 || words[0] != "Suppressed" {
@@ -78,7 +79,7 @@ func (j *journal) suppressed(e entry) {
 		return
 	}
 	j.Drop(input.DropSuppressed, n)
-	j.Log.Warn("journald threw messages away; see RateLimitBurst in journald.conf(5)", "unit", unit, "messages", n)
+	j.Log.Warn("journald dropped messages; see RateLimitBurst in journald.conf(5)", "unit", unit, "messages", n)
 }
 
 // plain returns a JSON string, or "" for any other value.

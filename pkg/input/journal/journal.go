@@ -1,8 +1,8 @@
-// Package journal follows systemd's journal by journalctl(1), which is started again
-// whenever it ends, over boots and under a /proc that hides the boot's ID. Each entry
-// comes as a line of journalctl -o json with the fields that tell what it says and who
-// wrote it (systemd.journal-fields(7)). The package believes nobody: see package
-// logline.
+// Package journal follows systemd's journal by journalctl(1). It starts journalctl again
+// whenever it ends, and works across boots and under a /proc that hides the boot's ID.
+// Each entry comes as a line of journalctl -o json with the fields for its message and
+// its writer (systemd.journal-fields(7)). The package does not check the writer: package
+// logline does.
 package journal
 
 import (
@@ -26,7 +26,7 @@ import (
 	"csmail/pkg/input/archive"
 )
 
-// Options say what of which journal is followed.
+// Options select the journal and the part of it to follow.
 type Options struct {
 	Filter []string      // matches of journalctl(1); SYSLOG_FACILITY=2 if empty
 	Back   time.Duration // how far the first start reads back; 0: from now on
@@ -40,9 +40,8 @@ type Options struct {
 	clock   input.Clock
 }
 
-// suppressedID is the MESSAGE_ID under which journald tells that its rate limit
-// threw messages away (SD_MESSAGE_JOURNAL_DROPPED, systemd v252
-// src/systemd/sd-messages.h).
+// suppressedID is the MESSAGE_ID with which journald reports that its rate limit dropped
+// messages (SD_MESSAGE_JOURNAL_DROPPED, systemd v252 src/systemd/sd-messages.h).
 const suppressedID = "a596d6fe7bfa4994828e72309e95d61e"
 
 // journal follows the journal by a journalctl that is started again whenever it
@@ -52,7 +51,7 @@ type journal struct {
 	*input.Meter
 	at      journalCursor
 	units   map[string]bool // that have logged to us
-	skipTo  int64           // microseconds: entries up to then are known; 0 skips none
+	skipTo  int64           // microseconds: entries up to this time were read before; 0 skips none
 	resumed bool            // the first entry should be the one of at
 }
 
@@ -99,9 +98,8 @@ func (c journalCursor) encode() input.Cursor {
 	return input.Cursor(text)
 }
 
-// same compares by time and content (t= and x= of a cursor, which sd-journal
-// documents as opaque but writes since v38): one entry that stands in two
-// journal files has two cursors.
+// same compares by time and content (t= and x= of a cursor, which sd-journal documents
+// as opaque but writes since v38): one entry in two journal files has two cursors.
 func (c journalCursor) same(entry string) bool {
 	pick := func(cursor string) string {
 		var kept []string
@@ -163,15 +161,15 @@ func (j *journal) announce(emit func(input.Batch) error) error {
 // emitError is an error of emit, not of the journal.
 type emitError struct{ error }
 
-// arguments are those of journalctl. The entry of the cursor is asked for again,
-// because journalctl goes to the nearest entry without a word if the journal no
-// longer has that one.
+// arguments are those of journalctl. The entry of the cursor is requested again, to see
+// whether the journal still has it: if not, journalctl silently goes to the nearest
+// entry.
 //
 // Without --merge, --follow implies --boot (systemd v252 and v257,
-// src/journal/journalctl.c): what was logged before a reboot would be lost, and
-// journalctl fails where /proc/sys/kernel/random/boot_id is hidden, as under
-// ProcSubset=pid. --merge also opens the journals of other hosts and of
-// containers, which the match on _MACHINE_ID leaves out.
+// src/journal/journalctl.c): entries from before a reboot would be lost, and journalctl
+// fails where /proc/sys/kernel/random/boot_id is hidden, as under ProcSubset=pid.
+// --merge also opens the journals of other hosts and of containers. The match on
+// _MACHINE_ID leaves these out.
 func (j *journal) arguments() []string {
 	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "--merge", "-o", "json",
 		"--output-fields=" + archive.JournalFields + ",MESSAGE_ID,N_DROPPED"}
@@ -186,8 +184,8 @@ func (j *journal) arguments() []string {
 	return append(args, j.matches()...)
 }
 
-// matches are the alternatives that the filter names, and journald's own words on
-// what it threw away, each of this machine.
+// matches are the alternatives that the filter names, and journald's own reports of
+// dropped messages, each of this machine.
 func (j *journal) matches() []string {
 	var own []string
 	if j.machine != "" {
@@ -204,7 +202,7 @@ func (j *journal) matches() []string {
 	return append(all, own...)
 }
 
-// machineID reads the ID of this host, machine-id(5), "" if it has none.
+// machineID reads the ID of this host, machine-id(5), or returns "".
 func machineID(path string) string {
 	text, err := os.ReadFile(path)
 	id := strings.TrimSpace(string(text))
@@ -214,7 +212,7 @@ func machineID(path string) string {
 	return id
 }
 
-// run reads one journalctl to its end, which is always an error.
+// run reads one journalctl to its end. The end is always an error.
 func (j *journal) run(ctx context.Context, emit func(input.Batch) error) error {
 	j.resumed = j.at.Entry != "" && j.skipTo == 0
 	if !j.resumed {
@@ -323,17 +321,17 @@ func (j *journal) read(out io.Reader, emit func(input.Batch) error) error {
 	}
 }
 
-// maxEntry bounds an entry in bytes of JSON. Every user may write entries of tens
-// of megabytes to journald, with whatever facility, and a field that is not text
-// takes four times as much here. What is beyond [input.MaxLine] is no line
-// anyhow; up to maxEntry its cursor is read all the same.
+// maxEntry bounds an entry in bytes of JSON. Every user may write entries of tens of
+// megabytes to journald, with any facility, and a field that is not text takes four
+// times as much here. Beyond [input.MaxLine] an entry is not used as a line, but up to
+// maxEntry its cursor is still read.
 const maxEntry = 1 << 20
 
 var errLongEntry = errors.New("an entry that is too long")
 
-// readLine reads a line with its newline; what comes after the last newline of
-// a process that ended is half an entry, and no line. Of one longer than maxEntry
-// nothing is kept: it fails with errLongEntry, and the next line can be read.
+// readLine reads a line with its newline. Text without a newline at the end of the
+// output is half an entry, from a process that ended, and is not returned. A line longer
+// than maxEntry is discarded: it fails with errLongEntry, and the next line can be read.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -363,7 +361,7 @@ func (j *journal) send(text string, emit func(input.Batch) error) error {
 	return emit(b)
 }
 
-// complaints keeps the start of what a process says on stderr.
+// complaints keeps the start of a process's stderr.
 type complaints struct {
 	mu   sync.Mutex
 	text []byte
@@ -392,8 +390,8 @@ func journalHint(said string) string {
 	return "csmail starts it again; does `journalctl -n 1` work? else follow the log file"
 }
 
-// Newest hands the newest n entries to take, as lines of JSON, oldest first. What
-// cannot be read is left out: it shows when the journal is followed.
+// Newest calls take with the newest n entries, as lines of JSON, oldest first. Errors
+// are ignored here: they are reported when the journal is followed.
 func Newest(ctx context.Context, o Options, n int, take func(entry string)) {
 	j := New(o).(*journal)
 	args := []string{"--no-pager", "-q", "--all", "-o", "json", "--output-fields=" + archive.JournalFields, "-n", strconv.Itoa(n)}
@@ -405,7 +403,7 @@ func Newest(ctx context.Context, o Options, n int, take func(entry string)) {
 	if err != nil || child.Start() != nil {
 		return
 	}
-	defer child.Wait() // its end tells nothing more: what was read counts
+	defer child.Wait() // its exit status does not matter: the entries that were read count
 	in := bufio.NewReader(out)
 	for {
 		line, err := readLine(in)

@@ -8,8 +8,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Probe asks journalctl for the newest entry of what would be followed, with the
-// arguments of following, but for --follow.
+// Probe asks journalctl for the newest entry, with the arguments of following except
+// --follow.
 func Probe(ctx context.Context, o Options) error {
 	j := New(o).(*journal)
 	args := []string{"--no-pager", "-q", "--merge", "-o", "json", "-n", "1"}

@@ -7,12 +7,12 @@ import (
 	"csmail/pkg/input"
 )
 
-// receiveBuffer is what we ask the kernel to hold for a burst of datagrams; it
-// gives at most net.core.rmem_max.
+// receiveBuffer is the size that csmail requests from the kernel for bursts of
+// datagrams. The kernel grants at most net.core.rmem_max.
 const receiveBuffer = 4 << 20
 
-// servePackets receives one message a datagram. When the queue is full the line
-// is counted and lost: who sends datagrams cannot be told to wait.
+// servePackets receives one message a datagram. When the queue is full the line is
+// counted and lost, because a sender of datagrams cannot be slowed down.
 func (s *syslogServer) servePackets(ctx context.Context) error {
 	config := net.ListenConfig{Control: countKernelDrops}
 	conn, err := config.ListenPacket(ctx, s.Network, s.Address)

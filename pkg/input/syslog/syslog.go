@@ -1,6 +1,7 @@
-// Package syslog receives syslog over UDP, TCP and unix sockets (RFC 3164, RFC 5424,
-// RFC 5426, RFC 6587). The protocol has no receipt, so what is under way when the
-// process ends is lost; what is dropped meanwhile is counted. It answers nothing.
+// Package syslog receives syslog over UDP, TCP and unix sockets (RFC 3164, RFC 5424, RFC
+// 5426, RFC 6587). The protocol has no acknowledgement, so messages that are under way
+// when the process ends are lost. Messages that are dropped because the queue is full
+// are counted. The package sends no answer.
 package syslog
 
 import (
@@ -38,11 +39,11 @@ type Options struct {
 	Logger         *slog.Logger  // nil logs nothing
 
 	clock input.Clock
-	ready func(net.Addr) // tells tests that the socket is bound
+	ready func(net.Addr) // for tests: called when the socket is bound
 }
 
-// syslogServer receives syslog. What is in the queue when the process ends is
-// lost: the protocol has no receipt.
+// syslogServer receives syslog. Messages in the queue are lost when the process ends,
+// because the protocol has no acknowledgement.
 type syslogServer struct {
 	Options
 	*input.Meter
@@ -94,7 +95,7 @@ func orDefault[V comparable](v *V, fallback V) {
 
 func (s *syslogServer) Name() string { return s.Network + ":" + s.Address }
 
-// Follow takes no cursor: what was sent while nobody listened is gone.
+// Follow takes no cursor: messages sent while csmail was not listening are gone.
 func (s *syslogServer) Follow(ctx context.Context, _ input.Cursor, emit func(input.Batch) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var receivers sync.WaitGroup
@@ -167,7 +168,7 @@ func (s *syslogServer) opened(addr net.Addr) error {
 	return nil
 }
 
-// clearStale removes a socket that nobody listens on any more.
+// clearStale removes a socket without a listener.
 func clearStale(network, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -191,7 +192,7 @@ func clearStale(network, path string) error {
 	return os.Remove(path)
 }
 
-// forward makes batches of what is queued.
+// forward collects queued messages in batches.
 func (s *syslogServer) forward(ctx context.Context, emit func(input.Batch) error) error {
 	for {
 		select {
@@ -207,7 +208,7 @@ func (s *syslogServer) forward(ctx context.Context, emit func(input.Batch) error
 	}
 }
 
-// collect joins first with what is queued already.
+// collect makes a batch of first and the messages that are queued already.
 func (s *syslogServer) collect(first arrival) input.Batch {
 	var text strings.Builder
 	last := first
