@@ -1,8 +1,8 @@
-// Package trial runs the test logs of scenarios: a folder TESTS/NAME holds logs
-// whose names begin with over, in which the scenario must overflow, and with
-// under, in which it must not. A log goes the way that every log goes, as far as
-// the scenario: the guard is not asked, since a test is about the threshold. It
-// reads through the fs.FS it is given and judges nobody.
+// Package trial runs the test logs of scenarios. A folder TESTS/NAME holds the logs: in
+// those named over… the scenario must overflow, in those named under… it must not. A log
+// is read and joined as by the other commands and poured into the scenario. The guard is
+// not asked, since a test is about the threshold. The package reads through the given
+// fs.FS and makes no decision about a source.
 package trial
 
 import (
@@ -21,7 +21,7 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// Run is one test log and what came of it.
+// Run is one test log and its result.
 type Run struct {
 	Scenario  string `json:"scenario"`
 	Log       string `json:"log"`
@@ -31,10 +31,10 @@ type Run struct {
 	Lines     int    `json:"lines"`
 }
 
-// Passed tells whether the scenario did what the log's name says.
+// Passed reports whether the scenario overflowed or not as the log's name demands.
 func (r Run) Passed() bool { return r.Wants == (r.Overflows > 0) }
 
-// Missing says which of the two kinds of test log a scenario lacks.
+// Missing returns the kind of test log that a scenario lacks.
 func Missing(runs []Run) string {
 	has := func(wants bool) bool {
 		return slices.ContainsFunc(runs, func(r Run) bool { return r.Wants == wants })
