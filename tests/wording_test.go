@@ -16,8 +16,9 @@ import (
 var plainRooms = []string{
 	"pkg/control", "pkg/decision", "pkg/delivery", "pkg/event", "pkg/grammar/dovecot", "pkg/grammar/pam",
 	"pkg/grammar/postfix", "pkg/grammar/probe", "pkg/grammar/sshd", "pkg/host", "pkg/ingest", "pkg/lapi",
+	"pkg/input", "pkg/input/archive", "pkg/input/file", "pkg/input/journal", "pkg/input/syslog",
 	"pkg/lint", "pkg/logline", "pkg/replay", "pkg/ruleset", "pkg/scenario", "pkg/scenario/expression",
-	"pkg/state",
+	"pkg/state", "pkg/trial",
 }
 
 // riddles are the words that a reader has to solve, each with the plain way to say it.
@@ -27,10 +28,9 @@ var riddles = []struct {
 }{
 	{regexp.MustCompile(`(?i)\btells? (?:whether|if)\b`), "reports whether"},
 	{regexp.MustCompile(`^\w+ is (?:true|false) (?:if|for|unless)\b`), "reports whether"},
-	{regexp.MustCompile(`\b(?:told|[Tt]ells?)\b`), "report, log, send, count or distinguish"},
+	{regexp.MustCompile(`\btold\b`), "report, log, send, count or distinguish"},
 	{regexp.MustCompile(`(?i)\bof (?:ours|theirs|his|its own kind)\b`), "the owner's name: csmail's, Postfix's"},
 	{regexp.MustCompile(`(?i)\b(?:that|which) (?:is|are|was) none\b|\bis none of\b`), "invalid, empty or unknown"},
-	{regexp.MustCompile(`(?i)\b(?:nobody|somebody|everybody|whoever)\b`), "a client, a user, no client"},
 	{regexp.MustCompile(`(?i)\bof before\b`), "older"},
 	{regexp.MustCompile(`(?i)\bhas \S+(?: \S+)? looked at\b`), "schedules a look at"},
 }
@@ -100,10 +100,10 @@ func TestRiddlesAreFound(t *testing.T) {
 	for text, want := range map[string]int{
 		"isOpen reports whether the file is open.":                             0,
 		"An error of the server ends it, and the outcome is the LAPI's.":       0,
-		"isOpen tells whether the file is open.":                               2,
+		"isOpen tells whether the file is open.":                               1,
 		"isOpen is true if the file is open.":                                  1,
 		"told is an alert of ours that the LAPI has.":                          2,
-		"An answer that\nis none comes from nobody.":                           2,
+		"An answer that\nis none comes from the LAPI.":                         1,
 		"Files of before have their bans looked at; revive has it looked\nat.": 2,
 	} {
 		if got := riddlesIn(text); len(got) != want {

@@ -13,7 +13,7 @@ import (
 
 // Unbanned is what [Client.Unban] did.
 type Unbanned struct {
-	Ended []Decided // by this call, whoever made them
+	Ended []Decided // by this call, of any origin
 	// Covers are decisions in force on larger networks that cover what was named. They
 	// hit others too, so they go on.
 	Covers []Decided
@@ -113,8 +113,8 @@ func prefixOf(value string) (netip.Prefix, bool) {
 	return network.Masked(), err == nil
 }
 
-// endDecision ends one. Somebody else may have ended or flushed it meanwhile: that is
-// what was asked for.
+// endDecision ends one decision. It is no error if that was already ended or flushed by
+// then.
 func (c *Client) endDecision(ctx context.Context, id int64) error {
 	status := 0
 	err := c.call(ctx, "end a decision", func(ctx context.Context) (*apiclient.Response, error) {

@@ -8,9 +8,9 @@ import (
 )
 
 // dnsblog reads "addr ADDR listed by domain LIST as ANSWER" (src/dnsblog/dnsblog.c).
-// The lists that postscreen asks speak for a client as well as against it, so that a
-// list knows an address is no event. An answer that no block list gives about a
-// client is one, because postscreen counts it against everybody.
+// postscreen asks allow lists as well as block lists, so a listed address is no event by
+// itself. An answer that no block list gives about a client (for example, one that
+// refuses our queries) is an event, because postscreen counts it against every client.
 func dnsblog(message string, e *event.Event) result {
 	rest, ok := strings.CutPrefix(message, "addr ")
 	if !ok {
