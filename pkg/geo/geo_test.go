@@ -1,3 +1,7 @@
+//go:build !386 && !arm
+
+// The writer of the test files, mmdbwriter, does not compile for 32-bit processors.
+
 package geo
 
 import (
