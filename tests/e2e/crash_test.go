@@ -189,8 +189,8 @@ type source struct {
 
 func (r *running) status() (s status, ok bool) {
 	out, err := csmailCommand(r.program, r.config, "status", "-o", "json").Output()
-	if err != nil {
-		return s, false // not up yet
+	if err != nil && len(out) == 0 {
+		return s, false // not up yet; a status that is red prints and exits with 1
 	}
 	if err := json.Unmarshal(out, &s); err != nil {
 		r.t.Fatalf("csmail status: %v\n%s", err, out)
