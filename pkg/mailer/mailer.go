@@ -5,6 +5,7 @@
 package mailer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -12,7 +13,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -102,8 +105,18 @@ func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error
 	if _, err := os.Stat(path); err != nil {
 		return hint.Wrap(fmt.Errorf("sending the report through sendmail: %w", err), "name a mail server instead: --smtp localhost:25")
 	}
-	// The library adds -oi -t: sendmail takes the recipients from the headers.
-	if err := message.WriteToSendmailWithContext(ctx, path, "-f", m.From); err != nil {
+	// The library's own way to sendmail panics when the program ends before it has
+	// read the mail (v0.7.2), so the mail is written first and then handed over.
+	var text, said bytes.Buffer
+	if _, err := message.WriteTo(&text); err != nil {
+		return fmt.Errorf("writing the report as a mail: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{"-i", "-f", m.From, "--"}, m.To...)...)
+	cmd.Stdin, cmd.Stderr = &text, &said
+	if err := cmd.Run(); err != nil {
+		if words := strings.TrimSpace(said.String()); words != "" {
+			err = fmt.Errorf("%w: %s", err, words)
+		}
 		return hint.Wrap(fmt.Errorf("sending the report through %s: %w", path, err), "try it by hand: echo test | %s -i %s", path, m.To[0])
 	}
 	return nil
