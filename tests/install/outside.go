@@ -45,10 +45,12 @@ func newOutside(t *testing.T) *outside {
 	return &outside{path: fmt.Sprintf("/proc/%d/ns/net", holder.pid())}
 }
 
-// connect lays a cable from the outside to the host. The one before went with the
-// host's last boot.
+// connect lays a cable from the outside to the host. The kernel takes the one of the
+// host's last boot away some time after the host's last process ended, so it is
+// removed here, if it is still there.
 func (o *outside) connect(t *testing.T, pid int) {
 	t.Helper()
+	_ = exec.Command("nsenter", "--net="+o.path, "ip", "link", "delete", "wire").Run() // there is none: as wanted
 	o.ip(t, fmt.Sprintf(`link add wire type veth peer name eth0 netns %d
 address add %s/24 dev wire
 address replace 203.0.113.1/24 dev wire
