@@ -36,7 +36,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	if c, err = load(t, "", ""); err != nil || c.LAPI.Credentials != "/etc/csmail/lapi_credentials.yaml" || c.Scenarios[0] != "balanced" {
-		t.Errorf("empty file: %+v, %v", c, err)
+		t.Errorf("empty file: %+v, %v, want Credentials /etc/csmail/lapi_credentials.yaml, Scenarios balanced", c, err)
 	}
 }
 
@@ -54,11 +54,12 @@ func TestVariables(t *testing.T) {
 	t.Setenv("CSMAIL_TEST_KEY", "secret")
 	c, err := load(t, "lapi: {bouncer_key: \"${CSMAIL_TEST_KEY}\", url: \"$CSMAIL_TEST_UNSET\"} # $", "")
 	if err != nil || c.LAPI.BouncerKey != "secret" || c.LAPI.URL != "$CSMAIL_TEST_UNSET" {
-		t.Fatalf("%+v, %v", c.LAPI, err)
+		t.Fatalf("got %+v, %v, want BouncerKey secret, URL $CSMAIL_TEST_UNSET", c.LAPI, err)
 	}
 	text, err := c.YAML()
 	if err != nil || strings.Contains(string(text), "secret\n") || !strings.Contains(string(text), "bouncer_key: '********'") {
-		t.Errorf("the secret shows, or not even its mask:\n%s%v", text, err)
+		t.Errorf("the secret shows, or not even its mask:\n%s%v, want it without %q, it to contain \"bouncer_key: '********'\"",
+			text, err, "secret\n")
 	}
 }
 
@@ -91,14 +92,14 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		_, err := load(t, text, "")
 		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" || strings.Contains(err.Error(), "config.") {
-			t.Errorf("%q: error %v, hint %q", text, err, hint.Of(err))
+			t.Errorf("%q: error %v, hint %q, want an error containing %q, a hint, it without \"config.\"", text, err, hint.Of(err), want)
 		}
 	}
 	if _, err := Load("/nonexistent/csmail.yaml"); err == nil {
 		t.Error("a named file that is missing is no error")
 	}
 	if _, err := load(t, "", "nonsense: 1"); err == nil || !strings.Contains(err.Error(), ".local") {
-		t.Errorf("a bad .local file: %v", err)
+		t.Errorf("a bad .local file: %v, want an error containing \".local\"", err)
 	}
 }
 
@@ -139,7 +140,7 @@ func TestDurations(t *testing.T) {
 		t.Error("a negative duration is one")
 	}
 	if d := Duration(time.Duration(0)); d.String() != "0s" {
-		t.Errorf("nothing is written %q", d)
+		t.Errorf("nothing is written %q, want 0s", d)
 	}
 }
 
@@ -163,17 +164,17 @@ func TestSocketOfAFileThatIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := Socket(path); err != nil || got != want {
-			t.Errorf("%q: %q, %v", text, got, err)
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
 		}
 	}
 	if err := os.WriteFile(path+".local", []byte("socket: /x/b.sock\nfoo: 1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Socket(path); err != nil || got != "/x/b.sock" {
-		t.Errorf(".local: %q, %v", got, err)
+		t.Errorf(".local: %q, %v, want \"/x/b.sock\"", got, err)
 	}
 	if got, err := Socket(t.TempDir()); err == nil {
-		t.Errorf("a folder: %q", got)
+		t.Errorf("a folder: %q, want an error", got)
 	}
 }
 

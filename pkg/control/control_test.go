@@ -32,7 +32,7 @@ func TestParseNetwork(t *testing.T) {
 		got, err := ParseNetwork(text)
 		if want == "" {
 			if err == nil || !strings.Contains(err.Error(), "is neither an address nor a network") || hint.Of(err) == "" {
-				t.Errorf("%q: %s, %v", text, got, err)
+				t.Errorf("%q: got %s, %v, want an error containing \"is neither an address nor a network\", a hint", text, got, err)
 			}
 			continue
 		}
@@ -98,29 +98,29 @@ func TestQuestions(t *testing.T) {
 	d, c := serve(t)
 	status, err := c.Status(t.Context())
 	if err != nil || status.Outbox.Pending != 3 {
-		t.Errorf("status %+v, %v", status, err)
+		t.Errorf("status %+v, %v, want Pending 3", status, err)
 	}
 	addr := netip.MustParseAddr("2001:db8::1")
 	why, err := c.Why(t.Context(), addr)
 	if err != nil || why.Addr != addr || why.Buckets[0].Count != 3 {
-		t.Errorf("why %+v, %v", why, err)
+		t.Errorf("why %+v, %v, want Addr %v, Count 3", why, err, addr)
 	}
 	if _, err := c.Unban(t.Context(), netip.MustParsePrefix("192.0.2.0/24")); err != nil {
 		t.Error(err)
 	}
 	done, err := c.Unban(t.Context(), netip.MustParsePrefix("::ffff:192.0.2.1/128"))
 	if err != nil || done.Dropped != 2 {
-		t.Errorf("unban %+v, %v", done, err)
+		t.Errorf("unban %+v, %v, want Dropped 2", done, err)
 	}
 	list, err := c.List(t.Context(), Held)
 	if err != nil || len(list) != 1 || list[0].Value != "held" {
-		t.Errorf("list %+v, %v", list, err)
+		t.Errorf("list %+v, %v, want one of them, Value held", list, err)
 	}
 	if n, err := c.Move(t.Context(), Parked, "9", Retry); n != 1 || err != nil {
-		t.Errorf("move %d, %v", n, err)
+		t.Errorf("move %d, %v, want 1", n, err)
 	}
 	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry" {
-		t.Errorf("asked %q", got)
+		t.Errorf("asked %q, want \"unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry\"", got)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestRefusals(t *testing.T) {
 	_, c := serve(t)
 	_, err := c.Move(t.Context(), Held, "404", Drop)
 	if err == nil || err.Error() != "no alert 404" || hint.Of(err) != "csmail held list shows them" {
-		t.Errorf("error %v, hint %q", err, hint.Of(err))
+		t.Errorf("error %v, hint %q, want the error \"no alert 404\", hint \"csmail held list shows them\"", err, hint.Of(err))
 	}
 	for _, path := range []string{"/list/nonsense", "/why?ip=x", "/nowhere"} {
 		if _, err := ask[Status](t.Context(), c, "GET", path); err == nil {
@@ -141,7 +141,7 @@ func TestNobodyListens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	_, err := NewClient(path).Status(t.Context())
 	if !errors.Is(err, ErrNotRunning) || hint.Of(err) == "" {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %q, a hint", err, ErrNotRunning)
 	}
 	// A dead daemon's socket refuses the connection, and is replaced.
 	l, err := Listen(path)
@@ -149,7 +149,7 @@ func TestNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another csmail") {
-		t.Errorf("two daemons on one socket: %v", err)
+		t.Errorf("two daemons on one socket: %v, want an error containing \"another csmail\"", err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
@@ -179,7 +179,7 @@ func TestSocketMode(t *testing.T) {
 		defer l.Close()
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode().Perm() != 0o660 {
-			t.Errorf("mask %#o: mode %v, %v", mask, info.Mode(), err)
+			t.Errorf("mask %#o: mode %v, %v, want Perm 0o660", mask, info.Mode(), err)
 		}
 		if after := syscall.Umask(mask); after != mask {
 			t.Errorf("mask %#o became %#o", mask, after)
@@ -205,7 +205,7 @@ func TestBusyDaemonKeepsItsSocket(t *testing.T) {
 		}
 	}
 	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another csmail") {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want an error containing \"another csmail\"", err)
 	}
 }
 
@@ -213,7 +213,8 @@ func TestBusyDaemonKeepsItsSocket(t *testing.T) {
 func TestServerWaitsForNobody(t *testing.T) {
 	s := NewServer(&told{})
 	if s.ReadTimeout <= 0 || s.IdleTimeout <= 0 || s.WriteTimeout <= answerTimeout || s.MaxHeaderBytes <= 0 {
-		t.Errorf("timeouts: read %s, idle %s, write %s; %d bytes of header", s.ReadTimeout, s.IdleTimeout, s.WriteTimeout, s.MaxHeaderBytes)
+		t.Errorf("timeouts: read %s, idle %s, write %s; %d bytes of header, want ReadTimeout more than 0, IdleTimeout more than 0, WriteTimeout more than %v, MaxHeaderBytes more than 0",
+			s.ReadTimeout, s.IdleTimeout, s.WriteTimeout, s.MaxHeaderBytes, answerTimeout)
 	}
 }
 
@@ -224,6 +225,6 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v, %v, want %s", got, err, want)
 	}
 	if _, err := client.Report(t.Context(), "", ""); err == nil || err.Error() != "no report" {
-		t.Errorf("no date: %v", err)
+		t.Errorf("no date: %v, want the error \"no report\"", err)
 	}
 }

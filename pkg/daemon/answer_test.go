@@ -45,10 +45,10 @@ func TestListsAreReadInPages(t *testing.T) {
 	before := inUse()
 	list, err := d.List(t.Context(), control.Outbox)
 	if err != nil || len(list) != many {
-		t.Fatalf("%d alerts, %v", len(list), err)
+		t.Fatalf("%d alerts, %v, want %d of them", len(list), err, many)
 	}
 	if grown := int64(inUse() - before); grown > many*1000 {
-		t.Errorf("the list holds %d bytes for each of its alerts", grown/many)
+		t.Errorf("the list holds %d bytes for each of its alerts, want at most %v", grown/many, many*1000)
 	}
 	runtime.KeepAlive(list)
 	if list[0].Value != "198.18.0.0" || list[many-1].Value != "198.18.11.183" {

@@ -57,7 +57,7 @@ func TestClockJumps(t *testing.T) {
 	r.guesses(5, both, "bob", r.now())
 	r.eventually("all lines are read", func() bool { return r.lines() == 20 })
 	if got := r.lapi.values(); len(got) != 1 {
-		t.Errorf("attempts of a time that never was count: %q", got)
+		t.Errorf("attempts of a time that never was count: %q, want one", got)
 	}
 	r.guesses(9, office, "carol", r.now()) // an old password
 	r.guesses(1, both, "bob", r.now())
@@ -75,7 +75,7 @@ func TestClockJumps(t *testing.T) {
 	r.start() // nothing comes twice
 	r.guesses(6, attacker, "bob", r.now())
 	if got := r.delivered(1); !slices.Equal(got, append(want, "csmail/auth-bf "+attacker)) {
-		t.Errorf("after a restart: %q", got)
+		t.Errorf("after a restart: %q, want %q", got, append(want, "csmail/auth-bf "+attacker))
 	}
 }
 
@@ -92,7 +92,7 @@ func TestClockSetRightMeanwhile(t *testing.T) {
 	r.guesses(5, attacker, "bob", r.now())
 	r.eventually("five lines more are read", func() bool { return r.lines() == 5 })
 	if got := r.lapi.values(); len(got) != 0 {
-		t.Errorf("attempts of a time that never was count: %q", got)
+		t.Errorf("attempts of a time that never was count: %q, want none", got)
 	}
 	r.guesses(1, attacker, "bob", r.now())
 	r.delivered(1)
@@ -145,7 +145,7 @@ func TestSummerTime(t *testing.T) {
 			r.summer(tt.after.Add(time.Second))
 			r.guessesInBerlin(3, tt.second)
 			if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
-				t.Errorf("alerts %q", got)
+				t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 			}
 			want := []time.Time{tt.before, tt.before, tt.before, tt.after, tt.after, tt.after}
 			if got := r.lapi.times(t); !slices.EqualFunc(got, want, time.Time.Equal) {

@@ -28,7 +28,7 @@ func TestSilentConnectionsHoldNobodyUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if took := time.Since(began); took > time.Second {
-				t.Errorf("one more waited for %s", took)
+				t.Errorf("one more waited for %s, want at most %v", took, time.Second)
 			}
 		})
 	}

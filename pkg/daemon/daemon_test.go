@@ -191,7 +191,7 @@ func TestFindingIsDeliveredOnce(t *testing.T) {
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 	}
 	r.stop()
 	r.start()
@@ -201,7 +201,7 @@ func TestFindingIsDeliveredOnce(t *testing.T) {
 			len(why.Evidence) > 0 && strings.Contains(why.Evidence[0].Line, attacker)
 	})
 	if got := r.lapi.values(); len(got) != 1 {
-		t.Errorf("after a restart: %q", got)
+		t.Errorf("after a restart: %q, want one", got)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestRestartForgetsNothing(t *testing.T) {
 	r.start()
 	r.guesses(1, attacker, "bob", time.Now())
 	if got := r.delivered(1); got[0] != "csmail/auth-bf "+attacker {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %v", got, "csmail/auth-bf "+attacker)
 	}
 }
 
@@ -241,7 +241,7 @@ func TestReload(t *testing.T) {
 	r.await("READY=1")
 	s, err := r.ask.Status(t.Context())
 	if err != nil || !strings.Contains(s.Reload, "/nowhere") {
-		t.Errorf("a bad configuration: %q, %v", s.Reload, err)
+		t.Errorf("a bad configuration: %q, %v, want it to contain \"/nowhere\"", s.Reload, err)
 	}
 	r.guesses(5, attacker, "bob", time.Now())
 	r.eventually("five lines are read by the old configuration", func() bool { return r.lines() == 5 })
@@ -249,7 +249,7 @@ func TestReload(t *testing.T) {
 	r.reload <- struct{}{}
 	r.await("READY=1")
 	if s, err = r.ask.Status(t.Context()); err != nil || s.Reload != "" {
-		t.Errorf("a good configuration: %q, %v", s.Reload, err)
+		t.Errorf("a good configuration: %q, %v, want Reload \"\"", s.Reload, err)
 	}
 	r.guesses(1, attacker, "bob", time.Now())
 	r.delivered(1) // five before the reload and one after it
@@ -267,17 +267,17 @@ func TestHeldIsReleased(t *testing.T) {
 		return err == nil && len(list) == 1
 	})
 	if !strings.Contains(held[0].Reason, "guard.allow") {
-		t.Errorf("held because of %q", held[0].Reason)
+		t.Errorf("held because of %q, want it to contain \"guard.allow\"", held[0].Reason)
 	}
 	_, err := r.ask.Move(t.Context(), control.Held, "all", control.Release)
 	if want := "0 released, 1 stay held: " + attacker + " is never banned: "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(hint.Of(err), "guard.allow") {
-		t.Errorf("released what is never banned: %v (%s)", err, hint.Of(err))
+		t.Errorf("released what is never banned: %v (%s), want an error that begins with %q, it to contain \"guard.allow\"", err, hint.Of(err), want)
 	}
 	r.configure("")
 	r.reload <- struct{}{}
 	r.await("READY=1")
 	if n, err := r.ask.Move(t.Context(), control.Held, held[0].ID[:8], control.Release); n != 1 || err != nil {
-		t.Fatalf("released %d, %v", n, err)
+		t.Fatalf("released %d, %v, want 1", n, err)
 	}
 	r.delivered(1)
 	if _, err := r.ask.Move(t.Context(), control.Held, "nonsense", control.Drop); err == nil {
@@ -299,7 +299,7 @@ func TestDroppedHoldIsNoBan(t *testing.T) {
 		return err == nil && len(list) == 1
 	})
 	if n, err := r.ask.Move(t.Context(), control.Held, "all", control.Drop); n != 1 || err != nil {
-		t.Fatalf("dropped %d, %v", n, err)
+		t.Fatalf("dropped %d, %v, want 1", n, err)
 	}
 	why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))
 	if err != nil || len(why.Alerts) != 1 || why.Alerts[0].State != "dropped" || why.Alerts[0].Verdict != "none" {
@@ -322,7 +322,7 @@ func TestUnban(t *testing.T) {
 	r.guesses(9, attacker, "bob", time.Now())
 	r.guesses(6, "203.0.113.8", "bob", time.Now())
 	if got := r.delivered(1); len(got) != 1 || got[0] != "csmail/auth-bf 203.0.113.8" {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want one of them, \"csmail/auth-bf 203.0.113.8\"", got)
 	}
 }
 
@@ -337,7 +337,8 @@ func TestUnbanNetwork(t *testing.T) {
 		_, err := r.ask.Unban(t.Context(), netip.MustParsePrefix(network))
 		want := fmt.Sprintf("the network %s is too large to be forgiven at once: /%d is the widest", network, width)
 		if err == nil || err.Error() != want || hint.Of(err) != "forgive its parts one by one; guard.allow in csmail.yaml names networks that are never banned" {
-			t.Errorf("%s: %v (%s)", network, err, hint.Of(err))
+			t.Errorf("%s: got %v (%s), want the error %v, hint %q",
+				network, err, hint.Of(err), want, "forgive its parts one by one; guard.allow in csmail.yaml names networks that are never banned")
 		}
 	}
 	if _, err := r.ask.Unban(t.Context(), netip.MustParsePrefix("203.0.0.0/16")); err != nil {
@@ -349,15 +350,15 @@ func TestUnbanNetwork(t *testing.T) {
 	r.guesses(9, "203.0.113.8", "bob", time.Now())
 	r.guesses(6, "198.51.100.8", "bob", time.Now())
 	if got := r.delivered(1); len(got) != 1 || got[0] != "csmail/auth-bf 198.51.100.8" {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want one of them, \"csmail/auth-bf 198.51.100.8\"", got)
 	}
 	held, err := r.ask.List(t.Context(), control.Held)
 	if err != nil || len(held) != 2 {
-		t.Fatalf("held %+v, %v", held, err)
+		t.Fatalf("held %+v, %v, want 2 held", held, err)
 	}
 	done, err := r.ask.Unban(t.Context(), netip.MustParsePrefix("203.0.113.8/31"))
 	if err != nil || done.Dropped != 1 {
-		t.Errorf("%+v, %v", done, err)
+		t.Errorf("got %+v, %v, want Dropped 1", done, err)
 	}
 }
 
@@ -372,14 +373,14 @@ func TestFirstStart(t *testing.T) {
 	r.guesses(6, attacker, "bob", now.Add(-time.Minute))
 	r.start()
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 	}
 	list, err := r.ask.List(t.Context(), control.Held)
 	if err != nil || !slices.ContainsFunc(list, func(a control.Alert) bool { return a.Value == "192.0.2.9" }) {
 		t.Errorf("held %+v, %v", list, err)
 	}
 	if got := r.lapi.values(); len(got) != 1 {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want one", got)
 	}
 }
 
@@ -427,7 +428,7 @@ func TestStdinEnds(t *testing.T) {
 	}
 	r.ended <- nil
 	if got := r.lapi.values(); len(got) != 1 {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want one", got)
 	}
 }
 
@@ -439,7 +440,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	r.delivered(1)
 	get := func(path string) string { return r.get(26603, path) }
 	if got := get("/healthz"); got != "200 OK\nok\n" {
-		t.Errorf("healthz: %q", got)
+		t.Errorf("healthz: %q, want %q", got, "200 OK\nok\n")
 	}
 	r.eventually("the metrics tell of the alert", func() bool {
 		text := get("/metrics")
@@ -507,7 +508,7 @@ func TestRegistersOnce(t *testing.T) {
 		r.path("own.yaml"), url, strings.Repeat("t", 32), r.path("state.db"), r.path("sock"), r.path("mail.log")))
 	r.start()
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 	}
 }
 
@@ -518,7 +519,7 @@ func TestSecondDaemon(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	if err := Run(t.Context(), r.options()); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("two daemons on one state file: %v", err)
+		t.Errorf("two daemons on one state file: %v, want an error containing \"in use\"", err)
 	}
 }
 

@@ -137,7 +137,7 @@ func TestDecisionsAreKept(t *testing.T) {
 	d.set(true)
 	r.start()
 	if got := r.asksPolicy("192.0.2.7", ""); !strings.HasPrefix(got, "421") {
-		t.Errorf("after a restart without a LAPI: %s", got)
+		t.Errorf("after a restart without a LAPI: %s, want it to begin with \"421\"", got)
 	}
 }
 
@@ -178,7 +178,7 @@ func TestRefusalsAreNoOffences(t *testing.T) {
 	r.guesses(30, "203.0.113.8", "", time.Now())
 	for _, got := range r.delivered(1) {
 		if !strings.HasSuffix(got, " 203.0.113.8") {
-			t.Errorf("an alert on %s", got)
+			t.Errorf("an alert on %s, want it to end with \" 203.0.113.8\"", got)
 		}
 	}
 }
@@ -211,7 +211,7 @@ func TestReportsCountOnce(t *testing.T) {
 	}
 	for _, got := range r.delivered(1) {
 		if !strings.HasSuffix(got, " 203.0.113.10") {
-			t.Errorf("an alert on %s", got)
+			t.Errorf("an alert on %s, want it to end with \" 203.0.113.10\"", got)
 		}
 	}
 }
@@ -229,7 +229,7 @@ func TestBouncerAlone(t *testing.T) {
 	r.eventually("the policy refuses", func() bool { return strings.HasPrefix(r.asksPolicy("192.0.2.7", ""), "421") })
 	r.guesses(30, attacker, "", time.Now())
 	if status, err := r.ask.Status(t.Context()); err != nil || len(status.Sources) != 0 || status.Lines != 0 {
-		t.Errorf("%+v, %v", status, err)
+		t.Errorf("got %+v, %v, want no Sources, Lines 0", status, err)
 	}
 }
 
@@ -244,13 +244,13 @@ func TestDryRunByReload(t *testing.T) {
 	r.reload <- struct{}{}
 	r.await("READY=1")
 	if got := r.asksPolicy("192.0.2.7", ""); got != "DUNNO" {
-		t.Errorf("in a dry run: %s", got)
+		t.Errorf("in a dry run: %s, want DUNNO", got)
 	}
 	r.enforcing(url+"/other", "")
 	r.reload <- struct{}{}
 	r.await("READY=1")
 	if status, err := r.ask.Status(t.Context()); err != nil || !strings.Contains(status.Reload, errEnforcement.Error()) {
-		t.Errorf("another LAPI by reload: %q, %v", status.Reload, err)
+		t.Errorf("another LAPI by reload: %q, %v, want it to contain %q", status.Reload, err, errEnforcement.Error())
 	}
 }
 

@@ -121,7 +121,7 @@ func TestKilledBeforeRepetition(t *testing.T) {
 	r.append(at.Add(40*time.Second).Format(time.Stamp) + " mx1 last message repeated 2 times\n")
 	r.start()
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) { // 1 + 3 + 2 attempts, 6 are enough
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 	}
 }
 
@@ -134,14 +134,14 @@ func TestKilledSoon(t *testing.T) {
 		ready := time.Now()
 		r.eventually("the line is stored", r.isStored)
 		if took := time.Since(ready); took > 1500*time.Millisecond {
-			t.Errorf("the first commit came after %s", took)
+			t.Errorf("the first commit came after %s, want at most %v", took, 1500*time.Millisecond)
 		}
 		kill()
 	}
 	r.guesses(1, attacker, "bob", time.Now())
 	r.start()
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf " + attacker}) {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want %q", got, []string{"csmail/auth-bf " + attacker})
 	}
 }
 

@@ -43,7 +43,7 @@ func TestCgroupLimit(t *testing.T) {
 		})
 	}
 	if got := cgroupLimit("/nonexistent/cgroup", "/nonexistent"); got != 0 {
-		t.Errorf("without cgroups: %d", got)
+		t.Errorf("without cgroups: %d, want 0", got)
 	}
 }
 

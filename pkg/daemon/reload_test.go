@@ -17,7 +17,7 @@ func (r *rig) reloaded(more string) {
 	r.reload <- struct{}{}
 	r.await("READY=1")
 	if s, err := r.ask.Status(r.t.Context()); err != nil || s.Reload != "" {
-		r.t.Fatalf("the reload: %q, %v", s.Reload, err)
+		r.t.Fatalf("the reload: %q, %v, want Reload \"\"", s.Reload, err)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestReloadEnds(t *testing.T) {
 	r.await("READY=1")
 	s, err := r.ask.Status(t.Context())
 	if err != nil || !strings.Contains(s.Reload, "the host's journalctl or postconf gave no answer within 300ms") {
-		t.Errorf("the reload: %q, %v", s.Reload, err)
+		t.Errorf("the reload: %q, %v, want it to contain \"the host's journalctl or postconf gave no answer within 300ms\"", s.Reload, err)
 	}
 	r.guesses(6, attacker, "bob", time.Now()) // by the configuration before
 	r.delivered(1)
@@ -182,6 +182,6 @@ func TestReloadNamesTheKey(t *testing.T) {
 	r.await("READY=1")
 	s, err := r.ask.Status(t.Context())
 	if err != nil || s.Reload != "prometheus cannot change while csmail runs: restart it" {
-		t.Errorf("the reload: %q, %v", s.Reload, err)
+		t.Errorf("the reload: %q, %v, want Reload \"prometheus cannot change while csmail runs: restart it\"", s.Reload, err)
 	}
 }

@@ -104,7 +104,7 @@ func TestReportSwitchedOff(t *testing.T) {
 	r.append(strings.Join(mailDay(time.Now()), ""))
 	r.eventually("all is read", r.isStored)
 	if _, err := r.ask.Report(t.Context(), time.Now().Format(time.DateOnly), ""); err == nil || !strings.Contains(err.Error(), "no report of this day") {
-		t.Errorf("report: %v", err)
+		t.Errorf("report: %v, want an error containing \"no report of this day\"", err)
 	}
 }
 
@@ -133,7 +133,8 @@ func TestReportPage(t *testing.T) {
 		}
 		policy := response.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'; style-src 'unsafe-inline';") || !strings.Contains(string(body), "Relay access denied") || strings.Contains(string(body), "<script") {
-			t.Errorf("policy %q, page:\n%s", policy, body)
+			t.Errorf("policy %q, page:\n%s, want it to begin with \"default-src 'none'; style-src 'unsafe-inline';\", it to contain \"Relay access denied\", it without \"<script\"",
+				policy, body)
 		}
 	}
 }
@@ -167,13 +168,13 @@ func TestReportOfAClosedDay(t *testing.T) {
 	date := then.In(time.Local).Format(time.DateOnly)
 	open, err := r.ask.Report(t.Context(), date, "")
 	if err != nil || !open.Whole {
-		t.Fatalf("%+v, %v", open.Whole, err)
+		t.Fatalf("got %+v, %v, want Whole true", open.Whole, err)
 	}
 	r.stop()
 	r.start() // which makes a checkpoint, and closes what is over
 	closed, err := r.ask.Report(t.Context(), date, "")
 	if err != nil || !closed.Whole {
-		t.Fatalf("%+v, %v", closed.Whole, err)
+		t.Fatalf("got %+v, %v, want Whole true", closed.Whole, err)
 	}
 	var a, b document.Document
 	if json.Unmarshal(open.Document, &a) != nil || json.Unmarshal(closed.Document, &b) != nil {
@@ -183,7 +184,7 @@ func TestReportOfAClosedDay(t *testing.T) {
 	before, _ := json.Marshal(a)
 	after, _ := json.Marshal(b)
 	if string(before) != string(after) {
-		t.Errorf("closed:\n%s\nopen:\n%s", after, before)
+		t.Errorf("closed:\n%s\nopen:\n%s, want before %v", after, before, string(after))
 	}
 	r.append(strings.Join(mailDay(time.Now())[1:], ""))
 	r.eventually("today is there", func() bool {

@@ -37,7 +37,7 @@ func TestStopsWhileLAPIHangs(t *testing.T) {
 	began := time.Now()
 	r.stop()
 	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %s to end", took)
+		t.Errorf("it took %s to end, want at most %v", took, 2*time.Second)
 	}
 	r.lapi.hang(nil)
 	r.start()
@@ -70,11 +70,11 @@ func TestReloadOnFullDisk(t *testing.T) {
 	free()
 	r.guesses(6, "203.0.113.8", "bob", time.Now())
 	if got := r.delivered(1); !slices.Equal(got, []string{"csmail/auth-bf 203.0.113.8"}) {
-		t.Fatalf("five attempts became six: %q", got)
+		t.Fatalf("five attempts became six: %q, want %q", got, []string{"csmail/auth-bf 203.0.113.8"})
 	}
 	r.guesses(1, attacker, "bob", time.Now())
 	if got := r.delivered(1); len(got) != 2 {
-		t.Errorf("alerts %q", got)
+		t.Errorf("alerts %q, want 2 of them", got)
 	}
 }
 

@@ -60,12 +60,12 @@ func TestClocksThatJump(t *testing.T) {
 				}
 				l.wait(5 * time.Minute)
 				if l.unbanned != nil {
-					t.Errorf("unbanned %v by nobody", l.unbanned)
+					t.Errorf("unbanned %v by nobody, want unbanned nil", l.unbanned)
 				}
 				l.lapi.deleteBan("192.0.2.1")
 				l.wait(5 * time.Minute)
 				if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" {
-					t.Errorf("unbanned %q", got)
+					t.Errorf("unbanned %q, want \"192.0.2.1\"", got)
 				}
 			})
 		})
@@ -89,7 +89,7 @@ func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
 		l.lapi.deleteBan("192.0.2.1")
 		l.wait(5 * time.Minute)
 		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" || store.reviveFails.Load() > 0 {
-			t.Errorf("unbanned %q, %d failures left", got, store.reviveFails.Load())
+			t.Errorf("unbanned %q, %d failures left, want \"192.0.2.1\", Load 0", got, store.reviveFails.Load())
 		}
 	})
 }
@@ -106,7 +106,7 @@ func TestOverIsOverByTheirClock(t *testing.T) {
 				looks := l.lapi.looked()
 				l.wait(time.Hour)
 				if n := l.lapi.looked() - looks; n != 0 {
-					t.Errorf("%d looks at what is over", n)
+					t.Errorf("%d looks at what is over, want 0", n)
 				}
 			})
 		})
@@ -204,7 +204,7 @@ func TestNotRenewed(t *testing.T) {
 				l.queue(state.Entry{Alert: alertOn(1), Duration: tt.own})
 				l.wait(10 * day)
 				if got := l.lapi.size(); got != 1 {
-					t.Errorf("%d alerts", got)
+					t.Errorf("%d alerts, want 1", got)
 				}
 			})
 		})
@@ -212,10 +212,10 @@ func TestNotRenewed(t *testing.T) {
 	now := time.Now()
 	over := state.Told{Looked: true, Duration: day, Bans: []state.Ban{{ID: 1, Until: now.Add(slack)}}}
 	if got := stateOf(over, lapi.Look{At: now, Known: true}, now); got != stillRuns {
-		t.Errorf("at its end: %d", got)
+		t.Errorf("at its end: %d, want %d", got, stillRuns)
 	}
 	over.Bans[0].Until = now.Add(slack + 1)
 	if got := stateOf(over, lapi.Look{At: now, Known: true}, now); got != renewalDue {
-		t.Errorf("before its end: %d", got)
+		t.Errorf("before its end: %d, want %d", got, renewalDue)
 	}
 }

@@ -71,7 +71,7 @@ func TestPresenceTellsOfRunsBefore(t *testing.T) {
 		}
 		leave(0, true)
 		if want := (Untold{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 7, Parsed: 6, Unparsed: 1}, {Source: "b", Gone: true, Read: 1, Parsed: 1}}}); !cmp.Equal(want, p.Untold([]lapi.SourceUsage{{Source: "a", Read: 4, Parsed: 4}})) {
-			t.Errorf("untold %+v", p.Untold(nil))
+			t.Errorf("untold %+v, want cmp %v", p.Untold(nil), want)
 		}
 		f.refuses = nil
 		leave(4, false)
@@ -104,7 +104,7 @@ func TestPresence(t *testing.T) {
 		synctest.Wait()
 		f.set(func() {
 			if f.beats != 1 || len(f.reports) != 1 {
-				t.Errorf("at the start: %d beats, reports %v", f.beats, f.reports)
+				t.Errorf("at the start: %d beats, reports %v, want beats 1, 1 reports", f.beats, f.reports)
 			}
 			lines = 110
 		})

@@ -26,13 +26,13 @@ func TestNewAlertIsSentAtOnce(t *testing.T) {
 		l.start()
 		l.wait(10 * time.Minute)
 		if l.lapi.pushed() != 0 {
-			t.Errorf("%d pushes of nothing", l.lapi.pushed())
+			t.Errorf("%d pushes of nothing, want pushed 0", l.lapi.pushed())
 		}
 		l.add(1, 1)
 		l.wait(0)
 		l.wantStored("1")
 		if got := l.history(1); got != "delivered 1" {
-			t.Errorf("history %q", got)
+			t.Errorf("history %q, want \"delivered 1\"", got)
 		}
 	})
 }
@@ -74,7 +74,7 @@ func TestTroubleLosesNothingAndDoublesNothing(t *testing.T) {
 					t.Errorf("%d alerts in the LAPI, want 60", got)
 				}
 				if s := l.sender.Stats(); s.Delivered != 60 || s.LastError != "" {
-					t.Errorf("stats %+v", s)
+					t.Errorf("stats %+v, want Delivered 60, LastError \"\"", s)
 				}
 			})
 		})
@@ -189,7 +189,7 @@ func TestPoisonIsParked(t *testing.T) {
 		l.wantLists(0, 1)
 		parked, err := l.store.Parked(0, 5)
 		if err != nil || parked[0].Reason != "the LAPI rejects it: validation" || l.sender.Stats().Parked != 1 {
-			t.Errorf("%+v, %v", parked, err)
+			t.Errorf("got %+v, %v, want Reason \"the LAPI rejects it: validation\", Parked 1", parked, err)
 		}
 		if want := "csmail outbox retry " + parked[0].ID; !strings.Contains(l.log.String(), want) {
 			t.Errorf("no %q in %s", want, l.log.String())
@@ -270,7 +270,7 @@ func TestFullDiskOnSettle(t *testing.T) {
 		l.add(1, 3)
 		l.wait(0)
 		if s := l.sender.Stats(); s.LastError != errFull.Error() {
-			t.Errorf("stats %+v", s)
+			t.Errorf("stats %+v, want LastError %v", s, errFull.Error())
 		}
 		l.wait(5 * time.Minute)
 		l.wantStored("1 2 3")
@@ -293,7 +293,7 @@ func TestKilledBetweenPushAndSettle(t *testing.T) {
 		l.wantStored("1 2 3")
 		l.wantLists(0, 0)
 		if got := l.history(2); got != "delivered 2" {
-			t.Errorf("history %q", got)
+			t.Errorf("history %q, want \"delivered 2\"", got)
 		}
 	})
 }
@@ -307,7 +307,7 @@ func TestStopDoesNotWaitForAHangingLAPI(t *testing.T) {
 		began := time.Now()
 		l.stop()
 		if took := time.Since(began); took != 0 {
-			t.Errorf("stopped after %s", took)
+			t.Errorf("stopped after %s, want 0", took)
 		}
 		l.wantLists(1, 0)
 	})
@@ -332,7 +332,7 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 	if got := backoff(1 << 30); got > time.Minute {
-		t.Errorf("%s", got)
+		t.Errorf("got %s, want at most %v", got, time.Minute)
 	}
 }
 
@@ -344,7 +344,7 @@ func TestAccountsAreNotNamedInLogs(t *testing.T) {
 		l.start()
 		l.wait(0)
 		if text := l.log.String(); !strings.Contains(text, "an account") || strings.Contains(text, "bob") {
-			t.Errorf("log %s", text)
+			t.Errorf("log %s, want it to contain \"an account\", it without \"bob\"", text)
 		}
 	})
 }

@@ -74,7 +74,7 @@ func TestAPersonsWord(t *testing.T) {
 					t.Errorf("%d looks at what is over", l.lapi.looked()-looks)
 				}
 				if n := len(l.unbanned); n != len(strings.Fields(tt.want)) {
-					t.Errorf("%d times unbanned", n)
+					t.Errorf("%d times unbanned, want %d", n, len(strings.Fields(tt.want)))
 				}
 			})
 		})
@@ -96,7 +96,7 @@ func TestAnotherBanRuns(t *testing.T) {
 				l.lapi.set(func() { l.lapi.alerts[0].bans[0].Until = time.Now() })
 				l.wait(10 * time.Minute)
 				if l.unbanned != nil {
-					t.Errorf("unbanned %v though one runs", l.unbanned)
+					t.Errorf("unbanned %v though one runs, want unbanned nil", l.unbanned)
 				}
 				l.lapi.deleteBan("192.0.2.1")
 				l.wait(10 * time.Minute)
@@ -121,7 +121,7 @@ func TestBannedIsToldAtOnce(t *testing.T) {
 			t.Errorf("told of %+v", told)
 		}
 		if l.wait(time.Hour); len(told) != 2 {
-			t.Errorf("told %d times", len(told))
+			t.Errorf("told %d times, want 2 told", len(told))
 		}
 	})
 }
@@ -141,11 +141,11 @@ func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
 		l.lapi.deleteBan("192.0.2.1")
 		l.wait(time.Hour)
 		if tries != 3 || l.sender.Stats().Unbanned != 1 {
-			t.Errorf("%d tries, %+v", tries, l.sender.Stats())
+			t.Errorf("%d tries, %+v, want tries 3, Unbanned 1", tries, l.sender.Stats())
 		}
 		told, err := l.store.History("192.0.2.1", 1)
 		if err != nil || told[0].Unbanned.IsZero() {
-			t.Errorf("%+v, %v", told, err)
+			t.Errorf("got %+v, %v, want some Unbanned", told, err)
 		}
 	})
 }
@@ -162,7 +162,7 @@ func TestOneBadAnswerStopsNoWatch(t *testing.T) {
 			l.lapi.deleteBan("192.0.2.2")
 			l.wait(5 * time.Minute)
 			if got := strings.Join(l.unbanned, " "); got != "192.0.2.2" {
-				t.Errorf("unbanned %q", got)
+				t.Errorf("unbanned %q, want \"192.0.2.2\"", got)
 			}
 		})
 	})
@@ -177,10 +177,10 @@ func TestOneBadAnswerStopsNoWatch(t *testing.T) {
 			}
 			l.wait(5 * time.Minute)
 			if got := strings.Join(l.unbanned, " "); got != "192.0.2.3" {
-				t.Errorf("unbanned %q", got)
+				t.Errorf("unbanned %q, want \"192.0.2.3\"", got)
 			}
 			if n := strings.Count(l.log.String(), "the LAPI does not say when a decision ends"); n != 2 {
-				t.Errorf("told %d times: %s", n, l.log.String())
+				t.Errorf("told %d times: %s, want 2", n, l.log.String())
 			}
 		})
 	})
@@ -193,7 +193,7 @@ func TestOneBadAnswerStopsNoWatch(t *testing.T) {
 			l.lapi.deleteBan("192.0.2.1")
 			l.wait(5 * time.Minute)
 			if got := strings.Join(l.unbanned, " "); got != "192.0.2.1" {
-				t.Errorf("unbanned %q", got)
+				t.Errorf("unbanned %q, want \"192.0.2.1\"", got)
 			}
 		})
 	})
@@ -210,12 +210,12 @@ func TestManyBansAreLookedAtInTurn(t *testing.T) {
 		l.wait(2 * time.Minute)
 		slices.Sort(l.unbanned)
 		if got := strings.Join(l.unbanned, " "); got != "192.0.2.1 192.0.2.120 192.0.2.60" {
-			t.Errorf("unbanned %q", got)
+			t.Errorf("unbanned %q, want \"192.0.2.1 192.0.2.120 192.0.2.60\"", got)
 		}
 		looks := l.lapi.looked()
 		l.wait(10 * time.Minute)
 		if n := l.lapi.looked() - looks; n > 20*lookBatch {
-			t.Errorf("%d looks in ten minutes", n)
+			t.Errorf("%d looks in ten minutes, want at most %v", n, 20*lookBatch)
 		}
 	})
 }
@@ -229,7 +229,7 @@ func TestSimulatedAndInformationalAreNotWatched(t *testing.T) {
 		l.wait(time.Hour)
 		l.wantStored("1 2")
 		if l.lapi.looked() != 0 {
-			t.Errorf("%d looks", l.lapi.looked())
+			t.Errorf("%d looks, want looked 0", l.lapi.looked())
 		}
 	})
 }
@@ -364,6 +364,6 @@ func TestStatsAfter(t *testing.T) {
 	}
 	want.LastDelivered = at.Add(time.Hour)
 	if got := (Stats{LastDelivered: want.LastDelivered}).After(before); got.LastDelivered != want.LastDelivered {
-		t.Errorf("last delivered %s", got.LastDelivered)
+		t.Errorf("last delivered %s, want LastDelivered %s", got.LastDelivered, want.LastDelivered)
 	}
 }

@@ -28,7 +28,8 @@ func TestBound(t *testing.T) {
 				t.Errorf("%d bytes became %d", len(tt.user), len(e.User))
 			}
 			if len(e.User) > MaxText || len(e.Message) > MaxMessage || len(e.Reason) > MaxText {
-				t.Errorf("kept %d, %d and %d bytes", len(e.User), len(e.Message), len(e.Reason))
+				t.Errorf("kept %d, %d and %d bytes, want User at most %v, Message at most %v, Reason at most %v",
+					len(e.User), len(e.Message), len(e.Reason), MaxText, MaxMessage, MaxText)
 			}
 			again := e
 			again.Bound()

@@ -62,7 +62,7 @@ func TestID(t *testing.T) {
 	} {
 		changed := a
 		if change(&changed); changed.ID() == a.ID() {
-			t.Errorf("another %s, the same name", name)
+			t.Errorf("another %s, the same name, want ID other than %v", name, a.ID())
 		}
 	}
 }
@@ -81,7 +81,7 @@ func TestOrigin(t *testing.T) {
 	}
 	set := Record{Origin: Origin{Host: 1}, Event: Event{Host: "mx1"}}
 	if got := set.From(); got != (Origin{Host: 1}) {
-		t.Errorf("the parser's origin became %v", got)
+		t.Errorf("the parser's origin became %v, want %v", got, (Origin{Host: 1}))
 	}
 }
 

@@ -60,7 +60,7 @@ func TestOutageEnds(t *testing.T) {
 			o.works(noon + tt.works)
 		}
 		if got := o.covers(noon + tt.at); got != tt.want {
-			t.Errorf("%s: %t", name, got)
+			t.Errorf("%s: got %t, want %t", name, got, tt.want)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestOutageSinceTheFirst(t *testing.T) {
 		noon - minute - 1: false, noon - minute: true, noon + 10*minute: true, noon + 20*minute: true, noon + 22*minute: true,
 	} {
 		if got := o.covers(at); got != want {
-			t.Errorf("%d s after the first: %t", int64(at)-noon, got)
+			t.Errorf("%d s after the first: %t, want %t", int64(at)-noon, got, want)
 		}
 	}
 }

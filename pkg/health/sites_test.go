@@ -104,7 +104,7 @@ func storedAndRead(t *rapid.T, s *Sites) *Sites {
 	fresh.Encode(&r)
 	fresh.Configure(testLimits)
 	if r.Err != nil || len(r.B) > 0 {
-		t.Fatalf("reading: %v, %d bytes left", r.Err, len(r.B))
+		t.Fatalf("reading: %v, %d bytes left, want no B", r.Err, len(r.B))
 	}
 	var again wire.Codec
 	if fresh.Encode(&again); !slices.Equal(w.B, again.B) {

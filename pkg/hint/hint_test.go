@@ -9,7 +9,7 @@ import (
 func TestOf(t *testing.T) {
 	err := fmt.Errorf("outer: %w", Wrap(errors.New("inner"), "try %d", 1))
 	if err.Error() != "outer: inner" || Of(err) != "try 1" || Of(errors.New("x")) != "" || Wrap(nil, "x") != nil {
-		t.Errorf("%v, hint %q", err, Of(err))
+		t.Errorf("%v, hint %q, want err \"outer: inner\", \"try 1\", \"\", nil", err, Of(err))
 	}
 }
 
@@ -32,7 +32,7 @@ func TestNearest(t *testing.T) {
 		}
 	}
 	if got := Nearest("scat", names, 0); got != "" {
-		t.Errorf("no letter may differ: %q", got)
+		t.Errorf("no letter may differ: %q, want \"\"", got)
 	}
 }
 

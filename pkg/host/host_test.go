@@ -13,10 +13,10 @@ import (
 func TestParseNetworks(t *testing.T) {
 	networks, skipped := parseNetworks("127.0.0.0/8 [::ffff:127.0.0.0]/104, [::1]/128\n192.0.2.7 192.0.2.9/24 hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]")
 	if got := fmt.Sprint(networks); got != "[127.0.0.0/8 ::ffff:127.0.0.0/104 ::1/128 192.0.2.7/32 192.0.2.0/24]" {
-		t.Errorf("networks %s", got)
+		t.Errorf("networks %s, want \"[127.0.0.0/8 ::ffff:127.0.0.0/104 ::1/128 192.0.2.7/32 192.0.2.0/24]\"", got)
 	}
 	if got := strings.Join(skipped, " "); got != "hash:/etc/postfix/nets !192.0.2.1 [fe80::1%eth0]" {
-		t.Errorf("skipped %s", got)
+		t.Errorf("skipped %s, want \"hash:/etc/postfix/nets !192.0.2.1 [fe80::1%%eth0]\"", got)
 	}
 }
 
@@ -29,11 +29,11 @@ func TestMyNetworks(t *testing.T) {
 	}
 	here := places{postfix: []string{dir}}
 	if networks, _, err := (places{postfix: []string{t.TempDir()}}).myNetworks(t.Context()); err != nil || networks != nil {
-		t.Errorf("without Postfix: %v, %v", networks, err)
+		t.Errorf("without Postfix: %v, %v, want networks nil", networks, err)
 	}
 	want := "asking postconf for mynetworks: there is " + filepath.Join(dir, "main.cf") + ", but no postconf to read it; list what it trusts in guard.allow"
 	if _, _, err := here.myNetworks(t.Context()); err == nil || err.Error() != want {
-		t.Errorf("without postconf: %v", err)
+		t.Errorf("without postconf: %v, want the error %v", err, want)
 	}
 	script := "#!/bin/sh\n[ \"$*\" = \"-xh mynetworks\" ] && echo 192.0.2.0/24\n"
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte(script), 0o700); err != nil {
@@ -44,25 +44,25 @@ func TestMyNetworks(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	if networks, _, err := (places{postfix: []string{dir}, programs: []string{dir}}).myNetworks(t.Context()); err != nil || fmt.Sprint(networks) != "[192.0.2.0/24]" {
-		t.Errorf("with the PATH of cron: %v, %v", networks, err)
+		t.Errorf("with the PATH of cron: %v, %v, want networks [192.0.2.0/24]", networks, err)
 	}
 	t.Setenv("PATH", dir)
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\necho broken >&2; exit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != `asking postconf for mynetworks: "broken"` {
-		t.Errorf("a failing postconf: %v", err)
+		t.Errorf("a failing postconf: %v, want the error %q", err, `asking postconf for mynetworks: "broken"`)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "postconf"), []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := MyNetworks(t.Context()); err == nil || err.Error() != "asking postconf for mynetworks: exit status 3" {
-		t.Errorf("a postconf that says nothing: %v", err)
+		t.Errorf("a postconf that says nothing: %v, want the error \"asking postconf for mynetworks: exit status 3\"", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := MyNetworks(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("nobody waits for postconf: %v", err)
+		t.Errorf("nobody waits for postconf: %v, want %q", err, context.Canceled)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestUsualPlaces(t *testing.T) {
 	}
 	t.Setenv("MAIL_CONFIG", "/srv/postfix")
 	if p := usual(); len(p.postfix) != 1 || p.postfix[0] != "/srv/postfix" {
-		t.Errorf("with MAIL_CONFIG: %q", p.postfix)
+		t.Errorf("with MAIL_CONFIG: %q, want 1 postfix, postfix /srv/postfix", p.postfix)
 	}
 }
 
@@ -103,7 +103,7 @@ echo "relayhost = 203.0.113.1"
 	}
 	main := filepath.Join(dir, "main.cf")
 	if trust, err := (places{postfix: []string{dir}}).trusted(t.Context()); err != nil || fmt.Sprint(trust) != "{[] [] []}" {
-		t.Errorf("asked although main.cf names nothing: %v, %v", trust, err)
+		t.Errorf("asked although main.cf names nothing: %v, %v, want trust \"{[] [] []}\"", trust, err)
 	}
 	if err := os.WriteFile(main, []byte("myhostname = mx.example.org\nproxy_interfaces = 192.0.2.25\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ echo "relayhost = 203.0.113.1"
 		t.Fatal(err)
 	}
 	if _, err := (places{postfix: []string{dir}}).trusted(t.Context()); err == nil || err.Error() != `asking postconf for trusted hosts: "broken"` {
-		t.Errorf("a failing postconf: %v", err)
+		t.Errorf("a failing postconf: %v, want the error %q", err, `asking postconf for trusted hosts: "broken"`)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestMayName(t *testing.T) {
 		"plain.conf": false, "named.conf": true, "tree.conf": true, "flat.conf": false, "loop.conf": true, "odd.conf": true, "missing.conf": true,
 	} {
 		if got := mayName(filepath.Join(dir, name), dovecotTrust, 0); got != want {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func TestOtherKindOfSourceOfTheSameLines(t *testing.T) {
 					text += write(l.at, l.host, l.text)
 				}
 				if got := read(one, text); len(got) != len(tt.before) {
-					t.Fatalf("first read %q", got)
+					t.Fatalf("first read %q, want %d of them", got, len(tt.before))
 				}
 				if _, err := two.Resume("", one.Cursor(input.Batch{Cursor: "x"}), "read:rubbish"); err != nil {
 					t.Fatal(err)
@@ -92,7 +92,7 @@ func TestOtherKindOfSourceOfTheSameLines(t *testing.T) {
 					t.Errorf("counted %q, want %q", got, tt.want)
 				}
 				if two.Counts.Again != uint64(len(tt.after)-len(tt.want)) {
-					t.Errorf("%d counted as read before", two.Counts.Again)
+					t.Errorf("%d counted as read before, want Again %d", two.Counts.Again, uint64(len(tt.after)-len(tt.want)))
 				}
 			})
 		}
@@ -129,6 +129,6 @@ func TestReachIsBounded(t *testing.T) {
 		t.Errorf("%d hosts, want %d", got, maxReachHosts)
 	}
 	if r, _, err := splitCursor(f.Cursor(input.Batch{Cursor: "x"})); err != nil || len(r.Newest) > maxNewest {
-		t.Errorf("%d newest, %v", len(r.Newest), err)
+		t.Errorf("%d newest, %v, want Newest at most %v", len(r.Newest), err, maxNewest)
 	}
 }

@@ -49,7 +49,7 @@ func TestAboutIsInOrder(t *testing.T) {
 	f.holes = true
 	known, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1"))
 	if err != nil || len(known) != 3 {
-		t.Fatalf("%+v, %v", known, err)
+		t.Fatalf("got %+v, %v, want 3 known", known, err)
 	}
 	for i, k := range known {
 		if want := int64(3 - i); k.Number != want {

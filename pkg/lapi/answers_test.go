@@ -84,10 +84,10 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 			err := c.Heartbeat(t.Context())
 			runtime.ReadMemStats(&after)
 			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), tt.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q", err, hint.Of(err))
+				t.Errorf("error %v, hint %q, want %q, it to contain %q, a hint", err, hint.Of(err), ErrUnreachable, tt.want)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 12*maxAnswer {
-				t.Errorf("%d bytes allocated", grown)
+				t.Errorf("%d bytes allocated, want at most %v", grown, 12*maxAnswer)
 			}
 		})
 	}
@@ -116,12 +116,13 @@ func TestRedirects(t *testing.T) {
 			err := c.Heartbeat(t.Context())
 			if tt.want == "" {
 				if err != nil || fake.beats != 1 {
-					t.Errorf("%d heartbeats, error %v", fake.beats, err)
+					t.Errorf("%d heartbeats, error %v, want beats 1", fake.beats, err)
 				}
 				return
 			}
 			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "http status 307, "+tt.want) || hint.Of(err) != urlHint {
-				t.Errorf("error %v, hint %q", err, hint.Of(err))
+				t.Errorf("error %v, hint %q, want %q, it to contain %q, hint %q",
+					err, hint.Of(err), ErrUnreachable, "http status 307, "+tt.want, urlHint)
 			}
 			if fake.asked != asked {
 				t.Error("the other host was asked")
@@ -176,10 +177,10 @@ func TestAnswersOfManyObjects(t *testing.T) {
 			_, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1"))
 			runtime.ReadMemStats(&after)
 			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "it holds more than 100000 objects") || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q", err, hint.Of(err))
+				t.Errorf("error %v, hint %q, want %q, it to contain \"it holds more than 100000 objects\", a hint", err, hint.Of(err), ErrUnreachable)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 8*maxAnswer {
-				t.Errorf("%d MiB allocated", grown>>20)
+				t.Errorf("%d MiB allocated, want at most %v", grown>>20, 8*maxAnswer)
 			}
 		})
 	}
@@ -219,6 +220,6 @@ func TestLargeAnswersAreRead(t *testing.T) {
 		_, _ = io.WriteString(w, "["+strings.Join(alerts, ",")+"]")
 	})
 	if known, err := c.About(t.Context(), netip.MustParseAddr("192.0.2.1")); len(known) != knownLimit || err != nil {
-		t.Errorf("%d alerts, %v", len(known), err)
+		t.Errorf("%d alerts, %v, want %d known", len(known), err, knownLimit)
 	}
 }

@@ -18,7 +18,7 @@ func TestPushByTheirClock(t *testing.T) {
 				t.Helper()
 				outcomes, err := c.Push(t.Context(), alertsOn(1), o)
 				if err != nil || len(outcomes) != 1 {
-					t.Fatalf("%v, %v", outcomes, err)
+					t.Fatalf("got %v, %v, want 1 outcomes", outcomes, err)
 				}
 				return outcomes[0]
 			}
@@ -34,13 +34,13 @@ func TestPushByTheirClock(t *testing.T) {
 					t.Fatal(err)
 				}
 				if off := stop.Add(length).Sub(shown.Add(want)); off.Abs() > sameClock {
-					t.Errorf("alert %d: its ban ends %s too late", i+1, off)
+					t.Errorf("alert %d: its ban ends %s too late, want Abs at most %v", i+1, off, sameClock)
 				}
 			}
 			const over = "the ban was over before it could be renewed"
 			for _, until := range []time.Duration{-time.Hour, -sameClock - time.Second} {
 				if got := push(PushOptions{Duration: time.Hour, Renewal: 2, Until: shown.Add(until)}); got.Status != HeldBack || got.Reason != over {
-					t.Errorf("over for %s: %s %q", -until, got.Status, got.Reason)
+					t.Errorf("over for %s: %s %q, want Status %s, Reason %q", -until, got.Status, got.Reason, HeldBack, over)
 				}
 			}
 		})
@@ -61,7 +61,7 @@ func TestRenewalAtItsEnd(t *testing.T) {
 			wantText(t, "outcomes", mustPush(t, f.serve(t), o, alertOn("192.0.2.1")), want)
 			for _, a := range f.alerts {
 				if len(a.Decisions) != 1 || *a.Decisions[0].Duration != "1s" {
-					t.Errorf("decisions %+v", a.Decisions)
+					t.Errorf("decisions %+v, want 1 Decisions, Duration 1s", a.Decisions)
 				}
 			}
 		})
@@ -77,12 +77,12 @@ func TestClock(t *testing.T) {
 		} {
 			c := &clock{}
 			if got := c.now(); !got.Equal(time.Now()) {
-				t.Errorf("unknown: %s", got)
+				t.Errorf("unknown: %s, want %s", got, time.Now())
 			}
 			c.set(time.Now().Add(ahead), time.Now())
 			time.Sleep(time.Minute) // of the bubble
 			if got := c.now().Sub(time.Now()); got != want {
-				t.Errorf("%s ahead: %s", ahead, got)
+				t.Errorf("%s ahead: %s, want %s", ahead, got, want)
 			}
 		}
 	})

@@ -121,7 +121,7 @@ func TestIDOf(t *testing.T) {
 		a := fullAlert()
 		change(&a)
 		if a.ID() == base.ID() {
-			t.Errorf("another %s, the same id", name)
+			t.Errorf("another %s, the same id, want ID other than %v", name, base.ID())
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestEventMetaFitsTheLAPI(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(text) > maxEventMeta {
-			t.Fatalf("%d bytes of %+v", len(text), e)
+			t.Fatalf("%d bytes of %+v, want at most %v", len(text), e, maxEventMeta)
 		}
 		for _, item := range meta {
 			if !utf8.ValidString(item.Value) || strings.ContainsAny(item.Value, "\x00\x1b\n") {
@@ -179,7 +179,7 @@ func TestEventMetaCutsOnlyWhatIsTooLong(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(long, got) || len(inJSON) < room {
-			t.Errorf("%s: %d bytes of JSON left", name, len(inJSON))
+			t.Errorf("%s: %d bytes of JSON left, want it to begin with %q, inJSON at least %v", name, len(inJSON), got, room)
 		}
 	}
 }
@@ -193,6 +193,6 @@ func TestAccountValue(t *testing.T) {
 		t.Errorf("got %q, %d bytes", value, len(value))
 	}
 	if got := *toModel(a, PushOptions{}).Source.Value; got != value {
-		t.Errorf("sent as %q", got)
+		t.Errorf("sent as %q, want %q", got, value)
 	}
 }

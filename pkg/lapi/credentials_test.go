@@ -67,7 +67,7 @@ func TestLoadCredentials(t *testing.T) {
 			}
 			tt.want.path = path
 			if got != tt.want {
-				t.Errorf("%#v", got)
+				t.Errorf("got %#v, want %#v", got, tt.want)
 			}
 		})
 	}
@@ -152,10 +152,10 @@ func TestURLIsShownWithoutItsPassword(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if said += fmt.Sprint(err, hint.Of(err)); strings.Contains(said, "hunter2") {
-				t.Errorf("said %s", said)
+				t.Errorf("said %s, want it without \"hunter2\"", said)
 			}
 			if !strings.Contains(said, "127.0.0.1") {
-				t.Errorf("said %s, and not where", said)
+				t.Errorf("said %s, and not where, want it to contain \"127.0.0.1\"", said)
 			}
 		})
 	}

@@ -23,11 +23,11 @@ func TestPushAccounts(t *testing.T) {
 	a.Scope, a.Account = event.ScopeAccount, "bob"
 	wantText(t, "not shared", mustPush(t, c, PushOptions{}, a), "bob held-back alerts on accounts stay on this host (share_accounts)")
 	if f.asked > 0 {
-		t.Errorf("%d requests for an alert that stays here", f.asked)
+		t.Errorf("%d requests for an alert that stays here, want asked 0", f.asked)
 	}
 	wantText(t, "shared", mustPush(t, c, PushOptions{ShareAccounts: true, Duration: time.Hour}, a), "bob pushed 1")
 	if d := f.alerts[0].Decisions; d != nil {
-		t.Errorf("decisions %v", d)
+		t.Errorf("decisions %v, want nil", d)
 	}
 	a.Account = ""
 	wantText(t, "none", mustPush(t, c, PushOptions{ShareAccounts: true}, a), "rejected the alert has no account")
@@ -39,7 +39,7 @@ func TestPushInformational(t *testing.T) {
 	a.Informational = true
 	wantText(t, "outcomes", mustPush(t, f.serve(t), PushOptions{Duration: time.Hour}, a), "192.0.2.1 pushed 1")
 	if got := f.alerts[0]; got.Remediation || got.Decisions != nil {
-		t.Errorf("it asks for a remediation: %+v", got)
+		t.Errorf("it asks for a remediation: %+v, want Remediation false, Decisions nil", got)
 	}
 }
 
@@ -62,7 +62,8 @@ func TestLongMetaIsLeftOutWhole(t *testing.T) {
 	}
 	for _, item := range alertMeta(a, PushOptions{}) {
 		if len(item.Value) > maxAlertMeta || !strings.HasPrefix(item.Value, `["`) || !strings.HasSuffix(item.Value, `"]`) {
-			t.Errorf("%s: %d bytes", item.Key, len(item.Value))
+			t.Errorf("%s: %d bytes, want Value at most %v, it to begin with %q, it to end with %q",
+				item.Key, len(item.Value), maxAlertMeta, `["`, `"]`)
 		}
 	}
 }
@@ -87,7 +88,7 @@ func TestBans(t *testing.T) {
 	for what, tt := range map[string]struct{ number, id string }{"no such alert": {"2", a.ID()}, "of somebody else": {"1", "other"}} {
 		look, err := c.Bans(t.Context(), tt.number, tt.id)
 		if d := cmp.Diff(Look{At: clock}, look); d != "" || err != nil {
-			t.Errorf("%s: %v, %s", what, err, d)
+			t.Errorf("%s: got %v, %s, want \"\"", what, err, d)
 		}
 	}
 	if _, err := c.Bans(t.Context(), "x", a.ID()); err == nil {
@@ -102,7 +103,7 @@ func TestBans(t *testing.T) {
 	}
 	f.always = 500
 	if _, err := c.Bans(t.Context(), "1", a.ID()); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("500: %v", err)
+		t.Errorf("500: %v, want %q", err, ErrUnreachable)
 	}
 }
 
@@ -113,7 +114,7 @@ func TestBansAfterLAPIRestart(t *testing.T) {
 	mustPush(t, c, PushOptions{}, a)
 	f.token = "of another life"
 	if look, err := c.Bans(t.Context(), "1", a.ID()); !look.Known || err != nil {
-		t.Errorf("%t, %v", look.Known, err)
+		t.Errorf("got %t, %v, want Known true", look.Known, err)
 	}
 }
 
@@ -122,7 +123,7 @@ func TestTwoAnswersInOne(t *testing.T) {
 	f := &fakeLAPI{loginStatus: 403, twice: true}
 	err := f.serve(t).Heartbeat(t.Context())
 	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "access forbidden") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %q, it to contain \"access forbidden\"", err, ErrRefused)
 	}
 }
 
@@ -141,7 +142,7 @@ func TestHeartbeatAndUsage(t *testing.T) {
 		}
 	}
 	if f.beats != 2 || len(f.usage) != 2 {
-		t.Fatalf("%d beats, %d reports", f.beats, len(f.usage))
+		t.Fatalf("%d beats, %d reports, want beats 2, 2 usage", f.beats, len(f.usage))
 	}
 	report := f.usage[0].LogProcessors[0]
 	var items []string
@@ -155,7 +156,7 @@ func TestHeartbeatAndUsage(t *testing.T) {
 	f.always = 500
 	for what, err := range map[string]error{"heartbeat": c.Heartbeat(t.Context()), "usage": c.SendUsage(t.Context(), usage)} {
 		if !errors.Is(err, ErrUnreachable) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: got %v, want %q", what, err, ErrUnreachable)
 		}
 	}
 }
@@ -168,7 +169,7 @@ func TestOldLAPIIsAskedForUsageOnce(t *testing.T) {
 	}
 	asked := f.asked
 	if err := c.SendUsage(t.Context(), Usage{Now: now, Started: now}); err != nil || f.asked != asked {
-		t.Errorf("%v, %d more requests", err, f.asked-asked)
+		t.Errorf("%v, %d more requests, want asked %v", err, f.asked-asked, asked)
 	}
 }
 
@@ -181,10 +182,10 @@ func TestRegistration(t *testing.T) {
 
 	f.cutStored = 1 // the LAPI has us, and we do not know
 	if _, err := LoadOrRegister(t.Context(), path, r, "1.0.0"); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("answer lost: %v", err)
+		t.Errorf("answer lost: %v, want %q", err, ErrUnreachable)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("half done: %v", err)
+		t.Errorf("half done: %v, want %q", err, os.ErrNotExist)
 	}
 	c, err := LoadOrRegister(t.Context(), path, r, "1.0.0")
 	if err != nil || c.Login != "mx1" || c.URL != url || len(c.Password) < 40 || c.Password != f.registered["mx1"] {
@@ -192,15 +193,15 @@ func TestRegistration(t *testing.T) {
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
+		t.Errorf("got %v, %v, want Perm 0o600", info, err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
-		t.Errorf("left over: %v, %v", left, err)
+		t.Errorf("left over: %v, %v, want 1 left", left, err)
 	}
 	again, err := LoadOrRegister(t.Context(), path, r, "1.0.0")
 	if err != nil || again != c || len(f.registered) != 1 {
-		t.Errorf("again: %+v, %v", again, err)
+		t.Errorf("again: %+v, %v, want again %v, 1 registered", again, err, c)
 	}
 }
 
@@ -240,7 +241,7 @@ func TestRegistrationErrors(t *testing.T) {
 				t.Errorf("%s (%s)\nwant %s (%s)", got, hint.Of(err), tt.text, tt.hint)
 			}
 			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("credentials of no machine: %v", err)
+				t.Errorf("credentials of no machine: %v, want %q", err, os.ErrNotExist)
 			}
 		})
 	}
@@ -252,14 +253,15 @@ func TestRegistrationWithoutAPlaceToWrite(t *testing.T) {
 	r := Registration{URL: f.serve(t).credentials.URL, Token: registrationToken, Machine: "mx1"}
 	_, err := LoadOrRegister(t.Context(), filepath.Join(t.TempDir(), "missing", "creds.yaml"), r, "1.0.0")
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(hint.Of(err), "a place that csmail may write") || len(f.registered) != 0 {
-		t.Errorf("%v (%s), registered %v", err, hint.Of(err), f.registered)
+		t.Errorf("%v (%s), registered %v, want %q, it to contain \"a place that csmail may write\", no registered",
+			err, hint.Of(err), f.registered, os.ErrNotExist)
 	}
 }
 
 func TestWithoutTokenTheFileMustBeThere(t *testing.T) {
 	_, err := LoadOrRegister(t.Context(), filepath.Join(t.TempDir(), "creds.yaml"), Registration{}, "1.0.0")
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(hint.Of(err), "cscli machines add csmail") {
-		t.Errorf("%v (%s)", err, hint.Of(err))
+		t.Errorf("got %v (%s), want %q, it to contain \"cscli machines add csmail\"", err, hint.Of(err), os.ErrNotExist)
 	}
 }
 
@@ -280,6 +282,6 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		"the alert has no time", "the alert has no account",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

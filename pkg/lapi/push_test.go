@@ -149,7 +149,7 @@ func TestPushBatchesOf50(t *testing.T) {
 		t.Errorf("batches (-want +got):\n%s", d)
 	}
 	if f.logins != 1 {
-		t.Errorf("%d logins", f.logins)
+		t.Errorf("%d logins, want logins 1", f.logins)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestPushFindsPoison(t *testing.T) {
 			want = Rejected
 		}
 		if o.Status != want {
-			t.Errorf("%s: %s %s", o.Alert.Source, o.Status, o.Reason)
+			t.Errorf("%s: got %s %s, want Status %s", o.Alert.Source, o.Status, o.Reason, want)
 		}
 	}
 	if want := "the LAPI rejects it: validation failure list: bad 192.0.2.7"; got[6].Reason != want {
@@ -193,7 +193,7 @@ func TestPushLostAnswerIsNotDoubled(t *testing.T) {
 			}
 			wantText(t, "outcomes", mustPush(t, f.serve(t), PushOptions{}, alertsOn(3)...), want...)
 			if n := len(f.stored()); n != strings.Count(strings.Join(want, " "), "pushed") {
-				t.Errorf("stored %v", f.stored())
+				t.Errorf("stored %v, want %v", f.stored(), strings.Count(strings.Join(want, " "), "pushed"))
 			}
 		})
 	}
@@ -212,11 +212,11 @@ func TestPushTimeout(t *testing.T) {
 		c.timeout = 200 * time.Millisecond
 		outcomes, err := c.Push(t.Context(), alertsOn(2), PushOptions{Now: now})
 		if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "send alerts: no answer within 200ms") {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want %q, it to contain \"send alerts: no answer within 200ms\"", err, ErrUnreachable)
 		}
 		wantText(t, "outcomes", outcomes)
 		if len(f.posts) != 1 {
-			t.Errorf("posts %v: sent again though the LAPI may be at it", f.posts)
+			t.Errorf("posts %v: sent again though the LAPI may be at it, want 1 posts", f.posts)
 		}
 	})
 }
@@ -288,7 +288,7 @@ func TestPushErrors(t *testing.T) {
 			}
 			wantText(t, "outcomes", outcomes)
 			if f.logins > 1 { // a token that is fresh is not asked for again
-				t.Errorf("%d logins", f.logins)
+				t.Errorf("%d logins, want logins at most 1", f.logins)
 			}
 		})
 	}
@@ -300,7 +300,7 @@ func TestPushLAPIGoesAwayWhileItIsSearched(t *testing.T) {
 		f := &fakeLAPI{poison: map[string]bool{"192.0.2.1": true}, postsFail: http.StatusServiceUnavailable, failAfter: after}
 		outcomes, err := f.serve(t).Push(t.Context(), alertsOn(4), PushOptions{Now: now})
 		if !errors.Is(err, ErrUnreachable) {
-			t.Errorf("after %d: error %v", after, err)
+			t.Errorf("after %d: error %v, want %q", after, err, ErrUnreachable)
 		}
 		for _, o := range outcomes {
 			if o.Status != Pushed || len(f.stored()) == 0 {
@@ -320,7 +320,7 @@ func TestPushKeepsOutcomesOnError(t *testing.T) {
 	f := &fakeLAPI{allowlist: map[string]string{"192.0.2.1": "from office"}, postsFail: http.StatusServiceUnavailable}
 	outcomes, err := f.serve(t).Push(t.Context(), alertsOn(2), PushOptions{Now: now})
 	if !errors.Is(err, ErrUnreachable) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %q", err, ErrUnreachable)
 	}
 	wantText(t, "outcomes", outcomes, "192.0.2.1 held-back allowlisted in the LAPI: from office")
 }
@@ -334,10 +334,10 @@ func TestPushLAPIDownIsToldAtOnce(t *testing.T) {
 		began := time.Now()
 		_, err = c.Push(t.Context(), alertsOn(1), PushOptions{Now: now})
 		if !errors.Is(err, ErrUnreachable) || hint.Of(err) != downHint {
-			t.Errorf("%s: %v (%s)", url, err, hint.Of(err))
+			t.Errorf("%s: got %v (%s), want %q, hint %s", url, err, hint.Of(err), ErrUnreachable, downHint)
 		}
 		if took := time.Since(began); took > time.Second {
-			t.Errorf("%s: told after %s", url, took)
+			t.Errorf("%s: told after %s, want at most %v", url, took, time.Second)
 		}
 		c.Close()
 	}
@@ -350,7 +350,7 @@ func TestPushAfterLAPIRestart(t *testing.T) {
 	f.token = "of another life"
 	wantText(t, "outcomes", mustPush(t, c, PushOptions{}, alertOn("192.0.2.2")), "192.0.2.2 pushed 2")
 	if f.logins != 2 {
-		t.Errorf("%d logins", f.logins)
+		t.Errorf("%d logins, want logins 2", f.logins)
 	}
 }
 
@@ -369,10 +369,10 @@ func TestPushNothing(t *testing.T) {
 	f := &fakeLAPI{}
 	c := f.serve(t)
 	if outcomes, err := c.Push(t.Context(), nil, PushOptions{}); err != nil || outcomes != nil || f.asked != 0 {
-		t.Errorf("%v, %v, %d requests", outcomes, err, f.asked)
+		t.Errorf("%v, %v, %d requests, want outcomes nil, asked 0", outcomes, err, f.asked)
 	}
 	if _, err := c.Push(t.Context(), alertsOn(1), PushOptions{Duration: -time.Hour}); err == nil || f.asked != 0 {
-		t.Errorf("negative duration: %v, %d requests", err, f.asked)
+		t.Errorf("negative duration: %v, %d requests, want an error, asked 0", err, f.asked)
 	}
 }
 
@@ -424,6 +424,6 @@ func TestPushLAPIThatWasUpgraded(t *testing.T) {
 	ranged.Last = ranged.Last.Add(time.Second)
 	mustPush(t, c, PushOptions{}, ranged)
 	if n, m := len(f.alerts[0].Decisions), len(f.alerts[1].Decisions); n != 1 || m != 0 {
-		t.Errorf("%d decisions before, %d after", n, m)
+		t.Errorf("%d decisions before, %d after, want 1, m 0", n, m)
 	}
 }

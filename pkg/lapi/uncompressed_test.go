@@ -38,7 +38,7 @@ func TestPlainBodies(t *testing.T) {
 		}
 		answer.Body.Close()
 		if answer.StatusCode != http.StatusOK {
-			t.Errorf("%q: status %d", encoding, answer.StatusCode)
+			t.Errorf("%q: status %d, want StatusCode %d", encoding, answer.StatusCode, http.StatusOK)
 		}
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("no gzip"))

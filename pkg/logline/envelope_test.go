@@ -46,7 +46,8 @@ func TestEnvelope(t *testing.T) {
 		for range 2 { // the second line is compared with the first
 			var again Header
 			if message, ok := s.Split(&line, &again); !ok || message != got || again.Program != h.Program || again.PID != h.PID || again.Host != h.Host {
-				t.Errorf("%q: a Splitter gets %+v, %q", text, again, message)
+				t.Errorf("%q: a Splitter gets %+v, %q, want ok true, message %q, Program %v, PID %v, Host %v",
+					text, again, message, got, h.Program, h.PID, h.Host)
 			}
 		}
 		line.Reading = nil

@@ -138,7 +138,7 @@ func TestWrappedRepeat(t *testing.T) {
 		"1 2026-06-03T04:11:09Z mail a 1 - - " + said:                          3,
 	} {
 		if h, message, ok := Split(Line{Text: text, Zone: time.UTC}); !ok || message != "abc" || h.Repeat != want {
-			t.Errorf("%q: %t, %d times %q", text, ok, h.Repeat, message)
+			t.Errorf("%q: %t, %d times %q, want ok true, message \"abc\", Repeat %d", text, ok, h.Repeat, message, want)
 		}
 	}
 	for _, message := range []string{"3 times: [ abc]", "message repeated 1234567890 times: [ abc]", "message repeated  times: [ abc]", "message repeated 3 [ abc]"} {
@@ -178,7 +178,7 @@ func TestStamps(t *testing.T) {
 		line := Line{Text: month + " 28 04:11:09 mail a: x", Zone: time.UTC, Received: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}
 		h, _, ok := Split(line)
 		if got := h.Time(line); !ok || !got.Equal(time.Date(2026, time.Month(i+1), 28, 4, 11, 9, 0, time.UTC)) {
-			t.Errorf("%s: %t, %s", month, ok, got)
+			t.Errorf("%s: got %t, %s, want ok true, %s", month, ok, got, time.Date(2026, time.Month(i+1), 28, 4, 11, 9, 0, time.UTC))
 		}
 		last := time.Date(2024, time.Month(i+2), 0, 0, 0, 0, 0, time.UTC).Day()
 		for day, want := range map[int]bool{last: true, last + 1: false} {
@@ -187,7 +187,7 @@ func TestStamps(t *testing.T) {
 				text = month + " 32"
 			}
 			if _, _, ok := Split(Line{Text: text + " 04:11:09 mail a: x", Zone: time.UTC}); ok != want {
-				t.Errorf("%s: %t", text, ok)
+				t.Errorf("%s: got %t, want %t", text, ok, want)
 			}
 		}
 	}

@@ -150,7 +150,7 @@ func TestSplitterMinutes(t *testing.T) {
 	}
 	log := strings.Join(stamps, tail+"\n") + tail
 	if compared := checkSplitter(t, log, time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC), time.Time{}, time.UTC); compared != len(stamps)/2 {
-		t.Errorf("%d lines were compared", compared)
+		t.Errorf("%d lines were compared, want %d", compared, len(stamps)/2)
 	}
 }
 
@@ -217,11 +217,11 @@ func TestTwice(t *testing.T) {
 				t.Fatalf("%s: no header", text)
 			}
 			if got := s.Twice(&line, &h); got != want {
-				t.Errorf("%s, pass %d: %t", text, pass, got)
+				t.Errorf("%s, pass %d: %t, want %t", text, pass, got, want)
 			}
 			s.Time(&line, &h)
 			if got := s.Twice(&line, &h); got != want {
-				t.Errorf("%s, pass %d, dated: %t", text, pass, got)
+				t.Errorf("%s, pass %d, dated: %t, want %t", text, pass, got, want)
 			}
 		}
 	}

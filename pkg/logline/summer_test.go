@@ -81,7 +81,7 @@ func TestFixedZones(t *testing.T) {
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("east", 7200), time.FixedZone("west", -7200)} {
 		at := time.Date(2026, 10, 25, 2, 30, 0, 0, zone)
 		if first, second, twice := bothOf(at); twice || !first.Equal(at) || !second.Equal(at) {
-			t.Errorf("%s: %s and %s, %t", zone, first, second, twice)
+			t.Errorf("%s: %s and %s, %t, want twice false, first %s, second %s", zone, first, second, twice, at, at)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestBothOf(t *testing.T) {
 		first, second, twice := bothOf(at)
 		inside := minute >= 4*60 && minute < 6*60
 		if twice != inside {
-			t.Fatalf("%s: twice %t", at, twice)
+			t.Fatalf("%s: twice %t, want %t", at, twice, inside)
 		}
 		if !inside {
 			continue

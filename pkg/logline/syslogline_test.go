@@ -193,7 +193,7 @@ func FuzzSplit(f *testing.F) {
 			return
 		}
 		if h.Repeat < 1 {
-			t.Errorf("repeat %d", h.Repeat)
+			t.Errorf("repeat %d, want Repeat at least 1", h.Repeat)
 		}
 		if at := h.Time(line); at.After(line.Received.Add(clockSkew)) {
 			t.Errorf("time %s lies ahead", at)

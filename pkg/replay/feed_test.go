@@ -25,6 +25,6 @@ func TestRepeatedLineOutlivesItsBlock(t *testing.T) {
 	record := parse("Jun  3 04:11:10 mail last message repeated 3 times\n", 2).records[0]
 	f.order.Take(&record)
 	if record.Outcome != event.Noted || record.User != "bob" || record.Attempts != 3 || !strings.HasPrefix(record.Message, "warning: unknown") {
-		t.Errorf("%+v", record)
+		t.Errorf("got %+v, want Outcome %v, User bob, Attempts 3, it to begin with \"warning: unknown\"", record, event.Noted)
 	}
 }

@@ -129,7 +129,7 @@ func TestForgedEntries(t *testing.T) {
 	for _, form := range journalForms {
 		text, err := os.ReadFile(filepath.Join("testdata", "journal", form.name))
 		if err != nil || !strings.Contains(string(text), "203.0.113.66") {
-			t.Fatalf("%s: %v, or no forged line in it", form.name, err)
+			t.Fatalf("%s: %v, or no forged line in it, want it to contain \"203.0.113.66\"", form.name, err)
 		}
 		entries, _, err := readJournal(t, filepath.Join("testdata", "journal", form.name), form)
 		if err != nil {

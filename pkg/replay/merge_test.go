@@ -116,7 +116,7 @@ func TestOneOfManyFails(t *testing.T) {
 	good, bad := text{prefix + "connect from a[192.0.2.1]\n", strings.Replace(prefix, "04:11", "04:12", 1) + "connect from a[192.0.2.1]\n"}, broken{text{prefix + "connect from a[192.0.2.1]\n"}}
 	tally, err := Run(t.Context(), []archive.Input{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
 	if !errors.Is(err, errDisk) || tally.Lines != 1+1 {
-		t.Errorf("error %v, %d lines", err, tally.Lines)
+		t.Errorf("error %v, %d lines, want %q, Lines %d", err, tally.Lines, errDisk, 1+1)
 	}
 }
 

@@ -73,14 +73,14 @@ func TestSessionsAreJoined(t *testing.T) {
 		}
 	}})
 	if err != nil || kept != 1 {
-		t.Errorf("%d kept, error %v", kept, err)
+		t.Errorf("%d kept, error %v, want kept 1", kept, err)
 	}
 }
 
 func TestNotALog(t *testing.T) {
 	_, err := Run(t.Context(), []archive.Input{text{"\x00\x01\n\n"}}, Options{})
 	if err == nil || !strings.Contains(err.Error(), `"text" is not a log: none of its 2 lines`) || hint.Of(err) == "" {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want an error containing %q, a hint", err, `"text" is not a log: none of its 2 lines`)
 	}
 	if _, err := Run(t.Context(), []archive.Input{text{}}, Options{}); err != nil {
 		t.Errorf("an empty log: %v", err)
@@ -96,7 +96,7 @@ func TestMissedAndProgress(t *testing.T) {
 		Progress: func(done, total int64) { last = done*1000 + total },
 	})
 	if err != nil || len(missed) != 1 || missed[0] != prefix+"news" || last != 150*1000+200 {
-		t.Errorf("missed %q, progress %d, error %v", missed, last, err)
+		t.Errorf("missed %q, progress %d, error %v, want 1 missed, missed %v, last %d", missed, last, err, prefix+"news", 150*1000+200)
 	}
 }
 
@@ -120,6 +120,6 @@ func TestInterrupt(t *testing.T) {
 		}
 	}})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %q", err, context.Canceled)
 	}
 }

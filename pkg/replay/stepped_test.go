@@ -93,7 +93,7 @@ func TestReplayIsStepped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if findings < 50 || missed < 50 {
-		t.Fatalf("%d findings, %d missed: too few to tell", findings, missed)
+		t.Fatalf("%d findings, %d missed: too few to tell, want findings at least 50, missed at least 50", findings, missed)
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {

@@ -25,12 +25,12 @@ func TestLoad(t *testing.T) {
 	for name, want := range map[string]int{"balanced": 13, "strict": 16, "one.yaml": 1, "./one.yaml": 1, ".": 1, here: 1, here + "/one.yaml": 1} {
 		set, err := Load([]string{name})
 		if err != nil || len(set.Scenarios()) != want {
-			t.Errorf("%s: %v, %v", name, set, err)
+			t.Errorf("%s: got %v, %v, want %d Scenarios", name, set, err, want)
 		}
 	}
 	set, err := Load([]string{"balanced", "one.yaml"})
 	if err != nil || len(set.Scenarios()) != 14 {
-		t.Errorf("a set and a file: %v", err)
+		t.Errorf("a set and a file: %v, want 14 Scenarios", err)
 	}
 }
 
@@ -47,11 +47,11 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		_, err := Load([]string{name})
 		if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, hint %q", name, err, hint.Of(err))
+			t.Errorf("%s: %v, hint %q, want an error containing %q, a hint", name, err, hint.Of(err), want)
 		}
 	}
 	if _, err := Load([]string{"balanced", "strict"}); err == nil || !strings.Contains(err.Error(), "stands in") {
-		t.Errorf("a scenario twice: %v", err)
+		t.Errorf("a scenario twice: %v, want an error containing \"stands in\"", err)
 	}
 }
 
@@ -63,6 +63,6 @@ func TestEverybodyIsSpared(t *testing.T) {
 		"mynetworks holds ::/0, so no address of it can be banned; name the networks that are yours",
 	}
 	if got := spared("mynetworks", networks); !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -58,7 +58,7 @@ func TestLoadErrors(t *testing.T) {
 		})
 	}
 	if _, err := Load(fstest.MapFS{}, "absent"); err == nil || !strings.Contains(err.Error(), "absent") {
-		t.Errorf("absent: %v", err)
+		t.Errorf("absent: %v, want an error containing \"absent\"", err)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestLoadFolder(t *testing.T) {
 		names = append(names, s.Name)
 	}
 	if !slices.Equal(names, []string{"x/two", "x/one", "x/b"}) {
-		t.Errorf("loaded %q", names)
+		t.Errorf("loaded %q, want names %q", names, []string{"x/two", "x/one", "x/b"})
 	}
 	s := set.Scenarios()[0]
 	if s.File != "a/2.yaml" || s.Line != 1 || s.Scope != "Ip" || s.Labels.Confidence != 2 || !s.Labels.Remediation || s.Labels.Classification[0] != "attack.T1110" ||
@@ -121,7 +121,7 @@ func TestNotes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := set.Scenarios()[0].Notes; !slices.Equal(got, want) {
-			t.Errorf("%s: notes %q", text, got)
+			t.Errorf("%s: notes %q, want %q", text, got, want)
 		}
 	}
 }
@@ -133,7 +133,8 @@ func TestShippedScenariosLoad(t *testing.T) {
 	}
 	for _, s := range set.Scenarios() {
 		if len(s.Notes) > 0 || s.Kinds == 0 || s.Labels.Label == "" || s.KeepEvents {
-			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v", s.Name, s.Kinds, s.Notes, s.Labels, s.KeepEvents)
+			t.Errorf("%s: kinds %b, notes %q, labels %+v, keeps whole events: %v, want no Notes, Kinds other than 0, some Label, KeepEvents false",
+				s.Name, s.Kinds, s.Notes, s.Labels, s.KeepEvents)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func TestJoin(t *testing.T) {
 			}
 			last := tt.last
 			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
-				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
+				t.Errorf("folded %v, %d attempts left, want folded %v, Attempts %d", folded, last.Attempts, tt.folded, tt.left)
 			}
 		})
 	}
@@ -166,7 +166,7 @@ func TestDovecot(t *testing.T) {
 			}
 			last := tt.last
 			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
-				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
+				t.Errorf("folded %v, %d attempts left, want folded %v, Attempts %d", folded, last.Attempts, tt.folded, tt.left)
 			}
 		})
 	}
@@ -244,7 +244,7 @@ func TestQueueID(t *testing.T) {
 		refused := record(2, netip.Addr{}, event.ContentRejected, event.NoTestimony, 1)
 		refused.Program, refused.Session = "postfix/cleanup", id
 		if j.Join(&refused); refused.Addr != want {
-			t.Errorf("%s: client %s", id, refused.Addr)
+			t.Errorf("%s: client %s, want Addr %s", id, refused.Addr, want)
 		}
 	}
 }
@@ -256,7 +256,7 @@ func TestBounded(t *testing.T) {
 		j.Join(&r)
 	}
 	if j.smtp.len() > maxOpen || len(j.smtp.slots) > maxOpen+1 {
-		t.Errorf("%d sessions open, %d slots", j.smtp.len(), len(j.smtp.slots))
+		t.Errorf("%d sessions open, %d slots, want len at most %v, slots at most %v", j.smtp.len(), len(j.smtp.slots), maxOpen, maxOpen+1)
 	}
 	last := record(3*maxOpen, one, event.AuthFailed, event.Disconnected, 1)
 	if j.Join(&last) != Folded {
@@ -276,7 +276,7 @@ func TestFloodOfEnds(t *testing.T) {
 		j.Join(&r)
 	}
 	if j.ended.len() > maxOpen {
-		t.Errorf("%d sessions that ended", j.ended.len())
+		t.Errorf("%d sessions that ended, want len at most %v", j.ended.len(), maxOpen)
 	}
 	end := at(100, dovecot("dovecot/imap-login", "s", "a", 2))
 	if j.Join(&end) != Folded {

@@ -157,7 +157,7 @@ func TestAgain(t *testing.T) {
 			}
 			last := tt.last
 			if told := j.Join(&last); told != tt.want || last.Attempts != tt.last.Attempts {
-				t.Errorf("told %d, %d attempts", told, last.Attempts)
+				t.Errorf("told %d, %d attempts, want told %d, Attempts %d", told, last.Attempts, tt.want, tt.last.Attempts)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func TestSSH(t *testing.T) {
 			}
 			last := tt.last
 			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
-				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
+				t.Errorf("folded %v, %d attempts left, want folded %v, Attempts %d", folded, last.Attempts, tt.folded, tt.left)
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func TestPAMUnderDovecot(t *testing.T) {
 			}
 			last := tt.last
 			if folded := j.Join(&last) == Folded; folded != tt.folded || last.Attempts != tt.left {
-				t.Errorf("folded %v, %d attempts left", folded, last.Attempts)
+				t.Errorf("folded %v, %d attempts left, want folded %v, Attempts %d", folded, last.Attempts, tt.folded, tt.left)
 			}
 		})
 	}

@@ -64,7 +64,7 @@ func TestFlippedBits(t *testing.T) {
 					)
 				}
 				if !errors.Is(err, ErrDamaged) {
-					t.Errorf("%v", err)
+					t.Errorf("got %v, want %q", err, ErrDamaged)
 				}
 			})
 		}
@@ -120,7 +120,7 @@ func TestIndexesOfBefore(t *testing.T) {
 		s, err := Open(p, o)
 		must(t, err)
 		if lines, _ := recovered(t, s); len(lines) != 2 {
-			t.Errorf("%+v: recovered %q", o, lines)
+			t.Errorf("%+v: recovered %q, want 2 lines", o, lines)
 		}
 		told, err := s.History("192.0.2.1", 10)
 		running, runningErr := s.Running(nil, 10)
@@ -130,7 +130,7 @@ func TestIndexesOfBefore(t *testing.T) {
 		if !o.ReadOnly {
 			must(t, s.Commit(Batch{Alerts: entries(1, 3)}))
 			if stats := s.Stats(); stats.Repeated != 3 {
-				t.Errorf("%+v: %d known", o, stats.Repeated)
+				t.Errorf("%+v: %d known, want Repeated 3", o, stats.Repeated)
 			}
 		}
 		must(t, s.Close())
@@ -144,19 +144,19 @@ func TestLostBuckets(t *testing.T) {
 			p := used(t)
 			edit(t, p, func(tx *bolt.Tx) error { return tx.DeleteBucket(name) })
 			if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) {
-				t.Errorf("missing: %v", err)
+				t.Errorf("missing: %v, want %q", err, ErrDamaged)
 			}
 		})
 	}
 	p := used(t)
 	edit(t, p, func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("outboy")); return err })
 	if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), `it holds an unknown "outboy"`) {
-		t.Errorf("unknown: %v", err)
+		t.Errorf("unknown: %v, want %q, it to contain %q", err, ErrDamaged, `it holds an unknown "outboy"`)
 	}
 	p = used(t) // one that has seen damage keeps its lock
 	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(schemaKey, key(bareCursors)) })
 	if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "a mark of 12 bytes in version 1") {
-		t.Errorf("another version: %v", err)
+		t.Errorf("another version: %v, want %q, it to contain \"a mark of 12 bytes in version 1\"", err, ErrDamaged)
 	}
 }
 
@@ -175,13 +175,13 @@ func TestFileOfBefore(t *testing.T) {
 		}
 		wantLists(t, s, "2", "", "3")
 		if recent, err := s.Recent(10); len(recent) != 1 || err != nil {
-			t.Errorf("%+v: %+v, %v", o, recent, err)
+			t.Errorf("%+v: %+v, %v, want 1 recent", o, recent, err)
 		}
 		must(t, s.Close())
 	}
 	edit(t, p, func(tx *bolt.Tx) error {
 		if got := number(tx.Bucket(metaBucket).Get(schemaKey)); got != schema {
-			t.Errorf("schema %d", got)
+			t.Errorf("schema %d, want %d", got, schema)
 		}
 		return nil
 	})
@@ -194,7 +194,7 @@ func TestFileOfBeforeReadOnly(t *testing.T) {
 	edit(t, p, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(parkedBucket); return err })
 	s := open(t, p, Options{ReadOnly: true})
 	if _, cursors := recovered(t, s); cursors["mail.log"] != `{"offset":1234}` {
-		t.Errorf("cursors %q", cursors)
+		t.Errorf("cursors %q, want cursors %q", cursors, `{"offset":1234}`)
 	}
 	wantLists(t, s, "2", "", "3")
 }

@@ -206,15 +206,15 @@ func TestDecodeRefuses(t *testing.T) {
 		"a long text": {1, 0xff, 0xff, 0xff, 0xff, 0x0f, 'x'},
 	} {
 		if err := decode(data, func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %q", name, err, errDamaged)
 		}
 	}
 	if err := decode(append([]byte{0}, good[1:]...), func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
-		t.Errorf("no version: %v", err)
+		t.Errorf("no version: %v, want %q", err, errDamaged)
 	}
 	for n := range good {
 		if err := decode(good[:n], func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
-			t.Errorf("cut after %d of %d bytes: %v", n, len(good), err)
+			t.Errorf("cut after %d of %d bytes: %v, want %q", n, len(good), err, errDamaged)
 		}
 	}
 }
@@ -312,6 +312,6 @@ func TestToldOfNoStatus(t *testing.T) {
 	must(t, err)
 	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
 	if err := decode(data, func(c *codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "status 3") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %q, it to contain \"status 3\"", err, errDamaged)
 	}
 }

@@ -15,6 +15,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	err := s.explain("commit", &fs.PathError{Op: "write", Path: s.path, Err: syscall.EROFS})
 	const want = `state "/var/lib/csmail/csmail.db": commit: write /var/lib/csmail/csmail.db: read-only file system`
 	if err.Error() != want || hint.Of(err) != "a file system that fails is mounted read-only: sudo dmesg; nothing is lost meanwhile" {
-		t.Errorf("%q, hint %q", err, hint.Of(err))
+		t.Errorf("%q, hint %q, want err %v, hint \"a file system that fails is mounted read-only: sudo dmesg; nothing is lost meanwhile\"",
+			err, hint.Of(err), want)
 	}
 }

@@ -27,10 +27,10 @@ func TestPermissions(t *testing.T) {
 	reopen(t, s, Options{})
 	info, err := os.Stat(p)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
+		t.Errorf("got %v, %v, want Perm 0o600", info.Mode(), err)
 	}
 	if _, err := Open(t.TempDir(), Options{}); err == nil || !strings.Contains(err.Error(), "is no regular file") {
-		t.Errorf("a folder: %v", err)
+		t.Errorf("a folder: %v, want an error containing \"is no regular file\"", err)
 	}
 }
 
@@ -57,7 +57,7 @@ func TestSecondOwner(t *testing.T) {
 			t.Errorf("read only %t: %v, want %s", readOnly, err, want)
 		}
 		if want := "one csmail a state file: systemctl status csmail; or give this one another: state: PATH in csmail.yaml"; hint.Of(err) != want {
-			t.Errorf("hint %q", hint.Of(err))
+			t.Errorf("hint %q, want hint %q", hint.Of(err), want)
 		}
 	}
 }
@@ -76,7 +76,8 @@ func TestReadOnly(t *testing.T) {
 	p := path(t)
 	_, err := Open(p, Options{ReadOnly: true})
 	if !errors.Is(err, os.ErrNotExist) || hint.Of(err) != "csmail run writes it; another path is given by state: PATH in csmail.yaml" {
-		t.Errorf("missing: %v (%s)", err, hint.Of(err))
+		t.Errorf("missing: %v (%s), want %q, hint \"csmail run writes it; another path is given by state: PATH in csmail.yaml\"",
+			err, hint.Of(err), os.ErrNotExist)
 	}
 	s := open(t, p, Options{})
 	must(t, s.Commit(Batch{Alerts: entries(1, 1)}))
@@ -85,7 +86,7 @@ func TestReadOnly(t *testing.T) {
 	wantLists(t, one, "1", "", "")
 	wantLists(t, two, "1", "", "")
 	if err := one.Commit(Batch{Alerts: entries(2, 2)}); !errors.Is(err, bolt.ErrDatabaseReadOnly) {
-		t.Errorf("commit: %v", err)
+		t.Errorf("commit: %v, want %q", err, bolt.ErrDatabaseReadOnly)
 	}
 }
 
@@ -101,7 +102,7 @@ func alone(t *testing.T) bool {
 	child.Env = append(os.Environ(), single+"="+t.Name())
 	out, err := child.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("got %v\n%s, want it to contain %q", err, out, "--- PASS: "+t.Name()+" ")
 	}
 	return false
 }
@@ -206,14 +207,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	lines, cursors := recovered(t, s)
 	if mark != 1 || len(lines) != 1 || cursors["mail.log"] != "1" {
-		t.Errorf("half done: mark %d, %d lines, %v", mark, len(lines), cursors)
+		t.Errorf("half done: mark %d, %d lines, %v, want mark 1, 1 lines, cursors 1", mark, len(lines), cursors)
 	}
 	wantLists(t, s, "1", "", "")
 
 	must(t, s.Commit(batch))
 	s = reopen(t, s, Options{})
 	if lines, cursors := recovered(t, s); len(lines) != 2 || cursors["mail.log"] != "2" {
-		t.Errorf("after it: %d lines, %v", len(lines), cursors)
+		t.Errorf("after it: %d lines, %v, want 2 lines, cursors 2", len(lines), cursors)
 	}
 	wantLists(t, s, "1 2", "", "")
 }
@@ -242,11 +243,11 @@ func TestNewerAndForeignFiles(t *testing.T) {
 	_, err := Open(newer, Options{})
 	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is 5, this one knows 4", newer)
 	if !errors.Is(err, ErrNewer) || err.Error() != want || hint.Of(err) == "" {
-		t.Errorf("newer: %v", err)
+		t.Errorf("newer: %v, want %q, err %v, a hint", err, ErrNewer, want)
 	}
 	for _, p := range []string{foreign, unversioned, odd} {
 		if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%v", err)
+			t.Errorf("got %v, want %q", err, ErrDamaged)
 		}
 	}
 }
@@ -330,10 +331,10 @@ func TestCutWhileOpen(t *testing.T) {
 	must(t, os.Truncate(p, 4*4096))
 	_, err := s.Pending(0, 1000)
 	if !errors.Is(err, ErrDamaged) || !strings.HasPrefix(hint.Of(err), "move it away: mv "+p+" ") {
-		t.Errorf("%v (%s)", err, hint.Of(err))
+		t.Errorf("got %v (%s), want %q, it to begin with %q", err, hint.Of(err), ErrDamaged, "move it away: mv "+p+" ")
 	}
 	if err := s.Commit(Batch{Alerts: entries(201, 201)}); !errors.Is(err, ErrDamaged) {
-		t.Errorf("afterwards: %v", err)
+		t.Errorf("afterwards: %v, want %q", err, ErrDamaged)
 	}
 }
 
@@ -353,7 +354,7 @@ func TestNumbersThatDoNotAgree(t *testing.T) {
 			must(t, db.Update(damage))
 			must(t, db.Close())
 			if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), name) {
-				t.Errorf("%v", err)
+				t.Errorf("got %v, want %q, it to contain %q", err, ErrDamaged, name)
 			}
 		})
 	}
@@ -399,14 +400,14 @@ func TestManyFirstStarts(t *testing.T) {
 					defer s.Close()
 				}
 				if owners != 1 {
-					t.Fatalf("%d own the file", owners)
+					t.Fatalf("%d own the file, want 1", owners)
 				}
 				left, err := filepath.Glob(p + "*")
 				if must(t, err); len(left) != 1 {
-					t.Errorf("left: %q", left)
+					t.Errorf("left: %q, want 1 left", left)
 				}
 				if _, err := Open(p, Options{Timeout: time.Millisecond}); !errors.Is(err, ErrLocked) {
-					t.Errorf("a second owner: %v", err)
+					t.Errorf("a second owner: %v, want %q", err, ErrLocked)
 				}
 			}
 		})
@@ -421,14 +422,14 @@ func TestName(t *testing.T) {
 		must(t, os.WriteFile(from, []byte(text), 0o600))
 		must(t, publish(from, to))
 		if got, err := os.ReadFile(to); string(got) != "first" || err != nil {
-			t.Errorf("%s: %q, %v", text, got, err)
+			t.Errorf("%s: got %q, %v, want first", text, got, err)
 		}
 		if _, err := os.Stat(from); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("%s: got %v, want %q", text, err, os.ErrNotExist)
 		}
 	}
 	if err := publish(from, to+"2"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "rename "+from) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %q, it to contain %q", err, os.ErrNotExist, "rename "+from)
 	}
 }
 
@@ -444,12 +445,12 @@ func TestForeignFileKeepsItsMode(t *testing.T) {
 	for _, path := range []string{foreign, link} {
 		if s, err := Open(path, Options{}); err == nil {
 			s.Close()
-			t.Errorf("%s was opened", path)
+			t.Errorf("%s was opened, want an error", path)
 		}
 		info, err := os.Stat(foreign)
 		must(t, err)
 		if got, err := os.ReadFile(foreign); err != nil || string(got) != text || info.Mode().Perm() != 0o644 {
-			t.Errorf("%s: mode %v, %d bytes, %v", path, info.Mode().Perm(), len(got), err)
+			t.Errorf("%s: mode %v, %d bytes, %v, want %v, Perm 0o644", path, info.Mode().Perm(), len(got), err, text)
 		}
 	}
 }
@@ -465,6 +466,6 @@ func TestOwnFileIsClosedToOthers(t *testing.T) {
 	must(t, err)
 	must(t, s.Close())
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode().Perm(), err)
+		t.Errorf("mode %v, %v, want Perm 0o600", info.Mode().Perm(), err)
 	}
 }

@@ -100,7 +100,7 @@ func TestNoFlippedBitGoesUnnoticed(t *testing.T) {
 		}
 	}
 	if noticed < 100 {
-		t.Errorf("%d noticed", noticed)
+		t.Errorf("%d noticed, want at least 100", noticed)
 	}
 }
 

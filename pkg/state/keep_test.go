@@ -29,7 +29,7 @@ func TestKeep(t *testing.T) {
 	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keptPrefix+"other"), []byte("12345")) })
 	s = open(t, p, Options{})
 	if _, err := s.Kept("other"); !errors.Is(err, ErrDamaged) {
-		t.Errorf("damaged: %v", err)
+		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
 	}
 }
 
@@ -40,7 +40,7 @@ func TestJournalBytes(t *testing.T) {
 	one := s.Stats().JournalBytes
 	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
 	if two := s.Stats().JournalBytes; one <= 0 || two != 2*one {
-		t.Errorf("%d bytes, then %d", one, two)
+		t.Errorf("%d bytes, then %d, want one more than 0, two %d", one, two, 2*one)
 	}
 	s = reopen(t, s, Options{})
 	if got := s.Stats().JournalBytes; got != 2*one {
@@ -48,7 +48,7 @@ func TestJournalBytes(t *testing.T) {
 	}
 	must(t, s.Checkpoint(nil, s.Mark()))
 	if got := s.Stats().JournalBytes; got != 0 {
-		t.Errorf("after the checkpoint: %d bytes", got)
+		t.Errorf("after the checkpoint: %d bytes, want 0", got)
 	}
 }
 
@@ -67,6 +67,6 @@ func TestKeepLarge(t *testing.T) {
 	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(chunkKey("decisions", 1), []byte("12345")) })
 	s = open(t, p, Options{})
 	if _, err := s.KeptLarge("decisions"); !errors.Is(err, ErrDamaged) {
-		t.Errorf("damaged: %v", err)
+		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
 	}
 }

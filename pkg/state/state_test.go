@@ -120,7 +120,7 @@ func TestRecover(t *testing.T) {
 	s := open(t, path(t), Options{})
 	lines, cursors := recovered(t, s)
 	if len(lines) != 0 || len(cursors) != 0 {
-		t.Errorf("a new file holds %v, %v", lines, cursors)
+		t.Errorf("a new file holds %v, %v, want no lines, no cursors", lines, cursors)
 	}
 	must(t, s.Commit(Batch{Inputs: []Input{record(1), {Tick: now}}, Cursors: map[string]string{"mail.log": "1", "journal": "a"}}))
 	mark := s.Mark()
@@ -141,14 +141,14 @@ func TestRecover(t *testing.T) {
 	must(t, s.Checkpoint(bytes.Repeat([]byte("long"), partSize), s.Mark()))
 	s = reopen(t, s, Options{})
 	if lines, _ := recovered(t, s); len(lines) != 1 || lines[0] != "state "+strings.Repeat("long", partSize) {
-		t.Errorf("a checkpoint of several parts: %d lines", len(lines))
+		t.Errorf("a checkpoint of several parts: %d lines, want 1 lines, lines %v", len(lines), "state "+strings.Repeat("long", partSize))
 	}
 	if stats := s.Stats(); stats.JournalBytes != 0 {
-		t.Errorf("%d bytes of journal after a checkpoint", stats.JournalBytes)
+		t.Errorf("%d bytes of journal after a checkpoint, want JournalBytes 0", stats.JournalBytes)
 	}
 	must(t, s.Commit(Batch{Inputs: []Input{record(4)}}))
 	if lines, _ := recovered(t, s); len(lines) != 2 || lines[1] != "mail.log line 4" {
-		t.Errorf("after reopening behind a checkpoint: %v", lines[1:])
+		t.Errorf("after reopening behind a checkpoint: %v, want 2 lines, lines \"mail.log line 4\"", lines[1:])
 	}
 	if err := s.Checkpoint(nil, s.Mark()+1); err == nil {
 		t.Error("a checkpoint of what is not committed")
@@ -181,7 +181,7 @@ func TestRecoverManyInputsInOrder(t *testing.T) {
 		return nil
 	})
 	if err != nil || next != int64(n) {
-		t.Errorf("%v, %d of %d", err, next, n)
+		t.Errorf("%v, %d of %d, want next %d", err, next, n, int64(n))
 	}
 }
 
@@ -190,11 +190,11 @@ func TestRecoverPassesErrorsOn(t *testing.T) {
 	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))
 	stop := errors.New("stop")
 	if _, err := s.Recover(nil, func(Input) error { return stop }); err != stop {
-		t.Errorf("replay: %v", err)
+		t.Errorf("replay: %v, want %v", err, stop)
 	}
 	must(t, s.Checkpoint([]byte("x"), s.Mark()))
 	if _, err := s.Recover(func([]byte) error { return stop }, nil); err != stop {
-		t.Errorf("restore: %v", err)
+		t.Errorf("restore: %v, want %v", err, stop)
 	}
 }
 
@@ -233,11 +233,11 @@ func TestLists(t *testing.T) {
 	must(t, s.Commit(Batch{Alerts: []Entry{entry(2), entry(6), entry(9)}})) // two are known
 	wantLists(t, s, "1 2 3 4 5 6", "", "9")
 	if stats := s.Stats(); stats.Repeated != 2 || stats.Added != 6 || !stats.Oldest.Equal(entry(1).Queued) {
-		t.Errorf("stats %+v", stats)
+		t.Errorf("stats %+v, want Repeated 2, Added 6, Oldest %v", stats, entry(1).Queued)
 	}
 	pending, err := s.Pending(2, 2)
 	if err != nil || sources(pending) != "3 4" {
-		t.Errorf("two after the second: %q, %v", sources(pending), err)
+		t.Errorf("two after the second: %q, %v, want \"3 4\"", sources(pending), err)
 	}
 	if d := cmp.Diff(alert(3), pending[0].Alert, sameTime); d != "" {
 		t.Errorf("alert (-want +got):\n%s", d)
@@ -249,7 +249,7 @@ func TestLists(t *testing.T) {
 	wantLists(t, s, "4 5 6", "2", "9")
 	parked, err := s.Parked(0, 1)
 	if err != nil || parked[0].Reason != "poison" || parked[0].Tries != 2 || !parked[0].Refused.Equal(now) {
-		t.Errorf("parked %+v, %v", parked, err)
+		t.Errorf("parked %+v, %v, want Reason poison, Tries 2, Refused %v", parked, err, now)
 	}
 	must(t, second(s.Retry([]string{parked[0].ID}, now)))
 	must(t, second(s.Release([]string{alert(9).ID()}, now)))
@@ -264,7 +264,7 @@ func TestLists(t *testing.T) {
 	wantLists(t, s, "4 6 2 9 7 8", "", "")
 	for name, f := range map[string]func([]string, time.Time) (int, error){"retry": s.Retry, "release": s.Release, "drop": s.Drop} {
 		if n, err := f([]string{"nonesuch"}, now); n != 0 || !errors.Is(err, ErrUnknown) || hint.Of(err) == "" {
-			t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
+			t.Errorf("%s: got %v (%s), want 0, %q, a hint", name, err, hint.Of(err), ErrUnknown)
 		}
 	}
 	recent, err := s.Recent(10)
@@ -293,19 +293,19 @@ func TestManyAreMovedAtOnce(t *testing.T) {
 	}
 	commits := s.Stats()
 	if n, err := s.Release(append([]string{"gone"}, ids[:100]...), now); n != 100 || err != nil {
-		t.Errorf("released %d, %v", n, err)
+		t.Errorf("released %d, %v, want 100", n, err)
 	}
 	if got := s.Stats(); got.Pending != 100 || got.Held != 100 || got.Overflowed != commits.Overflowed {
-		t.Errorf("after the release: %+v", got)
+		t.Errorf("after the release: %+v, want Pending 100, Held 100, Overflowed %v", got, commits.Overflowed)
 	}
 	if n, err := s.Release(ids, now); n != 100 || err != nil { // 50 find no room
-		t.Errorf("released %d, %v", n, err)
+		t.Errorf("released %d, %v, want 100", n, err)
 	}
 	if got := s.Stats(); got.Pending != 150 || got.Held != 0 || got.Overflowed != commits.Overflowed+50 {
-		t.Errorf("after the second: %+v", got)
+		t.Errorf("after the second: %+v, want Pending 150, Held 0, Overflowed %v", got, commits.Overflowed+50)
 	}
 	if n, err := s.Drop(ids, now); n != 150 || err != nil {
-		t.Errorf("dropped %d, %v", n, err)
+		t.Errorf("dropped %d, %v, want 150", n, err)
 	}
 	s = reopen(t, s, Options{})
 	wantLists(t, s, "", "", "")
@@ -329,7 +329,7 @@ func TestFullListsDropTheirOldest(t *testing.T) {
 	} {
 		told, err := s.History(value, 5)
 		if err != nil || len(told) != 1 || told[0].Status != Dropped || told[0].Reason != want {
-			t.Errorf("%s: %+v, %v", value, told, err)
+			t.Errorf("%s: got %+v, %v, want 1 told, Status %v, Reason %v", value, told, err, Dropped, want)
 		}
 	}
 }
@@ -353,13 +353,13 @@ func TestHistory(t *testing.T) {
 		t.Fatalf("newest first: %+v, %v", told, err)
 	}
 	if told, err := s.History("192.0.2.4", 1); err != nil || len(told) != 1 {
-		t.Errorf("limit: %+v, %v", told, err)
+		t.Errorf("limit: %+v, %v, want 1 told", told, err)
 	}
 	if told, err := s.History(account.Alert.Account, 10); err != nil || len(told) != 1 {
-		t.Errorf("account: %d, %v", len(told), err)
+		t.Errorf("account: %d, %v, want 1 told", len(told), err)
 	}
 	if told, err := s.History("192.0.2", 10); err != nil || len(told) != 0 {
-		t.Errorf("part of a value: %+v, %v", told, err)
+		t.Errorf("part of a value: %+v, %v, want no told", told, err)
 	}
 	running := func(after *Told) string {
 		t.Helper()
@@ -372,7 +372,7 @@ func TestHistory(t *testing.T) {
 		return strings.Join(numbers, " ")
 	}
 	if got := running(nil) + ", " + running(&told[1]); got != "1 4, 5" {
-		t.Errorf("running %q", got)
+		t.Errorf("running %q, want \"1 4, 5\"", got)
 	}
 	until := now.Add(4 * time.Hour)
 	must(t, s.Looked(told[1], now, []Ban{{ID: 1, Type: "ban", Until: until}, {ID: 2, Until: now}}))
@@ -380,15 +380,15 @@ func TestHistory(t *testing.T) {
 	must(t, s.Ended(Told{ID: "gone", Sent: now}))
 	told, err = s.History("192.0.2.4", 10)
 	if err != nil || !told[0].Unbanned.Equal(now) || !told[1].Looked || !told[1].End().Equal(until) {
-		t.Errorf("%+v, %v", told, err)
+		t.Errorf("got %+v, %v, want Unbanned %v, Looked true, End %v", told, err, now, until)
 	}
 	must(t, s.Renew(told[1], until, now))
 	if got := running(nil); got != "1" {
-		t.Errorf("running %q", got)
+		t.Errorf("running %q, want \"1\"", got)
 	}
 	renewed, err := s.Pending(0, 10)
 	if err != nil || len(renewed) != 1 || renewed[0].Renewal != 1 || !renewed[0].Until.Equal(until) || renewed[0].ID != told[1].ID+"-1" {
-		t.Errorf("renewed %+v, %v", renewed, err)
+		t.Errorf("renewed %+v, %v, want 1 renewed, Renewal 1, Until %v, ID %v", renewed, err, until, told[1].ID+"-1")
 	}
 }
 
@@ -404,13 +404,13 @@ func TestPrune(t *testing.T) {
 	must(t, s.Prune(now.Add(2*time.Hour)))
 	recent, err := s.Recent(10)
 	if err != nil || len(recent) != 1 || recent[0].Number != "3" {
-		t.Errorf("recent %+v, %v", recent, err)
+		t.Errorf("recent %+v, %v, want 1 recent, Number 3", recent, err)
 	}
 	if told, err := s.History("192.0.2.1", 10); err != nil || told != nil {
-		t.Errorf("history %+v, %v", told, err)
+		t.Errorf("history %+v, %v, want told nil", told, err)
 	}
 	if running, err := s.Running(nil, 10); err != nil || len(running) != 1 {
-		t.Errorf("running %+v, %v", running, err)
+		t.Errorf("running %+v, %v, want 1 running", running, err)
 	}
 	must(t, s.Commit(Batch{Alerts: []Entry{entry(1)}})) // forgotten, so it is new
 	wantLists(t, s, "4 1", "", "")

@@ -188,7 +188,7 @@ func TestStructureOfManyFreePages(t *testing.T) {
 	must(t, db.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte("big")) }))
 	must(t, db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("small")); return err }))
 	if n := db.Stats().FreePageN; n <= manyFreePages {
-		t.Fatalf("%d free pages", n)
+		t.Fatalf("%d free pages, want more than %v", n, manyFreePages)
 	}
 	must(t, db.Close())
 	must(t, checkStructure(p, time.Second))

@@ -142,7 +142,7 @@ func TestDamagedSmallBucket(t *testing.T) {
 		bad := slices.Clone(data)
 		native.PutUint16(bad[at+10:], 0)
 		if err := checkPages(bytes.NewReader(bad), int64(len(bad))); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "bytes without a value") {
-			t.Errorf("byte %d: %v", at, err)
+			t.Errorf("byte %d: %v, want %q, it to contain \"bytes without a value\"", at, err, errDamaged)
 		}
 	}
 	if tried == 0 {
@@ -157,14 +157,14 @@ func TestDamagedMeta(t *testing.T) {
 	must(t, err)
 	older[(meta.transaction%2)*meta.pageSize+pageHeader+metaSize-1] ^= 1 // its checksum
 	if m, err := newestMeta(bytes.NewReader(older)); err != nil || m.transaction != meta.transaction-1 {
-		t.Errorf("the other one: %v, %v", m, err)
+		t.Errorf("the other one: %v, %v, want transaction %v", m, err, meta.transaction-1)
 	}
 	none := slices.Clone(good)
 	none[pageHeader]++
 	none[meta.pageSize+pageHeader]++
 	for name, data := range map[string][]byte{"none": none, "cut": good[:len(good)/2], "short": good[:50], "text": []byte("text")} {
 		if err := checkPages(bytes.NewReader(data), int64(len(data))); !errors.Is(err, errDamaged) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %q", name, err, errDamaged)
 		}
 	}
 }
@@ -175,11 +175,11 @@ func TestStructureOfAFileInUse(t *testing.T) {
 	db, err := bolt.Open(p, 0o600, nil)
 	must(t, err)
 	if err := checkStructure(p, 50*time.Millisecond); !errors.Is(err, bolt.ErrTimeout) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %q", err, bolt.ErrTimeout)
 	}
 	must(t, db.Close())
 	must(t, checkStructure(p, 50*time.Millisecond))
 	if err := checkStructure(filepath.Join(t.TempDir(), "none"), 0); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want %q", err, os.ErrNotExist)
 	}
 }

@@ -46,26 +46,26 @@ func TestRevive(t *testing.T) {
 	must(t, s.Ended(list[2]))
 	must(t, s.Over(list[2])) // too late
 	if got := watched(t, s); got != "4" {
-		t.Errorf("watched: %s", got)
+		t.Errorf("watched: %s, want 4", got)
 	}
 	if next, err := s.Running(&list[0], 1); err != nil || len(next) != 1 || next[0].Number != "4" {
-		t.Errorf("after the first: %+v, %v", next, err)
+		t.Errorf("after the first: %+v, %v, want 1 next, Number 4", next, err)
 	}
 	s = reopen(t, s, Options{})
 	if n, err := s.Revive(now.Add(2 * time.Hour)); n != 0 || err != nil {
-		t.Errorf("%d revived, %v", n, err)
+		t.Errorf("%d revived, %v, want 0", n, err)
 	}
 	if n, err := s.Revive(now.Add(time.Hour)); n != 1 || err != nil {
-		t.Errorf("%d revived, %v", n, err)
+		t.Errorf("%d revived, %v, want 1", n, err)
 	}
 	if got := watched(t, s); got != "2 4" {
-		t.Errorf("watched: %s", got)
+		t.Errorf("watched: %s, want \"2 4\"", got)
 	}
 	if n, err := s.Revive(now.Add(-time.Hour)); n != 1 || err != nil {
-		t.Errorf("%d revived, %v", n, err)
+		t.Errorf("%d revived, %v, want 1", n, err)
 	}
 	if got := watched(t, s); got != "1 2 4" {
-		t.Errorf("watched: %s", got)
+		t.Errorf("watched: %s, want \"1 2 4\"", got)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestPruneSparesWhatRuns(t *testing.T) {
 			}
 			recent, err := s.Recent(10)
 			if must(t, err); len(recent) != len(strings.Fields(tt.want)) {
-				t.Errorf("%d in the history", len(recent))
+				t.Errorf("%d in the history, want %d recent", len(recent), len(strings.Fields(tt.want)))
 			}
 		})
 	}

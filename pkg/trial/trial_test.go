@@ -56,7 +56,7 @@ func TestLogs(t *testing.T) {
 	} {
 		got, err := Logs(set, name, logs)
 		if err != nil || len(got) != len(want) {
-			t.Errorf("%s: %+v, %v", name, got, err)
+			t.Errorf("%s: got %+v, %v, want %d of them", name, got, err, len(want))
 			continue
 		}
 		for i, w := range want {
@@ -65,7 +65,7 @@ func TestLogs(t *testing.T) {
 				t.Errorf("%s: %+v, want %+v", name, got[i], w)
 			}
 			if wrong := got[i].Log == "bf/over-wrong.log" || got[i].Log == "bf/under-wrong.log"; got[i].Passed() == wrong {
-				t.Errorf("%s: passed %t", got[i].Log, got[i].Passed())
+				t.Errorf("%s: passed %t, want Passed other than %t", got[i].Log, got[i].Passed(), wrong)
 			}
 		}
 	}

@@ -121,23 +121,24 @@ func checkLogin(t *testing.T, said string, kind event.Kind, n int) {
 			outcome, _ := Parse(line, &e)
 			if kind == event.NoKind {
 				if outcome != event.Benign {
-					t.Errorf("%s: %s, %s", line, outcome, e.Kind)
+					t.Errorf("%s: got %s, %s, want %s", line, outcome, e.Kind, event.Benign)
 				}
 				continue
 			}
 			program, _, _ := strings.Cut(said, ": ")
 			if e.Program != "dovecot/"+program || e.Service != event.Dovecot {
-				t.Errorf("%s: %s, %s", line, e.Service, e.Program)
+				t.Errorf("%s: got %s, %s, want Program %s, Service %s", line, e.Service, e.Program, "dovecot/"+program, event.Dovecot)
 			}
 			if outcome != event.Noted || e.Kind != kind || e.Attempts != n || e.Addr.String() != want {
-				t.Errorf("%s: %s, %s, %d, %s", line, outcome, e.Kind, e.Attempts, e.Addr)
+				t.Errorf("%s: got %s, %s, %d, %s, want outcome %s, Kind %s, Attempts %d, Addr %v",
+					line, outcome, e.Kind, e.Attempts, e.Addr, event.Noted, kind, n, want)
 			}
 		}
 	}
 	for _, printed := range badAddresses {
 		var e event.Event
 		if outcome, _ := Parse(said+": user=<u>, method=PLAIN, rip="+printed+", lip=198.51.100.1", &e); outcome == event.Noted {
-			t.Errorf("%q gives %s", printed, e.Addr)
+			t.Errorf("%q gives %s, want other than %v", printed, e.Addr, event.Noted)
 		}
 	}
 }
@@ -281,12 +282,13 @@ func TestAuthFormats(t *testing.T) {
 				outcome, _ := Parse(line, &e)
 				if a.kind == event.NoKind {
 					if outcome != event.Benign {
-						t.Errorf("%s: %s, %s", line, outcome, e.Kind)
+						t.Errorf("%s: got %s, %s, want %s", line, outcome, e.Kind, event.Benign)
 					}
 					continue
 				}
 				if outcome != event.Noted || e.Kind != a.kind || e.Addr.String() != want || e.User != "u" || e.Program != "dovecot/auth" {
-					t.Errorf("%s: %s, %s, %s, %q", line, outcome, e.Kind, e.Addr, e.User)
+					t.Errorf("%s: got %s, %s, %s, %q, want outcome %s, Kind %s, Addr %v, User \"u\", Program dovecot/auth",
+						line, outcome, e.Kind, e.Addr, e.User, event.Noted, a.kind, want)
 				}
 				if strings.Contains(line, "sasl:") && e.Mechanism != "plain" && e.Mechanism != "login" {
 					t.Errorf("%s: mechanism %q", line, e.Mechanism)
@@ -315,7 +317,8 @@ func TestOwnTag(t *testing.T) {
 	} {
 		var e event.Event
 		if outcome := ParseAuth(message, &e); outcome != event.Noted || e.Kind != event.AuthFailed || e.Addr.String() != "192.0.2.1" || e.User != "u" {
-			t.Errorf("%s: %s, %s, %s", message, outcome, e.Kind, e.Addr)
+			t.Errorf("%s: got %s, %s, %s, want outcome %s, Kind %s, Addr 192.0.2.1, User u",
+				message, outcome, e.Kind, e.Addr, event.Noted, event.AuthFailed)
 		}
 	}
 	for message, want := range map[string]event.Outcome{
@@ -365,7 +368,7 @@ func TestDirtyBytes(t *testing.T) {
 			}
 			var e event.Event
 			if outcome, _ := Parse(line, &e); outcome != event.Noted || e.Addr.String() != "192.0.2.1" || e.User != user {
-				t.Errorf("%.80q: %s, %s", line, outcome, e.Addr)
+				t.Errorf("%.80q: got %s, %s, want outcome %s, Addr 192.0.2.1, User %v", line, outcome, e.Addr, event.Noted, user)
 			}
 		}
 	}

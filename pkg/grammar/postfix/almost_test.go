@@ -99,7 +99,7 @@ func TestQueueIDs(t *testing.T) {
 		"warning: NOQUEUE: malformed BDAT command syntax from unknown[192.0.2.1]: x":                "",
 	} {
 		if e, outcome, _ := read(t, message); outcome != event.Noted || e.Session != want {
-			t.Errorf("%s: %s, session %q", message, outcome, e.Session)
+			t.Errorf("%s: %s, session %q, want outcome %s, Session %q", message, outcome, e.Session, event.Noted, want)
 		}
 	}
 	for _, part := range []string{"header", "body", "mime-header", "nested-header"} {
@@ -139,7 +139,7 @@ func TestTemporaryRefusals(t *testing.T) {
 	} {
 		message := "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: " + reply + "; from=<a> to=<b> proto=ESMTP helo=<h>"
 		if e, outcome, _ := read(t, message); outcome != event.Benign {
-			t.Errorf("%s: %s, %s", reply, outcome, e.Kind)
+			t.Errorf("%s: got %s, %s, want %s", reply, outcome, e.Kind, event.Benign)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestPolicyServers(t *testing.T) {
 		for _, program := range []string{name, "postfix/" + name} {
 			outcome, _, ok := Parse(program, "action=reject, client_address=192.0.2.1", &e)
 			if !ok || outcome != event.Benign {
-				t.Errorf("%s: %t, %s", program, ok, outcome)
+				t.Errorf("%s: got %t, %s, want ok true, outcome %s", program, ok, outcome, event.Benign)
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func TestEndpoints(t *testing.T) {
 	for _, endpoint := range []string{"[192.0.2.1] 99", "[192.0.2.1]:", "[192.0.2]:99", "192.0.2.1:99", "[192.0.2.1:99"} {
 		var e event.Event
 		if outcome, _, _ := Parse("postfix/postscreen", "PREGREET 14 after 0.1 from "+endpoint+": EHLO x", &e); outcome != event.Missed {
-			t.Errorf("%s: %s, %s", endpoint, outcome, e.Addr)
+			t.Errorf("%s: got %s, %s, want %s", endpoint, outcome, e.Addr, event.Missed)
 		}
 	}
 }
@@ -179,10 +179,10 @@ func TestAlmostScreened(t *testing.T) {
 		{"postfix/tlsproxy", "SSL_accept error from [192.0.2.1]:4711 x"},
 	} {
 		if e, outcome := readAs(t, message[0], message[1]); outcome != event.Missed {
-			t.Errorf("%s: %s, %s", message[1], outcome, e.Kind)
+			t.Errorf("%s: got %s, %s, want %s", message[1], outcome, e.Kind, event.Missed)
 		}
 	}
 	if e, outcome := readAs(t, "postfix/cleanup", "milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 5.7.1 no"); outcome != event.Benign {
-		t.Errorf("cleanup without a queue ID: %s, %s", outcome, e.Kind)
+		t.Errorf("cleanup without a queue ID: %s, %s, want %s", outcome, e.Kind, event.Benign)
 	}
 }

@@ -261,7 +261,7 @@ func TestDirtyBytes(t *testing.T) {
 		} {
 			message := fmt.Sprintf(row.format, dirt)
 			if e, outcome, _ := read(t, message); outcome != event.Noted || e.Kind != row.kind || e.Addr.String() != "192.0.2.1" {
-				t.Errorf("%.100q: %s, %s, %s", message, outcome, e.Kind, e.Addr)
+				t.Errorf("%.100q: got %s, %s, %s, want outcome %s, Kind %s, Addr 192.0.2.1", message, outcome, e.Kind, e.Addr, event.Noted, row.kind)
 			}
 		}
 	}
@@ -386,7 +386,7 @@ func TestScreenFormats(t *testing.T) {
 			message := fmt.Sprintf(format, client)
 			e, outcome := readAs(t, "postfix-mx/postscreen", message)
 			if outcome != event.Noted {
-				t.Errorf("%s: %s", message, outcome)
+				t.Errorf("%s: got %s, want %s", message, outcome, event.Noted)
 			}
 			checkAddr(t, e.Addr, addr)
 			for end := range len(message) {
@@ -400,7 +400,7 @@ func TestScreenFormats(t *testing.T) {
 		} {
 			message := fmt.Sprintf(format, client)
 			if e, outcome := readAs(t, "postfix/postscreen", message); outcome != event.Missed {
-				t.Errorf("%q: %s, %s", message, outcome, e.Addr)
+				t.Errorf("%q: got %s, %s, want %s", message, outcome, e.Addr, event.Missed)
 			}
 		}
 	}

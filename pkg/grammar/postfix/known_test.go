@@ -69,7 +69,7 @@ func TestSMTPDOfItself(t *testing.T) {
 		"00ADB3C0899: queue file size limit exceeded",
 	} {
 		if e, outcome, _ := read(t, message); outcome != event.Benign || e.Kind != event.NoKind {
-			t.Errorf("%s: %s, %s of %s", message, outcome, e.Kind, e.Addr)
+			t.Errorf("%s: %s, %s of %s, want outcome %s, Kind %s", message, outcome, e.Kind, e.Addr, event.Benign, event.NoKind)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestQuietActions(t *testing.T) {
 		milter-hold milter-discard proxy-accept proxy-reject abort trigger`) {
 		message := "NOQUEUE: " + action + ": RCPT from a.example[192.0.2.1]: <r@example.net>: Relay access denied" + envelope
 		if e, outcome, _ := read(t, message); outcome != event.Benign || e.Kind != event.NoKind {
-			t.Errorf("%s: %s, %s", action, outcome, e.Kind)
+			t.Errorf("%s: got %s, %s, want outcome %s, Kind %s", action, outcome, e.Kind, event.Benign, event.NoKind)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestTestimonies(t *testing.T) {
 	for message, want := range tests {
 		e, outcome, testimony := read(t, message)
 		if outcome != want.outcome || testimony != want.testimony {
-			t.Errorf("%s: %s, %d", message, outcome, testimony)
+			t.Errorf("%s: got %s, %d, want outcome %s, testimony %d", message, outcome, testimony, want.outcome, want.testimony)
 		}
 		if outcome != event.Benign && (e.Addr.String() != "192.0.2.1" || e.ClientName != "a.example") {
 			t.Errorf("%s: %s, %q", message, e.Addr, e.ClientName)
@@ -176,7 +176,7 @@ func TestReasons(t *testing.T) {
 	}
 	for message, want := range tests {
 		if e, _, _ := read(t, message); e.Code != want.code || e.Reason != want.reason {
-			t.Errorf("%s: code %q, reason %q", message, e.Code, e.Reason)
+			t.Errorf("%s: code %q, reason %q, want Code %q, Reason %q", message, e.Code, e.Reason, want.code, want.reason)
 		}
 	}
 }
@@ -198,7 +198,7 @@ func TestScreenedEnvelope(t *testing.T) {
 		"BARE NEWLINE from [192.0.2.1]:4711 after EHLO": "after EHLO",
 	} {
 		if e, _ := readAs(t, "postfix/postscreen", message); e.Attempts != 1 || e.Reason != reason {
-			t.Errorf("%s: %d attempts, %q", message, e.Attempts, e.Reason)
+			t.Errorf("%s: %d attempts, %q, want Attempts 1, Reason %q", message, e.Attempts, e.Reason, reason)
 		}
 	}
 }

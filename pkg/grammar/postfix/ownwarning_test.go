@@ -55,7 +55,7 @@ func TestOwnWarnings(t *testing.T) {
 				message = fmt.Sprintf(message, client)
 			}
 			if e, outcome, _ := read(t, message); outcome != event.Benign || e.Kind != event.NoKind {
-				t.Errorf("%s: %s, %s", message, outcome, e.Kind)
+				t.Errorf("%s: got %s, %s, want outcome %s, Kind %s", message, outcome, e.Kind, event.Benign, event.NoKind)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func TestUnknownComplaints(t *testing.T) {
 		"unknown[192.0.2.1]: greeting",
 	} {
 		if e, outcome, _ := read(t, message); outcome != event.Missed {
-			t.Errorf("%s: %s, %s", message, outcome, e.Kind)
+			t.Errorf("%s: got %s, %s, want %s", message, outcome, e.Kind, event.Missed)
 		}
 	}
 }

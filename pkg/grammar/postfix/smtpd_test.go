@@ -147,7 +147,8 @@ func TestRejects(t *testing.T) {
 			}
 			checkAddr(t, e.Addr, "192.0.2.1")
 			if e.Sender != "s@example.com" || e.Recipient != "r@example.org" || e.Helo != "h.example" {
-				t.Errorf("%s: envelope %q, %q, %q", text, e.Sender, e.Recipient, e.Helo)
+				t.Errorf("%s: envelope %q, %q, %q, want Sender \"s@example.com\", Recipient \"r@example.org\", Helo \"h.example\"",
+					text, e.Sender, e.Recipient, e.Helo)
 			}
 		}
 	}
@@ -201,7 +202,7 @@ func TestRelayByName(t *testing.T) {
 	}
 	e, outcome, _ := read(t, `NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 454 4.7.1 <a>: b@example.net>: Relay access denied`+envelope)
 	if outcome != event.Noted || e.Kind != event.PolicyRejected {
-		t.Errorf("a recipient with brackets: %s, %s", outcome, e.Kind)
+		t.Errorf("a recipient with brackets: %s, %s, want outcome %s, Kind %s", outcome, e.Kind, event.Noted, event.PolicyRejected)
 	}
 }
 

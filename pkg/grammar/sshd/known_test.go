@@ -36,7 +36,7 @@ func TestQuiet(t *testing.T) {
 	} {
 		var e event.Event
 		if outcome := Parse("sshd", text, &e); outcome != event.Benign || e.Kind != event.NoKind {
-			t.Errorf("%s: %s, %s", text, outcome, e.Kind)
+			t.Errorf("%s: got %s, %s, want outcome %s, Kind %s", text, outcome, e.Kind, event.Benign, event.NoKind)
 		}
 	}
 }
@@ -70,7 +70,8 @@ func TestReasons(t *testing.T) {
 	for text, want := range tests {
 		var e event.Event
 		if outcome := Parse("sshd", text, &e); outcome != event.Noted || e.Reason != want.reason || e.Mechanism != want.mechanism || e.Attempts < 1 {
-			t.Errorf("%s: %s, reason %q, mechanism %q, %d attempts", text, outcome, e.Reason, e.Mechanism, e.Attempts)
+			t.Errorf("%s: %s, reason %q, mechanism %q, %d attempts, want outcome %s, Reason %q, Mechanism %q, Attempts at least 1",
+				text, outcome, e.Reason, e.Mechanism, e.Attempts, event.Noted, want.reason, want.mechanism)
 		}
 	}
 }

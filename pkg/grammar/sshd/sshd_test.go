@@ -292,7 +292,7 @@ func TestTimeoutNamesTheChild(t *testing.T) {
 	for _, status := range []string{"", " (early)"} {
 		Parse("sshd", "Timeout before authentication for connection from 192.0.2.1 to 198.51.100.1, pid = 815"+status, &e)
 		if e.Session != "815" {
-			t.Errorf("session %q", e.Session)
+			t.Errorf("session %q, want Session \"815\"", e.Session)
 		}
 	}
 }
@@ -307,7 +307,7 @@ func TestDirtyBytes(t *testing.T) {
 		for _, address := range []string{"192.0.2.1\x00", "192.0.2.1\r", "\xff192.0.2.1", "192.0.2.1\xff"} {
 			e = event.Event{}
 			if outcome := Parse("sshd", "Failed password for a from "+address+" port 5 ssh2", &e); outcome != event.Missed {
-				t.Errorf("%q: %s, %s", address, outcome, e.Addr)
+				t.Errorf("%q: got %s, %s, want %s", address, outcome, e.Addr, event.Missed)
 			}
 		}
 	}

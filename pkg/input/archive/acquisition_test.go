@@ -98,7 +98,7 @@ func TestFileForms(t *testing.T) {
 				want = content
 			}
 			if err != nil || got != want {
-				t.Errorf("%d bytes of %d, error %v", len(got), len(want), err)
+				t.Errorf("%d bytes of %d, error %v, want %v", len(got), len(want), err, want)
 			}
 		})
 	}
@@ -114,7 +114,7 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		_, err = readAll(t, sources[0])
 		if err == nil || !strings.Contains(err.Error(), "mail.log."+format) || hint.Of(err) == "" {
-			t.Errorf("%s: error %v, hint %q", format, err, hint.Of(err))
+			t.Errorf("%s: error %v, hint %q, want an error containing %q, a hint", format, err, hint.Of(err), "mail.log."+format)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func TestFilesRefuses(t *testing.T) {
 	} {
 		_, err := Files(tt.paths, nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || hint.Of(err) == "" {
-			t.Errorf("%s: error %v, hint %q", name, err, hint.Of(err))
+			t.Errorf("%s: error %v, hint %q, want an error containing %q, a hint", name, err, hint.Of(err), tt.want)
 		}
 	}
 	sources, err := Files([]string{write(t, "system.journal", "LPKSHHRHxxxxxxxx")}, nil)
@@ -144,11 +144,11 @@ func TestFilesRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := readAll(t, sources[0]); err == nil || !strings.Contains(hint.Of(err), "--journal-file") {
-		t.Errorf("a journal: error %v", err)
+		t.Errorf("a journal: error %v, want an error containing \"--journal-file\"", err)
 	}
 	denied := openError("mail.log", &os.PathError{Op: "open", Path: "mail.log", Err: os.ErrPermission})
 	if !strings.Contains(hint.Of(denied), "sudo") {
-		t.Errorf("hint %q", hint.Of(denied))
+		t.Errorf("hint %q, want it to contain \"sudo\"", hint.Of(denied))
 	}
 }
 
@@ -170,7 +170,7 @@ func TestTwins(t *testing.T) {
 	text := manyLines(200)
 	_, err := Files([]string{write(t, "mail.log", text), write(t, "mail.log.gz", packed(t, "gz", text))}, nil)
 	if err == nil || !strings.Contains(err.Error(), "hold the same lines") || hint.Of(err) == "" {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want an error containing \"hold the same lines\", a hint", err)
 	}
 	if _, err := Files([]string{write(t, "a", ""), write(t, "b", "")}, nil); err != nil {
 		t.Errorf("two empty files: %v", err)
@@ -197,7 +197,7 @@ func TestGzipMembersTellTime(t *testing.T) {
 		return nil
 	})
 	if err != nil || fmt.Sprint(times) != "[1560000000 1560086400]" {
-		t.Errorf("received %d, error %v", times, err)
+		t.Errorf("received %d, error %v, want times \"[1560000000 1560086400]\"", times, err)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestGzipTellsTime(t *testing.T) {
 	}
 	err = sources[0].Read(t.Context(), func(b Block) error {
 		if !b.Received.Equal(w.ModTime) {
-			t.Errorf("received %s", b.Received)
+			t.Errorf("received %s, want Received %s", b.Received, w.ModTime)
 		}
 		return nil
 	})
@@ -256,7 +256,7 @@ func TestMemoryIsFlat(t *testing.T) {
 				t.Fatal(err)
 			}
 			if most > before.HeapInuse+32<<20 {
-				t.Errorf("heap grew from %d to %d bytes", before.HeapInuse, most)
+				t.Errorf("heap grew from %d to %d bytes, want at most %v", before.HeapInuse, most, before.HeapInuse+32<<20)
 			}
 		})
 	}
@@ -276,7 +276,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	err = sources[0].Read(ctx, func(Block) error { return nil })
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %q", err, context.Canceled)
 	}
 }
 
@@ -305,10 +305,10 @@ func TestRelease(t *testing.T) {
 				return nil
 			})
 			if err != nil || strings.Join(got, "") != log.String() {
-				t.Fatalf("the blocks are not the log, error %v", err)
+				t.Fatalf("the blocks are not the log, error %v, want %v", err, log.String())
 			}
 			if reused := len(places) < n; n < 5 || reused != releases {
-				t.Errorf("%d blocks in %d places", n, len(places))
+				t.Errorf("%d blocks in %d places, want at least 5, reused %v", n, len(places), releases)
 			}
 		})
 	}
@@ -330,7 +330,7 @@ func FuzzBlocks(f *testing.F) {
 		b := blocks{from: from, received: untold, now: time.Now, consumed: func() int64 { return 0 }}
 		err := b.each(t.Context(), func(b Block) error {
 			if b.First != int64(len(got))+1 {
-				t.Fatalf("block begins with line %d after %d lines", b.First, len(got))
+				t.Fatalf("block begins with line %d after %d lines, want First %d", b.First, len(got), int64(len(got))+1)
 			}
 			got = append(got, strings.Split(strings.TrimSuffix(strings.Clone(b.Text), "\n"), "\n")...)
 			b.Release()
@@ -387,7 +387,7 @@ func TestJournal(t *testing.T) {
 	}
 	_, err := readAll(t, Journal(JournalOptions{Command: "/nonexistent/journalctl"}))
 	if err == nil || hint.Of(err) == "" {
-		t.Errorf("without journalctl: error %v", err)
+		t.Errorf("without journalctl: error %v, want an error, a hint", err)
 	}
 }
 
@@ -407,7 +407,7 @@ func TestChoose(t *testing.T) {
 		s, err := tt.chooser.Choose(t.Context())
 		if tt.want == "" {
 			if err == nil || !strings.Contains(hint.Of(err), "name the log file") {
-				t.Errorf("%s: error %v, hint %q", name, err, hint.Of(err))
+				t.Errorf("%s: error %v, hint %q, want an error containing \"name the log file\"", name, err, hint.Of(err))
 			}
 			continue
 		}

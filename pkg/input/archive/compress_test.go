@@ -34,12 +34,12 @@ func TestXZDictionary(t *testing.T) {
 		}
 		_, err := unpack(bytes.NewReader(changed))
 		if refused := err != nil && strings.Contains(err.Error(), "it asks for"); refused != (want > maxWindow) {
-			t.Errorf("property %d: %v", property, err)
+			t.Errorf("property %d: %v, want %v", property, err, (want > maxWindow))
 		}
 	}
 	for _, cut := range []int{6, 12, 13, 14, 16} {
 		if got := xzDictionary(bufio.NewReader(bytes.NewReader(file[:cut]))); got != 0 {
-			t.Errorf("cut to %d bytes: %d", cut, got)
+			t.Errorf("cut to %d bytes: %d, want 0", cut, got)
 		}
 	}
 }

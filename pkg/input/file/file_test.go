@@ -39,7 +39,7 @@ func start(t *testing.T, o Options, from input.Cursor) *running {
 		defer close(done)
 		err := source.Follow(ctx, from, func(b input.Batch) error { r.take(b); return nil })
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("Follow: %v", err)
+			t.Errorf("Follow: %v, want %q", err, context.Canceled)
 		}
 	}()
 	r.stop = func() { cancel(); <-done }
@@ -124,7 +124,7 @@ func TestFirstStart(t *testing.T) {
 			put(t, w.path, "again\n")
 			next.wait(t, 1)
 			if got := next.text(); got != "again\n" {
-				t.Errorf("after the restart %q", got)
+				t.Errorf("after the restart %q, want %q", got, "again\n")
 			}
 		})
 	}
@@ -149,7 +149,7 @@ func TestFileAppearsLater(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, Options{Globs: []string{dir + "/mail.log", dir + "/*.err"}}, "")
 	if s := r.source.Status(); s.State == input.Failing {
-		t.Errorf("status %+v", s)
+		t.Errorf("status %+v, want State other than %v", s, input.Failing)
 	}
 	put(t, dir+"/mail.log", "one\n")
 	r.wait(t, 1)
@@ -256,7 +256,7 @@ func TestLongLine(t *testing.T) {
 		t.Errorf("got %d bytes", len(got))
 	}
 	if n := r.source.Status().Drops[input.DropCut]; n != 1 {
-		t.Errorf("%d lines cut", n)
+		t.Errorf("%d lines cut, want 1", n)
 	}
 }
 
@@ -278,7 +278,7 @@ func TestDirectoryVanishes(t *testing.T) {
 	until(t, "failing", func() bool { return r.source.Status().State == input.Failing })
 	s := r.source.Status()
 	if want := "the directory of \"" + path + "\" is not there"; s.Err.Error() != want || hint.Of(s.Err) == "" {
-		t.Errorf("error %q, hint %q", s.Err, hint.Of(s.Err))
+		t.Errorf("error %q, hint %q, want Err %v, a hint", s.Err, hint.Of(s.Err), want)
 	}
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
@@ -325,7 +325,8 @@ func TestNotARegularFile(t *testing.T) {
 	until(t, "failing", func() bool { return r.source.Status().State == input.Failing })
 	s := r.source.Status()
 	if s.Err.Error() != `"`+dir+`" is no regular file` || hint.Of(s.Err) != "name a log file; a pipe or a directory cannot be followed" {
-		t.Errorf("error %q, hint %q", s.Err, hint.Of(s.Err))
+		t.Errorf("error %q, hint %q, want Err %v, hint \"name a log file; a pipe or a directory cannot be followed\"",
+			s.Err, hint.Of(s.Err), `"`+dir+`" is no regular file`)
 	}
 }
 
@@ -333,7 +334,8 @@ func TestOpenErrorHasAHint(t *testing.T) {
 	err := openError("/var/log/mail.log", &os.PathError{Op: "open", Path: "/var/log/mail.log", Err: os.ErrPermission})
 	if err.Error() != `opening "/var/log/mail.log": permission denied` ||
 		hint.Of(err) != "let csmail's user join the group that may read the log (adm on Debian), or mend the mode that logrotate's create sets" {
-		t.Errorf("error %q, hint %q", err, hint.Of(err))
+		t.Errorf("error %q, hint %q, want err %q, hint %q",
+			err, hint.Of(err), `opening "/var/log/mail.log": permission denied`, "let csmail's user join the group that may read the log (adm on Debian), or mend the mode that logrotate's create sets")
 	}
 }
 
@@ -349,14 +351,15 @@ func TestFilesRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(Options{Globs: test.globs})
 			if err == nil || err.Error() != test.text || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q", err, hint.Of(err))
+				t.Errorf("error %v, hint %q, want the error %v, a hint", err, hint.Of(err), test.text)
 			}
 		})
 	}
 	source, _ := New(Options{Globs: []string{"/nonexistent/mail.log"}})
 	err := source.Follow(t.Context(), `{"v":9}`, func(input.Batch) error { return nil })
 	if err == nil || hint.Of(err) != "was it stored by a newer csmail? without it the logs are read again from the start" {
-		t.Errorf("error %v, hint %q", err, hint.Of(err))
+		t.Errorf("error %v, hint %q, want an error, hint \"was it stored by a newer csmail? without it the logs are read again from the start\"",
+			err, hint.Of(err))
 	}
 }
 

@@ -93,14 +93,14 @@ func TestEachLineOnceWhateverTheName(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 			if drops := r.source.Status().Drops; len(drops) > 0 {
-				t.Errorf("drops %v", drops)
+				t.Errorf("drops %v, want no drops", drops)
 			}
 			next := start(t, Options{Globs: []string{path + "*"}, Quiet: 100 * time.Millisecond}, r.cursor)
 			put(t, path, stamped(41, 45))
 			next.wait(t, 5)
 			time.Sleep(100 * time.Millisecond)
 			if got := next.text(); got != stamped(41, 45) {
-				t.Errorf("after a restart %s", got)
+				t.Errorf("after a restart %s, want %s", got, stamped(41, 45))
 			}
 		})
 	}
@@ -176,10 +176,10 @@ func TestLogUnderAnotherName(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			back.stop()
 			if got := back.text(); got != stamped(31, 35) {
-				t.Errorf("back under the first name %s", got)
+				t.Errorf("back under the first name %s, want %s", got, stamped(31, 35))
 			}
 			if drops := back.source.Status().Drops; len(drops) > 0 {
-				t.Errorf("drops %v", drops)
+				t.Errorf("drops %v, want no drops", drops)
 			}
 		})
 	}
@@ -188,7 +188,7 @@ func TestLogUnderAnotherName(t *testing.T) {
 func TestReadElsewhereKeepsTheFirstStart(t *testing.T) {
 	for _, others := range [][]input.Cursor{nil, {""}, {"rubbish"}, {`{"v":1,"globs":["a"],"logs":{}}`}, {`{"v":9,"globs":["a"],"logs":{"a":[{"off":1}]}}`}} {
 		if got := ReadElsewhere("", others); got != "" {
-			t.Errorf("%q gives %q", others, got)
+			t.Errorf("%q gives %q, want \"\"", others, got)
 		}
 	}
 }

@@ -356,7 +356,7 @@ func TestResumeInACopyThatHasGrown(t *testing.T) {
 			write(text[:begun])
 			members, err := family(path)
 			if err != nil || len(members) != 1 {
-				t.Fatalf("%d files, %v", len(members), err)
+				t.Fatalf("%d files, %v, want 1 members", len(members), err)
 			}
 			defer closeUnused(members)
 			if i, _ := find(members, position{Head: fingerprintOf([]byte("another"))}, true); i >= 0 {
@@ -365,7 +365,7 @@ func TestResumeInACopyThatHasGrown(t *testing.T) {
 			write(text[begun:])
 			i, found := find(members, p, true)
 			if i != 0 || found.Offset != p.Offset || found.lag() != 0 || found.empty {
-				t.Fatalf("number %d, %+v", i, found)
+				t.Fatalf("number %d, %+v, want 0, Offset %v, lag 0, empty false", i, found, p.Offset)
 			}
 			members[0].lent = false
 		})

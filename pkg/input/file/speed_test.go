@@ -39,7 +39,7 @@ func TestKeepsUp(t *testing.T) {
 	behind := time.Since(begun) - wrote
 	t.Logf("%d lines written in %v, the last one read %v later", w.count, wrote.Round(time.Millisecond), behind.Round(100*time.Microsecond))
 	if behind > 2*time.Second {
-		t.Errorf("%v behind", behind)
+		t.Errorf("%v behind, want at most %v", behind, 2*time.Second)
 	}
 
 	var delays []time.Duration
@@ -54,7 +54,7 @@ func TestKeepsUp(t *testing.T) {
 	slices.Sort(delays)
 	t.Logf("a single line: median %v, slowest %v", delays[25].Round(10*time.Microsecond), delays[49].Round(10*time.Microsecond))
 	if delays[25] > 200*time.Millisecond {
-		t.Errorf("a single line takes %v", delays[25])
+		t.Errorf("a single line takes %v, want delays at most %v", delays[25], 200*time.Millisecond)
 	}
 	r.stop()
 	r.check(t, w.count)
@@ -82,7 +82,7 @@ func TestIdleFollowerRests(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, errKilled) {
-		t.Errorf("Follow: %v", err)
+		t.Errorf("Follow: %v, want %q", err, errKilled)
 	}
 	if first := <-clock.waits; first != safetyPoll {
 		t.Errorf("the follower rests %v, want %v", first, safetyPoll)

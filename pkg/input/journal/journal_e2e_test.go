@@ -54,7 +54,7 @@ func TestRealJournalctl(t *testing.T) {
 	foreign := "s=00000000000000000000000000000001;i=2;b=00000000000000000000000000000002;m=5;t=65bfeda446480;x=1"
 	rest, _, source = followJournal(t, Options{Directory: dir}, journalCursor{foreign, 1790000002000000}.encode(), 2)
 	if strings.Contains(rest, `"line 2"`) || source.Status().Drops[input.DropGone] != 1 {
-		t.Errorf("resumed by time with %s", rest)
+		t.Errorf("resumed by time with %s, want it without %q, Drops 1", rest, `"line 2"`)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestRealJournalctlUnderNarrowProc(t *testing.T) {
 	child.Env = append(os.Environ(), "CSMAIL_NARROW_PROC=1")
 	out, err := child.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestRealJournalctlAsChild") {
-		t.Fatalf("%v:\n%s", err, out)
+		t.Fatalf("%v:\n%s, want it to contain \"--- PASS: TestRealJournalctlAsChild\"", err, out)
 	}
 }
 
@@ -114,10 +114,10 @@ func TestRealJournalctlAsChild(t *testing.T) {
 	text, cursor, source := followJournal(t, Options{Back: time.Since(time.Unix(1789999990, 0))}, "", 4)
 	for n, line := range strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n") {
 		if !strings.Contains(line, fmt.Sprintf("line %d", n+1)) {
-			t.Errorf("line %d is %s", n+1, line)
+			t.Errorf("line %d is %s, want it to contain %q", n+1, line, fmt.Sprintf("line %d", n+1))
 		}
 	}
 	if s := source.Status(); s.Err != nil || s.State != input.Following || s.Restarts != 0 {
-		t.Errorf("status %+v, last position %s", s, cursor)
+		t.Errorf("status %+v, last position %s, want State %v, Restarts 0", s, cursor, input.Following)
 	}
 }

@@ -87,7 +87,7 @@ func followJournal(t *testing.T, o Options, from input.Cursor, n int) (string, i
 		return nil
 	})
 	if !errors.Is(err, errKilled) {
-		t.Fatalf("Follow: %v after %q", err, text.String())
+		t.Fatalf("Follow: %v after %q, want %q", err, text.String(), errKilled)
 	}
 	return text.String(), last, source
 }
@@ -107,7 +107,7 @@ func TestJournalGoesOnAfterItsEnd(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 	if !strings.Contains(string(last), "i=4") {
-		t.Errorf("cursor %q", last)
+		t.Errorf("cursor %q, want it to contain \"i=4\"", last)
 	}
 	said, _ := os.ReadFile(arguments)
 	runs := strings.Split(string(said), "\n")
@@ -122,10 +122,10 @@ func TestJournalGoesOnAfterItsEnd(t *testing.T) {
 		waits = append(waits, d)
 	}
 	if fmt.Sprint(waits) != "[500ms 1s 500ms]" {
-		t.Errorf("waited %v", waits)
+		t.Errorf("waited %v, want waits \"[500ms 1s 500ms]\"", waits)
 	}
 	if s := source.Status(); s.Restarts != 3 || s.Lines != 4 || s.State != input.Following || len(s.Drops) != 0 {
-		t.Errorf("status %+v", s)
+		t.Errorf("status %+v, want Restarts 3, Lines 4, State %v, no Drops", s, input.Following)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestJournalWithoutTheCursor(t *testing.T) {
 				t.Errorf("got %q", text)
 			}
 			if n := source.Status().Drops[input.DropGone]; n != 1 {
-				t.Errorf("%d losses noted", n)
+				t.Errorf("%d losses noted, want 1", n)
 			}
 			said, _ := os.ReadFile(arguments)
 			if len(runs) == 2 && !strings.Contains(string(said), "--since=@2 ") {
@@ -182,11 +182,11 @@ func TestJournalErrors(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			source := New(Options{Command: test.command, clock: stopClock{newFakeClock(), cancel}})
 			if err := source.Follow(ctx, "", func(input.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
-				t.Errorf("Follow: %v", err)
+				t.Errorf("Follow: %v, want %q", err, context.Canceled)
 			}
 			s := source.Status()
 			if s.State != input.Failing || s.Err == nil || s.Err.Error() != test.text || hint.Of(s.Err) != test.hint {
-				t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
+				t.Errorf("status %+v, hint %q, want State %v, an error, Err %v, hint %q", s, hint.Of(s.Err), input.Failing, test.text, test.hint)
 			}
 		})
 	}
@@ -209,16 +209,16 @@ func TestJournalThatEndsDoesNotFlap(t *testing.T) {
 			source := New(Options{Command: command, clock: countClock{clock, 6, new(int), cancel}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
 			from := journalCursor{Entry: "s=1;i=2;b=2;m=3;t=1e8480;x=2", Micros: 2000000}.encode()
 			if err := source.Follow(ctx, from, func(input.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
-				t.Errorf("Follow: %v", err)
+				t.Errorf("Follow: %v, want %q", err, context.Canceled)
 			}
 			if n := strings.Count(said.String(), "source fails"); n != 1 {
-				t.Errorf("said %d times that it fails:\n%s", n, said.String())
+				t.Errorf("said %d times that it fails:\n%s, want 1", n, said.String())
 			}
 			if n := strings.Count(said.String(), "works again"); n > 1 || n == 1 && !strings.Contains(name, "new entry") {
 				t.Errorf("said %d times that it works:\n%s", n, said.String())
 			}
 			if s := source.Status(); s.State != input.Failing || !strings.Contains(hint.Of(s.Err), "ProcSubset=all") {
-				t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
+				t.Errorf("status %+v, hint %q, want State %v, it to contain \"ProcSubset=all\"", s, hint.Of(s.Err), input.Failing)
 			}
 		})
 	}
@@ -267,11 +267,11 @@ func TestMachineID(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := machineID(path); got != "" {
-			t.Errorf("%s: %q", name, got)
+			t.Errorf("%s: got %q, want \"\"", name, got)
 		}
 	}
 	if got := machineID("/nonexistent/machine-id"); got != "" {
-		t.Errorf("no file: %q", got)
+		t.Errorf("no file: %q, want \"\"", got)
 	}
 }
 
@@ -289,7 +289,7 @@ func (c stopClock) After(d time.Duration) (<-chan time.Time, func()) {
 func TestJournalRefusesAForeignCursor(t *testing.T) {
 	err := New(Options{}).Follow(t.Context(), "rubbish", func(input.Batch) error { return nil })
 	if err == nil || hint.Of(err) != "was it stored by a newer csmail? without it the journal is read again" {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q, want an error, hint \"was it stored by a newer csmail? without it the journal is read again\"", err, hint.Of(err))
 	}
 }
 
@@ -313,10 +313,10 @@ func TestJournalPassesOverHugeEntries(t *testing.T) {
 		t.Errorf("got %.500q", text)
 	}
 	if n := source.Status().Drops[input.DropCut]; n != 3 || !strings.Contains(string(last), "i=4") {
-		t.Errorf("%d lines cut, cursor %s", n, last)
+		t.Errorf("%d lines cut, cursor %s, want 3, it to contain \"i=4\"", n, last)
 	}
 	if grown > size/2 {
-		t.Errorf("%d bytes allocated for entries of %d", grown, size)
+		t.Errorf("%d bytes allocated for entries of %d, want at most %v", grown, size, size/2)
 	}
 }
 
@@ -359,7 +359,7 @@ func TestProbe(t *testing.T) {
 				return
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), tt.hint) {
-				t.Errorf("%v, hint %q", err, hint.Of(err))
+				t.Errorf("%v, hint %q, want an error containing %q, it to contain %q", err, hint.Of(err), tt.want, tt.hint)
 			}
 		})
 	}

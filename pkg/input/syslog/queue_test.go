@@ -47,7 +47,7 @@ func TestSyslogQueueIsBoundedInBytes(t *testing.T) {
 		<-sent
 		s.wait(t, n)
 		if lost := s.source.Status().Drops; len(lost) != 0 {
-			t.Errorf("lost %v", lost)
+			t.Errorf("lost %v, want no lost", lost)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func serve(t *testing.T, o Options, hold chan struct{}) *serving {
 			return nil
 		})
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("Follow: %v", err)
+			t.Errorf("Follow: %v, want %q", err, context.Canceled)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -119,7 +119,7 @@ func TestSyslogTransports(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 			if st := s.source.Status(); st.State != input.Following || len(st.Drops) != 0 {
-				t.Errorf("status %+v", st)
+				t.Errorf("status %+v, want State %v, no Drops", st, input.Following)
 			}
 		})
 	}
@@ -171,7 +171,7 @@ func TestSyslogClosesSilentAndSurplusConnections(t *testing.T) {
 		}
 	}
 	if n := s.source.Status().Drops[input.DropTooMany]; n != 1 {
-		t.Errorf("%d connections refused", n)
+		t.Errorf("%d connections refused, want 1", n)
 	}
 }
 
@@ -237,7 +237,7 @@ func TestStaleSocket(t *testing.T) {
 		for _, other := range []string{"unix", "unixgram"} {
 			err := clearStale(other, path)
 			if err == nil || hint.Of(err) != "`ss -lxp` tells which; name another path" {
-				t.Errorf("a living %s for %s: %v", network, other, err)
+				t.Errorf("a living %s for %s: %v, want an error, hint %q", network, other, err, "`ss -lxp` tells which; name another path")
 			}
 		}
 		live.Close()
@@ -245,7 +245,7 @@ func TestStaleSocket(t *testing.T) {
 			t.Errorf("a dead %s: %v", network, err)
 		}
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the dead %s is still there", network)
+			t.Errorf("the dead %s is still there, want %q", network, os.ErrNotExist)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "file")
@@ -253,7 +253,7 @@ func TestStaleSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := clearStale("unix", path); err == nil || hint.Of(err) != "name another path, or move the file away" {
-		t.Errorf("a file: %v", err)
+		t.Errorf("a file: %v, want an error, hint \"name another path, or move the file away\"", err)
 	}
 }
 
@@ -269,14 +269,15 @@ func TestSyslogBusyPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := source.Follow(ctx, "", nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Follow: %v", err)
+		t.Errorf("Follow: %v, want %q", err, context.Canceled)
 	}
 	s := source.Status()
 	if s.State != input.Failing || hint.Of(s.Err) != "another program listens there; `ss -lnptu` tells which" {
-		t.Errorf("status %+v, hint %q", s, hint.Of(s.Err))
+		t.Errorf("status %+v, hint %q, want State %v, hint %q",
+			s, hint.Of(s.Err), input.Failing, "another program listens there; `ss -lnptu` tells which")
 	}
 	if _, err := New(Options{Network: "sctp"}); err == nil || hint.Of(err) != "the networks are udp, tcp, unix and unixgram" {
-		t.Errorf("sctp: %v", err)
+		t.Errorf("sctp: %v, want an error, hint \"the networks are udp, tcp, unix and unixgram\"", err)
 	}
 }
 
@@ -299,7 +300,7 @@ func FuzzFrames(f *testing.F) {
 					return append(all, err.Error())
 				}
 				if len(message) > 40 {
-					t.Fatalf("%d bytes", len(message))
+					t.Fatalf("%d bytes, want message at most 40", len(message))
 				}
 				all = append(all, string(message))
 			}
@@ -307,7 +308,7 @@ func FuzzFrames(f *testing.F) {
 		whole := read(bytes.NewReader(stream))
 		bytewise := read(iotest.OneByteReader(bytes.NewReader(stream)))
 		if fmt.Sprint(whole) != fmt.Sprint(bytewise) {
-			t.Errorf("%q and %q", whole, bytewise)
+			t.Errorf("%q and %q, want whole %v", whole, bytewise, fmt.Sprint(bytewise))
 		}
 	})
 }

@@ -48,7 +48,7 @@ func TestHelpers(t *testing.T) {
 		}
 		m := Machine{In: &Input{Event: failure("192.0.2.1", "bob", time.Second)}}
 		if got, ok := m.Decide(x); got != want || !ok {
-			t.Errorf("%s is %v, %v", source, got, ok)
+			t.Errorf("%s is %v, %v, want %v, ok true", source, got, ok, want)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestNativeIsExpr(t *testing.T) {
 			t.Fatal(source, err)
 		}
 		if x.match == nil {
-			t.Fatalf("%s has no native form", source)
+			t.Fatalf("%s has no native form, want match other than nil", source)
 		}
 		ev := failure("192.0.2.1", rapid.SampledFrom([]string{"", "bob", "BOB@example.com", "alice"}).Draw(t, "user"), 0)
 		ev.ClientName = "Mail.example.net"
@@ -121,7 +121,7 @@ func TestNativeQueueIsExpr(t *testing.T) {
 			t.Fatal(source, err)
 		}
 		if x.ofQueue == nil {
-			t.Fatalf("%s has no native form", source)
+			t.Fatalf("%s has no native form, want ofQueue other than nil", source)
 		}
 		m := Machine{In: &Input{Event: &event.Event{}}, Queue: &Queue{}, Leaky: &Leaky{}}
 		for range rapid.IntRange(0, 8).Draw(t, "events") {

@@ -50,7 +50,7 @@ func TestView(t *testing.T) {
 			}
 			for value := range maps.Values(meta) {
 				if value == "" {
-					t.Errorf("an empty value in %v", meta)
+					t.Errorf("an empty value in %v, want some value", meta)
 				}
 			}
 		})
