@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/engine"
+	"csmail/pkg/geo"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
@@ -33,12 +34,17 @@ FILE shows how a verdict came about.
 
 The first 20 sources are shown: --all shows all, --top 5 five, --wide every kind,
 name, time and scenario of them. --user alice shows who tried that login name.
+--by user sums up by login name, and network, country, as, day and kind likewise:
+the tries, the sources, how many of these are to be banned, and the login names.
+Country and network operator (AS) stand there where CrowdSec's GeoLite2 files, or
+those of geo in the configuration, are at hand.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
   -o json prints an array of objects: source, count and hostile (attempts), kinds,
   services, users, first_seen, last_seen, scenarios, verdict (ban, hold, alert or
-  none), rule and reason (the guard's).
+  none), rule and reason (the guard's), country and as (if they are known). With
+  --by: name, tries, sources, banned, users, first_seen, last_seen.
   raw and json have all sources, unless --top says how many.
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 
@@ -86,6 +92,7 @@ type scan struct {
 	judgement
 	input  reading
 	client *lapi.Client // only to push
+	places *geo.Finder  // nil: no country is known
 }
 
 func (o scanOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (scan, error) {
@@ -125,16 +132,30 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	if err != nil {
 		return err
 	}
+	if s.places, err = openPlaces(s.config); err != nil {
+		return err
+	}
+	defer s.places.Close()
 	collector := report.NewCollector(s.input.scope)
 	collector.Seek(s.shown.user)
-	judge := s.engine(s.set, s.input.scope.Holds)
-	tally, err := s.replay(ctx, files, judge, collector, std)
+	groups, err := s.groups(s.places)
 	if err != nil {
 		return err
 	}
+	judge := s.engine(s.set, s.input.scope.Holds)
+	tally, err := s.replay(ctx, files, judge, func(r engine.Result) {
+		collector.Add(r)
+		if groups != nil {
+			groups.Add(r)
+		}
+	}, std)
+	if err != nil {
+		return err
+	}
+	collector.AddFindings(s.only.keep(judge.Settle(time.Now())))
 	sources := collector.Sources()
 	if !o.missed {
-		if err := s.print(sources, collector.BreakIns(), std); err != nil {
+		if err := s.print(sources, groups, collector.BreakIns(), std); err != nil {
 			return fmt.Errorf("writing the result: %w", err)
 		}
 	}
@@ -149,11 +170,11 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	return s.pushBans(ctx, collector.Findings(), std)
 }
 
-func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, c *report.Collector, std Streams) (replay.Tally, error) {
+func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, add func(engine.Result), std Streams) (replay.Tally, error) {
 	var writeErr error
 	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
 		r.Findings = s.only.keep(r.Findings)
-		c.Add(r)
+		add(r)
 	}}
 	if s.missed {
 		options.Missed = func(line string) {
@@ -163,14 +184,21 @@ func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, 
 		}
 	}
 	tally, err := s.input.replay(ctx, files, options, std)
-	c.AddFindings(s.only.keep(judge.Settle(time.Now())))
 	return tally, cmp.Or(err, writeErr)
 }
 
-func (s scan) print(sources []*report.Source, breakIns []report.BreakIn, std Streams) error {
+func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []report.BreakIn, std Streams) error {
+	isBanned := func(r *report.Source) bool { return r.Verdict.Action == guard.Ban }
 	sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool {
-		return s.banned && r.Verdict.Action != guard.Ban || len(s.only) > 0 && len(r.Scenarios) == 0 || s.shown.user != "" && !r.Tried()
+		return s.banned && !isBanned(r) || len(s.only) > 0 && len(r.Scenarios) == 0 || s.shown.user != "" && !r.Tried()
 	})
+	if groups != nil {
+		return s.printGroups(std.Out, groups.Of(sources, isBanned), breakIns)
+	}
+	for _, r := range sources {
+		place := s.places.Place(r.Addr)
+		r.Country, r.AS = place.Country, place.Network()
+	}
 	sources = render.Sort(sources, render.Order(s.shown.sort))
 	if s.output == "human" {
 		return render.Sources(std.Out, sources, render.Overview{

@@ -20,6 +20,7 @@ type shownOptions struct {
 	top       int
 	sort      string
 	user      string
+	by        string
 }
 
 func (o *shownOptions) addFlags(f *pflag.FlagSet) {
@@ -27,6 +28,7 @@ func (o *shownOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.top, "top", 0, "show so many sources (default 20 on a screen, all in json and raw)")
 	f.StringVar(&o.sort, "sort", string(render.ByTries), "tries, last or users: most tries, last seen, or most login names first")
 	f.BoolVar(&o.wide, "wide", false, "show every kind, name, time and scenario of a source")
+	f.StringVar(&o.by, "by", "", "sum up by user, network (/24, /64 of IPv6), country, as (network operator), day or kind")
 	f.StringVar(&o.user, "user", "", "only who tried this login name; alice is alice in every domain")
 }
 
@@ -44,7 +46,10 @@ func (o *shownOptions) check() error {
 		}
 		return usageError{hint.Wrap(fmt.Errorf("--sort %q not supported: must be one of %s", o.sort, strings.Join(orders, ", ")), "%s", advice)}
 	}
-	return nil
+	if o.by != "" && o.wide {
+		return usageError{hint.Wrap(fmt.Errorf("--wide is about sources, and --by sums them up"), "leave one of them out")}
+	}
+	return checkBy(o.by)
 }
 
 // rows is how many sources a screen shows at the most; 0: all.

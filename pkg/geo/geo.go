@@ -85,6 +85,12 @@ func (f *Finder) Close() error {
 	return errors.Join(closeReader(f.country), closeReader(f.asn))
 }
 
+// HasCountries reports whether a file knows countries.
+func (f *Finder) HasCountries() bool { return f != nil && f.country != nil }
+
+// HasNetworks reports whether a file knows network operators.
+func (f *Finder) HasNetworks() bool { return f != nil && f.asn != nil }
+
 // Place looks an address up. A damaged entry counts as an unknown one.
 func (f *Finder) Place(addr netip.Addr) Place {
 	var p Place

@@ -94,13 +94,33 @@ func sorted(texts []string) []string {
 
 // wideTable shows all that a row has.
 func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *grid {
-	t := newGrid(screen, "Source", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict")
+	header := []string{"Source", "From", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict"}
+	known := knowsPlaces(sources)
+	if !known {
+		header = slices.Delete(header, 1, 2)
+	}
+	t := newGrid(screen, header...)
 	for _, s := range sources {
-		t.add(s.Addr, s.Count, kindsText(s.Kinds), usersText(s.Users),
-			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime),
-			items(s.Scenarios), verdictText(s.Verdict, zone))
+		row := []any{
+			s.Addr, placeText(s), s.Count, kindsText(s.Kinds), usersText(s.Users),
+			s.First.In(zone).Format(time.DateTime), s.Last.In(zone).Format(time.DateTime), items(s.Scenarios), verdictText(s.Verdict, zone),
+		}
+		if !known {
+			row = slices.Delete(row, 1, 2)
+		}
+		t.add(row...)
 	}
 	return t
+}
+
+// placeText is the country and the network operator, one a line.
+func placeText(s *report.Source) (all items) {
+	for _, known := range []string{s.Country, s.AS} {
+		if known != "" {
+			all = append(all, text.Trim(Printable(known), 32))
+		}
+	}
+	return all
 }
 
 func kindsText(kinds []event.Count) items {

@@ -125,12 +125,12 @@ func totalsText(sources []*report.Source) string {
 	return line
 }
 
-// plural writes a number and its noun, which ends in -y or takes an -s.
+// plural writes a number and its noun: 1 try, 2 tries, 2 days.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") {
 		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
@@ -143,6 +143,18 @@ const (
 	leastWhat, leastUsers = 12, 8
 )
 
+// The columns of the overview. From is left out where no place is known.
+const (
+	sourceColumn = iota
+	fromColumn
+	triesColumn
+	whatColumn
+	usersColumn
+	lastColumn
+	verdictColumn
+	allColumns
+)
+
 // overview prints the rows. The columns What and Users share the room that the others
 // leave.
 func overview(b *strings.Builder, sources []*report.Source, zone *time.Location, columns int) {
@@ -152,56 +164,101 @@ func overview(b *strings.Builder, sources []*report.Source, zone *time.Location,
 			newest = s.Last
 		}
 	}
-	rows := make([][6]string, 0, len(sources)+1)
-	rows = append(rows, [...]string{"Source", "Tries", "What", "Users", "Last seen", "Verdict"})
+	rows := make([][allColumns]string, 0, len(sources)+1)
+	rows = append(rows, [...]string{"Source", "From", "Tries", "What", "Users", "Last seen", "Verdict"})
 	for _, s := range sources {
 		rows = append(rows, [...]string{
-			s.Addr.String(), fmt.Sprint(s.Count), kindText(s), userText(s.Users), shortTime(s.Last, newest, zone), shortVerdict(s),
+			s.Addr.String(), fromText(s), fmt.Sprint(s.Count), kindText(s), userText(s.Users), shortTime(s.Last, newest, zone), shortVerdict(s),
 		})
 	}
+	shortenFrom(rows, sources, columns)
 	widths := columnWidths(rows, columns)
 	for _, row := range rows {
 		line := ""
 		for i, cell := range row {
 			switch {
-			case i == 0 && len(cell) > widths[0]:
+			case i == fromColumn && widths[i] == 0:
+				continue
+			case i == sourceColumn && len(cell) > widths[0]:
 				fmt.Fprintln(b, cell)
 				cell = ""
-			case i == 2, i == 3:
+			case i == whatColumn, i == usersColumn:
 				cell = clipName(cell, widths[i])
 			}
-			line += pad(cell, widths[i], i == 1) + "  "
+			line += pad(cell, widths[i], i == triesColumn) + "  "
 		}
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
 }
 
-func columnWidths(rows [][6]string, columns int) [6]int {
-	var widths [6]int
-	for _, row := range rows {
-		for i, cell := range row[1:] {
-			widths[i+1] = max(widths[i+1], text.RuneWidthWithoutEscSequences(cell))
+// fromText is the country and the number of the network operator: DE AS64496.
+func fromText(s *report.Source) string {
+	number, _, _ := strings.Cut(s.AS, " ")
+	return strings.TrimSpace(Printable(s.Country + " " + number))
+}
+
+// shortenFrom leaves the network operators out where they would narrow What and Users,
+// and the whole column where no place is known.
+func shortenFrom(rows [][allColumns]string, sources []*report.Source, columns int) {
+	wanted := 2*(allColumns-1) - max(0, maxWidths(rows)[sourceColumn]-longestAddress)
+	for _, w := range maxWidths(rows) {
+		wanted += w
+	}
+	known := knowsPlaces(sources)
+	if known && wanted <= columns {
+		return
+	}
+	for i := range rows {
+		switch {
+		case !known:
+			rows[i][fromColumn] = ""
+		case i > 0:
+			rows[i][fromColumn] = Printable(sources[i-1].Country)
 		}
 	}
-	what, users := widths[2], widths[3]
-	left := columns - widths[1] - widths[4] - widths[5] - 2*(len(widths)-1)
+}
+
+func knowsPlaces(sources []*report.Source) bool {
+	return slices.ContainsFunc(sources, func(s *report.Source) bool { return s.Country != "" || s.AS != "" })
+}
+
+func maxWidths(rows [][allColumns]string) (widths [allColumns]int) {
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], width(cell))
+		}
+	}
+	return widths
+}
+
+func columnWidths(rows [][allColumns]string, columns int) [allColumns]int {
+	widths := maxWidths(rows)
+	what, users := widths[whatColumn], widths[usersColumn]
+	left := columns - widths[triesColumn] - widths[lastColumn] - widths[verdictColumn] - 2*(len(widths)-2)
+	if from := widths[fromColumn]; from > 0 {
+		left -= from + 2
+	}
 	longest := min(longestAddress, left-min(what, leastWhat)-min(users, leastUsers))
+	widths[sourceColumn] = 0
 	for _, row := range rows {
-		if len(row[0]) <= longest {
-			widths[0] = max(widths[0], len(row[0]))
+		if len(row[sourceColumn]) <= longest {
+			widths[sourceColumn] = max(widths[sourceColumn], len(row[sourceColumn]))
 		}
 	}
-	left -= widths[0]
+	left -= widths[sourceColumn]
 	if what+users > left {
 		what = min(what, max(leastWhat, left-min(users, left*2/5)))
 		users = min(users, max(leastUsers, left-what))
 	}
-	widths[2], widths[3] = what, users
+	widths[whatColumn], widths[usersColumn] = what, users
 	return widths
 }
 
-func pad(cell string, width int, right bool) string {
-	space := strings.Repeat(" ", max(0, width-text.RuneWidthWithoutEscSequences(cell)))
+// width is how many columns a text takes.
+func width(cell string) int { return text.RuneWidthWithoutEscSequences(cell) }
+
+func pad(cell string, columns int, right bool) string {
+	space := strings.Repeat(" ", max(0, columns-width(cell)))
 	if right {
 		return space + cell
 	}
@@ -209,21 +266,21 @@ func pad(cell string, width int, right bool) string {
 }
 
 // clip shortens a cell, and shows that it did.
-func clip(cell string, width int) string {
-	if text.RuneWidthWithoutEscSequences(cell) <= width {
+func clip(cell string, columns int) string {
+	if width(cell) <= columns {
 		return cell
 	}
-	return text.Trim(cell, max(0, width-1)) + "…"
+	return text.Trim(cell, max(0, columns-1)) + "…"
 }
 
 // clipName shortens the name and keeps the number of others behind it.
-func clipName(cell string, width int) string {
+func clipName(cell string, columns int) string {
 	name, more, several := strings.Cut(cell, " +")
 	if !several {
-		return clip(cell, width)
+		return clip(cell, columns)
 	}
 	more = " +" + more
-	return clip(name, max(1, width-len(more))) + more
+	return clip(name, max(1, columns-len(more))) + more
 }
 
 // kindText names what a source did most, and how many other kinds there were.

@@ -217,9 +217,7 @@ func (s *Source) nameUser(name string) {
 	}
 	name = strings.ToLower(name)
 	hash := nameHash(name) // of all of it: long names that begin alike stay two
-	if len(name) > maxUserName {
-		name = strings.ToValidUTF8(name[:maxUserName], "")
-	}
+	name = clipUser(name)
 	for i, known := range s.named {
 		if known == hash && s.Users[i] == name {
 			return
@@ -227,6 +225,14 @@ func (s *Source) nameUser(name string) {
 	}
 	s.named = append(s.named, hash)
 	s.Users = append(s.Users, strings.Clone(name))
+}
+
+// clipUser shortens a login name to what is kept of it.
+func clipUser(name string) string {
+	if len(name) <= maxUserName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxUserName], "")
 }
 
 // nameHash is FNV-1a.

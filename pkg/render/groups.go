@@ -1,0 +1,156 @@
+package render
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"csmail/pkg/report"
+)
+
+// nameless is how a group is shown of which the log, or the geo file, does not say what
+// it is.
+const nameless = "(unknown)"
+
+// SortGroups returns the groups in the order, in a slice of its own.
+func SortGroups(groups []report.Group, by Order) []report.Group {
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b report.Group) int {
+		first := 0
+		switch by {
+		case ByLast:
+			first = b.Last.Compare(a.Last)
+		case ByUsers:
+			first = b.Users - a.Users
+		}
+		return cmp.Or(first, b.Tries-a.Tries, strings.Compare(a.Name, b.Name))
+	})
+	return groups
+}
+
+// headings are the names of the first column, by what groups the sources.
+var headings = map[string]string{
+	"user": "Login name", "network": "Network", "country": "Country", "as": "AS", "day": "Day", "kind": "Kind",
+}
+
+// Groups prints the totals in the first line and then one line a group.
+func Groups(w io.Writer, groups []report.Group, o Overview, by string, screen Screen) error {
+	var b strings.Builder
+	for _, found := range o.BreakIns {
+		fmt.Fprintln(&b, breakInText(found, o.Zone))
+	}
+	if len(groups) == 0 {
+		fmt.Fprintln(&b, "No hostile or suspect sources")
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	fmt.Fprintln(&b, groupTotals(groups, by))
+	if by == "user" { // most tries name nobody, and the totals count them
+		groups = slices.DeleteFunc(slices.Clone(groups), func(g report.Group) bool { return g.Name == "" })
+	}
+	shown := groups
+	if o.Top > 0 && len(shown) > o.Top {
+		shown = shown[:o.Top]
+	}
+	groupRows(&b, shown, o, by, cmp.Or(screen.Columns, defaultColumns))
+	if left := len(groups) - len(shown); left > 0 {
+		fmt.Fprintf(&b, "and %d more; --all shows them\n", left)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// groupTotals counts all groups, also those that are not shown. Sources are not summed
+// up: one may be in several groups.
+func groupTotals(groups []report.Group, by string) string {
+	tries, named, without := 0, 0, 0
+	for _, g := range groups {
+		tries += g.Tries
+		if g.Name == "" {
+			without += g.Tries
+			continue
+		}
+		named++
+	}
+	line := fmt.Sprintf("%s, %s", groupCount(named, by), plural(tries, "try"))
+	if without > 0 {
+		line += fmt.Sprintf(", %d of them without a known %s", without, singular(by))
+	}
+	return line
+}
+
+func groupCount(n int, by string) string {
+	return plural(n, singular(by))
+}
+
+func singular(by string) string {
+	switch by {
+	case "user":
+		return "login name"
+	case "as":
+		return "network operator"
+	}
+	return by
+}
+
+func groupRows(b *strings.Builder, groups []report.Group, o Overview, by string, columns int) {
+	if len(groups) == 0 {
+		return
+	}
+	newest := groups[0].Last
+	for _, g := range groups {
+		if g.Last.After(newest) {
+			newest = g.Last
+		}
+	}
+	rows := [][6]string{{headings[by], "Tries", "Sources", "Banned", "Users", "Last seen"}}
+	for _, g := range groups {
+		rows = append(rows, [...]string{
+			groupName(g), fmt.Sprint(g.Tries), fmt.Sprint(g.Sources), fmt.Sprint(g.Banned), fmt.Sprint(g.Users), shortTime(g.Last, newest, o.Zone),
+		})
+	}
+	var widths [6]int
+	others := 0
+	for i := range widths {
+		for _, row := range rows {
+			widths[i] = max(widths[i], width(row[i]))
+		}
+		if i > 0 {
+			others += widths[i] + 2
+		}
+	}
+	widths[0] = min(widths[0], columns-others)
+	for _, row := range rows {
+		line := pad(clip(row[0], widths[0]), widths[0], false)
+		for i := 1; i < len(row); i++ {
+			line += "  " + pad(row[i], widths[i], i < len(row)-1)
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+}
+
+// groupName is the name for a person.
+func groupName(g report.Group) string {
+	if g.Name == "" {
+		return nameless
+	}
+	return Printable(g.Name)
+}
+
+// RawGroups prints the names in byte order, and the tries before each with count. A name
+// that is unknown is an empty line.
+func RawGroups(w io.Writer, groups []report.Group, count bool) error {
+	groups = slices.Clone(groups)
+	slices.SortFunc(groups, func(a, b report.Group) int { return strings.Compare(a.Name, b.Name) })
+	out := bufio.NewWriter(w)
+	for _, g := range groups {
+		if count {
+			fmt.Fprintf(out, "%7d ", g.Tries)
+		}
+		fmt.Fprintln(out, Printable(g.Name))
+	}
+	return out.Flush()
+}
