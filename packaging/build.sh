@@ -14,7 +14,7 @@ fail() {
 
 GO=${GO:-go}
 command -v "$GO" >/dev/null 2>&1 || fail "there is no Go here" "install Go 1.26 or later: https://go.dev/dl/"
-VERSION=${VERSION:-$(sed -n 's/^var Version = "\(.*\)"$/\1/p' pkg/cli/*.go)}
+VERSION=${VERSION:-$(sed -n 's/^const Release = "\(.*\)"$/\1/p' pkg/cli/*.go)}
 [ -n "$VERSION" ] || fail "the version was not found in pkg/cli" "VERSION=1.2.3 make packages"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export VERSION SOURCE_DATE_EPOCH

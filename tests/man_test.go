@@ -91,7 +91,7 @@ func manName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(
 func manualOf(c *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".\\\" Written by go test ./tests -update from the help of the command.\n")
-	fmt.Fprintf(&b, ".TH %s 1 \"\" \"csmail %s\" \"csmail\"\n", roff(strings.ToUpper(manName(c))), cli.Version)
+	fmt.Fprintf(&b, ".TH %s 1 \"\" \"csmail %s\" \"csmail\"\n", roff(strings.ToUpper(manName(c))), cli.Release)
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", roff(manName(c)), roff(c.Short))
 	b.WriteString(".SH SYNOPSIS\n" + synopsis(c))
 	b.WriteString(".SH DESCRIPTION\n" + manText(describe(c)))

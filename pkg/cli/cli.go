@@ -19,9 +19,6 @@ import (
 	"csmail/pkg/render"
 )
 
-// Version is csmail's version. packaging/build.sh sets it to that of the package.
-var Version = "0.1.0"
-
 // Streams are the standard streams of a command.
 type Streams struct {
 	In       io.Reader
@@ -123,7 +120,7 @@ func newRoot(std Streams) *cobra.Command {
 		Use:           "csmail",
 		Short:         "CrowdSec for mail servers",
 		Long:          rootHelp,
-		Version:       Version,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,
@@ -148,18 +145,6 @@ func Commands() *cobra.Command {
 	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 	root.InitDefaultVersionFlag()
 	return root
-}
-
-func newVersion(std Streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noCommand,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(std.Out, "csmail %s\n", Version)
-			return err
-		},
-	}
 }
 
 // screenOf tells what reads what is written to w.

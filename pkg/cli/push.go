@@ -49,7 +49,7 @@ func (s scan) newClient() (*lapi.Client, error) {
 	if err != nil {
 		return nil, configError{err}
 	}
-	client, err := lapi.New(credentials, Version)
+	client, err := lapi.New(credentials, version())
 	if err != nil {
 		return nil, configError{err}
 	}

@@ -49,7 +49,7 @@ func reachLAPI(ctx context.Context, c config.Config, std Streams) error {
 	if err != nil {
 		return err
 	}
-	client, err := lapi.New(credentials, Version)
+	client, err := lapi.New(credentials, version())
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams
 			return c, nil
 		},
 		Path:    configPath,
-		Version: Version,
+		Version: version(),
 		Log:     slog.New(daemon.NewLogHandler(std.Err, level, os.Getenv("JOURNAL_STREAM") != "")),
 		Level:   level,
 		Notify:  notify,

@@ -74,7 +74,7 @@ func unbanAll(ctx context.Context, c config.Config, networks []netip.Prefix, std
 	u := unban{daemon: control.NewClient(c.Socket), std: std}
 	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
 	if err == nil {
-		u.lapi, err = lapi.New(credentials, Version)
+		u.lapi, err = lapi.New(credentials, version())
 	}
 	if u.noLAPI = err; err == nil {
 		defer u.lapi.Close()

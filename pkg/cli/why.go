@@ -190,7 +190,7 @@ func (o whyOptions) askLAPI(ctx context.Context, c config.Config, addr netip.Add
 	if err != nil {
 		return nil, err
 	}
-	client, err := lapi.New(credentials, Version)
+	client, err := lapi.New(credentials, version())
 	if err != nil {
 		return nil, err
 	}
