@@ -47,6 +47,7 @@ const (
 // enforcer is what stands around the loop to enforce decisions: it lives over reloads.
 type enforcer struct {
 	gate    *enforce.Gate
+	tried   *enforce.Passwords
 	bouncer *bouncer.Bouncer
 	store   *state.Store
 	log     *slog.Logger
@@ -68,7 +69,7 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	if !c.Enforces() {
 		return nil
 	}
-	e := &enforcer{store: d.store, log: d.log, reports: make(chan authpolicy.Report, maxReports)}
+	e := &enforcer{tried: enforce.NewPasswords(), store: d.store, log: d.log, reports: make(chan authpolicy.Report, maxReports)}
 	var err error
 	e.bouncer, err = bouncer.New(bouncer.Options{
 		Config: bouncerConfig(c), Version: d.options.Version, Log: d.log, Now: d.options.Now, Usage: e.takeUsage,
@@ -163,6 +164,9 @@ func (e *enforcer) restore() {
 
 func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) error {
 	auth := &authpolicy.Server{Gate: e.gate, Key: c.Enforce.AuthPolicy.Key, Now: d.options.Now}
+	if c.Detect {
+		auth.Tried = e.tried.Add
+	}
 	if c.Enforce.AuthPolicy.Report && c.Detect {
 		auth.Report = e.takeReport
 	}
@@ -240,8 +244,9 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// mark takes the lines that our own refusals leave behind out of what counts, before they
-// are stored: a replay then needs no memory of refusals.
+// mark takes the lines that our own refusals leave behind out of what counts, and gives
+// lines about failed logins the mark of the password, before they are stored: a replay
+// then needs no memory of what was asked at the doors.
 func (e *enforcer) mark(r *event.Record) {
 	if e == nil {
 		return
@@ -254,7 +259,9 @@ func (e *enforcer) mark(r *event.Record) {
 	}
 	if e.gate.Refusals().Explains(r) {
 		r.Kind = event.OwnRefusal
+		return
 	}
+	r.Password = e.tried.MarkOf(r)
 }
 
 // takeReport takes a report of Dovecot's without waiting.

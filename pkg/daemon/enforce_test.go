@@ -216,6 +216,42 @@ func TestReportsCountOnce(t *testing.T) {
 	}
 }
 
+// A phone that sends an old password for hours is not banned; somebody who tries one
+// password after the other is, and so is he who hides behind CRAM-MD5, with which Dovecot
+// knows no password and sends the same hash each time. Only the log tells that they failed.
+func TestStalePasswordIsNoGuessing(t *testing.T) {
+	const phone, guesser, hider = "203.0.113.21", "203.0.113.22", "203.0.113.23"
+	_, url := newDecisions(t)
+	r := newRig(t)
+	r.enforcing(url, "")
+	r.start()
+	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fail := func(addr, hash, mech string, i int) {
+		session := fmt.Sprint(addr, "-", i)
+		r.asksAuth("allow", fmt.Sprintf(`{"login":"bob@example.org","remote":%q,"protocol":"imap","session_id":%q,"pwhash":%q,"mech":%q}`, addr, session, hash, mech))
+		at := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
+		fmt.Fprintf(f, "%s mx1 dovecot: imap-login: Disconnected: Aborted login (auth failed, 1 attempts in 1 secs): user=<bob@example.org>, method=PLAIN, rip=%s, lip=192.0.2.1, session=<%s>\n", at, addr, session)
+	}
+	for i := range 30 {
+		fail(phone, "0f8d", "PLAIN", i)
+		fail(guesser, fmt.Sprintf("%04x", i), "PLAIN", i)
+		fail(hider, "01ab", "CRAM-MD5", i)
+	}
+	r.eventually("all is read", func() bool { return r.lines() == 90 })
+	r.delivered(2)
+	time.Sleep(200 * time.Millisecond)
+	alerted := strings.Join(r.lapi.values(), " ")
+	for addr, want := range map[string]bool{phone: false, guesser: true, hider: true} {
+		if got := strings.Contains(alerted, addr); got != want {
+			t.Errorf("an alert on %s: got %t, want %t (%s)", addr, got, want, alerted)
+		}
+	}
+}
+
 // A bouncer alone needs neither logs nor a machine of the LAPI's.
 func TestBouncerAlone(t *testing.T) {
 	d, url := newDecisions(t)

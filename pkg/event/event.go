@@ -32,6 +32,12 @@ func (s Service) String() string { return serviceNames[s] }
 // called PAM mostly reports the same login too.
 const PAM = "PAM"
 
+// PasswordMark is what is known of a password that was tried: 12 bits of a salted hash of
+// account and password, as Dovecot's auth policy hands out (auth-policy.c,
+// auth_policy_hash_truncate). It tells one password that a phone repeats from many that
+// are tried, and is of no use to learn the password.
+type PasswordMark uint16
+
 // Event is what one log line reports: something a client did, or a failure on our side.
 // Its strings may point into the block of text that the line came from. Call Clone to
 // keep an Event after its block is released. (The frequent fields come first: a log
@@ -43,6 +49,11 @@ type Event struct {
 	Cause    Cause
 	PID      int // 0 if the line has none
 	Attempts int // how many times it happened, as the line says; at least 1
+
+	// Password marks the password of a failed login: equal marks on one account mean the
+	// same password. It comes from Dovecot's auth policy, never from a log line. It is 0
+	// if it is not known, or if several attempts with different passwords are counted.
+	Password PasswordMark
 
 	// Addr is the connecting client's address, unmapped and without zone. It is the zero
 	// Addr if the line has no address that can be trusted.

@@ -177,7 +177,7 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	}
 	switch o.area() {
 	case loginArea:
-		o.account = g.key.Account(r.User)
+		o.account, o.password = g.key.Account(r.User), r.Password
 		if r.Kind == event.AuthFailed {
 			account := cmp.Or(s.regular(o.account, key, at, g.limits.login), o.account.Name, key)
 			site.LoginFails(r.Service, key, account, at, s.wasGood(o.account, at, g.limits.login))
@@ -230,20 +230,28 @@ func (s *source) wasGood(name event.AccountHash, at, span uint32) bool {
 // penalty holds an answer back for up to 15 s, and the session must end.
 const sameLogin = 30
 
-// nameAccount gives the user of a folded line to the failure it belongs to.
+// nameAccount gives the user of a folded line, and the mark of the password, to the
+// failure it belongs to.
 func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
 	s, known := g.sources[key]
 	if !known || e.Kind != event.AuthFailed || e.User == "" {
 		return
 	}
+	account := g.key.Account(e.User)
 	for i := len(s.offences) - 1; i >= 0; i-- {
 		o := &s.offences[i]
 		if !isWithin(o.at, at, sameLogin) {
 			return
 		}
 		if o.kind == event.AuthFailed && o.account.IsZero() {
-			o.account = g.key.Account(e.User)
+			o.account, o.password = account, e.Password
 			g.hurry(key)
+			return
+		}
+		if o.kind == event.AuthFailed && o.n == 1 && o.account == account && e.Password != 0 {
+			if o.password == 0 {
+				o.password = e.Password
+			}
 			return
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // snapshotVersion changes with every change of what is written. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
-// version 7 took a mail of one day for a proof.
-const snapshotVersion = 8
+// version 7 took a mail of one day for a proof, version 8 knew no marks of passwords.
+const snapshotVersion = 9
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -155,6 +155,7 @@ func (c *codec) source(s *source) {
 		numbers(c, &o.kind)
 		numbers(c, &o.tag)
 		numbers(c, &o.host)
+		numbers(c, &o.password)
 		if int(o.kind) > len(event.Kinds()) {
 			o.kind, c.Err = event.NoKind, errDamaged
 		}

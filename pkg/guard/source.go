@@ -59,12 +59,13 @@ type account struct {
 
 // offence is one hostile or suspect line, 32 bytes of it.
 type offence struct {
-	account event.AccountHash
-	at      uint32
-	n       uint16 // attempts
-	kind    event.Kind
-	tag     uint8 // metFault, area (3 bits) and service (4 bits)
-	host    health.Host
+	account  event.AccountHash
+	at       uint32
+	n        uint16 // attempts
+	kind     event.Kind
+	tag      uint8 // metFault, area (3 bits) and service (4 bits)
+	host     health.Host
+	password event.PasswordMark // 0: not known
 }
 
 // metFault is the bit in an offence's tag of one around which the client met a fault
@@ -233,7 +234,7 @@ func (s *source) add(o offence) {
 	}
 	if n := len(s.offences); n > 0 {
 		last := &s.offences[n-1]
-		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.host == o.host && last.account == o.account {
+		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.host == o.host && last.account == o.account && last.password == o.password {
 			last.n = uint16(min(int(last.n)+int(o.n), 1<<16-1))
 			return
 		}
@@ -245,6 +246,22 @@ func (s *source) add(o offence) {
 		s.offences = append(make([]offence, 0, maxOffences+shedOffences), s.offences...)
 	}
 	s.offences = append(s.offences, o)
+}
+
+// repeats returns how many attempts of an offence only repeat a password that was tried
+// on the same account before. A password that is sent again and again is one guess,
+// however often: a phone holds an old one, a guesser has no use for it.
+func (s *source) repeats(i int) int {
+	o := &s.offences[i]
+	if o.password == 0 || o.account.IsZero() || o.kind != event.AuthFailed {
+		return 0
+	}
+	for k := range s.offences[:i] {
+		if b := &s.offences[k]; b.password == o.password && b.account == o.account && b.kind == o.kind {
+			return int(o.n)
+		}
+	}
+	return max(int(o.n), 1) - 1
 }
 
 // shed forgets the oldest offences but for their number.

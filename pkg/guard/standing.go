@@ -117,13 +117,13 @@ func (g *Guard) breakIn(key uint64, s *source, name event.AccountHash, at uint32
 		return Guesses{}
 	}
 	guesses, first, j := 0, at, &judgement{g: g, key: key, s: s}
-	for _, o := range s.offences {
+	for i, o := range s.offences {
 		switch {
 		case o.kind != event.AuthFailed || !isWithin(o.at, at, day):
 		case shared && !o.account.Is(name), latest(s.accounts, o.account) != 0:
 		case j.site(o).Login(j.asked(o)) != health.NoExcuse:
 		default:
-			guesses += int(o.n)
+			guesses += int(o.n) - s.repeats(i)
 			first = min(first, o.at)
 		}
 	}

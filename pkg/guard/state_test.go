@@ -23,6 +23,8 @@ func drawRecord(t *rapid.T, at time.Time) event.Record {
 		Kind:    event.Kind(rapid.IntRange(0, len(event.Kinds())).Draw(t, "kind")),
 		User:    rapid.SampledFrom([]string{"", "a", "b@example.org", "c", "d"}).Draw(t, "user"),
 		Host:    rapid.SampledFrom([]string{"mx1", "mx2", ""}).Draw(t, "host"),
+
+		Password: event.PasswordMark(rapid.IntRange(0, 2).Draw(t, "password")),
 	}}
 	if rapid.IntRange(0, 9).Draw(t, "named") > 0 {
 		r.Addr = netip.MustParseAddr(rapid.SampledFrom(addrs).Draw(t, "address"))
@@ -118,7 +120,7 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 8" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 9" {
 		t.Errorf("another version: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	}
 	wanted := g.key.Account(f.Account)
 	visits := 0
-	for _, o := range s.offences {
+	for i, o := range s.offences {
 		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !o.account.Is(wanted) {
 			continue
 		}
@@ -66,7 +66,11 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 			}
 			t.noteGap(rule, j.site(o))
 		default:
-			t.count(o)
+			repeats := s.repeats(i)
+			t.excused[Stale] += repeats
+			if o.n -= uint16(repeats); o.n > 0 {
+				t.count(o)
+			}
 		}
 	}
 	// Empty visits say something only beside something else.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -10,10 +11,11 @@ import (
 // codecVersion is the first byte of every value that the codec writes. An added field or
 // another order needs a new version, and all older versions must stay readable.
 const (
-	codecVersion  = 4
+	codecVersion  = 5
 	createdSince  = 2 // Told.Created
 	factsSince    = 3 // Event.Phase, Event.Cause
 	flowSince     = 4 // Record.Flow, Input.Lines, Input.Missed
+	passwordSince = 5 // Event.Password
 	oldestVersion = 1
 )
 
@@ -71,8 +73,8 @@ func (c *codec) event(e *event.Event) {
 	c.facts(e)
 }
 
-// facts are the phase and the cause that a grammar set. Files older than these facts
-// hold the text only.
+// facts are the phase and the cause that a grammar set, and the mark of the password.
+// Files older than these facts hold the text only.
 func (c *codec) facts(e *event.Event) {
 	if c.reading && c.at < factsSince {
 		e.Phase, e.Cause = phaseOf(e), causeOf(e)
@@ -86,6 +88,16 @@ func (c *codec) facts(e *event.Event) {
 		return
 	}
 	e.Phase, e.Cause = event.Phase(phase), event.Cause(cause)
+	if c.at < passwordSince {
+		return
+	}
+	password := uint64(e.Password)
+	c.uint(&password)
+	if password > math.MaxUint16 {
+		c.fail("password mark %d", password)
+		return
+	}
+	e.Password = event.PasswordMark(password)
 }
 
 func (c *codec) record(r *event.Record) {

@@ -41,7 +41,7 @@ auth_policy_hash_nonce = e2e
 auth_policy_server_timeout_msecs = 500
 auth_policy_check_after_auth = no
 auth_policy_report_after_auth = no
-auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session}
+auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}
 `
 
 const enforceDovecot24 = `

@@ -35,15 +35,15 @@ const (
 
 // Report is how a login ended.
 type Report struct {
-	At           time.Time
-	Addr         netip.Addr
-	User         string
-	Protocol     string // imap, pop3, sieve, submission, smtp …
-	Session      string
-	PasswordHash string // of site, login and password, cut to 12 bits; "" if there is none
-	Success      bool
-	Policy       bool   // refused by a policy server, which is us
-	FailType     string // 2.4: credentials, account, disabled, expired, policy, internal
+	At       time.Time
+	Addr     netip.Addr
+	User     string
+	Protocol string // imap, pop3, sieve, submission, smtp …
+	Session  string
+	Password event.PasswordMark // 0: not known
+	Success  bool
+	Policy   bool   // refused by a policy server, which is us
+	FailType string // 2.4: credentials, account, disabled, expired, policy, internal
 }
 
 // Server answers Dovecot.
@@ -51,8 +51,12 @@ type Server struct {
 	Gate *enforce.Gate
 	Key  string // that X-Csmail-Key must hold; "": none
 
-	// Report takes the reports; nil: nobody does. It must not wait.
+	// Report takes the reports; nil: reports are answered and forgotten. It must not wait.
 	Report func(Report)
+
+	// Tried takes the password of each login that is asked about; nil: they are
+	// forgotten. It must not wait.
+	Tried func(enforce.Try)
 
 	Now func() time.Time // time.Now if nil
 }
@@ -83,6 +87,7 @@ type request struct {
 	Protocol     string `json:"protocol"`
 	Session      string `json:"session_id"`
 	PasswordHash string `json:"pwhash"`
+	Mechanism    string `json:"mech"` // only if the administrator has Dovecot send it
 	Success      bool   `json:"success"`
 	PolicyReject bool   `json:"policy_reject"`
 	FailType     string `json:"fail_type"`
@@ -121,7 +126,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // bound cuts what a client can make as long as it likes.
 func (q *request) bound() {
-	for _, text := range []*string{&q.Login, &q.Remote, &q.Protocol, &q.Session, &q.PasswordHash, &q.FailType} {
+	for _, text := range []*string{&q.Login, &q.Remote, &q.Protocol, &q.Session, &q.PasswordHash, &q.Mechanism, &q.FailType} {
 		if len(*text) > maxText {
 			*text = (*text)[:maxText]
 		}
@@ -130,6 +135,9 @@ func (q *request) bound() {
 
 func (s *Server) allow(q *request) enforce.Verdict {
 	addr, _ := event.ParseAddr(q.Remote)
+	if s.Tried != nil {
+		s.Tried(enforce.Try{At: s.now(), Addr: addr, Account: q.Login, Session: q.Session, Password: q.mark()})
+	}
 	return s.Gate.Ask(enforce.Query{
 		Door: enforce.AuthPolicy, Addr: addr, Account: q.Login, Service: q.Protocol, Session: q.Session,
 	})
@@ -151,12 +159,15 @@ func (s *Server) report(q *request) {
 	if s.Report == nil || !ok {
 		return
 	}
-	now := time.Now
-	if s.Now != nil {
-		now = s.Now
-	}
 	s.Report(Report{
-		At: now(), Addr: addr, User: q.Login, Protocol: q.Protocol, Session: q.Session, PasswordHash: q.PasswordHash,
+		At: s.now(), Addr: addr, User: q.Login, Protocol: q.Protocol, Session: q.Session, Password: q.mark(),
 		Success: q.Success, Policy: q.PolicyReject || q.FailType == "policy", FailType: q.FailType,
 	})
+}
+
+func (s *Server) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
 }

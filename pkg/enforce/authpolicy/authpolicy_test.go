@@ -89,6 +89,39 @@ func TestReportBecomesARecordOnce(t *testing.T) {
 	}
 }
 
+// A password has a mark only where Dovecot knows it: the values are those that Dovecot
+// 2.3.19.1 sent for the account bob and the nonce x.
+func TestPasswordMarks(t *testing.T) {
+	s, reports := server(t)
+	var tries []enforce.Try
+	s.Tried = func(t enforce.Try) { tries = append(tries, t) }
+	mark := func(fields string) event.PasswordMark {
+		t.Helper()
+		body := `{"login":"bob","remote":"192.0.2.9","protocol":"imap","session_id":"s","success":false` + fields + `}`
+		post(s, "?command=allow", body)
+		post(s, "?command=report", body)
+		asked, reported := tries[len(tries)-1], (*reports)[len(*reports)-1].Record("mx1")
+		if asked.Password != reported.Password || asked.Account != "bob" || asked.Session != "s" || asked.At.IsZero() {
+			t.Errorf("%s: asked %+v, reported %d", fields, asked, reported.Password)
+		}
+		return asked.Password
+	}
+	wrong1, again := mark(`,"mech":"PLAIN","pwhash":"0f8d"`), mark(`,"mech":"plain","pwhash":"0f8d"`)
+	wrong2 := mark(`,"mech":"LOGIN","pwhash":"0df7"`)
+	if wrong1 == 0 || wrong1 != again || wrong2 == 0 || wrong1 == wrong2 {
+		t.Errorf("got the marks %d, %d, %d", wrong1, again, wrong2)
+	}
+	for _, fields := range []string{
+		``, `,"pwhash":"0f8d"`, `,"mech":"PLAIN"`, `,"mech":"PLAIN","pwhash":""`, `,"mech":"PLAIN","pwhash":"0f"`, `,"mech":"PLAIN","pwhash":"nonsense"`,
+		`,"mech":"CRAM-MD5","pwhash":"01ab"`, `,"mech":"SCRAM-SHA-256","pwhash":"01ab"`, `,"mech":"XOAUTH2","pwhash":"01ab"`, `,"mech":"%{mech}","pwhash":"01ab"`,
+		`,"mech":"PLAIN","pwhash":"` + strings.Repeat("0", 200) + `"`,
+	} {
+		if got := mark(fields); got != 0 {
+			t.Errorf("%s: got the mark %d, want none", fields, got)
+		}
+	}
+}
+
 // Dovecot lets the login go on after each of these.
 func TestNonsenseIsNoRefusal(t *testing.T) {
 	s, reports := server(t)

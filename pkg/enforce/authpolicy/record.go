@@ -1,8 +1,10 @@
 package authpolicy
 
 import (
+	"hash/fnv"
 	"io"
 	"log"
+	"strings"
 
 	"csmail/pkg/event"
 )
@@ -18,7 +20,7 @@ import (
 func (r Report) Record(host string) event.Record {
 	e := event.Event{
 		Time: r.At, Service: event.Dovecot, Program: "dovecot/auth", Host: host, Attempts: 1,
-		Addr: r.Addr, User: r.User, Session: r.Session, Kind: r.kind(), Reason: "auth policy report", Message: "auth policy report: " + r.Protocol,
+		Addr: r.Addr, User: r.User, Session: r.Session, Kind: r.kind(), Password: r.Password, Reason: "auth policy report", Message: "auth policy report: " + r.Protocol,
 	}
 	return event.Record{Outcome: event.Noted, Event: e}
 }
@@ -38,3 +40,27 @@ func (r Report) kind() event.Kind {
 }
 
 func discard() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// The lengths of a pwhash, in hexadecimal digits: 12 bits are four of them (Dovecot's
+// default), a whole SHA-512 is 128. Of fewer bits too many passwords would share a mark.
+const (
+	minHash = 4
+	maxHash = 128
+)
+
+// mark returns the mark of the password. There is one only for PLAIN and LOGIN, which
+// send the password: with CRAM-MD5, SCRAM and the like Dovecot has none to hash, and the
+// pwhash of every try on an account is the same (auth_policy_create_json in
+// src/auth/auth-policy.c, 2.3.19). So without the mechanism's name there is no mark.
+func (q *request) mark() event.PasswordMark {
+	if !strings.EqualFold(q.Mechanism, "PLAIN") && !strings.EqualFold(q.Mechanism, "LOGIN") {
+		return 0
+	}
+	if len(q.PasswordHash) < minHash || len(q.PasswordHash) > maxHash || strings.Trim(q.PasswordHash, "0123456789abcdefABCDEF") != "" {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(q.PasswordHash)) // never fails
+	sum := h.Sum32()
+	return max(event.PasswordMark(sum^sum>>16), 1)
+}

@@ -34,6 +34,8 @@ func TestRecorded(t *testing.T) {
 				"install -d -o csmail -g postfix -m 0710 '/var/spool/postfix/csmail', then unix:csmail/policy.sock in smtpd_client_restrictions and enforce.policy.listen: [unix:/var/spool/postfix/csmail/policy.sock]"},
 			{"dovecot", "while csmail hangs Dovecot 2.3 may let nobody log in (auth_policy_report_after_auth)",
 				"echo 'auth_policy_report_after_auth = no' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload"},
+			{"dovecot", "an old password that a phone repeats counts as guesses (auth_policy_request_attributes does not name mech)",
+				"echo 'auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload"},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -67,6 +69,7 @@ func TestPostfix(t *testing.T) {
 
 func TestDovecot(t *testing.T) {
 	const url = "auth_policy_server_url = http://127.0.0.1:10043/\n"
+	const attributes = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} mech=%{mech}\n"
 	for name, c := range map[string]struct {
 		text string
 		asks bool
@@ -74,7 +77,8 @@ func TestDovecot(t *testing.T) {
 	}{
 		"no url":               {"# 2.3.19.1 (9b53102964)\n", false, ""},
 		"cPHulk":               {"# 2.3.21 (0)\nauth_policy_server_url = http://127.0.0.1:579/dovecot-auth-policy\n", false, ""},
-		"2.3, no reports":      {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n", true, ""},
+		"2.3, no reports":      {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n" + attributes, true, ""},
+		"2.3, its own request": {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n", true, "session_id=%{session} mech=%{mech}"},
 		"2.4 with reports":     {"# 2.4.1 (0)\n" + url, true, ""},
 		"closed on failure":    {"# 2.4.1 (0)\n" + url + "auth_policy_reject_on_fail = yes\n", true, "auth_policy_reject_on_fail = no"},
 		"a block of this name": {"# 2.4.1 (0)\nplugin {\n" + url + "}\n", false, ""},
