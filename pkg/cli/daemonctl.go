@@ -43,6 +43,17 @@ func askPast(bad error, configPath string, std Streams, f func(*control.Client) 
 	return err
 }
 
+const statusHelp = `Tell in the first line whether csmail run does its work, how many addresses and
+networks are banned now and were today, and how many alerts the guard holds. Then
+what is wrong and how to mend it, one line a log with how far it is read, what became
+of the alerts, outages of ours that hold bans back, and the latest findings.
+
+The counters of lines and alerts go on over restarts; after a crash the last five
+minutes of them may be missing. -o json has those of this run, too.
+
+The exit status is 1 if csmail runs and does not do its work: a log is not read, what
+was read cannot be stored, or the LAPI is away for more than two minutes.`
+
 func newStatus(std Streams, configPath *string) *cobra.Command {
 	var output string
 	c := askDaemon(std, "status", "How csmail run is doing", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
@@ -60,9 +71,7 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 		}
 		return cmp.Or(err, unwell(status))
 	})
-	c.Long = "Sources with their lag, the outbox, the LAPI, outages of ours that hold bans back, and the latest findings.\n\n" +
-		"The exit status is 1 if csmail runs and does not do its work: a log is not read, what was read cannot be\n" +
-		"stored, or the LAPI is away for more than two minutes."
+	c.Long = statusHelp
 	addOutput(c, &output)
 	return c
 }
@@ -99,12 +108,20 @@ func oneArg(name, example string) cobra.PositionalArgs {
 func newHeld(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
-		Long: "Alerts for which there is enough against the source, but also a reason not to ban it\n(docs/safety.md). They wait for your word: release sends them, drop forgets them.",
+		Long: "Alerts for which there is enough against the source, but also a reason not to ban it\n(docs/safety.md). They wait for your word: release sends them, drop forgets them. What waits for\nevidence, such as the next login after an outage, is not here: it is judged\nagain when that comes, or when its time is over.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(listCommand(std, configPath, "List what the guard keeps back", control.Held),
+	c.AddCommand(heldList(std, configPath),
 		moveCommand(std, configPath, "release", "Send held alerts all the same", control.Held, control.Release),
 		moveCommand(std, configPath, "drop", "Drop held alerts", control.Held, control.Drop))
+	return c
+}
+
+func heldList(std Streams, configPath *string) *cobra.Command {
+	all := false
+	c := listCommand(std, configPath, "List what the guard keeps back", control.Held)
+	c.Long = "One line a source, the newest first, with the rule of the guard that keeps it back (docs/safety.md);\n--all shows each alert, also those on sources that are never banned."
+	c.Flags().BoolVar(&all, "all", false, "each alert with its ID, and those that cannot be released")
 	return c
 }
 
@@ -122,7 +139,8 @@ func newOutbox(std Streams, configPath *string) *cobra.Command {
 
 func listCommand(std Streams, configPath *string, short string, lists ...control.List) *cobra.Command {
 	var output string
-	c := askDaemon(std, "list", short, "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
+	var c *cobra.Command
+	c = askDaemon(std, "list", short, "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
 		if err := humanOrJSON(output); err != nil {
 			return err
 		}
@@ -137,6 +155,9 @@ func listCommand(std Streams, configPath *string, short string, lists ...control
 		if output == "json" {
 			return render.AsJSON(std.Out, all)
 		}
+		if each, err := c.Flags().GetBool("all"); err == nil && !each {
+			return render.Held(std.Out, all)
+		}
 		return render.AlertList(std.Out, all, screenOf(std.Out))
 	})
 	addOutput(c, &output)
@@ -147,12 +168,12 @@ var done = map[control.Move]string{control.Release: "released", control.Retry: "
 
 // moveCommand moves alerts of a list; no list stands for outbox and parked.
 func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
-	long := short + ".\n\nID is what the list shows, or its beginning; all stands for every one."
+	long := short + ".\n\nID is what the list shows, or its beginning; an address or a network stands for all\nalerts on it, and all for every one."
 	shows := "csmail outbox list"
 	if list == control.Held {
 		shows = "csmail held list"
 	}
-	return askDaemon(std, verb+" ID|all", short, long, configPath, oneArg("ID", shows+" shows the IDs"), func(ctx context.Context, client *control.Client, args []string) error {
+	return askDaemon(std, verb+" ID|IP|all", short, long, configPath, oneArg("ID, address or network", shows+" shows them"), func(ctx context.Context, client *control.Client, args []string) error {
 		lists := []control.List{list}
 		if list == "" {
 			lists = []control.List{control.Outbox, control.Parked}

@@ -66,19 +66,39 @@ type Status struct {
 	Lines    int64        `json:"lines"`
 	Missed   int64        `json:"missed"`
 	Tracked  int          `json:"tracked_sources"`
+	Total    Total        `json:"total"`
+	Bans     Bans         `json:"bans"`
 	Sources  []Source     `json:"sources"`
 	Outbox   OutboxStatus `json:"outbox"`
 	LAPI     LAPI         `json:"lapi"`
 	State    StateStatus  `json:"state"`
 	Breakers []string     `json:"breakers"`  // outages on our side that hold bans back now
 	Alerts   []Alert      `json:"alerts"`    // the latest, newest first
-	BreakIns []Alert      `json:"break_ins"` // since the start, the newest last; at most 10
+	BreakIns []Alert      `json:"break_ins"` // of the last seven days, the newest last; at most 10
 
 	Enforcement *Enforcement `json:"enforcement,omitempty"` // nil: nothing is enforced
 
 	// Troubles are why the daemon does not do its work, though it runs: a log is not
 	// read, or bans do not get to the LAPI. Empty while all is well.
 	Troubles []string `json:"troubles"`
+}
+
+// Total counts what csmail did since its state file was made, over all restarts. After a
+// crash it may lack the last five minutes. The other counters of a Status begin with
+// the daemon's start.
+type Total struct {
+	Since     time.Time `json:"since"`
+	Lines     int64     `json:"lines"`
+	Missed    int64     `json:"missed"`
+	Delivered uint64    `json:"delivered"` // alerts that the LAPI took
+	Dropped   uint64    `json:"dropped"`   // alerts that no list had room for
+}
+
+// Bans counts addresses and networks for which the LAPI has, or had, a ban of csmail's.
+type Bans struct {
+	Now       int `json:"now"`
+	Today     int `json:"today"`     // since midnight in the host's zone
+	Simulated int `json:"simulated"` // today, in simulation
 }
 
 // Source is one followed log.

@@ -44,7 +44,11 @@ func eachOf(read func(after uint64, limit int) ([]state.Entry, error), f func(*s
 // Status implements [control.Daemon].
 func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
 	var s control.Status
-	err := d.ask(ctx, func() { s = d.status() })
+	if err := d.ask(ctx, func() { s = d.status() }); err != nil {
+		return s, err
+	}
+	bans, err := d.bans(time.Now())
+	s.Bans = bans
 	return s, err
 }
 
@@ -65,6 +69,7 @@ func (d *Daemon) status() control.Status {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	s.Sources = d.sources()
+	s.Total = d.counted()
 	s.Enforcement = d.enforcer.status(d.config.Enforce.DryRun)
 	for _, t := range d.totals() {
 		s.Lines += int64(t.lines.Read)
@@ -75,7 +80,9 @@ func (d *Daemon) status() control.Status {
 			s.Breakers = append(s.Breakers, breakerText(b))
 		}
 	}
-	s.BreakIns = append([]control.Alert{}, d.breakIns...)
+	s.BreakIns = append([]control.Alert{}, slices.DeleteFunc(slices.Clone(d.breakIns), func(a control.Alert) bool {
+		return time.Since(a.At) > breakInsBack
+	})...)
 	for _, a := range slices.Backward(d.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}
@@ -268,8 +275,9 @@ func copied(a control.Alert) control.Alert {
 // Move implements [control.Daemon].
 func (d *Daemon) Move(ctx context.Context, list control.List, id string, move control.Move) (int, error) {
 	var entries []state.Entry
+	network, notOne := control.ParseNetwork(id) // an ID has neither point nor colon
 	err := eachOf(d.lists()[list], func(e *state.Entry) {
-		if id == "all" || strings.HasPrefix(e.ID, id) {
+		if id == "all" || strings.HasPrefix(e.ID, id) || notOne == nil && engine.Network(e.Alert) == network {
 			entries = append(entries, state.Entry{ID: strings.Clone(e.ID), Alert: withoutEvidence(e.Alert)})
 		}
 	})
@@ -301,7 +309,7 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 		return n, hint.Wrap(fmt.Errorf("%d released, %d stay held: %w", n, chosen-len(entries), never),
 			"take it out of guard.allow, if it stands there, and reload (docs/safety.md says what else is never banned); csmail held drop forgets the alert")
 	case n == 0 && id != "all":
-		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s has an ID that begins with %q", list, id), "csmail %s list shows them", listCommand(list))
+		return 0, hint.Wrap(fmt.Errorf("no alert in the list %s is on %q or has an ID that begins so", list, id), "csmail %s list shows them", listCommand(list))
 	}
 	return n, nil
 }

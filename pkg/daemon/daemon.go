@@ -86,6 +86,7 @@ type Daemon struct {
 
 	presence *delivery.Presence // it knows over reloads what the LAPI was told
 	before   figures            // of what reloads have replaced
+	earlier  control.Total      // what the runs before counted
 
 	connecting sync.Mutex // held by who reads or makes the credentials
 
@@ -193,6 +194,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if d.store, err = state.Open(c.State, state.Options{History: time.Duration(c.History)}); err != nil {
 		return err
 	}
+	d.recallCounters() // before the first checkpoint, which holds them
 	if err := d.recover(ctx); err != nil {
 		return errors.Join(err, d.store.Close())
 	}
@@ -262,6 +264,7 @@ func (d *Daemon) finish(cause error) error {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
 	}
 	d.leave()
+	d.keepCounters()
 	d.log.Info("stopped")
 	return cause
 }

@@ -298,7 +298,7 @@ func TestDroppedHoldIsNoBan(t *testing.T) {
 		list, err := r.ask.List(t.Context(), control.Held)
 		return err == nil && len(list) == 1
 	})
-	if n, err := r.ask.Move(t.Context(), control.Held, "all", control.Drop); n != 1 || err != nil {
+	if n, err := r.ask.Move(t.Context(), control.Held, attacker, control.Drop); n != 1 || err != nil {
 		t.Fatalf("dropped %d, %v, want 1", n, err)
 	}
 	why, err := r.ask.Why(t.Context(), netip.MustParseAddr(attacker))

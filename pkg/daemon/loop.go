@@ -164,7 +164,7 @@ func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
 	shown.Reason = v.Reason
 	d.recent = append(d.recent, shown)
 	if e.Alert.Scenario == engine.BreakIn {
-		d.breakIns = append(d.breakIns[max(0, len(d.breakIns)-maxBreakIns+1):], shown)
+		d.keepInSight(shown)
 	}
 }
 

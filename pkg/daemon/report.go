@@ -149,9 +149,13 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 // beside is what is stored with a checkpoint: the days that are over now, and those
 // that are open.
 func (d *Daemon) beside() (state.Beside, error) {
+	counters, err := d.countersText()
+	if err != nil {
+		return state.Beside{}, err
+	}
 	r := d.reports
 	if r == nil {
-		return state.Beside{Kept: map[string][]byte{openDays: nil}}, nil
+		return state.Beside{Kept: map[string][]byte{openDays: nil, countersNote: counters}}, nil
 	}
 	now := r.days.Latest()
 	if d.isCaughtUp() {
@@ -172,7 +176,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 		return state.Beside{}, err
 	}
 	r.storing = maps.Clone(r.unstored)
-	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot)}, Days: r.storing}, nil
+	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.storing}, nil
 }
 
 // stored is told that the checkpoint is on the disk, or why not.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -13,39 +14,100 @@ import (
 // AsJSON prints any answer of the daemon as one indented object.
 func AsJSON(w io.Writer, v any) error { return writeJSON(w, v) }
 
-// Status prints how the daemon is doing, for a person.
+// fewFindings is how many of the latest findings a screen shows.
+const fewFindings = 8
+
+// Status prints how the daemon is doing, for a person: whether it works, and whom it has
+// banned, in the first line; then what is wrong and how to mend it, one line a log, and
+// the latest findings.
 func Status(w io.Writer, s control.Status, screen Screen) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
+	columns := cmp.Or(screen.Columns, defaultColumns)
+	fmt.Fprintln(&b, statusLine(s))
 	for _, a := range s.BreakIns {
-		fmt.Fprintf(&b, "! BREAK-IN? %s logged in at %s after %s: csmail why %s\n", a.Value, moment(a.Last), plural(a.Count-1, "wrong password"), a.Value)
+		fmt.Fprintf(&b, "! BREAK-IN? %s logged in at %s\n  after %s: csmail why %s\n", a.Value, moment(a.Last), plural(a.Count-1, "wrong password"), a.Value)
 	}
-	for _, what := range s.Troubles {
-		fmt.Fprintf(&b, "! %s\n", what)
-	}
-	trouble(&b, "the last reload failed: ", s.Reload, "")
-	fmt.Fprintf(&b, "%d lines read, %d not understood; %d addresses, networks and accounts tracked\n", s.Lines, s.Missed, s.Tracked)
-	fmt.Fprintf(&b, "outbox: %d waiting, %d parked, %d held, %d dropped%s\n", s.Outbox.Pending, s.Outbox.Parked, s.Outbox.Held, s.Outbox.Dropped, since("; the oldest since ", s.Outbox.Oldest))
-	fmt.Fprintf(&b, "LAPI: %d alerts delivered%s\n", s.LAPI.Delivered, since(", the last one at ", s.LAPI.Reached))
-	trouble(&b, "the LAPI: ", s.LAPI.Error, s.LAPI.Hint)
-	trouble(&b, "the state file: ", s.State.Error, s.State.Hint)
+	troubles(&b, s)
+	logRows(&b, s.Sources)
+	fmt.Fprintf(&b, "LAPI: %s%s\n", plural(int(s.Total.Delivered), "alert")+" delivered", since("; the last answer at ", s.LAPI.Reached))
+	fmt.Fprintf(&b, "Alerts here: %d waiting%s, %d parked, %d held, %d dropped\n", s.Outbox.Pending, since(" since ", s.Outbox.Oldest), s.Outbox.Parked, s.Outbox.Held, s.Total.Dropped)
+	fmt.Fprintf(&b, "%d lines read since %s, %d not understood\n", s.Total.Lines, moment(s.Total.Since), s.Total.Missed)
+	fmt.Fprintf(&b, "%d addresses, networks and accounts tracked\n", s.Tracked)
 	for _, breaker := range s.Breakers {
-		fmt.Fprintf(&b, "holds bans back: %s\n", inZone(breaker, time.Local))
+		fmt.Fprintf(&b, "Holds bans back: %s\n", inZone(breaker, time.Local))
 	}
-	t := newGrid(screen, "Source", "State", "Lines", "Behind", "Last line", "Lost")
-	for _, f := range s.Sources {
-		t.add(f.Name, f.State, f.Lines, behind(f.Lag), moment(f.LastLine), drops(f.Drops))
-	}
-	fmt.Fprintln(&b, t)
-	for _, f := range s.Sources {
-		trouble(&b, f.Name+": ", f.Error, f.Hint)
-	}
+	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
 	if len(s.Alerts) > 0 {
 		b.WriteString("The latest findings\n")
-		alertTable(&b, s.Alerts, screen)
+		findingRows(&b, s.Alerts[:min(len(s.Alerts), fewFindings)], columns)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// statusLine is the answer to how the daemon is doing.
+func statusLine(s control.Status) string {
+	line := "csmail works"
+	if len(s.Troubles) > 0 {
+		line = "csmail does NOT do its work"
+	}
+	line += fmt.Sprintf(": %d banned now, %d today, %d held", s.Bans.Now, s.Bans.Today, s.Outbox.Held)
+	if s.Bans.Simulated > 0 {
+		line += fmt.Sprintf(", %d simulated today", s.Bans.Simulated)
+	}
+	return line
+}
+
+// troubles prints what is wrong, each with what mends it. What is wrong with a log, the
+// LAPI or the state file is said once, though the daemon may not call it trouble yet.
+func troubles(b *strings.Builder, s control.Status) {
+	type problem struct{ about, text, hint string }
+	problems := []problem{{"the last reload failed: ", s.Reload, ""}, {"the LAPI: ", s.LAPI.Error, s.LAPI.Hint}, {"the state file: ", s.State.Error, s.State.Hint}}
+	for _, f := range s.Sources {
+		problems = append(problems, problem{f.Name + ": ", f.Error, f.Hint})
+	}
+	for _, what := range s.Troubles {
+		advice := ""
+		problems = slices.DeleteFunc(problems, func(p problem) bool {
+			same := p.text != "" && strings.HasSuffix(what, p.text)
+			if same {
+				advice = p.hint
+			}
+			return same
+		})
+		trouble(b, "", inZone(what, time.Local), advice)
+	}
+	for _, p := range problems {
+		trouble(b, p.about, p.text, p.hint)
+	}
+}
+
+// logRows prints one line a log. Its name comes last, so that it may be as long as it is.
+func logRows(b *strings.Builder, sources []control.Source) {
+	rows := [][]string{{"State", "Lines", "Behind", "Last line", "Log"}}
+	for _, f := range sources {
+		name := Printable(f.Name)
+		if lost := drops(f.Drops); len(lost) > 0 {
+			name += ", lost: " + strings.Join(lost, ", ")
+		}
+		rows = append(rows, []string{f.State, fmt.Sprint(f.Lines), behind(f.Lag), moment(f.LastLine), name})
+	}
+	printRows(b, rows, 1, 2)
+}
+
+// findingRows prints one line a finding: when, on whom, what came of it, and by what.
+func findingRows(b *strings.Builder, alerts []control.Alert, columns int) {
+	longest := 0
+	for _, a := range alerts {
+		longest = max(longest, width(a.Value))
+	}
+	for _, a := range alerts {
+		what := fmt.Sprintf("%-5s  %s, %s", stateText(a.Status), strings.TrimPrefix(Printable(a.Scenario), "csmail/"), plural(a.Count, "event"))
+		if a.Reason != "" {
+			what += ": " + inZone(Printable(a.Reason), time.Local)
+		}
+		fmt.Fprintln(b, clip(dayTime(a.Last, time.Local)+"  "+pad(Printable(a.Value), min(longest, longestAddress), false)+"  "+what, columns))
+	}
 }
 
 func trouble(b *strings.Builder, about, problem, advice string) {
@@ -80,8 +142,8 @@ func behind(lag int64) string {
 	return fmt.Sprintf("%d bytes", lag)
 }
 
-func drops(counts map[string]int64) items {
-	var texts items
+func drops(counts map[string]int64) []string {
+	var texts []string
 	for reason, n := range counts {
 		if n > 0 {
 			texts = append(texts, fmt.Sprintf("%d %s", n, reason))
@@ -106,7 +168,7 @@ func AlertList(w io.Writer, alerts []control.Alert, screen Screen) error {
 func alertTable(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	t := newGrid(screen, "ID", "Scenario", "Value", "Events", "Last event", "Status", "Reason")
 	for _, a := range alerts {
-		t.add(a.ID[:min(8, len(a.ID))], a.Scenario, Printable(a.Value), a.Count, moment(a.Last), stateText(a.Status), inZone(Printable(a.Reason), time.Local))
+		t.add(shortID(a.ID), a.Scenario, Printable(a.Value), a.Count, moment(a.Last), stateText(a.Status), inZone(Printable(a.Reason), time.Local))
 	}
 	fmt.Fprintln(b, t)
 }

@@ -105,7 +105,7 @@ func (l *life) firstBan() {
 		l.t.Errorf("units are not enabled:\n%s", out)
 	}
 	l.must("csmail", "run", "-t")
-	if out := l.must("csmail", "status"); !regexp.MustCompile(`journal +\| following`).MatchString(out) {
+	if out := l.must("csmail", "status"); !regexp.MustCompile(`following +\d+ .*journal`).MatchString(out) {
 		l.t.Errorf("status shows no journal that is followed:\n%s", out)
 	}
 }

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"encoding/json"
+	"time"
+
+	"csmail/pkg/control"
+	"csmail/pkg/engine"
+	"csmail/pkg/state"
+)
+
+// countersNote is the name under which the state file keeps the counters of all runs. It
+// is written with each checkpoint and at the end of a run.
+const countersNote = "counters"
+
+// breakInsBack is how long a break-in stays in sight: over a weekend, and over restarts.
+const breakInsBack = 7 * 24 * time.Hour
+
+// recallCounters reads what the runs before counted, and the break-ins that they found.
+// Without either csmail does its work all the same.
+func (d *Daemon) recallCounters() {
+	data, err := d.store.Kept(countersNote)
+	if err == nil && data != nil {
+		err = json.Unmarshal(data, &d.earlier)
+	}
+	if err != nil {
+		d.log.Warn("what runs before counted cannot be read", "error", err)
+	}
+	if d.earlier.Since.IsZero() {
+		d.earlier.Since = d.started
+	}
+	if err := d.store.EachSince(d.started.Add(-breakInsBack), func(t *state.Told) {
+		if t.Alert.Scenario == engine.BreakIn {
+			d.keepInSight(copied(alertOf(state.Entry{ID: t.ID, Alert: t.Alert, Queued: t.Sent}, t.Status.String())))
+		}
+	}); err != nil {
+		d.log.Warn("the latest break-ins cannot be read", "error", err)
+	}
+}
+
+func (d *Daemon) keepInSight(breakIn control.Alert) {
+	d.breakIns = append(d.breakIns[max(0, len(d.breakIns)-maxBreakIns+1):], breakIn)
+}
+
+// counted is what this run and those before counted.
+func (d *Daemon) counted() control.Total {
+	all := d.earlier
+	for _, t := range d.totals() {
+		all.Lines += int64(t.lines.Read)
+		all.Missed += int64(t.lines.Unparsed)
+	}
+	if d.sender != nil {
+		all.Delivered += d.sent().Delivered
+	}
+	all.Dropped += d.store.Stats().Overflowed
+	return all
+}
+
+// countersText is what the state file keeps of the counters.
+func (d *Daemon) countersText() ([]byte, error) { return json.Marshal(d.counted()) }
+
+// keepCounters stores the counters outside of a checkpoint.
+func (d *Daemon) keepCounters() {
+	data, err := d.countersText()
+	if err == nil {
+		err = d.store.Keep(countersNote, data)
+	}
+	if err != nil {
+		d.log.Warn("what was counted cannot be stored", "error", err)
+	}
+}
+
+// bans counts the addresses and networks that are banned, from the history in the state
+// file. A ban that the LAPI was not asked about yet counts as one.
+func (d *Daemon) bans(now time.Time) (control.Bans, error) {
+	running, today, simulated := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	var after *state.Told
+	for {
+		page, err := d.store.Running(after, pageSize)
+		if err != nil {
+			return control.Bans{}, err
+		}
+		for i := range page {
+			if t := &page[i]; isBan(t) && (!t.Looked || t.End().After(now)) {
+				running[t.Alert.Value()] = true
+			}
+		}
+		if len(page) < pageSize {
+			break
+		}
+		after = &page[len(page)-1]
+	}
+	year, month, day := now.Date()
+	err := d.store.EachSince(time.Date(year, month, day, 0, 0, 0, 0, now.Location()), func(t *state.Told) {
+		switch {
+		case t.Status != state.Delivered || t.Alert.Informational:
+		case t.Simulate:
+			simulated[t.Alert.Value()] = true
+		case isBan(t):
+			today[t.Alert.Value()] = true
+		}
+	})
+	return control.Bans{Now: len(running), Today: len(today), Simulated: len(simulated)}, err
+}
+
+// isBan reports whether the LAPI made a decision of a delivered alert, or may have.
+func isBan(t *state.Told) bool { return !t.Looked || len(t.Bans) > 0 }

@@ -1,0 +1,32 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// printRows prints rows whose columns are as wide as their widest cell, but for the last.
+// A long address in the first has a line of its own; columns of numbers are aligned to
+// the right.
+func printRows(b *strings.Builder, rows [][]string, numbers ...int) {
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			wide := 0
+			if i < len(row)-1 {
+				for _, other := range rows {
+					if i > 0 || width(other[i]) <= longestAddress {
+						wide = max(wide, width(other[i]))
+					}
+				}
+			}
+			if i == 0 && width(cell) > longestAddress {
+				fmt.Fprintln(b, cell)
+				cell = ""
+			}
+			line += pad(cell, wide, slices.Contains(numbers, i)) + "  "
+		}
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+}
