@@ -67,14 +67,15 @@ var layers = map[string]layer{
 	"enforce/wiring":      {},
 	"bouncer":             {imports: []string{"decision", "hint"}, io: true},
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":              {imports: []string{"bucket", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
+	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{
 		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "ruleset", "scenario", "state",
 	}, io: true},
+	"check":   {imports: []string{"config", "control", "enforce/wiring", "engine", "event", "hint", "host", "logline", "scenario", "setup"}, io: true},
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"input/archive", "bucket", "config", "control", "daemon", "enforce/wiring", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
+		"input/archive", "bouncer", "bucket", "check", "config", "control", "daemon", "enforce/wiring", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
 		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "setup", "logline", "trial",
 	}, io: true},
 }

@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string, std Streams) int {
 		return exitOK
 	}
 	status := exitStatus(ctx, err)
-	if errors.Is(err, errStopped) {
+	if _, isCheck := errors.AsType[checkError](err); isCheck || errors.Is(err, errStopped) {
 		return status
 	}
 	if status == exitInterrupted {
@@ -74,6 +74,7 @@ func Main(ctx context.Context, args []string, std Streams) int {
 func exitStatus(ctx context.Context, err error) int {
 	_, usage := errors.AsType[usageError](err)
 	_, config := errors.AsType[configError](err)
+	verdict, isCheck := errors.AsType[checkError](err)
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -83,6 +84,8 @@ func exitStatus(ctx context.Context, err error) int {
 		return exitConfig
 	case isFindings(err):
 		return exitFindings
+	case isCheck:
+		return verdict.status()
 	case errors.Is(err, lapi.ErrUnreachable):
 		return exitUnreachable
 	case errors.Is(err, lapi.ErrRefused):
@@ -108,6 +111,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail events -o json FILE     every event of a log
   csmail scenarios list          by what csmail judges
   csmail setup                   connect csmail with CrowdSec and the log, and start it
+  csmail check                   is everything in place? with what mends it
   csmail run                     the daemon
   csmail status                  how the daemon is doing
   csmail unban 203.0.113.7       an address was wronged: forget what it did
@@ -134,7 +138,7 @@ func newRoot(std Streams) *cobra.Command {
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
 		newScenarios(std, &configPath),
 		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newEnforce(std, &configPath),
-		newSetup(std), newVersion(std),
+		newSetup(std), newCheck(std, &configPath), newVersion(std),
 	)
 	strictly(root)
 	return root

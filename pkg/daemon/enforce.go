@@ -72,7 +72,7 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	e := &enforcer{tried: enforce.NewPasswords(), store: d.store, log: d.log, reports: make(chan authpolicy.Report, maxReports)}
 	var err error
 	e.bouncer, err = bouncer.New(bouncer.Options{
-		Config: bouncerConfig(c), Version: d.options.Version, Log: d.log, Now: d.options.Now, Usage: e.takeUsage,
+		Config: BouncerConfig(c), Version: d.options.Version, Log: d.log, Now: d.options.Now, Usage: e.takeUsage,
 		Keep: func(b []byte) error { return d.store.KeepLarge(keptDecisions, b) },
 	})
 	if err != nil {
@@ -94,7 +94,9 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	return nil
 }
 
-func bouncerConfig(c config.Config) bouncer.Config {
+// BouncerConfig returns how the bouncer asks the LAPI. Its address is that of the LAPI's
+// credentials where the configuration names none.
+func BouncerConfig(c config.Config) bouncer.Config {
 	b := c.Bouncer
 	url := b.APIURL
 	if credentials, err := lapi.LoadCredentials(c.LAPI.Credentials); url == "" && err == nil {

@@ -59,3 +59,7 @@ func (d datedAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return resp, nil
 }
+
+// Ahead returns how far the LAPI's clock is ahead of this host's, to about a second; 0 if
+// they agree or no answer came yet.
+func (c *Client) Ahead() time.Duration { return c.clock.now().Sub(time.Now()).Round(time.Second) }

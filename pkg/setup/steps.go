@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (p *planner) hub() error {
 	if p.options.KeepHub || !p.host.Has("cscli") {
 		return nil
 	}
-	installed, err := p.installedCollections()
+	installed, err := HubCollections(p.ctx, p.host)
 	if err != nil {
 		return err
 	}
@@ -147,8 +148,16 @@ func (p *planner) hub() error {
 	return nil
 }
 
-func (p *planner) installedCollections() ([]string, error) {
-	out, err := p.host.Run(p.ctx, "cscli", "collections", "list", "-o", "json")
+// Programs are the programs of a host, a part of [Host].
+type Programs interface {
+	Run(ctx context.Context, name string, args ...string) (string, error)
+	Has(name string) bool
+}
+
+// HubCollections returns the mail collections of CrowdSec's hub that the agent has, in
+// the order of their names.
+func HubCollections(ctx context.Context, programs Programs) ([]string, error) {
+	out, err := programs.Run(ctx, "cscli", "collections", "list", "-o", "json")
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("asking cscli for the hub's collections: %w", err), "run csmail setup as root, with CrowdSec configured: cscli version")
 	}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/bouncer"
+	"csmail/pkg/check"
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/daemon"
+	"csmail/pkg/hint"
+	"csmail/pkg/host"
+	"csmail/pkg/ingest"
+	"csmail/pkg/lapi"
+	"csmail/pkg/render"
+	"csmail/pkg/ruleset"
+	"csmail/pkg/scenario"
+	"csmail/pkg/setup"
+)
+
+const checkHelp = `Look whether everything that csmail needs is in place: csmail run, its logs, CrowdSec's
+Local API, the agent's own mail scenarios, a bouncer, the doors in Postfix and Dovecot,
+the clock, the state, the scenarios, the rights of its files, and the settings of Postfix
+and Dovecot that hide something from the log. Each finding comes with what mends it.
+Nothing is changed. Run it as root: others cannot read the configuration.
+
+  sudo csmail check             one line each
+  sudo csmail check --nagios    for Nagios and Icinga: the first line says it all
+
+The exit status is 0 if all is well, 1 for a warning, 2 if something is critical. Notes are
+advice and change neither.`
+
+// checkError carries the level of the worst result to the exit status. The screen has
+// said the rest.
+type checkError struct{ level check.Level }
+
+func (e checkError) Error() string { return "csmail check: " + e.level.String() }
+
+// status is what Nagios takes: 1 for a warning, 2 for critical.
+func (e checkError) status() int {
+	if e.level == check.Critical {
+		return 2
+	}
+	return 1
+}
+
+func newCheck(std Streams, configPath *string) *cobra.Command {
+	var output string
+	var nagios bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Is everything in place: logs, LAPI, bouncer, doors, settings?",
+		Long:  checkHelp,
+		Args:  noCommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := humanOrJSON(output); err != nil {
+				return err
+			}
+			if nagios && c.Flags().Changed("output") {
+				return usageError{hint.Wrap(errors.New("--nagios and -o are both given"), "a monitor takes --nagios, a program -o json")}
+			}
+			results := runChecks(c.Context(), *configPath)
+			if err := showChecks(std, results, output, nagios); err != nil {
+				return err
+			}
+			if worst := check.Worst(results); worst > check.OK {
+				return checkError{worst}
+			}
+			return nil
+		},
+	}
+	addOutput(c, &output)
+	c.Flags().BoolVar(&nagios, "nagios", false, "a first line as Nagios and Icinga take it, with performance data")
+	return c
+}
+
+func showChecks(std Streams, results []check.Result, output string, nagios bool) error {
+	switch {
+	case nagios:
+		return render.Nagios(std.Out, results)
+	case output == "json":
+		return render.AsJSON(std.Out, results)
+	}
+	return render.Check(std.Out, results)
+}
+
+// runChecks runs all probes. Without a configuration there is nothing to compare with, so
+// that alone is the result.
+func runChecks(ctx context.Context, configPath string) []check.Result {
+	c, err := config.Load(configPath)
+	if err != nil {
+		return []check.Result{{
+			Name: "config", Level: check.Critical, Text: err.Error(),
+			Findings: []check.Finding{{Level: check.Critical, Problem: err.Error(), Mend: hint.Of(err)}},
+		}}
+	}
+	return check.Run(ctx, check.Probes(checkInputs(c)))
+}
+
+// checkInputs are the inputs of this host.
+func checkInputs(c config.Config) check.Inputs {
+	return check.Inputs{
+		Config:    c,
+		Version:   version(),
+		Now:       time.Now,
+		Logs:      func(ctx context.Context) []error { return ingest.Probe(ctx, c.Sources, ingest.Options{}) },
+		LAPI:      func(ctx context.Context) (string, time.Duration, error) { return greetLAPI(ctx, c) },
+		Key:       func(ctx context.Context) error { return tryKey(ctx, c) },
+		Scenarios: func() (*scenario.Set, error) { return ruleset.Load(c.Scenarios) },
+		Mail:      host.AskMailSettings,
+		Daemon:    control.NewClient(c.Socket),
+		Programs:  setup.Machine{},
+		Files:     check.HostFiles{},
+	}
+}
+
+// greetLAPI logs in at the LAPI. It returns as whom and where, and how far the LAPI's
+// clock is ahead.
+func greetLAPI(ctx context.Context, c config.Config) (string, time.Duration, error) {
+	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
+	if err != nil {
+		return "", 0, err
+	}
+	client, err := lapi.New(credentials, version())
+	if err != nil {
+		return "", 0, err
+	}
+	defer client.Close()
+	if err := client.Heartbeat(ctx); err != nil {
+		return "", 0, err
+	}
+	return credentials.String(), client.Ahead(), nil
+}
+
+// tryKey asks the LAPI whether it takes the bouncer's key.
+func tryKey(ctx context.Context, c config.Config) error {
+	return bouncer.Try(ctx, daemon.BouncerConfig(c), version(), reachWithin)
+}

@@ -1,0 +1,15 @@
+package wiring
+
+import "strings"
+
+// Values reads what postconf(1) and doveconf(1) print: the value of each setting by its
+// name, such as "submission/inet/syslog_name". Settings inside of Dovecot's blocks are
+// left out.
+func Values(text string) map[string]string { return parse(text) }
+
+// closes begins the problems that shut clients out.
+const closes = "while csmail "
+
+// Closes reports whether the setting shuts honest clients out while csmail is dead or
+// hangs. The other findings are settings with which csmail does less than it could.
+func (f Finding) Closes() bool { return strings.HasPrefix(f.Problem, closes) }
