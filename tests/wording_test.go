@@ -15,9 +15,9 @@ import (
 // package here once `go run ./tests/style FOLDER` shows its figures within the aims.
 var plainRooms = []string{
 	"pkg/control", "pkg/decision", "pkg/delivery", "pkg/event", "pkg/grammar/dovecot", "pkg/grammar/pam",
-	"pkg/grammar/postfix", "pkg/grammar/probe", "pkg/grammar/sshd", "pkg/host", "pkg/ingest", "pkg/lapi",
+	"pkg/grammar/postfix", "pkg/grammar/probe", "pkg/grammar/sshd", "pkg/health", "pkg/host", "pkg/ingest", "pkg/lapi",
 	"pkg/input", "pkg/input/archive", "pkg/input/file", "pkg/input/journal", "pkg/input/syslog",
-	"pkg/lint", "pkg/logline", "pkg/replay", "pkg/ruleset", "pkg/scenario", "pkg/scenario/expression",
+	"pkg/lint", "pkg/logline", "pkg/replay", "pkg/ruleset", "pkg/scenario", "pkg/scenario/expression", "pkg/session",
 	"pkg/state", "pkg/trial",
 }
 

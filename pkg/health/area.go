@@ -2,23 +2,25 @@ package health
 
 import "csmail/pkg/event"
 
-// Area says which part of our own an offence hangs on, and so what can excuse it.
-// For example, a failed login may be due to a login service that is down.
+// Area says on which part of the mail server an offence depends, and so which trouble can
+// excuse it. For example, a failed login (LoginArea) is excused while the login service
+// is down, but not while a block list is.
 type Area uint8
 
 // The areas.
 const (
-	OwnArea       Area = iota // nothing but the client
-	LoginArea                 // our login service
-	ResolverArea              // our resolver
+	OwnArea       Area = iota // OwnArea: nothing but the client
+	LoginArea                 // the login service
+	ResolverArea              // the resolver
 	ListArea                  // block lists
-	RecipientArea             // our tables of recipients
-	VisitArea                 // nothing was asked for, or our own limits ended it
+	RecipientArea             // the tables of recipients
+	VisitArea                 // an empty visit, or one that a limit of the server ended
 )
 
-// AreaOf sorts an event. What follows from a failed login (the connection lost
-// or cut after AUTH; under stress Postfix cuts at the first error,
-// smtpd_hard_error_limit) hangs on the login service like the failure itself.
+// AreaOf returns the area of an event. Consequences of a failed login belong to the login
+// service as well: for example a connection lost or cut after AUTH, since Postfix under
+// stress ends a session at its first error (smtpd_hard_error_limit, stress=yes;
+// postconf(5), Postfix 3.8).
 func AreaOf(e *event.Event) Area {
 	switch e.Kind {
 	case event.AuthFailed, event.AuthAborted, event.AuthRateLimited, event.LoginRefused:

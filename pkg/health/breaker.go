@@ -8,18 +8,21 @@ import (
 	"csmail/pkg/event"
 )
 
-// Breaker is the state of something of ours that a rule hangs on.
+// Breaker is the state of one part of a host's own services, as csmail status and the
+// daily report show it. While it holds, offences of its area lead to no ban.
 type Breaker struct {
 	Name  string // resolver, block-lists, login postfix, login dovecot, login sshd, user-database
-	Holds bool   // what hangs on it is held just now
+	Holds bool   // of the state; zero if nothing was observed yet
 	Since time.Time
 	Why   string // for a person
 }
 
-// Breakers returns the state of all of them at a time, in a fixed order. Of several
-// hosts it is that of one that holds, if any does. A host that nobody with a verified
-// name visits has no evidence that its resolver works: that holds, and is no alarm by
-// itself; a host beside others counts from its first evidence on.
+// Breakers returns the breakers at the time now, always in the same order. If there are
+// several hosts, each breaker is that of a host where it holds, if any.
+//
+// A host on which no client with a verified name has connected has no evidence that its
+// resolver works. Its breaker holds, which is no alarm. If there are other hosts, it is
+// left out until it has evidence.
 func (s *Sites) Breakers(now uint32) []Breaker {
 	hosts := s.sorted()
 	if len(hosts) == 0 {
@@ -42,9 +45,11 @@ func (s *Sites) Breakers(now uint32) []Breaker {
 	return all
 }
 
-// isBelow reports whether another host's breaker says more than this one.
+// isBelow reports whether the breaker of another host is more important than this one.
 func (b Breaker) isBelow(other Breaker) bool { return b.rank() < other.rank() }
 
+// rank orders breakers of several hosts: known trouble first, then known health, then no
+// evidence.
 func (b Breaker) rank() int {
 	switch {
 	case b.Holds && !b.Since.IsZero():
@@ -55,6 +60,8 @@ func (b Breaker) rank() int {
 	return 0 // for want of evidence
 }
 
+// breakers returns the breakers of one host. A block list that refuses the host's queries
+// takes the place of missing evidence.
 func (s *Site) breakers(now uint32) []Breaker {
 	all := []Breaker{
 		s.resolver.breaker("resolver", "client with a verified name", now),
@@ -70,6 +77,7 @@ func (s *Site) breakers(now uint32) []Breaker {
 	return append(all, s.tables.breaker("user-database", now))
 }
 
+// breaker is the certain outage's, unless only a doubted one has a newer fault.
 func (s *service) breaker(name string, now uint32) Breaker {
 	if b := s.sure.breaker(name, now); b.Holds || s.doubt.lastFault <= s.sure.lastFault {
 		return b
@@ -77,6 +85,7 @@ func (s *service) breaker(name string, now uint32) Breaker {
 	return s.doubt.breaker(name, now)
 }
 
+// breaker holds once the evidence is older than the longest gap that counts as usual.
 func (e *evidence) breaker(name, sight string, now uint32) Breaker {
 	b := Breaker{Name: name, Holds: true, Why: "no " + sight + " yet"}
 	if len(e.spans) == 0 {
@@ -92,6 +101,7 @@ func (e *evidence) breaker(name, sight string, now uint32) Breaker {
 	return b
 }
 
+// breaker holds while there is trouble.
 func (o *troubled) breaker(name string, now uint32) Breaker {
 	b := Breaker{Name: name, Holds: o.covers(now), Why: "no trouble known"}
 	if o.lastFault != 0 {

@@ -3,38 +3,44 @@ package health
 import "slices"
 
 const (
-	// maxWords bounds whose word is remembered. The one who was silent longest goes.
+	// maxWords is the number of clients per service whose credibility is remembered. At
+	// the limit the one that has been silent longest is dropped.
 	maxWords = 128
-	// maxSigns bounds the signs that are held together to see whether several clients
-	// met trouble. A client has one at a time.
+	// maxSigns is the number of clients whose newest fault is kept, to see whether
+	// several met the same trouble.
 	maxSigns = 16
-	// strangersWord is for how long a client that never got in is believed, counted
-	// from its first fault of the day: a night's outage that only a traveller notices,
-	// but not a bot that brings its faults about for ever.
+	// strangersWord is for how long a client that never logged in is believed, counted
+	// from its first fault within a day. It covers an outage at night that only one
+	// traveller meets. A bot that causes faults for longer than that is no longer
+	// believed.
 	strangersWord = 12 * hour
-	// regularsWord is for how long one is believed that did get in before, though
-	// others get in all the while: a database that knows some of the users is down.
+	// regularsWord is for how long a client that logged in before is believed while
+	// others log in. Such a fault is possible: for example, one of two user databases is
+	// down.
 	regularsWord = 2 * hour
-	// causes is how many faults without a client are told apart, by what they complain
-	// of: a line that a host logs each hour must not take its weight from that of a real
-	// outage, nor may a client that finds words of its own to put into one be believed
-	// more often than that.
+	// causes is the number of classes into which faults without a client are sorted, by a
+	// hash of their text. Each class is believed separately. So a fault that a host logs
+	// every hour does not devalue the line of a real outage, and a client that can write
+	// its own words into such a line is believed at most this often.
 	causes = 16
 )
 
-// Client is who met a fault of ours.
+// Client is the client that met a fault of this host.
 type Client struct {
-	Key uint64 // its source; 0: the log names no client
-	// Account is what a regular got in with before, 0 of a stranger. Two sources of
-	// one account are one witness. (Whoever has one password has as many sources as
-	// he likes.)
+	Key uint64 // of its source; 0 if the log names no client
+	// Account is the account that a regular client logged in with before, 0 for a
+	// stranger. Two sources of one account are one witness, because a person with one
+	// password can use any number of sources.
 	Account uint64
-	// Cause is a hash of what a fault without a client complains of.
+	// Cause is a hash of the text of a fault that names no client.
 	Cause uint64
 }
 
+// isRegular reports whether the client logged in before, which makes its faults credible.
 func (c Client) isRegular() bool { return c.Key != 0 && c.Account != 0 }
 
+// identity is the number under which the client's faults are counted: the class of the
+// fault without a client (1 to causes), the account, or the source.
 func (c Client) identity() uint64 {
 	switch {
 	case c.Key == 0:
@@ -45,37 +51,40 @@ func (c Client) identity() uint64 {
 	return c.Key
 }
 
-// sign is the newest fault that one client met.
+// sign is the newest fault that one client met. Several signs within faultTogether are
+// evidence of an outage.
 type sign struct {
 	id       uint64
 	at       uint32
 	regular  bool
-	believed bool // or without a client
+	believed bool // it counts as evidence
 }
 
+// isUnnamed reports whether the fault names no client.
 func (s sign) isUnnamed() bool { return s.id <= causes }
 
-// word is what a client's faults of one day were worth. A client can bring faults
-// about: a guess too many makes Dovecot's penalty exceed Postfix's patience, a name
-// can be one that a database chokes on. So a stranger who meets one again after
-// others have got in has shown that the faults are his own, and for the rest of the
-// day nobody takes his word.
+// word is the credibility of one client for a day.
+//
+// A client can cause faults. For example, a guess too many makes Dovecot's penalty exceed
+// Postfix's patience, or a login name is one that a database cannot handle. So a stranger
+// that meets a fault, and then another one after others have logged in, has shown that
+// the faults are its own doing. It is not believed for the rest of the day.
 type word struct {
 	id          uint64
-	first, last uint32 // fault
-	burnt       bool
+	first, last uint32 // times of the first and the last fault of the day
+	burnt       bool   // no longer believed
 }
 
-// doubt is trouble that may be ours or some client's doing: whatever the faults of
-// strangers say, and those that name nobody. It ends as soon as somebody gets in.
+// doubt is trouble that is either the host's or some client's doing, because only
+// strangers met it or the log names no client. It ends with the next client that logs in.
 type doubt struct {
 	troubled
 	signs []sign
 	words []word
 }
 
-// hear takes a fault and reports whether the client is believed. othersIn is when
-// somebody else got in last.
+// hear takes a fault of a client and reports whether the client is believed. othersIn is
+// the time of the last login of any other client.
 func (d *doubt) hear(c Client, at, othersIn uint32) bool {
 	believed := d.believes(c, at, othersIn)
 	s := sign{c.identity(), at, c.isRegular(), believed}
@@ -86,8 +95,8 @@ func (d *doubt) hear(c Client, at, othersIn uint32) bool {
 	return believed
 }
 
-// addSign makes room at the cost of strangers: whoever has many addresses must not
-// crowd out what regulars say.
+// addSign adds a sign. At the limit it drops a stranger's first: a client with many
+// addresses must not displace the signs of regulars.
 func (d *doubt) addSign(s sign) {
 	if len(d.signs) >= maxSigns {
 		out := max(0, slices.IndexFunc(d.signs, func(o sign) bool { return !o.regular && !o.isUnnamed() }))
@@ -96,6 +105,8 @@ func (d *doubt) addSign(s sign) {
 	d.signs = append(d.signs, s)
 }
 
+// believes reports whether a fault of the client at a time counts as evidence, and
+// remembers the fault.
 func (d *doubt) believes(c Client, at, othersIn uint32) bool {
 	id := c.identity()
 	i := slices.IndexFunc(d.words, func(w word) bool { return w.id == id })
@@ -131,8 +142,8 @@ func (d *doubt) addWord(w word) {
 	d.words = append(d.words, w)
 }
 
-// witnesses counts the signs that are held together: regulars and strangers that are
-// believed, and whether there is one without a client, and since when.
+// witnesses counts the signs within faultTogether: of regulars and of believed strangers.
+// unnamed reports whether one names no client, and since is the time of the oldest.
 func (d *doubt) witnesses() (regulars, strangers int, unnamed bool, since uint32) {
 	since = ^uint32(0)
 	for _, s := range d.signs {

@@ -2,6 +2,7 @@ package health
 
 import "csmail/pkg/wire"
 
+// encode writes or reads what was observed; the limits come from the configuration.
 func (s *Site) encode(c *wire.Codec) {
 	c.Text(&s.name)
 	wire.Numbers(c, &s.heard)

@@ -5,41 +5,45 @@ import (
 	"slices"
 )
 
-// span is a stretch of time, both ends included.
+// span is a stretch of time in seconds since 1970, both ends included.
 type span struct {
 	start, end uint32
-	by         uint64 // of evidence: the only source behind it, 0 for several
+	by         uint64 // in evidence: the only source behind it, 0 for several
 }
 
-// evidence remembers when something of ours was known to work, by what only
-// happens if it does. A gap between two such sights is bridged if it is not
-// much longer than usual, so an outage shows as a gap.
+// evidence remembers when something was known to work, from observations that are only
+// possible if it does. For example, a client with a verified name proves that the
+// resolver works. Two observations belong to one span if the gap between them is not much
+// longer than usual, so an outage shows as a gap between spans.
 type evidence struct {
-	least, most uint32 // constants: bounds of the longest gap that is bridged
-	usual       uint32 // gap, sixteenths of a second, a moving mean
+	least, most uint32 // constants: bounds, in seconds, of the longest gap within a span
+	usual       uint32 // moving mean of the gaps, in sixteenths of a second
 	spans       []span
-	broken      bool // it was seen not to work since: the next sight bridges no gap
+	broken      bool // a failure was observed since, so the next observation begins a span
 }
 
-// Certainty is what evidence says of a moment.
+// Certainty is the answer of evidence about a moment.
 type Certainty uint8
 
-// What evidence can say.
+// The answers about a moment.
 const (
 	Unknown Certainty = iota
-	NotYet            // the next sight may tell
+	NotYet            // unknown so far; the next observation may decide it
 	Works
 )
 
-// usualGaps is how many times the usual gap is still no sign of an outage: with
-// clients that come at random one gap in 3000 is longer.
+// usualGaps is the factor by which a gap must exceed the mean gap to count as an outage.
+// With clients at random times about 1 gap in 3000 (e⁻⁸) is longer by chance.
 const usualGaps = 8
 
+// newEvidence begins with the longest mean gap, so that the first gaps are bridged.
 func newEvidence(most uint32) evidence { return evidence{usual: most * 16 / usualGaps} }
 
+// gap returns the longest gap in seconds that is bridged at present.
 func (e *evidence) gap() uint32 { return min(max(e.usual*usualGaps/16, e.least), e.most) }
 
-// lapses returns when the next sight tells no more of what happened since the last.
+// lapses returns the time from which the next observation no longer decides what happened
+// after the last one.
 func (e *evidence) lapses() uint32 {
 	if len(e.spans) == 0 {
 		return 0
@@ -47,7 +51,7 @@ func (e *evidence) lapses() uint32 {
 	return e.spans[len(e.spans)-1].end + e.gap() + 1
 }
 
-// seen notes a sight, owed to the source key.
+// seen adds an observation at a time, which the source key caused.
 func (e *evidence) seen(key uint64, at uint32) {
 	n := len(e.spans)
 	if n == 0 {
@@ -73,6 +77,7 @@ func (e *evidence) seen(key uint64, at uint32) {
 	}
 }
 
+// open begins a span and drops the oldest one at the limit.
 func (e *evidence) open(s span) {
 	if len(e.spans) >= maxSpans {
 		e.spans = slices.Delete(e.spans, 0, 1)
@@ -81,9 +86,9 @@ func (e *evidence) open(s span) {
 	e.broken = false
 }
 
-// at tells whether others than key saw it work both before and after a moment,
-// and shortly. The same second proves nothing: it may be the one in which an
-// outage began.
+// at reports whether sources other than key observed it working both before and after a
+// moment, with no longer gap than usual. An observation in the same second is not enough:
+// the outage may have begun in it.
 func (e *evidence) at(key uint64, at, now uint32) Certainty {
 	n := len(e.spans)
 	after, _ := slices.BinarySearchFunc(e.spans, at, func(s span, at uint32) int { return cmp.Compare(s.start, at) })

@@ -3,30 +3,31 @@ package health
 import "slices"
 
 const (
-	// maxSpans bounds what is remembered of outages and of proofs that our DNS
-	// works. The oldest goes first.
+	// maxSpans is the number of spans that are kept of an outage or of evidence. The
+	// oldest goes first.
 	maxSpans = 256
-	// faultBefore is how long before a fault is logged it may have had its
-	// effect: a query that runs into its time limit.
+	// faultBefore is how long before its log line a fault may have had its effect, for
+	// example during a query that runs into its time limit.
 	faultBefore = minute
-	// faultTogether is within what time faults of two clients are one outage.
+	// faultTogether is the time within which faults of two clients are taken for one
+	// outage.
 	faultTogether = 10 * minute
-	// maxHeard bounds the witnesses that are remembered for a day.
+	// maxHeard is the number of witnesses that are remembered for a day.
 	maxHeard = 64
 )
 
-// troubled remembers when a service of ours was in trouble. Trouble lasts for a while
-// after each fault, and on until somebody gets in again or silence is over.
+// troubled remembers when a service was in trouble. Trouble lasts for a while after each
+// fault, and then until a client gets in or silence has passed.
 type troubled struct {
-	lasts, silence uint32 // constants
+	lasts, silence uint32 // constants, in seconds
 
 	spans     []span
-	open      bool // nobody got in since the last fault
+	open      bool // no client got in since the last fault
 	lastFault uint32
-	lost      uint32 // end of the newest span that had no more room
+	lost      uint32 // end of the newest span that was dropped at the limit
 }
 
-// fault notes trouble.
+// fault adds a fault. One that falls into the newest trouble extends it.
 func (t *troubled) fault(at uint32) {
 	if n := len(t.spans); n > 0 {
 		last := &t.spans[n-1]
@@ -45,7 +46,7 @@ func (t *troubled) fault(at uint32) {
 	t.lastFault, t.open = max(t.lastFault, at), true
 }
 
-// ends notes that somebody got in.
+// ends closes the trouble, since a client got in.
 func (t *troubled) ends(at uint32) {
 	if t.open && at > t.lastFault {
 		last := &t.spans[len(t.spans)-1]
@@ -54,8 +55,8 @@ func (t *troubled) ends(at uint32) {
 	}
 }
 
-// covers reports whether the service was in trouble. Of what is too long ago to
-// know it says yes.
+// covers reports whether the service was in trouble at a time. Times before the oldest
+// span that is kept count as trouble, because a ban must rest on what is known.
 func (t *troubled) covers(at uint32) bool {
 	if t.lost != 0 && at <= t.lost {
 		return true
@@ -68,26 +69,27 @@ func (t *troubled) covers(at uint32) bool {
 	return t.open && at > t.lastFault && at <= t.lastFault+t.silence
 }
 
-// outage is trouble that is certainly ours: regulars met it.
+// outage is trouble that is certainly the host's, because regular clients met it.
 type outage struct {
 	troubled
-	witnesses int // how many regulars that fail without a fault in the log make an outage
+	witnesses int // so many regulars that fail make an outage, even if no fault is logged
 
-	failing []witness // regulars that fail since somebody got in
+	failing []witness // regulars that failed since the last client that got in
 	since   uint32    // the first of those failures
-	heard   []witness // those that made an outage, the latest last
+	heard   []witness // regulars that made an outage, the latest last
 }
 
-// witness is a regular that fails.
+// witness is a regular client that fails.
 type witness struct {
 	key, account uint64
 	at           uint32
 }
 
-// regularFails notes that a source which got in before fails; newly says that it
-// did not before. account is who failed there, or the source itself: those who
-// have made an outage make no second one on that day, or whoever has two accounts
-// could stage one for ever.
+// regularFails adds a failure of a source that logged in before; newly reports whether it
+// is its first since then. account is the account it failed on, or the source itself.
+//
+// Accounts that have made an outage cannot make another one within a day. Otherwise an
+// attacker with two accounts could keep an outage open for ever.
 func (o *outage) regularFails(key, account uint64, at uint32, newly bool) {
 	known := slices.ContainsFunc(o.failing, func(w witness) bool { return w.key == key })
 	if !known {
@@ -111,14 +113,14 @@ func (o *outage) regularFails(key, account uint64, at uint32, newly bool) {
 	}
 }
 
-// isKnown reports whether an account speaks of this outage already, or spoke of
-// another one within the day.
+// isKnown reports whether an account is a witness of the present outage, or was one of
+// another outage within a day.
 func (o *outage) isKnown(account uint64, at uint32) bool {
 	return slices.ContainsFunc(o.failing, func(w witness) bool { return w.account == account }) ||
 		slices.ContainsFunc(o.heard, func(w witness) bool { return w.account == account && isWithin(w.at, at, day) })
 }
 
-// works notes that somebody got in.
+// works ends the outage, since a client got in.
 func (o *outage) works(at uint32) {
 	o.failing = o.failing[:0]
 	o.ends(at)

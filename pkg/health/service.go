@@ -1,24 +1,25 @@
 package health
 
-// service is one of our services that clients get in by: a login service, or the
-// tables of recipients, where a mail that is taken is a client that got in.
+// service is one of the host's services by which clients get in. A login service is one.
+// The tables of recipients are another: there a mail that is taken is a client that got
+// in.
 //
-// What the log says of its trouble, clients may have brought about. So there are two
-// verdicts. An outage is certain if regulars speak for it, clients that got in until
-// now: it excuses whoever fails meanwhile, though others get in, as where one of two
-// databases is down. A doubt is all that strangers or faults without a client say: it
-// excuses as long as nobody is seen to get in shortly before and after.
+// A client may have caused the trouble that the log reports. So there are two verdicts.
+// An outage (sure) is certain if regular clients met it: it excuses each failure in that
+// time, even if others get in, for example while one of two databases is down. A doubt
+// rests on strangers and on faults without a client: it excuses only if no other client
+// got in shortly before and after.
 type service struct {
 	sure  outage
 	doubt doubt
-	flow  evidence // clients that got in
+	flow  evidence // observations of clients that got in
 
-	lastIn, otherIn uint32 // when somebody got in last, and when somebody other than that one did
-	lastInBy        uint64
+	lastIn, otherIn uint32 // times of the last client that got in, and of the last other than that one
+	lastInBy        uint64 // source of the last one
 }
 
-// configure sets the numbers: how many regulars that fail without a word in the log
-// make an outage.
+// configure sets the limits. witnesses is the number of failing regulars that make an
+// outage without a fault in the log.
 func (s *service) configure(l Limits, witnesses int) {
 	s.sure.lasts, s.sure.silence, s.sure.witnesses = l.FaultLasts, l.FaultSilence, witnesses
 	s.doubt.lasts, s.doubt.silence = 0, l.FaultSilence
@@ -28,11 +29,11 @@ func (s *service) configure(l Limits, witnesses int) {
 	}
 }
 
-// leastFlow is the gap between two logins that is no sign of an outage on the
-// busiest host.
+// leastFlow is the gap between two logins, in seconds, that never counts as an outage,
+// however busy the host is.
 const leastFlow = 30
 
-// works notes that a client got in.
+// works adds a client that got in.
 func (s *service) works(key uint64, at uint32) {
 	if key != s.lastInBy {
 		s.otherIn, s.lastInBy = s.lastIn, key
@@ -43,7 +44,8 @@ func (s *service) works(key uint64, at uint32) {
 	s.flow.seen(key, at)
 }
 
-// othersIn returns when somebody other than key got in last; 0: never.
+// othersIn returns the time of the last client other than key that got in; 0 if there was
+// none.
 func (s *service) othersIn(key uint64) uint32 {
 	if s.lastInBy != key {
 		return s.lastIn
@@ -51,15 +53,15 @@ func (s *service) othersIn(key uint64) uint32 {
 	return s.otherIn
 }
 
-// fault notes a fault that a client met. othersIn is when somebody else got in last.
-// It reports whether the fault may excuse that client.
+// fault adds a fault that a client met. othersIn is the time of the last other client
+// that got in. fault reports whether it may excuse that client.
 func (s *service) fault(c Client, at, othersIn uint32) bool {
 	believed := s.doubt.hear(c, at, othersIn)
 	regulars, strangers, unnamed, since := s.doubt.witnesses()
 	if c.Key != 0 && !believed {
 		return false
 	}
-	if c.isRegular() { // between two logins of one user it did not work, then
+	if c.isRegular() { // the service failed between two logins of one user
 		s.flow.broken = true
 	}
 	if regulars >= 2 || regulars == 1 && unnamed {
@@ -74,5 +76,6 @@ func (s *service) fault(c Client, at, othersIn uint32) bool {
 	return believed && c.Key != 0
 }
 
-// isRefuted reports whether others than key got in shortly before and after a time.
+// isRefuted reports whether clients other than key got in shortly before and after a
+// time, so that the service worked then.
 func (s *service) isRefuted(key uint64, at, now uint32) bool { return s.flow.at(key, at, now) == Works }

@@ -1,8 +1,12 @@
-// Package health knows what of our own worked when: the login services, the
-// resolver, the block lists and the tables of recipients of each host. The guard
-// tells it what the log says of them, and asks it whether an offence may be our
-// own doing. It speaks no protocol; it goes by the times of the events, is
-// synchronous and bounded in memory, and never decides about a client.
+// Package health records which of a mail server's own services worked when, for each
+// host: the login services, the resolver, the block lists and the tables of recipients.
+//
+// A failure of these services looks in the log like an offence of each client that meets
+// it. For example, while the user database is down all passwords are wrong, and without a
+// resolver no client has a name. The guard reports to this package what the log shows of
+// them, and asks it whether an offence may be due to such a failure. The package speaks
+// no protocol. It goes by the times of the events, is synchronous and bounded in memory,
+// and never decides about a client.
 package health
 
 import (
@@ -18,26 +22,26 @@ const (
 	services = event.ServiceCount
 )
 
-// Limits are the numbers that a Site goes by, in seconds.
+// Limits are the configured bounds of a Site, in seconds.
 type Limits struct {
 	ResolverQuiet uint32 // longest gap between clients with a verified name for which the resolver counts as working
 	ListQuiet     uint32 // longest gap between mails taken from strangers for which block lists do
-	FaultLasts    uint32 // how long a fault holds at the least
-	FaultSilence  uint32 // how long it holds while nobody gets in
+	FaultLasts    uint32 // how long a fault holds at least
+	FaultSilence  uint32 // how long a fault holds while no client gets in
 }
 
-// Site is what is known of the services of one host. Times are seconds since 1970;
-// a key names a client's source.
+// Site is what is known about the services of one host. Times are seconds since 1970; a
+// key is a client's source.
 type Site struct {
 	name     string // as logged, for a person
-	heard    uint32 // last
+	heard    uint32 // time of the last line
 	logins   [services]service
-	dovecot  bool     // Dovecot's login service was heard of
-	tables   service  // of recipients
-	refusals troubled // block lists that refuse us
-	resolver evidence // clients with a verified name
-	lists    evidence // mail taken from strangers
-	all      *Sites   // that it is one of
+	dovecot  bool     // Dovecot's login service has logged something
+	tables   service  // tables of recipients
+	refusals troubled // block lists that refuse the host's queries
+	resolver evidence // observations of clients with a verified name
+	lists    evidence // observations of mail taken from strangers
+	all      *Sites   // the Sites that it belongs to
 }
 
 func newSite(name string, all *Sites) *Site {
@@ -57,8 +61,8 @@ func (s *Site) configure(l Limits) {
 	s.lists.least, s.lists.most = 10*minute, l.ListQuiet
 }
 
-// forget has the site know nothing of a time and before: what it knew is lost, so
-// all that hangs on our own services may have been in trouble then.
+// forget marks what was known until a time as lost. Any of the services may have been in
+// trouble then, so all of them count as if they had been.
 func (s *Site) forget(until uint32) {
 	for i := range s.logins {
 		s.logins[i].sure.lost = max(s.logins[i].sure.lost, until)
@@ -66,22 +70,24 @@ func (s *Site) forget(until uint32) {
 	s.tables.sure.lost, s.refusals.lost = max(s.tables.sure.lost, until), max(s.refusals.lost, until)
 }
 
-// Named notes a client with a verified name: our resolver works.
+// Named adds a client with a verified name, which proves that the resolver works.
 func (s *Site) Named(key uint64, at uint32) { s.resolver.seen(key, at) }
 
-// MailTaken notes mail of somebody who did not log in: our block lists and tables
-// work.
+// MailTaken adds mail from a client that did not log in, which proves that block lists
+// and tables of recipients work.
 func (s *Site) MailTaken(key uint64, at uint32) {
 	s.lists.seen(key, at)
 	s.tables.works(key, at)
 }
 
-// LoggedIn notes that a client got in.
+// LoggedIn adds a client that logged in.
 func (s *Site) LoggedIn(service event.Service, key uint64, at uint32) {
 	s.hear(service)
 	s.logins[service].works(key, at)
 }
 
+// hear notes that a service has logged something. Only Dovecot's matters: other services
+// ask it about logins.
 func (s *Site) hear(service event.Service) {
 	if service == event.Dovecot && !s.dovecot {
 		s.dovecot = true
@@ -89,10 +95,10 @@ func (s *Site) hear(service event.Service) {
 	}
 }
 
-// Fault notes trouble of our own that a client met, or that names no client. It
-// reports whether the fault may excuse that client. What a client's own DNS does
-// (dns-fault) is none of ours, and trouble of the whole server (server-fault) shows
-// in no offence.
+// Fault adds trouble that a client met, or that names no client, and reports whether it
+// may excuse that client. Two kinds do not count here: failures of a client's own DNS
+// (dns-fault), which are not the server's, and trouble of the whole server
+// (server-fault), which is the reason of no offence.
 func (s *Site) Fault(kind event.Kind, service event.Service, c Client, at uint32) bool {
 	switch kind {
 	case event.AuthFault:
@@ -107,40 +113,41 @@ func (s *Site) Fault(kind event.Kind, service event.Service, c Client, at uint32
 	return false
 }
 
-// LoginFails notes that a source failed to log in. account is who failed there, or
-// the source itself if the log does not say; newly reports whether it got in until
-// now.
+// LoginFails adds a failed login of a source. account is the account it failed on, or the
+// source itself if the log does not name one; newly reports whether the source has logged
+// in since its last failure.
 func (s *Site) LoginFails(service event.Service, key, account uint64, at uint32, newly bool) {
 	s.hear(service)
 	s.logins[service].sure.regularFails(key, account, at, newly)
 }
 
-// RecipientMissed notes that a source whose mail is taken as a rule named a
-// recipient that does not exist.
+// RecipientMissed adds an unknown recipient that a source named whose mail is usually
+// taken.
 func (s *Site) RecipientMissed(key uint64, at uint32) {
 	s.tables.sure.regularFails(key, key, at, true)
 }
 
-// Offence is what a client did, as far as our own trouble may be the reason.
+// Offence is a client's offence, as far as a failure of the server may be its reason.
 type Offence struct {
 	Service event.Service
 	Key     uint64 // the client's source
 	At      uint32
-	Met     bool   // the client met a fault of this host around then, and may be excused by it
-	Now     uint32 // until when the log is known
+	Met     bool   // the client met a fault of this host at about that time
+	Now     uint32 // time until which the log is known
 }
 
-// Excuse is what a Site says of an offence.
+// Excuse is the answer about an offence.
 type Excuse uint8
 
 // The excuses.
 const (
 	NoExcuse Excuse = iota
-	Doubted         // it may be our trouble; the next clients that get in may tell otherwise
-	Excused         // it was our trouble, or nothing more can be known
+	Doubted         // it may be due to the server; the next clients that get in may decide it
+	Excused         // it was due to the server, or this can no longer be decided
 )
 
-// Login tells whether our own trouble may be why a login failed.
+// Login reports whether trouble of the server may be the reason why a login failed. The
+// trouble may be the service's own or that of a Dovecot which it asks.
 func (s *Site) Login(o Offence) Excuse {
 	mine := &s.logins[o.Service]
 	if mine.sure.covers(o.At) {
@@ -167,7 +174,8 @@ func (s *Site) Login(o Offence) Excuse {
 	return s.doubted(doubted, o)
 }
 
-// doubted gives the next clients that get in their time to refute a doubt.
+// doubted returns Doubted while the next clients may still refute a doubt, and Excused
+// once FaultSilence has passed.
 func (s *Site) doubted(is bool, o Offence) Excuse {
 	switch {
 	case !is:
@@ -178,9 +186,9 @@ func (s *Site) doubted(is bool, o Offence) Excuse {
 	return Excused
 }
 
-// asked returns the sites whose Dovecot a service asks whether a client may log in:
-// Postfix that of its own host, if there is one. Else it may be any: a host of its
-// own, or a Dovecot that logs to a file of its own, which names no host.
+// asked returns the sites whose Dovecot a service asks whether a client may log in.
+// Postfix asks that of its own host. If its host has none, it may be any: Dovecot runs on
+// another host, or logs to a file of its own that names no host.
 func (s *Site) asked(service event.Service) []*Site {
 	if service != event.Postfix {
 		return nil
@@ -191,9 +199,9 @@ func (s *Site) asked(service event.Service) []*Site {
 	return s.all.dovecots
 }
 
-// used returns those of the sites where somebody got in at Dovecot within the day before
-// a time, or later: where nobody does, that says nothing of a service that asks
-// there. The slice is valid until the next call.
+// used returns those of the asked sites where a client logged in at Dovecot within a day
+// before a time, or later. A Dovecot that no client uses proves nothing about a service
+// that asks elsewhere. The slice is valid until the next call.
 func (s *Site) used(asked []*Site, at uint32) []*Site {
 	used := s.all.used[:0]
 	for _, d := range asked {
@@ -205,8 +213,8 @@ func (s *Site) used(asked []*Site, at uint32) []*Site {
 	return used
 }
 
-// othersIn returns since when, at a time, others than key got in at every Dovecot that
-// a service asks.
+// othersIn returns the time since which clients other than key have logged in at every
+// Dovecot that a service asks; 0 if none is used.
 func (s *Site) othersIn(service event.Service, key uint64, at uint32) uint32 {
 	asked := s.used(s.asked(service), at)
 	if len(asked) == 0 {
@@ -219,12 +227,13 @@ func (s *Site) othersIn(service event.Service, key uint64, at uint32) uint32 {
 	return last
 }
 
-// FaultBefore is how long, in seconds, before a fault is logged it may have had its
+// FaultBefore is how long, in seconds, before its log line a fault may have had its
 // effect.
 const FaultBefore = faultBefore
 
-// MayExcuse reports whether a fault that a client met may be why it does something of
-// an area now: for a while, and as long as nobody else gets in.
+// MayExcuse reports whether a fault that a client met at the time faulted may be the
+// reason of its offence at the time at. It may be for FaultLasts, unless another client
+// gets in.
 func (s *Site) MayExcuse(area Area, service event.Service, key uint64, faulted, at uint32) bool {
 	if faulted == 0 || !isWithin(faulted, at, s.all.limits.FaultLasts) {
 		return false
@@ -238,7 +247,8 @@ func (s *Site) MayExcuse(area Area, service event.Service, key uint64, faulted, 
 	return false
 }
 
-// Recipient tells whether our own trouble may be why a recipient was unknown.
+// Recipient reports whether trouble of the server may be the reason why a recipient was
+// unknown.
 func (s *Site) Recipient(o Offence) Excuse {
 	t := &s.tables
 	if t.sure.covers(o.At) {
@@ -250,30 +260,33 @@ func (s *Site) Recipient(o Offence) Excuse {
 	return s.doubted(t.doubt.covers(o.At) || o.Met, o)
 }
 
-// Resolver tells whether our resolver worked at a time, by others than key.
+// Resolver reports whether the resolver worked at a time, as shown by sources other than
+// key.
 func (s *Site) Resolver(key uint64, at, now uint32) Certainty { return s.resolver.at(key, at, now) }
 
-// Lists tells whether our block lists worked at a time, by others than key.
+// Lists reports whether the block lists worked at a time, as shown by sources other than
+// key.
 func (s *Site) Lists(key uint64, at, now uint32) Certainty { return s.lists.at(key, at, now) }
 
-// ResolverLapses returns the time from which on no sight of a working resolver tells
-// any more of what is [NotYet] known now.
+// ResolverLapses returns the time from which no observation can decide any longer what is
+// [NotYet] decided now.
 func (s *Site) ResolverLapses() uint32 { return s.resolver.lapses() }
 
 // ListsLapse is ResolverLapses for the block lists.
 func (s *Site) ListsLapse() uint32 { return s.lists.lapses() }
 
-// ListsRefused reports whether a block list refused our queries around a time.
+// ListsRefused reports whether a block list refused the host's queries at about a time.
 func (s *Site) ListsRefused(at uint32) bool { return s.refusals.covers(at) }
 
-// ResolverGap returns the longest gap, in seconds, that is no sign of an outage just now.
+// ResolverGap returns the longest gap, in seconds, that does not count as an outage at
+// present.
 func (s *Site) ResolverGap() uint32 { return s.resolver.gap() }
 
 // ListGap is ResolverGap for the block lists.
 func (s *Site) ListGap() uint32 { return s.lists.gap() }
 
-// isWithin reports whether something that last happened at when was no longer than
-// stretch before at, or later.
+// isWithin reports whether when lies no more than stretch seconds before at, or after it.
+// The zero time is never within.
 func isWithin(when, at, stretch uint32) bool {
 	return when != 0 && uint64(when)+uint64(stretch) >= uint64(at)
 }

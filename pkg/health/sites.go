@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	// maxSites bounds the hosts that have a Site of their own. Whoever may write to
-	// syslog can invent names, so a host keeps its Site until it was silent for a day,
-	// and what comes beyond the bound shares one.
+	// maxSites is the number of hosts with a Site of their own. A client that may write
+	// to syslog can invent host names, so a host keeps its Site until it has been silent
+	// for a day. Hosts beyond the limit share one Site.
 	maxSites   = 512
 	siteSilent = day
 	maxName    = 64 // bytes of a host's name that are kept
 )
 
-// Host names the host that logged a line; for example all lines of mx1 have one.
+// Host identifies the host that logged a line. For example, all lines of mx1 have the
+// same one.
 type Host uint32
 
 // HostOf returns the host of a record.
@@ -27,31 +28,31 @@ func HostOf(r *event.Record) Host {
 	return Host(sum ^ sum>>32)
 }
 
-// Sites keeps a Site for each host: a resolver that is down on one host holds nothing
+// Sites keeps a Site for each host, so that a failed resolver on one host holds nothing
 // on another.
 type Sites struct {
 	limits   Limits
 	hosts    map[Host]*Site
 	others   *Site    // hosts beyond maxSites
-	dovecots []*Site  // on which Dovecot was heard of, by host
+	dovecots []*Site  // with lines of Dovecot, sorted by host
 	single   [1]*Site // memory for asked
 	used     []*Site  // memory for used
-	lost     uint32   // when a Site that had to go was last heard of
+	lost     uint32   // time of the last line of a Site that was dropped
 
 	// What follows only saves time.
-	last      Host // the one noted last
+	last      Host // host of the last call of Note
 	lastSite  *Site
-	fullUntil uint32 // before that no host was silent long enough to go
+	fullUntil uint32 // until this time no host has been silent long enough to be dropped
 }
 
-// NewSites returns Sites of which nothing is known.
+// NewSites returns Sites without observations.
 func NewSites(l Limits) *Sites {
 	s := &Sites{limits: l, hosts: map[Host]*Site{}}
 	s.others = newSite("", s)
 	return s
 }
 
-// Configure replaces the numbers. What was observed stays.
+// Configure replaces the limits. Observations stay.
 func (s *Sites) Configure(l Limits) {
 	s.limits = l
 	s.others.configure(l)
@@ -60,7 +61,7 @@ func (s *Sites) Configure(l Limits) {
 	}
 }
 
-// Of returns what is known of a host, to ask.
+// Of returns the Site of a host, for questions.
 func (s *Sites) Of(h Host) *Site {
 	if site, known := s.hosts[h]; known {
 		return site
@@ -68,7 +69,7 @@ func (s *Sites) Of(h Host) *Site {
 	return s.others
 }
 
-// Note returns the Site of a host that logged something at a time, to tell.
+// Note returns the Site of a host that logged something at a time, for observations.
 func (s *Sites) Note(h Host, name string, at uint32) *Site {
 	site := s.lastSite
 	if site == nil || s.last != h {
@@ -81,6 +82,8 @@ func (s *Sites) Note(h Host, name string, at uint32) *Site {
 	return site
 }
 
+// find returns the Site of a host, a new one if it has none. At the limit it drops a
+// silent host, or returns the shared Site.
 func (s *Sites) find(h Host, name string, at uint32) *Site {
 	if site, known := s.hosts[h]; known {
 		return site
@@ -96,7 +99,7 @@ func (s *Sites) find(h Host, name string, at uint32) *Site {
 	return site
 }
 
-// evict forgets the host that was silent longest, if it was so for a day.
+// evict drops the host that has been silent longest, if it has been for a day.
 func (s *Sites) evict(at uint32) bool {
 	oldest, silent := Host(0), (*Site)(nil)
 	for h, site := range s.hosts {
@@ -128,11 +131,14 @@ func (s *Sites) findDovecots() {
 	}
 }
 
+// one returns a slice of a single site, in memory that is reused.
 func (s *Sites) one(site *Site) []*Site {
 	s.single[0] = site
 	return s.single[:]
 }
 
+// sorted returns the hosts in a fixed order, so that a log gives the same answers each
+// time.
 func (s *Sites) sorted() []Host {
 	all := make([]Host, 0, len(s.hosts))
 	for h := range s.hosts {
@@ -145,8 +151,8 @@ func (s *Sites) sorted() []Host {
 // Count returns how many hosts have a Site of their own.
 func (s *Sites) Count() int { return len(s.hosts) }
 
-// Encode writes or reads what was observed. Read it into new Sites, and Configure
-// them afterwards.
+// Encode writes or reads the observations. Read them into new Sites, and call Configure
+// afterwards.
 func (s *Sites) Encode(c *wire.Codec) {
 	wire.Numbers(c, &s.lost)
 	s.others.encode(c)

@@ -7,18 +7,19 @@ import (
 	"csmail/pkg/event"
 )
 
-// copies finds lines that a log holds twice: rsyslog's stock configuration of some
-// distributions writes mail to mail.log and to syslog, and a glob reads both; or one
-// relay forwards what another has forwarded. Two lines of one process with the same
-// words in the same microsecond are one line. In a log whose stamps have full seconds
-// or milliseconds that is no proof, since a client may fail twice within one: there
-// nothing is taken for a copy.
+// copies finds lines that a log holds twice. For example, rsyslog's stock configuration
+// on some distributions writes mail to mail.log and to syslog, and a glob reads both, or
+// one relay forwards lines that another one has forwarded. Two lines of one process with
+// the same text in the same microsecond are taken for one line. Where stamps have full
+// seconds or milliseconds nothing is taken for a copy, because a client may fail twice
+// within one.
 //
-// It is a table of the latest lines' hashes, in which each line has one place: a later
-// line at the same place pushes it out.
+// It is a table of the hashes of the latest lines. Each line has one place in it, and a
+// later line at the same place replaces it.
 type copies [maxCopies]uint64
 
-// maxCopies is how many lines back a copy may stand, at the most. It is a power of 2.
+// maxCopies is the greatest number of lines between a line and its copy. It is a power of
+// 2.
 const maxCopies = 8192
 
 // isCopy reports whether the line of r came before, and remembers it.

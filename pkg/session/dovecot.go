@@ -66,13 +66,14 @@ func (j *Joiner) joinLoginProcess(r *event.Record) bool {
 	return false
 }
 
-// isMidway reports whether a line of the login process is about one attempt; the
-// others are about the whole connection, at its end. A proxy logs each login that the
-// server behind it refused (client-common-auth.c, client_proxy_log_failure; 2.2, 2.3),
-// and at the end that there were some, without a number: "(proxy dest auth failed)".
+// isMidway reports whether a line of the login process is about one attempt. The others
+// are about the whole connection, at its end. A proxy logs each login that the server
+// behind it refused (client-common-auth.c, client_proxy_log_failure; 2.2, 2.3), and at
+// the end that there were some, without a number: "(proxy dest auth failed)".
 func isMidway(r *event.Record) bool { return r.Session != "" && r.Phase == event.Attempt }
 
-// openLogin returns the session of r, nil if another client's has its name.
+// openLogin returns the session of r, or nil if a client with another address has the
+// same session ID.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	k := loginKeyOf(r)
 	s := j.loginOf(k)
@@ -94,9 +95,9 @@ func (j *Joiner) loginOf(k loginKey) *loginSession {
 	return j.ended.get(k)
 }
 
-// countLogin counts a line of the auth process. A second database that does not know
-// the user either is no second attempt; and none is left if one that might have known
-// him did not answer.
+// countLogin counts a line of the auth process. If a second database does not know the
+// user either, that is no second attempt. If a database that might have known the user
+// did not answer, the attempt is a fault.
 func (j *Joiner) countLogin(r *event.Record) bool {
 	s := j.openLogin(r)
 	switch {
@@ -117,23 +118,24 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 	return false
 }
 
-// endKeyOf is the key of a login connection whose line at its end names no session
-// (login_log_format_elements of the admin's own, or Dovecot before 2.2).
+// endKeyOf returns the key of a login connection, for the line at its end that names no
+// session (an admin's own login_log_format_elements, or Dovecot before 2.2).
 func endKeyOf(r *event.Record) pamKey {
 	return pamKey{clientKey{r.From().Host, r.Addr}, event.NoService}
 }
 
-// expectEnd remembers what the auth process reported, which the end of the connection
-// counts again.
+// expectEnd remembers an attempt that the auth process reported, since the end of the
+// connection counts it again.
 func (j *Joiner) expectEnd(r *event.Record) { j.pam.getOrPut(endKeyOf(r)).addExpected(r) }
 
-// deductAuth takes what the auth process reported of the client's logins off r.
+// deductAuth deducts the client's attempts that the auth process reported from r, and
+// reports whether none is left.
 func (j *Joiner) deductAuth(r *event.Record) bool {
 	s := j.pam.get(endKeyOf(r))
 	return s != nil && s.deductFrom(r, loginStays)
 }
 
-// excuse makes a failed login one that the login service could not check.
+// excuse turns a failed login into one that the login service could not check.
 func excuse(r *event.Record) {
 	if r.Kind == event.AuthFailed {
 		r.Kind = event.AuthFault

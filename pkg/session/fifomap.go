@@ -27,6 +27,7 @@ func newFIFOMap[K comparable, V any](most int) *fifoMap[K, V] {
 	return &fifoMap[K, V]{places: make(map[K]int32), slots: make([]slot[K, V], 1), most: most}
 }
 
+// len returns the number of entries.
 func (m *fifoMap[K, V]) len() int { return len(m.places) }
 
 // placeOf returns the place of k, 0 if it has none.
@@ -101,6 +102,7 @@ func (m *fifoMap[K, V]) insert(k K) *V {
 	return &m.slots[at].value
 }
 
+// drop removes the entry of k, if there is one.
 func (m *fifoMap[K, V]) drop(k K) {
 	at := m.placeOf(k)
 	if at == 0 {
@@ -140,7 +142,7 @@ func (m *fifoMap[K, V]) unlink(at int32) {
 	}
 }
 
-// each calls yield with every key and its value, the oldest first.
+// each calls yield with every key and its value, the oldest entry first.
 func (m *fifoMap[K, V]) each(yield func(K, V)) {
 	for at := m.oldest; at != 0; at = m.slots[at].newer {
 		yield(m.slots[at].key, m.slots[at].value)

@@ -1,29 +1,31 @@
 // Package session joins the lines of one attempt, so that one attempt counts once.
 //
-// Postfix logs a failed login when it happens and counts it again when the session
-// ends; Dovecot's auth process logs it, then its login process counts it; where
-// Postfix asks Dovecot, both log it; and PAM modules log it before any of them. The
-// first line about an attempt counts, the later ones carry only what is left. For
-// example, of
+// Postfix logs a failed login when it happens and counts it again when the session ends.
+// Dovecot's auth process logs it, then its login process counts it. Where Postfix asks
+// Dovecot, both log it, and PAM modules log it before any of them. The first line about
+// an attempt counts, and the later ones carry only the rest. For example, of
 //
 //	postfix/smtpd[42]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: …
 //	postfix/smtpd[42]: disconnect from unknown[192.0.2.1] ehlo=1 auth=0/3 commands=1/4
 //
-// the first counts one attempt and the second two. The package also finds the client
-// of a message by its queue ID. It goes by the times of the events, not by a clock; it
-// is synchronous, bounded in memory, keeps no client text, and does no I/O.
+// the first counts one attempt and the second two. The package also finds the client of a
+// message by its queue ID. It goes by the times of the events, not by a clock. It is
+// synchronous, bounded in memory, keeps no client text, and does no I/O.
 //
-// All joins are a host's own: a log that many hosts share gives for each what its own
-// log would. However the lines of different clients are interleaved, each client
-// counts what it would alone. What the lines cannot show:
+// Each host is joined by itself: a log of many hosts gives for each host the same result
+// as the host's own log. However the lines of different clients are interleaved, each
+// client counts as much as it would alone. The lines do not show everything:
 //   - Hosts that log under one name share process IDs: an end may count again.
 //   - Dovecot names no session for Postfix's logins. Two failures of one user from one
-//     address within a second are one until Postfix has reported both; those of two
-//     users that take turns are more than two if each asks two databases.
+//
+// address within a second are one until Postfix has reported both; those of two users
+// that take turns are more than two if each asks two databases.
 //   - Where the clocks of Postfix's and Dovecot's hosts differ by more than a second, or
-//     Dovecot runs on another host, and Postfix's line comes first, both count.
-//   - In a log that holds each line twice, a line whose stamp has no microseconds
-//     counts again, unless its connection shows that it is a copy.
+//
+// Dovecot runs on another host, and Postfix's line comes first, both count.
+//   - In a log that holds each line twice, a line with a stamp without microseconds
+//
+// counts again, unless its connection shows that it is a copy.
 package session
 
 import (
@@ -33,12 +35,12 @@ import (
 	"csmail/pkg/event"
 )
 
-// maxOpen bounds the sessions of each sort that are remembered. A Postfix host runs at
-// most default_process_limit (100) smtpd processes a service; a log may hold many
-// hosts. The oldest goes first.
+// maxOpen is the number of sessions of each sort that are remembered. A Postfix host runs
+// at most default_process_limit (100) smtpd processes a service, and a log may hold many
+// hosts. At the limit the oldest is dropped.
 const maxOpen = 20000
 
-// Status says how much of a record is news.
+// Status says which part of a record is news.
 type Status uint8
 
 const (
@@ -54,7 +56,7 @@ const (
 	// Withheld is an offence that counts only if its session ends without a login; see
 	// [Earlier].
 	Withheld
-	// LoggedIn is an offence in a session that has logged in, so it is none.
+	// LoggedIn is an offence in a session that has logged in, which excuses it.
 	LoggedIn
 )
 
@@ -64,7 +66,7 @@ type Joiner struct {
 	smtp     *fifoMap[processKey, smtpSession]
 	ends     *fifoMap[processKey, smtpEnd]
 	logins   *fifoMap[loginKey, loginSession]
-	ended    *fifoMap[loginKey, loginSession] // ended or never opened; apart, since a client can have any number
+	ended    *fifoMap[loginKey, loginSession] // ended or never opened; kept apart, because a client can have any number
 	sasl     *fifoMap[clientKey, saslClient]
 	screened *fifoMap[connectionKey, screening]
 	messages *messages
@@ -72,18 +74,18 @@ type Joiner struct {
 	pam      *fifoMap[pamKey, pamSession]
 	modules  *fifoMap[clientKey, moduleReports]
 	hosts    *fifoMap[uint64, hostDaemons]
-	remote   *fifoMap[netip.Addr, uint64] // where a client's password was last checked, of hosts without smtpd
+	remote   *fifoMap[netip.Addr, uint64] // the host that last checked a client's password, among hosts without smtpd
 	copies   copies
 	withheld *fifoMap[withheldKey, withheld]
 
 	earlier      Earlier
-	settling     []withheld // room for settle
-	withholdings uint64     // how many offences were withheld in all
+	settling     []withheld // scratch memory of settle
+	withholdings uint64     // number of offences withheld so far
 
-	latestSMTPD uint64 // the host that noteSMTPD was last called for; 0: none
+	latestSMTPD uint64 // the host of the last call of noteSMTPD; 0: none
 }
 
-// since is how long r comes after a time.
+// since returns the time from at to r, in which at is a time.Time.UnixNano.
 func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Time.UnixNano() - at) }
 
 // NewJoiner returns a Joiner that knows no session. The key is the secret under which
@@ -111,8 +113,8 @@ func NewJoiner(key event.HashKey) *Joiner {
 func (j *Joiner) Fresh() *Joiner { return NewJoiner(j.key) }
 
 // Join takes the records in the order of their logging. It lowers the attempts of r by
-// those that earlier lines reported; if nothing is left, r is Folded. A line that names
-// no client may get its address. What it decides about earlier records is in Earlier.
+// those that earlier lines reported, and returns Folded if none is left. A line that
+// names no client may get its address. Decisions about earlier records are in Earlier.
 func (j *Joiner) Join(r *event.Record) Status {
 	j.earlier.reset()
 	if j.withheld.len() > 0 {

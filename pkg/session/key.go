@@ -7,12 +7,12 @@ import (
 	"csmail/pkg/event"
 )
 
-// The keys of all joins begin with the host that logged, as the 64-bit hash that
-// [event.Origin] has: what one host logs says nothing about a session on another.
-// No key holds client text, so that its size is known.
+// The keys of all joins begin with the host that logged, as the 64-bit hash of
+// [event.Origin], because a line of one host says nothing about a session on another. No
+// key holds client text, so that its size is bounded.
 
-// processKey is one smtpd process: it serves one client at a time. The name is a
-// hash of host and program.
+// processKey is one smtpd process, which serves one client at a time. The name is a hash
+// of host and program.
 type processKey struct {
 	name uint64
 	pid  int
@@ -43,7 +43,7 @@ type connectionKey struct {
 	port uint16
 }
 
-// connectionKeyOf reports false if the line names no port.
+// connectionKeyOf returns the key of a line. It reports false if the line names no port.
 func connectionKeyOf(r *event.Record) (connectionKey, bool) {
 	port, err := strconv.ParseUint(r.Session, 10, 16)
 	return connectionKey{clientKey{r.From().Host, r.Addr}, uint16(port)}, err == nil && r.Addr.IsValid()
@@ -55,18 +55,18 @@ type messageKey struct {
 	queueID [maxQueueID]byte
 }
 
-// maxQueueID is more than the length of any queue ID: a long one has a time of
-// at least 10 base-52 digits, and an inode number (Postfix 2.9,
-// src/global/mail_queue.h).
+// maxQueueID is more than the length of any queue ID: a long one has a time of at least
+// 10 base-52 digits, and an inode number (Postfix 2.9, src/global/mail_queue.h).
 const maxQueueID = 24
 
-// messageKeyOf reports false for a text that is too long for a queue ID.
+// messageKeyOf returns the key of a line. It reports false for a text that is too long
+// for a queue ID.
 func messageKeyOf(r *event.Record) (messageKey, bool) {
 	k := messageKey{host: r.From().Host}
 	return k, copy(k.queueID[:], r.Session) == len(r.Session)
 }
 
-// textHash is FNV-1a, which is the same in every process, as snapshots need.
+// textHash returns FNV-1a, which is the same in every process, as snapshots need.
 func textHash(text string) uint64 {
 	sum := uint64(14695981039346656037)
 	for i := range len(text) {

@@ -6,16 +6,15 @@ import (
 	"net/netip"
 )
 
-// messages finds the client of a message by its queue ID. Every accepted message is
-// put and hardly any is asked for, so putting must be cheap: it is a ring of the
-// latest messages, with a hash index whose chains lead from a message to the older one
-// of the same bucket. The index is brought up to date only when somebody asks.
-// Overwritten messages are not taken out of the index: a chain ends where it reaches
-// one.
+// messages finds the client of a message by its queue ID. Every accepted message is put
+// and hardly any is looked up, so put must be cheap. It is a ring of the latest messages,
+// with a hash index whose chains lead from a message to the next older one of the same
+// bucket. Only a lookup brings the index up to date. Overwritten messages stay in the
+// index, because a chain ends where it reaches one.
 type messages struct {
 	ring    []message
-	put64   uint64   // how many messages were put in all; the next goes to put64 % most
-	indexed uint64   // how many of them the index knows, or has no need to know any more
+	put64   uint64   // number of messages put so far; the next goes to put64 % most
+	indexed uint64   // number of them that the index holds or no longer needs
 	buckets []uint64 // the number of the newest message of each bucket, from 1; 0: none
 	most    int
 }
@@ -35,8 +34,8 @@ func (m *messages) put(k messageKey, addr netip.Addr) {
 	m.put64++
 }
 
-// index brings the index up to date. One that is too small for the ring has long
-// chains, so it is made anew.
+// index brings the index up to date. If it is too small for the ring its chains are long,
+// so it is made again in a greater size.
 func (m *messages) index() {
 	if len(m.buckets) < len(m.ring) {
 		m.buckets, m.indexed = make([]uint64, 1<<bits.Len(uint(min(2*len(m.ring), m.most)))), 0

@@ -8,42 +8,45 @@ import (
 )
 
 const (
-	// pamDelay bounds the time from a PAM module's line to the daemon's about the same
-	// login: the module holds a failure back for 2 s and more (pam_fail_delay(3)),
+	// pamDelay bounds the time from a PAM module's line to the daemon's line about the
+	// same login. The module delays a failure for 2 s and more (pam_fail_delay(3)),
 	// Dovecot for up to 15 s.
 	pamDelay = 20 * time.Second
 
-	// nextModule bounds the time from one PAM module's line to the next one's about the
-	// same login. pam_sss may have to ask a server.
+	// nextModule bounds the time from one PAM module's line to the next module's about
+	// the same login. pam_sss may have to ask a server.
 	nextModule = 10 * time.Second
 
-	// loginStays bounds the time from a failed login to the end of a Dovecot login
-	// connection, which its login process logs: it lets one be idle for three minutes
+	// loginStays bounds the time from a failed login to the line of Dovecot's login
+	// process about the end of the connection, which may be idle for three minutes
 	// (CLIENT_LOGIN_TIMEOUT_MSECS, login-common).
 	loginStays = 200 * time.Second
 )
 
-// pamKey is what a PAM module logs of a login: no session, and no process that other
-// lines name. Without a service it is what Dovecot's auth process reported (endKeyOf).
+// pamKey is all that a PAM module logs about a login, since it names neither a session
+// nor a process that other lines name. Without a service it is the key of Dovecot's auth
+// process (endKeyOf).
 type pamKey struct {
 	clientKey
 	service event.Service
 }
 
+// pamSession counts the logins of a pamKey that PAM modules reported.
 type pamSession struct {
 	attempts int   // failed logins that the daemon has yet to report
-	last     int64 // the time of the last, as time.Time.UnixNano has it
+	last     int64 // time of the last one, a time.Time.UnixNano
 }
 
-// moduleReports are the latest failed logins of a client that PAM modules reported. A
-// PAM stack asks one module after the other: on a host with SSSD, pam_unix and pam_sss
-// both log one wrong password. The next line of another module about the same user is
-// about the same login; one of the same module is the next login.
+// moduleReports are the latest failed logins of a client that PAM modules reported. A PAM
+// stack asks one module after the other. For example, on a host with SSSD both pam_unix
+// and pam_sss log the same wrong password. The next line of another module about the same
+// user is about the same login; one of the same module is the next login.
 type moduleReports [4]moduleReport
 
+// moduleReport is one of these logins.
 type moduleReport struct {
 	user    event.AccountHash
-	at      int64     // as time.Time.UnixNano has it; 0: none
+	at      int64     // a time.Time.UnixNano; 0: none
 	modules [3]uint64 // hashes of the names of those that reported it
 }
 
@@ -65,8 +68,8 @@ func (j *Joiner) isNextModule(r *event.Record) bool {
 	return false
 }
 
-// moduleName returns "pam_sss" of "pam_sss(dovecot:auth): authentication failure", ""
-// for what the PAM library logs itself.
+// moduleName returns "pam_sss" for "pam_sss(dovecot:auth): authentication failure", and
+// "" for lines of the PAM library itself.
 func moduleName(r *event.Record) string {
 	name, _, _ := strings.Cut(r.Reason, "(")
 	if !strings.HasPrefix(name, "pam_") {
@@ -75,8 +78,8 @@ func moduleName(r *event.Record) string {
 	return name
 }
 
-// add adds a module to those that reported the login. It reports false for one that
-// has, and if there is no room for it.
+// add adds a module to those that reported the login. It reports false if the module is
+// one of them already, or if there is no room for it.
 func (p *moduleReport) add(module uint64) bool {
 	for i, known := range p.modules {
 		switch known {
@@ -90,8 +93,8 @@ func (p *moduleReport) add(module uint64) bool {
 	return false
 }
 
-// pamKeyOf is the key of a client's logins that a host checks. Postfix has no PAM of
-// its own, it asks Dovecot.
+// pamKeyOf returns the key of a client's logins that a host checks. Postfix asks Dovecot,
+// since it has no PAM of its own.
 func pamKeyOf(r *event.Record, host uint64) pamKey {
 	if r.Service == event.SSHD {
 		return pamKey{clientKey{host, r.Addr}, event.SSHD}
@@ -99,7 +102,8 @@ func pamKeyOf(r *event.Record, host uint64) pamKey {
 	return pamKey{clientKey{host, r.Addr}, event.Dovecot}
 }
 
-// expectPAM remembers what a PAM module reported and the daemon has yet to report.
+// expectPAM remembers the attempts that a PAM module reported, since the daemon will
+// report them too.
 func (j *Joiner) expectPAM(r *event.Record) {
 	if !r.Addr.IsValid() {
 		return
@@ -110,8 +114,8 @@ func (j *Joiner) expectPAM(r *event.Record) {
 	}
 }
 
-// addExpected adds the attempts of r, and forgets older ones that no daemon will
-// report any more.
+// addExpected adds the attempts of r, and forgets older ones that no daemon will report
+// any more.
 func (s *pamSession) addExpected(r *event.Record) {
 	if since(s.last, r) > loginStays {
 		s.attempts = 0
@@ -120,8 +124,8 @@ func (s *pamSession) addExpected(r *event.Record) {
 	s.last = r.Time.UnixNano()
 }
 
-// deductFrom takes attempts that were reported within a time off r; it reports whether
-// none is left.
+// deductFrom deducts attempts that were reported within a time from r, and reports
+// whether none is left.
 func (s *pamSession) deductFrom(r *event.Record, within time.Duration) bool {
 	if s.attempts == 0 || since(s.last, r).Abs() > within {
 		return false
@@ -132,14 +136,15 @@ func (s *pamSession) deductFrom(r *event.Record, within time.Duration) bool {
 	return r.Attempts <= 0
 }
 
-// forgetPAM takes one attempt back that the daemon has reported by now.
+// forgetPAM removes one attempt that the daemon has reported meanwhile.
 func (j *Joiner) forgetPAM(r *event.Record) {
 	if s := j.pam.get(pamKeyOf(r, r.From().Host)); s != nil && s.attempts > 0 {
 		s.attempts--
 	}
 }
 
-// deductPAM takes what a PAM module reported of the client's logins off r.
+// deductPAM deducts the client's attempts that a PAM module reported from r, and reports
+// whether none is left.
 func (j *Joiner) deductPAM(r *event.Record) bool {
 	if r.Kind != event.AuthFailed || !r.Addr.IsValid() || r.Testimony.EndsSession() {
 		return false

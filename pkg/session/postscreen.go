@@ -17,9 +17,9 @@ const maxScreened = 4096
 
 // screening is one connection to postscreen.
 type screening struct {
-	first    int64      // its first line and
-	last     int64      // its last one, as time.Time.UnixNano has it
-	kind     event.Kind // that counts
+	first    int64      // time of its first line, a time.Time.UnixNano
+	last     int64      // time of its last line
+	kind     event.Kind // of the event that counts
 	attempts int
 	hungUp   bool
 }
@@ -34,11 +34,11 @@ func (s *screening) isOver(r *event.Record) bool {
 	return isNext && since(s.last, r).Abs() > endAgain
 }
 
-// joinPostscreen makes all that one connection did wrong one event. A client that talks
-// too early also pipelines, what it sends is no SMTP, a block list names it, and in the
-// end it hangs up: that is one try. Another port is another connection, however soon it
-// comes. The first line counts, unless it is about something suspect and a later one
-// about something hostile: then that one counts in its place.
+// joinPostscreen makes one event of all offences of one connection. A client that talks
+// too early also pipelines, sends what is no SMTP, is on a block list, and hangs up in
+// the end: all this is one attempt. A connection from another port is another attempt,
+// however soon it comes. The first line counts. If it is suspect and a later line is
+// hostile, the later one counts in its place.
 func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	class := r.Kind.Class()
 	if class != event.Hostile && class != event.Suspect {
@@ -69,6 +69,7 @@ func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	return false
 }
 
+// note remembers the time of a line, and whether the client has hung up.
 func (s *screening) note(r *event.Record) {
 	s.last, s.hungUp = r.Time.UnixNano(), s.hungUp || r.Kind == event.Hangup
 }

@@ -11,13 +11,13 @@ import (
 // Dovecot's penalty holds an answer back for up to 15 s.
 const saslDelay = 20 * time.Second
 
-// saslClient is a client of Postfix, which asks Dovecot whether it may log in. Both
+// saslClient is a client that logs in at Postfix, which asks Dovecot about it. Both
 // report a failure.
 type saslClient struct {
-	dovecot reported // by Dovecot, and not yet by Postfix
-	postfix reported // by Postfix first: the two do not wait for each other
+	dovecot reported // reported by Dovecot, not yet by Postfix
+	postfix reported // reported by Postfix first, since the two do not wait for each other
 	fault   reported // logins that Dovecot could not check
-	failed  int64    // when a login failed last, as time.Time.UnixNano has it; 0: never
+	failed  int64    // time of the last failed login, a time.Time.UnixNano; 0: none
 }
 
 // penaltyLasts is how long after a failed login Dovecot may hold the client's next one
@@ -28,17 +28,18 @@ type saslClient struct {
 const penaltyLasts = 30 * time.Second
 
 // isPenalised reports whether Postfix lost its connection to Dovecot over a client that
-// failed to log in just before. That is a guess too many and no fault of ours: for
-// example, a bot that guesses four times in ten seconds brings it about.
+// failed to log in just before. That is one guess too many, not a fault of the server.
+// For example, a bot that guesses four times in ten seconds causes it.
 func (s *saslClient) isPenalised(r *event.Record) bool {
 	return s.failed != 0 && since(s.failed, r).Abs() <= penaltyLasts &&
 		strings.HasPrefix(r.Reason, "Connection lost to authentication server")
 }
 
+// noteFailure remembers the time of a failed login.
 func (s *saslClient) noteFailure(r *event.Record) { s.failed = max(s.failed, r.Time.UnixNano()) }
 
-// expectSASL remembers what Dovecot logs of a login without a session: a program like
-// Postfix asked, and will report it too.
+// expectSASL remembers a line of Dovecot about a login without a session. Another program
+// asked, for example Postfix, and will report the login too.
 func (j *Joiner) expectSASL(r *event.Record) bool {
 	j.noteRemoteLogin(r)
 	s, user := j.sasl.getOrPut(clientKey{r.From().Host, r.Addr}), j.accountOf(r)
@@ -53,8 +54,8 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 		}
 		return true
 	case isFault(r):
-		// Without expectEnd: a client that is no client of Dovecot's own could have its
-		// guesses there fold into faults that it brought about at Postfix.
+		// Without expectEnd: otherwise a client without an account at Dovecot could hide
+		// guesses there behind faults that it caused at Postfix.
 		s.fault.addExpected(r, user)
 		return false
 	case s.postfix.isCrossed(r, user):
@@ -66,8 +67,8 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 	return false
 }
 
-// deductDovecot takes what Dovecot reported of the same client's login off a line of
-// Postfix.
+// deductDovecot deducts the attempts of the client's logins that Dovecot reported from a
+// line of Postfix, and reports whether none is left.
 func (j *Joiner) deductDovecot(r *event.Record) bool {
 	isFailure := r.Kind == event.AuthFailed
 	if !isFailure && r.Kind != event.AuthFault || !r.Addr.IsValid() {
@@ -82,7 +83,8 @@ func (j *Joiner) deductDovecot(r *event.Record) bool {
 		return false
 	}
 	if !isFailure {
-		// Postfix itself reports that the login could not be checked: that excuses no other.
+		// Postfix itself reports that the login could not be checked. That excuses no
+		// other.
 		if !s.useFault(r, user) && s.isPenalised(r) {
 			r.Kind = event.AuthFailed
 		}
@@ -102,7 +104,7 @@ func (j *Joiner) deductDovecot(r *event.Record) bool {
 }
 
 // useFault reports whether r is about a login that Dovecot could not check. One line of
-// Postfix uses the fault up, unless it names the very user, who may have come by
+// Postfix uses the fault up, unless it names the same user, because one user may have
 // several connections.
 func (s *saslClient) useFault(r *event.Record, user event.AccountHash) bool {
 	isLeft := s.fault.isWithin(saslDelay, r) && s.fault.mayBeOf(user)

@@ -9,29 +9,30 @@ import (
 )
 
 const (
-	// maxEnds bounds the sessions that are remembered after their end.
+	// maxEnds is the number of sessions that are remembered after their end.
 	maxEnds = 1024
 
-	// endAgain bounds how far apart the stamps of one session's end may be that the log
-	// holds twice, as when two syslog daemons write it.
+	// endAgain bounds the time between two lines about the end of one session, in a log
+	// that holds each line twice, for example because two syslog daemons write it.
 	endAgain = 2 * time.Second
 )
 
 // smtpSession is what one smtpd process has logged about its client.
 type smtpSession struct {
 	addr      netip.Addr
-	attempts  int           // logins that have been counted
+	attempts  int           // logins counted so far
 	messages  int           // messages accepted without a login
-	kinds     event.KindSet // of the refusals that the session has had
-	waiting   uint64        // a bit for each kind of offence that is withheld
+	kinds     event.KindSet // of the session's refusals so far
+	waiting   uint64        // one bit for each kind of offence that is withheld
 	connected bool          // its connect line is in the log
 	loggedIn  bool
 }
 
-// smtpEnd is a session that ended: a log that holds each line twice logs its end again.
+// smtpEnd is a session that has ended. A log that holds each line twice logs its end
+// again.
 type smtpEnd struct {
 	addr netip.Addr
-	at   int64 // as time.Time.UnixNano has it
+	at   int64 // a time.Time.UnixNano
 }
 
 // joinPostfix joins a line of Postfix, whichever daemon logged it.
@@ -53,8 +54,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 	return New
 }
 
-// joinOffence joins something that smtpd does not accept from a client, other than a
-// login.
+// joinOffence joins an offence against smtpd other than a failed login.
 func (j *Joiner) joinOffence(r *event.Record) Status {
 	k := processKeyOf(r)
 	s := j.openSMTP(k, r)
@@ -74,12 +74,15 @@ func (j *Joiner) joinOffence(r *event.Record) Status {
 	return New
 }
 
-// isRefusal reports whether a session may well have many such refusals: a client with a
-// hundred recipients gets a hundred, and since 3.10 one line that is too long is many.
+// isRefusal reports whether a session can have many refusals of this sort. For example, a
+// client with a hundred recipients gets a hundred, and since Postfix 3.10 one line that
+// is too long is many.
 func isRefusal(r *event.Record) bool {
 	return r.Code != "" && r.Kind != event.Pipelining || r.Kind == event.ProtocolError
 }
 
+// isSMTPD reports whether an SMTP server of Postfix logged r, of any service in
+// master.cf.
 func isSMTPD(r *event.Record) bool { return strings.HasSuffix(r.Program, "/smtpd") }
 
 // hadKind reports whether the session has had a refusal of a kind, and notes it.
@@ -90,7 +93,7 @@ func (s *smtpSession) hadKind(k event.Kind) bool {
 }
 
 // wasRefusedByUs reports whether r is about the end of a session in which csmail refused
-// the client before: whoever is refused hangs up. It notes refusals of ours.
+// the client before: a refused client hangs up. It also notes refusals by csmail.
 func (s *smtpSession) wasRefusedByUs(r *event.Record) bool {
 	if r.Kind == event.OwnRefusal {
 		s.kinds = s.kinds.With(event.OwnRefusal)
@@ -99,8 +102,8 @@ func (s *smtpSession) wasRefusedByUs(r *event.Record) bool {
 	return r.Kind == event.LostConnection && s.kinds.Has(event.OwnRefusal)
 }
 
-// joinSMTP joins what is no offence, and failed logins. It reports whether earlier lines
-// reported all of r.
+// joinSMTP joins failed logins and lines that are no offence. It reports whether earlier
+// lines reported all of r.
 func (j *Joiner) joinSMTP(r *event.Record) bool {
 	if r.PID == 0 {
 		// Without a process ID it is unknown which lines the session's end counts again.
@@ -133,6 +136,8 @@ func (j *Joiner) joinSMTP(r *event.Record) bool {
 	return false
 }
 
+// connectSMTP begins a session. A session of the same process that has not ended is over,
+// since a process serves one client at a time.
 func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 	j.noteSMTPD(r.From().Host)
 	s := j.smtp.get(k)
@@ -144,9 +149,9 @@ func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 	*s = smtpSession{addr: r.Addr, connected: true}
 }
 
-// isLogin reports whether smtpd also counts the line as auth=0/1: a failed login, and
-// one in which no password was tried because the client gave up or went away, or was
-// not let in.
+// isLogin reports whether smtpd also counts the line as auth=0/1. It does for a failed
+// login, and for one in which no password was tried because the client gave up, went
+// away, or was not let in.
 func isLogin(r *event.Record) bool {
 	switch r.Kind {
 	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.OwnRefusal:
@@ -165,7 +170,8 @@ func (j *Joiner) clientOfMessage(r *event.Record) netip.Addr {
 	return netip.Addr{}
 }
 
-// openSMTP returns the session of a process; one of another client has ended.
+// openSMTP returns the session of a process. If the process had a session with another
+// client, that one has ended.
 func (j *Joiner) openSMTP(k processKey, r *event.Record) *smtpSession {
 	s := j.smtp.getOrPut(k)
 	if s.addr != r.Addr {
@@ -175,6 +181,8 @@ func (j *Joiner) openSMTP(k processKey, r *event.Record) *smtpSession {
 	return s
 }
 
+// endSMTP ends a session and deducts the logins that were counted from the total of its
+// last line. It reports whether none is left.
 func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	j.noteSMTPD(r.From().Host)
 	s := j.smtp.get(k)
@@ -200,8 +208,8 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	return r.Attempts <= 0
 }
 
-// endedBefore reports whether r is the end of a session whose end was logged before. A
-// host that logs its connections would have logged the next one.
+// endedBefore reports whether r is the end of a session that was logged as ended before.
+// If the host logs connections, the log would hold the connection of a new session.
 func (j *Joiner) endedBefore(k processKey, r *event.Record) bool {
 	if r.Kind == event.NoKind {
 		return false

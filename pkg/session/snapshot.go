@@ -13,11 +13,11 @@ import (
 // the meaning of what is in it.
 const (
 	snapshotVersion = 11
-	oldestVersion   = 6 // that was ever stored
+	oldestVersion   = 6 // the oldest that was ever stored
 )
 
-// AppendSnapshot appends all that j remembers to b. A Joiner that restores it goes on
-// exactly as j would.
+// AppendSnapshot appends the state of j to b. A Joiner that restores it goes on exactly
+// as j would.
 func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	b = append(append(b, snapshotVersion), j.key[:]...)
 	b = appendMap(b, j.smtp, appendProcessKey, appendSMTP)
@@ -36,9 +36,9 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 	return appendCopies(b, &j.copies)
 }
 
-// Restore replaces what j remembers by a snapshot; b must hold nothing else. After an
-// error j is as it was. A snapshot of an older version makes a Joiner that remembers
-// nothing: the sessions that were open then may count once more when they end.
+// Restore replaces the state of j by a snapshot. b must hold nothing else. After an error
+// j is unchanged. A snapshot of an older version makes an empty Joiner: sessions that
+// were open then may count once more when they end.
 func (j *Joiner) Restore(b []byte) error { return j.restore(b, NewJoiner(j.key)) }
 
 func (j *Joiner) restore(b []byte, fresh *Joiner) error {
@@ -78,7 +78,7 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 
 var errDamaged = errors.New("it is damaged")
 
-// appendMap writes what is remembered, the oldest first.
+// appendMap writes the entries, the oldest first.
 func appendMap[K comparable, V any](b []byte, m *fifoMap[K, V], key func([]byte, K) []byte, value func([]byte, V) []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.len()))
 	m.each(func(k K, v V) { b = value(key(b, k), v) })
@@ -201,7 +201,7 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// decoder reads what the functions above wrote. After an error it reads zeros.
+// decoder reads values that the functions above wrote. After an error it returns zeros.
 type decoder struct {
 	rest []byte
 	err  error

@@ -26,7 +26,7 @@ func appendWithheld(b []byte, w withheld) []byte {
 	return b
 }
 
-// readWithheld reads an offence. They stand in the order of the log.
+// readWithheld reads an offence. Offences are stored in the order of the log.
 func (j *Joiner) readWithheld(d *decoder) withheld {
 	var w withheld
 	r := &w.record
@@ -42,6 +42,7 @@ func (j *Joiner) readWithheld(d *decoder) withheld {
 	return w
 }
 
+// withheldTexts lists the texts of an event in the order of a snapshot.
 func withheldTexts(e *event.Event) [12]*string {
 	return [...]*string{
 		&e.ClientName, &e.Session, &e.Program, &e.Host, &e.User, &e.Reason, &e.Code, &e.Message,
@@ -49,7 +50,7 @@ func withheldTexts(e *event.Event) [12]*string {
 	}
 }
 
-// kind reads a kind that this release knows.
+// kind reads a kind. One that this release does not know is damage.
 func (d *decoder) kind() event.Kind {
 	k := event.Kind(d.byte())
 	if int(k) > len(event.Kinds()) {

@@ -18,16 +18,16 @@ type sshKey struct {
 	pid  int
 }
 
-// sshSession counts what the lines of one connection report. Each sort of line reports
-// the same attempts, so what has been tried is the largest count. For example,
-// "Invalid user x" and "Failed password for invalid user x" are one attempt.
+// sshSession counts the attempts that the lines of one connection report. Lines of each
+// sort report the same attempts, so the number of attempts is the largest count. For
+// example, "Invalid user x" and "Failed password for invalid user x" are one attempt.
 type sshSession struct {
 	addr     netip.Addr
-	first    int64                // its first line, as time.Time.UnixNano has it
+	first    int64                // time of its first line, a time.Time.UnixNano
 	modules  [otherModules]uint64 // hashes of the names of PAM modules other than pam_unix
 	reported [sshSorts]int
-	counted  int // attempts that have been counted
-	expected int // of them, those that sshd has yet to report after PAM
+	counted  int // attempts counted so far
+	expected int // of these, the ones that PAM reported and sshd has yet to report
 
 	suspected bool // a line reported something suspect
 }
@@ -37,7 +37,7 @@ type sshSort uint8
 
 const (
 	sshModule   sshSort = iota // pam_unix's "authentication failure" and, at the end, "PAM 2 more authentication failures"
-	sshModule2                 // another PAM module's; a stack asks one after the other about each login
+	sshModule2                 // another PAM module's; a stack asks one module after the other about each login
 	sshModule3                 // a third one's
 	sshPAM                     // "PAM: Authentication failure for"
 	sshPassword                // "Failed password for"
@@ -50,7 +50,7 @@ const (
 // end. It also finds the client of a line that names none.
 func (j *Joiner) joinSSHD(r *event.Record) bool {
 	k := sshKey{r.From().Host, sshProcess(r)}
-	if k.pid == 0 || r.Kind == event.Penalised { // the listener's own line
+	if k.pid == 0 || r.Kind == event.Penalised { // a line of the listener itself
 		return false
 	}
 	s := j.ssh.get(k)
@@ -74,8 +74,8 @@ func (j *Joiner) joinSSHD(r *event.Record) bool {
 	return j.countSSH(s, r)
 }
 
-// sshProcess is the process that serves the connection: since 9.8 the listener
-// names it in its own lines about the connection.
+// sshProcess returns the process that serves the connection. Since OpenSSH 9.8 the
+// listener names it in its own lines about the connection.
 func sshProcess(r *event.Record) int {
 	if child, err := strconv.Atoi(r.Session); err == nil {
 		return child
@@ -83,9 +83,9 @@ func sshProcess(r *event.Record) int {
 	return r.PID
 }
 
-// countSSH leaves r the attempts that no line has reported. Something suspect
-// folds into an offence, never the other way round. With keyboard-interactive
-// the PAM module logs in a process of its own.
+// countSSH leaves r the attempts that no line has reported yet, and reports whether none
+// is left. A suspect line folds into an offence, never the other way round. With
+// keyboard-interactive authentication the PAM module logs in a process of its own.
 func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
 	if r.Kind.Class() == event.Suspect {
 		isKnown := s.counted > 0 || s.suspected
@@ -116,9 +116,11 @@ func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
 	return j.deductPAM(r)
 }
 
-// otherModules bounds the PAM modules of one stack that are told apart from pam_unix.
+// otherModules is the number of PAM modules of one stack that are distinguished from
+// pam_unix.
 const otherModules = int(sshModule3 - sshModule)
 
+// sortOf returns the sort of a line, by which it is counted.
 func (s *sshSession) sortOf(r *event.Record) sshSort {
 	switch {
 	case r.Kind != event.AuthFailed:
@@ -133,6 +135,7 @@ func (s *sshSession) sortOf(r *event.Record) sshSort {
 	return sshOther
 }
 
+// moduleOf returns the sort of a PAM module's line: one for each module of the stack.
 func (s *sshSession) moduleOf(r *event.Record) sshSort {
 	name := moduleName(r)
 	if name == "" || name == "pam_unix" {

@@ -10,30 +10,32 @@ import (
 )
 
 const (
-	// withholdFor bounds how long an offence waits for its session to log in. Who keeps
-	// his session open delays his ban by no more than that.
+	// withholdFor is how long an offence waits at most for its session to log in. A
+	// client that keeps its session open delays its ban by no more than that.
 	withholdFor = time.Minute
 
-	// maxWithheld bounds the offences that wait. In a flood of sessions the oldest stops
+	// maxWithheld is the number of offences that can wait. At the limit the oldest stops
 	// waiting and counts.
 	maxWithheld = 4096
 
-	// maxWithheldText bounds what is kept of each text of an offence that waits.
+	// maxWithheldText is the number of bytes that are kept of each text of an offence
+	// that waits.
 	maxWithheldText = 2048
 )
 
-// Nothing in a session that logs in is an offence: a user's mail program may say EHLO
-// with a name without a domain, or send commands too early, and then log in. But the
-// refusal stands in the log before the login, which Postfix logs with the first message
-// or at the end of the session:
+// An offence in a session that logs in does not count. For example, a user's mail program
+// may say EHLO with a name without a domain, or send commands too early, and then log in.
+// But the log holds the refusal before the login, which Postfix logs with the first
+// message or at the end of the session:
 //
 //	postfix/smtps/smtpd[981]: connect from client.example[192.0.2.1]
 //	postfix/smtps/smtpd[981]: NOQUEUE: reject: RCPT from client.example[192.0.2.1]: 504 5.5.2 <PC>: Helo command rejected: …
 //	postfix/smtps/smtpd[981]: disconnect from client.example[192.0.2.1] ehlo=1 auth=1 mail=1 rcpt=0/1 commands=4/5
 //
-// So an offence in an open session is withheld until the session logs in, and then it
-// is excused, or until it ends without a login, and then it is released and counts. A
-// failed login is never withheld: whoever guesses passwords may well have one.
+// So an offence in an open session is withheld. If the session logs in, the offence is
+// excused. If the session ends without a login, the offence is released and counts. A
+// failed login is never withheld, because a client that guesses passwords may have an
+// account.
 
 // withheldKey is one kind of offence in one session. A session has each kind once.
 type withheldKey struct {
@@ -43,26 +45,26 @@ type withheldKey struct {
 
 // withheld is an offence that waits for the end of its session.
 type withheld struct {
-	record event.Record // shares no text with the log
+	record event.Record // a copy that shares no text with the log
 	number uint64       // in the order of the log
 }
 
-// Release is an offence that was withheld and counts from some time on: that of the end
-// of its session, or that at which it had waited long enough.
+// Release is an offence that was withheld and counts from the time At on: the end of its
+// session, or the end of its wait.
 type Release struct {
 	Record event.Record // as it was logged; shares no text with the log
 	At     time.Time
 }
 
-// Earlier is what a call of the Joiner decided about earlier records. The slices are
-// valid until the next call.
+// Earlier holds the decisions of a call of the Joiner about earlier records. The slices
+// are valid until the next call.
 type Earlier struct {
 	// Released are offences that were withheld and count, in the order of their times.
 	Released []Release
 	// Excused are offences that were withheld and never count: their session logged in.
 	Excused []event.Record
-	// Superseded are events that counted and no longer do, since something graver
-	// happened in the same connection. They have a host, a service, a kind,
+	// Superseded are events that counted and no longer do, since a hostile event of the
+	// same connection counts in their place. They have a host, a service, a kind,
 	// attempts, an address and a time.
 	Superseded []event.Record
 }
@@ -77,14 +79,14 @@ func (j *Joiner) Earlier() *Earlier { return &j.earlier }
 // Waiting reports whether an offence is withheld, so that time alone may release it.
 func (j *Joiner) Waiting() bool { return j.withheld.len() > 0 }
 
-// Expire releases what has been withheld for long enough by now.
+// Expire releases the offences that have waited long enough by now.
 func (j *Joiner) Expire(now time.Time) {
 	j.earlier.reset()
 	j.expire(now)
 }
 
-// ReleaseAll releases all that is withheld, as at the end of a log that is read at a
-// time: each when it would have waited long enough, but not later than then.
+// ReleaseAll releases all offences that wait, as at the end of a log that is read at the
+// time asked. Each counts from the end of its wait, but no later than asked.
 func (j *Joiner) ReleaseAll(asked time.Time) {
 	j.earlier.reset()
 	for {
@@ -110,7 +112,7 @@ func (j *Joiner) expire(now time.Time) {
 	}
 }
 
-// release has an offence that was withheld count from a time on.
+// release makes an offence that was withheld count from a time on.
 func (j *Joiner) release(k withheldKey, w *withheld, at time.Time) {
 	if s := j.smtp.get(k.processKey); s != nil {
 		s.waiting &^= 1 << k.kind
@@ -132,7 +134,7 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 			w.record.Attempts += r.Attempts
 			return true
 		}
-		j.release(key, w, r.Time) // of an older session of the process, which was forgotten
+		j.release(key, w, r.Time) // of an older session of the process that was dropped
 	}
 	if j.withheld.len() >= j.withheld.most {
 		if oldest, w, ok := j.withheld.first(); ok {
@@ -175,14 +177,14 @@ func (j *Joiner) settle(k processKey, s *smtpSession, loggedIn bool, at time.Tim
 	}
 }
 
-// isWithholdable reports whether a line of smtpd is an offence that a login of the same
+// isWithholdable reports whether a line of smtpd is an offence that a login in the same
 // session excuses.
 func isWithholdable(r *event.Record) bool {
 	class := r.Kind.Class()
 	return (class == event.Hostile || class == event.Suspect) && !isLogin(r) && isSMTPD(r)
 }
 
-// boundText cuts the texts of an event that a client may have made long.
+// boundText shortens the texts of an event that a client may have made long.
 func boundText(e *event.Event) {
 	for _, text := range [...]*string{&e.User, &e.ClientName, &e.Helo, &e.Sender, &e.Recipient, &e.Mechanism, &e.Reason, &e.Session, &e.Message} {
 		if len(*text) > maxWithheldText {
