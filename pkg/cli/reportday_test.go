@@ -58,14 +58,17 @@ func TestReportOfDaemonEqualsTheLog(t *testing.T) {
 	stop()
 }
 
-// follow runs a daemon until stop is called.
+// follow runs a daemon until stop is called. Its clock shows the afternoon of the log's
+// day: a day later the offences would be too old for its first start.
 func follow(t *testing.T, conf string) (stop func()) {
 	t.Helper()
+	began, day := time.Now(), time.Date(2026, 11, 28, 15, 0, 0, 0, time.UTC)
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- daemon.Run(ctx, daemon.Options{
 			Load: func() (config.Config, error) { return config.Load(conf) }, Path: conf, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Now: func() time.Time { return day.Add(time.Since(began)) },
 			Notify: func(m string) {
 				if m == "READY=1" {
 					close(ready)
