@@ -73,6 +73,7 @@ FUZZ = \
 	enforce/dnsbl.FuzzPacket \
 	state.FuzzDecode \
 	guard.FuzzRestore \
+	wire.FuzzBatch \
 	input/syslog.FuzzFrames \
 	input/archive.FuzzBlocks \
 	input/archive.FuzzExport

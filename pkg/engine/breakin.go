@@ -32,29 +32,29 @@ type brokenKey struct {
 }
 
 // breakIn adds the finding of a login that follows on guesses.
-func (e *Engine) breakIn(r *event.Record, g guard.Guesses) {
-	if e.guessed = g.N; g.N == 0 || !e.mayCount(&r.Event) {
+func (j *Judge) breakIn(r *event.Record, g guard.Guesses) {
+	if j.guessed = g.N; g.N == 0 || !j.mayCount(&r.Event) {
 		return
 	}
 	key := brokenKey{r.Addr, strings.ToLower(r.User)}
-	if told, known := e.brokenIn[key]; known && r.Time.Sub(told) < breakInAgain {
+	if told, known := j.brokenIn[key]; known && r.Time.Sub(told) < breakInAgain {
 		return
 	}
-	if len(e.brokenIn) >= maxBreakIns {
-		clear(e.brokenIn)
+	if len(j.brokenIn) >= maxBreakIns {
+		clear(j.brokenIn)
 	}
 	key.user = strings.Clone(key.user)
-	e.brokenIn[key] = r.Time
+	j.brokenIn[key] = r.Time
 	a := event.Alert{
 		Scenario: BreakIn, Scope: event.ScopeIP, Source: r.Addr, Count: g.N + 1, First: g.First, Last: r.Time,
 		Kinds:    []event.Count{{Name: event.AuthFailed.String(), N: g.N}, {Name: r.Kind.String(), N: 1}},
 		Services: []string{r.Service.String()}, Informational: true,
 	}
-	if e.tells {
+	if j.tells {
 		a.Evidence = []event.Event{r.Event.Clone()}
 	}
 	reason := fmt.Sprintf("it logged in after %d wrong passwords, one of which may have been right in the end", g.N)
-	e.add(a, guard.Verdict{Action: guard.Alert, Reason: reason}, 0, r.Time)
+	j.add(a, guard.Verdict{Action: guard.Alert, Reason: reason}, 0, r.Time)
 }
 
 // breakInMessage names no user, as every message.

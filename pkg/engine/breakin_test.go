@@ -70,3 +70,26 @@ func TestBreakInFinding(t *testing.T) {
 		})
 	}
 }
+
+// A break-in that was told of is not told of again after a restart.
+func TestBreakInOutlivesARestart(t *testing.T) {
+	const attacker = "203.0.113.99"
+	e := New(Options{Scenarios: new(scenario.Set), Guard: guard.New(guard.Facts{}, guard.Options{})})
+	found := 0
+	for i := range 40 {
+		found += len(e.Step(attempt(time.Duration(i)*3*time.Second, attacker, "alice", event.AuthFailed)).Findings)
+	}
+	found += len(e.Step(attempt(time.Hour, attacker, "alice", event.LoginOK)).Findings)
+	b, err := e.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := New(Options{Scenarios: new(scenario.Set), Guard: guard.New(guard.Facts{}, guard.Options{})})
+	if err := restored.Restore(b); err != nil {
+		t.Fatal(err)
+	}
+	again := len(restored.Step(attempt(time.Hour+time.Minute, attacker, "alice", event.LoginOK)).Findings)
+	if found != 1 || again != 0 {
+		t.Errorf("got %d findings and %d after a restart, want 1 and 0", found, again)
+	}
+}

@@ -12,14 +12,14 @@ import (
 // decide puts overflows before the guard, those of one bucket together. A bucket all
 // of whose findings are held listens on: what it hears next is judged as well, and
 // told of if it is no longer held.
-func (e *Engine) decide(overflows []bucket.Overflow, now time.Time) {
+func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 	for len(overflows) > 0 {
 		n := 1
 		for n < len(overflows) && overflows[n].Scenario == overflows[0].Scenario && overflows[n].Blackhole == overflows[0].Blackhole {
 			n++
 		}
-		if e.decideBucket(overflows[:n], now) {
-			e.buckets.Held(overflows[0].Blackhole)
+		if j.decideBucket(overflows[:n], now) {
+			j.buckets.Held(overflows[0].Blackhole)
 		}
 		overflows = overflows[n:]
 	}
@@ -28,7 +28,7 @@ func (e *Engine) decide(overflows []bucket.Overflow, now time.Time) {
 // decideBucket reports whether all overflows of a bucket are held. The six addresses
 // of one /64 that fill a bucket together make one finding about the /64, unless a ban
 // must not hit all of it.
-func (e *Engine) decideBucket(overflows []bucket.Overflow, now time.Time) (held bool) {
+func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held bool) {
 	single := false // the one before bans no more than its address
 	held = true
 	for i := range overflows {
@@ -37,15 +37,15 @@ func (e *Engine) decideBucket(overflows []bucket.Overflow, now time.Time) (held 
 			continue
 		}
 		f := findingOf(o)
-		v := e.guard.Decide(f, now)
+		v := j.guard.Decide(f, now)
 		single = v.Action == guard.Ban && !v.Widen.IsValid()
 		held = held && v.Action == guard.Hold && !v.Pending
 		switch {
 		case v.Pending:
-			e.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
+			j.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
 		case v.Action == guard.Hold && o.Blackhole.IsAgain(): // it was told of when the blackhole began
 		default:
-			e.add(alertOf(o), v, f.Needed, now)
+			j.add(alertOf(o), v, f.Needed, now)
 		}
 	}
 	return held
@@ -61,40 +61,48 @@ func isSameBlock(a, b *bucket.Overflow) bool {
 	return err == nil && block.Contains(b.Addr)
 }
 
-// settle adds the findings about which the guard has come to its last word by now.
-// It counts whole seconds: what came in this one came now.
-func (e *Engine) settle(rulings []guard.Ruling, now time.Time) {
+// moved gives rulings that a record has brought about its time, to the fraction. All
+// others are at whole seconds, so that they do not depend on which line of a second is
+// the first to show that the time has come.
+func moved(rulings []guard.Ruling, now time.Time) []guard.Ruling {
+	for i := range rulings {
+		if rulings[i].At.Unix() == now.Unix() {
+			rulings[i].At = now
+		}
+	}
+	return rulings
+}
+
+// settle adds the findings about which the guard has come to its last word.
+func (j *Judge) settle(rulings []guard.Ruling) {
 	for _, r := range rulings {
 		key := keyOf(r.Finding)
-		w, known := e.waiting[key]
+		w, known := j.waiting[key]
 		if !known {
 			continue // forgiven in the meantime
 		}
-		delete(e.waiting, key)
-		if r.At.Unix() == now.Unix() {
-			r.At = now
-		}
+		delete(j.waiting, key)
 		if r.Verdict.Action == guard.Hold {
-			e.buckets.Held(w.Blackhole)
+			j.buckets.Held(w.Blackhole)
 			if w.Blackhole.IsAgain() {
 				continue
 			}
 		}
-		e.add(w.Alert, r.Verdict, w.Needed, r.At)
+		j.add(w.Alert, r.Verdict, w.Needed, r.At)
 	}
 }
 
 // add adds a finding. No verdict comes before what it is about, though a line may
 // come late.
-func (e *Engine) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
+func (j *Judge) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 	if at.Before(a.Last) {
 		at = a.Last
 	}
 	a = rule(a, v)
-	if e.tells {
+	if j.tells {
 		a = Describe(a)
 	}
-	e.findings = append(e.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})
+	j.findings = append(j.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})
 }
 
 // waitKey is what a finding waits under: as with the guard, a newer one of the same

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -46,13 +48,30 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 // Snapshot hands out what AppendSnapshot appends, in pieces, so that whoever packs them
 // need not hold the whole. take must not keep a piece.
 func (e *Engine) Snapshot(take func(piece []byte)) error {
-	take(binary.BigEndian.AppendUint64([]byte{snapshotVersion}, vocabulary()))
-	parts := []func([]byte) ([]byte, error){plainPart(e.sessions.AppendSnapshot)}
-	if e.buckets != nil {
-		parts = append(parts, plainPart(e.buckets.AppendSnapshot), plainPart(e.guard.AppendSnapshot), e.appendWaiting)
+	take(snapshotHead())
+	if err := snapshotPart(take, &e.joinSize, plainPart(e.join.AppendSnapshot)); err != nil {
+		return err
 	}
-	for i, part := range parts {
-		if err := e.snapshotPart(take, i, part); err != nil {
+	return e.judge.snapshotParts(take)
+}
+
+// Snapshot hands out the whole state, in pieces, as [Engine.Snapshot] does. The scenarios
+// and the facts about the hosts are no part of it.
+func (j *Judge) Snapshot(take func(piece []byte)) error {
+	take(snapshotHead())
+	return j.snapshotParts(take)
+}
+
+func snapshotHead() []byte {
+	return binary.BigEndian.AppendUint64([]byte{snapshotVersion}, vocabulary())
+}
+
+func (j *Judge) snapshotParts(take func([]byte)) error {
+	if j.buckets == nil {
+		return nil
+	}
+	for i, part := range [...]func([]byte) ([]byte, error){plainPart(j.buckets.AppendSnapshot), plainPart(j.guard.AppendSnapshot), j.appendWaiting} {
+		if err := snapshotPart(take, &j.partSizes[i], part); err != nil {
 			return err
 		}
 	}
@@ -65,12 +84,12 @@ func plainPart(part func([]byte) []byte) func([]byte) ([]byte, error) {
 
 // snapshotPart hands out a part behind its length. It begins with the room that the part
 // took last time, because growing to it would take twice that.
-func (e *Engine) snapshotPart(take func([]byte), i int, part func([]byte) ([]byte, error)) error {
-	b, err := part(make([]byte, 0, e.partSizes[i]))
+func snapshotPart(take func([]byte), size *int, part func([]byte) ([]byte, error)) error {
+	b, err := part(make([]byte, 0, *size))
 	if err != nil {
 		return err
 	}
-	e.partSizes[i] = len(b) + len(b)/16
+	*size = len(b) + len(b)/16
 	take(binary.AppendUvarint(nil, uint64(len(b))))
 	take(b)
 	return nil
@@ -79,16 +98,35 @@ func (e *Engine) snapshotPart(take func([]byte), i int, part func([]byte) ([]byt
 // Restore replaces the state by what AppendSnapshot wrote. A scenario that has
 // changed since starts empty. On an error the engine must not be used further.
 func (e *Engine) Restore(b []byte) error {
+	return restoreParts(b, append([]func([]byte) error{e.join.Restore}, e.judge.restores()...))
+}
+
+// Restore replaces the state by what Snapshot handed out. A scenario that has changed
+// since starts empty. On an error the Judge must not be used further.
+func (j *Judge) Restore(b []byte) error { return restoreParts(b, j.restores()) }
+
+func (j *Judge) restores() []func([]byte) error {
+	if j.buckets == nil {
+		return nil
+	}
+	return []func([]byte) error{j.buckets.Restore, j.guard.Restore, j.restoreWaiting}
+}
+
+// readHead returns what stands behind the head of a snapshot.
+func readHead(b []byte) ([]byte, error) {
 	const head = 1 + 8
 	if len(b) < head || b[0] != snapshotVersion || binary.BigEndian.Uint64(b[1:]) != vocabulary() {
-		return errSnapshot
+		return nil, errSnapshot
 	}
-	b = b[head:]
-	restore := []func([]byte) error{e.sessions.Restore}
-	if e.buckets != nil {
-		restore = append(restore, e.buckets.Restore, e.guard.Restore, e.restoreWaiting)
+	return b[head:], nil
+}
+
+func restoreParts(b []byte, restores []func([]byte) error) error {
+	b, err := readHead(b)
+	if err != nil {
+		return err
 	}
-	for _, part := range restore {
+	for _, part := range restores {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > uint64(len(b)-size) {
 			return errSnapshot
@@ -104,17 +142,31 @@ func (e *Engine) Restore(b []byte) error {
 // pending is the part of the state that is in no package below. It is gob, which
 // keeps texts byte for byte: JSON keeps UTF-8 only, and clients write what they like.
 type pending struct {
-	Since   time.Time
-	Waiting []waiting // in the order of their times
+	Since    time.Time
+	Waiting  []waiting // in the order of their times
+	BrokenIn []broken  // in the order of their times; older snapshots have none
+}
+
+// broken is a break-in that was told of.
+type broken struct {
+	Addr netip.Addr
+	User string
+	At   time.Time
 }
 
 // gobPart begins the part of pending; '{' begins that of before, which was JSON.
 const gobPart = 1
 
-func (e *Engine) appendWaiting(b []byte) ([]byte, error) {
-	p := pending{Since: e.since, Waiting: slices.SortedFunc(maps.Values(e.waiting), func(a, b waiting) int {
+func (j *Judge) appendWaiting(b []byte) ([]byte, error) {
+	p := pending{Since: j.since, Waiting: slices.SortedFunc(maps.Values(j.waiting), func(a, b waiting) int {
 		return cmp.Or(a.Alert.Last.Compare(b.Alert.Last), cmp.Compare(a.Alert.ID(), b.Alert.ID()))
 	})}
+	for key, at := range j.brokenIn {
+		p.BrokenIn = append(p.BrokenIn, broken{key.addr, key.user, at})
+	}
+	slices.SortFunc(p.BrokenIn, func(a, b broken) int {
+		return cmp.Or(a.At.Compare(b.At), a.Addr.Compare(b.Addr), strings.Compare(a.User, b.User))
+	})
 	part := bytes.NewBuffer(append(b, gobPart))
 	if err := gob.NewEncoder(part).Encode(p); err != nil {
 		return nil, fmt.Errorf("the findings that wait: %w", err)
@@ -122,14 +174,18 @@ func (e *Engine) appendWaiting(b []byte) ([]byte, error) {
 	return part.Bytes(), nil
 }
 
-func (e *Engine) restoreWaiting(b []byte) error {
+func (j *Judge) restoreWaiting(b []byte) error {
 	p, err := readWaiting(b)
 	if err != nil {
 		return fmt.Errorf("%w: the findings that wait: %w", errSnapshot, err)
 	}
-	e.since, e.waiting = p.Since, make(map[waitKey]waiting, len(p.Waiting))
+	j.since, j.waiting = p.Since, make(map[waitKey]waiting, len(p.Waiting))
 	for _, w := range p.Waiting {
-		e.waiting[w.key()] = w
+		j.waiting[w.key()] = w
+	}
+	j.brokenIn = make(map[brokenKey]time.Time, len(p.BrokenIn))
+	for _, b := range p.BrokenIn {
+		j.brokenIn[brokenKey{b.Addr, b.User}] = b.At
 	}
 	return nil
 }

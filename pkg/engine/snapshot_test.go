@@ -29,7 +29,7 @@ func TestSnapshotKeepsEveryByte(t *testing.T) {
 			Kinds: []event.Count{{Name: "auth-failed", N: 7}}, Services: []string{"dovecot"}, Checks: []string{ill}, Informational: true,
 			Evidence: []event.Event{{Time: at, Kind: event.AuthFailed, Service: event.Dovecot, Addr: netip.MustParseAddr("2001:db8::1"), User: account, Helo: ill}, {}},
 		}}
-		e.waiting[w.key()] = w
+		e.judge.waiting[w.key()] = w
 	}
 	e.CountSince(at)
 	b, err := e.AppendSnapshot(nil)
@@ -40,8 +40,8 @@ func TestSnapshotKeepsEveryByte(t *testing.T) {
 	if err := restored.Restore(b); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(e.waiting, restored.waiting, cmp.AllowUnexported(waitKey{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" || !restored.since.Equal(at) {
-		t.Errorf("since %s, (-want +got):\n%s", restored.since, d)
+	if d := cmp.Diff(e.judge.waiting, restored.judge.waiting, cmp.AllowUnexported(waitKey{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" || !restored.judge.since.Equal(at) {
+		t.Errorf("since %s, (-want +got):\n%s", restored.judge.since, d)
 	}
 	again, err := restored.AppendSnapshot(nil)
 	if err != nil || string(again) != string(b) {
@@ -57,19 +57,19 @@ func TestRestoreWaitingOfBefore(t *testing.T) {
 	before, err := json.Marshal(struct {
 		Since   time.Time
 		Waiting map[string]waiting
-	}{time.Unix(7, 0), map[string]waiting{"name": slices.Collect(maps.Values(e.waiting))[0]}})
+	}{time.Unix(7, 0), map[string]waiting{"name": slices.Collect(maps.Values(e.judge.waiting))[0]}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	restored := eagerly(t, guard.Options{})
-	if err := restored.restoreWaiting(before); err != nil {
+	if err := restored.judge.restoreWaiting(before); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(e.waiting, restored.waiting, cmp.AllowUnexported(waitKey{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" || restored.since.Unix() != 7 {
-		t.Errorf("since %s, (-want +got):\n%s", restored.since, d)
+	if d := cmp.Diff(e.judge.waiting, restored.judge.waiting, cmp.AllowUnexported(waitKey{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" || restored.judge.since.Unix() != 7 {
+		t.Errorf("since %s, (-want +got):\n%s", restored.judge.since, d)
 	}
 	for _, bad := range []string{"", "{", "x", "\x01", "\x01\xff\xff", "\x02"} {
-		if err := restored.restoreWaiting([]byte(bad)); !errors.Is(err, errSnapshot) {
+		if err := restored.judge.restoreWaiting([]byte(bad)); !errors.Is(err, errSnapshot) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

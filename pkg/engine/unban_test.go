@@ -122,7 +122,7 @@ func TestUnbanWhatWaits(t *testing.T) {
 	last := time.Date(2026, 6, 3, 4, 0, 0, 0, time.UTC)
 	wait := func(e *Engine, a event.Alert) {
 		a.Scenario, a.Last = "csmail/x", last
-		e.waiting[waiting{Alert: a}.key()] = waiting{Alert: a}
+		e.judge.waiting[waiting{Alert: a}.key()] = waiting{Alert: a}
 	}
 	for network, want := range map[string]string{
 		"192.0.2.7/32":   "192.0.2.0/24 192.0.2.0/26 198.51.100.0/24 an account",
@@ -139,7 +139,7 @@ func TestUnbanWhatWaits(t *testing.T) {
 		wait(e, event.Alert{Scope: event.ScopeAccount, Account: "an account"})
 		e.Unban(netip.MustParsePrefix(network), last.Add(time.Hour))
 		var left []string
-		for _, w := range e.waiting {
+		for _, w := range e.judge.waiting {
 			left = append(left, w.Alert.Value())
 		}
 		slices.Sort(left)

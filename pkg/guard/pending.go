@@ -50,7 +50,7 @@ func (g *Guard) sight(of evidenceOf, at uint32) {
 
 // Due returns the findings whose wait is over, in the order in which they came:
 // bans and alerts, and holds that are final. It is cheap when none is: call it
-// after each Observe, and when time passes without events. Each wait ends at its
+// when time passes without events. Each wait ends at its
 // own time, however long nobody asked: a log of which the next line comes hours
 // later is judged as one that was watched.
 func (g *Guard) Due(now time.Time) []Ruling {
@@ -60,6 +60,29 @@ func (g *Guard) Due(now time.Time) []Ruling {
 		return nil
 	}
 	return g.pass(until)
+}
+
+// DueBefore is Due for the next record of the log: it ends the waits that are over before
+// the second of the record. Those that end in that second do so when it is over, so that
+// they do not depend on which of its records come before others.
+func (g *Guard) DueBefore(next time.Time) []Ruling {
+	at := max(g.now, stamp(next))
+	if g.waiting.next() >= at {
+		g.now = at
+		return nil
+	}
+	rulings := g.pass(at - 1)
+	g.now = at
+	return rulings
+}
+
+// Hurried returns what Due would of the findings whose source did something just now:
+// call it after each Observe.
+func (g *Guard) Hurried() []Ruling {
+	if len(g.waiting.due) == 0 {
+		return nil
+	}
+	return g.review(nil, 0)
 }
 
 // Settle returns a last word on every pending finding: nothing more will come,
@@ -83,20 +106,20 @@ func (g *Guard) Settle(asked time.Time) []Ruling {
 
 // pass lets the time pass until then, from the end of one wait to that of the next.
 func (g *Guard) pass(until uint32) []Ruling {
-	var rulings []Ruling
+	rulings := g.Hurried()
 	for next := g.waiting.next(); next <= until; next = g.waiting.next() {
 		g.now = max(g.now, next)
-		rulings = g.review(rulings)
+		rulings = g.review(rulings, g.now)
 	}
-	g.now = until
+	g.now = max(g.now, until)
 	return rulings
 }
 
-// review looks at the pending findings whose time has come. What its source did
-// since a finding was made belongs to it.
-func (g *Guard) review(rulings []Ruling) []Ruling {
+// review looks at the pending findings whose time has come until then, and at those
+// whose source did something. What its source did since a finding was made belongs to it.
+func (g *Guard) review(rulings []Ruling, until uint32) []Ruling {
 	now := time.Unix(int64(g.now), 0)
-	for _, p := range g.waiting.take(g.now) {
+	for _, p := range g.waiting.take(until) {
 		f := p.finding
 		if now.After(f.Last) {
 			f.Last = now

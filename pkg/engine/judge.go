@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/bucket"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/scenario"
+	"csmail/pkg/session"
+)
+
+// Options say what an Engine judges by. Without scenarios it only joins sessions.
+type Options struct {
+	Scenarios *scenario.Set
+	// Limits bound what the scenarios keep. With NoEvidence nobody is told of the
+	// findings, and they come without message and checks too.
+	Limits bucket.Limits
+
+	Guard *guard.Guard // belongs to the engine from then on; nil without scenarios
+
+	// HashKey is the secret under which texts of clients are hashed; the Guard has it
+	// from its own Options. A state that is restored brings its own.
+	HashKey event.HashKey
+
+	// Counts tells of an event whether it may count against its source; nil: each
+	// may. What may not still speaks for it.
+	Counts func(*event.Event) bool
+}
+
+// Judge is the second half of an Engine: it shows what was joined to the guard, pours it
+// into the scenarios, and puts what overflows before the guard. Its answers depend on
+// the order of what it takes and on nothing else, so that two Judges that take the same
+// are the same. Use it from one goroutine at a time.
+type Judge struct {
+	buckets  *bucket.Engine // nil without scenarios
+	guard    *guard.Guard
+	counts   func(*event.Event) bool
+	timed    bool                // a scenario overflows by time
+	tells    bool                // somebody is told of the findings, in words
+	since    time.Time           // what happened before speaks for its source at the most
+	waiting  map[waitKey]waiting // findings of which the guard has the last word to say
+	findings []Finding
+	guessed  int                     // Guessed of the latest Record
+	brokenIn map[brokenKey]time.Time // break-ins that were told of, and when
+
+	partSizes [3]int // of the newest snapshot
+}
+
+// waiting is a finding whose verdict is pending.
+type waiting struct {
+	Alert     event.Alert
+	Needed    int
+	Blackhole bucket.Blackhole
+}
+
+// NewJudge returns a Judge that has seen nothing.
+func NewJudge(o Options) *Judge {
+	j := &Judge{counts: o.Counts, waiting: map[waitKey]waiting{}, brokenIn: map[brokenKey]time.Time{}}
+	if o.Scenarios != nil {
+		j.buckets = bucket.New(o.Scenarios, o.Limits, o.HashKey)
+		j.timed = o.Scenarios.NeedsTime()
+		j.tells = o.Limits.Texts != bucket.NoEvidence
+		j.guard = o.Guard
+		if j.guard == nil {
+			j.guard = guard.New(guard.Facts{}, guard.Options{HashKey: o.HashKey})
+		}
+		j.guard.Explain(j.tells)
+	}
+	return j
+}
+
+// Take judges what a Join made of the next line of the log. The slice is valid until the
+// next call.
+func (j *Judge) Take(r Result) []Finding {
+	j.begin()
+	j.take(r)
+	return j.findings
+}
+
+// begin forgets the findings of the call before.
+func (j *Judge) begin() { j.findings, j.guessed = j.findings[:0], 0 }
+
+func (j *Judge) take(r Result) {
+	if j.buckets == nil {
+		return
+	}
+	j.release(r.Released())
+	for i := range r.Superseded() {
+		j.guard.TakeBack(&r.Superseded()[i])
+	}
+	if j.timed {
+		j.end(r.Time)
+	}
+	j.settle(j.guard.DueBefore(r.Time)) // the log was silent until then: the record itself is later
+	if !r.Copy && !r.Withheld && !r.LoggedIn {
+		j.guard.Observe(r.Record, r.Folded || r.Repeated)
+		j.breakIn(r.Record, j.guard.Guessed())
+	}
+	if len(j.waiting) > 0 {
+		j.settle(moved(j.guard.Hurried(), r.Time))
+	}
+	j.pour(r.Record, r.Pours(), r.Time)
+}
+
+// pour lets an offence count for the scenarios, and judges what overflows.
+func (j *Judge) pour(r *event.Record, pours int, now time.Time) {
+	if pours == 0 || !isOffence(r) || !j.mayCount(&r.Event) {
+		return
+	}
+	for range pours {
+		j.decide(j.buckets.Pour(&r.Event), now)
+	}
+}
+
+// release lets offences count that were withheld, each at its own time.
+func (j *Judge) release(released []session.Release) {
+	for i := range released {
+		r, at := &released[i].Record, released[i].At
+		if j.timed {
+			j.end(at)
+		}
+		j.settle(j.guard.DueBefore(at))
+		j.guard.Observe(r, false)
+		j.pour(r, min(r.Attempts, maxPours), at)
+	}
+}
+
+// takeReleased judges offences that were withheld until now.
+func (j *Judge) takeReleased(released []session.Release) []Finding {
+	j.begin()
+	if j.buckets != nil {
+		j.release(released)
+	}
+	return j.findings
+}
+
+// end lets the counters overflow that have ended by now, each with the guard as it
+// was then: what the next record tells is later.
+func (j *Judge) end(now time.Time) {
+	for ended := j.buckets.End(now); len(ended) > 0; {
+		last, n := ended[0].Last, 1
+		for n < len(ended) && ended[n].Last.Equal(last) {
+			n++
+		}
+		j.settle(j.guard.Due(last))
+		j.decide(ended[:n], last)
+		ended = ended[n:]
+	}
+}
+
+// isOffence is true for what can count against a client at all: with an address,
+// and of a class that says something about it. So no scenario, however it is
+// written, can ban for a fault of ours.
+func isOffence(r *event.Record) bool {
+	class := r.Kind.Class()
+	return r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect)
+}
+
+// advance judges offences that were withheld until now, and lets the time pass.
+func (j *Judge) advance(released []session.Release, now time.Time) []Finding {
+	j.takeReleased(released)
+	j.settle(j.guard.Due(now))
+	j.decide(j.buckets.Advance(now), now)
+	return j.findings
+}
+
+// Settle ends the wait of every finding, as at the end of a log that is not followed.
+// What would still wait at the time of asking is held.
+func (j *Judge) Settle(asked time.Time) []Finding { return j.settleAll(nil, asked) }
+
+// settleAll judges offences that were withheld until now, and ends the wait of every
+// finding.
+func (j *Judge) settleAll(released []session.Release, asked time.Time) []Finding {
+	j.takeReleased(released)
+	if j.buckets != nil {
+		j.settle(j.guard.Settle(asked))
+	}
+	return j.findings
+}
+
+// Unban takes a person's word for a source, or for all of a network: the buckets of the
+// sources and of the networks in it are emptied, what waits for the guard about them is
+// dropped, and until then nothing is held against them. Of IPv6 it is the whole /64 at
+// least.
+func (j *Judge) Unban(network netip.Prefix, until time.Time) {
+	if j.buckets == nil || !network.IsValid() {
+		return
+	}
+	if addr := network.Addr(); network.IsSingleIP() {
+		j.buckets.Forget(addr)
+		j.guard.Forgive(addr, until)
+	} else {
+		network = event.WidenToBlock(network)
+		j.buckets.ForgetNetwork(network)
+		j.guard.ForgiveNetwork(network, until)
+	}
+	network = event.WidenToBlock(network)
+	for key, w := range j.waiting {
+		if about := Network(w.Alert); about.IsValid() && about.Bits() >= network.Bits() && network.Overlaps(about) {
+			delete(j.waiting, key)
+		}
+	}
+}
+
+// CountSince has events before t speak for their sources only. It is part of the
+// Judge's state.
+func (j *Judge) CountSince(t time.Time) { j.since = t }
+
+// mayCount tells whether an event may count against its source.
+func (j *Judge) mayCount(ev *event.Event) bool {
+	return !ev.Time.Before(j.since) && (j.counts == nil || j.counts(ev))
+}
+
+// Waits reports whether time alone may bring findings: one waits for the guard's final
+// verdict, or a scenario overflows by time.
+func (j *Judge) Waits() bool { return j.timed || len(j.waiting) > 0 }
+
+// Counting returns how many counters are open.
+func (j *Judge) Counting() int {
+	if !j.timed {
+		return 0
+	}
+	return j.buckets.Counting()
+}
+
+// Guard returns the guard, for questions; nil without scenarios.
+func (j *Judge) Guard() *guard.Guard { return j.guard }
+
+// Buckets returns the buckets, for questions; nil without scenarios.
+func (j *Judge) Buckets() *bucket.Engine { return j.buckets }

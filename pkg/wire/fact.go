@@ -1,0 +1,257 @@
+package wire
+
+import (
+	"net/netip"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// Fact is what one host tells those who judge for many: one line, after the lines of its
+// session were joined. It is no more than a judge looks at.
+type Fact struct {
+	// Place is where it stands in the order of its host: no earlier than any Fact before
+	// it, nor than any line that was left out. It is the time of the line, unless that
+	// came late.
+	Place time.Time
+
+	// Expired is set for an offence that waited for the end of its session until Place.
+	// It comes before everything that happened then, on whatever host.
+	Expired bool
+
+	Folded   bool // earlier lines have reported the attempt
+	Repeated bool // the same session was refused for the same before
+
+	Record event.Record // without Line, Flow and Origin
+
+	Released   []Release      // offences that were withheld until this line, and count
+	Superseded []event.Record // events that counted until this line, and no longer do
+}
+
+// Release is an offence that was withheld, and counts from a time on.
+type Release struct {
+	Record event.Record
+	At     time.Time
+}
+
+// The flags of a Fact.
+const (
+	factExpired = 1 << iota
+	factFolded
+	factRepeated
+	factEarlier // it has Released or Superseded
+	factFlags   = 1<<iota - 1
+)
+
+const (
+	// maxFactText bounds each text of a Fact. Longer ones are shortened as a line is
+	// read (event.MaxMessage, and what session keeps of an offence that is withheld).
+	maxFactText = 4096
+	// maxRecords bounds the records of a batch: its Facts, and the earlier records about
+	// which they decide.
+	maxRecords = 2 * MaxFacts
+	// maxCount bounds attempts, process IDs and messages taken back.
+	maxCount = 1 << 31
+)
+
+// factCodec writes or reads the facts of one batch.
+type factCodec struct {
+	Codec
+	place int64 // of the fact before, nanoseconds since 1970
+	count int   // of the records so far
+	zones [2]struct {
+		offset int
+		zone   *time.Location
+	}
+	names map[string]string // texts that most facts share
+}
+
+func (c *factCodec) fact(f *Fact) {
+	flags := uint64(0)
+	if !c.Reading {
+		flags = flag(f.Expired, factExpired) | flag(f.Folded, factFolded) | flag(f.Repeated, factRepeated) |
+			flag(len(f.Released)+len(f.Superseded) > 0, factEarlier)
+	}
+	flags = c.Number(flags)
+	if flags > factFlags {
+		c.Fail()
+		return
+	}
+	f.Expired, f.Folded, f.Repeated = flags&factExpired != 0, flags&factFolded != 0, flags&factRepeated != 0
+	step := uint64(f.Place.UnixNano() - c.place)
+	if step = c.Number(step); step > 1<<62 || int64(step) > maxNano-c.place {
+		c.Fail()
+		return
+	}
+	c.place += int64(step)
+	f.Place = time.Unix(0, c.place).UTC()
+	c.record(&f.Record)
+	if flags&factEarlier != 0 {
+		c.earlier(f)
+	}
+}
+
+func flag(is bool, bit uint64) uint64 {
+	if is {
+		return bit
+	}
+	return 0
+}
+
+func (c *factCodec) earlier(f *Fact) {
+	records(c, &f.Released, func(r *Release) { c.record(&r.Record); c.time(&r.At) })
+	records(c, &f.Superseded, c.record)
+}
+
+// records takes a list whose elements hold a record each.
+func records[T any](c *factCodec, p *[]T, element func(*T)) {
+	n := c.Number(uint64(len(*p)))
+	if c.Reading && n > 0 {
+		if n > uint64(maxRecords-c.count) || n > uint64(len(c.B)) {
+			c.Fail()
+			return
+		}
+		*p = make([]T, n)
+	}
+	for i := range *p {
+		if element(&(*p)[i]); c.Err != nil {
+			return
+		}
+	}
+}
+
+func (c *factCodec) record(r *event.Record) {
+	if c.count++; c.Reading && c.count > maxRecords {
+		c.Fail()
+		return
+	}
+	enum(c, &r.Outcome, event.Noted)
+	enum(c, &r.Testimony, event.LastTestimony)
+	enum(c, &r.Service, event.Service(event.ServiceCount-1))
+	enum(c, &r.Kind, event.Kind(event.KindCount-1))
+	enum(c, &r.Phase, event.LastPhase)
+	enum(c, &r.Cause, event.LastCause)
+	c.time(&r.Time)
+	c.addr(&r.Addr)
+	for _, n := range [...]*int{&r.Attempts, &r.PID, &r.Withdrawn} {
+		if c.Ints(n); *n < 0 || *n >= maxCount {
+			c.Fail()
+			return
+		}
+	}
+	c.texts(&r.Event)
+}
+
+// enum takes a value of an enumeration with a largest value.
+func enum[N ~uint8](c *factCodec, p *N, last N) {
+	v := c.Number(uint64(*p))
+	if v > uint64(last) {
+		c.Fail()
+		return
+	}
+	*p = N(v)
+}
+
+// texts takes the texts behind a set of those that are not empty.
+func (c *factCodec) texts(e *event.Event) {
+	all := [...]*string{
+		&e.Host, &e.Program, &e.ClientName, &e.Session, &e.User, &e.Reason, &e.Code, &e.Message, &e.Helo, &e.Sender, &e.Recipient, &e.Mechanism,
+	}
+	set := uint64(0)
+	for i, text := range all {
+		set |= flag(*text != "", 1<<i)
+	}
+	if set = c.Number(set); set >= 1<<len(all) {
+		c.Fail()
+		return
+	}
+	for i, text := range all {
+		if set>>i&1 == 1 {
+			c.text(text)
+		}
+	}
+}
+
+// text takes a text. What is read of the names that most facts share is read once.
+func (c *factCodec) text(p *string) {
+	if !c.Reading {
+		c.Text(p)
+		return
+	}
+	n := c.Number(0)
+	if n > maxFactText || n > uint64(len(c.B)) {
+		c.Fail()
+		return
+	}
+	raw := c.B[:n]
+	c.B = c.B[n:]
+	const short, most = 40, 256
+	if known, ok := c.names[string(raw)]; ok {
+		*p = known
+		return
+	}
+	*p = string(raw)
+	if n <= short && len(c.names) < most {
+		c.names[*p] = *p
+	}
+}
+
+// minNano and maxNano bound the times: 1970 to 2200.
+const minNano, maxNano = 0, 7_258_118_400_000_000_000
+
+// time takes a time as what it differs from the fact's place, with its offset from UTC.
+func (c *factCodec) time(p *time.Time) {
+	_, offset := p.Zone()
+	nano := c.signed(p.UnixNano()-c.place) + c.place
+	offset = int(c.signed(int64(offset)))
+	if !c.Reading || c.Err != nil {
+		return
+	}
+	const most = 24 * 60 * 60
+	if nano < minNano || nano > maxNano || offset <= -most || offset >= most {
+		c.Fail()
+		return
+	}
+	*p = time.Unix(0, nano).In(c.zone(offset))
+}
+
+func (c *factCodec) zone(offset int) *time.Location {
+	if offset == 0 {
+		return time.UTC
+	}
+	for i := range c.zones {
+		if z := &c.zones[i]; z.zone != nil && z.offset == offset {
+			return z.zone
+		}
+	}
+	c.zones[1] = c.zones[0]
+	c.zones[0].offset, c.zones[0].zone = offset, time.FixedZone("", offset)
+	return c.zones[0].zone
+}
+
+// signed takes a number that may be negative, in zigzag.
+func (c *factCodec) signed(v int64) int64 {
+	u := c.Number(uint64(v<<1) ^ uint64(v>>63))
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+// addr takes an address as 0, 4 or 16 bytes behind their number.
+func (c *factCodec) addr(p *netip.Addr) {
+	if !c.Reading {
+		raw := p.AsSlice()
+		c.Number(uint64(len(raw)))
+		c.B = append(c.B, raw...)
+		return
+	}
+	n := c.Number(0)
+	if n > uint64(len(c.B)) || n > 16 {
+		c.Fail()
+		return
+	}
+	addr, ok := netip.AddrFromSlice(c.B[:n])
+	if ok != (n > 0) || addr.Is4In6() {
+		c.Fail()
+		return
+	}
+	*p, c.B = addr, c.B[n:]
+}
