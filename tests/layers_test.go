@@ -32,6 +32,7 @@ var layers = map[string]layer{
 	"grammar/sshd":        {imports: []string{"event", "grammar/pam", "grammar/probe"}},
 	"session":             {imports: []string{"event"}},
 	"wire":                {imports: []string{"event"}},
+	"merge":               {imports: []string{"wire"}},
 	"health":              {imports: []string{"event", "wire"}},
 	"engine":              {imports: []string{"bucket", "wire", "grammar/dovecot", "event", "guard", "grammar/postfix", "scenario", "session", "grammar/sshd", "logline"}},
 	"guard":               {imports: []string{"event", "health", "wire"}},

@@ -24,6 +24,9 @@ type Batch struct {
 
 	// Sent is when the host sent it, by its own clock.
 	Sent time.Time
+	// Oldest is the number of the oldest Fact that the host still keeps: what is missing
+	// before it is not to be had any more.
+	Oldest uint64
 	// Through says that no later Fact of the host has an earlier place.
 	Through time.Time
 	Ended   bool // the host has no more lines, and needs no waiting for
@@ -61,10 +64,11 @@ const (
 // The layout of a batch begins with fields of fixed size.
 const (
 	atFlags      = 1
-	atSum        = 2 // CRC-32C of all that follows atSent
+	atSum        = 2 // CRC-32C of all that follows from atVocabulary on
 	atSent       = 6
-	atVocabulary = 14
-	batchHead    = 22
+	atOldest     = 14
+	atVocabulary = 22
+	batchHead    = 30
 )
 
 // ErrVersion is a batch of another release, whose numbers mean other things. It is
@@ -89,7 +93,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // AppendBatch appends the encoded batch to b:
 //
-//	version u8 | flags u8 | checksum u32 | sent i64 | vocabulary u64 |
+//	version u8 | flags u8 | checksum u32 | sent i64 | oldest u64 | vocabulary u64 |
 //	epoch, first, count, through | own addresses | facts, compressed (s2)
 //
 // Its facts must be in the order of their places.
@@ -102,23 +106,25 @@ func AppendBatch(b []byte, batch *Batch) []byte {
 	c.Number(batch.Epoch)
 	c.Number(batch.First)
 	c.Number(uint64(len(batch.Facts)))
-	c.Number(uint64(batch.Through.UnixNano()))
+	through := int64(0)
+	if batch.Through.Unix() > 0 { // the zero time is of a host that has read nothing
+		through = batch.Through.UnixNano()
+	}
+	c.Number(uint64(through))
 	if batch.Own != nil {
 		List(&c.Codec, &batch.Own, c.addr)
 	}
-	facts := factCodec{}
-	for i := range batch.Facts {
-		facts.fact(&batch.Facts[i])
-	}
-	b = append(c.B, s2.Encode(nil, facts.B)...)
+	b = append(c.B, PackFacts(batch.Facts)...)
 	binary.BigEndian.PutUint32(b[start+atSum:], crc32.Checksum(b[start+atVocabulary:], castagnoli))
-	SetSent(b[start:], batch.Sent)
+	SetSent(b[start:], batch.Sent, batch.Oldest)
 	return b
 }
 
-// SetSent notes in an encoded batch when it is sent, since it may have waited for long.
-func SetSent(b []byte, at time.Time) {
+// SetSent notes in an encoded batch when it is sent and what the host keeps then, since
+// it may have waited for long.
+func SetSent(b []byte, at time.Time, oldest uint64) {
 	binary.BigEndian.PutUint64(b[atSent:], uint64(at.UnixNano()))
+	binary.BigEndian.PutUint64(b[atOldest:], oldest)
 }
 
 // ReadBatch decodes what AppendBatch wrote. It shares no memory with b. Nothing that b
@@ -134,7 +140,7 @@ func ReadBatch(b []byte) (*Batch, error) {
 	case b[atFlags] > batchFlags || binary.BigEndian.Uint64(b[atVocabulary:]) != Vocabulary():
 		return nil, fmt.Errorf("a batch with another vocabulary: %w", ErrVersion)
 	}
-	batch := &Batch{Ended: b[atFlags]&batchEnded != 0}
+	batch := &Batch{Ended: b[atFlags]&batchEnded != 0, Oldest: binary.BigEndian.Uint64(b[atOldest:])}
 	sent := int64(binary.BigEndian.Uint64(b[atSent:]))
 	c := factCodec{Codec: Codec{B: b[batchHead:], Reading: true}}
 	batch.Epoch, batch.First = c.Number(0), c.Number(0)
@@ -148,27 +154,43 @@ func ReadBatch(b []byte) (*Batch, error) {
 		return nil, fmt.Errorf("a batch: %w", ErrDamaged)
 	}
 	batch.Sent, batch.Through = time.Unix(0, sent).UTC(), time.Unix(0, int64(through)).UTC()
-	return batch, readFacts(batch, c.B, int(count))
+	var err error
+	if batch.Facts, err = UnpackFacts(c.B, int(count)); err != nil {
+		return nil, err
+	}
+	return batch, nil
 }
 
-func readFacts(batch *Batch, packed []byte, count int) error {
+// PackFacts encodes and compresses facts that are in the order of their places.
+func PackFacts(facts []Fact) []byte {
+	c := factCodec{}
+	for i := range facts {
+		c.fact(&facts[i])
+	}
+	return s2.Encode(nil, c.B)
+}
+
+// UnpackFacts decodes what PackFacts made of a number of facts. They share no memory
+// with it.
+func UnpackFacts(packed []byte, count int) ([]Fact, error) {
 	n, err := s2.DecodedLen(packed)
 	if err != nil || n > maxUnpacked || count > n {
-		return fmt.Errorf("the facts of a batch: %w", ErrDamaged)
+		return nil, fmt.Errorf("the facts of a batch: %w", ErrDamaged)
 	}
-	facts, err := s2.Decode(nil, packed)
+	unpacked, err := s2.Decode(nil, packed)
 	if err != nil {
-		return fmt.Errorf("the facts of a batch: %w", ErrDamaged)
+		return nil, fmt.Errorf("the facts of a batch: %w", ErrDamaged)
 	}
-	c := factCodec{Codec: Codec{B: facts, Reading: true}, names: map[string]string{}}
+	c := factCodec{Codec: Codec{B: unpacked, Reading: true}, names: map[string]string{}}
+	var facts []Fact
 	for range count {
-		batch.Facts = append(batch.Facts, Fact{})
-		if c.fact(&batch.Facts[len(batch.Facts)-1]); c.Err != nil {
+		facts = append(facts, Fact{})
+		if c.fact(&facts[len(facts)-1]); c.Err != nil {
 			break
 		}
 	}
 	if c.Err != nil || len(c.B) > 0 {
-		return fmt.Errorf("the facts of a batch: %w", ErrDamaged)
+		return nil, fmt.Errorf("the facts of a batch: %w", ErrDamaged)
 	}
-	return nil
+	return facts, nil
 }

@@ -27,7 +27,7 @@ func sampleBatch() *Batch {
 		Service: event.Postfix, Addr: netip.MustParseAddr("192.0.2.1"), Time: noon, Host: "mx1", ClientName: "a.example",
 	}}
 	return &Batch{
-		Epoch: 7, First: 1000, Sent: noon.Add(time.Second), Through: noon.Add(2 * time.Second), Ended: true,
+		Epoch: 7, First: 1000, Oldest: 12, Sent: noon.Add(time.Second), Through: noon.Add(2 * time.Second), Ended: true,
 		Own: []netip.Addr{netip.MustParseAddr("198.51.100.4"), netip.MustParseAddr("2001:db8::4")},
 		Facts: []Fact{
 			{Place: noon, Record: offence},
@@ -73,10 +73,10 @@ func normalize(f *Fact) {
 // The time of sending is set after the encoding, and is under no checksum.
 func TestSetSent(t *testing.T) {
 	b := AppendBatch(nil, sampleBatch())
-	SetSent(b, noon.Add(time.Hour))
+	SetSent(b, noon.Add(time.Hour), 900)
 	got, err := ReadBatch(b)
-	if err != nil || !got.Sent.Equal(noon.Add(time.Hour)) {
-		t.Errorf("got %v, %v, want an hour after noon", got.Sent, err)
+	if err != nil || !got.Sent.Equal(noon.Add(time.Hour)) || got.Oldest != 900 {
+		t.Errorf("got %v, %d, %v, want an hour after noon and 900", got.Sent, got.Oldest, err)
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
+	"csmail/pkg/merge"
+	"csmail/pkg/replay"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/wire"
@@ -170,4 +173,120 @@ func shuffled(some []string, dice *rand.Rand) string {
 		fmt.Fprintf(&b, "%s %s\n", stamp.Format(time.RFC3339Nano), some[dice.IntN(len(some))])
 	}
 	return b.String()
+}
+
+// merged is what a Judge finds in what the edges of many hosts send, in batches of any
+// size and in any order over the hosts.
+func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, asked time.Time, dice *rand.Rand) (words []string) {
+	t.Helper()
+	judge := engine.NewJudge(engine.Options{Scenarios: set, Guard: guard.New(guard.Facts{}, guard.Options{})})
+	merger := merge.New(merge.Options{Late: 24 * time.Hour}) // the logs are of six hours
+	names := slices.Sorted(maps.Keys(hosts))
+	merger.Expect(names)
+	edges, numbers := map[string]*engine.Edge{}, map[string]uint64{}
+	for _, name := range names {
+		edges[name] = engine.NewEdge(event.HashKey{})
+	}
+	send := func(name string, facts []wire.Fact, ended bool) {
+		b := &wire.Batch{Epoch: 1, First: numbers[name], Sent: asked, Through: edges[name].Through(), Facts: facts, Ended: ended}
+		b, err := wire.ReadBatch(wire.AppendBatch(nil, b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers[name] = b.Next()
+		if taken := merger.Add(name, b, asked); taken != merge.All {
+			t.Fatalf("got a batch of %s %v, want %v", name, taken, merge.All)
+		}
+		for f, _ := merger.Next(); f != nil; f, _ = merger.Next() {
+			words = describe(words, judge.TakeFact(f))
+		}
+		words = describe(words, judge.Tell(merger.Watermark()))
+	}
+	for left := slices.Clone(names); len(left) > 0; {
+		name := left[dice.IntN(len(left))]
+		n := min(dice.IntN(200), len(hosts[name]))
+		var facts []wire.Fact
+		for i := range hosts[name][:n] {
+			facts = edges[name].Take(&hosts[name][i], facts)
+		}
+		hosts[name] = hosts[name][n:]
+		if len(hosts[name]) == 0 {
+			left = slices.DeleteFunc(left, func(other string) bool { return other == name })
+			facts = edges[name].End(asked, facts)
+		}
+		send(name, facts, len(hosts[name]) == 0)
+	}
+	return describe(words, judge.Settle(asked))
+}
+
+// What hosts come to that are counted as one is what a backtest of their logs comes to.
+func TestManyHostsAsOne(t *testing.T) {
+	set, err := ruleset.Load([]string{"strict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for seed := range uint64(3) {
+		dice := rand.New(rand.NewPCG(seed, 3))
+		var files []string
+		hosts, dir := map[string][]event.Record{}, t.TempDir()
+		for i := range 4 {
+			name := fmt.Sprint("mx", i)
+			text := hostLog(name, i, dice)
+			hosts[name] = readAll(text, asked)
+			files = append(files, filepath.Join(dir, name+".log"))
+			write(t, files[i], text)
+		}
+		inputs, err := archive.Files(files, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		e := engine.New(engine.Options{Scenarios: set, Guard: guard.New(guard.Facts{}, guard.Options{})})
+		if _, err := replay.Run(t.Context(), inputs, replay.Options{Engine: e, Zone: time.UTC, Result: func(_ string, r engine.Result) {
+			want = describe(want, r.Findings)
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		want = describe(want, e.Settle(asked))
+		got := merged(t, set, hosts, asked, dice)
+		if len(want) < 50 || !slices.Equal(got, want) {
+			t.Errorf("seed %d: got %d findings, want %d:\n%s", seed, len(got), len(want), difference(got, want))
+		}
+	}
+}
+
+// difference shows where two lists begin to differ.
+func difference(got, want []string) string {
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			return fmt.Sprintf("finding %d\ngot  %q\nwant %q", i, got[min(i, len(got)):min(i+2, len(got))], want[min(i, len(want)):min(i+2, len(want))])
+		}
+	}
+	return "none"
+}
+
+// hostLog is the log of one of several hosts that a few attackers visit, guessing on
+// each, while users log in and mail comes in.
+func hostLog(name string, n int, dice *rand.Rand) string {
+	l := NewLogOn(name)
+	for range 400 {
+		after := time.Duration(dice.IntN(6*60*60*10)) * 100 * time.Millisecond
+		bot := fmt.Sprintf("203.0.113.%d", dice.IntN(30)+1)
+		switch dice.IntN(6) {
+		case 0:
+			l.imapFailure(after, bot, fmt.Sprintf("user%d@example.org", dice.IntN(40)), 1+dice.IntN(3))
+		case 1:
+			l.submissionFailure(after, bot, fmt.Sprintf("user%d@example.org", dice.IntN(40)))
+		case 2:
+			l.imapLogin(after, fmt.Sprintf("198.51.100.%d", dice.IntN(20)+1), fmt.Sprintf("user%d@example.org", dice.IntN(40)))
+		case 3:
+			l.delivery(after, fmt.Sprintf("192.0.2.%d", dice.IntN(50)+1), fmt.Sprintf("mail%d.example.net", dice.IntN(50)))
+		case 4:
+			l.nameless(after, bot, "unknown")
+		case 5:
+			l.attack(after, bot)
+		}
+	}
+	return l.String()
 }

@@ -1,0 +1,234 @@
+// Package merge puts the facts of many hosts into one order, the same wherever and
+// whenever it is done: it depends on nothing but the sequence of the batches, and the
+// stamps that the broker gave them. So two judges of one stream count the same.
+//
+// The order is that of replay for several logs: by place, which is the time of a fact or,
+// if that came late, of the latest before it on its host; then by the host's name; then
+// by number. A fact is released once no host that is waited for can send an earlier one.
+//
+// It trusts the broker with nothing but the order: each fact of a host has a number, is
+// taken once, and is refused while one before it is missing. It is synchronous, bounded
+// in memory, and does no I/O. Its times are those of the batches.
+package merge
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"csmail/pkg/wire"
+)
+
+// Options are the numbers of a Merger. All judges of a stream need the same.
+type Options struct {
+	// Late is how long the others wait for a host that is silent, or that is behind the
+	// foremost one. 10 s if it is 0.
+	Late time.Duration
+	// MaxWaiting bounds the facts that wait for their turn; beyond it the earliest are
+	// released. 500,000 if it is 0.
+	MaxWaiting int
+}
+
+// Taken says what became of a batch.
+type Taken uint8
+
+// What can become of a batch.
+const (
+	All      Taken = iota // every fact of it is new, or there is none in it
+	Part                  // facts of it were taken before, from another batch
+	Nothing               // all facts of it were taken before
+	Gap                   // facts before it are missing, so that it was refused
+	Stale                 // it is of an earlier life of the host, and was refused
+	Stranger              // the host is none of those that count
+)
+
+var takenNames = [...]string{"taken", "partly repeated", "repeated", "gap", "stale", "stranger"}
+
+// String names what became of a batch, for logs and tests.
+func (t Taken) String() string { return takenNames[t] }
+
+// Position says up to which number the facts of a host were taken.
+type Position struct {
+	Epoch, Next uint64
+}
+
+// Merger merges the batches of hosts. Use it from one goroutine at a time.
+type Merger struct {
+	late    time.Duration
+	most    int
+	strict  bool // only hosts that Expect named count
+	edges   map[string]*edge
+	all     []*edge // the same, in the order of their names
+	order   []*edge // those with facts that wait, a heap by their first
+	clock   clock
+	waiting int // facts
+
+	watermark time.Time // what lies before it was released
+	released  time.Time // the latest place
+}
+
+// New returns a Merger that has seen nothing.
+func New(o Options) *Merger {
+	m := &Merger{late: o.Late, most: o.MaxWaiting, edges: map[string]*edge{}}
+	if m.late <= 0 {
+		m.late = 10 * time.Second
+	}
+	if m.most <= 0 {
+		m.most = 500_000
+	}
+	return m
+}
+
+// Expect names the hosts that count; batches of others are refused. Each of them is
+// waited for from now on, until it is silent for too long. What is known of a host that
+// is no longer named is kept, should it be named again.
+func (m *Merger) Expect(names []string) {
+	m.strict = true
+	for _, e := range m.all {
+		e.expected = slices.Contains(names, e.name)
+	}
+	for _, name := range names {
+		if m.edges[name] == nil {
+			m.add(&edge{name: name, expected: true, heard: m.clock.now})
+		}
+	}
+	m.advance()
+}
+
+func (m *Merger) add(e *edge) {
+	m.edges[e.name] = e
+	at, _ := slices.BinarySearchFunc(m.all, e.name, func(e *edge, name string) int { return strings.Compare(e.name, name) })
+	m.all = slices.Insert(m.all, at, e)
+}
+
+// Add takes the next batch of the stream, of a host, with the broker's stamp.
+func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
+	m.clock.tick(stamp)
+	e := m.edges[name]
+	if e == nil && !m.strict {
+		e = &edge{name: name, expected: true}
+		m.add(e)
+	}
+	if e == nil || !e.expected {
+		m.advance()
+		return Stranger
+	}
+	e.heard = m.clock.now
+	taken, skip := e.place(b)
+	if taken <= Nothing {
+		m.append(e, b, skip, stamp)
+		e.lag = m.clock.time().Sub(e.through)
+	}
+	m.advance()
+	return taken
+}
+
+func (m *Merger) append(e *edge, b *wire.Batch, skip int, stamp time.Time) {
+	e.skew.observe(stamp.Sub(b.Sent))
+	had := len(e.facts) > e.head
+	m.waiting += e.append(b, skip, stamp)
+	if !had && len(e.facts) > e.head {
+		m.push(e)
+	}
+}
+
+// Next returns the next fact whose turn has come, and its host; nil if there is none. It
+// is valid until the next call of the Merger.
+func (m *Merger) Next() (f *wire.Fact, name string) {
+	if len(m.order) == 0 {
+		return nil, ""
+	}
+	e := m.order[0]
+	f = &e.facts[e.head]
+	if !f.Place.Before(m.watermark) && m.waiting <= m.most {
+		return nil, ""
+	}
+	if f.Place.Before(m.released) {
+		e.lateFacts++
+	} else {
+		m.released = f.Place
+	}
+	m.waiting--
+	e.head++
+	if e.head == len(e.facts) {
+		m.pop()
+	} else {
+		m.fix()
+	}
+	return f, e.name
+}
+
+// Watermark returns the time before which every fact was released, once Next returns
+// nil; the zero time at the start.
+func (m *Merger) Watermark() time.Time { return m.watermark }
+
+// Waiting returns how many facts wait for their turn.
+func (m *Merger) Waiting() int { return m.waiting }
+
+// Positions returns up to where the facts of each host were taken.
+func (m *Merger) Positions() map[string]Position {
+	all := make(map[string]Position, len(m.edges))
+	for _, e := range m.all {
+		if e.isHeard {
+			all[e.name] = Position{e.epoch, e.next}
+		}
+	}
+	return all
+}
+
+// Ended reports whether every host that counts has said that it has no more lines.
+func (m *Merger) Ended() bool {
+	ended := false
+	for _, e := range m.all {
+		if e.expected && !e.ended {
+			return false
+		}
+		ended = ended || e.ended
+	}
+	return ended
+}
+
+// advance moves the watermark on to what no host that is waited for can come before.
+func (m *Merger) advance() {
+	least, any, lag := time.Time{}, false, m.leastLag()
+	for _, e := range m.all {
+		if m.isWaitedFor(e, lag) && (!any || e.through.Before(least)) {
+			least, any = e.through, true
+		}
+	}
+	if !any {
+		for _, e := range m.all { // all have ended: nothing comes any more
+			if end := e.through.Add(1); end.After(least) {
+				least = end
+			}
+		}
+	}
+	if least.After(m.watermark) {
+		m.watermark = least
+	}
+}
+
+// leastLag returns how far the host is behind the stream's clock that is least behind: of
+// logs that are long past all are. It is never negative.
+func (m *Merger) leastLag() time.Duration {
+	least, any := time.Duration(0), false
+	for _, e := range m.all {
+		if e.expected && e.isHeard && !e.ended && !m.isSilent(e) && (!any || e.lag < least) {
+			least, any = e.lag, true
+		}
+	}
+	return max(least, 0)
+}
+
+func (m *Merger) isSilent(e *edge) bool { return m.clock.now-e.heard > m.late }
+
+// isWaitedFor reports whether a host may hold the others up: it has not ended, was heard
+// of lately by the stream's clock, and does not read back what is long past. Whether it
+// does shows its latest batch: others may be ahead by now, since they could send before
+// it could.
+func (m *Merger) isWaitedFor(e *edge, leastLag time.Duration) bool {
+	if e.ended || !e.expected || m.isSilent(e) {
+		return false
+	}
+	return !e.isHeard || e.lag-leastLag <= m.late
+}

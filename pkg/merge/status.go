@@ -1,0 +1,37 @@
+package merge
+
+import "time"
+
+// Edge is what is known of a host, for a person.
+type Edge struct {
+	Name     string
+	Expected bool // it counts
+	Heard    bool // it has sent something that counts
+	Ended    bool
+	Waited   bool // the others wait for it, if they must
+
+	Position Position
+	Through  time.Time     // no later fact comes before it
+	Silent   time.Duration // by the stream's clock
+	Skew     time.Duration // by which its times are moved, since its clock is behind by that; negative: ahead
+	Waiting  int           // facts that wait for their turn
+
+	LateFacts uint64 // facts that came after their turn
+	Gaps      uint64 // batches refused since facts before them were missing
+	Repeated  uint64 // facts that came again
+	Lost      uint64 // facts that were missing for good
+}
+
+// Edges returns what is known of the hosts, in the order of their names.
+func (m *Merger) Edges() []Edge {
+	all := make([]Edge, 0, len(m.all))
+	leastLag := m.leastLag()
+	for _, e := range m.all {
+		all = append(all, Edge{
+			Name: e.name, Expected: e.expected, Heard: e.isHeard, Ended: e.ended, Waited: m.isWaitedFor(e, leastLag),
+			Position: Position{e.epoch, e.next}, Through: e.through, Silent: m.clock.now - e.heard, Skew: e.skew.shift, Waiting: len(e.facts) - e.head,
+			LateFacts: e.lateFacts, Gaps: e.gaps, Repeated: e.repeated, Lost: e.lost,
+		})
+	}
+	return all
+}
