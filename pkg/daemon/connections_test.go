@@ -24,11 +24,11 @@ func TestSilentConnectionsHoldNobodyUp(t *testing.T) {
 				}
 			}
 			began := time.Now()
-			if err := get(path, 5*time.Second); err != nil {
+			if err := get(path, time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("one more waited for %s, want at most %v", took, time.Second)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("one more waited for %s, want at most 5s", took)
 			}
 		})
 	}

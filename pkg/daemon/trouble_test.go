@@ -36,8 +36,8 @@ func TestStopsWhileLAPIHangs(t *testing.T) {
 	})
 	began := time.Now()
 	r.stop()
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %s to end, want at most %v", took, 2*time.Second)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to end, want at most 10s", took)
 	}
 	r.lapi.hang(nil)
 	r.start()

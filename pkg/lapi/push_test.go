@@ -336,8 +336,8 @@ func TestPushLAPIDownIsToldAtOnce(t *testing.T) {
 		if !errors.Is(err, ErrUnreachable) || hint.Of(err) != downHint {
 			t.Errorf("%s: got %v (%s), want %q, hint %s", url, err, hint.Of(err), ErrUnreachable, downHint)
 		}
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("%s: told after %s, want at most %v", url, took, time.Second)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: answered after %s, want at most 5s", url, took)
 		}
 		c.Close()
 	}
