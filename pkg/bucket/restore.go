@@ -260,14 +260,14 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 	}
 	l := layoutOf(r.number())
 	e.silence(b, r.time())
-	_, w := e.needDetail(b)
+	e.needDetail(b)
 	fixed := l
 	fixed.queued, fixed.oldest = 0, 0
 	if fixed.size() > len(r.b)/8+kindsWord || l.stride > strideAll {
 		r.bad = true
 		return
 	}
-	w = e.enlarge(b, layout{}, fixed)
+	w := e.enlarge(b, layout{}, fixed)
 	for i := range w[kindsWord:] {
 		w[kindsWord+i] = r.fixed()
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,7 +66,7 @@ func follow(t *testing.T, conf string) (stop func()) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- daemon.Run(ctx, daemon.Options{
-			Load: func() (config.Config, error) { return config.Load(conf) }, Path: conf, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Load: func() (config.Config, error) { return config.Load(conf) }, Path: conf, Log: slog.New(slog.DiscardHandler),
 			Now: func() time.Time { return day.Add(time.Since(began)) },
 			Notify: func(m string) {
 				if m == "READY=1" {

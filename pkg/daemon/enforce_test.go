@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -87,7 +88,9 @@ func (r *rig) asksPolicy(addr, more string) string {
 // asksAuth asks as Dovecot does.
 func (r *rig) asksAuth(command, body string) string {
 	r.t.Helper()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", r.path("auth")) }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", r.path("auth"))
+	}}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Post("http://x/?command="+command, "application/json", strings.NewReader(body))
 	if err != nil {

@@ -156,15 +156,15 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 }
 
 // fixedKeys names what differs of the keys that only a restart can change.
-func fixedKeys(old, new config.Config) []string {
+func fixedKeys(old, next config.Config) []string {
 	var keys []string
-	if new.State != old.State {
+	if next.State != old.State {
 		keys = append(keys, "state")
 	}
-	if new.Socket != old.Socket {
+	if next.Socket != old.Socket {
 		keys = append(keys, "socket")
 	}
-	if new.Prometheus != old.Prometheus {
+	if next.Prometheus != old.Prometheus {
 		keys = append(keys, "prometheus")
 	}
 	return keys

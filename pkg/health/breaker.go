@@ -102,13 +102,13 @@ func (e *evidence) breaker(name, sight string, now uint32) Breaker {
 }
 
 // breaker holds while there is trouble.
-func (o *troubled) breaker(name string, now uint32) Breaker {
-	b := Breaker{Name: name, Holds: o.covers(now), Why: "no trouble known"}
-	if o.lastFault != 0 {
-		b.Why = "last trouble at " + clock(o.lastFault)
+func (t *troubled) breaker(name string, now uint32) Breaker {
+	b := Breaker{Name: name, Holds: t.covers(now), Why: "no trouble known"}
+	if t.lastFault != 0 {
+		b.Why = "last trouble at " + clock(t.lastFault)
 	}
-	if b.Holds && len(o.spans) > 0 {
-		b.Since = moment(o.spans[len(o.spans)-1].start)
+	if b.Holds && len(t.spans) > 0 {
+		b.Since = moment(t.spans[len(t.spans)-1].start)
 	}
 	return b
 }

@@ -81,7 +81,7 @@ func TestClock(t *testing.T) {
 			}
 			c.set(time.Now().Add(ahead), time.Now())
 			time.Sleep(time.Minute) // of the bubble
-			if got := c.now().Sub(time.Now()); got != want {
+			if got := time.Until(c.now()); got != want {
 				t.Errorf("%s ahead: %s, want %s", ahead, got, want)
 			}
 		}

@@ -17,12 +17,12 @@ import (
 )
 
 var (
-	// ErrUnreachable: no working LAPI answered. For example, the connection was refused,
+	// ErrUnreachable means that no working LAPI answered. For example, the connection was refused,
 	// no answer came in time, every request ends with a server error, or the answer is
 	// not a LAPI's.
 	ErrUnreachable = errors.New("lapi unreachable")
 
-	// ErrRefused: the LAPI does not accept this machine. The password is wrong, or the
+	// ErrRefused means that the LAPI does not accept this machine. The password is wrong, or the
 	// machine is unknown there or not validated.
 	ErrRefused = errors.New("lapi refused us")
 )

@@ -57,17 +57,17 @@ func (f *file) behavior(value, labels *yaml.Node) {
 // likely are the behaviors of the same service or of the same deed, or else all.
 func likely(value string) []string {
 	service, deed, _ := strings.Cut(value, ":")
-	var close []string
+	var near []string
 	for _, known := range behaviors {
 		knownService, knownDeed, _ := strings.Cut(known, ":")
 		if knownService == service || knownDeed == deed {
-			close = append(close, known)
+			near = append(near, known)
 		}
 	}
-	if len(close) == 0 {
+	if len(near) == 0 {
 		return behaviors
 	}
-	return close
+	return near
 }
 
 func (f *file) level(name string, value, labels *yaml.Node) {

@@ -75,10 +75,10 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// replaced puts new for the first old, which must be there.
-func replaced(text, old, new string) string {
+// replaced puts next for the first old, which must be there.
+func replaced(text, old, next string) string {
 	if !strings.Contains(text, old) {
 		panic(old)
 	}
-	return strings.Replace(text, old, new, 1)
+	return strings.Replace(text, old, next, 1)
 }

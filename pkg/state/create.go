@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // isToCreate reports whether the file is missing or empty, by the result of stat.
@@ -51,7 +51,7 @@ func (s *Store) lockFolder() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(folder, syscall.LOCK_EX, s.options.Timeout); errors.Is(err, bolt.ErrTimeout) {
+	if err := lock(folder, syscall.LOCK_EX, s.options.Timeout); errors.Is(err, berrors.ErrTimeout) {
 		folder.Close()
 		return nil, err
 	}

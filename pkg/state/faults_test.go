@@ -18,6 +18,7 @@ import (
 	"csmail/pkg/hint"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 func TestPermissions(t *testing.T) {
@@ -85,8 +86,8 @@ func TestReadOnly(t *testing.T) {
 	one, two := open(t, p, Options{ReadOnly: true}), open(t, p, Options{ReadOnly: true})
 	wantLists(t, one, "1", "", "")
 	wantLists(t, two, "1", "", "")
-	if err := one.Commit(Batch{Alerts: entries(2, 2)}); !errors.Is(err, bolt.ErrDatabaseReadOnly) {
-		t.Errorf("commit: %v, want %q", err, bolt.ErrDatabaseReadOnly)
+	if err := one.Commit(Batch{Alerts: entries(2, 2)}); !errors.Is(err, berrors.ErrDatabaseReadOnly) {
+		t.Errorf("commit: %v, want %q", err, berrors.ErrDatabaseReadOnly)
 	}
 }
 

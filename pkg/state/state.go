@@ -29,6 +29,7 @@ import (
 	"csmail/pkg/hint"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // schema is the version of the file's layout. One that is older is brought up to it;
@@ -47,17 +48,17 @@ const (
 const Keep = 30 * 24 * time.Hour
 
 var (
-	// ErrLocked: another process has the file open.
+	// ErrLocked means that another process has the file open.
 	ErrLocked = errors.New("the state file is in use")
 
-	// ErrDamaged: the file is not in csmail's format, or no longer. After it the store
+	// ErrDamaged means that the file is not in csmail's format, or no longer. After it the store
 	// refuses every call.
 	ErrDamaged = errors.New("the state file is damaged")
 
 	// ErrNewer says that a newer csmail wrote the file.
 	ErrNewer = errors.New("the state file is of a newer csmail")
 
-	// ErrUnknown: no entry has the given ID.
+	// ErrUnknown means that no entry has the given ID.
 	ErrUnknown = errors.New("no such alert")
 )
 
@@ -181,7 +182,7 @@ func (s *Store) open() error {
 	options.NoFreelistSync = false
 	db, err := bolt.Open(s.path, ownerOnly, &options)
 	s.db = db
-	if err == nil || errors.Is(err, bolt.ErrTimeout) || isSystem(err) {
+	if err == nil || errors.Is(err, berrors.ErrTimeout) || isSystem(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errDamaged, err)
@@ -265,7 +266,7 @@ func (s *Store) explain(what string, err error) error {
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return hint.Wrap(err, "csmail outbox list and csmail held list show the IDs")
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		owner := ownerOf(s.path)
 		return hint.Wrap(fmt.Errorf("state %q: %w by %s", s.path, ErrLocked, owner),
 			"one csmail a state file: systemctl status csmail; or give this one another: state: PATH in csmail.yaml")
@@ -290,7 +291,7 @@ func (s *Store) explain(what string, err error) error {
 // isDamage reports whether the error means that the file is not in the format of csmail
 // and bbolt. A full disk, for example, is no damage.
 func isDamage(err error) bool {
-	for _, kind := range []error{errDamaged, bolt.ErrInvalid, bolt.ErrVersionMismatch, bolt.ErrChecksum, bolt.ErrInvalidMapping} {
+	for _, kind := range []error{errDamaged, berrors.ErrInvalid, berrors.ErrVersionMismatch, berrors.ErrChecksum, berrors.ErrInvalidMapping} {
 		if errors.Is(err, kind) {
 			return true
 		}

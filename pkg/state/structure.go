@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // bbolt trusts the pages of its file: a damaged count makes it take all memory, a
@@ -39,7 +39,7 @@ const (
 var native = binary.NativeEndian
 
 // checkStructure reads a file that no process is writing. Errors are errDamaged,
-// bolt.ErrTimeout or the system's.
+// berrors.ErrTimeout or the system's.
 func checkStructure(path string, timeout time.Duration) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -64,7 +64,7 @@ func lock(f *os.File, how int, timeout time.Duration) error {
 			return err
 		}
 		if time.Now().After(end) {
-			return bolt.ErrTimeout
+			return berrors.ErrTimeout
 		}
 	}
 }

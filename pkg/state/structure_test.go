@@ -12,6 +12,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // filled is a state file with branches, overflow, free pages and small buckets.
@@ -174,8 +175,8 @@ func TestStructureOfAFileInUse(t *testing.T) {
 	p := path(t)
 	db, err := bolt.Open(p, 0o600, nil)
 	must(t, err)
-	if err := checkStructure(p, 50*time.Millisecond); !errors.Is(err, bolt.ErrTimeout) {
-		t.Errorf("got %v, want %q", err, bolt.ErrTimeout)
+	if err := checkStructure(p, 50*time.Millisecond); !errors.Is(err, berrors.ErrTimeout) {
+		t.Errorf("got %v, want %q", err, berrors.ErrTimeout)
 	}
 	must(t, db.Close())
 	must(t, checkStructure(p, 50*time.Millisecond))

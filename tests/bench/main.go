@@ -30,7 +30,6 @@ const (
 type options struct {
 	csmail, against, write, logs string
 	lines, runs                  int
-	own                          bool
 }
 
 func main() {

@@ -84,7 +84,7 @@ func TestLoginFormats(t *testing.T) {
 			forms = append(forms[:len(forms):len(forms)], loginForms...)
 		}
 		for _, form := range forms {
-			said := form
+			var said string
 			if strings.Contains(form, "%[2]s") {
 				said = fmt.Sprintf(form, f.why, f.code)
 			} else {

@@ -27,8 +27,8 @@ func reject(text string, e *event.Event) result {
 	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
-	clear := isClear(rest)
-	r := classify(readEnvelope(rest, e), clear, e)
+	isClearText := isClear(rest)
+	r := classify(readEnvelope(rest, e), isClearText, e)
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
 	}
@@ -82,7 +82,7 @@ func cutRefused(text string, e *event.Event) (rest string, ok bool) {
 // classify decides by the reply's text and the first digit of its code; the
 // codes themselves are settings. Unless clear, words that a client may have
 // written count for no more than a suspicion.
-func classify(reply string, clear bool, e *event.Event) result {
+func classify(reply string, isClearText bool, e *event.Event) result {
 	e.Attempts = 1
 	if strings.HasPrefix(reply, "bare <LF> received") {
 		e.Kind, e.Reason = event.BareNewline, "bare <LF> received"
@@ -95,13 +95,13 @@ func classify(reply string, clear bool, e *event.Event) result {
 	e.Code = code
 	e.Reason = cutSubject(text)
 	kind, known := rejection(code, e.Reason)
-	if !clear && kind.Class() != event.Suspect {
+	if !isClearText && kind.Class() != event.Suspect {
 		known = false
 	}
 	switch {
-	case !clear && code[0] == '4' && isProbe(reply, e.Reason):
+	case !isClearText && code[0] == '4' && isProbe(reply, e.Reason):
 		kind = event.NoKind // it quotes the server that was asked
-	case !clear && code[0] == '4':
+	case !isClearText && code[0] == '4':
 		kind = event.PolicyRejected // no honest client sends such text
 	case !known:
 		kind = byDigit(code)

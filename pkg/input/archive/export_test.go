@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/input"
@@ -17,7 +18,7 @@ import (
 
 // field writes a field of the export form, in the binary way if it must.
 func field(name, value string) string {
-	if !strings.ContainsAny(value, "\n\x00\xff") {
+	if !strings.ContainsAny(value, "\n\x00") && utf8.ValidString(value) {
 		return name + "=" + value + "\n"
 	}
 	size := binary.LittleEndian.AppendUint64(nil, uint64(len(value)))

@@ -235,7 +235,7 @@ func (j *journal) run(ctx context.Context, emit func(input.Batch) error) error {
 	settled()
 	cancel()
 	waitErr := child.Wait()
-	if readErr != nil && !errors.Is(readErr, io.EOF) {
+	if !errors.Is(readErr, io.EOF) {
 		return readErr
 	}
 	said := complaint.String()
@@ -294,7 +294,7 @@ func (j *journal) lose(why string) {
 	j.resumed = false
 }
 
-// read hands out entries until the stream ends.
+// read hands out entries until the stream ends, and never returns nil.
 func (j *journal) read(out io.Reader, emit func(input.Batch) error) error {
 	in := bufio.NewReaderSize(out, input.MaxBatch)
 	for {

@@ -26,7 +26,6 @@ type serving struct {
 	*reader
 	source input.Input
 	addr   net.Addr
-	hold   chan struct{} // emit waits until it is closed
 }
 
 func serve(t *testing.T, o Options, hold chan struct{}) *serving {

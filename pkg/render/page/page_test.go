@@ -191,8 +191,8 @@ func TestHostileTextIsInert(t *testing.T) {
 			t.Errorf("the subject of %q holds control characters: %q", text, subject)
 		}
 		checkCells(t, out["report.csv"], text)
-		var any map[string]any
-		if err := json.Unmarshal([]byte(out["report.json"]), &any); err != nil {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(out["report.json"]), &fields); err != nil {
 			t.Errorf("the JSON of %q is broken: %v", text, err)
 		}
 		if len(out["report.html"]) > 102_400 {

@@ -97,6 +97,7 @@ func (x *Expression) IsEnumerated() bool {
 // expression.
 type Needs uint8
 
+// The inputs besides the event.
 const (
 	NeedsEvent Needs = iota // nothing
 	NeedsFacts              // Machine.Facts

@@ -21,6 +21,7 @@ type Input struct {
 // know its key without running an expression.
 type Field uint8
 
+// The fields.
 const (
 	NoField Field = iota
 	fieldKind
@@ -34,7 +35,7 @@ const (
 	fieldProgram
 	FieldUsername
 	FieldAccount
-	// The networks of an address stand side by side, the narrowest first.
+	// FieldSourceIP and the networks of the address follow one another, the narrowest first.
 	FieldSourceIP
 	FieldSourceBlock
 	FieldSourceRange
