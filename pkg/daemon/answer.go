@@ -22,8 +22,8 @@ import (
 
 var _ control.Daemon = (*Daemon)(nil)
 
-// pageSize is how many entries of a list are in memory at once: each holds the lines of
-// its attempts, and a list may hold 20,000.
+// pageSize is the number of entries of a list that are in memory at once. An entry holds
+// the lines of its attempts, and a list may hold 20,000.
 const pageSize = 100
 
 // eachOf calls f with each entry of a list, oldest first.
@@ -52,6 +52,7 @@ func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
 	return s, err
 }
 
+// status answers Status inside the loop.
 func (d *Daemon) status() control.Status {
 	sent, stored := d.sent(), d.store.Stats()
 	s := control.Status{
@@ -90,6 +91,8 @@ func (d *Daemon) status() control.Status {
 	return s
 }
 
+// breakerText describes a breaker that holds, for example "resolver since
+// 2026-06-03T04:11:09Z: last client with a verified name at …".
 func breakerText(b guard.Breaker) string {
 	if b.Since.IsZero() {
 		return b.Name + ": " + b.Why
@@ -97,6 +100,7 @@ func breakerText(b guard.Breaker) string {
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
 }
 
+// sources returns the states of all inputs that are followed.
 func (d *Daemon) sources() []control.Source {
 	all := []control.Source{}
 	for _, f := range d.feeds {
@@ -105,6 +109,7 @@ func (d *Daemon) sources() []control.Source {
 	return all
 }
 
+// sourceStatus returns the state of one input, with the counts of the whole run.
 func (d *Daemon) sourceStatus(f *ingest.Feed) control.Source {
 	st, t := f.Input.Status(), d.total(f)
 	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
@@ -134,8 +139,8 @@ func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 	return w, nil
 }
 
-// addTold adds what was told of the address and its network, and what waits, with
-// their evidence.
+// addTold adds the alerts on the address and its network: those that were delivered, and
+// those that wait.
 func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 	for list, read := range d.lists() {
 		err := eachOf(read, func(e *state.Entry) {
@@ -162,7 +167,7 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 			told := toldOf(h.Alert, h.Reason)
 			told.State, told.Number = h.Status.String(), h.Number
 			if h.Status == state.Dropped {
-				told.Verdict = guard.None.String() // it was held or waited, and nobody heard of it
+				told.Verdict = guard.None.String() // it was held or waited, and never became public
 			}
 			w.Alerts = append(w.Alerts, told)
 		}
@@ -170,6 +175,8 @@ func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
 	return nil
 }
 
+// toldOf returns an alert as csmail why shows it. It shares no memory with the entry of
+// the store.
 func toldOf(a event.Alert, reason string) report.Told {
 	verdict := guard.Ban
 	if a.Informational {
@@ -188,13 +195,15 @@ func cloned(texts []string) (copies []string) {
 	return copies
 }
 
+// lists returns how each list is read.
 func (d *Daemon) lists() map[control.List]func(uint64, int) ([]state.Entry, error) {
 	return map[control.List]func(uint64, int) ([]state.Entry, error){
 		control.Outbox: d.store.Pending, control.Parked: d.store.Parked, control.Held: d.store.Held,
 	}
 }
 
-// valuesOf are the values under which an alert on an address may stand.
+// valuesOf returns the values that an alert on an address may have: the address and its
+// range.
 func valuesOf(addr netip.Addr) []string {
 	values := []string{addr.String()}
 	if network := event.RangeOf(addr); network.IsValid() {
@@ -203,17 +212,20 @@ func valuesOf(addr netip.Addr) []string {
 	return values
 }
 
+// isAbout reports whether an alert is on the address or on its range.
 func isAbout(a event.Alert, addr netip.Addr) bool {
 	return a.Scope != event.ScopeAccount && slices.Contains(valuesOf(addr), a.Value())
 }
 
-// The widest networks that are forgiven at once: whole providers. More would switch
-// csmail off for a day by a slip of the hand.
+// The widest networks that can be forgiven at once, which are those of whole providers.
+// With wider ones a slip of the hand, for example 0.0.0.0/0, would switch csmail off for
+// a day.
 const (
 	widest4 = 16
 	widest6 = 32
 )
 
+// checkWidth refuses a network that is too wide to be forgiven at once.
 func checkWidth(network netip.Prefix) error {
 	widest := widest6
 	if network.Addr().Is4() {
@@ -264,7 +276,7 @@ func (d *Daemon) List(_ context.Context, list control.List) ([]control.Alert, er
 	return alerts, err
 }
 
-// copied lets go of the stored entry that the texts of an alert are part of.
+// copied releases the stored entry, of which the texts of an alert are a part.
 func copied(a control.Alert) control.Alert {
 	for _, text := range []*string{&a.ID, &a.Number, &a.Scenario, &a.Scope, &a.Value, &a.Reason} {
 		*text = strings.Clone(*text)
@@ -297,7 +309,7 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 	}
 	n := 0
 	if len(ids) > 0 {
-		if n, err = d.move(list, ids, move); err != nil && !errors.Is(err, state.ErrUnknown) { // they have left the list in the meantime
+		if n, err = d.move(list, ids, move); err != nil && !errors.Is(err, state.ErrUnknown) { // the others have left the list in the meantime
 			return n, err
 		}
 	}
@@ -314,14 +326,14 @@ func (d *Daemon) Move(ctx context.Context, list control.List, id string, move co
 	return n, nil
 }
 
-// withoutEvidence is what of an alert says whom it is about. Its texts are copies: those
-// of a stored entry hold on to the whole of it.
+// withoutEvidence returns the part of an alert that names its source or account. The
+// texts are copies, because those of a stored entry keep the whole entry in memory.
 func withoutEvidence(a event.Alert) event.Alert {
 	return event.Alert{Scope: event.Scope(strings.Clone(string(a.Scope))), Source: a.Source, Bits: a.Bits, Account: strings.Clone(a.Account)}
 }
 
-// mayBan takes out what the guard never bans, whoever asks for it; never tells of the
-// last of these.
+// mayBan removes the entries that the guard never bans, not even on a person's request.
+// never describes the last one removed.
 func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []state.Entry, never, err error) {
 	err = d.ask(ctx, func() {
 		left = slices.DeleteFunc(entries, func(e state.Entry) bool {
@@ -335,10 +347,12 @@ func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []stat
 	return left, never, err
 }
 
+// isNever reports whether an alert is on something that the guard never bans, and why.
 func (d *Daemon) isNever(a event.Alert) (reason string, held bool) {
-	return d.engine.Guard().Touches(engine.Network(a)) // of an account: none
+	return d.engine.Guard().Touches(engine.Network(a)) // an account has no network
 }
 
+// move changes the list of some entries, as far as the list permits the move.
 func (d *Daemon) move(list control.List, ids []string, move control.Move) (int, error) {
 	switch {
 	case move == control.Drop:
@@ -351,6 +365,7 @@ func (d *Daemon) move(list control.List, ids []string, move control.Move) (int, 
 	return 0, hint.Wrap(fmt.Errorf("an alert in the list %s cannot be moved by %s", list, move), "held alerts are released, parked ones retried, and all may be dropped")
 }
 
+// listCommand returns the name of the command that shows a list.
 func listCommand(list control.List) string {
 	if list == control.Held {
 		return "held"

@@ -21,7 +21,8 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// surround starts the sources, the sender and the heartbeat.
+// surround starts the goroutines of the current configuration: one for each source, the
+// sender of alerts, and the heartbeat.
 func (d *Daemon) surround(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	a, c := &around{cancel: cancel}, d.config
@@ -41,7 +42,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		Log:           d.log,
 	})
 	if !c.Detect {
-		return // there is nothing to tell, and no machine of the LAPI's to be
+		return // without detection there are no alerts, and the LAPI needs no machine
 	}
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
@@ -77,9 +78,9 @@ func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) 
 	}
 }
 
-// connect logs in with credentials that are read anew, and registers first if it
-// must and may: one at a time, for of two registrations at once one would keep the
-// password that the LAPI did not take.
+// connect logs in at the LAPI with credentials read anew, and registers the machine first
+// if there are none and the configuration permits it. Only one connect runs at a time: of
+// two registrations at once one would keep a password that the LAPI did not take.
 func (d *Daemon) connect(ctx context.Context, c config.Config) (*lapi.Client, error) {
 	d.connecting.Lock()
 	defer d.connecting.Unlock()
@@ -96,7 +97,7 @@ func (d *Daemon) connect(ctx context.Context, c config.Config) (*lapi.Client, er
 	return lapi.New(credentials, d.options.Version)
 }
 
-// errStopping is told to who asks a daemon that ends.
+// errStopping is returned to callers while the daemon shuts down.
 var errStopping = errors.New("csmail run is stopping")
 
 // ask runs f in the loop and waits for it.
@@ -111,7 +112,7 @@ func (d *Daemon) ask(ctx context.Context, f func()) error {
 	return nil
 }
 
-// unbanned takes a person's word, seen in the LAPI, for the source.
+// unbanned grants a source amnesty, since a person has deleted its decision in the LAPI.
 func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 	var stored error
 	err := d.ask(ctx, func() {
@@ -123,8 +124,8 @@ func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
 	return cmp.Or(err, stored)
 }
 
-// forgive takes a person's word. It stands in no journal of inputs, so the state is
-// stored before anybody is told that it was heard.
+// forgive grants amnesty to a network. No journal of inputs holds a person's word, so the
+// whole state is stored before forgive returns.
 func (d *Daemon) forgive(network netip.Prefix, until time.Time) error {
 	d.engine.Unban(network, until)
 	if d.tryCommit(); d.commitErr != nil {
@@ -133,7 +134,8 @@ func (d *Daemon) forgive(network netip.Prefix, until time.Time) error {
 	return d.storeNow()
 }
 
-// osRelease reads name and version of the system (os-release(5)).
+// osRelease returns name and version of the system (os-release(5)), for CrowdSec's usage
+// metrics.
 func osRelease() (name, version string) {
 	text, err := os.ReadFile("/etc/os-release")
 	if err != nil {
@@ -152,7 +154,8 @@ func osRelease() (name, version string) {
 	return name, version
 }
 
-// monotonic is the time that sd_notify(3) wants with RELOADING=1, in microseconds.
+// monotonic returns the time that sd_notify(3) wants with RELOADING=1, in microseconds of
+// CLOCK_MONOTONIC.
 func monotonic() string {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {

@@ -2,30 +2,33 @@ package daemon
 
 import "time"
 
-// logClock is the time by the clock of the logs, which may differ from ours: that
-// of the latest event plus what has passed since it came.
+// logClock is the time by the clock of the logs, which may differ from the host's: the
+// time of the latest event plus the time that has passed since it arrived.
 type logClock struct{ event, came time.Time }
 
+// seen notes the time of an event.
 func (c *logClock) seen(t time.Time) {
 	if t.After(c.event) {
 		c.event, c.came = t, time.Now()
 	}
 }
 
+// now returns the time by the logs, and false if there was no event yet.
 func (c *logClock) now(now time.Time) (time.Time, bool) {
 	return c.event.Add(now.Sub(c.came)), !c.event.IsZero()
 }
 
 const (
-	clockJump  = 5 * time.Second // between two looks, that is a jump and no drift
-	clockAhead = time.Minute     // what the engine may be ahead of the clock
+	clockJump  = 5 * time.Second // between two ticks: more than this is a jump, less is drift
+	clockAhead = time.Minute     // by this the engine may be ahead of the clock
 )
 
-// wallWatch finds out that the clock was set: it then shows another time than what
-// has passed, which the system counts apart (CLOCK_MONOTONIC, clock_gettime(2)).
+// wallWatch detects that the clock was set. The wall clock then advances by another
+// amount than the monotonic clock (CLOCK_MONOTONIC, clock_gettime(2)), which nobody can
+// set.
 type wallWatch struct {
-	shown time.Time // by the clock, at
-	at    time.Time // with the monotonic reading
+	shown time.Time // wall clock at the last call
+	at    time.Time // monotonic clock at the last call
 }
 
 // jump returns by how much the clock was set since the last call.
@@ -35,8 +38,8 @@ func (w *wallWatch) jump(shown, at time.Time) time.Duration {
 	return jump
 }
 
-// watchClock tells of a clock that was set. Forward, counts leak as if the time had
-// passed; back, what the engine holds of a time that has not come would stand still.
+// watchClock logs that the clock was set. Set forward, buckets leak as if the time had
+// passed. Set back, the state dated in the future would not expire, so it is dropped.
 func (d *Daemon) watchClock(at time.Time) {
 	jump := d.wall.jump(d.options.Now(), at)
 	switch {
@@ -52,8 +55,8 @@ func (d *Daemon) watchClock(at time.Time) {
 
 const clockHint = "a time service keeps it right: systemctl status chrony systemd-timesyncd; nothing was lost or banned for it"
 
-// rewind takes the engine back if it is ahead of the clock, as it is after a time
-// with a wrong clock. The checkpoint after it is due at once.
+// rewind drops the state that the engine dated in the future while the clock was ahead.
+// The checkpoint after it is due at once.
 func (d *Daemon) rewind() {
 	now := d.options.Now()
 	ahead := d.engine.Now().Sub(now)

@@ -1,11 +1,12 @@
-// Package daemon is csmail run: it follows the logs, steps their records through
-// the engine, and stores in one transaction what was read, how far, and what came
-// of it, so that after a crash at any moment nothing is lost and nothing told
-// twice. One goroutine owns the engine and the state file's journal; sources, the
-// sender to the LAPI, the control socket and the metrics stand around it and speak
-// to it by channels. It decides nothing by itself, parses nothing, and speaks no
-// protocol of its own: systemd's notify protocol is go-systemd's, HTTP that of
-// pkg/control and Prometheus.
+// Package daemon is csmail run: it follows the logs, steps their records through the
+// engine, and stores records, cursors and findings in one transaction, so that after a
+// crash at any moment nothing is lost and nothing is reported twice.
+//
+// One goroutine, the loop, owns the engine and the state file's journal. The other
+// goroutines are the sources, the sender to the LAPI, the control socket and the metrics.
+// They talk to the loop by channels. The package decides nothing by itself, parses
+// nothing, and speaks no protocol of its own: systemd's notify protocol is go-systemd's,
+// HTTP that of pkg/control and Prometheus.
 package daemon
 
 import (
@@ -34,22 +35,22 @@ import (
 // Options are what a daemon needs besides its configuration.
 type Options struct {
 	Load    func() (config.Config, error) // reads the configuration, at the start and at each reload
-	Path    string                        // of the configuration, for status
+	Path    string                        // path of the configuration, for status
 	Version string
 	Log     *slog.Logger
 	Level   *slog.LevelVar       // set from log_level; nil: left alone
-	Notify  func(message string) // sd_notify(3); nil: nobody is told
-	Reload  <-chan struct{}      // a reload is asked for
+	Notify  func(message string) // sd_notify(3); nil: not called
+	Reload  <-chan struct{}      // receives once for each reload, for example on SIGHUP
 	Stdin   io.Reader
-	Journal string           // journalctl unless set
-	Now     func() time.Time // what the clock shows; time.Now if nil
+	Journal string           // path of journalctl; "" is the one in PATH
+	Now     func() time.Time // the wall clock; nil: time.Now
 
-	// ReloadWithin bounds what a reload asks of the host, since nothing is read
-	// meanwhile; 20 s if it is 0.
+	// ReloadWithin bounds the time that a reload may take for questions to the host
+	// (journalctl, postconf), because nothing is read meanwhile. 0 is 20 s.
 	ReloadWithin time.Duration
 
-	// Grace is the share of the usual time that trouble lasts before status and healthz
-	// say so; 1 if it is 0.
+	// Grace scales the times after which status and healthz report trouble, so that tests
+	// need not wait. 0 is 1.
 	Grace float64
 }
 
@@ -58,14 +59,14 @@ const (
 	tickEvery       = time.Second
 	checkpointEvery = 5 * time.Minute
 	retryCheckpoint = 10 * time.Second
-	amnesty         = 24 * time.Hour // of a person's word
+	amnesty         = 24 * time.Hour // granted by csmail unban, and for a decision deleted in the LAPI
 	reloadWithin    = 20 * time.Second
-	offencesBack    = 24 * time.Hour // of the first start
+	offencesBack    = 24 * time.Hour // so far back offences count at the first start
 	maxJournal      = 24 << 20       // bytes of inputs after which a checkpoint is early
 )
 
-// Daemon is a run under way. But for asks, batches and the counters, only the
-// goroutine of loop touches it.
+// Daemon is a running csmail run. Only the goroutine of loop uses it, except for the
+// channels and the counters.
 type Daemon struct {
 	options Options
 	log     *slog.Logger
@@ -77,18 +78,18 @@ type Daemon struct {
 	store  *state.Store
 	sender *delivery.Sender
 	feeds  []*ingest.Feed
-	from   map[*ingest.Feed]input.Cursor // where each is followed from
-	around *around                       // what stands around the loop, until the next reload
+	from   map[*ingest.Feed]input.Cursor // the position where each feed was resumed
+	around *around                       // goroutines of the current configuration
 
-	facts    guard.Facts       // of this host, as the configuration was read last
+	facts    guard.Facts       // facts about this host, as of the last reading of the configuration
 	enforcer *enforcer         // nil: nothing is enforced
-	reported chan event.Record // of Dovecot's reports
+	reported chan event.Record // records made of Dovecot's auth-policy reports
 
-	presence *delivery.Presence // it knows over reloads what the LAPI was told
-	before   figures            // of what reloads have replaced
-	earlier  control.Total      // what the runs before counted
+	presence *delivery.Presence // remembers over reloads what was reported to the LAPI
+	before   figures            // counts of feeds and senders that a reload replaced
+	earlier  control.Total      // counts of the runs before
 
-	connecting sync.Mutex // held by who reads or makes the credentials
+	connecting sync.Mutex // held while the credentials are read or made
 
 	batches chan message
 	ended   chan *ingest.Feed
@@ -96,42 +97,43 @@ type Daemon struct {
 	failed  chan error
 
 	pending    state.Batch
-	text       int         // bytes of the lines of the pending batch
-	hurry      bool        // the pending batch holds an alert
-	due        *time.Timer // when the pending batch is to be stored; runs while waits is true
+	text       int         // bytes of the lines in the pending batch
+	hurry      bool        // the pending batch holds an alert, so it is stored at once
+	due        *time.Timer // fires when the pending batch must be stored; runs while waits is true
 	waits      bool
 	pace       pace
-	commitErr  error      // why reading waits
-	written    chan error // of the checkpoint under way, nil if none is
-	checkpoint time.Time  // of the last try
+	commitErr  error      // why the last commit failed; reading waits while it is set
+	written    chan error // receives the result of the checkpoint under way; nil if there is none
+	checkpoint time.Time  // time of the last attempt
 	checkErr   error      // why it failed
 	clock      logClock
 	wall       wallWatch
-	recent     []control.Alert // the latest findings, newest last
-	breakIns   []control.Alert // those of them that stay in sight
+	recent     []control.Alert // the latest findings, newest last, for status
+	breakIns   []control.Alert // the latest break-ins, which status shows for longer
 	reloadErr  error
-	gateway    bool // it was told of
+	gateway    bool // the warning about it was logged
 
-	reports *reports // nil: no report is gathered
+	reports *reports // nil: no report is made
 
 	metrics *metrics
 	memory  *memoryLimit
 	health  health
 }
 
-// message is a batch of a feed on its way to the loop.
+// message is a batch of a feed for the loop.
 type message struct {
 	feed  *ingest.Feed
 	batch input.Batch
 }
 
-// around is what runs beside the loop with one configuration.
+// around holds the goroutines that run with one configuration. A reload stops them and
+// starts others.
 type around struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 }
 
-// stop ends it and waits for its end.
+// stop ends the goroutines and waits for them.
 func (a *around) stop() {
 	a.cancel()
 	a.group.Wait()
@@ -176,8 +178,7 @@ func Run(ctx context.Context, o Options) error {
 	return d.finish(err)
 }
 
-// start reads the configuration, opens the state file and brings the engine to
-// where it was.
+// start reads the configuration, opens the state file and restores the engine from it.
 func (d *Daemon) start(ctx context.Context) error {
 	c, err := d.options.Load()
 	if err != nil {
@@ -187,8 +188,8 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.judgeBy(ctx, c); err != nil {
 		return err
 	}
-	// The heap is little more than the engine's state, and memory is what a mail
-	// host has to spare least.
+	// The heap holds little besides the engine's state, and memory is scarce on mail
+	// hosts, so garbage is collected early.
 	debug.SetGCPercent(50)
 	d.memory = newMemoryLimit()
 	if d.store, err = state.Open(c.State, state.Options{History: time.Duration(c.History)}); err != nil {
@@ -199,12 +200,12 @@ func (d *Daemon) start(ctx context.Context) error {
 		return errors.Join(err, d.store.Close())
 	}
 	d.recallUsage()
-	debug.FreeOSMemory() // what the checkpoint was unpacked into
+	debug.FreeOSMemory() // of the checkpoint as it was decoded
 	return nil
 }
 
-// judgeBy builds what the configuration asks for, and changes nothing if it
-// cannot be had.
+// judgeBy builds scenarios, engine and feeds from a configuration. After an error d is
+// unchanged.
 func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	set, err := ruleset.Load(c.Scenarios)
 	if err != nil {
@@ -226,13 +227,14 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	return nil
 }
 
-// historyBack is how far the first start reads back: as far as a login, or offences,
-// count.
+// historyBack returns how far the first start reads back: as far as a login proves its
+// source, and as far as offences count.
 func historyBack(c config.Config) time.Duration {
 	return max(time.Duration(c.Guard.LoginProves), offencesBack)
 }
 
-// openSources opens what is followed; a bouncer alone follows nothing.
+// openSources opens the configured sources. There are none if csmail only enforces
+// decisions.
 func (d *Daemon) openSources(ctx context.Context, c config.Config) ([]*ingest.Feed, error) {
 	if !c.Detect {
 		return nil, nil
@@ -240,14 +242,15 @@ func (d *Daemon) openSources(ctx context.Context, c config.Config) ([]*ingest.Fe
 	return ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
 }
 
+// applyLevel sets the level of the log.
 func (d *Daemon) applyLevel(c config.Config) {
 	if d.options.Level != nil {
-		// The configuration was checked, so the text is a level.
+		// The configuration has been checked, so the text is a level.
 		_ = d.options.Level.UnmarshalText([]byte(c.LogLevel))
 	}
 }
 
-// close gives the state file up.
+// close waits for the checkpoint under way and closes the state file.
 func (d *Daemon) close() {
 	d.awaitCheckpoint()
 	if err := d.store.Close(); err != nil {
@@ -255,8 +258,7 @@ func (d *Daemon) close() {
 	}
 }
 
-// finish stores what is left. It takes part of the second or two that a service
-// manager grants.
+// finish stores what is pending, within the second or two that a service manager grants.
 func (d *Daemon) finish(cause error) error {
 	d.around.cancel()
 	d.drain()
@@ -269,7 +271,7 @@ func (d *Daemon) finish(cause error) error {
 	return cause
 }
 
-// drain takes what the sources had handed over.
+// drain steps the batches that the sources had already sent.
 func (d *Daemon) drain() {
 	for {
 		select {

@@ -26,7 +26,7 @@ import (
 	"csmail/pkg/state"
 )
 
-// Under these names the state file keeps what enforcement needs at the next start.
+// The names under which the state file keeps the data of enforcement for the next start.
 const (
 	keptDecisions = "decisions"
 	keptRefusals  = "refusals"
@@ -35,16 +35,17 @@ const (
 // The times of enforcement.
 const (
 	keepRefusals    = time.Second
-	keepManyRefused = 10 * time.Second // a megabyte a second would wear a disk out
-	manyRefused     = 64 << 10         // bytes
+	keepManyRefused = 10 * time.Second // writing a megabyte a second would wear a disk out
+	manyRefused     = 64 << 10         // bytes of a snapshot that is written less often
 
-	// reportDelay holds Dovecot's reports back until the log has told of the same
-	// attempt: only the log says that a login failed by a fault of ours.
+	// reportDelay is how long a report of Dovecot waits for the log to report the same
+	// attempt, because only the log shows that a login failed by a fault of the server.
 	reportDelay = 2 * time.Second
-	maxReports  = 10_000 // that wait
+	maxReports  = 10_000 // that wait; more are dropped and counted
 )
 
-// enforcer is what stands around the loop to enforce decisions: it lives over reloads.
+// enforcer holds the goroutines that enforce decisions. It lives over reloads, so that
+// the doors stay open.
 type enforcer struct {
 	gate    *enforce.Gate
 	tried   *enforce.Passwords
@@ -53,17 +54,17 @@ type enforcer struct {
 	log     *slog.Logger
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
-	places  []string // of the doors that are open, for status
+	places  []string // of the open doors, for status
 
-	host    atomic.Pointer[string] // under which Dovecot logs
+	host    atomic.Pointer[string] // the host name in Dovecot's log lines
 	reports chan authpolicy.Report
-	lost    atomic.Uint64 // reports that there was no room for
+	lost    atomic.Uint64 // reports dropped because too many waited
 
 	usage usageTotals
 }
 
-// openEnforcer opens the doors, if decisions are to be enforced. The decisions that a run
-// before knew are in force before anybody can ask.
+// openEnforcer opens the doors, if the configuration enforces decisions. The decisions
+// known to the previous run are in force before the first question can be asked.
 func (d *Daemon) openEnforcer(ctx context.Context) error {
 	c := d.config
 	if !c.Enforces() {
@@ -94,8 +95,8 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	return nil
 }
 
-// BouncerConfig returns how the bouncer asks the LAPI. Its address is that of the LAPI's
-// credentials where the configuration names none.
+// BouncerConfig returns how the bouncer asks the LAPI. Without api_url it asks the LAPI of
+// the alerts.
 func BouncerConfig(c config.Config) bouncer.Config {
 	b := c.Bouncer
 	url := b.APIURL
@@ -113,6 +114,7 @@ func BouncerConfig(c config.Config) bouncer.Config {
 	}
 }
 
+// gateOptions returns the settings that a reload can change.
 func gateOptions(c config.Config, facts guard.Facts) enforce.Options {
 	o := enforce.Options{DryRun: c.Enforce.DryRun, Accounts: c.Enforce.Accounts, Contact: c.Enforce.Contact, Never: neverRefused(facts)}
 	o.Types = []decision.Type{}
@@ -122,9 +124,10 @@ func gateOptions(c config.Config, facts guard.Facts) enforce.Options {
 	return o
 }
 
-// neverRefused knows whom no decision may keep out, not even one that a person made: this
-// host, its networks, whom the administrator trusts, and proxies that speak for others. A
-// private address may be refused: somebody has banned it by hand, for csmail never does.
+// neverRefused returns a function that reports whether an address is never refused, not
+// even for a decision made by a person, and why. These are this host, its networks, the
+// networks that the administrator trusts, and proxies that speak for others. A private
+// address may be refused: its decision was made by hand, because csmail makes none.
 func neverRefused(f guard.Facts) func(netip.Addr) (string, bool) {
 	own := map[netip.Addr]bool{}
 	for _, a := range f.Own {
@@ -149,8 +152,8 @@ func neverRefused(f guard.Facts) func(netip.Addr) (string, bool) {
 	}
 }
 
-// restore brings back what a run before kept. What cannot be read is left out: the LAPI
-// tells the decisions again, and our text in the log tells refusals.
+// restore loads the data of the previous run. Unreadable data is left out: the LAPI sends
+// the decisions again, and csmail's own refusals are recognised by their text in the log.
 func (e *enforcer) restore() {
 	decisions, err := e.store.KeptLarge(keptDecisions)
 	if err != nil {
@@ -164,6 +167,7 @@ func (e *enforcer) restore() {
 	e.gate.Refusals().Restore(refusals)
 }
 
+// openDoors listens at each configured door.
 func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) error {
 	auth := &authpolicy.Server{Gate: e.gate, Key: c.Enforce.AuthPolicy.Key, Now: d.options.Now}
 	if c.Detect {
@@ -194,6 +198,7 @@ func (e *enforcer) openDoors(ctx context.Context, d *Daemon, c config.Config) er
 	return e.openBlockList(ctx, c.Enforce.DNSBL)
 }
 
+// openBlockList listens for DNS queries.
 func (e *enforcer) openBlockList(ctx context.Context, c config.DNSBL) error {
 	for _, place := range c.Listen {
 		packets, err := net.ListenPacket("udp", place)
@@ -207,7 +212,7 @@ func (e *enforcer) openBlockList(ctx context.Context, c config.DNSBL) error {
 	return nil
 }
 
-// close closes the doors first, then stores what the next start needs.
+// close closes the doors, then stores the data for the next start.
 func (e *enforcer) close() {
 	if e == nil {
 		return
@@ -216,8 +221,8 @@ func (e *enforcer) close() {
 	e.group.Wait()
 }
 
-// keepRefusals stores what was refused, so that the lines which are read after a restart
-// are known as ours.
+// keepRefusals stores the refusals every second, so that log lines about them that are
+// read after a restart are known as csmail's own.
 func (e *enforcer) keepRefusals(ctx context.Context) {
 	every, failed := keepRefusals, false
 	for ctx.Err() == nil {
@@ -237,6 +242,7 @@ func (e *enforcer) keepRefusals(ctx context.Context) {
 	}
 }
 
+// wait sleeps for d, or until the context ends.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -246,16 +252,16 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// mark takes the lines that our own refusals leave behind out of what counts, and gives
-// lines about failed logins the mark of the password, before they are stored: a replay
-// then needs no memory of what was asked at the doors.
+// mark changes the kind of lines that csmail's own refusals leave in the log, so that
+// they do not count, and gives lines about failed logins the mark of the password. It
+// runs before they are stored, so that a replay needs no memory of the doors' questions.
 func (e *enforcer) mark(r *event.Record) {
 	if e == nil {
 		return
 	}
 	if r.Service == event.Dovecot && r.Host != "" {
 		if host := e.host.Load(); host == nil || *host != r.Host {
-			name := string([]byte(r.Host)) // the line's text is not kept
+			name := string([]byte(r.Host)) // a copy, because the line's block is released
 			e.host.Store(&name)
 		}
 	}
@@ -266,7 +272,7 @@ func (e *enforcer) mark(r *event.Record) {
 	r.Password = e.tried.MarkOf(r)
 }
 
-// takeReport takes a report of Dovecot's without waiting.
+// takeReport queues a report of Dovecot without waiting.
 func (e *enforcer) takeReport(r authpolicy.Report) {
 	select {
 	case e.reports <- r:
@@ -275,7 +281,7 @@ func (e *enforcer) takeReport(r authpolicy.Report) {
 	}
 }
 
-// handReports hands reports to the loop when the log has had its time.
+// handReports sends reports to the loop after reportDelay.
 func (d *Daemon) handReports(ctx context.Context, e *enforcer) {
 	for {
 		select {
@@ -296,10 +302,10 @@ func (d *Daemon) handReports(ctx context.Context, e *enforcer) {
 	}
 }
 
-// reportSource is the source of records that come from Dovecot's reports.
+// reportSource is the source name of records that are made of Dovecot's reports.
 const reportSource = "auth-policy"
 
-// takeReported steps a record that comes from no log.
+// takeReported steps a record of a report, which no log holds.
 func (d *Daemon) takeReported(r event.Record) {
 	d.schedule()
 	input := r
@@ -311,7 +317,8 @@ func (d *Daemon) takeReported(r event.Record) {
 	}
 }
 
-// banned puts what the LAPI has just decided on an alert of ours into force.
+// banned enforces the LAPI's decisions on csmail's own alerts at once, without waiting
+// for the stream.
 func (d *Daemon) banned(look lapi.Look) {
 	if d.enforcer == nil {
 		return
@@ -332,10 +339,10 @@ func (d *Daemon) banned(look lapi.Look) {
 	d.enforcer.bouncer.Own(own)
 }
 
-// errEnforcement says what a reload cannot change.
+// errEnforcement names the settings that a reload cannot change.
 var errEnforcement = errors.New("bouncer, detect, and the listen, key and report of a door below enforce cannot change while csmail runs: restart it")
 
-// mayChange reports what of a new configuration needs a restart.
+// mayChange returns an error if a new configuration needs a restart.
 func (d *Daemon) mayChange(c config.Config) error {
 	before, after := d.config, c
 	for _, one := range []*config.Config{&before, &after} {
@@ -349,7 +356,7 @@ func (d *Daemon) mayChange(c config.Config) error {
 	return nil
 }
 
-// reset gives the doors what a reload brought.
+// reset hands the new settings to the doors.
 func (e *enforcer) reset(c config.Config, facts guard.Facts) {
 	if e != nil {
 		e.gate.Set(gateOptions(c, facts))

@@ -10,15 +10,16 @@ import (
 	"csmail/pkg/enforce"
 )
 
-// usageTotals remembers what CrowdSec was told, for it wants what came since.
+// usageTotals remembers the counts of the last report to CrowdSec, since each report
+// holds only the growth.
 type usageTotals struct {
 	mu        sync.Mutex
 	processed map[string]uint64
 	dropped   map[bouncer.Dropped]uint64
 }
 
-// takeUsage returns what was asked and refused since the call before. What a dry run would
-// have refused was not.
+// takeUsage returns the questions and refusals since the last call. Refusals of a dry run
+// are left out, because they did not happen.
 func (e *enforcer) takeUsage() bouncer.Usage {
 	f := e.gate.Figures()
 	processed, dropped := map[string]uint64{}, map[bouncer.Dropped]uint64{}
@@ -39,6 +40,7 @@ func (e *enforcer) takeUsage() bouncer.Usage {
 	return u
 }
 
+// since returns the growth of each count.
 func since[K comparable](now, before map[K]uint64) map[K]uint64 {
 	grown := map[K]uint64{}
 	for k, n := range now {
@@ -49,7 +51,7 @@ func since[K comparable](now, before map[K]uint64) map[K]uint64 {
 	return grown
 }
 
-// enforcementMetrics shows enforcement to Prometheus.
+// enforcementMetrics reads the figures of enforcement for Prometheus.
 type enforcementMetrics struct{ e *enforcer }
 
 var (
@@ -70,6 +72,7 @@ var (
 	lostDesc      = metric("auth_reports_lost_total", "Reports of Dovecot for which there was no room.")
 )
 
+// metric describes a metric of csmail.
 func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("csmail_"+name, help, labels, nil)
 }
@@ -126,6 +129,7 @@ func (m enforcementMetrics) Collect(c chan<- prometheus.Metric) {
 	count(lostDesc, m.e.lost.Load())
 }
 
+// histogram returns the answer times of a door in Prometheus' form.
 func histogram(door enforce.DoorFigures) prometheus.Metric {
 	var total uint64
 	buckets := map[float64]uint64{}
@@ -138,4 +142,5 @@ func histogram(door enforce.DoorFigures) prometheus.Metric {
 	return prometheus.MustNewConstHistogram(tookDesc, total, door.Spent.Seconds(), buckets, door.Door)
 }
 
+// seconds returns a time as Prometheus writes it, in seconds since 1970.
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -11,7 +11,7 @@ import (
 	"csmail/pkg/enforce"
 )
 
-// status says how enforcement is doing; nil: nothing is enforced.
+// status returns the state of enforcement; nil if nothing is enforced.
 func (e *enforcer) status(dry bool) *control.Enforcement {
 	if e == nil {
 		return nil
@@ -44,13 +44,15 @@ func (e *enforcer) status(dry bool) *control.Enforcement {
 	return all
 }
 
+// shownRefusal returns a refusal as csmail status shows it.
 func shownRefusal(r enforce.Refused) control.Refused {
 	return control.Refused{
 		At: r.At, Door: r.Door.String(), Service: r.Service, Addr: r.Addr.String(), ID: r.ID, Origin: r.Origin, Type: r.Type, Account: r.Account, DryRun: r.DryRun,
 	}
 }
 
-// why says in words what enforcement does to an address, and did.
+// why describes the decisions on an address, whether it is never refused, and its latest
+// refusals.
 func (e *enforcer) why(addr netip.Addr) (lines []string) {
 	if e == nil {
 		return nil

@@ -13,22 +13,22 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// figures are what was counted by the feeds and senders that a reload replaced, so
-// that the figures of a run go on over its reloads.
+// figures are the counts of feeds and senders that a reload replaced, so that the counts
+// of a run continue over its reloads.
 type figures struct {
 	sources map[string]counted // by the name of the source
 	sent    delivery.Stats
 }
 
-// counted is what was read of a source.
+// counted is the count of the lines of one source.
 type counted struct {
 	kind  string // as the configuration names it
 	lines ingest.Counts
 	drops map[string]int64 // lines lost, by reason
-	last  time.Time        // when the newest line was read, zero if none was
+	last  time.Time        // time of the newest line, zero if there was none
 }
 
-// total is what was read of the source of a feed since the start.
+// total returns the counts of a feed's source since the start.
 func (d *Daemon) total(f *ingest.Feed) counted {
 	st := f.Input.Status()
 	t := d.before.sources[st.Name]
@@ -49,7 +49,7 @@ func (d *Daemon) total(f *ingest.Feed) counted {
 	return t
 }
 
-// totals are those of all sources that were followed since the start, by their
+// totals returns the counts of all sources that were followed since the start, by their
 // names.
 func (d *Daemon) totals() map[string]counted {
 	all := maps.Clone(d.before.sources)
@@ -62,7 +62,8 @@ func (d *Daemon) totals() map[string]counted {
 	return all
 }
 
-// retire keeps the figures of feeds that nobody reads any more, and of the sender.
+// retire adds the counts of feeds that are closed, and of the sender, to those that are
+// kept.
 func (d *Daemon) retire(feeds []*ingest.Feed) {
 	sources := maps.Clone(d.before.sources)
 	if sources == nil {
@@ -79,14 +80,16 @@ func (d *Daemon) retire(feeds []*ingest.Feed) {
 	}
 }
 
+// isFollowed reports whether a source of this name is followed now.
 func (d *Daemon) isFollowed(name string) bool {
 	return slices.ContainsFunc(d.feeds, func(f *ingest.Feed) bool { return f.Input.Name() == name })
 }
 
-// sent is what became of alerts since the start.
+// sent returns the counts of alerts since the start.
 func (d *Daemon) sent() delivery.Stats { return d.sender.Stats().After(d.before.sent) }
 
-// usage counts the lines of each source since the start, for who is not in the loop.
+// usage returns the counts of each source since the start. It may be called outside of
+// the loop.
 func (d *Daemon) usage(ctx context.Context) (all []lapi.SourceUsage) {
 	if err := d.ask(ctx, func() { all = d.usageNow() }); err != nil {
 		return nil
@@ -106,15 +109,15 @@ func (d *Daemon) usageNow() (all []lapi.SourceUsage) {
 	return all
 }
 
-// leaveWithin bounds how long the last report may take.
+// leaveWithin bounds the time of the last report to the LAPI.
 const leaveWithin = time.Second
 
-// usageNote is the name under which the state file keeps what the LAPI is still to be
-// told of.
+// usageNote is the name under which the state file keeps counts that were not reported to
+// the LAPI yet.
 const usageNote = "usage"
 
-// recallUsage reads what a run before could not tell. To lose it is no reason not to
-// start.
+// recallUsage reads the counts that the previous run could not report. The start goes on
+// without them.
 func (d *Daemon) recallUsage() {
 	data, err := d.store.Kept(usageNote)
 	if err == nil && data != nil {
@@ -133,8 +136,8 @@ func (d *Daemon) keepUsage(data []byte) {
 	}
 }
 
-// leave has the LAPI know of the lines that were read since the last report, or keeps
-// them for the next start.
+// leave reports the lines since the last report to the LAPI, or keeps their count for the
+// next start.
 func (d *Daemon) leave() {
 	d.around.stop()
 	if !d.config.Detect {

@@ -11,22 +11,23 @@ import (
 	"csmail/pkg/input"
 )
 
-// How long trouble lasts before the daemon counts as unwell: a log that is rotated, a
-// journalctl that starts again and a LAPI that is restarted are none.
+// The times for which trouble lasts before the daemon counts as unwell. Shorter trouble
+// is normal, for example while a log is rotated, or while journalctl or the LAPI
+// restarts.
 const (
 	sourceGrace = 20 * time.Second
 	lapiGrace   = 2 * time.Minute
-	// silence is how long a mail log has no line before it is likely not the log that is
-	// written to: a server on the Internet is asked by somebody each hour.
+	// silence is the time without a line after which the mail log is likely the wrong
+	// file: a server on the Internet has a client at least every hour.
 	silence = 24 * time.Hour
 )
 
-// health remembers since when sources are not followed.
+// health remembers since when each source is not followed.
 type health struct {
 	unfollowed map[string]time.Time // by the name of the source
 }
 
-// watch is told the states of the sources.
+// watch notes the states of the sources.
 func (h *health) watch(sources []control.Source, now time.Time) {
 	before := h.unfollowed
 	h.unfollowed = map[string]time.Time{}
@@ -41,8 +42,8 @@ func (h *health) watch(sources []control.Source, now time.Time) {
 	}
 }
 
-// troubles says what keeps the daemon from its work. grace is the part of each time of
-// grace that is granted, 1 but for tests.
+// troubles describes the reasons why the daemon cannot work. grace scales the times of
+// trouble, and is 1 except in tests.
 func (h *health) troubles(s control.Status, failing lapiFailure, now time.Time, grace float64) []string {
 	all := []string{}
 	if s.State.Error != "" {
@@ -72,9 +73,11 @@ func (h *health) troubles(s control.Status, failing lapiFailure, now time.Time, 
 	return all
 }
 
+// share returns a part of a time.
 func share(d time.Duration, part float64) time.Duration { return time.Duration(float64(d) * part) }
 
-// newest is when the newest line of all sources was read; the start if none was.
+// newest returns the time of the newest line of all sources, or of the start if there was
+// none.
 func newest(s control.Status) time.Time {
 	at := s.Started
 	for _, source := range s.Sources {
@@ -85,15 +88,16 @@ func newest(s control.Status) time.Time {
 	return at
 }
 
-// lapiFailure is since when, and why, nothing gets to the LAPI; zero while it does.
+// lapiFailure says since when no request to the LAPI succeeds, and why. It is zero while
+// requests succeed.
 type lapiFailure struct {
 	since time.Time
 	why   string
 	hint  string
 }
 
-// lapiFailure is the older of what the sender and the heartbeat say: with an empty
-// outbox only the heartbeat asks the LAPI.
+// lapiFailure returns the older one of the failures of sender and heartbeat, because with
+// an empty outbox only the heartbeat asks the LAPI.
 func (d *Daemon) lapiFailure() lapiFailure {
 	var all []lapiFailure
 	if sent := d.sent(); !sent.FailingSince.IsZero() {
@@ -108,7 +112,7 @@ func (d *Daemon) lapiFailure() lapiFailure {
 	return slices.MinFunc(all, func(a, b lapiFailure) int { return a.since.Compare(b.since) })
 }
 
-// checkHealth completes a status with what is wrong.
+// checkHealth adds the troubles to a status.
 func (d *Daemon) checkHealth(s *control.Status) {
 	now, failing := time.Now(), d.lapiFailure()
 	d.health.watch(s.Sources, now)

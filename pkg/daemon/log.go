@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// NewLogHandler writes one line a record. For journald it begins with the priority
-// (sd-daemon(3)) and leaves the time to the journal; elsewhere time and level stand
-// in the line.
+// NewLogHandler writes one line a record. For journald the line begins with the priority
+// (sd-daemon(3)) and has no time, since the journal has one. Elsewhere the line holds
+// time and level.
 func NewLogHandler(w io.Writer, level slog.Leveler, journald bool) slog.Handler {
 	if !journald {
 		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
@@ -49,7 +49,7 @@ func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-// priority is that of syslog(3), as sd-daemon(3) writes it.
+// priority returns the syslog(3) priority of a level, in the form of sd-daemon(3).
 func priority(l slog.Level) string {
 	switch {
 	case l >= slog.LevelError:

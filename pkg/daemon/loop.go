@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/state"
 )
 
-// loop runs until the context ends or a source gives up.
+// loop runs until the context ends or a source fails for good.
 func (d *Daemon) loop(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -20,7 +20,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 	for {
 		batches, reported := d.batches, d.reported
 		if d.commitErr != nil {
-			batches, reported = nil, nil // what cannot be stored must not pile up: the sources wait
+			batches, reported = nil, nil // the sources wait, since records that cannot be stored must not pile up
 		}
 		select {
 		case <-ctx.Done():
@@ -52,8 +52,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 	}
 }
 
-// tick does what time asks for. How much has passed does not go by the clock, which
-// may jump.
+// tick does the periodic work. Periods are measured by the monotonic clock, because the
+// wall clock may jump.
 func (d *Daemon) tick(now time.Time) {
 	d.watchClock(now)
 	d.advance(now)
@@ -67,11 +67,10 @@ func (d *Daemon) tick(now time.Time) {
 	d.memory.tune()
 	d.health.watch(d.sources(), now)
 	d.metrics.observe(d)
-	d.options.Notify("WATCHDOG=1") // also while the disk is full: a restart would not make room
+	d.options.Notify("WATCHDOG=1") // also while the disk is full, because a restart would make no room
 }
 
-// take steps the records of a batch and stores them, at once if there is an
-// alert.
+// take steps the records of a batch and stores them, at once if there is an alert.
 func (d *Daemon) take(m message) {
 	d.schedule()
 	d.text += len(m.batch.Text)
@@ -82,7 +81,7 @@ func (d *Daemon) take(m message) {
 			return
 		}
 		d.enforcer.mark(r)
-		input := *r // Step changes the record; the journal holds what it was given
+		input := *r // Step changes the record, and the journal must hold the original
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input, Lines: lines, Missed: missed})
 		if result, stepped := d.step(r, lines, missed); stepped {
 			d.note(result)
@@ -100,7 +99,7 @@ func (d *Daemon) take(m message) {
 	}
 }
 
-// schedule has the pending batch stored in time.
+// schedule starts the timer of the pending batch's commit.
 func (d *Daemon) schedule() {
 	if !d.waits {
 		d.waits = true
@@ -108,6 +107,7 @@ func (d *Daemon) schedule() {
 	}
 }
 
+// note counts an event and adds its findings to the pending batch.
 func (d *Daemon) note(r engine.Result) {
 	if r.Outcome == event.Noted && !r.Folded {
 		d.metrics.events.WithLabelValues(r.Kind.String(), r.Kind.Class().String()).Add(float64(r.Attempts))
@@ -115,7 +115,7 @@ func (d *Daemon) note(r engine.Result) {
 	d.found(r.Findings)
 }
 
-// found puts findings into the lists of the pending batch.
+// found adds findings to the lists of the pending batch.
 func (d *Daemon) found(findings []engine.Finding) {
 	for _, f := range findings {
 		d.metrics.verdicts.WithLabelValues(f.Verdict.Action.String(), f.Verdict.Rule.String()).Inc()
@@ -133,7 +133,8 @@ func (d *Daemon) found(findings []engine.Finding) {
 	}
 }
 
-// shown keeps login names out of the log of the daemon.
+// shown returns the value of an alert for csmail's own log, which must not hold login
+// names.
 func shown(a event.Alert) string {
 	if a.Scope == event.ScopeAccount {
 		return "(account)"
@@ -141,6 +142,7 @@ func shown(a event.Alert) string {
 	return a.Value()
 }
 
+// entry makes the entry of the state file for a finding.
 func (d *Daemon) entry(f engine.Finding) state.Entry {
 	e := state.Entry{Alert: f.Alert, Simulate: d.config.LAPI.Simulates(time.Now()), Queued: time.Now()}
 	if f.Verdict.Action == guard.Hold {
@@ -152,10 +154,11 @@ func (d *Daemon) entry(f engine.Finding) state.Entry {
 	return e
 }
 
-// maxRecent and maxBreakIns bound the findings that status shows, and of them those that
-// stay in sight.
+// maxRecent and maxBreakIns are the numbers of findings and of break-ins that status
+// shows.
 const maxRecent, maxBreakIns = 20, 10
 
+// remember adds a finding to those that status shows.
 func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
 	if len(d.recent) == maxRecent {
 		d.recent = d.recent[1:]
@@ -168,6 +171,7 @@ func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
 	}
 }
 
+// alertOf returns an entry as the control socket sends it.
 func alertOf(e state.Entry, status string) control.Alert {
 	id := e.ID
 	if id == "" {
@@ -179,8 +183,8 @@ func alertOf(e state.Entry, status string) control.Alert {
 	}
 }
 
-// advance tells the engine the time when its logs are silent and something waits
-// for time.
+// advance gives the engine the time while the logs are silent and something waits for it,
+// for example a counter that ends.
 func (d *Daemon) advance(now time.Time) {
 	if !d.engine.Waits() || d.commitErr != nil || !d.isCaughtUp() {
 		return
@@ -196,7 +200,7 @@ func (d *Daemon) advance(now time.Time) {
 	d.found(findings)
 }
 
-// isCaughtUp is true while no source is known to be behind.
+// isCaughtUp reports whether no source is known to be behind.
 func (d *Daemon) isCaughtUp() bool {
 	if len(d.batches) > 0 {
 		return false
@@ -209,7 +213,8 @@ func (d *Daemon) isCaughtUp() bool {
 	return true
 }
 
-// watchGateway says once that clients are hidden behind an address of ours.
+// watchGateway warns once that all clients appear under an address of this host, for
+// example that of a container's gateway.
 func (d *Daemon) watchGateway() {
 	addr, percent, ok := d.engine.Guard().Gateway()
 	if ok && !d.gateway {
@@ -219,8 +224,9 @@ func (d *Daemon) watchGateway() {
 	d.gateway = ok
 }
 
-// endOfInput is for a daemon whose only sources are finished, as stdin may be: it
-// settles, stores and waits a while for the outbox to empty.
+// endOfInput ends a daemon whose only sources are finished, for example standard input.
+// It settles pending findings, stores them, and waits for a while for the outbox to
+// empty.
 func (d *Daemon) endOfInput(ctx context.Context) error {
 	d.drain()
 	findings := d.engine.Settle(time.Now())

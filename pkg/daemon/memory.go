@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// memoryShare of what a cgroup allows is left to the heap, in percent: stacks, the
-// mapped state file and journalctl want some, too.
+// memoryShare is the part of a cgroup's limit that the heap may use, in percent. The rest
+// is for stacks, the mapped state file and journalctl.
 const memoryShare = 85
 
-// leastHeap is what the heap may take before the collector works harder.
+// leastHeap is the size in bytes up to which the heap grows without limit.
 const leastHeap = 160 << 20
 
-// memoryLimit keeps the garbage of a burst, and of the copies that a checkpoint makes,
-// from taking much more than the engine's state: the collector begins to work harder
-// when the heap is a quarter larger than what is in use. The limit that GOMEMLIMIT sets,
-// or that the cgroup has, is never passed.
+// memoryLimit keeps the garbage of a burst, and the copies of a checkpoint, from needing
+// much more memory than the engine's state: the collector works harder once the heap is a
+// quarter larger than the part in use. The limit of GOMEMLIMIT, or of the cgroup, is
+// never exceeded.
 type memoryLimit struct {
 	most, now int64 // bytes
 }
 
 func newMemoryLimit() *memoryLimit {
-	most := debug.SetMemoryLimit(-1) // of GOMEMLIMIT, which the runtime has read
+	most := debug.SetMemoryLimit(-1) // the runtime has read GOMEMLIMIT
 	if limit := cgroupLimit("/proc/self/cgroup", "/sys/fs/cgroup"); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		most = min(most, limit/100*memoryShare)
 	}
@@ -35,7 +35,7 @@ func newMemoryLimit() *memoryLimit {
 	return m
 }
 
-// tune adapts the limit to what the newest collection found in use.
+// tune adapts the limit to the memory that was in use at the newest collection.
 func (m *memoryLimit) tune() {
 	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	if runtimemetrics.Read(sample); sample[0].Value.Kind() == runtimemetrics.KindUint64 {
@@ -43,6 +43,7 @@ func (m *memoryLimit) tune() {
 	}
 }
 
+// adapt sets the limit for a heap of which so many bytes are in use.
 func (m *memoryLimit) adapt(used int64) {
 	limit := min(m.most, max(leastHeap, used+used/4))
 	if change := limit - m.now; change > -m.now/8 && change < m.now/8 {
@@ -81,7 +82,7 @@ func cgroupLimit(membership, root string) int64 {
 	return least
 }
 
-// noLimit and more is what cgroup v1 says where there is none.
+// noLimit is the least value by which cgroup v1 says that there is no limit.
 const noLimit = 1 << 60
 
 // limitIn reads one limit: a number, or "max".

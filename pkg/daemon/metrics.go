@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics are what Prometheus may know. The loop keeps them up to date; reading
-// them is safe at any time.
+// metrics are the metrics for Prometheus (docs/metrics.md). The loop updates them;
+// reading them is safe at any time.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -62,7 +62,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// observe reads what others count.
+// observe copies the figures that other packages count.
 func (m *metrics) observe(d *Daemon) {
 	for name, t := range d.totals() {
 		m.lines.WithLabelValues(name).Set(float64(t.lines.Read))
@@ -103,8 +103,8 @@ func (m *metrics) observe(d *Daemon) {
 	}
 }
 
-// forget ends what is said of a source that is no longer followed. What was read
-// of it stays.
+// forget removes the gauges of a source that is no longer followed. The counts of its
+// lines stay.
 func (m *metrics) forget(source string) {
 	m.lag.DeleteLabelValues(source)
 	m.sourceUp.DeleteLabelValues(source)

@@ -2,7 +2,7 @@ package daemon
 
 import "time"
 
-// The measures of a commit. One that an alert hurries waits for nothing.
+// The limits of a batch. A batch with an alert is stored at once.
 const (
 	firstCommit = 50 * time.Millisecond
 	commitEvery = 2 * time.Second
@@ -10,9 +10,9 @@ const (
 	maxText     = 4 << 20 // bytes of lines
 )
 
-// pace says how long what was read may wait for its commit. It begins short and
-// doubles, so that a daemon that is killed soon after each start gets on all the
-// same, and one that lives writes seldom.
+// pace is how long a batch may wait for its commit. It begins short and doubles, so that
+// a daemon that is killed soon after each start makes progress, and one that keeps
+// running writes seldom.
 type pace struct{ wait time.Duration }
 
 func (p *pace) next() time.Duration { return max(p.wait, firstCommit) }

@@ -19,9 +19,8 @@ import (
 	"csmail/pkg/state"
 )
 
-// recover brings the engine to where the state file left it: the newest checkpoint
-// and the inputs after it. What the replay finds was stored with them, so it is
-// not told again.
+// recover restores the engine from the state file: the newest checkpoint, and the inputs
+// after it. Findings of this replay are in the state file already and are discarded.
 func (d *Daemon) recover(ctx context.Context) error {
 	d.startReports()
 	replayed := 0
@@ -50,14 +49,14 @@ func (d *Daemon) recover(ctx context.Context) error {
 	if err := d.resume(cursors); err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // what the checkpoint was unpacked into, before it is packed anew
+	debug.FreeOSMemory() // of the checkpoint as it was decoded, before another one is encoded
 	if err := d.storeNow(); err != nil && (first || errors.Is(err, state.ErrDamaged)) {
-		return err // from when on offences count must be known to the next start
+		return err // the next start must know from when on offences count
 	}
 	return nil
 }
 
-// restore takes a checkpoint, which is in memory beside what is made of it.
+// restore restores the engine from a checkpoint. Both are in memory at once.
 func (d *Daemon) restore(checkpoint []byte) error {
 	d.memory.adapt(4 * int64(len(checkpoint)))
 	if err := d.engine.Restore(checkpoint); err != nil {
@@ -67,8 +66,8 @@ func (d *Daemon) restore(checkpoint []byte) error {
 	return nil
 }
 
-// resume has the feeds go on where they were read to, by whatever name the
-// configuration had for them.
+// resume lets each feed continue where its source was read to, also if the configuration
+// had another name for the source.
 func (d *Daemon) resume(cursors map[string]string) error {
 	d.from = map[*ingest.Feed]input.Cursor{}
 	var gone []string
@@ -87,12 +86,13 @@ func (d *Daemon) resume(cursors map[string]string) error {
 	return nil
 }
 
-// startAnew is for a state that this csmail cannot read, as after an upgrade: the
-// logs are read back as at a first start, for what speaks for sources must be
-// known before anybody is judged. Offences of before count no more.
+// startAnew begins with an empty engine if this csmail cannot read the stored one, for
+// example after an upgrade. The logs are read back as at a first start, because the
+// proofs of good sources must be known before the first verdict. Older offences do not
+// count.
 func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string, error) {
 	if _, err := d.store.Cursors(); err != nil {
-		return nil, cause // the file itself is of no use
+		return nil, cause // the file itself cannot be used
 	}
 	d.log.Warn("the engine's state cannot be read; logs are read back, and counting starts now", "error", cause)
 	facts, _, err := ruleset.Facts(ctx, d.config)
@@ -106,8 +106,8 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	return nil, d.storeNow()
 }
 
-// reload builds everything anew from the configuration; if that fails, all stays
-// as it is.
+// reload builds everything again from the configuration. After an error all stays as it
+// was.
 func (d *Daemon) reload(ctx context.Context) {
 	d.options.Notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic())
 	defer d.options.Notify("READY=1")
@@ -122,6 +122,7 @@ func (d *Daemon) reload(ctx context.Context) {
 	d.log.Info("configuration reloaded", "sources", len(d.feeds), "scenarios", len(d.set.Scenarios()))
 }
 
+// tryReload does the work of reload.
 func (d *Daemon) tryReload(ctx context.Context) error {
 	c, err := d.options.Load()
 	if err != nil {
@@ -155,7 +156,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	return nil
 }
 
-// fixedKeys names what differs of the keys that only a restart can change.
+// fixedKeys returns the keys that differ and that only a restart can change.
 func fixedKeys(old, next config.Config) []string {
 	var keys []string
 	if next.State != old.State {
@@ -170,9 +171,8 @@ func fixedKeys(old, next config.Config) []string {
 	return keys
 }
 
-// swap replaces what stands around the loop. The engine has its state, so nothing
-// may be taken by the old one any more: what the old sources still hand over goes
-// to the new engine, which follows it in order.
+// swap replaces the goroutines of the old configuration. The new engine has the state of
+// the old one, so batches that the old sources still send go to the new engine.
 func (d *Daemon) swap(ctx context.Context, old []*ingest.Feed) {
 	d.around.stop()
 	d.drain()
@@ -182,12 +182,12 @@ func (d *Daemon) swap(ctx context.Context, old []*ingest.Feed) {
 	if err != nil {
 		d.log.Error("reading the cursors", "error", err)
 	}
-	maps.Copy(cursors, d.pending.Cursors) // on a full disk they are not stored yet
+	maps.Copy(cursors, d.pending.Cursors) // with a full disk they are not stored yet
 	if err := d.resume(cursors); err != nil {
 		d.log.Error("resuming", "error", err)
 	}
 	if d.checkpoint = (time.Time{}); d.commitErr == nil {
-		_ = d.storeNow() // it has told, and is tried again
+		_ = d.storeNow() // storeNow logs its error; the next tick tries again
 	}
 	d.surround(ctx)
 }

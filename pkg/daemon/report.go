@@ -18,30 +18,30 @@ import (
 	"csmail/pkg/state"
 )
 
-// reports gather the daily report while the lines come in. The open days ride in the
-// checkpoint, and what came after it is in the journal of inputs, so a kill at any
-// moment costs no figure.
+// reports collect the daily report while lines come in. The checkpoint holds the open
+// days, and the journal of inputs holds the lines after it, so a kill at any moment costs
+// no figure.
 type reports struct {
 	days     *document.Days
 	options  document.DaysOptions
 	lines    uint64 // read since the last input
 	missed   uint64
 	unstored map[string][]byte       // reports of closed days that are not on the disk yet, by date
-	storing  map[string][]byte       // of them those in the checkpoint under way
-	before   map[string]document.Day // of closed days, as far as they were asked for
+	storing  map[string][]byte       // those of unstored that the checkpoint under way writes
+	before   map[string]document.Day // closed days that comparisons have used
 }
 
-// openDays are kept under this name beside the checkpoint.
+// openDays is the name under which the open days are kept beside the checkpoint.
 const openDays = "report"
 
 const (
-	// comparedDays is with how many days before it a day is compared.
+	// comparedDays is the number of earlier days with which a day is compared.
 	comparedDays = 7
-	// heldLong is how long an alert is held before a person should look.
+	// heldLong is the time after which a held alert is reported as waiting.
 	heldLong = 24 * time.Hour
 )
 
-// startReports begins or ends the gathering, as the configuration has it.
+// startReports begins or ends the collection, according to the configuration.
 func (d *Daemon) startReports() {
 	switch enabled := d.config.Report.Enabled; {
 	case !enabled:
@@ -55,8 +55,8 @@ func (d *Daemon) startReports() {
 	}
 }
 
-// restoreReports takes the open days of the checkpoint. What cannot be read is left
-// out of the report: nobody's mail depends on it.
+// restoreReports loads the open days of the checkpoint. After an error they are empty,
+// because no verdict depends on them.
 func (d *Daemon) restoreReports() {
 	if d.reports == nil {
 		return
@@ -80,8 +80,8 @@ func (d *Daemon) restoreReports() {
 	d.reports.days = days
 }
 
-// read counts a line, and returns how many there were up to a line that becomes an
-// input.
+// read counts a line. It reports whether the line becomes an input, and then returns the
+// number of lines since the last input.
 func (r *reports) read(record *event.Record) (isInput bool, lines, missed uint64) {
 	if r == nil {
 		return record.Outcome >= event.Witness, 0, 0
@@ -98,7 +98,7 @@ func (r *reports) read(record *event.Record) (isInput bool, lines, missed uint64
 	return true, lines, missed
 }
 
-// flow takes an input before the engine does.
+// flow takes an input before the engine takes it.
 func (r *reports) flow(record *event.Record, lines, missed uint64) {
 	if r == nil {
 		return
@@ -121,8 +121,7 @@ func (r *reports) findings(findings []engine.Finding) {
 	}
 }
 
-// settle gives the lines since the last input to that input, which is about to be
-// stored.
+// settle adds the lines since the last input to that input, which is about to be stored.
 func (r *reports) settle(inputs []state.Input) {
 	if r == nil || r.lines == 0 || len(inputs) == 0 || inputs[len(inputs)-1].Record == nil {
 		return
@@ -134,7 +133,7 @@ func (r *reports) settle(inputs []state.Input) {
 	r.lines, r.missed = 0, 0
 }
 
-// step has the reports and the engine take a record of the log or of the journal.
+// step gives a record of a log or of the journal to the reports and the engine.
 func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine.Result, stepped bool) {
 	d.reports.flow(record, lines, missed)
 	if record.Outcome < event.Witness {
@@ -146,8 +145,8 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 	return result, true
 }
 
-// beside is what is stored with a checkpoint: the days that are over now, and those
-// that are open.
+// beside returns the data to store with a checkpoint: reports of days that are over, and
+// the open days.
 func (d *Daemon) beside() (state.Beside, error) {
 	counters, err := d.countersText()
 	if err != nil {
@@ -179,7 +178,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.storing}, nil
 }
 
-// stored is told that the checkpoint is on the disk, or why not.
+// stored takes the result of a checkpoint.
 func (r *reports) stored(err error) {
 	if r == nil || err != nil {
 		return
@@ -198,7 +197,8 @@ func (d *Daemon) storedReport(date string) ([]byte, error) {
 	return d.store.Day(date)
 }
 
-// surroundings are the days before a date, and what waits now.
+// surroundings returns the earlier days that a day is compared with, and the findings
+// about alerts that wait now.
 func (d *Daemon) surroundings(date string) document.Surroundings {
 	s := document.Surroundings{Generated: d.options.Now().In(d.reports.options.Zone).Truncate(time.Second), Findings: d.waitingFindings()}
 	at, err := time.Parse(time.DateOnly, date)
@@ -214,9 +214,10 @@ func (d *Daemon) surroundings(date string) document.Surroundings {
 	return s
 }
 
-// maxBefore bounds the days whose sums are at hand.
+// maxBefore is the number of earlier days whose figures are kept in memory.
 const maxBefore = 64
 
+// dayBefore returns the figures of an earlier day.
 func (d *Daemon) dayBefore(date string) (document.Day, bool) {
 	r := d.reports
 	if day, known := r.before[date]; known {
@@ -237,8 +238,8 @@ func (d *Daemon) dayBefore(date string) (document.Day, bool) {
 	return r.before[date], true
 }
 
-// waitingFindings are those that no log holds: alerts that wait for a person or for
-// the LAPI.
+// waitingFindings returns the findings that no log shows: alerts that wait for a person
+// or for the LAPI.
 func (d *Daemon) waitingFindings() []document.Finding {
 	var found []document.Finding
 	now := d.options.Now()
@@ -259,7 +260,7 @@ func (d *Daemon) waitingFindings() []document.Finding {
 			})
 		}
 	}
-	if d.sender == nil { // before the start is over nobody has tried
+	if d.sender == nil { // before the start is over no request was made
 		return found
 	}
 	if failing := d.lapiFailure(); !failing.since.IsZero() && now.Sub(failing.since) >= lapiGrace {

@@ -11,11 +11,11 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// pageTop is how many rows of each list the page shows.
+// pageTop is the number of rows of each list on the page.
 const pageTop = 10
 
-// mayShowReport reports whether /report may be served: it names accounts and mail
-// addresses, so beyond this host only if the configuration says so.
+// mayShowReport reports whether /report may be served. It names accounts and mail
+// addresses, so it is served beyond this host only if the configuration says so.
 func (d *Daemon) mayShowReport() bool {
 	if !d.config.Report.Enabled {
 		return false
@@ -24,8 +24,7 @@ func (d *Daemon) mayShowReport() bool {
 	return d.config.Report.ListenAnywhere || addr != nil && addr.IsLoopback() || d.config.Prometheus.ListenAddr == "localhost"
 }
 
-// reportPage serves the report of today, or of the date that ?day= names (also
-// yesterday).
+// reportPage serves the report of today, of yesterday, or of the date that ?day= names.
 func (d *Daemon) reportPage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -54,9 +53,10 @@ func (d *Daemon) reportPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // whoever has gone need not be told
+	_, _ = w.Write(b.Bytes()) // a client that has gone away needs no error
 }
 
+// pageDate returns the date that ?day= names.
 func (d *Daemon) pageDate(day string) (date string, ok bool) {
 	today := d.options.Now().In(time.Local)
 	switch day {

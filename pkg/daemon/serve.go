@@ -18,17 +18,17 @@ import (
 	"csmail/pkg/hint"
 )
 
-// maxConnections bounds those of each server. Whoever may connect must not be able to
-// take the files that following the logs needs.
+// maxConnections is the number of connections of each server. Clients must not be able to
+// use up the file descriptors that following the logs needs.
 const maxConnections = 64
 
-// askers are the connections of one server. When there are too many, the one that has
-// been silent longest makes room, so that who connects and says nothing holds nobody up.
+// askers are the connections of one server. At the limit the one that has been silent
+// longest is closed, so that clients which connect and say nothing block nobody else.
 type askers struct {
 	net.Listener
 	mu     sync.Mutex
-	silent []net.Conn            // no request of theirs is being answered; longest first
-	all    map[net.Conn]struct{} // these too
+	silent []net.Conn            // connections without a request in progress, longest silent first
+	all    map[net.Conn]struct{} // all connections
 	max    int
 }
 
@@ -46,6 +46,8 @@ func (a *askers) Accept() (net.Conn, error) {
 	}
 }
 
+// admit makes room for a connection. It reports false if all the others have requests in
+// progress.
 func (a *askers) admit(conn net.Conn) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,16 +64,18 @@ func (a *askers) admit(conn net.Conn) bool {
 	return true
 }
 
+// forget removes a connection.
 func (a *askers) forget(conn net.Conn) {
 	delete(a.all, conn)
 	a.silent = slices.DeleteFunc(a.silent, func(c net.Conn) bool { return c == conn })
 }
 
-// connKey is the context's key of a request's connection.
+// connKey is the context key of a request's connection.
 type connKey struct{}
 
-// serveFrom has the server tell when a request of a connection is answered. Until its
-// request has come whole a connection is silent, however slowly it speaks.
+// serveFrom makes the server report when a connection's request is in progress. A
+// connection counts as silent until its request has come whole, however slowly it is
+// sent.
 func (a *askers) serveFrom(s *http.Server) {
 	handler := s.Handler
 	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
@@ -92,6 +96,7 @@ func (a *askers) serveFrom(s *http.Server) {
 	}
 }
 
+// setSilent notes the begin or the end of a request.
 func (a *askers) setSilent(conn net.Conn, silent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +112,7 @@ type listeners struct {
 	group   sync.WaitGroup
 }
 
-// listen opens the control socket and, if it is asked for, the metrics.
+// listen opens the control socket and, if the configuration asks for it, the metrics.
 func (d *Daemon) listen() (*listeners, error) {
 	l := &listeners{}
 	socket, err := control.Listen(d.config.Socket)
@@ -163,9 +168,9 @@ func (d *Daemon) webServer() *http.Server {
 	}
 }
 
-// healthz answers 200 while the daemon does its work, else 503 and what is wrong: the
-// loop hangs, what is read cannot be stored, a log is not read, or the LAPI is away for
-// longer than its restart takes.
+// healthz answers 200 while the daemon works. It answers 503 with the reasons if the loop
+// hangs, records cannot be stored, a log is not read, or the LAPI is away for longer than
+// its restart takes.
 func (d *Daemon) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()

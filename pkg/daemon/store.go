@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/state"
 )
 
-// tryCommit stores the pending batch; if that fails, the sources wait until it
+// tryCommit stores the pending batch. After an error reading waits until a commit
 // succeeds.
 func (d *Daemon) tryCommit() {
 	err := d.commit()
@@ -27,6 +27,7 @@ func (d *Daemon) tryCommit() {
 	d.commitErr = err
 }
 
+// commit stores the pending batch and wakes the sender.
 func (d *Daemon) commit() error {
 	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
 		return nil
@@ -38,7 +39,7 @@ func (d *Daemon) commit() error {
 	if len(d.pending.Alerts) > 0 && d.sender != nil {
 		d.sender.Wake()
 	}
-	clear(d.pending.Inputs) // they hold on to the text of whole batches
+	clear(d.pending.Inputs) // they keep the text of whole batches in memory
 	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
 	d.hurry, d.text, d.waits = false, 0, false
 	d.due.Stop()
@@ -71,15 +72,15 @@ func (d *Daemon) writeCheckpoint(now time.Time) {
 	go func() { written <- d.store.StoreBeside(snapshot, mark, beside) }()
 }
 
-// awaitCheckpoint lets the one under way come to its end: after a newer one it
-// would bring back a mark whose inputs are gone.
+// awaitCheckpoint waits for the checkpoint under way. If it ended after a newer one, it
+// would restore a mark whose inputs are gone.
 func (d *Daemon) awaitCheckpoint() {
 	if d.written != nil {
 		d.checkpointed(<-d.written)
 	}
 }
 
-// checkpointed takes the result of a checkpoint. Without one nothing is lost; the
+// checkpointed takes the result of a checkpoint. After an error nothing is lost, but the
 // journal of inputs grows.
 func (d *Daemon) checkpointed(err error) {
 	d.written = nil
@@ -90,8 +91,8 @@ func (d *Daemon) checkpointed(err error) {
 	d.reports.stored(err)
 }
 
-// storeNow writes a checkpoint and waits for it, so that the next start does not
-// depend on what was before. Everything that the engine took is committed.
+// storeNow writes a checkpoint and waits for it, so that the next start does not depend
+// on older data. All inputs of the engine are committed before.
 func (d *Daemon) storeNow() error {
 	d.awaitCheckpoint()
 	snapshot := &state.Packed{}
@@ -111,5 +112,5 @@ func (d *Daemon) storeNow() error {
 	return err
 }
 
-// storeErr is why the state file cannot be written, nil if it can.
+// storeErr returns why the state file cannot be written, nil if it can.
 func (d *Daemon) storeErr() error { return cmp.Or(d.commitErr, d.checkErr) }
