@@ -15,12 +15,15 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/hint"
-	"csmail/pkg/ingest"
 	"csmail/pkg/report"
 	"csmail/pkg/state"
 )
 
-var _ control.Daemon = (*Daemon)(nil)
+// answers answers the questions of commands and of the web for a daemon. What belongs to
+// the loop it asks the loop; the state file it reads itself.
+type answers struct{ *Daemon }
+
+var _ control.Daemon = answers{}
 
 // pageSize is the number of entries of a list that are in memory at once. An entry holds
 // the lines of its attempts, and a list may hold 20,000.
@@ -42,7 +45,7 @@ func eachOf(read func(after uint64, limit int) ([]state.Entry, error), f func(*s
 }
 
 // Status implements [control.Daemon].
-func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
+func (d answers) Status(ctx context.Context) (control.Status, error) {
 	var s control.Status
 	if err := d.ask(ctx, func() { s = d.status() }); err != nil {
 		return s, err
@@ -53,7 +56,7 @@ func (d *Daemon) Status(ctx context.Context) (control.Status, error) {
 }
 
 // status answers Status inside the loop.
-func (d *Daemon) status() control.Status {
+func (d answers) status() control.Status {
 	sent, stored := d.sent(), d.store.Stats()
 	s := control.Status{
 		Version: d.options.Version, Started: d.started, Config: d.options.Path,
@@ -69,10 +72,10 @@ func (d *Daemon) status() control.Status {
 	if err := d.storeErr(); err != nil {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
-	s.Sources = d.sources()
+	s.Sources = d.before.statuses(d.feeds)
 	s.Total = d.counted()
 	s.Enforcement = d.enforcer.status(d.config.Enforce.DryRun)
-	for _, t := range d.totals() {
+	for _, t := range d.before.totals(d.feeds) {
 		s.Lines += int64(t.lines.Read)
 		s.Missed += int64(t.lines.Unparsed)
 	}
@@ -81,10 +84,10 @@ func (d *Daemon) status() control.Status {
 			s.Breakers = append(s.Breakers, breakerText(b))
 		}
 	}
-	s.BreakIns = append([]control.Alert{}, slices.DeleteFunc(slices.Clone(d.breakIns), func(a control.Alert) bool {
+	s.BreakIns = append([]control.Alert{}, slices.DeleteFunc(slices.Clone(d.shown.breakIns), func(a control.Alert) bool {
 		return time.Since(a.At) > breakInsBack
 	})...)
-	for _, a := range slices.Backward(d.recent) {
+	for _, a := range slices.Backward(d.shown.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}
 	d.checkHealth(&s)
@@ -100,27 +103,8 @@ func breakerText(b guard.Breaker) string {
 	return fmt.Sprintf("%s since %s: %s", b.Name, b.Since.Format(time.RFC3339), b.Why)
 }
 
-// sources returns the states of all inputs that are followed.
-func (d *Daemon) sources() []control.Source {
-	all := []control.Source{}
-	for _, f := range d.feeds {
-		all = append(all, d.sourceStatus(f))
-	}
-	return all
-}
-
-// sourceStatus returns the state of one input, with the counts of the whole run.
-func (d *Daemon) sourceStatus(f *ingest.Feed) control.Source {
-	st, t := f.Input.Status(), d.total(f)
-	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
-	if st.Err != nil {
-		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)
-	}
-	return s
-}
-
 // Why implements [control.Daemon].
-func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
+func (d answers) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 	var w report.Why
 	err := d.ask(ctx, func() {
 		w = report.StateOf(d.engine, addr)
@@ -141,7 +125,7 @@ func (d *Daemon) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 
 // addTold adds the alerts on the address and its network: those that were delivered, and
 // those that wait.
-func (d *Daemon) addTold(w *report.Why, addr netip.Addr) error {
+func (d answers) addTold(w *report.Why, addr netip.Addr) error {
 	for list, read := range d.lists() {
 		err := eachOf(read, func(e *state.Entry) {
 			if !isAbout(e.Alert, addr) {
@@ -196,7 +180,7 @@ func cloned(texts []string) (copies []string) {
 }
 
 // lists returns how each list is read.
-func (d *Daemon) lists() map[control.List]func(uint64, int) ([]state.Entry, error) {
+func (d answers) lists() map[control.List]func(uint64, int) ([]state.Entry, error) {
 	return map[control.List]func(uint64, int) ([]state.Entry, error){
 		control.Outbox: d.store.Pending, control.Parked: d.store.Parked, control.Held: d.store.Held,
 	}
@@ -239,7 +223,7 @@ func checkWidth(network netip.Prefix) error {
 }
 
 // Unban implements [control.Daemon].
-func (d *Daemon) Unban(ctx context.Context, network netip.Prefix) (control.Unbanned, error) {
+func (d answers) Unban(ctx context.Context, network netip.Prefix) (control.Unbanned, error) {
 	u := control.Unbanned{Amnesty: time.Now().Add(amnesty)}
 	if err := checkWidth(network); err != nil {
 		return u, err
@@ -270,7 +254,7 @@ func (d *Daemon) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 }
 
 // List implements [control.Daemon].
-func (d *Daemon) List(_ context.Context, list control.List) ([]control.Alert, error) {
+func (d answers) List(_ context.Context, list control.List) ([]control.Alert, error) {
 	alerts := []control.Alert{}
 	err := eachOf(d.lists()[list], func(e *state.Entry) { alerts = append(alerts, copied(alertOf(*e, string(list)))) })
 	return alerts, err
@@ -285,7 +269,7 @@ func copied(a control.Alert) control.Alert {
 }
 
 // Move implements [control.Daemon].
-func (d *Daemon) Move(ctx context.Context, list control.List, id string, move control.Move) (int, error) {
+func (d answers) Move(ctx context.Context, list control.List, id string, move control.Move) (int, error) {
 	var entries []state.Entry
 	network, notOne := control.ParseNetwork(id) // an ID has neither point nor colon
 	err := eachOf(d.lists()[list], func(e *state.Entry) {
@@ -334,7 +318,7 @@ func withoutEvidence(a event.Alert) event.Alert {
 
 // mayBan removes the entries that the guard never bans, not even on a person's request.
 // never describes the last one removed.
-func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []state.Entry, never, err error) {
+func (d answers) mayBan(ctx context.Context, entries []state.Entry) (left []state.Entry, never, err error) {
 	err = d.ask(ctx, func() {
 		left = slices.DeleteFunc(entries, func(e state.Entry) bool {
 			reason, held := d.isNever(e.Alert)
@@ -348,12 +332,12 @@ func (d *Daemon) mayBan(ctx context.Context, entries []state.Entry) (left []stat
 }
 
 // isNever reports whether an alert is on something that the guard never bans, and why.
-func (d *Daemon) isNever(a event.Alert) (reason string, held bool) {
+func (d answers) isNever(a event.Alert) (reason string, held bool) {
 	return d.engine.Guard().Touches(engine.Network(a)) // an account has no network
 }
 
 // move changes the list of some entries, as far as the list permits the move.
-func (d *Daemon) move(list control.List, ids []string, move control.Move) (int, error) {
+func (d answers) move(list control.List, ids []string, move control.Move) (int, error) {
 	switch {
 	case move == control.Drop:
 		return d.store.Drop(ids, time.Now())

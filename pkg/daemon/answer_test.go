@@ -35,7 +35,7 @@ func TestListsAreReadInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := &Daemon{store: store}
+	d := &Daemon{stateWriter: stateWriter{store: store}}
 	inUse := func() uint64 {
 		var m runtime.MemStats
 		runtime.GC()
@@ -43,7 +43,7 @@ func TestListsAreReadInPages(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := inUse()
-	list, err := d.List(t.Context(), control.Outbox)
+	list, err := answers{d}.List(t.Context(), control.Outbox)
 	if err != nil || len(list) != many {
 		t.Fatalf("%d alerts, %v, want %d of them", len(list), err, many)
 	}

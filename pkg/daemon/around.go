@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,9 +33,9 @@ func (d *Daemon) surround(ctx context.Context) {
 		a.group.Go(func() { d.follow(ctx, f, from) })
 	}
 	d.sender = delivery.New(d.store, delivery.Options{
-		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return d.connect(ctx, c) },
+		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return d.machine.connect(ctx, c.LAPI) },
 		Unbanned:      d.unbanned,
-		Banned:        d.banned,
+		Banned:        func(look lapi.Look) { d.enforcer.banned(look, d.options.Now()) },
 		ShareAccounts: c.LAPI.ShareAccounts,
 		RangeDuration: time.Duration(c.LAPI.Duration),
 		Renew:         true,
@@ -46,17 +47,30 @@ func (d *Daemon) surround(ctx context.Context) {
 	}
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
-	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.connect(ctx, c) }
+	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.machine.connect(ctx, c.LAPI) }
 	d.presence.Told = d.forgetUsage
 	d.presence.Totals = func() []lapi.SourceUsage { return d.usage(ctx) }
 	a.group.Go(func() { d.presence.Run(ctx) })
 }
 
+// inbox is how other goroutines talk to the loop.
+type inbox struct {
+	batches chan message      // lines of a source
+	ended   chan *ingest.Feed // a source that is finished, for example standard input
+	asks    chan func()       // calls to run in the loop
+	failed  chan error        // why a source cannot be followed at all
+}
+
+// newInbox returns an inbox in which a few batches have room.
+func newInbox() inbox {
+	return inbox{batches: make(chan message, 8), ended: make(chan *ingest.Feed), asks: make(chan func()), failed: make(chan error, 1)}
+}
+
 // follow hands the batches of a source to the loop.
-func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) {
+func (in *inbox) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) {
 	err := f.Input.Follow(ctx, from, func(b input.Batch) error {
 		select {
-		case d.batches <- message{f, b}:
+		case in.batches <- message{f, b}:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -67,44 +81,50 @@ func (d *Daemon) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) 
 	}
 	if err != nil {
 		select {
-		case d.failed <- fmt.Errorf("source %s: %w", f.Input.Name(), err):
+		case in.failed <- fmt.Errorf("source %s: %w", f.Input.Name(), err):
 		default:
 		}
 		return
 	}
 	select {
-	case d.ended <- f:
+	case in.ended <- f:
 	case <-ctx.Done():
 	}
+}
+
+// machine is csmail as a machine of the LAPI.
+type machine struct {
+	version    string
+	connecting sync.Mutex // held while the credentials are read or made
 }
 
 // connect logs in at the LAPI with credentials read anew, and registers the machine first
 // if there are none and the configuration permits it. Only one connect runs at a time: of
 // two registrations at once one would keep a password that the LAPI did not take.
-func (d *Daemon) connect(ctx context.Context, c config.Config) (*lapi.Client, error) {
-	d.connecting.Lock()
-	defer d.connecting.Unlock()
+func (m *machine) connect(ctx context.Context, c config.LAPI) (*lapi.Client, error) {
+	m.connecting.Lock()
+	defer m.connecting.Unlock()
 	name, err := os.Hostname()
 	if err != nil {
 		name = "host"
 	}
-	credentials, err := lapi.LoadOrRegister(ctx, c.LAPI.Credentials, lapi.Registration{
-		URL: c.LAPI.URL, Token: c.LAPI.RegistrationToken, Machine: "csmail-" + name,
-	}, d.options.Version)
+	credentials, err := lapi.LoadOrRegister(ctx, c.Credentials, lapi.Registration{
+		URL: c.URL, Token: c.RegistrationToken, Machine: "csmail-" + name,
+	}, m.version)
 	if err != nil {
 		return nil, err
 	}
-	return lapi.New(credentials, d.options.Version)
+	return lapi.New(credentials, m.version)
 }
 
 // errStopping is returned to callers while the daemon shuts down.
 var errStopping = errors.New("csmail run is stopping")
 
 // ask runs f in the loop and waits for it.
-func (d *Daemon) ask(ctx context.Context, f func()) error {
+func (in *inbox) ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
-	case d.asks <- func() { f(); close(done) }:
+	case in.asks <- func() { f(); close(done) }:
 	case <-ctx.Done():
 		return errStopping
 	}

@@ -16,8 +16,8 @@ const countersNote = "counters"
 // breakInsBack is how long a break-in stays in sight: over a weekend, and over restarts.
 const breakInsBack = 7 * 24 * time.Hour
 
-// recallCounters reads what the runs before counted, and the break-ins that they found.
-// Without either csmail does its work all the same.
+// recallCounters reads the counts of earlier runs, and the break-ins that they found. The
+// start goes on without them.
 func (d *Daemon) recallCounters() {
 	data, err := d.store.Kept(countersNote)
 	if err == nil && data != nil {
@@ -31,21 +31,22 @@ func (d *Daemon) recallCounters() {
 	}
 	if err := d.store.EachSince(d.started.Add(-breakInsBack), func(t *state.Told) {
 		if t.Alert.Scenario == engine.BreakIn {
-			d.keepInSight(copied(alertOf(state.Entry{ID: t.ID, Alert: t.Alert, Queued: t.Sent}, t.Status.String())))
+			d.shown.keepInSight(copied(alertOf(state.Entry{ID: t.ID, Alert: t.Alert, Queued: t.Sent}, t.Status.String())))
 		}
 	}); err != nil {
 		d.log.Warn("the latest break-ins cannot be read", "error", err)
 	}
 }
 
-func (d *Daemon) keepInSight(breakIn control.Alert) {
-	d.breakIns = append(d.breakIns[max(0, len(d.breakIns)-maxBreakIns+1):], breakIn)
+// keepInSight adds a break-in. At the limit the oldest is dropped.
+func (f *shownFindings) keepInSight(breakIn control.Alert) {
+	f.breakIns = append(f.breakIns[max(0, len(f.breakIns)-maxBreakIns+1):], breakIn)
 }
 
-// counted is what this run and those before counted.
+// counted returns the counts of this run and the earlier ones.
 func (d *Daemon) counted() control.Total {
 	all := d.earlier
-	for _, t := range d.totals() {
+	for _, t := range d.before.totals(d.feeds) {
 		all.Lines += int64(t.lines.Read)
 		all.Missed += int64(t.lines.Unparsed)
 	}
@@ -56,23 +57,20 @@ func (d *Daemon) counted() control.Total {
 	return all
 }
 
-// countersText is what the state file keeps of the counters.
-func (d *Daemon) countersText() ([]byte, error) { return json.Marshal(d.counted()) }
-
 // keepCounters stores the counters outside of a checkpoint.
-func (d *Daemon) keepCounters() {
-	data, err := d.countersText()
+func (w *stateWriter) keepCounters(all control.Total) {
+	data, err := json.Marshal(all)
 	if err == nil {
-		err = d.store.Keep(countersNote, data)
+		err = w.store.Keep(countersNote, data)
 	}
 	if err != nil {
-		d.log.Warn("what was counted cannot be stored", "error", err)
+		w.log.Warn("what was counted cannot be stored", "error", err)
 	}
 }
 
 // bans counts the addresses and networks that are banned, from the history in the state
 // file. A ban that the LAPI was not asked about yet counts as one.
-func (d *Daemon) bans(now time.Time) (control.Bans, error) {
+func (d answers) bans(now time.Time) (control.Bans, error) {
 	running, today, simulated := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	var after *state.Told
 	for {

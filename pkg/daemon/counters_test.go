@@ -87,7 +87,7 @@ func TestBans(t *testing.T) {
 	settle("203.0.113.6", "csmail/auth-bf", now.Add(-time.Hour), state.Delivered, true, time.Time{})          // in simulation
 	settle("203.0.113.7", "csmail/auth-bf", now.Add(-time.Hour), state.HeldBack, false, time.Time{})          // allowlisted
 	settle("203.0.113.8", engine.BreakIn, now.Add(-time.Hour), state.Delivered, false, time.Time{})           // bans nobody
-	got, err := (&Daemon{store: store}).bans(now)
+	got, err := answers{&Daemon{stateWriter: stateWriter{store: store}}}.bans(now)
 	if want := (control.Bans{Now: 3, Today: 2, Simulated: 1}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -121,7 +121,7 @@ func TestManyBans(t *testing.T) {
 	if err := store.Settle(settled); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := (&Daemon{store: store}).bans(now); err != nil || got.Now != n || got.Today != n {
+	if got, err := (answers{&Daemon{stateWriter: stateWriter{store: store}}}).bans(now); err != nil || got.Now != n || got.Today != n {
 		t.Errorf("got %+v, %v, want %d", got, err, n)
 	}
 }

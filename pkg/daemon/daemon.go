@@ -68,14 +68,15 @@ const (
 // Daemon is a running csmail run. Only the goroutine of loop uses it, except for the
 // channels and the counters.
 type Daemon struct {
+	stateWriter
+	inbox
+
 	options Options
-	log     *slog.Logger
 	started time.Time
 
 	config config.Config
 	set    *scenario.Set
 	engine *engine.Engine
-	store  *state.Store
 	sender *delivery.Sender
 	feeds  []*ingest.Feed
 	from   map[*ingest.Feed]input.Cursor // the position where each feed was resumed
@@ -89,29 +90,13 @@ type Daemon struct {
 	before   figures            // counts of feeds and senders that a reload replaced
 	earlier  control.Total      // counts of the runs before
 
-	connecting sync.Mutex // held while the credentials are read or made
+	machine machine
 
-	batches chan message
-	ended   chan *ingest.Feed
-	asks    chan func()
-	failed  chan error
-
-	pending    state.Batch
-	text       int         // bytes of the lines in the pending batch
-	hurry      bool        // the pending batch holds an alert, so it is stored at once
-	due        *time.Timer // fires when the pending batch must be stored; runs while waits is true
-	waits      bool
-	pace       pace
-	commitErr  error      // why the last commit failed; reading waits while it is set
-	written    chan error // receives the result of the checkpoint under way; nil if there is none
-	checkpoint time.Time  // time of the last attempt
-	checkErr   error      // why it failed
-	clock      logClock
-	wall       wallWatch
-	recent     []control.Alert // the latest findings, newest last, for status
-	breakIns   []control.Alert // the latest break-ins, which status shows for longer
-	reloadErr  error
-	gateway    bool // the warning about it was logged
+	clock     logClock
+	wall      wallWatch
+	shown     shownFindings
+	reloadErr error
+	gateway   bool // the warning about it was logged
 
 	reports *reports // nil: no report is made
 
@@ -149,11 +134,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		reported: make(chan event.Record),
-		options:  o, log: o.Log, started: o.Now(), wall: wallWatch{o.Now(), time.Now()},
-		batches: make(chan message, 8), ended: make(chan *ingest.Feed), asks: make(chan func()), failed: make(chan error, 1),
-		metrics: newMetrics(), due: time.NewTimer(time.Hour),
+		inbox:    newInbox(),
+		options:  o, started: o.Now(), wall: wallWatch{o.Now(), time.Now()}, metrics: newMetrics(),
 	}
-	d.due.Stop()
+	d.log = o.Log
+	d.machine.version = o.Version
+	d.stateWriter = newStateWriter(d)
 	name, version := osRelease()
 	d.presence = &delivery.Presence{Version: o.Version, OSName: name, OSVersion: version, Started: d.started, Log: o.Log}
 	if err := d.start(ctx); err != nil {
@@ -184,7 +170,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.applyLevel(c)
+	d.options.applyLevel(c)
 	if err := d.judgeBy(ctx, c); err != nil {
 		return err
 	}
@@ -199,7 +185,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.recover(ctx); err != nil {
 		return errors.Join(err, d.store.Close())
 	}
-	d.recallUsage()
+	d.recallUsage(&d.presence.Before)
 	debug.FreeOSMemory() // of the checkpoint as it was decoded
 	return nil
 }
@@ -219,7 +205,7 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 		d.log.Warn(w)
 	}
 	judge := ruleset.Engine(c, set, facts)
-	feeds, err := d.openSources(ctx, c)
+	feeds, err := d.options.openSources(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -235,18 +221,18 @@ func historyBack(c config.Config) time.Duration {
 
 // openSources opens the configured sources. There are none if csmail only enforces
 // decisions.
-func (d *Daemon) openSources(ctx context.Context, c config.Config) ([]*ingest.Feed, error) {
+func (o *Options) openSources(ctx context.Context, c config.Config) ([]*ingest.Feed, error) {
 	if !c.Detect {
 		return nil, nil
 	}
-	return ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: d.options.Journal, Stdin: d.options.Stdin, Logger: d.log, Now: d.options.Now})
+	return ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: o.Journal, Stdin: o.Stdin, Logger: o.Log, Now: o.Now})
 }
 
 // applyLevel sets the level of the log.
-func (d *Daemon) applyLevel(c config.Config) {
-	if d.options.Level != nil {
+func (o *Options) applyLevel(c config.Config) {
+	if o.Level != nil {
 		// The configuration has been checked, so the text is a level.
-		_ = d.options.Level.UnmarshalText([]byte(c.LogLevel))
+		_ = o.Level.UnmarshalText([]byte(c.LogLevel))
 	}
 }
 
@@ -266,7 +252,7 @@ func (d *Daemon) finish(cause error) error {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
 	}
 	d.leave()
-	d.keepCounters()
+	d.keepCounters(d.counted())
 	d.log.Info("stopped")
 	return cause
 }

@@ -88,7 +88,7 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	}
 	e.group.Go(func() { e.bouncer.Run(ctx) })
 	e.group.Go(func() { e.keepRefusals(ctx) })
-	e.group.Go(func() { d.handReports(ctx, e) })
+	e.group.Go(func() { e.handReports(ctx, d.reported) })
 	d.metrics.registry.MustRegister(enforcementMetrics{e})
 	d.enforcer = e
 	d.log.Info("enforcing decisions", "doors", e.places, "dry_run", c.Enforce.DryRun, "decisions", e.bouncer.Table().Len())
@@ -282,7 +282,7 @@ func (e *enforcer) takeReport(r authpolicy.Report) {
 }
 
 // handReports sends reports to the loop after reportDelay.
-func (d *Daemon) handReports(ctx context.Context, e *enforcer) {
+func (e *enforcer) handReports(ctx context.Context, reported chan<- event.Record) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -294,7 +294,7 @@ func (d *Daemon) handReports(ctx context.Context, e *enforcer) {
 				host = *name
 			}
 			select {
-			case d.reported <- r.Record(host):
+			case reported <- r.Record(host):
 			case <-ctx.Done():
 				return
 			}
@@ -319,13 +319,9 @@ func (d *Daemon) takeReported(r event.Record) {
 
 // banned enforces the LAPI's decisions on csmail's own alerts at once, without waiting
 // for the stream.
-func (d *Daemon) banned(look lapi.Look) {
-	if d.enforcer == nil {
+func (e *enforcer) banned(look lapi.Look, now time.Time) {
+	if e == nil {
 		return
-	}
-	now := time.Now()
-	if d.options.Now != nil {
-		now = d.options.Now()
 	}
 	var own []decision.Decision
 	for _, b := range look.Bans {
@@ -336,15 +332,14 @@ func (d *Daemon) banned(look lapi.Look) {
 			own = append(own, one)
 		}
 	}
-	d.enforcer.bouncer.Own(own)
+	e.bouncer.Own(own)
 }
 
 // errEnforcement names the settings that a reload cannot change.
 var errEnforcement = errors.New("bouncer, detect, and the listen, key and report of a door below enforce cannot change while csmail runs: restart it")
 
 // mayChange returns an error if a new configuration needs a restart.
-func (d *Daemon) mayChange(c config.Config) error {
-	before, after := d.config, c
+func mayChange(before, after config.Config) error {
 	for _, one := range []*config.Config{&before, &after} {
 		one.Enforce.DryRun, one.Enforce.Accounts, one.Enforce.Contact, one.Bouncer.Types = false, false, "", nil
 		one.Enforce.Policy.MXCode, one.Enforce.Policy.SubmissionCode = before.Enforce.Policy.MXCode, before.Enforce.Policy.SubmissionCode

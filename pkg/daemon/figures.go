@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"csmail/pkg/control"
 	"csmail/pkg/delivery"
 	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
@@ -29,9 +30,9 @@ type counted struct {
 }
 
 // total returns the counts of a feed's source since the start.
-func (d *Daemon) total(f *ingest.Feed) counted {
+func (b *figures) total(f *ingest.Feed) counted {
 	st := f.Input.Status()
-	t := d.before.sources[st.Name]
+	t := b.sources[st.Name]
 	t.kind = f.Kind
 	t.lines.Read += f.Counts.Read
 	t.lines.Parsed += f.Counts.Parsed
@@ -51,38 +52,45 @@ func (d *Daemon) total(f *ingest.Feed) counted {
 
 // totals returns the counts of all sources that were followed since the start, by their
 // names.
-func (d *Daemon) totals() map[string]counted {
-	all := maps.Clone(d.before.sources)
+func (b *figures) totals(feeds []*ingest.Feed) map[string]counted {
+	all := maps.Clone(b.sources)
 	if all == nil {
 		all = map[string]counted{}
 	}
-	for _, f := range d.feeds {
-		all[f.Input.Name()] = d.total(f)
+	for _, f := range feeds {
+		all[f.Input.Name()] = b.total(f)
 	}
 	return all
 }
 
+// statuses returns the states of the inputs that are followed.
+func (b *figures) statuses(feeds []*ingest.Feed) []control.Source {
+	all := []control.Source{}
+	for _, f := range feeds {
+		all = append(all, b.status(f))
+	}
+	return all
+}
+
+// status returns the state of one input, with the counts of the whole run.
+func (b *figures) status(f *ingest.Feed) control.Source {
+	st, t := f.Input.Status(), b.total(f)
+	s := control.Source{Name: st.Name, State: string(st.State), Lines: int64(t.lines.Read), Lag: st.Lag, LastLine: t.last, Drops: t.drops}
+	if st.Err != nil {
+		s.Error, s.Hint = st.Err.Error(), hint.Of(st.Err)
+	}
+	return s
+}
+
 // retire adds the counts of feeds that are closed, and of the sender, to those that are
 // kept.
-func (d *Daemon) retire(feeds []*ingest.Feed) {
-	sources := maps.Clone(d.before.sources)
-	if sources == nil {
-		sources = map[string]counted{}
-	}
-	for _, f := range feeds {
-		sources[f.Input.Name()] = d.total(f)
-	}
-	d.before = figures{sources, d.sent()}
-	for name := range sources {
-		if !d.isFollowed(name) {
-			d.metrics.forget(name)
-		}
-	}
+func (b *figures) retire(feeds []*ingest.Feed, sent delivery.Stats) {
+	*b = figures{b.totals(feeds), sent}
 }
 
 // isFollowed reports whether a source of this name is followed now.
-func (d *Daemon) isFollowed(name string) bool {
-	return slices.ContainsFunc(d.feeds, func(f *ingest.Feed) bool { return f.Input.Name() == name })
+func isFollowed(feeds []*ingest.Feed, name string) bool {
+	return slices.ContainsFunc(feeds, func(f *ingest.Feed) bool { return f.Input.Name() == name })
 }
 
 // sent returns the counts of alerts since the start.
@@ -98,11 +106,11 @@ func (d *Daemon) usage(ctx context.Context) (all []lapi.SourceUsage) {
 }
 
 func (d *Daemon) usageNow() (all []lapi.SourceUsage) {
-	totals := d.totals()
+	totals := d.before.totals(d.feeds)
 	for _, name := range slices.Sorted(maps.Keys(totals)) {
 		t := totals[name]
 		all = append(all, lapi.SourceUsage{
-			Source: name, Type: t.kind, Gone: !d.isFollowed(name),
+			Source: name, Type: t.kind, Gone: !isFollowed(d.feeds, name),
 			Read: t.lines.Read, Parsed: t.lines.Parsed, Unparsed: t.lines.Unparsed,
 		})
 	}
@@ -118,21 +126,21 @@ const usageNote = "usage"
 
 // recallUsage reads the counts that the previous run could not report. The start goes on
 // without them.
-func (d *Daemon) recallUsage() {
-	data, err := d.store.Kept(usageNote)
+func (w *stateWriter) recallUsage(into *delivery.Untold) {
+	data, err := w.store.Kept(usageNote)
 	if err == nil && data != nil {
-		err = json.Unmarshal(data, &d.presence.Before)
+		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
-		d.log.Warn("how many lines were read before cannot be read", "error", err)
+		w.log.Warn("how many lines were read before cannot be read", "error", err)
 	}
 }
 
-func (d *Daemon) forgetUsage() { d.keepUsage(nil) }
+func (w *stateWriter) forgetUsage() { w.keepUsage(nil) }
 
-func (d *Daemon) keepUsage(data []byte) {
-	if err := d.store.Keep(usageNote, data); err != nil {
-		d.log.Warn("how many lines were read cannot be stored", "error", err, "hint", hint.Of(err))
+func (w *stateWriter) keepUsage(data []byte) {
+	if err := w.store.Keep(usageNote, data); err != nil {
+		w.log.Warn("how many lines were read cannot be stored", "error", err, "hint", hint.Of(err))
 	}
 }
 

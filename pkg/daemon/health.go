@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"csmail/pkg/control"
+	"csmail/pkg/delivery"
 	"csmail/pkg/hint"
 	"csmail/pkg/input"
 )
@@ -96,14 +97,14 @@ type lapiFailure struct {
 	hint  string
 }
 
-// lapiFailure returns the older one of the failures of sender and heartbeat, because with
+// failureOf returns the older one of the failures of sender and heartbeat, because with
 // an empty outbox only the heartbeat asks the LAPI.
-func (d *Daemon) lapiFailure() lapiFailure {
+func failureOf(sent delivery.Stats, heartbeat *delivery.Presence) lapiFailure {
 	var all []lapiFailure
-	if sent := d.sent(); !sent.FailingSince.IsZero() {
+	if !sent.FailingSince.IsZero() {
 		all = append(all, lapiFailure{since: sent.FailingSince, why: sent.LastError})
 	}
-	if f := d.presence.Failure(); f.Err != nil {
+	if f := heartbeat.Failure(); f.Err != nil {
 		all = append(all, lapiFailure{f.Since, f.Err.Error(), hint.Of(f.Err)})
 	}
 	if len(all) == 0 {
@@ -113,8 +114,8 @@ func (d *Daemon) lapiFailure() lapiFailure {
 }
 
 // checkHealth adds the troubles to a status.
-func (d *Daemon) checkHealth(s *control.Status) {
-	now, failing := time.Now(), d.lapiFailure()
+func (d answers) checkHealth(s *control.Status) {
+	now, failing := time.Now(), failureOf(d.sent(), d.presence)
 	d.health.watch(s.Sources, now)
 	if s.LAPI.Error == "" {
 		s.LAPI.Error, s.LAPI.Hint = failing.why, failing.hint

@@ -9,6 +9,7 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/ingest"
 	"csmail/pkg/state"
 )
 
@@ -65,7 +66,7 @@ func (d *Daemon) tick(now time.Time) {
 	}
 	d.watchGateway()
 	d.memory.tune()
-	d.health.watch(d.sources(), now)
+	d.health.watch(d.before.statuses(d.feeds), now)
 	d.metrics.observe(d)
 	d.options.Notify("WATCHDOG=1") // also while the disk is full, because a restart would make no room
 }
@@ -99,14 +100,6 @@ func (d *Daemon) take(m message) {
 	}
 }
 
-// schedule starts the timer of the pending batch's commit.
-func (d *Daemon) schedule() {
-	if !d.waits {
-		d.waits = true
-		d.due.Reset(d.pace.next())
-	}
-}
-
 // note counts an event and adds its findings to the pending batch.
 func (d *Daemon) note(r engine.Result) {
 	if r.Outcome == event.Noted && !r.Folded {
@@ -119,8 +112,8 @@ func (d *Daemon) note(r engine.Result) {
 func (d *Daemon) found(findings []engine.Finding) {
 	for _, f := range findings {
 		d.metrics.verdicts.WithLabelValues(f.Verdict.Action.String(), f.Verdict.Rule.String()).Inc()
-		entry := d.entry(f)
-		d.remember(entry, f.Verdict)
+		entry := entryOf(f, &d.config.LAPI, time.Now())
+		d.shown.add(entry, f.Verdict)
 		level := d.log.Info
 		if f.Verdict.Action == guard.Hold {
 			d.pending.Held = append(d.pending.Held, entry)
@@ -142,14 +135,14 @@ func shown(a event.Alert) string {
 	return a.Value()
 }
 
-// entry makes the entry of the state file for a finding.
-func (d *Daemon) entry(f engine.Finding) state.Entry {
-	e := state.Entry{Alert: f.Alert, Simulate: d.config.LAPI.Simulates(time.Now()), Queued: time.Now()}
+// entryOf makes the entry of the state file for a finding.
+func entryOf(f engine.Finding, c *config.LAPI, now time.Time) state.Entry {
+	e := state.Entry{Alert: f.Alert, Simulate: c.Simulates(now), Queued: now}
 	if f.Verdict.Action == guard.Hold {
 		e.Reason = f.Verdict.Rule.String() + ": " + f.Verdict.Reason
 	}
-	if d.config.LAPI.Decisions == config.DecisionsExplicit && !f.Alert.Informational {
-		e.Duration = time.Duration(d.config.LAPI.Duration)
+	if c.Decisions == config.DecisionsExplicit && !f.Alert.Informational {
+		e.Duration = time.Duration(c.Duration)
 	}
 	return e
 }
@@ -158,16 +151,20 @@ func (d *Daemon) entry(f engine.Finding) state.Entry {
 // shows.
 const maxRecent, maxBreakIns = 20, 10
 
-// remember adds a finding to those that status shows.
-func (d *Daemon) remember(e state.Entry, v guard.Verdict) {
-	if len(d.recent) == maxRecent {
-		d.recent = d.recent[1:]
+// shownFindings are the findings that status shows, the newest last. Break-ins have a
+// list of their own, so that a flood of others does not displace them.
+type shownFindings struct{ recent, breakIns []control.Alert }
+
+// add adds a finding.
+func (f *shownFindings) add(e state.Entry, v guard.Verdict) {
+	if len(f.recent) == maxRecent {
+		f.recent = f.recent[1:]
 	}
 	shown := alertOf(e, v.Action.String())
 	shown.Reason = v.Reason
-	d.recent = append(d.recent, shown)
+	f.recent = append(f.recent, shown)
 	if e.Alert.Scenario == engine.BreakIn {
-		d.keepInSight(shown)
+		f.keepInSight(shown)
 	}
 }
 
@@ -186,7 +183,7 @@ func alertOf(e state.Entry, status string) control.Alert {
 // advance gives the engine the time while the logs are silent and something waits for it,
 // for example a counter that ends.
 func (d *Daemon) advance(now time.Time) {
-	if !d.engine.Waits() || d.commitErr != nil || !d.isCaughtUp() {
+	if !d.engine.Waits() || d.commitErr != nil || !d.isCaughtUp(d.feeds) {
 		return
 	}
 	at, ok := d.clock.now(now)
@@ -201,11 +198,11 @@ func (d *Daemon) advance(now time.Time) {
 }
 
 // isCaughtUp reports whether no source is known to be behind.
-func (d *Daemon) isCaughtUp() bool {
-	if len(d.batches) > 0 {
+func (in *inbox) isCaughtUp(feeds []*ingest.Feed) bool {
+	if len(in.batches) > 0 {
 		return false
 	}
-	for _, f := range d.feeds {
+	for _, f := range feeds {
 		if f.Input.Status().Lag > 0 {
 			return false
 		}

@@ -64,7 +64,7 @@ func newMetrics() *metrics {
 
 // observe copies the figures that other packages count.
 func (m *metrics) observe(d *Daemon) {
-	for name, t := range d.totals() {
+	for name, t := range d.before.totals(d.feeds) {
 		m.lines.WithLabelValues(name).Set(float64(t.lines.Read))
 		m.missed.WithLabelValues(name).Set(float64(t.lines.Unparsed))
 		for reason, n := range t.drops {

@@ -72,7 +72,7 @@ func (d *Daemon) resume(cursors map[string]string) error {
 	d.from = map[*ingest.Feed]input.Cursor{}
 	var gone []string
 	for _, name := range slices.Sorted(maps.Keys(cursors)) {
-		if !d.isFollowed(name) {
+		if !isFollowed(d.feeds, name) {
 			gone = append(gone, cursors[name])
 		}
 	}
@@ -132,7 +132,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 		return hint.Wrap(fmt.Errorf("%s cannot change while csmail runs: restart it", strings.Join(keys, " and ")),
 			"systemctl restart csmail; until then nothing of the new configuration counts")
 	}
-	if err := d.mayChange(c); err != nil {
+	if err := mayChange(d.config, c); err != nil {
 		return err
 	}
 	old, feeds := d.engine, d.feeds
@@ -149,7 +149,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if err := d.engine.Restore(snapshot); err != nil {
 		return err
 	}
-	d.applyLevel(c)
+	d.options.applyLevel(c)
 	d.enforcer.reset(c, d.facts)
 	d.startReports()
 	d.swap(ctx, feeds)
@@ -176,7 +176,12 @@ func fixedKeys(old, next config.Config) []string {
 func (d *Daemon) swap(ctx context.Context, old []*ingest.Feed) {
 	d.around.stop()
 	d.drain()
-	d.retire(old)
+	d.before.retire(old, d.sent())
+	for name := range d.before.sources {
+		if !isFollowed(d.feeds, name) {
+			d.metrics.forget(name)
+		}
+	}
 	d.tryCommit()
 	cursors, err := d.store.Cursors()
 	if err != nil {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -148,7 +149,7 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 // beside returns the data to store with a checkpoint: reports of days that are over, and
 // the open days.
 func (d *Daemon) beside() (state.Beside, error) {
-	counters, err := d.countersText()
+	counters, err := json.Marshal(d.counted())
 	if err != nil {
 		return state.Beside{}, err
 	}
@@ -157,7 +158,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 		return state.Beside{Kept: map[string][]byte{openDays: nil, countersNote: counters}}, nil
 	}
 	now := r.days.Latest()
-	if d.isCaughtUp() {
+	if d.isCaughtUp(d.feeds) {
 		now = d.options.Now()
 	}
 	for _, date := range r.days.Due(now) {
@@ -190,11 +191,11 @@ func (r *reports) stored(err error) {
 }
 
 // storedReport returns the report of a closed day, nil if there is none.
-func (d *Daemon) storedReport(date string) ([]byte, error) {
-	if text := d.reports.unstored[date]; text != nil {
+func (r *reports) storedReport(store *state.Store, date string) ([]byte, error) {
+	if text := r.unstored[date]; text != nil {
 		return text, nil
 	}
-	return d.store.Day(date)
+	return store.Day(date)
 }
 
 // surroundings returns the earlier days that a day is compared with, and the findings
@@ -207,7 +208,7 @@ func (d *Daemon) surroundings(date string) document.Surroundings {
 	}
 	for back := comparedDays; back > 0; back-- {
 		earlier := at.AddDate(0, 0, -back).Format(time.DateOnly)
-		if day, ok := d.dayBefore(earlier); ok {
+		if day, ok := d.reports.dayBefore(d.store, earlier); ok {
 			s.Before = append(s.Before, day)
 		}
 	}
@@ -218,12 +219,11 @@ func (d *Daemon) surroundings(date string) document.Surroundings {
 const maxBefore = 64
 
 // dayBefore returns the figures of an earlier day.
-func (d *Daemon) dayBefore(date string) (document.Day, bool) {
-	r := d.reports
+func (r *reports) dayBefore(store *state.Store, date string) (document.Day, bool) {
 	if day, known := r.before[date]; known {
 		return day, true
 	}
-	text, err := d.storedReport(date)
+	text, err := r.storedReport(store, date)
 	if err != nil || text == nil {
 		return document.Day{}, false
 	}
@@ -263,7 +263,7 @@ func (d *Daemon) waitingFindings() []document.Finding {
 	if d.sender == nil { // before the start is over no request was made
 		return found
 	}
-	if failing := d.lapiFailure(); !failing.since.IsZero() && now.Sub(failing.since) >= lapiGrace {
+	if failing := failureOf(d.sent(), d.presence); !failing.since.IsZero() && now.Sub(failing.since) >= lapiGrace {
 		found = append(found, document.Finding{
 			ID: "lapi-unreachable", Severity: document.Warn, Count: d.store.Stats().Pending, Since: failing.since, Subjects: []string{},
 			Title:  fmt.Sprintf("The LAPI has not been reached since %s", failing.since.In(d.reports.options.Zone).Format("2006-01-02 15:04")),
@@ -276,22 +276,22 @@ func (d *Daemon) waitingFindings() []document.Finding {
 var errNoReport = errors.New("the daemon has no report of this day")
 
 // Report implements [control.Daemon].
-func (d *Daemon) Report(ctx context.Context, date, zone string) (control.Report, error) {
+func (d answers) Report(ctx context.Context, date, zone string) (control.Report, error) {
 	var answer control.Report
 	var failed error
 	err := d.ask(ctx, func() { answer, failed = d.report(date, zone) })
 	return answer, cmp.Or(err, failed)
 }
 
-func (d *Daemon) report(date, zone string) (control.Report, error) {
+func (d answers) report(date, zone string) (control.Report, error) {
 	r := d.reports
 	if r == nil || zone != "" && zone != r.options.ZoneName {
 		return control.Report{}, errNoReport
 	}
-	text, err := d.storedReport(date)
+	text, err := r.storedReport(d.store, date)
 	if err == nil && text == nil && r.days.IsOpen(date) {
 		text, err = r.days.Report(date, d.surroundings(date)).Store()
-		return control.Report{Whole: r.days.IsWhole(date) && d.isCaughtUp(), Document: text}, err
+		return control.Report{Whole: r.days.IsWhole(date) && d.isCaughtUp(d.feeds), Document: text}, err
 	}
 	if err != nil {
 		return control.Report{}, err

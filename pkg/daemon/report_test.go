@@ -151,7 +151,7 @@ func TestReportPageBeyondThisHost(t *testing.T) {
 	} {
 		d := &Daemon{}
 		d.config.Report.Enabled, d.config.Report.ListenAnywhere, d.config.Prometheus.ListenAddr = true, tt.anywhere, tt.addr
-		if got := d.mayShowReport(); got != tt.want {
+		if got := (answers{d}).mayShowReport(); got != tt.want {
 			t.Errorf("listen_addr %q, listen_anywhere %v: served is %v, want %v", tt.addr, tt.anywhere, got, tt.want)
 		}
 	}

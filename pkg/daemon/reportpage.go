@@ -16,7 +16,7 @@ const pageTop = 10
 
 // mayShowReport reports whether /report may be served. It names accounts and mail
 // addresses, so it is served beyond this host only if the configuration says so.
-func (d *Daemon) mayShowReport() bool {
+func (d answers) mayShowReport() bool {
 	if !d.config.Report.Enabled {
 		return false
 	}
@@ -25,7 +25,7 @@ func (d *Daemon) mayShowReport() bool {
 }
 
 // reportPage serves the report of today, of yesterday, or of the date that ?day= names.
-func (d *Daemon) reportPage(w http.ResponseWriter, r *http.Request) {
+func (d answers) reportPage(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -57,7 +57,7 @@ func (d *Daemon) reportPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // pageDate returns the date that ?day= names.
-func (d *Daemon) pageDate(day string) (date string, ok bool) {
+func (d answers) pageDate(day string) (date string, ok bool) {
 	today := d.options.Now().In(time.Local)
 	switch day {
 	case "", "today":

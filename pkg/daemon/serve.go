@@ -119,7 +119,7 @@ func (d *Daemon) listen() (*listeners, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.serve(control.NewServer(d), socket)
+	l.serve(control.NewServer(answers{d}), socket)
 	if !d.config.Prometheus.Enabled {
 		return l, nil
 	}
@@ -129,7 +129,7 @@ func (d *Daemon) listen() (*listeners, error) {
 		l.close()
 		return nil, hint.Wrap(fmt.Errorf("prometheus: %w", err), "prometheus.listen_addr and listen_port name another place; enabled: false serves nothing")
 	}
-	l.serve(d.webServer(), web)
+	l.serve(answers{d}.webServer(), web)
 	return l, nil
 }
 
@@ -156,7 +156,7 @@ func (l *listeners) close() {
 }
 
 // webServer serves /metrics, /healthz and, where it may, /report.
-func (d *Daemon) webServer() *http.Server {
+func (d answers) webServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", d.healthz)
@@ -171,7 +171,7 @@ func (d *Daemon) webServer() *http.Server {
 // healthz answers 200 while the daemon works. It answers 503 with the reasons if the loop
 // hangs, records cannot be stored, a log is not read, or the LAPI is away for longer than
 // its restart takes.
-func (d *Daemon) healthz(w http.ResponseWriter, r *http.Request) {
+func (d answers) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	status, err := d.Status(ctx)

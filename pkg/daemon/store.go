@@ -3,114 +3,167 @@ package daemon
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/state"
 )
 
+// stateWriter writes the state file for the loop: batches of inputs every few seconds,
+// and every five minutes the whole state of the engine. It has its own type since it
+// outlives reloads and failures: a batch that cannot be stored stays pending, and while
+// one is, the sources wait.
+type stateWriter struct {
+	store    *state.Store
+	log      *slog.Logger
+	notify   func(message string) // sd_notify(3)
+	failures prometheus.Counter   // of commits
+	complete func([]state.Input)  // called with the inputs of a batch before it is stored
+	wake     func()               // called after alerts were stored
+
+	// capture returns the engine's state and what is stored beside it; stored is called with
+	// the result.
+	capture func() (*state.Packed, state.Beside, error)
+	stored  func(error)
+
+	pending   state.Batch
+	text      int         // bytes of the lines in the pending batch
+	hurry     bool        // the pending batch holds an alert, so it is stored at once
+	due       *time.Timer // fires when the pending batch must be stored; runs while waits is true
+	waits     bool
+	pace      pace
+	commitErr error // why the last commit failed; reading waits while it is set
+
+	written    chan error // receives the result of the checkpoint under way; nil if there is none
+	checkpoint time.Time  // time of the last attempt
+	checkErr   error      // why it failed
+}
+
+// newStateWriter returns the writer of a daemon's state file, which is opened later.
+func newStateWriter(d *Daemon) stateWriter {
+	w := stateWriter{log: d.log, notify: d.options.Notify, failures: d.metrics.commitFailures, due: time.NewTimer(time.Hour)}
+	w.due.Stop()
+	w.complete = func(inputs []state.Input) { d.reports.settle(inputs) }
+	w.wake = func() {
+		if d.sender != nil {
+			d.sender.Wake()
+		}
+	}
+	w.capture = func() (*state.Packed, state.Beside, error) {
+		snapshot := &state.Packed{}
+		if err := d.engine.Snapshot(snapshot.Add); err != nil {
+			return nil, state.Beside{}, err
+		}
+		beside, err := d.beside()
+		return snapshot, beside, err
+	}
+	w.stored = func(err error) { d.reports.stored(err) }
+	return w
+}
+
+// schedule starts the timer of the pending batch's commit.
+func (w *stateWriter) schedule() {
+	if !w.waits {
+		w.waits = true
+		w.due.Reset(w.pace.next())
+	}
+}
+
 // tryCommit stores the pending batch. After an error reading waits until a commit
 // succeeds.
-func (d *Daemon) tryCommit() {
-	err := d.commit()
-	if err != nil && d.commitErr == nil {
-		d.log.Error("what was read cannot be stored, so reading waits", "error", err, "hint", hint.Of(err))
-		d.options.Notify("STATUS=the state file cannot be written: " + err.Error())
+func (w *stateWriter) tryCommit() {
+	err := w.commit()
+	if err != nil && w.commitErr == nil {
+		w.log.Error("what was read cannot be stored, so reading waits", "error", err, "hint", hint.Of(err))
+		w.notify("STATUS=the state file cannot be written: " + err.Error())
 	}
-	if err == nil && d.commitErr != nil {
-		d.log.Info("the state file can be written again")
-		d.options.Notify("STATUS=")
+	if err == nil && w.commitErr != nil {
+		w.log.Info("the state file can be written again")
+		w.notify("STATUS=")
 	}
 	if err != nil {
-		d.metrics.commitFailures.Inc()
+		w.failures.Inc()
 	}
-	d.commitErr = err
+	w.commitErr = err
 }
 
 // commit stores the pending batch and wakes the sender.
-func (d *Daemon) commit() error {
-	if len(d.pending.Inputs) == 0 && len(d.pending.Cursors) == 0 && len(d.pending.Alerts) == 0 && len(d.pending.Held) == 0 {
+func (w *stateWriter) commit() error {
+	if len(w.pending.Inputs) == 0 && len(w.pending.Cursors) == 0 && len(w.pending.Alerts) == 0 && len(w.pending.Held) == 0 {
 		return nil
 	}
-	d.reports.settle(d.pending.Inputs)
-	if err := d.store.Commit(d.pending); err != nil {
+	w.complete(w.pending.Inputs)
+	if err := w.store.Commit(w.pending); err != nil {
 		return fmt.Errorf("the state file: %w", err)
 	}
-	if len(d.pending.Alerts) > 0 && d.sender != nil {
-		d.sender.Wake()
+	if len(w.pending.Alerts) > 0 {
+		w.wake()
 	}
-	clear(d.pending.Inputs) // they keep the text of whole batches in memory
-	d.pending = state.Batch{Inputs: d.pending.Inputs[:0]}
-	d.hurry, d.text, d.waits = false, 0, false
-	d.due.Stop()
-	d.pace.committed()
+	clear(w.pending.Inputs) // they keep the text of whole batches in memory
+	w.pending = state.Batch{Inputs: w.pending.Inputs[:0]}
+	w.hurry, w.text, w.waits = false, 0, false
+	w.due.Stop()
+	w.pace.committed()
 	return nil
 }
 
 // writeCheckpoint stores the engine's state while the loop goes on.
-func (d *Daemon) writeCheckpoint(now time.Time) {
-	if d.written != nil || d.commitErr != nil {
+func (w *stateWriter) writeCheckpoint(now time.Time) {
+	if w.written != nil || w.commitErr != nil {
 		return
 	}
-	if d.tryCommit(); d.commitErr != nil {
+	if w.tryCommit(); w.commitErr != nil {
 		return
 	}
-	d.checkpoint = now
-	mark := d.store.Mark()
-	snapshot := &state.Packed{}
-	if err := d.engine.Snapshot(snapshot.Add); err != nil {
-		d.checkpointed(err)
-		return
-	}
-	beside, err := d.beside()
+	w.checkpoint = now
+	mark := w.store.Mark()
+	snapshot, beside, err := w.capture()
 	if err != nil {
-		d.checkpointed(err)
+		w.checkpointed(err)
 		return
 	}
 	written := make(chan error, 1)
-	d.written = written
-	go func() { written <- d.store.StoreBeside(snapshot, mark, beside) }()
+	w.written = written
+	go func() { written <- w.store.StoreBeside(snapshot, mark, beside) }()
 }
 
 // awaitCheckpoint waits for the checkpoint under way. If it ended after a newer one, it
 // would restore a mark whose inputs are gone.
-func (d *Daemon) awaitCheckpoint() {
-	if d.written != nil {
-		d.checkpointed(<-d.written)
+func (w *stateWriter) awaitCheckpoint() {
+	if w.written != nil {
+		w.checkpointed(<-w.written)
 	}
 }
 
 // checkpointed takes the result of a checkpoint. After an error nothing is lost, but the
 // journal of inputs grows.
-func (d *Daemon) checkpointed(err error) {
-	d.written = nil
-	if err != nil && d.checkErr == nil {
-		d.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
+func (w *stateWriter) checkpointed(err error) {
+	w.written = nil
+	if err != nil && w.checkErr == nil {
+		w.log.Error("checkpoint", "error", err, "hint", hint.Of(err))
 	}
-	d.checkErr = err
-	d.reports.stored(err)
+	w.checkErr = err
+	w.stored(err)
 }
 
 // storeNow writes a checkpoint and waits for it, so that the next start does not depend
 // on older data. All inputs of the engine are committed before.
-func (d *Daemon) storeNow() error {
-	d.awaitCheckpoint()
-	snapshot := &state.Packed{}
-	err := d.engine.Snapshot(snapshot.Add)
-	var beside state.Beside
+func (w *stateWriter) storeNow() error {
+	w.awaitCheckpoint()
+	snapshot, beside, err := w.capture()
 	if err == nil {
-		beside, err = d.beside()
-	}
-	if err == nil {
-		err = d.store.StoreBeside(snapshot, d.store.Mark(), beside)
+		err = w.store.StoreBeside(snapshot, w.store.Mark(), beside)
 	}
 	if err != nil {
 		err = fmt.Errorf("checkpoint: %w", err)
 	}
-	d.checkpoint = time.Now()
-	d.checkpointed(err)
+	w.checkpoint = time.Now()
+	w.checkpointed(err)
 	return err
 }
 
 // storeErr returns why the state file cannot be written, nil if it can.
-func (d *Daemon) storeErr() error { return cmp.Or(d.commitErr, d.checkErr) }
+func (w *stateWriter) storeErr() error { return cmp.Or(w.commitErr, w.checkErr) }
