@@ -160,7 +160,7 @@ func (b backtest) print(std Streams, outcome report.Outcome, against *report.Out
 	if against != nil {
 		others = &render.Judged{By: strings.Join(b.against, ", "), Outcome: *against}
 	}
-	return render.Backtest(std.Out, these, others, b.input.zone, screenOf(std.Out))
+	return render.Backtest(std.Out, these, others, b.input.zone, std.screen())
 }
 
 // run judges the log by the scenarios and, if there are others, by those too.

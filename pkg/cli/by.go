@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -106,10 +105,11 @@ func perAddress(nameOf func(netip.Addr) string) func(*event.Event) string {
 }
 
 // printGroups prints the groups of the sources.
-func (s scan) printGroups(w io.Writer, groups []report.Group, breakIns []report.BreakIn) error {
+func (s scan) printGroups(std Streams, groups []report.Group, breakIns []report.BreakIn) error {
+	w := std.Out
 	groups = render.SortGroups(groups, render.Order(s.shown.sort))
 	if s.output == "human" {
-		return render.Groups(w, groups, render.Overview{Top: s.shown.rows(), Zone: s.input.zone, BreakIns: breakIns}, s.shown.by, screenOf(w))
+		return render.Groups(w, groups, render.Overview{Top: s.shown.rows(), Zone: s.input.zone, BreakIns: breakIns}, s.shown.by, std.screen())
 	}
 	if n := s.shown.top; n > 0 && n < len(groups) {
 		groups = groups[:n]

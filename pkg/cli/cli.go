@@ -8,21 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
-	"csmail/pkg/render"
 )
 
 // Streams are the standard streams of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+
+	color *string // the value of --color; nil before the flags are known
 }
 
 // The exit statuses. They are part of the contract with scripts.
@@ -131,8 +130,11 @@ func newRoot(std Streams) *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	var configPath string
+	var configPath, color string
+	std.color = &color
 	root.PersistentFlags().StringVarP(&configPath, "config", "c", "", "the configuration file (default /etc/csmail/csmail.yaml, if it is there)")
+	root.PersistentFlags().StringVar(&color, "color", "auto", "auto, always or never: colour what is printed for a person")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return checkColor(color) }
 	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
@@ -141,6 +143,7 @@ func newRoot(std Streams) *cobra.Command {
 		newSetup(std), newCheck(std, &configPath), newVersion(std),
 	)
 	strictly(root)
+	complete(root)
 	return root
 }
 
@@ -149,22 +152,4 @@ func Commands() *cobra.Command {
 	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 	root.InitDefaultVersionFlag()
 	return root
-}
-
-// screenOf tells what reads what is written to w.
-func screenOf(w io.Writer) render.Screen {
-	if !isTerminal(w) {
-		return render.Screen{}
-	}
-	columns, _, err := term.GetSize(int(w.(*os.File).Fd()))
-	if err != nil {
-		columns = 0 // as wide as it likes
-	}
-	return render.Screen{Terminal: true, Columns: columns}
-}
-
-// isTerminal tells whether a person reads what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

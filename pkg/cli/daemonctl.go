@@ -67,7 +67,7 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 		if output == "json" {
 			err = render.AsJSON(std.Out, status)
 		} else {
-			err = render.Status(std.Out, status, screenOf(std.Out))
+			err = render.Status(std.Out, status, std.screen())
 		}
 		return cmp.Or(err, unwell(status))
 	})
@@ -158,7 +158,7 @@ func listCommand(std Streams, configPath *string, short string, lists ...control
 		if each, err := c.Flags().GetBool("all"); err == nil && !each {
 			return render.Held(std.Out, all)
 		}
-		return render.AlertList(std.Out, all, screenOf(std.Out))
+		return render.AlertList(std.Out, all, std.screen())
 	})
 	addOutput(c, &output)
 	return c

@@ -49,7 +49,7 @@ func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 			if output == "json" {
 				return render.AsJSON(std.Out, status.Enforcement)
 			}
-			return render.Enforcement(std.Out, nil, screenOf(std.Out))
+			return render.Enforcement(std.Out, nil, std.screen())
 		}
 		wired := askWiring(ctx, std, status.Enforcement)
 		if output == "json" {
@@ -58,7 +58,7 @@ func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 				Wiring wiring.Report `json:"wiring"`
 			}{status.Enforcement, wired})
 		}
-		if err := render.Enforcement(std.Out, status.Enforcement, screenOf(std.Out)); err != nil {
+		if err := render.Enforcement(std.Out, status.Enforcement, std.screen()); err != nil {
 			return err
 		}
 		return writeWiring(std.Out, wired)

@@ -193,7 +193,7 @@ func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []
 		return s.banned && !isBanned(r) || len(s.only) > 0 && len(r.Scenarios) == 0 || s.shown.user != "" && !r.Tried()
 	})
 	if groups != nil {
-		return s.printGroups(std.Out, groups.Of(sources, isBanned), breakIns)
+		return s.printGroups(std, groups.Of(sources, isBanned), breakIns)
 	}
 	for _, r := range sources {
 		place := s.places.Place(r.Addr)
@@ -203,7 +203,7 @@ func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []
 	if s.output == "human" {
 		return render.Sources(std.Out, sources, render.Overview{
 			Top: s.shown.rows(), Zone: s.input.zone, Wide: s.shown.wide, BreakIns: breakIns,
-		}, screenOf(std.Out))
+		}, std.screen())
 	}
 	if n := s.shown.top; n > 0 && n < len(sources) {
 		sources = sources[:n]

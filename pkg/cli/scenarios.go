@@ -93,7 +93,7 @@ func listScenarios(std Streams, set *scenario.Set, output string) error {
 	case "raw":
 		err = render.ScenariosRaw(std.Out, set.Scenarios())
 	default:
-		err = render.Scenarios(std.Out, set.Scenarios(), screenOf(std.Out))
+		err = render.Scenarios(std.Out, set.Scenarios(), std.screen())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the list: %w", err)
@@ -269,7 +269,7 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	if o.output == "json" {
 		err = render.TrialsJSON(std.Out, runs)
 	} else {
-		err = render.Trials(std.Out, runs, screenOf(std.Out))
+		err = render.Trials(std.Out, runs, std.screen())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)

@@ -88,6 +88,10 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 		return err
 	}
 	answer := render.Answer{LAPI: []lapi.Known{}, NoLAPI: o.noLAPI}
+	if places, err := openPlaces(judge.config); err == nil { // what is asked is not where it is
+		answer.Place = places.Place(addr).String()
+		_ = places.Close()
+	}
 	if answer.Why, err = o.ask(ctx, judge, in, addr, files, std); err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 	if o.output == "json" {
 		err = render.WhyJSON(std.Out, answer)
 	} else {
-		err = render.Why(std.Out, answer, in.zone, o.all)
+		err = render.Why(std.Out, answer, in.zone, o.all, std.screen())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the answer: %w", err)

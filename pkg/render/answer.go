@@ -115,6 +115,9 @@ func (a Answer) gravest() (report.Told, bool) {
 	return best, found
 }
 
+// The ranks that are asked for by name.
+const rankHold, rankBan = 2, 3
+
 // rank orders what became of findings: a ban before a hold before what only tells, and
 // what was dropped last.
 func rank(t report.Told) int {
@@ -122,9 +125,9 @@ func rank(t report.Told) int {
 	case t.State == "dropped":
 		return 0
 	case t.Verdict == guard.Ban.String():
-		return 3
+		return rankBan
 	case t.Verdict == guard.Hold.String():
-		return 2
+		return rankHold
 	}
 	return 1
 }

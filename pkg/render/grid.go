@@ -11,7 +11,8 @@ import (
 // Screen is where a result is read. The zero value is a file or a pipe.
 type Screen struct {
 	Terminal bool
-	Columns  int // 0: any width will do
+	Columns  int  // 0: any width will do
+	Color    bool // what matters may be coloured
 }
 
 // grid is a table for a person: a rounded box on a terminal, ASCII elsewhere, as

@@ -40,7 +40,7 @@ var headings = map[string]string{
 func Groups(w io.Writer, groups []report.Group, o Overview, by string, screen Screen) error {
 	var b strings.Builder
 	for _, found := range o.BreakIns {
-		fmt.Fprintln(&b, breakInText(found, o.Zone))
+		fmt.Fprintln(&b, screen.paint(urgent, breakInText(found, o.Zone)))
 	}
 	if len(groups) == 0 {
 		fmt.Fprintln(&b, "No hostile or suspect sources")

@@ -125,7 +125,7 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
-		if err := Why(&out, answer, time.UTC, true); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
+		if err := Why(&out, answer, time.UTC, true, Screen{}); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
 			t.Errorf("%s: no %q in\n%s", state, want, out.String())
 		}
 	}
@@ -143,7 +143,7 @@ func TestWhyShowsOneZone(t *testing.T) {
 		}},
 	}
 	var out bytes.Buffer
-	if err := Why(&out, answer, zone, true); err != nil {
+	if err := Why(&out, answer, zone, true, Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -157,7 +157,7 @@ func TestWhyShowsOneZone(t *testing.T) {
 
 func TestWhyOfLAPIThatWasNotAsked(t *testing.T) {
 	var out bytes.Buffer
-	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC, true); err != nil {
+	if err := Why(&out, Answer{LAPIErr: "no file", Advice: "make one"}, time.UTC, true, Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "  not asked: no file\n  hint: make one\n"; !strings.HasSuffix(out.String(), want) {

@@ -63,7 +63,7 @@ type Overview struct {
 func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) error {
 	var b strings.Builder
 	for _, found := range o.BreakIns {
-		fmt.Fprintln(&b, breakInText(found, o.Zone))
+		fmt.Fprintln(&b, screen.paint(urgent, breakInText(found, o.Zone)))
 	}
 	if len(sources) == 0 {
 		fmt.Fprintln(&b, "No hostile or suspect sources")
@@ -78,7 +78,7 @@ func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) e
 	if o.Wide {
 		fmt.Fprintln(&b, wideTable(shown, o.Zone, screen))
 	} else {
-		overview(&b, shown, o.Zone, cmp.Or(screen.Columns, defaultColumns))
+		overview(&b, shown, o.Zone, screen)
 	}
 	if left := len(sources) - len(shown); left > 0 {
 		fmt.Fprintf(&b, "and %s; --all shows them\n", plural(left, "more source"))
@@ -157,7 +157,8 @@ const (
 
 // overview prints the rows. The columns What and Users share the room that the others
 // leave.
-func overview(b *strings.Builder, sources []*report.Source, zone *time.Location, columns int) {
+func overview(b *strings.Builder, sources []*report.Source, zone *time.Location, screen Screen) {
+	columns := cmp.Or(screen.Columns, defaultColumns)
 	newest := sources[0].Last
 	for _, s := range sources {
 		if s.Last.After(newest) {
@@ -184,6 +185,8 @@ func overview(b *strings.Builder, sources []*report.Source, zone *time.Location,
 				cell = ""
 			case i == whatColumn, i == usersColumn:
 				cell = clipName(cell, widths[i])
+			case i == verdictColumn:
+				cell = screen.paint(verdictColor(cell), cell)
 			}
 			line += pad(cell, widths[i], i == triesColumn) + "  "
 		}

@@ -22,12 +22,16 @@ const fewFindings = 8
 // the latest findings.
 func Status(w io.Writer, s control.Status, screen Screen) error {
 	var b strings.Builder
-	columns := cmp.Or(screen.Columns, defaultColumns)
-	fmt.Fprintln(&b, statusLine(s))
-	for _, a := range s.BreakIns {
-		fmt.Fprintf(&b, "! BREAK-IN? %s logged in at %s\n  after %s: csmail why %s\n", a.Value, moment(a.Last), plural(a.Count-1, "wrong password"), a.Value)
+	color := green
+	if len(s.Troubles) > 0 {
+		color = urgent
 	}
-	troubles(&b, s)
+	fmt.Fprintln(&b, screen.paint(color, statusLine(s)))
+	for _, a := range s.BreakIns {
+		text := fmt.Sprintf("! BREAK-IN? %s logged in at %s\n  after %s: csmail why %s", a.Value, moment(a.Last), plural(a.Count-1, "wrong password"), a.Value)
+		fmt.Fprintln(&b, screen.paint(urgent, text))
+	}
+	troubles(&b, s, screen)
 	logRows(&b, s.Sources)
 	fmt.Fprintf(&b, "LAPI: %s%s\n", plural(int(s.Total.Delivered), "alert")+" delivered", since("; the last answer at ", s.LAPI.Reached))
 	fmt.Fprintf(&b, "Alerts here: %d waiting%s, %d parked, %d held, %d dropped\n", s.Outbox.Pending, since(" since ", s.Outbox.Oldest), s.Outbox.Parked, s.Outbox.Held, s.Total.Dropped)
@@ -39,7 +43,7 @@ func Status(w io.Writer, s control.Status, screen Screen) error {
 	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
 	if len(s.Alerts) > 0 {
 		b.WriteString("The latest findings\n")
-		findingRows(&b, s.Alerts[:min(len(s.Alerts), fewFindings)], columns)
+		findingRows(&b, s.Alerts[:min(len(s.Alerts), fewFindings)], screen)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -60,7 +64,7 @@ func statusLine(s control.Status) string {
 
 // troubles prints what is wrong, each with what mends it. What is wrong with a log, the
 // LAPI or the state file is said once, though the daemon may not call it trouble yet.
-func troubles(b *strings.Builder, s control.Status) {
+func troubles(b *strings.Builder, s control.Status, screen Screen) {
 	type problem struct{ about, text, hint string }
 	problems := []problem{{"the last reload failed: ", s.Reload, ""}, {"the LAPI: ", s.LAPI.Error, s.LAPI.Hint}, {"the state file: ", s.State.Error, s.State.Hint}}
 	for _, f := range s.Sources {
@@ -75,10 +79,12 @@ func troubles(b *strings.Builder, s control.Status) {
 			}
 			return same
 		})
-		trouble(b, "", inZone(what, time.Local), advice)
+		trouble(b, "", screen.paint(red, Printable(inZone(what, time.Local))), advice)
 	}
 	for _, p := range problems {
-		trouble(b, p.about, p.text, p.hint)
+		if p.text != "" {
+			trouble(b, "", screen.paint(red, Printable(p.about+p.text)), p.hint)
+		}
 	}
 }
 
@@ -96,7 +102,7 @@ func logRows(b *strings.Builder, sources []control.Source) {
 }
 
 // findingRows prints one line a finding: when, on whom, what came of it, and by what.
-func findingRows(b *strings.Builder, alerts []control.Alert, columns int) {
+func findingRows(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	longest := 0
 	for _, a := range alerts {
 		longest = max(longest, width(a.Value))
@@ -106,7 +112,8 @@ func findingRows(b *strings.Builder, alerts []control.Alert, columns int) {
 		if a.Reason != "" {
 			what += ": " + inZone(Printable(a.Reason), time.Local)
 		}
-		fmt.Fprintln(b, clip(dayTime(a.Last, time.Local)+"  "+pad(Printable(a.Value), min(longest, longestAddress), false)+"  "+what, columns))
+		line := dayTime(a.Last, time.Local) + "  " + pad(Printable(a.Value), min(longest, longestAddress), false) + "  " + what
+		fmt.Fprintln(b, screen.paint(verdictColor(a.Status), clip(line, cmp.Or(screen.Columns, defaultColumns))))
 	}
 }
 

@@ -49,7 +49,7 @@ func TestTerminal(t *testing.T) {
 			return Why(b, Answer{
 				Why:  report.Why{Addr: netip.MustParseAddr("192.0.2.1"), Alerts: []report.Told{{Value: Printable(hostile), Checks: []string{"x"}}}},
 				LAPI: []lapi.Known{{Value: strings.NewReplacer("\r", "", "\n", "").Replace(hostile)}},
-			}, time.UTC, true)
+			}, time.UTC, true, Screen{})
 		},
 		"events": func(b *bytes.Buffer) error {
 			e := NewEvents(b, EventsJSON, time.UTC)

@@ -21,6 +21,7 @@ type Answer struct {
 	LAPIErr string       `json:"lapi_error,omitempty"` // why the LAPI was not asked
 	NoLAPI  bool         `json:"-"`                    // because the person did not want it
 	Advice  string       `json:"lapi_hint,omitempty"`  // what mends that
+	Place   string       `json:"place,omitempty"`      // country and network operator, if they are known
 }
 
 // WhyJSON prints it as one object.
@@ -31,13 +32,17 @@ const fewLines = 5
 
 // Why prints it for a person: whether the address is banned and why in the first line,
 // then how to change that and the newest log lines; verbose prints all that is known.
-func Why(w io.Writer, a Answer, zone *time.Location, verbose bool) error {
-	var b strings.Builder
-	fmt.Fprintln(&b, inZone(a.verdictLine(zone), zone))
+func Why(w io.Writer, a Answer, zone *time.Location, verbose bool, screen Screen) error {
+	var top, b strings.Builder
+	fmt.Fprintln(&top, screen.paint(a.color(), printableLines(inZone(a.verdictLine(zone), zone))))
 	for _, t := range a.Alerts {
 		if t.Scenario == engine.BreakIn {
-			fmt.Fprintf(&b, "! BREAK-IN? It logged in at %s after %s: change the password\n", dayTime(t.Last, zone), plural(t.Count-1, "wrong password"))
+			text := fmt.Sprintf("! BREAK-IN? It logged in at %s after %s: change the password", dayTime(t.Last, zone), plural(t.Count-1, "wrong password"))
+			fmt.Fprintln(&top, screen.paint(urgent, text))
 		}
+	}
+	if a.Place != "" {
+		fmt.Fprintln(&b, "From: "+a.Place)
 	}
 	switch {
 	case verbose:
@@ -46,8 +51,23 @@ func Why(w io.Writer, a Answer, zone *time.Location, verbose bool) error {
 		remedy(&b, a)
 		brief(&b, a, zone)
 	}
-	_, err := io.WriteString(w, printableLines(b.String()))
+	_, err := io.WriteString(w, top.String()+printableLines(b.String()))
 	return err
+}
+
+// color is that of the first line.
+func (a Answer) color() string {
+	if _, banned := a.inForce(); banned {
+		return red
+	}
+	told, found := a.gravest()
+	switch {
+	case found && rank(told) == rankBan && told.State != "delivered":
+		return red
+	case found && rank(told) == rankHold:
+		return yellow
+	}
+	return green
 }
 
 // remedy names the commands that change the answer.
@@ -55,10 +75,10 @@ func remedy(b *strings.Builder, a Answer) {
 	_, banned := a.inForce()
 	told, found := a.gravest()
 	switch {
-	case banned, found && rank(told) == 3:
+	case banned, found && rank(told) == rankBan:
 		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml\n", a.Addr, a.Addr)
-	case found && rank(told) == 2 && told.State == string(control.Held):
-		fmt.Fprintf(b, "To ban it all the same: csmail held list, csmail held release ID\n")
+	case found && rank(told) == rankHold && told.State == string(control.Held):
+		fmt.Fprintf(b, "To ban it all the same: csmail held release %s\n", told.Value)
 	}
 }
 
