@@ -52,7 +52,7 @@ func (e *Engine) Held(h Blackhole) {
 	if gi == 0 {
 		return
 	}
-	b := e.findBucket(e.groups.at(gi), int(e.set.Scenarios()[i].Index))
+	b := e.findBucket(e.groups.At(gi), int(e.set.Scenarios()[i].Index))
 	if b == nil || e.silentUntil(b) != h.Until {
 		return
 	}

@@ -191,7 +191,7 @@ func TestQueuedTextsAreFreed(t *testing.T) {
 	for i := range 20 {
 		e.Pour(failure(one, fmt.Sprint("u", i), time.Duration(i)*time.Second))
 	}
-	if got := e.events.len(); got != 3 {
+	if got := e.events.Len(); got != 3 {
 		t.Errorf("%d texts, want 3", got)
 	}
 }

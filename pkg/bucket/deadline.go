@@ -60,7 +60,7 @@ func (e *Engine) advance(now int64) {
 	for len(e.due) > 0 && e.due[0].at <= e.now {
 		d := e.pop()
 		if b := e.endingAt(d); b != nil {
-			e.overflow(e.set.Scenarios()[d.scenario], e.groups.at(d.group), b, max(b.last, d.at))
+			e.overflow(e.set.Scenarios()[d.scenario], e.groups.At(d.group), b, max(b.last, d.at))
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (e *Engine) Counting() int {
 // endingAt returns the bucket of a deadline, nil if it is gone or is another one by
 // now.
 func (e *Engine) endingAt(d deadline) *bucket {
-	g, s := e.groups.at(d.group), e.set.Scenarios()[d.scenario]
+	g, s := e.groups.At(d.group), e.set.Scenarios()[d.scenario]
 	if g.bits == 0 {
 		return nil
 	}

@@ -51,15 +51,15 @@ func (e *Engine) detailOf(b *bucket) (layout, []uint64) {
 	if b.detail == 0 {
 		return layout{}, nil
 	}
-	l := layoutOf(e.words.at(b.detail, 1)[layoutWord])
-	return l, e.words.at(b.detail, l.size())
+	l := layoutOf(e.words.At(b.detail, 1)[layoutWord])
+	return l, e.words.At(b.detail, l.size())
 }
 
 // needDetail is detailOf that makes one if there is none.
 func (e *Engine) needDetail(b *bucket) (layout, []uint64) {
 	if b.detail == 0 {
-		b.detail = e.words.take(kindsWord)
-		clear(e.words.at(b.detail, kindsWord))
+		b.detail = e.words.Take(kindsWord)
+		clear(e.words.At(b.detail, kindsWord))
 	}
 	return e.detailOf(b)
 }
@@ -67,8 +67,8 @@ func (e *Engine) needDetail(b *bucket) (layout, []uint64) {
 // enlarge makes room in a detail for another layout: what it holds moves to its new
 // places. Words that are new hold anything.
 func (e *Engine) enlarge(b *bucket, from, to layout) []uint64 {
-	b.detail = e.words.resize(b.detail, from.size(), to.size())
-	w := e.words.at(b.detail, to.size())
+	b.detail = e.words.Resize(b.detail, from.size(), to.size())
+	w := e.words.At(b.detail, to.size())
 	copy(w[to.queue():], w[from.queue():from.size()])
 	copy(w[to.set():], w[from.set():from.queue()])
 	w[layoutWord] = to.word()
@@ -88,7 +88,7 @@ func (e *Engine) silentWordOf(b *bucket) int64 {
 	if b.detail == 0 {
 		return 0
 	}
-	return int64(e.words.at(b.detail, kindsWord)[silentWord])
+	return int64(e.words.At(b.detail, kindsWord)[silentWord])
 }
 
 func (e *Engine) silence(b *bucket, until int64) {
@@ -104,9 +104,9 @@ func (e *Engine) freeDetail(b *bucket) {
 	}
 	e.freeEvents(l, w)
 	if w[silentWord] == 0 {
-		b.detail = e.words.resize(b.detail, len(w), 0)
+		b.detail = e.words.Resize(b.detail, len(w), 0)
 		return
 	}
 	w[layoutWord] = 0
-	b.detail = e.words.resize(b.detail, len(w), kindsWord)
+	b.detail = e.words.Resize(b.detail, len(w), kindsWord)
 }

@@ -8,6 +8,7 @@ package bucket
 import (
 	"time"
 
+	"csmail/pkg/arena"
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
 	"csmail/pkg/scenario/expression"
@@ -59,9 +60,9 @@ type Engine struct {
 	stats  Stats
 
 	groups  *groups
-	buckets blocks[bucket]
-	words   blocks[uint64]
-	events  slab[queuedEvent] // of scenarios that read the text of queued events
+	buckets arena.Blocks[bucket]
+	words   arena.Blocks[uint64]
+	events  arena.Slab[queuedEvent] // of scenarios that read the text of queued events
 	metas   map[expression.Facts]map[string]string
 	ring    ring
 	due     []deadline // a heap: counters, by the time at which they end
@@ -98,7 +99,7 @@ func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
 // Stats returns the counts of now.
 func (e *Engine) Stats() Stats {
 	s := e.stats
-	s.Sources, s.Buckets = e.groups.len(), e.open
+	s.Sources, s.Buckets = e.groups.Len(), e.open
 	return s
 }
 
@@ -192,7 +193,7 @@ func (e *Engine) pourInto(s *scenario.Scenario) {
 	if gi == 0 {
 		return
 	}
-	g := e.groups.at(gi)
+	g := e.groups.At(gi)
 	b := e.bucketOf(g, s)
 	if s.IsTrigger {
 		e.trigger(s, g, b)

@@ -292,8 +292,8 @@ func TestMemoryComesBack(t *testing.T) {
 		e.Pour(failure(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String(), "bob", time.Duration(i)*time.Second))
 	}
 	e.Advance(start.Add(time.Hour))
-	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.taken != 0 || e.words.taken != 0 || e.groups.texts.taken != 0 || e.events.len() != 0 {
-		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.taken, e.words.taken, e.events.len())
+	if s := e.Stats(); s.Sources != 0 || s.Buckets != 0 || e.buckets.Taken() != 0 || e.words.Taken() != 0 || e.groups.texts.runs.Taken() != 0 || e.events.Len() != 0 {
+		t.Errorf("%+v, %d records of buckets, %d words, %d events", s, e.buckets.Taken(), e.words.Taken(), e.events.Len())
 	}
 }
 

@@ -209,7 +209,7 @@ func (e *Engine) evidenceAt(g *group, i int) reference {
 	if i < evidenceAtHand {
 		return g.evidence[i]
 	}
-	return reference(e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
+	return reference(e.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
 }
 
 // setEvidence sets the newest reference of a group.
@@ -220,9 +220,9 @@ func (e *Engine) setEvidence(g *group, ref reference) {
 		return
 	}
 	if g.more == 0 {
-		g.more = e.words.take(evidencePerGroup - evidenceAtHand)
+		g.more = e.words.Take(evidencePerGroup - evidenceAtHand)
 	}
-	e.words.at(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
+	e.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
 }
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not

@@ -22,5 +22,5 @@ func (e *Engine) EvidenceOf(addr netip.Addr) []event.Event {
 	if gi == 0 {
 		return nil
 	}
-	return e.evidenceOf(e.groups.at(gi), event.AllKinds, 0)
+	return e.evidenceOf(e.groups.At(gi), event.AllKinds, 0)
 }

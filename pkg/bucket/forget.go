@@ -21,8 +21,8 @@ func (e *Engine) Forget(addr netip.Addr) {
 			e.release(gi)
 		}
 	}
-	for gi := range e.groups.used {
-		g := e.groups.at(gi + 1)
+	for gi := range e.groups.Used() {
+		g := e.groups.At(gi + 1)
 		if g.bits == isText || (g.bits > 0 && g.bits < 128 && g.key().prefix().Contains(addr)) {
 			e.forgetPart(g, netip.PrefixFrom(addr, addr.BitLen()))
 		}
@@ -32,8 +32,8 @@ func (e *Engine) Forget(addr netip.Addr) {
 // ForgetNetwork is Forget for every address of a valid network, and for the networks
 // in it.
 func (e *Engine) ForgetNetwork(network netip.Prefix) {
-	for gi := range e.groups.used {
-		switch g := e.groups.at(gi + 1); {
+	for gi := range e.groups.Used() {
+		switch g := e.groups.At(gi + 1); {
 		case g.bits == 0:
 		case g.bits == isText:
 			e.forgetPart(g, network)
@@ -87,7 +87,7 @@ func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 	}
 	copy(w[from.queue():], kept)
 	w[layoutWord] = to.word()
-	b.detail = e.words.resize(b.detail, from.size(), to.size())
+	b.detail = e.words.Resize(b.detail, from.size(), to.size())
 	return int(from.queued - to.queued)
 }
 
@@ -95,19 +95,19 @@ func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 // one of the next few that was used least recently. A source with a blackhole
 // stays: without it the source would be told of twice.
 func (e *Engine) makeRoom() bool {
-	if e.groups.len() < e.limits.Sources && e.events.len() < e.limits.Events {
+	if e.groups.Len() < e.limits.Sources && e.events.Len() < e.limits.Events {
 		return true
 	}
 	oldest, age := uint32(0), uint32(0)
-	for range min(evictionChoice, e.groups.used) {
-		e.hand = e.hand%e.groups.used + 1
-		g := e.groups.at(e.hand)
+	for range min(evictionChoice, e.groups.Used()) {
+		e.hand = e.hand%e.groups.Used() + 1
+		g := e.groups.At(e.hand)
 		unused := uint32(e.pours) - g.used
 		if g.bits != 0 && unused > age && !e.isSilenced(g) {
 			oldest, age = e.hand, unused
 		}
 	}
-	if oldest == 0 && e.groups.len() < e.limits.Sources {
+	if oldest == 0 && e.groups.Len() < e.limits.Sources {
 		return true
 	}
 	if oldest == 0 {
@@ -131,9 +131,9 @@ func (e *Engine) isSilenced(g *group) bool {
 
 // sweep looks at the next n groups and gives back what is dead.
 func (e *Engine) sweep(n int) {
-	for range min(n, int(e.groups.used)) {
-		e.cursor = e.cursor%e.groups.used + 1
-		if g := e.groups.at(e.cursor); g.bits != 0 && e.dropDead(g) {
+	for range min(n, int(e.groups.Used())) {
+		e.cursor = e.cursor%e.groups.Used() + 1
+		if g := e.groups.At(e.cursor); g.bits != 0 && e.dropDead(g) {
 			e.release(e.cursor)
 		}
 	}
@@ -154,7 +154,7 @@ func (e *Engine) dropDead(g *group) bool {
 	}
 	if kept < len(buckets) {
 		g.keep(buckets[:kept])
-		g.buckets = e.buckets.resize(g.buckets, len(buckets), kept)
+		g.buckets = e.buckets.Resize(g.buckets, len(buckets), kept)
 	}
 	return kept == 0
 }
@@ -166,14 +166,14 @@ func (e *Engine) isDead(b *bucket) bool {
 
 // release frees a group and its buckets.
 func (e *Engine) release(gi uint32) {
-	g := e.groups.at(gi)
+	g := e.groups.At(gi)
 	buckets := e.bucketsOf(g)
 	for i := range buckets {
 		e.freeBucket(&buckets[i])
 	}
-	e.buckets.give(g.buckets, len(buckets))
+	e.buckets.Give(g.buckets, len(buckets))
 	if g.more != 0 {
-		e.words.give(g.more, evidencePerGroup-evidenceAtHand)
+		e.words.Give(g.more, evidencePerGroup-evidenceAtHand)
 	}
 	e.groups.remove(gi)
 }
@@ -181,7 +181,7 @@ func (e *Engine) release(gi uint32) {
 func (e *Engine) freeBucket(b *bucket) {
 	l, w := e.detailOf(b)
 	e.freeEvents(l, w)
-	e.words.give(b.detail, len(w))
+	e.words.Give(b.detail, len(w))
 	e.open--
 }
 

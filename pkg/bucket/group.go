@@ -103,7 +103,7 @@ func (e *Engine) bucketsOf(g *group) []bucket {
 	if g.count == 0 {
 		return nil
 	}
-	return e.buckets.at(g.buckets, int(g.count))
+	return e.buckets.At(g.buckets, int(g.count))
 }
 
 // bucketOf finds or makes the bucket of a scenario in a group. It is valid until
@@ -123,7 +123,7 @@ func (e *Engine) bucketOf(g *group, s *scenario.Scenario) *bucket {
 // insert makes room for one more bucket.
 func (e *Engine) insert(g *group, at int) []bucket {
 	n := int(g.count)
-	g.buckets = e.buckets.resize(g.buckets, n, n+1)
+	g.buckets = e.buckets.Resize(g.buckets, n, n+1)
 	g.count++
 	e.open++
 	buckets := e.bucketsOf(g)

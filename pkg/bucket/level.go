@@ -37,7 +37,7 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 		}
 		level := Level{Scenario: s, Key: e.keyAtHand(s), Limit: limitOf(s)}
 		if gi := e.findGroup(s); gi != 0 {
-			g := e.groups.at(gi)
+			g := e.groups.At(gi)
 			if b := e.findBucket(g, int(s.Index)); b != nil {
 				level = e.level(g, b, e.at)
 			}
@@ -70,7 +70,7 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 		if gi == 0 {
 			continue
 		}
-		g := e.groups.at(gi)
+		g := e.groups.At(gi)
 		buckets := e.bucketsOf(g)
 		for i := range buckets {
 			if level := e.level(g, &buckets[i], e.now); level.Total > 0 || !level.Silent.IsZero() {

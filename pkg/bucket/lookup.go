@@ -99,7 +99,7 @@ func (e *Engine) findGroup(s *scenario.Scenario) uint32 {
 
 // touch notes, once a pour, that the event at hand counts for the group.
 func (e *Engine) touch(gi uint32) {
-	if g := e.groups.at(gi); g.used != uint32(e.pours) {
+	if g := e.groups.At(gi); g.used != uint32(e.pours) {
 		g.used = uint32(e.pours)
 		e.remember(g)
 	}

@@ -131,7 +131,7 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 	if q.event == 0 {
 		return "", true
 	}
-	in := expression.Input{Event: &e.events.at(q.event).Event}
+	in := expression.Input{Event: &e.events.At(q.event).Event}
 	if e.set.NeedsShapes() {
 		in.Shape = expression.ShapeOf(in.Event)
 	}

@@ -106,11 +106,11 @@ func (e *Engine) hold(s *scenario.Scenario, g *group, b *bucket) {
 	}
 	limit := e.queueLimitOf(s)
 	if s.KeepEvents {
-		if l, _ := e.detailOf(b); l.queued > 0 && e.events.len() >= e.limits.Events {
+		if l, _ := e.detailOf(b); l.queued > 0 && e.events.Len() >= e.limits.Events {
 			limit = min(limit, int(l.queued))
 		}
-		q.event = e.events.take()
-		e.events.at(q.event).Event = keptEvent(e.in.Event)
+		q.event = e.events.Take()
+		e.events.At(q.event).Event = keptEvent(e.in.Event)
 	}
 	e.enqueue(b, q, strideOf(s, g), limit)
 }
@@ -142,7 +142,7 @@ func (e *Engine) enqueue(b *bucket, q queued, stride uint8, limit int) {
 
 func (e *Engine) freeEvent(q queued) {
 	if q.event != 0 {
-		e.events.give(q.event)
+		e.events.Give(q.event)
 	}
 }
 
@@ -181,7 +181,7 @@ func (e *Engine) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))
 		if q.event != 0 {
-			view.Queue = append(view.Queue, e.events.at(q.event).evt(q.facts))
+			view.Queue = append(view.Queue, e.events.At(q.event).evt(q.facts))
 			continue
 		}
 		brief = append(brief, expression.Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})

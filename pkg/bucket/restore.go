@@ -146,11 +146,11 @@ func (r *stateReader) state(e *Engine) {
 	r.ring(&e.ring)
 	used, free := r.count(), r.count()
 	for range free {
-		e.groups.free = append(e.groups.free, uint32(r.number()))
+		e.groups.AddFree(uint32(r.number()))
 	}
 	for range used {
-		e.groups.grow()
-		r.group(e, e.groups.used)
+		e.groups.Grow()
+		r.group(e, e.groups.Used())
 		if r.bad {
 			return
 		}
@@ -193,7 +193,7 @@ func (r *stateReader) event() event.Event {
 
 // group reads a group with all that belongs to it.
 func (r *stateReader) group(e *Engine, gi uint32) {
-	g := e.groups.at(gi)
+	g := e.groups.At(gi)
 	switch g.bits = r.byte(); g.bits {
 	case 0:
 		return
@@ -242,10 +242,10 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 	if r.owner[was] < 0 || r.bad {
 		l, w := e.detailOf(&b)
 		e.freeEvents(l, w)
-		e.words.give(b.detail, len(w))
+		e.words.Give(b.detail, len(w))
 		return
 	}
-	s, g := e.set.Scenarios()[r.owner[was]], e.groups.at(gi)
+	s, g := e.set.Scenarios()[r.owner[was]], e.groups.At(gi)
 	b.owner = owner(s.Index).of(b.owner.service())
 	*e.bucketOf(g, s) = b
 	if s.IsTimed() && b.total > 0 {
@@ -282,8 +282,8 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 func (r *stateReader) queued(e *Engine) queued {
 	q := queued{facts: expression.Facts(r.number()), time: r.time(), hi: r.number(), lo: r.number()}
 	if r.number() != 0 {
-		q.event = e.events.take()
-		e.events.at(q.event).Event = r.event()
+		q.event = e.events.Take()
+		e.events.At(q.event).Event = r.event()
 	}
 	return q
 }

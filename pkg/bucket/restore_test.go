@@ -66,7 +66,7 @@ func TestDroppedScenarioTakesNoRoom(t *testing.T) {
 	if err := after.Restore(before.AppendSnapshot(nil)); err != nil {
 		t.Fatal(err)
 	}
-	if before.words.taken == 0 || before.events.len() == 0 || after.words.taken != 0 || after.events.len() != 0 {
-		t.Errorf("%d words and %d events, before %d and %d", after.words.taken, after.events.len(), before.words.taken, before.events.len())
+	if before.words.Taken() == 0 || before.events.Len() == 0 || after.words.Taken() != 0 || after.events.Len() != 0 {
+		t.Errorf("%d words and %d events, before %d and %d", after.words.Taken(), after.events.Len(), before.words.Taken(), before.events.Len())
 	}
 }

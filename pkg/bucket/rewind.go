@@ -8,8 +8,8 @@ import "time"
 func (e *Engine) Rewind(now time.Time) {
 	latest := nanoseconds(now)
 	e.now = min(e.now, latest)
-	for i := range e.groups.used {
-		if g := e.groups.at(i + 1); g.bits != 0 && e.isAhead(g, latest) {
+	for i := range e.groups.Used() {
+		if g := e.groups.At(i + 1); g.bits != 0 && e.isAhead(g, latest) {
 			e.release(i + 1)
 		}
 	}

@@ -23,14 +23,14 @@ func (e *Engine) AppendSnapshot(b []byte) []byte {
 		w.number(n)
 	}
 	w.ring(&e.ring)
-	w.number(uint64(e.groups.used))
+	w.number(uint64(e.groups.Used()))
 	// The free list too, so that numbers are handed out again in the same order.
-	w.number(uint64(len(e.groups.free)))
-	for _, i := range e.groups.free {
+	w.number(uint64(len(e.groups.Free())))
+	for _, i := range e.groups.Free() {
 		w.number(uint64(i))
 	}
-	for i := range e.groups.used {
-		w.group(e, e.groups.at(i+1))
+	for i := range e.groups.Used() {
+		w.group(e, e.groups.At(i+1))
 	}
 	return binary.BigEndian.AppendUint32(w.b, crc32.ChecksumIEEE(w.b[from:]))
 }
@@ -159,5 +159,5 @@ func (w *writer) queued(e *Engine, q queued) {
 		return
 	}
 	w.number(1)
-	w.event(&e.events.at(q.event).Event)
+	w.event(&e.events.At(q.event).Event)
 }

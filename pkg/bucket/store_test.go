@@ -14,55 +14,6 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// Runs do not overlap, keep what they hold when they are resized, and all come back.
-func TestBlocks(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		type run struct {
-			at   uint32
-			want []uint64
-		}
-		var b blocks[uint64]
-		var runs []run
-		next := uint64(0)
-		write := func(r *run, n int) {
-			r.want = slices.Grow(r.want[:min(len(r.want), n)], n)
-			for len(r.want) < n {
-				next++
-				r.want = append(r.want, next)
-			}
-			copy(b.at(r.at, n), r.want)
-		}
-		sizes := rapid.OneOf(rapid.IntRange(1, 9), rapid.IntRange(1, 9), rapid.IntRange(1, 3*blockChunkSize))
-		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			n := sizes.Draw(t, "n")
-			if len(runs) == 0 || rapid.Bool().Draw(t, "new") {
-				r := run{at: b.take(n)}
-				write(&r, n)
-				runs = append(runs, r)
-				continue
-			}
-			i := rapid.IntRange(0, len(runs)-1).Draw(t, "which")
-			r := &runs[i]
-			if rapid.IntRange(0, 2).Draw(t, "free") == 0 {
-				b.give(r.at, len(r.want))
-				runs = slices.Delete(runs, i, i+1)
-				continue
-			}
-			r.at = b.resize(r.at, len(r.want), n)
-			write(r, n)
-		}
-		for _, r := range runs {
-			if r.at == 0 || !slices.Equal(b.at(r.at, len(r.want)), r.want) {
-				t.Fatalf("run %d holds %v, want %v", r.at, b.at(r.at, len(r.want)), r.want)
-			}
-			b.give(r.at, len(r.want))
-		}
-		if b.taken != 0 {
-			t.Fatalf("%d records are still taken", b.taken)
-		}
-	})
-}
-
 // The words of a bucket keep what was put into them, in whatever order that was.
 func TestDetail(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -3,6 +3,8 @@ package bucket
 import (
 	"math"
 	"unicode/utf8"
+
+	"csmail/pkg/arena"
 )
 
 // maxKept is how many bytes of a text by which events are grouped are kept. A client
@@ -13,7 +15,7 @@ const maxKept = 96
 // textStore keeps the beginnings of texts. Two texts are the same if their keyed
 // hashes (the caller's), lengths and beginnings are: nobody without the key can choose
 // others that are.
-type textStore struct{ blocks[byte] }
+type textStore struct{ runs arena.Blocks[byte] }
 
 // textRef says where a text is kept (the lower half) and how long the whole text was
 // (the upper half).
@@ -36,19 +38,19 @@ func (s *textStore) putBeginning(text []byte, length int) textRef {
 	if r.kept() == 0 {
 		return r
 	}
-	r |= textRef(s.take(r.kept()))
+	r |= textRef(s.runs.Take(r.kept()))
 	copy(s.beginning(r), text)
 	return r
 }
 
-func (s *textStore) free(r textRef) { s.give(uint32(r), r.kept()) }
+func (s *textStore) free(r textRef) { s.runs.Give(uint32(r), r.kept()) }
 
 // beginning returns what is kept of a text. It is valid until the text is freed.
 func (s *textStore) beginning(r textRef) []byte {
 	if r.kept() == 0 {
 		return nil
 	}
-	return s.at(uint32(r), r.kept())
+	return s.runs.At(uint32(r), r.kept())
 }
 
 // matches reports whether a text with the same hash is the one that was put.

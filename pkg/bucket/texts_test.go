@@ -76,7 +76,7 @@ func TestLongNamesAreBoundedInMemoryAndSnapshot(t *testing.T) {
 	for i := range names {
 		e.Pour(failure("192.0.2.1", fmt.Sprintf("%s%d", strings.Repeat("x", 2000), i), 0))
 	}
-	if got, most := e.groups.texts.taken, names*128; got > most {
+	if got, most := e.groups.texts.runs.Taken(), names*128; got > most {
 		t.Errorf("got %d bytes of texts, want no more than %d", got, most)
 	}
 	if got, most := len(e.AppendSnapshot(nil)), names*300; got > most {
@@ -111,11 +111,11 @@ func TestQueuedEventsAreBounded(t *testing.T) {
 		ev.Reason = strings.Repeat("x", 5000)
 		e.Pour(ev)
 	}
-	if got, most := e.events.len(), 50+20; got > most {
+	if got, most := e.events.Len(), 50+20; got > most {
 		t.Errorf("got %d events in queues, want no more than %d", got, most)
 	}
-	for i := range e.events.used {
-		if got := len(e.events.at(i + 1).Reason); got > maxField {
+	for i := range e.events.Used() {
+		if got := len(e.events.At(i + 1).Reason); got > maxField {
 			t.Fatalf("got a reason of %d bytes, want no more than %d", got, maxField)
 		}
 	}

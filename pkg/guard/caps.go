@@ -72,7 +72,7 @@ func (g *Guard) banOf(f Finding) *source {
 	if f.Scope == event.ScopeRange {
 		return nil
 	}
-	return g.sources[keyOf(f.Addr)]
+	return g.memory.find(keyOf(f.Addr))
 }
 
 func (g *Guard) bansWithinHour() int {
@@ -115,17 +115,17 @@ func (g *Guard) goodHit(f Finding, b basis) int {
 		return 0
 	}
 	hit := 0
-	for _, s := range g.within(f.Network) {
-		if isGood(s) || g.good.isGood(s) && !s.hasGuessed() {
+	for s := range g.memory.within(f.Network) {
+		if isGood(s) || g.good.isGood(s) && !hasGuessed(g.memory.offencesOf(s)) {
 			hit++
 		}
 	}
 	return hit
 }
 
-// hasGuessed reports whether a failed login of the source is remembered.
-func (s *source) hasGuessed() bool {
-	return slices.ContainsFunc(s.offences, func(o offence) bool { return o.kind == event.AuthFailed })
+// hasGuessed reports whether a failed login is among the offences of a source.
+func hasGuessed(offences []offence) bool {
+	return slices.ContainsFunc(offences, func(o offence) bool { return o.kind == event.AuthFailed })
 }
 
 func (g *Guard) rollBans() {

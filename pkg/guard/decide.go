@@ -48,8 +48,8 @@ func (g *Guard) decideRange(f Finding) Verdict {
 		return hold(Amnesty, fmt.Sprintf("%s was forgiven by a person until %s", f.network, clock(f.until)))
 	}
 	proven := 0
-	for key, s := range g.within(network) {
-		if g.isProven(key, s, g.now) || g.now < s.amnesty {
+	for s := range g.memory.within(network) {
+		if g.isProven(s.key, s, g.now) || g.now < s.amnesty {
 			proven++
 		}
 	}
@@ -87,14 +87,14 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		if seen != nil {
 			seen[key] = struct{}{}
 		}
-		s, known := g.sources[key]
-		if !known {
+		s := g.memory.find(key)
+		if s == nil {
 			continue
 		}
 		if g.now < s.amnesty && f.Scope != event.ScopeAccount {
 			return hold(Amnesty, "forgiven by a person until "+clock(s.amnesty))
 		}
-		g.weigh(&f, key, s, &t)
+		g.weigh(&f, s, &t)
 	}
 	v := g.sum(f, &t)
 	g.left = t.left
@@ -148,8 +148,8 @@ func (g *Guard) patience(f Finding, t *tally) (rule Rule, until uint32, reason s
 		return Typing, until, fmt.Sprintf("%s on one account: waiting until %s for the right password",
 			count(t.guesses, "failed login"), clock(until))
 	}
-	s, known := g.sources[keyOf(f.Addr)]
-	if !known || t.hostile {
+	s := g.memory.find(keyOf(f.Addr))
+	if s == nil || t.hostile {
 		return NoRule, 0, ""
 	}
 	if until = s.contact + g.limits.firstContact; g.now < until {

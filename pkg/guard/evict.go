@@ -49,8 +49,8 @@ func compareRanks(a, b ranked) int {
 
 // rankOf puts sources without a proof first, then those that had a mail taken, then
 // by the strength of the proof; of equal ones those that were silent longest.
-func (g *Guard) rankOf(key uint64, s *source) ranked {
-	r := ranked{key: key, proof: g.proofOf(s)}
+func (g *Guard) rankOf(s *source) ranked {
+	r := ranked{key: s.key, proof: g.proofOf(s)}
 	r.rank = uint64(r.proof.strength)<<33 | uint64(s.seen)
 	if s.mailedDays(g.now) > 0 {
 		r.rank |= 1 << 32
@@ -61,16 +61,16 @@ func (g *Guard) rankOf(key uint64, s *source) ranked {
 // evict makes room for as many sources as it forgets: an eighth, so that each new one
 // pays for a fixed part of the work.
 func (g *Guard) evict() {
-	all := make([]ranked, 0, len(g.sources))
-	for key, s := range g.sources {
-		all = append(all, g.rankOf(key, s))
+	all := make([]ranked, 0, g.memory.len())
+	for s := range g.memory.all {
+		all = append(all, g.rankOf(s))
 	}
 	for _, r := range lowest(all, max(1, len(all)/8)) {
 		g.evicted.sources++
 		if r.proof.strength > noProof {
 			g.evicted.remember(r.key, r.proof, g.now, 2*g.limits.sources)
 		}
-		delete(g.sources, r.key)
+		g.memory.forget(r.key)
 	}
 }
 

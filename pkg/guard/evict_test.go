@@ -154,7 +154,7 @@ func TestBreakIn(t *testing.T) {
 				s.login(2*time.Hour, addr, tt.user)
 			})
 			key, at := keyOf(netip.MustParseAddr(addr)), stamp(sceneStart.Add(2*time.Hour))
-			s := g.sources[key]
+			s := g.memory.find(key)
 			if got := s.login == at; got != tt.want {
 				t.Errorf("proven by the login: got %t, want %t", got, tt.want)
 			}

@@ -19,16 +19,15 @@ const maxForgiven = 256
 // Forgive takes a person's word for a source: what it did is forgotten, and what
 // it does until then is not held against it. For IPv6 that is the whole /64.
 func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
-	key := keyOf(addr.Unmap())
-	g.forgive(key, g.source(key, g.now), stamp(until))
+	g.forgive(g.source(keyOf(addr.Unmap()), g.now), stamp(until))
 }
 
 // ForgiveNetwork is Forgive for every source of a network, whether it was seen yet or
 // not. Of IPv6 the network is a /64 or wider.
 func (g *Guard) ForgiveNetwork(network netip.Prefix, until time.Time) {
 	network = network.Masked()
-	for key, s := range g.within(network) {
-		g.forgive(key, s, stamp(until))
+	for s := range g.memory.within(network) {
+		g.forgive(s, stamp(until))
 	}
 	g.forgiven = slices.DeleteFunc(g.forgiven, func(f forgiven) bool { return f.network == network || f.until <= g.now })
 	g.forgiven = append(g.forgiven, forgiven{network, stamp(until)})
@@ -43,10 +42,11 @@ func (g *Guard) ForgiveNetwork(network netip.Prefix, until time.Time) {
 	}
 }
 
-func (g *Guard) forgive(key uint64, s *source, until uint32) {
+func (g *Guard) forgive(s *source, until uint32) {
 	s.amnesty = until
-	s.offences, s.lost, s.lostAt, s.first, s.contact, s.banned = nil, 0, 0, 0, 0, 0
-	g.hurry(key)
+	g.memory.dropOffences(s)
+	s.lost, s.lostAt, s.first, s.contact, s.banned = 0, 0, 0, 0, 0
+	g.hurry(s.key)
 }
 
 // amnestyOf returns until when the networks that a new source is in have amnesty.

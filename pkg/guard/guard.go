@@ -16,7 +16,7 @@ type Guard struct {
 	limits   limits
 	key      event.HashKey // of account names
 	now      uint32        // the latest event, in seconds since 1970
-	sources  map[uint64]*source
+	memory   memory        // of the sources
 	sites    *health.Sites // what of our own worked when, by host
 	waiting  waiting       // findings without a last word
 	good     goodClients
@@ -39,7 +39,7 @@ const never = ^uint32(0) // later than any event
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
 func New(f Facts, o Options) *Guard {
-	g := &Guard{sources: make(map[uint64]*source), waiting: newWaiting(), key: o.HashKey}
+	g := &Guard{memory: newMemory(o.HashKey), waiting: newWaiting(), key: o.HashKey}
 	g.limits = o.limits()
 	g.SetFacts(f)
 	g.sites = health.NewSites(g.limits.health())

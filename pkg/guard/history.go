@@ -44,9 +44,9 @@ func (g *Guard) History(addr netip.Addr) History {
 	key := keyOf(addr)
 	h := History{Source: networkOf(key)}
 	h.Never, _ = g.Never(addr)
-	s, known := g.sources[key]
+	s := g.memory.find(key)
 	h.Proof = g.proof(key, s, g.now)
-	if !known {
+	if s == nil {
 		return h
 	}
 	h.Amnesty, h.LastLogin, h.First, h.Last = moment(s.amnesty), moment(s.login), moment(s.first), moment(s.seen)
@@ -56,17 +56,17 @@ func (g *Guard) History(addr netip.Addr) History {
 	for _, p := range g.waiting.bySource[key] {
 		h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until)})
 	}
-	h.Accounts, h.MailDays, h.Forgotten = len(s.accounts), s.mailedDays(g.now), int(s.lost)
-	g.tell(&h, key, s)
+	h.Accounts, h.MailDays, h.Forgotten = int(s.accounts.n), s.mailedDays(g.now), int(s.lost)
+	g.tell(&h, s)
 	return h
 }
 
-func (g *Guard) tell(h *History, key uint64, s *source) {
-	j := g.judgement(key, s)
+func (g *Guard) tell(h *History, s *source) {
+	j := g.judgement(s)
 	var kinds [event.KindCount]int
 	var excuses [ruleCount]int
 	tried := make(map[event.AccountHash]struct{})
-	for _, o := range s.offences {
+	for _, o := range j.offences {
 		kinds[o.kind] += int(o.n)
 		if rule, _ := j.excuse(o); rule != NoRule {
 			excuses[rule] += int(o.n)
@@ -118,4 +118,4 @@ func (g *Guard) Forgot() (sources, proofs, findings int) {
 }
 
 // Sources returns how many sources are remembered.
-func (g *Guard) Sources() int { return len(g.sources) }
+func (g *Guard) Sources() int { return g.memory.len() }

@@ -55,8 +55,8 @@ func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 // withdraw takes mail back of which it turned out that none came. That it would
 // have been taken still says that our lists and tables work.
 func (g *Guard) withdraw(key uint64, messages int) {
-	s, known := g.sources[key]
-	if !known || !s.unmail(messages) {
+	s := g.memory.find(key)
+	if s == nil || !s.unmail(messages) {
 		return
 	}
 	if s.goodDay == s.mailDay && s.login/day != s.goodDay {
@@ -72,8 +72,8 @@ func (g *Guard) withdraw(key uint64, messages int) {
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := g.key.Account(r.User)
-	if g.guessed = g.breakIn(key, s, name, at); g.guessed.N == 0 {
-		s.know(name, at)
+	if g.guessed = g.breakIn(s, name, at); g.guessed.N == 0 {
+		g.memory.noteLogin(s, name, at)
 		g.good.count(s, at)
 	}
 	g.site(r, at).LoggedIn(r.Service, key, at)
@@ -83,20 +83,20 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 
 // fault takes trouble of our own, and remembers of a client that met it when.
 func (g *Guard) fault(r *event.Record, key uint64, at uint32) {
-	s, known := g.sources[key]
+	s := g.memory.find(key)
 	c := health.Client{Key: key}
-	if known {
-		c.Account = g.regular(r, key, s, at)
+	if s != nil {
+		c.Account = g.metAs(r, s, at)
 	}
 	if !g.site(r, at).Fault(r.Kind, r.Service, c, at) {
 		return
 	}
-	if !known && r.Kind == event.AuthFault {
-		s, known = g.source(key, at), true
+	if s == nil && r.Kind == event.AuthFault {
+		s = g.source(key, at)
 	}
-	if known && at >= s.faulted {
+	if s != nil && at >= s.faulted {
 		s.faulted, s.faultedOn = at, health.HostOf(r)
-		s.excuseLast(r.Kind, at)
+		excuseLast(g.memory.offencesOf(s), s.faultedOn, r.Kind, at)
 	}
 }
 
@@ -118,48 +118,48 @@ func cause(r *event.Record) uint64 {
 // excuseLast notes of the last offences that they may have had their reason in a fault
 // that the client met: a login that a database could not check fails first, and the
 // database complains when its time is over.
-func (s *source) excuseLast(k event.Kind, at uint32) {
+func excuseLast(offences []offence, on health.Host, k event.Kind, at uint32) {
 	area := loginArea
 	if k == event.LookupFault {
 		area = recipientArea
 	}
-	for i := len(s.offences) - 1; i >= 0 && isWithin(s.offences[i].at, at, health.FaultBefore); i-- {
-		if o := &s.offences[i]; o.host == s.faultedOn && o.area() == area && o.at <= at {
+	for i := len(offences) - 1; i >= 0 && isWithin(offences[i].at, at, health.FaultBefore); i-- {
+		if o := &offences[i]; o.host == on && o.area() == area && o.at <= at {
 			o.tag |= metFault
 		}
 	}
 }
 
-// regular returns as whom a source is known to what met a fault: by the account that
+// metAs returns as whom a source is known to what met a fault: by the account that
 // it got in with, or, where mail was refused, by the mail that is taken from it; 0 of
 // a stranger.
-func (g *Guard) regular(r *event.Record, key uint64, s *source, at uint32) uint64 {
+func (g *Guard) metAs(r *event.Record, s *source, at uint32) uint64 {
 	if r.Kind != event.AuthFault {
 		if s.mailedDays(at) >= g.limits.mailDays {
-			return key
+			return s.key
 		}
 		return 0
 	}
-	return s.regular(g.key.Account(r.User), key, at, g.limits.login)
+	return g.memory.regular(s, g.key.Account(r.User), at, g.limits.login)
 }
 
 // regular returns the name of the account that got in from here within a time, 0 if
 // none did. Without a name it is the one that did last. A source of which no account
 // is known is known by itself.
-func (s *source) regular(name event.AccountHash, key uint64, at, span uint32) uint64 {
-	if !isWithin(s.loginOf(name), at, span) {
+func (m *memory) regular(s *source, name event.AccountHash, at, span uint32) uint64 {
+	if !isWithin(m.loginOf(s, name), at, span) {
 		return 0
 	}
 	if !name.IsZero() {
 		return name.Name
 	}
 	var last account
-	for _, a := range s.accounts {
+	for _, a := range m.accountsIn(s.accounts) {
 		if a.at >= last.at {
 			last = a
 		}
 	}
-	return cmp.Or(last.name.Name, key)
+	return cmp.Or(last.name.Name, s.key)
 }
 
 func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
@@ -179,33 +179,33 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	case loginArea:
 		o.account, o.password = g.key.Account(r.User), r.Password
 		if r.Kind == event.AuthFailed {
-			account := cmp.Or(s.regular(o.account, key, at, g.limits.login), o.account.Name, key)
-			site.LoginFails(r.Service, key, account, at, s.wasGood(o.account, at, g.limits.login))
+			account := cmp.Or(g.memory.regular(s, o.account, at, g.limits.login), o.account.Name, key)
+			site.LoginFails(r.Service, key, account, at, g.memory.wasGood(s, o.account, at, g.limits.login))
 		}
 	case recipientArea:
 		if s.mailedDays(at) >= g.limits.mailDays {
 			site.RecipientMissed(key, at)
 		}
 	}
-	s.add(o)
+	g.memory.addOffence(s, o)
 	g.hurry(key)
 }
 
 // TakeBack takes back what Observe noted of an event that does not count any more, since
 // a graver one of the same connection does.
 func (g *Guard) TakeBack(r *event.Record) {
-	s, known := g.sources[keyOf(r.Addr)]
-	if !known {
+	s := g.memory.find(keyOf(r.Addr))
+	if s == nil {
 		return
 	}
-	at := stamp(r.Time)
-	for i := len(s.offences) - 1; i >= 0; i-- {
-		o := &s.offences[i]
+	at, offences := stamp(r.Time), g.memory.offencesOf(s)
+	for i := len(offences) - 1; i >= 0; i-- {
+		o := &offences[i]
 		if o.kind != r.Kind || o.at != at || o.service() != r.Service {
 			continue
 		}
 		if o.n -= min(o.n, uint16(min(max(r.Attempts, 1), 1<<16-1))); o.n == 0 {
-			s.offences = slices.Delete(s.offences, i, i+1)
+			g.memory.setOffences(s, slices.Delete(offences, i, i+1))
 		}
 		return
 	}
@@ -213,12 +213,12 @@ func (g *Guard) TakeBack(r *event.Record) {
 
 // wasGood tells whether an account got in from here until now: it did within
 // span, and did not fail since.
-func (s *source) wasGood(name event.AccountHash, at, span uint32) bool {
-	last := s.loginOf(name)
+func (m *memory) wasGood(s *source, name event.AccountHash, at, span uint32) bool {
+	last := m.loginOf(s, name)
 	if !isWithin(last, at, span) {
 		return false
 	}
-	for _, o := range s.offences {
+	for _, o := range m.offencesOf(s) {
 		if o.kind == event.AuthFailed && o.at > last && (name.IsZero() || o.account.Is(name)) {
 			return false
 		}
@@ -233,13 +233,14 @@ const sameLogin = 30
 // nameAccount gives the user of a folded line, and the mark of the password, to the
 // failure it belongs to.
 func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
-	s, known := g.sources[key]
-	if !known || e.Kind != event.AuthFailed || e.User == "" {
+	s := g.memory.find(key)
+	if s == nil || e.Kind != event.AuthFailed || e.User == "" {
 		return
 	}
 	account := g.key.Account(e.User)
-	for i := len(s.offences) - 1; i >= 0; i-- {
-		o := &s.offences[i]
+	offences := g.memory.offencesOf(s)
+	for i := len(offences) - 1; i >= 0; i-- {
+		o := &offences[i]
 		if !isWithin(o.at, at, sameLogin) {
 			return
 		}

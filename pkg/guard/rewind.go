@@ -17,8 +17,8 @@ func (g *Guard) Rewind(now time.Time) {
 		return
 	}
 	g.now = at
-	for _, s := range g.sources {
-		s.rewind(at)
+	for s := range g.memory.all {
+		g.memory.rewind(s, at)
 	}
 	g.sites = health.NewSites(g.limits.health())
 	if g.good.today > at/day {
@@ -38,18 +38,18 @@ func (g *Guard) Rewind(now time.Time) {
 	g.waiting.rewind(at)
 }
 
-func (s *source) rewind(at uint32) {
+func (m *memory) rewind(s *source, at uint32) {
 	for _, t := range []*uint32{&s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.banned, &s.lostAt} {
 		*t = min(*t, at)
 	}
 	s.amnesty = min(s.amnesty, at+day)
 	s.mailDay, s.goodDay = min(s.mailDay, at/day), min(s.goodDay, at/day)
-	for _, accounts := range [...][]account{s.accounts, s.assumed} {
+	for _, accounts := range [...][]account{m.accountsIn(s.accounts), m.accountsIn(s.assumed)} {
 		for i := range accounts {
 			accounts[i].at = min(accounts[i].at, at)
 		}
 	}
-	s.offences = slices.DeleteFunc(s.offences, func(o offence) bool { return o.at > at })
+	m.setOffences(s, slices.DeleteFunc(m.offencesOf(s), func(o offence) bool { return o.at > at }))
 }
 
 // Now returns the latest time that the guard has seen.

@@ -33,12 +33,13 @@ func (g *Guard) Restore(b []byte) error {
 	if len(b) == 0 || b[0] != snapshotVersion {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
-	fresh := New(Facts{}, Options{})
+	var key event.HashKey
 	b = b[1:]
-	if n := copy(fresh.key[:], b); n < len(fresh.key) {
+	if n := copy(key[:], b); n < len(key) {
 		return fmt.Errorf("reading the guard's snapshot: %w", errDamaged)
 	}
-	c := codec{wire.Codec{B: b[len(fresh.key):], Reading: true}}
+	fresh := New(Facts{}, Options{HashKey: key})
+	c := codec{wire.Codec{B: b[len(key):], Reading: true}}
 	c.forgiven(fresh)
 	c.guard(fresh)
 	if c.Err == nil && len(c.B) > 0 {
@@ -130,25 +131,33 @@ func (c *codec) pending(p *pending) {
 }
 
 func (c *codec) sources(g *Guard) {
-	keys := slices.Sorted(maps.Keys(g.sources))
+	keys := make([]uint64, 0, g.memory.len())
+	for s := range g.memory.all {
+		keys = append(keys, s.key)
+	}
+	slices.Sort(keys)
 	list(c, &keys, func(key *uint64) {
-		s := g.sources[*key]
-		if c.Reading {
-			s = &source{}
-		}
 		numbers(c, key)
-		c.source(s)
-		g.sources[*key] = s
+		s := g.memory.find(*key)
+		if s == nil {
+			s = g.memory.add(*key)
+		}
+		c.source(&g.memory, s)
 	})
 }
 
-func (c *codec) source(s *source) {
+func (c *codec) source(m *memory, s *source) {
 	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
 	numbers(c, &s.faultedOn)
 	c.bools(&s.crowded)
-	list(c, &s.accounts, c.account)
-	list(c, &s.assumed, c.account)
-	list(c, &s.offences, func(o *offence) {
+	c.accounts(m, &s.accounts)
+	c.accounts(m, &s.assumed)
+	c.offences(m, s)
+}
+
+func (c *codec) offences(m *memory, s *source) {
+	offences := m.offencesOf(s)
+	list(c, &offences, func(o *offence) {
 		c.accountHash(&o.account)
 		numbers(c, &o.at)
 		numbers(c, &o.n)
@@ -160,6 +169,17 @@ func (c *codec) source(s *source) {
 			o.kind, c.Err = event.NoKind, errDamaged
 		}
 	})
+	if c.Reading && c.Err == nil {
+		m.replaceOffences(s, offences)
+	}
+}
+
+func (c *codec) accounts(m *memory, r *run) {
+	accounts := m.accountsIn(*r)
+	list(c, &accounts, c.account)
+	if c.Reading && c.Err == nil {
+		m.replaceAccounts(r, accounts)
+	}
 }
 
 func (c *codec) account(a *account) {

@@ -61,7 +61,7 @@ func (j *judgement) wasMostlyTaken(at uint32) bool {
 		return j.mostlyTaken
 	}
 	taken := j.s.takenAround(today)
-	j.mailDay, j.mostlyTaken = today+1, taken > 0 && taken > j.s.refusedAround(today)
+	j.mailDay, j.mostlyTaken = today+1, taken > 0 && taken > j.refusedAround(today)
 	return j.mostlyTaken
 }
 
@@ -78,15 +78,15 @@ func (s *source) takenAround(today uint32) int {
 
 // refusedAround counts what the source's mail was refused for, and whatever there was
 // no more room for.
-func (s *source) refusedAround(today uint32) int {
+func (j *judgement) refusedAround(today uint32) int {
 	refused := 0
-	for _, o := range s.offences {
+	for _, o := range j.offences {
 		if o.isOfMail() && isNextTo(o.at/day, today) {
 			refused += int(o.n)
 		}
 	}
-	if s.lost > 0 && isNextTo(s.lostAt/day, today) {
-		refused += int(s.lost)
+	if j.s.lost > 0 && isNextTo(j.s.lostAt/day, today) {
+		refused += int(j.s.lost)
 	}
 	return refused
 }
@@ -111,19 +111,21 @@ func (g *Guard) Guessed() Guesses { return g.guessed }
 // a day, that it may be one of them that was right; else none. An account that logged in there
 // before is no guess; behind an address where others logged in, only the failures on
 // the account itself are. What our own trouble excuses does not count.
-func (g *Guard) breakIn(key uint64, s *source, name event.AccountHash, at uint32) Guesses {
+func (g *Guard) breakIn(s *source, name event.AccountHash, at uint32) Guesses {
 	shared := isWithin(s.login, at, g.limits.login)
-	if isWithin(latest(s.accounts, name), at, g.limits.login) || shared && (name.IsZero() || s.crowded) {
+	accounts := g.memory.accountsIn(s.accounts)
+	if isWithin(latest(accounts, name), at, g.limits.login) || shared && (name.IsZero() || s.crowded) {
 		return Guesses{}
 	}
-	guesses, first, j := 0, at, &judgement{g: g, key: key, s: s}
-	for i, o := range s.offences {
+	guesses, first, j := 0, at, &judgement{g: g, key: s.key, s: s}
+	offences := g.memory.offencesOf(s)
+	for i, o := range offences {
 		switch {
 		case o.kind != event.AuthFailed || !isWithin(o.at, at, day):
-		case shared && !o.account.Is(name), latest(s.accounts, o.account) != 0:
+		case shared && !o.account.Is(name), latest(accounts, o.account) != 0:
 		case j.site(o).Login(j.asked(o)) != health.NoExcuse:
 		default:
-			guesses += int(o.n) - s.repeats(i)
+			guesses += int(o.n) - repeats(offences, i)
 			first = min(first, o.at)
 		}
 	}

@@ -260,7 +260,7 @@ func TestEvictedProofs(t *testing.T) {
 				}
 			})
 			key := keyOf(netip.MustParseAddr(friend))
-			if _, known := g.sources[key]; known {
+			if g.memory.find(key) != nil {
 				t.Fatal("the source is not forgotten: the test is void")
 			}
 			end := stamp(sceneStart.Add(tt.holds))
@@ -413,12 +413,12 @@ func TestWithin(t *testing.T) {
 		for _, text := range networks {
 			network := netip.MustParsePrefix(text)
 			found := map[uint64]*source{}
-			for key, s := range g.within(network) {
-				found[key] = s
+			for s := range g.memory.within(network) {
+				found[s.key] = s
 			}
-			for key, s := range g.sources {
-				if in := network.Overlaps(networkOf(key)); in != (found[key] == s) {
-					t.Fatalf("%s in %s: %v", networkOf(key), text, in)
+			for s := range g.memory.all {
+				if want := network.Overlaps(networkOf(s.key)); want != (found[s.key] == s) {
+					t.Fatalf("%s in %s: got %t, want %t", networkOf(s.key), text, !want, want)
 				}
 			}
 		}

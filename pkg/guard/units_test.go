@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,27 +60,35 @@ func TestNamelessLogin(t *testing.T) {
 		"too long ago":        {[]offence{failed("bob", noon-10*minute-1)}, ""},
 		"another of long ago": {[]offence{failed("eve", noon-hour), failed("bob", noon-1)}, "bob"},
 	} {
-		s := source{offences: tt.failed}
-		s.know(event.AccountHash{}, noon)
-		seems := len(s.assumed) == 1 && s.assumed[0].name == accountOf(tt.want)
-		if s.login != noon || seems != (tt.want != "") || !seems && len(s.assumed) > 0 || len(s.accounts) > 0 {
-			t.Errorf("%s: %+v", name, s)
+		var m memory
+		s := m.add(1)
+		for _, o := range tt.failed {
+			m.addOffence(s, o)
+		}
+		m.noteLogin(s, event.AccountHash{}, noon)
+		var want []account
+		if tt.want != "" {
+			want = []account{{accountOf(tt.want), noon}}
+		}
+		if got := m.accountsIn(s.assumed); s.login != noon || !slices.Equal(got, want) || s.accounts.n > 0 {
+			t.Errorf("%s: got assumed accounts %v in %+v, want %v and no other", name, got, s, want)
 		}
 	}
 }
 
 // A source with more accounts than are kept knows them all.
 func TestCrowded(t *testing.T) {
-	var s source
+	var m memory
+	s := m.add(1)
 	for i := range maxAccounts {
-		s.know(accountOf(fmt.Sprint("user", i)), noon)
+		m.noteLogin(s, accountOf(fmt.Sprint("user", i)), noon)
 	}
-	if stranger := accountOf("stranger"); len(s.accounts) != maxAccounts || s.crowded || s.loginOf(stranger) != 0 {
-		t.Fatalf("%d accounts, crowded %t", len(s.accounts), s.crowded)
+	if stranger := accountOf("stranger"); s.accounts.n != maxAccounts || s.crowded || m.loginOf(s, stranger) != 0 {
+		t.Fatalf("got %d accounts, crowded %t, want %d and false", s.accounts.n, s.crowded, maxAccounts)
 	}
-	s.know(accountOf("one more"), noon+1)
-	if len(s.accounts) != maxAccounts || !s.crowded || s.loginOf(accountOf("stranger")) != noon+1 {
-		t.Errorf("%d accounts, crowded %t", len(s.accounts), s.crowded)
+	m.noteLogin(s, accountOf("one more"), noon+1)
+	if s.accounts.n != maxAccounts || !s.crowded || m.loginOf(s, accountOf("stranger")) != noon+1 {
+		t.Errorf("got %d accounts, crowded %t, want %d and true", s.accounts.n, s.crowded, maxAccounts)
 	}
 }
 

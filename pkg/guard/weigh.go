@@ -39,8 +39,8 @@ func (t *tally) total() int {
 }
 
 // weigh sorts the offences of one source that a finding counts.
-func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
-	j := g.judgement(key, s)
+func (g *Guard) weigh(f *Finding, s *source, t *tally) {
+	j := g.judgement(s)
 	from, to := stamp(f.First), stamp(f.Last)
 	if f.Last.IsZero() {
 		to = g.now
@@ -50,7 +50,7 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 	}
 	wanted := g.key.Account(f.Account)
 	visits := 0
-	for i, o := range s.offences {
+	for i, o := range j.offences {
 		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !o.account.Is(wanted) {
 			continue
 		}
@@ -66,9 +66,9 @@ func (g *Guard) weigh(f *Finding, key uint64, s *source, t *tally) {
 			}
 			t.noteGap(rule, j.site(o))
 		default:
-			repeats := s.repeats(i)
-			t.excused[Stale] += repeats
-			if o.n -= uint16(repeats); o.n > 0 {
+			again := repeats(j.offences, i)
+			t.excused[Stale] += again
+			if o.n -= uint16(again); o.n > 0 {
 				t.count(o)
 			}
 		}
@@ -237,6 +237,9 @@ type judgement struct {
 	g        *Guard
 	key      uint64
 	s        *source
+	offences []offence
+	accounts []account // that logged in
+	assumed  []account // see source
 	proof    string
 	named    int // strange accounts that it failed on within a day (it never logged in to them), as far as it matters
 	perHour  int // failures on them, at most
@@ -247,11 +250,15 @@ type judgement struct {
 	mostlyTaken bool
 }
 
-func (g *Guard) judgement(key uint64, s *source) *judgement {
-	j := &judgement{g: g, key: key, s: s, proof: g.proof(key, s, g.now)}
+func (g *Guard) judgement(s *source) *judgement {
+	m := &g.memory
+	j := &judgement{
+		g: g, key: s.key, s: s, proof: g.proof(s.key, s, g.now),
+		offences: m.offencesOf(s), accounts: m.accountsIn(s.accounts), assumed: m.accountsIn(s.assumed),
+	}
 	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
-	for i := range s.offences {
-		o := &s.offences[i]
+	for i := range j.offences {
+		o := &j.offences[i]
 		switch o.area() {
 		case visitArea:
 			visits = append(visits, *o)
@@ -259,19 +266,29 @@ func (g *Guard) judgement(key uint64, s *source) *judgement {
 			switch {
 			case o.account.IsZero() && o.at > s.login:
 				unnamed = append(unnamed, *o)
-			case o.account.IsZero() || !isWithin(o.at, g.now, day) || s.loginOf(o.account) != 0 || s.madeGood(*o):
+			case o.account.IsZero() || !isWithin(o.at, g.now, day) || j.loginOf(o.account) != 0 || j.madeGood(*o):
 			default:
 				strange = append(strange, *o)
-				if latest(s.assumed, o.account) == 0 {
+				if latest(j.assumed, o.account) == 0 {
 					names = append(names, o.account)
 				}
 			}
 		}
 	}
-	j.named = distinct(names, max(g.limits.sprayed, 2+len(s.accounts)/usersPerTypist))
+	j.named = distinct(names, max(g.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
 	g.room = room{strange, unnamed, visits, names}
 	return j
+}
+
+// loginOf returns when an account last logged in from the source.
+func (j *judgement) loginOf(name event.AccountHash) uint32 { return j.g.memory.loginOf(j.s, name) }
+
+// madeGood reports whether an assumed login makes good a failure shortly before it.
+func (j *judgement) madeGood(o offence) bool {
+	return slices.ContainsFunc(j.assumed, func(a account) bool {
+		return a.name.Is(o.account) && o.at <= a.at && isWithin(o.at, a.at, mistyped)
+	})
 }
 
 // room is memory for one judgement, used again for the next.
@@ -313,17 +330,17 @@ const usersPerTypist = 5
 func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	l := &j.g.limits
 	if !o.account.IsZero() || j.unnamed <= l.unnamed {
-		if isWithin(j.s.loginOf(o.account), o.at, l.login) {
+		if isWithin(j.loginOf(o.account), o.at, l.login) {
 			return Stale, 0
 		}
 	}
-	if j.s.madeGood(o) {
+	if j.madeGood(o) {
 		return Stale, 0
 	}
-	if j.perHour <= l.stale && isWithin(latest(j.s.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
+	if j.perHour <= l.stale && isWithin(latest(j.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
 		return Stale, 0
 	}
-	if j.named <= 1+len(j.s.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.isProvenFor(o) {
+	if j.named <= 1+len(j.accounts)/usersPerTypist && j.perHour <= l.stale && !o.account.IsZero() && j.isProvenFor(o) {
 		return Stale, 0
 	}
 	if j.named >= l.sprayed {

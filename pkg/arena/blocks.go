@@ -1,4 +1,4 @@
-package bucket
+package arena
 
 import "math/bits"
 
@@ -8,17 +8,18 @@ const (
 	blockSizes     = 40
 )
 
-// blocks hands out runs of records that lie side by side, by the number of their
-// first one. It grows by chunks, so that growing copies nothing, and what is given
-// back is handed out again for a run of the same size: it takes no more than each
-// size needed at its peak. T holds no pointers, so that the garbage collector
-// passes it by. The number 0 stands for no run.
-type blocks[T any] struct {
+// Blocks hands out runs of records that lie side by side, by the number of their first
+// record. It grows by chunks, so that growing copies nothing. Runs have few sizes (1, 2,
+// 3, 4, 6, 8, 12, 16, 24 and so on), and a run that is given back is handed out again
+// for the same size. So Blocks takes no more memory than each size needed at its peak.
+// If T holds no pointers, the garbage collector passes all of it by. The number 0 stands
+// for no run. The zero value is ready.
+type Blocks[T any] struct {
 	chunks [][]T
-	open   uint32 // the first record that was never handed out
-	end    uint32 // of the chunk that it lies in
-	free   [blockSizes][]uint32
-	taken  int // records that are handed out
+	open   uint32               // the first record that was never handed out
+	end    uint32               // of the chunk in which open lies
+	free   [blockSizes][]uint32 // runs that were given back, by size
+	taken  int                  // records that are handed out, with those that round a run up
 }
 
 // sizeOf returns the number of the smallest size that n records fit in, and that
@@ -34,14 +35,14 @@ func sizeOf(n int) (number, size int) {
 	return 2*k - 1, 1 << k
 }
 
-// at returns a run of n records.
-func (b *blocks[T]) at(i uint32, n int) []T {
+// At returns a run of n records. It is valid until the run is resized or given back.
+func (b *Blocks[T]) At(i uint32, n int) []T {
 	from := i & (blockChunkSize - 1)
 	return b.chunks[i>>blockChunkBits][from : int(from)+n : int(from)+n]
 }
 
-// take returns the number of a run of n records, which hold anything.
-func (b *blocks[T]) take(n int) uint32 {
+// Take returns the number of a run of n records, which hold anything.
+func (b *Blocks[T]) Take(n int) uint32 {
 	number, size := sizeOf(n)
 	b.taken += size
 	if free := b.free[number]; len(free) > 0 {
@@ -64,7 +65,7 @@ func (b *blocks[T]) take(n int) uint32 {
 }
 
 // grow opens a new chunk; what is left of the old one is free.
-func (b *blocks[T]) grow() {
+func (b *Blocks[T]) grow() {
 	for number := 3; b.open < b.end; {
 		if n := int(b.end - b.open); n < 4 {
 			number = n - 1
@@ -80,8 +81,8 @@ func (b *blocks[T]) grow() {
 	}
 }
 
-// give takes a run of n records back.
-func (b *blocks[T]) give(i uint32, n int) {
+// Give takes a run of n records back.
+func (b *Blocks[T]) Give(i uint32, n int) {
 	if n == 0 {
 		return
 	}
@@ -90,11 +91,12 @@ func (b *blocks[T]) give(i uint32, n int) {
 	b.free[number] = append(b.free[number], i)
 }
 
-// resize makes a run of n records one of m: it stays, or moves with what it holds.
-// Further records hold anything. A run of none has the number 0.
-func (b *blocks[T]) resize(i uint32, n, m int) uint32 {
+// Resize turns a run of n records into one of m and returns its number. The run stays
+// where it is or moves with what it holds. Further records hold anything. A run of no
+// records has the number 0.
+func (b *Blocks[T]) Resize(i uint32, n, m int) uint32 {
 	if m == 0 {
-		b.give(i, n)
+		b.Give(i, n)
 		return 0
 	}
 	if n > 0 {
@@ -103,10 +105,14 @@ func (b *blocks[T]) resize(i uint32, n, m int) uint32 {
 			return i
 		}
 	}
-	moved := b.take(m)
+	moved := b.Take(m)
 	if n > 0 {
-		copy(b.at(moved, m), b.at(i, n))
-		b.give(i, n)
+		copy(b.At(moved, m), b.At(i, n))
+		b.Give(i, n)
 	}
 	return moved
 }
+
+// Taken returns how many records are handed out, with those that round a run up to its
+// size.
+func (b *Blocks[T]) Taken() int { return b.taken }

@@ -1,0 +1,334 @@
+package guard
+
+import (
+	"iter"
+	"math/bits"
+	"net/netip"
+	"slices"
+
+	"csmail/pkg/arena"
+	"csmail/pkg/event"
+)
+
+const (
+	// maxOffences is what is kept of one source at the least, and shedOffences how
+	// many more there may be until the oldest of them go. A finding that counts more
+	// is judged by the newest.
+	maxOffences  = 64
+	shedOffences = 16
+	// maxAccounts bounds the accounts kept that logged in from one source, as a
+	// large office or a webmail host has them. With more, every account counts as
+	// known there.
+	maxAccounts = 256
+	// maxAssumed bounds the accounts of which a login without a name seemed to be.
+	maxAssumed = 8
+	// mistyped is how long before a login without a name the failure may lie that
+	// it makes good.
+	mistyped = 10 * minute
+)
+
+// memory holds the sources. A flood may come from as many as there is room for, and each
+// of its lines concerns another one, so a line should load as little memory as it can:
+// sources, offences and accounts lie in tables without pointers, which also keeps the
+// garbage collector away from them.
+type memory struct {
+	table    arena.Slab[source]
+	index    arena.Index // by the hash of the key
+	offences arena.Blocks[offence]
+	accounts arena.Blocks[account]
+	seed     uint64 // keeps a client from choosing addresses that collide; no result depends on it
+}
+
+func newMemory(key event.HashKey) memory { return memory{seed: key.Sum("sources") | 1} }
+
+// len is how many sources there are.
+func (m *memory) len() int { return m.table.Len() }
+
+func (m *memory) hash(key uint64) uint32 {
+	high, low := bits.Mul64(key^m.seed, 0x9e3779b97f4a7c15)
+	return uint32((high ^ low) >> 16)
+}
+
+// find returns the source with a key, nil if none is known. It stays where it is until
+// it is forgotten.
+func (m *memory) find(key uint64) *source {
+	hash := m.hash(key)
+	for n, at := m.index.First(hash); n != 0; n, at = m.index.Next(hash, at) {
+		if s := m.table.At(n); s.key == key {
+			return s
+		}
+	}
+	return nil
+}
+
+// add makes the source of a key that is not known.
+func (m *memory) add(key uint64) *source {
+	n := m.table.Take()
+	m.index.Put(m.hash(key), n)
+	s := m.table.At(n)
+	s.key, s.inUse = key, true
+	return s
+}
+
+// forget drops a source and all that belongs to it.
+func (m *memory) forget(key uint64) {
+	hash := m.hash(key)
+	n, at := m.index.First(hash)
+	for n != 0 && m.table.At(n).key != key {
+		n, at = m.index.Next(hash, at)
+	}
+	if n == 0 {
+		return
+	}
+	s := m.table.At(n)
+	m.dropOffences(s)
+	m.accounts.Give(s.accounts.at, int(s.accounts.n))
+	m.accounts.Give(s.assumed.at, int(s.assumed.n))
+	m.index.Remove(hash, n)
+	m.table.Give(n)
+}
+
+// all yields the sources in no order.
+func (m *memory) all(yield func(*source) bool) {
+	for i := range m.table.Used() {
+		if s := m.table.At(i + 1); s.inUse && !yield(s) {
+			return
+		}
+	}
+}
+
+// within yields the sources in a network, in no order.
+func (m *memory) within(network netip.Prefix) iter.Seq[*source] {
+	return func(yield func(*source) bool) {
+		first, few := keyOf(network.Masked().Addr()), 1
+		switch {
+		case network.Addr().Is4() && network.Bits() >= 24:
+			few = 1 << (32 - network.Bits())
+		case network.Addr().Is4() || network.Bits() < 64:
+			few = m.len() // more keys than it is worth to ask for
+		}
+		if few < m.len() {
+			for key := first; key < first+uint64(few); key++ {
+				if s := m.find(key); s != nil && !yield(s) {
+					return
+				}
+			}
+			return
+		}
+		for s := range m.all {
+			if network.Overlaps(networkOf(s.key)) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// source returns what is known under key, and makes room for it.
+func (g *Guard) source(key uint64, at uint32) *source {
+	s := g.memory.find(key)
+	if s == nil {
+		if g.memory.len() >= g.limits.sources {
+			g.evict()
+		}
+		s = g.memory.add(key)
+		s.amnesty = g.amnestyOf(key)
+	}
+	s.seen = max(s.seen, at)
+	return s
+}
+
+// offencesOf returns the offences of a source, in the order of the log. They are valid
+// until one is added to any source.
+func (m *memory) offencesOf(s *source) []offence {
+	if s.offences.n == 0 {
+		return nil
+	}
+	return m.offences.At(s.offences.at, int(s.offences.n))
+}
+
+// accountsIn returns accounts of a source. They are valid until one is added to any
+// source.
+func (m *memory) accountsIn(r run) []account {
+	if r.n == 0 {
+		return nil
+	}
+	return m.accounts.At(r.at, int(r.n))
+}
+
+// addAccount adds an account to one of a source's runs.
+func (m *memory) addAccount(r *run, a account) {
+	r.at = m.accounts.Resize(r.at, int(r.n), int(r.n)+1)
+	r.n++
+	m.accountsIn(*r)[r.n-1] = a
+}
+
+// loginOf returns when an account last logged in from a source. A failure without a
+// name goes by any login.
+func (m *memory) loginOf(s *source, name event.AccountHash) uint32 {
+	if name.IsZero() || s.crowded {
+		return s.login
+	}
+	return latest(m.accountsIn(s.accounts), name)
+}
+
+func latest(accounts []account, name event.AccountHash) uint32 {
+	var last uint32
+	for _, a := range accounts {
+		if a.name.Is(name) {
+			last = max(last, a.at)
+		}
+	}
+	return last
+}
+
+// noteLogin notes a login. A login without a name is of the account that failed within
+// the last minutes, if only one did: somebody who mistyped.
+func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) {
+	s.login = max(s.login, at)
+	if name.IsZero() {
+		if name = justFailed(m.offencesOf(s), at); !name.IsZero() {
+			m.assume(s, name, at)
+		}
+		return
+	}
+	known := m.accountsIn(s.accounts)
+	if i := slices.IndexFunc(known, func(a account) bool { return a.name == name }); i >= 0 {
+		known[i].at = max(known[i].at, at)
+		return
+	}
+	if len(known) >= maxAccounts {
+		s.crowded = true
+		return
+	}
+	m.addAccount(&s.accounts, account{name, at})
+}
+
+// assume notes that a login seems to be of an account. That is believed once a day of
+// each account, and of no more than a few.
+func (m *memory) assume(s *source, name event.AccountHash, at uint32) {
+	assumed := m.accountsIn(s.assumed)
+	i := slices.IndexFunc(assumed, func(a account) bool { return a.name == name })
+	if i < 0 && len(assumed) < maxAssumed {
+		m.addAccount(&s.assumed, account{name, at})
+		return
+	}
+	if i < 0 {
+		i = 0
+		for k := range assumed {
+			if assumed[k].at < assumed[i].at {
+				i = k
+			}
+		}
+	}
+	if !isWithin(assumed[i].at, at, day) {
+		assumed[i] = account{name, at}
+	}
+}
+
+// justFailed returns the one account that failed within the last minutes, if only one
+// did.
+func justFailed(offences []offence, at uint32) event.AccountHash {
+	var only event.AccountHash
+	for _, o := range offences {
+		if o.area() != loginArea || o.account.IsZero() || o.at+mistyped < at {
+			continue
+		}
+		if !only.IsZero() && only != o.account {
+			return event.AccountHash{}
+		}
+		only = o.account
+	}
+	return only
+}
+
+// addOffence keeps an offence. Equal ones of one second are one with more attempts.
+func (m *memory) addOffence(s *source, o offence) {
+	if s.first == 0 {
+		s.first = o.at
+	}
+	kept := m.offencesOf(s)
+	if n := len(kept); n == 0 || !isWithin(kept[n-1].at, o.at, day) {
+		s.contact = o.at
+	}
+	if n := len(kept); n > 0 {
+		last := &kept[n-1]
+		if last.at == o.at && last.kind == o.kind && last.tag == o.tag && last.host == o.host && last.account == o.account && last.password == o.password {
+			last.n = uint16(min(int(last.n)+int(o.n), 1<<16-1))
+			return
+		}
+	}
+	if len(kept) >= maxOffences+shedOffences {
+		m.shed(s)
+	}
+	m.push(s, o)
+}
+
+// push puts an offence behind the others.
+func (m *memory) push(s *source, o offence) {
+	n := int(s.offences.n)
+	s.offences.at = m.offences.Resize(s.offences.at, roomFor(n), roomFor(n+1))
+	s.offences.n++
+	m.offencesOf(s)[n] = o
+}
+
+// repeats returns how many attempts of an offence only repeat a password that was tried
+// on the same account before. A password that is sent again and again is one guess,
+// however often: a phone holds an old one, a guesser has no use for it.
+func repeats(offences []offence, i int) int {
+	o := &offences[i]
+	if o.password == 0 || o.account.IsZero() || o.kind != event.AuthFailed {
+		return 0
+	}
+	for k := range offences[:i] {
+		if b := &offences[k]; b.password == o.password && b.account == o.account && b.kind == o.kind {
+			return int(o.n)
+		}
+	}
+	return max(int(o.n), 1) - 1
+}
+
+// roomFor returns how many offences there is room for beside n of them. Who has many
+// will have all that are kept.
+func roomFor(n int) int {
+	if n > maxOffences/2 {
+		return maxOffences + shedOffences
+	}
+	return n
+}
+
+// shed forgets the oldest offences but for their number.
+func (m *memory) shed(s *source) {
+	kept := m.offencesOf(s)
+	for _, o := range kept[:shedOffences] {
+		s.lost += uint32(o.n)
+		s.lostAt = max(s.lostAt, o.at)
+	}
+	m.setOffences(s, append(kept[:0], kept[shedOffences:]...))
+}
+
+// setOffences keeps only some of the offences of a source: the first ones, where they
+// lie.
+func (m *memory) setOffences(s *source, left []offence) {
+	s.offences.at = m.offences.Resize(s.offences.at, roomFor(int(s.offences.n)), roomFor(len(left)))
+	s.offences.n = uint16(len(left))
+}
+
+// dropOffences forgets the offences of a source.
+func (m *memory) dropOffences(s *source) { m.setOffences(s, nil) }
+
+// replaceOffences sets the offences of a source that is restored.
+func (m *memory) replaceOffences(s *source, offences []offence) {
+	m.dropOffences(s)
+	for _, o := range offences[max(0, len(offences)-maxOffences-shedOffences):] {
+		m.push(s, o)
+	}
+}
+
+// replaceAccounts sets one of the runs of accounts of a source that is restored.
+func (m *memory) replaceAccounts(r *run, accounts []account) {
+	m.accounts.Give(r.at, int(r.n))
+	*r = run{}
+	for _, a := range accounts[:min(len(accounts), maxAccounts)] {
+		m.addAccount(r, a)
+	}
+}
