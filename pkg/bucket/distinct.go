@@ -86,6 +86,9 @@ func (e *Engine) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
 			return e.addrHash(event.RangeOf(addr).Addr()), true
 		}
 	}
+	if s.DistinctField == expression.FieldAccount && e.record != nil && e.record.User != "" {
+		return e.record.AccountUnder(&e.key).Name, true
+	}
 	text, ok := e.machine.Bytes(s.Distinct)
 	return e.key.SumBytes(text), ok
 }

@@ -77,6 +77,7 @@ type Engine struct {
 
 	// Of the pour at hand:
 	in      expression.Input
+	record  *event.Record // of the event; nil if it was poured alone
 	at      int64
 	current uint32    // number in the ring
 	known   [3]uint32 // groups by the network that is their key
@@ -109,6 +110,17 @@ func (e *Engine) Stats() Stats {
 // of Pour or Advance; what it holds is the caller's.
 func (e *Engine) Pour(ev *event.Event) []Overflow {
 	e.begin(ev)
+	return e.pourAll()
+}
+
+// PourRecord is Pour of the event of a record, whose hash of the account it shares.
+func (e *Engine) PourRecord(r *event.Record) []Overflow {
+	e.begin(&r.Event)
+	e.record = r
+	return e.pourAll()
+}
+
+func (e *Engine) pourAll() []Overflow {
 	e.pours++
 	e.advance(e.at)
 	for _, s := range e.takersOf() {
@@ -119,7 +131,7 @@ func (e *Engine) Pour(ev *event.Event) []Overflow {
 	if e.pours%poursPerSweep == 0 {
 		e.sweep(1)
 	}
-	e.in = expression.Input{} // the event is lent
+	e.in, e.record = expression.Input{}, nil // the event is lent
 	return e.out
 }
 

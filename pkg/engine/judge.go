@@ -110,7 +110,7 @@ func (j *Judge) pour(r *event.Record, pours int, now time.Time) {
 		return
 	}
 	for range pours {
-		j.decide(j.buckets.Pour(&r.Event), now)
+		j.decide(j.buckets.PourRecord(r), now)
 	}
 }
 

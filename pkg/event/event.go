@@ -116,12 +116,32 @@ func (t Testimony) EndsSession() bool { return t == Disconnected || t == Undeliv
 // Record is the result of one line. Event is filled for Noted and Witness.
 type Record struct {
 	Outcome   Outcome
-	Testimony Testimony // for Witness, and for a Noted line that is one as well
-	Line      int64     // 1-based number of the line in its source
-	Origin    Origin    // of Host and Program; zero: not computed yet, see From
-	Withdrawn int       // messages logged as accepted (client=) that never arrived; set by session.Joiner
-	Flow      *Flow     // the step of a mail that the line reports; nil unless asked for
+	Testimony Testimony  // for Witness, and for a Noted line that is one as well
+	Line      int64      // 1-based number of the line in its source
+	Origin    Origin     // of Host and Program; zero: not computed yet, see From
+	Withdrawn int        // messages logged as accepted (client=) that never arrived; set by session.Joiner
+	Flow      *Flow      // the step of a mail that the line reports; nil unless asked for
+	Hashed    HashedUser // of User; set by AccountUnder
 	Event
+}
+
+// HashedUser is the hash of a record's account, and under which key it is.
+type HashedUser struct {
+	Under   uint64 // a digest of the key; 0: nothing is hashed yet
+	Account AccountHash
+}
+
+// AccountUnder returns the hash of the account of User under a key. It is computed once:
+// the session join, the guard and the scenarios all ask for it. User must not change
+// afterwards.
+func (r *Record) AccountUnder(k *HashKey) AccountHash {
+	if r.User == "" {
+		return AccountHash{}
+	}
+	if under := k.digest(); r.Hashed.Under != under {
+		r.Hashed = HashedUser{under, k.Account(r.User)}
+	}
+	return r.Hashed.Account
 }
 
 // Clone returns a copy that shares no text with the log it came from. The texts of the

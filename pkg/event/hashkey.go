@@ -18,6 +18,11 @@ func (k HashKey) Sum(text string) uint64 { return sipHash(&k, text) }
 // SumBytes is Sum of the same bytes.
 func (k HashKey) SumBytes(text []byte) uint64 { return sipHash(&k, text) }
 
+// digest returns a number that differs for different keys. It is never 0.
+func (k *HashKey) digest() uint64 {
+	return (binary.LittleEndian.Uint64(k[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(k[8:]), 1)) | 1
+}
+
 // AccountHash is an [Account] in 16 bytes. The zero AccountHash is no name.
 type AccountHash struct{ Name, Domain uint64 }
 

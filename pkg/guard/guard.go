@@ -97,7 +97,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		g.fault(r, key, at)
 	case event.Hostile, event.Suspect:
 		if folded {
-			g.nameAccount(&r.Event, key, at)
+			g.nameAccount(r, key, at)
 			return
 		}
 		g.offence(r, key, at)

@@ -71,7 +71,7 @@ func (g *Guard) withdraw(key uint64, messages int) {
 // looked at again.
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
-	name := g.key.Account(r.User)
+	name := r.AccountUnder(&g.key)
 	if g.guessed = g.breakIn(s, name, at); g.guessed.N == 0 {
 		g.memory.noteLogin(s, name, at)
 		g.good.count(s, at)
@@ -140,7 +140,7 @@ func (g *Guard) metAs(r *event.Record, s *source, at uint32) uint64 {
 		}
 		return 0
 	}
-	return g.memory.regular(s, g.key.Account(r.User), at, g.limits.login)
+	return g.memory.regular(s, r.AccountUnder(&g.key), at, g.limits.login)
 }
 
 // regular returns the name of the account that got in from here within a time, 0 if
@@ -177,7 +177,7 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	}
 	switch o.area() {
 	case loginArea:
-		o.account, o.password = g.key.Account(r.User), r.Password
+		o.account, o.password = r.AccountUnder(&g.key), r.Password
 		if r.Kind == event.AuthFailed {
 			account := cmp.Or(g.memory.regular(s, o.account, at, g.limits.login), o.account.Name, key)
 			site.LoginFails(r.Service, key, account, at, g.memory.wasGood(s, o.account, at, g.limits.login))
@@ -232,12 +232,12 @@ const sameLogin = 30
 
 // nameAccount gives the user of a folded line, and the mark of the password, to the
 // failure it belongs to.
-func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
+func (g *Guard) nameAccount(r *event.Record, key uint64, at uint32) {
 	s := g.memory.find(key)
-	if s == nil || e.Kind != event.AuthFailed || e.User == "" {
+	if s == nil || r.Kind != event.AuthFailed || r.User == "" {
 		return
 	}
-	account := g.key.Account(e.User)
+	account := r.AccountUnder(&g.key)
 	offences := g.memory.offencesOf(s)
 	for i := len(offences) - 1; i >= 0; i-- {
 		o := &offences[i]
@@ -245,13 +245,13 @@ func (g *Guard) nameAccount(e *event.Event, key uint64, at uint32) {
 			return
 		}
 		if o.kind == event.AuthFailed && o.account.IsZero() {
-			o.account, o.password = account, e.Password
+			o.account, o.password = account, r.Password
 			g.hurry(key)
 			return
 		}
-		if o.kind == event.AuthFailed && o.n == 1 && o.account == account && e.Password != 0 {
+		if o.kind == event.AuthFailed && o.n == 1 && o.account == account && r.Password != 0 {
 			if o.password == 0 {
-				o.password = e.Password
+				o.password = r.Password
 			}
 			return
 		}

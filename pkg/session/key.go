@@ -77,4 +77,4 @@ func textHash(text string) uint64 {
 
 // accountOf returns the account that r names. Clients send names of any length and
 // choose them, so they are kept as hashes under the secret of the installation.
-func (j *Joiner) accountOf(r *event.Record) event.AccountHash { return j.key.Account(r.User) }
+func (j *Joiner) accountOf(r *event.Record) event.AccountHash { return r.AccountUnder(&j.key) }

@@ -185,7 +185,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 		want int
 	}{
 		"event.Event":  {event.Event{}, 21},
-		"event.Record": {event.Record{}, 7}, // Origin is made of Host and Program, Withdrawn by the session join; a Flow is not stored
+		"event.Record": {event.Record{}, 8}, // Hashed is computed; Origin is made of Host and Program, Withdrawn by the session join; a Flow is not stored
 		"event.Alert":  {event.Alert{}, 14},
 		"event.Count":  {event.Count{}, 2},
 	} {
