@@ -45,7 +45,7 @@ var layers = map[string]layer{
 	"decision":            {},
 	"report/document":     {imports: []string{"engine", "event", "guard", "report", "report/daily"}},
 	"render/page":         {imports: []string{"render", "report/daily", "report/document"}, io: true},
-	"setup":               {imports: []string{"hint"}, io: true},
+	"setup":               {imports: []string{"enforce/wiring", "hint"}, io: true},
 	"geo":                 {imports: []string{"hint"}, io: true},
 	"mailer":              {imports: []string{"hint"}, io: true},
 	"report/daily":        {imports: []string{"event"}},

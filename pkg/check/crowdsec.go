@@ -123,7 +123,7 @@ func judgeBouncers(text string, now time.Time) (string, []Finding) {
 		silent = append(silent, b.Name)
 	}
 	if len(silent) == 0 {
-		return "", warning("docs/enforcement.md, or: sudo apt install crowdsec-firewall-bouncer-nftables", "no bouncer is there, so a ban keeps no client out")
+		return "", warning("sudo csmail setup --enforce, or: sudo apt install crowdsec-firewall-bouncer-nftables", "no bouncer is there, so a ban keeps no client out")
 	}
 	return "", warning("sudo cscli bouncers list; is its service running?", "no bouncer asks the LAPI: %s", strings.Join(silent, ", "))
 }

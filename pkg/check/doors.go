@@ -36,7 +36,7 @@ func (p *prober) doors(ctx context.Context) (string, []Finding) {
 	}
 	if !p.Config.Enforces() {
 		if len(asks) > 0 {
-			found = append(found, warning("docs/enforcement.md has the lines", "csmail has no bouncer key, and %s still asks it", strings.Join(asks, ", "))...)
+			found = append(found, warning("sudo csmail setup --enforce", "csmail has no bouncer key, and %s still asks it", strings.Join(asks, ", "))...)
 		}
 		return "csmail enforces nothing inside Postfix and Dovecot", found
 	}
@@ -44,7 +44,7 @@ func (p *prober) doors(ctx context.Context) (string, []Finding) {
 		found = append(found, closedDoors(p.Config, s.Enforcement)...)
 	}
 	if len(asks) == 0 && len(silent) > 0 {
-		return "", append(found, warning("docs/enforcement.md has the lines", "csmail is a bouncer, and neither Postfix nor Dovecot asks it")...)
+		return "", append(found, warning("sudo csmail setup --enforce", "csmail is a bouncer, and neither Postfix nor Dovecot asks it")...)
 	}
 	if len(silent) > 0 {
 		found = append(found, note("docs/enforcement.md has the lines", "these do not ask csmail: %s", strings.Join(silent, ", "))...)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/config"
+	"csmail/pkg/enforce/wiring"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 	"csmail/pkg/setup"
@@ -25,7 +26,9 @@ agent, and start the service. Each step is shown before it is taken.
   sudo csmail setup             show the steps, ask, take them
   sudo csmail setup --yes       without asking
   sudo csmail setup --dry-run   only show them
-  sudo csmail setup --undo      take back what setup did
+  sudo csmail setup --undo      take back what setup did; with --enforce only that part
+  sudo csmail setup --enforce   also have Postfix and Dovecot ask csmail, and refuse
+                                banned clients (docs/enforcement.md)
   sudo csmail setup --lapi http://lapi.example.org:8080 --token TOKEN
                                 for a LAPI on another host
 
@@ -33,8 +36,8 @@ For the first day alerts are simulated: cscli shows (simul)ban, and nobody is
 banned. --live bans from the first minute. Running setup twice changes nothing.`
 
 type setupOptions struct {
-	yes, dryRun, undo, live, keepHub bool
-	simulate, lapi, token            string
+	yes, dryRun, undo, live, keepHub, enforce bool
+	simulate, lapi, token, bouncerKey         string
 }
 
 func newSetup(std Streams) *cobra.Command {
@@ -54,6 +57,8 @@ func newSetup(std Streams) *cobra.Command {
 	f.BoolVar(&o.live, "live", false, "ban from the first minute, without a day of simulation")
 	f.StringVar(&o.simulate, "simulate", "24h", "how long alerts are only simulated on a new installation")
 	f.BoolVar(&o.keepHub, "keep-hub", false, "leave the hub's postfix and dovecot collections in the agent")
+	f.BoolVar(&o.enforce, "enforce", false, "have Postfix and Dovecot refuse who is banned: changes their configuration")
+	f.StringVar(&o.bouncerKey, "bouncer-key", "", "with --enforce, if the LAPI is on another host: what cscli bouncers add csmail prints there")
 	f.StringVar(&o.lapi, "lapi", "", "the LAPI's URL, if it is on another host")
 	f.StringVar(&o.token, "token", "", "the token of its auto_registration")
 	return c
@@ -70,8 +75,16 @@ func runSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host)
 	if o.undo {
 		return undoSetup(ctx, o, std, host)
 	}
+	if o.bouncerKey != "" && !o.enforce {
+		return usageError{hint.Wrap(errors.New("--bouncer-key is given without --enforce"), "csmail needs a key only to enforce decisions: csmail setup --enforce --bouncer-key KEY")}
+	}
+	doors, err := doorsOf(o)
+	if err != nil {
+		return err
+	}
 	steps, err := setup.Plan(ctx, host, setup.Options{
 		Live: o.live, Simulate: simulate, KeepHub: o.keepHub, LAPI: o.lapi, Token: o.token, Now: time.Now(),
+		Enforce: o.enforce, Doors: doors, BouncerKey: o.bouncerKey,
 	})
 	if err != nil {
 		return err
@@ -93,6 +106,21 @@ func runSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host)
 	}
 	fmt.Fprintln(std.Out, "csmail is set up. What it does: csmail status. Whom it banned: cscli decisions list")
 	return nil
+}
+
+// doorsOf returns where csmail listens for Postfix and Dovecot, by its configuration.
+func doorsOf(o setupOptions) (setup.Doors, error) {
+	if !o.enforce {
+		return setup.Doors{}, nil
+	}
+	c, err := config.Load("")
+	if err != nil {
+		return setup.Doors{}, configError{err}
+	}
+	return setup.Doors{
+		Doors:         wiring.Doors{Policy: c.Enforce.Policy.Listen, AuthPolicy: c.Enforce.AuthPolicy.Listen},
+		AuthPolicyKey: c.Enforce.AuthPolicy.Key,
+	}, nil
 }
 
 // showSteps prints what would be done.
@@ -122,7 +150,7 @@ func agrees(std Streams) bool {
 }
 
 func undoSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host) error {
-	steps, err := setup.UndoPlan(host)
+	steps, err := setup.UndoPlan(host, o.enforce)
 	if err != nil {
 		return err
 	}
@@ -134,7 +162,7 @@ func undoSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host
 	if o.dryRun || !o.yes && !agrees(std) {
 		return nil
 	}
-	return setup.Undo(ctx, host, func(title string, err error) {
+	return setup.Undo(ctx, host, o.enforce, func(title string, err error) {
 		if err != nil {
 			fmt.Fprintf(std.Err, "csmail: warning: undo: %s: %s\n", title, render.Printable(err.Error()))
 			return

@@ -16,6 +16,7 @@ type localFile struct {
 	isThere  bool
 	document yaml.Node
 	added    []string // the keys that set added: lapi.url
+	secret   bool     // one of them is not to be shown
 }
 
 const localHead = "# Laid over csmail.yaml; csmail setup began this file, and you may change it."

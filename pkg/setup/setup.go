@@ -15,7 +15,6 @@ package setup
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"time"
@@ -63,6 +62,10 @@ type Options struct {
 	// auto_registration.
 	LAPI, Token string
 
+	Enforce    bool   // have Postfix and Dovecot ask csmail
+	Doors      Doors  // where csmail listens, with Enforce
+	BouncerKey string // of a LAPI on another host, with Enforce
+
 	Now time.Time
 }
 
@@ -72,6 +75,15 @@ type Step struct {
 	Why   string   // a sentence for the administrator
 	Do    []Action // in this order
 	Undo  []Action // in this order
+
+	// Saves are files that a program changes, such as postconf main.cf. The undo puts them
+	// back byte for byte, or, if they have been changed since, takes the actions Instead.
+	Saves   []string
+	Instead []Action
+	// Whole means that a step that fails in the middle is taken back at once.
+	Whole bool
+	// Enforce marks the steps of --enforce, which can be taken back alone.
+	Enforce bool
 }
 
 // Action is one command, or one file written or removed.
@@ -90,6 +102,18 @@ type Action struct {
 	// changed since is somebody's work and stays.
 	Wrote string `json:"wrote,omitempty"`
 
+	// Fill is a word of the actions behind this one that stands for what the command
+	// prints, such as a key that cscli makes.
+	Fill string `json:"-"`
+
+	// Restore puts files back, in an undo; Instead is for files that were changed since.
+	Restore []Saved  `json:"restore,omitempty"`
+	Instead []Action `json:"instead,omitempty"`
+
+	// Forget is a setting of main.cf out of which Word is taken.
+	Forget string `json:"forget,omitempty"`
+	Word   string `json:"word,omitempty"`
+
 	Optional bool `json:"optional,omitempty"` // a failure is reported and does not end the step
 }
 
@@ -104,6 +128,14 @@ func (a Action) String() string {
 		return strings.Join(words, " ")
 	case a.Write != "":
 		return "write " + a.Write
+	case len(a.Restore) > 0:
+		paths := make([]string, len(a.Restore))
+		for i, s := range a.Restore {
+			paths[i] = s.Path
+		}
+		return "put back " + strings.Join(paths, " and ")
+	case a.Forget != "":
+		return "take csmail out of " + a.Forget
 	}
 	return "remove " + a.Remove
 }
@@ -133,7 +165,7 @@ func Plan(ctx context.Context, host Host, o Options) ([]Step, error) {
 		return nil, hint.Wrap(errors.New("csmail is not installed: there is no /etc/csmail"), "install the package, or: sudo make install")
 	}
 	p := planner{ctx: ctx, host: host, options: o}
-	for _, plan := range []func() error{p.account, p.logs, p.simulation, p.token, p.configuration, p.machine, p.hub, p.service} {
+	for _, plan := range []func() error{p.account, p.logs, p.simulation, p.token, p.configuration, p.bouncer, p.machine, p.hub, p.service, p.enforcement} {
 		if err := plan(); err != nil {
 			return nil, err
 		}
@@ -151,64 +183,3 @@ type planner struct {
 }
 
 func (p *planner) add(s Step) { p.steps = append(p.steps, s) }
-
-// Apply takes a step. What it did is added to the undo file, also if it fails in
-// the middle.
-func Apply(ctx context.Context, host Host, s Step, warn func(string)) error {
-	done, err := readUndo(host)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, a := range s.Do {
-		if err := act(ctx, host, a); err != nil {
-			if a.Optional {
-				warn(fmt.Sprintf("%s: %v", a, err))
-				continue
-			}
-			failed = hint.Wrap(fmt.Errorf("%s: %s: %w", s.Title, a, err), "mend what it says and run csmail setup again: it goes on where it ended")
-			break
-		}
-	}
-	if len(s.Undo) > 0 {
-		done = append(done, undone{Title: s.Title, Actions: s.Undo})
-		failed = errors.Join(failed, writeUndo(host, done))
-	}
-	return failed
-}
-
-// act runs one action.
-func act(ctx context.Context, host Host, a Action) error {
-	switch {
-	case len(a.Run) > 0:
-		_, err := host.Run(ctx, a.Run[0], a.Run[1:]...)
-		return err
-	case a.Write != "":
-		if err := isUnchanged(host, a.Write, a.Wrote); err != nil {
-			return err
-		}
-		return host.WriteFile(a.Write, []byte(a.Content), fs.FileMode(a.Mode), a.Owner)
-	}
-	if err := isUnchanged(host, a.Remove, a.Wrote); err != nil {
-		return err
-	}
-	return host.Remove(a.Remove)
-}
-
-// errChanged is what an undo says of a file that it leaves alone.
-var errChanged = errors.New("it was changed since, and stays as it is")
-
-// isUnchanged returns an error if a file is not as setup wrote it; "" is any.
-func isUnchanged(host Host, path, wrote string) error {
-	if wrote == "" {
-		return nil
-	}
-	text, err := host.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil && string(text) != wrote {
-		err = errChanged
-	}
-	return err
-}

@@ -245,7 +245,7 @@ func TestTwiceAndUndo(t *testing.T) {
 	if again := plan(t, h, aDay); len(again) > 0 {
 		t.Errorf("a second time would: %q, want nothing", titles(again))
 	}
-	if err := Undo(t.Context(), h, func(string, error) {}); err != nil {
+	if err := Undo(t.Context(), h, false, func(string, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{CredentialsPath, LocalPath, UndoPath} {
@@ -293,7 +293,7 @@ func TestUndoKeepsWhatWasChanged(t *testing.T) {
 			h.files[LocalPath] += "history: 60d\n"
 			changed := h.files[LocalPath]
 			var kept []string
-			err := Undo(t.Context(), h, func(title string, err error) {
+			err := Undo(t.Context(), h, false, func(title string, err error) {
 				if err != nil {
 					kept = append(kept, title+": "+err.Error())
 				}
@@ -324,7 +324,7 @@ func TestLocalFileIsKept(t *testing.T) {
 			t.Errorf("got the configuration %q, want it to hold %q", h.files[LocalPath], want)
 		}
 	}
-	if err := Undo(t.Context(), h, func(string, error) {}); err != nil {
+	if err := Undo(t.Context(), h, false, func(string, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.files[LocalPath]; strings.Contains(got, "t0ken") || !strings.Contains(got, "# office") {
@@ -343,7 +343,7 @@ func TestFailureInTheMiddle(t *testing.T) {
 		t.Fatalf("got error %v with hint %q", err, hint.Of(err))
 	}
 	h.failing = ""
-	if err := Undo(t.Context(), h, func(string, error) {}); err != nil {
+	if err := Undo(t.Context(), h, false, func(string, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	if _, there := h.files[CredentialsPath]; there {

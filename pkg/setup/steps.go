@@ -68,6 +68,7 @@ func (p *planner) token() error {
 	}
 	p.local.set("lapi", "url", p.options.LAPI)
 	p.local.set("lapi", "registration_token", p.options.Token)
+	p.local.secret = true
 	p.local.set("lapi", "credentials", "/var/lib/csmail/lapi_credentials.yaml")
 	return nil
 }
@@ -224,21 +225,33 @@ func (p *planner) service() error {
 
 // configuration writes what the steps before asked for into csmail.yaml.local.
 func (p *planner) configuration() error {
+	s, err := p.writeLocal()
+	if err != nil || s.Title == "" {
+		return err
+	}
+	p.add(s)
+	return nil
+}
+
+// writeLocal returns the step that writes the keys that were set since the last one; the
+// zero Step if there are none.
+func (p *planner) writeLocal() (Step, error) {
 	if !p.local.isChanged() {
-		return nil
+		return Step{}, nil
 	}
 	after, err := p.local.text()
 	if err != nil {
-		return err
+		return Step{}, err
 	}
 	undo := Action{Remove: LocalPath, Wrote: after}
 	if p.local.isThere {
 		undo = Action{Write: LocalPath, Content: p.local.before, Wrote: after, Mode: 0o640, Owner: "root:" + serviceUser}
 	}
-	p.add(Step{
+	s := Step{
 		Title: "write " + LocalPath, Why: "It is laid over csmail.yaml; packages never touch it. It sets " + strings.Join(p.local.added, ", ") + ".",
-		Do:   []Action{{Write: LocalPath, Content: after, Mode: 0o640, Owner: "root:" + serviceUser, Secret: p.options.Token != ""}},
+		Do:   []Action{{Write: LocalPath, Content: after, Mode: 0o640, Owner: "root:" + serviceUser, Secret: p.local.secret}},
 		Undo: []Action{undo},
-	})
-	return nil
+	}
+	p.local.before, p.local.isThere, p.local.added = after, true, nil
+	return s, nil
 }

@@ -15,6 +15,7 @@ import (
 type undone struct {
 	Title   string   `json:"title"`
 	Actions []Action `json:"actions"`
+	Enforce bool     `json:"enforce,omitempty"` // a step of setup --enforce
 }
 
 func readUndo(host Host) ([]undone, error) {
@@ -43,22 +44,25 @@ func writeUndo(host Host, done []undone) error {
 	return nil
 }
 
-// UndoPlan returns the steps that take back what Apply did, the last first.
-func UndoPlan(host Host) ([]Step, error) {
+// UndoPlan returns the steps that take back what Apply did, the last first; with
+// onlyEnforce those of setup --enforce alone.
+func UndoPlan(host Host, onlyEnforce bool) ([]Step, error) {
 	done, err := readUndo(host)
 	if err != nil {
 		return nil, err
 	}
 	var steps []Step
 	for _, u := range slices.Backward(done) {
-		steps = append(steps, Step{Title: "undo: " + u.Title, Do: u.Actions})
+		if u.Enforce || !onlyEnforce {
+			steps = append(steps, Step{Title: "undo: " + u.Title, Do: u.Actions})
+		}
 	}
 	return steps, nil
 }
 
-// Undo takes back all steps, the last first. A step that fails stays in the undo
+// Undo takes back the steps that UndoPlan returns. A step that fails stays in the undo
 // file, and the others are taken back all the same.
-func Undo(ctx context.Context, host Host, report func(title string, err error)) error {
+func Undo(ctx context.Context, host Host, onlyEnforce bool, report func(title string, err error)) error {
 	done, err := readUndo(host)
 	if err != nil {
 		return err
@@ -66,6 +70,10 @@ func Undo(ctx context.Context, host Host, report func(title string, err error)) 
 	var left []undone
 	var failed error
 	for _, u := range slices.Backward(done) {
+		if onlyEnforce && !u.Enforce {
+			left = append([]undone{u}, left...)
+			continue
+		}
 		kept, problem := takeBack(ctx, host, u)
 		report(u.Title, errors.Join(kept, problem))
 		if problem != nil {
@@ -73,8 +81,9 @@ func Undo(ctx context.Context, host Host, report func(title string, err error)) 
 			failed = errors.Join(failed, problem)
 		}
 	}
+	failed = hint.Wrap(failed, "mend what it says and run csmail setup --undo again")
 	if len(left) > 0 {
-		return errors.Join(hint.Wrap(failed, "mend what it says and run csmail setup --undo again"), writeUndo(host, left))
+		return errors.Join(failed, writeUndo(host, left))
 	}
 	return host.Remove(UndoPath)
 }
@@ -83,7 +92,7 @@ func Undo(ctx context.Context, host Host, report func(title string, err error)) 
 // stay.
 func takeBack(ctx context.Context, host Host, u undone) (kept, problem error) {
 	for _, a := range u.Actions {
-		err := act(ctx, host, a)
+		_, err := act(ctx, host, a)
 		switch {
 		case err == nil || a.Optional:
 		case errors.Is(err, errChanged):

@@ -56,6 +56,8 @@ func TestLife(t *testing.T) {
 				run  func()
 			}{
 				{"first ban", l.firstBan},
+				{"check", l.checkAfterSetup},
+				{"setup --enforce", l.enforce},
 				{"SMTP AUTH under Dovecot's penalty", l.penalty},
 				{"reload", l.reload},
 				{"another source and logrotate", l.rotate},

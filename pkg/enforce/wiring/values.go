@@ -13,3 +13,7 @@ const closes = "while csmail "
 // Closes reports whether the setting shuts honest clients out while csmail is dead or
 // hangs. The other findings are settings with which csmail does less than it could.
 func (f Finding) Closes() bool { return strings.HasPrefix(f.Problem, closes) }
+
+// DovecotAttributes is the value of auth_policy_request_attributes that Dovecot 2.3 should
+// have.
+const DovecotAttributes = attributes23
