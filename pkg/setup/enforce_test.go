@@ -49,7 +49,7 @@ func (h *mailHost) Run(ctx context.Context, name string, args ...string) (string
 	}
 	switch {
 	case name == "doveconf":
-		return h.dovecot + h.files[dovecotDoor], nil
+		return h.dovecot + asDoveconfPrints(h.files[dovecotDoor]), nil
 	case name == "postconf":
 		return h.postconf(args[0], args[1:]), nil
 	}
@@ -73,6 +73,16 @@ func (h *mailHost) postconf(option string, args []string) string {
 		return linesOf(h.files[masterCF], false)
 	}
 	return ""
+}
+
+// asDoveconfPrints puts the settings of auth_policy into its block, if there is one, as
+// doveconf 2.4 does.
+func asDoveconfPrints(text string) string {
+	before, block, has := strings.Cut(text, "auth_policy {\n")
+	if !has {
+		return text
+	}
+	return "auth_policy {\n" + strings.ReplaceAll(before, "auth_policy_", "  ") + block
 }
 
 // set replaces a line "name = value", or adds it.

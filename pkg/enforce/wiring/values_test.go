@@ -1,6 +1,9 @@
 package wiring
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Each finding that Read makes on a recorded host, and whether it shuts clients out.
 func TestCloses(t *testing.T) {
@@ -21,5 +24,21 @@ func TestCloses(t *testing.T) {
 	}
 	if len(got.Findings) < 4 || closing != 2 {
 		t.Errorf("got %+v, want one of each Postfix service and two of Dovecot that shut clients out", got.Findings)
+	}
+}
+
+// doveconf 2.4 prints the policy server inside of a block, as Debian 13's does.
+func TestDovecot24(t *testing.T) {
+	text := recorded(t, "dovecot-2.4")
+	got := Read(Settings{Dovecot: text}, doors)
+	if len(got.Services) != 1 || !got.Services[0].Asks || len(got.Findings) > 0 {
+		t.Errorf("got %+v, want a Dovecot that asks, and no finding", got)
+	}
+	closed := Read(Settings{Dovecot: strings.Replace(text, "  report_after", "  reject_on_fail = yes\n  report_after", 1)}, doors)
+	if len(closed.Findings) != 1 || !closed.Findings[0].Closes() {
+		t.Errorf("with reject_on_fail: got %+v, want one finding that shuts clients out", closed.Findings)
+	}
+	if got := Values(text); got["imap"] != "" || got["mail_driver"] != "mbox" || got["auth_policy_http_client_request_absolute_timeout"] != "500ms" {
+		t.Errorf("got the values %v, want those at the top and of auth_policy", got)
 	}
 }

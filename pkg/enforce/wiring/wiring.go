@@ -53,21 +53,26 @@ func (r *Report) add(service, mend, problem string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Service: service, Problem: fmt.Sprintf(problem, args...), Mend: mend})
 }
 
-// parse reads lines of "name = value". Lines inside of a block (Dovecot) and comments are left out.
+// parse reads lines of "name = value". Lines inside of a block (Dovecot) and comments are left out, but for the block auth_policy: once it holds a
+// setting of the HTTP client, doveconf 2.4 prints auth_policy_server_url as server_url inside of it.
 func parse(text string) map[string]string {
 	values := map[string]string{}
-	depth := 0
+	depth, prefix := 0, ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "#"):
+		case line == "auth_policy {" && depth == 0:
+			prefix = "auth_policy_"
+		case line == "}" && prefix != "" && depth == 0:
+			prefix = ""
 		case line == "}":
 			depth--
 		case !strings.Contains(line, "=") && strings.HasSuffix(line, "{"):
 			depth++
 		case depth == 0:
 			if name, value, ok := strings.Cut(line, "="); ok {
-				values[strings.TrimSpace(name)] = strings.TrimSpace(value)
+				values[prefix+strings.TrimSpace(name)] = strings.TrimSpace(value)
 			}
 		}
 	}
