@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +34,11 @@ func TestScripts(t *testing.T) {
 			e.Defer(server.Close)
 			e.Setenv(name, server.URL)
 		}
+		secure := httptest.NewTLSServer(brokenLAPIs["REFUSING"])
+		secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+		e.Defer(secure.Close)
+		e.Setenv("TLS_ADDR", secure.Listener.Addr().String())
+		e.Setenv("PLAIN_ADDR", strings.TrimPrefix(e.Getenv("REFUSING"), "http://"))
 		lapi := httptest.NewServer(&banningLAPI{})
 		e.Defer(lapi.Close)
 		e.Setenv("BANNING", lapi.URL)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,11 @@ func parseAddr(text string) (netip.Addr, error) {
 		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is a network, and one address is wanted", text), "csmail scan -i %s shows those in it", text)}
 	}
 	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "write it like 192.0.2.1 or 2001:db8::1")}
+		advice := "write it like 192.0.2.1 or 2001:db8::1"
+		if strings.Contains(text, "@") || !strings.ContainsAny(text, "0123456789") {
+			advice = "it looks like a login name: csmail scan --user " + text + " shows who tried it"
+		}
+		return netip.Addr{}, usageError{hint.Wrap(fmt.Errorf("%q is no address", text), "%s", advice)}
 	}
 	return addr.Unmap(), nil
 }

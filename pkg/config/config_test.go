@@ -120,7 +120,7 @@ func TestKeyHint(t *testing.T) {
 		"guard: {alow: []}":            "did you mean guard.allow?",
 		"fish_and_chips_on_fridays: 1": "docs/configuration.md lists every key",
 		"scenarios: strict":            "a list stands in brackets, also one of a single entry: [strict]",
-		"lapi:\n\tcredentials: /x":     "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels",
+		"lapi:\n\tcredentials: /x":     `indent with spaces, and put a value with such a character in quotes: "@x"`,
 	} {
 		_, err := load(t, text, "")
 		if got := hint.Of(err); got != want {

@@ -22,7 +22,7 @@ var (
 func plain(err error) error {
 	typeErr, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
-		return hint.Wrap(err, "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
+		return formHint(Syntax(err))
 	}
 	var texts []string
 	advice := ""
@@ -36,6 +36,14 @@ func plain(err error) error {
 		}
 	}
 	return hint.Wrap(errors.New(strings.Join(texts, "; ")), "%s", advice)
+}
+
+// formHint leads to the forms of the keys where nothing better is known.
+func formHint(err error) error {
+	if hint.Of(err) != "" {
+		return err
+	}
+	return hint.Wrap(err, "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
 }
 
 func plainFault(fault string) (text, mend string) {

@@ -66,7 +66,7 @@ func (c *Client) explain(what string, status int, err error) error {
 	e := &callError{url: shownURL(c.credentials.URL), what: what, status: status}
 	if status == 0 {
 		e.kind, e.cause = ErrUnreachable, c.networkCause(err)
-		return hint.Wrap(e, "%s", downHint)
+		return hint.Wrap(e, "%s", c.networkHint(err))
 	}
 	words, isLAPI := lapiWords(err)
 	e.cause = errors.New(words)
@@ -76,6 +76,10 @@ func (c *Client) explain(what string, status int, err error) error {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		e.kind = ErrUnreachable
 		return hint.Wrap(e, "%s", brokenHint)
+	}
+	if !isLAPI && strings.Contains(words, "HTTP request to an HTTPS server") { // net/http's server, in plain text
+		e.kind = ErrUnreachable
+		return hint.Wrap(e, "%s", c.inURL("it speaks TLS there: write https instead of http"))
 	}
 	if !isLAPI {
 		e.kind = ErrUnreachable
@@ -87,6 +91,29 @@ func (c *Client) explain(what string, status int, err error) error {
 		return hint.Wrap(e, "%s", c.refusedHint(words))
 	}
 	return e
+}
+
+// networkHint is what mends a call without an answer. crypto/tls and net/http (Go 1.26)
+// have no error of their own for a peer that does not speak TLS.
+func (c *Client) networkHint(err error) string {
+	text := err.Error()
+	for _, plain := range []string{"first record does not look like a TLS handshake", "server gave HTTP response to HTTPS client"} {
+		if strings.Contains(text, plain) {
+			return c.inURL("it does not speak TLS there: write http instead of https")
+		}
+	}
+	if strings.Contains(text, "malformed HTTP response") {
+		return c.inURL("something else than a LAPI listens there, or it speaks TLS: https instead of http")
+	}
+	return downHint
+}
+
+// inURL says where the address is written.
+func (c *Client) inURL(mend string) string {
+	if c.credentials.path == "" {
+		return mend
+	}
+	return fmt.Sprintf("%s, in the url of %s", mend, c.credentials.path)
 }
 
 func (c *Client) refusedHint(words string) string {

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"csmail/pkg/hint"
+)
+
+// A scanner error of yaml.v3 (scannerc.go, parserc.go, v3.0.1) names a line, but for the
+// first.
+var syntaxLine = regexp.MustCompile(`^yaml: (line \d+: )?(.*)$`)
+
+// syntaxes say what the scanner of YAML means, and what mends it.
+var syntaxes = []struct{ said, text, mend string }{
+	{"found character that cannot start any token", "a tab, or a character such as @, ` or %, begins a value", "indent with spaces, and put a value with such a character in quotes: \"@x\""},
+	{"found a tab character", "a tab stands where spaces are wanted", "indent with spaces"},
+	{"did not find expected ',' or ']'", "a list that begins with [ is not closed", "close it with ]; a comma stands between its entries"},
+	{"did not find expected ',' or '}'", "a group that begins with { is not closed", "close it with }; a comma stands between its entries"},
+	{"mapping values are not allowed in this context", "a second colon, or a key that is indented too far", "put a text with a colon in quotes: \"a: b\""},
+	{"found unexpected end of stream", "a text in quotes is not closed", "close it with the same quotes"},
+	{"could not find expected ':'", "a colon is missing behind a key", "write key: value"},
+	{"did not find expected key", "the indentation does not fit the lines above", "keys of one group begin in one column"},
+	{"did not find expected '-' indicator", "the indentation does not fit the list above", "entries of one list begin in one column, each with a dash"},
+	{"block sequence entries are not allowed in this context", "a list begins in the line of its key", "put the first dash on a line of its own, or write [a, b]"},
+	{"unknown anchor", "a value begins with *", "put it in quotes: \"*\""},
+	{"did not find expected alphabetic or numeric character", "a value begins with * or &", "put it in quotes: \"*\""},
+	{"found unknown escape character", "a backslash in double quotes begins an escape that YAML does not know", "take single quotes"},
+}
+
+// Syntax says in plain words why a text is no YAML, and where; the hint mends it. Other
+// errors come back as they are.
+func Syntax(err error) error {
+	m := syntaxLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	where := m[1]
+	if where == "" {
+		where = "line 1: "
+	}
+	for _, s := range syntaxes {
+		if strings.Contains(m[2], s.said) {
+			return hint.Wrap(errors.New(where+s.text), "%s", s.mend)
+		}
+	}
+	return hint.Wrap(errors.New(where+m[2]), "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
+}
