@@ -92,7 +92,7 @@ type Engine struct {
 func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
 	e := &Engine{set: set, limits: limits.filled(), key: key, groups: newGroups(key), metas: map[expression.Facts]map[string]string{}}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
-	e.takers = make([][]*scenario.Scenario, event.KindCount*event.ServiceCount*int(expression.Shapes))
+	e.takers = newTakers()
 	e.machine.In = &e.in
 	return e
 }

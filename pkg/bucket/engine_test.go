@@ -205,12 +205,12 @@ func TestNoEvidence(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	restored := New(e.set, Limits{}, event.HashKey{})
-	if err := restored.Restore(e.AppendSnapshot(nil)); err != nil {
+	if err := restore(restored, e.AppendSnapshot(nil)); err != nil {
 		t.Errorf("restored: %v", err)
 	}
 	filled := load(t, bruteForce)
 	filled.Pour(failure(one, "bob", 0))
-	if err := e.Restore(filled.AppendSnapshot(nil)); err != nil {
+	if err := restore(e, filled.AppendSnapshot(nil)); err != nil {
 		t.Errorf("restored without evidence: %v", err)
 	}
 	e.Pour(failure(one, "bob", time.Second))

@@ -262,7 +262,7 @@ func TestSnapshotChangesNothing(t *testing.T) {
 		for _, h := range drawHappenings(t, 80) {
 			if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
 				fresh := New(set, limits, event.HashKey{3})
-				if err := fresh.Restore(parts.AppendSnapshot([]byte("before"))[len("before"):]); err != nil {
+				if err := restore(fresh, parts.AppendSnapshot([]byte("before"))[len("before"):]); err != nil {
 					t.Fatal(err)
 				}
 				parts = fresh

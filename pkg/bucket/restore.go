@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"strings"
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
 	"csmail/pkg/scenario/expression"
+	"csmail/pkg/wire"
 )
 
 var (
@@ -20,23 +20,29 @@ var (
 
 // Restore replaces the state by that of a snapshot. A scenario that is new or has
 // changed in what it decides starts empty. After an error the Engine is as it was.
-func (e *Engine) Restore(b []byte) error {
-	body, ok := strings.CutPrefix(string(b[:min(len(b), len(snapshotMagic))]), snapshotMagic[:len(snapshotMagic)-1])
-	switch {
-	case !ok || len(b) < len(snapshotMagic)+4:
-		return errNoSnapshot
-	case body != snapshotMagic[len(snapshotMagic)-1:]:
-		return fmt.Errorf("the state of the scenarios has version %d, this csmail reads version %d", body[0], snapshotMagic[len(snapshotMagic)-1])
-	case crc32.ChecksumIEEE(b[:len(b)-4]) != binary.BigEndian.Uint32(b[len(b)-4:]):
-		return errDamaged
+//
+// open is called twice: nothing is believed of a snapshot before all of it has the right
+// checksum, and it is not held in memory meanwhile. Errors in reading are returned.
+func (e *Engine) Restore(open wire.Open) error {
+	size, err := checkSnapshot(open)
+	if err != nil {
+		return err
 	}
-	r := &stateReader{b: b[len(snapshotMagic) : len(b)-4]}
+	next, err := open()
+	if err != nil {
+		return err
+	}
+	r := &stateReader{in: wire.NewReader(next), left: size}
+	r.take(len(snapshotMagic))
 	var key event.HashKey
 	copy(key[:], r.take(len(key)))
 	fresh := New(e.set, e.limits, key)
 	r.scenarios(e.set)
 	r.state(fresh)
-	if r.bad || len(r.b) > 0 {
+	switch {
+	case r.in.Err != nil:
+		return r.in.Err
+	case r.bad || r.left > 0:
 		return errDamaged
 	}
 	*e = *fresh
@@ -44,75 +50,121 @@ func (e *Engine) Restore(b []byte) error {
 	return nil
 }
 
+// checksumSize is that of the CRC behind a snapshot, in bytes.
+const checksumSize = 4
+
+// checkSnapshot reads a whole snapshot, and returns how many bytes stand before its
+// checksum.
+func checkSnapshot(open wire.Open) (size uint64, err error) {
+	next, err := open()
+	if err != nil {
+		return 0, err
+	}
+	in := wire.NewReader(next)
+	head, version := in.Peek(len(snapshotMagic)), len(snapshotMagic)-1
+	switch {
+	case in.Err != nil:
+		return 0, in.Err
+	case len(head) <= version || string(head[:version]) != snapshotMagic[:version]:
+		return 0, errNoSnapshot
+	case head[version] != snapshotMagic[version]:
+		return 0, fmt.Errorf("the state of the scenarios has version %d, this csmail reads version %d", head[version], snapshotMagic[version])
+	}
+	var sum uint32
+	for {
+		b := in.Some(math.MaxInt)
+		if len(b) <= checksumSize {
+			b = in.Peek(checksumSize + 1)
+		}
+		if len(b) <= checksumSize {
+			break
+		}
+		body := len(b) - checksumSize
+		sum, size = crc32.Update(sum, crc32.IEEETable, b[:body]), size+uint64(body)
+		in.Skip(body)
+	}
+	last := in.Peek(checksumSize)
+	switch {
+	case in.Err != nil:
+		return 0, in.Err
+	case len(last) < checksumSize || binary.BigEndian.Uint32(last) != sum:
+		return 0, errDamaged
+	}
+	return size, nil
+}
+
 // stateReader reads the parts of a snapshot, which a checksum has found to be whole.
 // A part that is not there sets bad.
 type stateReader struct {
-	b     []byte
+	in    *wire.Reader
+	left  uint64 // bytes before the checksum
 	now   int64
 	bad   bool
 	owner []int // the number that each scenario of the snapshot has now, or -1
 }
 
+// peek returns the next n bytes, or as many as are left. They are valid until the next
+// call.
+func (r *stateReader) peek(n int) []byte { return r.in.Peek(int(min(uint64(n), r.left))) }
+
+func (r *stateReader) fail() { r.bad, r.left = true, 0 }
+
+func (r *stateReader) skip(size int) {
+	if size <= 0 {
+		r.fail()
+		return
+	}
+	r.in.Skip(size)
+	r.left -= uint64(size)
+}
+
 func (r *stateReader) number() uint64 {
-	n, size := binary.Uvarint(r.b)
+	n, size := binary.Uvarint(r.peek(binary.MaxVarintLen64))
 	r.skip(size)
 	return n
 }
 
 func (r *stateReader) signed() int64 {
-	n, size := binary.Varint(r.b)
+	n, size := binary.Varint(r.peek(binary.MaxVarintLen64))
 	r.skip(size)
 	return n
 }
 
-func (r *stateReader) skip(size int) {
-	if size <= 0 {
-		r.bad, r.b = true, nil
-		return
-	}
-	r.b = r.b[size:]
-}
-
 func (r *stateReader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
+	b := r.take(1)
+	if b == nil {
 		return 0
 	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
+	return b[0]
 }
 
 func (r *stateReader) fixed() uint64 {
-	if len(r.b) < 8 {
-		r.bad, r.b = true, nil
+	b := r.take(8)
+	if b == nil {
 		return 0
 	}
-	n := binary.BigEndian.Uint64(r.b)
-	r.b = r.b[8:]
-	return n
+	return binary.BigEndian.Uint64(b)
 }
 
 func (r *stateReader) text() string {
 	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
+	if n > r.left {
+		r.fail()
 		return ""
 	}
-	text := string(r.b[:n])
-	r.b = r.b[n:]
-	return text
+	return string(r.take(int(n)))
 }
 
-// take reads n bytes, nil if there are not as many.
+// take reads n bytes, nil if there are not as many. They are valid until the next call.
 func (r *stateReader) take(n int) []byte {
-	if n > len(r.b) {
-		r.bad, r.b = true, nil
+	b := r.peek(n)
+	if len(b) < n {
+		r.fail()
 		return nil
 	}
-	part := r.b[:n]
-	r.b = r.b[n:]
-	return part
+	r.in.Skip(n)
+	r.left -= uint64(n)
+	return b
 }
 
 func (r *stateReader) time() int64 {
@@ -160,8 +212,8 @@ func (r *stateReader) state(e *Engine) {
 // count reads how many records follow; each takes a byte at least.
 func (r *stateReader) count() uint64 {
 	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.bad = true
+	if n > r.left {
+		r.fail()
 		return 0
 	}
 	return n
@@ -263,7 +315,7 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 	e.needDetail(b)
 	fixed := l
 	fixed.queued, fixed.oldest = 0, 0
-	if fixed.size() > len(r.b)/8+kindsWord || l.stride > strideAll {
+	if uint64(fixed.size()) > r.left/8+kindsWord || l.stride > strideAll {
 		r.bad = true
 		return
 	}

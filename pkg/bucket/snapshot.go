@@ -11,11 +11,20 @@ import (
 // snapshotMagic begins a snapshot; its last byte is the version of the format.
 const snapshotMagic = "csmail scenario state\x03"
 
-// AppendSnapshot appends the whole state to b: all that decides what the next
-// events lead to, and the texts for the alerts. [Engine.Restore] reads it.
+// pieceSize is about how many bytes of a snapshot are handed out at a time.
+const pieceSize = 256 << 10
+
+// AppendSnapshot appends to b what [Engine.Snapshot] hands out.
 func (e *Engine) AppendSnapshot(b []byte) []byte {
-	from := len(b)
-	w := &writer{b: append(b, snapshotMagic...), now: e.now}
+	e.Snapshot(func(piece []byte) { b = append(b, piece...) })
+	return b
+}
+
+// Snapshot hands out the whole state in pieces, so that no second copy of it need be in
+// memory: all that decides what the next events lead to, and the texts for the alerts.
+// [Engine.Restore] reads it. take must not keep a piece.
+func (e *Engine) Snapshot(take func(piece []byte)) {
+	w := &writer{take: take, b: append(make([]byte, 0, pieceSize+pieceSize/4), snapshotMagic...), now: e.now}
 	w.b = append(w.b, e.key[:]...)
 	w.scenarios(e.set)
 	w.signed(e.now)
@@ -28,18 +37,35 @@ func (e *Engine) AppendSnapshot(b []byte) []byte {
 	w.number(uint64(len(e.groups.Free())))
 	for _, i := range e.groups.Free() {
 		w.number(uint64(i))
+		w.flushIfLong()
 	}
 	for i := range e.groups.Used() {
 		w.group(e, e.groups.At(i+1))
+		w.flushIfLong()
 	}
-	return binary.BigEndian.AppendUint32(w.b, crc32.ChecksumIEEE(w.b[from:]))
+	w.flush()
+	take(binary.BigEndian.AppendUint32(nil, w.sum))
 }
 
-// writer appends the parts of a snapshot. Times are written as their distance
+// writer hands out the parts of a snapshot. Times are written as their distance
 // from now.
 type writer struct {
-	b   []byte
-	now int64
+	take func(piece []byte)
+	b    []byte // not handed out yet
+	sum  uint32 // the CRC of what was
+	now  int64
+}
+
+func (w *writer) flush() {
+	w.sum = crc32.Update(w.sum, crc32.IEEETable, w.b)
+	w.take(w.b)
+	w.b = w.b[:0]
+}
+
+func (w *writer) flushIfLong() {
+	if len(w.b) >= pieceSize {
+		w.flush()
+	}
 }
 
 func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
@@ -79,6 +105,7 @@ func (w *writer) ring(r *ring) {
 			w.number(uint64(c.number))
 			copied := c.event()
 			w.event(&copied)
+			w.flushIfLong()
 		}
 	}
 }

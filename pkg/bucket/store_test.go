@@ -92,7 +92,7 @@ func TestManyScenarios(t *testing.T) {
 		pour(i * 37 % 90) // in no order
 	}
 	restored := New(e.set, Limits{}, event.HashKey{})
-	if err := restored.Restore(e.AppendSnapshot(nil)); err != nil {
+	if err := restore(restored, e.AppendSnapshot(nil)); err != nil {
 		t.Fatal(err)
 	}
 	e = restored

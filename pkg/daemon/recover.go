@@ -17,6 +17,7 @@ import (
 	"csmail/pkg/input"
 	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
+	"csmail/pkg/wire"
 )
 
 // recover restores the engine from the state file: the newest checkpoint, and the inputs
@@ -56,10 +57,22 @@ func (d *Daemon) recover(ctx context.Context) error {
 	return nil
 }
 
-// restore restores the engine from a checkpoint. Both are in memory at once.
-func (d *Daemon) restore(checkpoint []byte) error {
-	d.memory.adapt(4 * int64(len(checkpoint)))
-	if err := d.engine.Restore(checkpoint); err != nil {
+// restore takes a checkpoint. It adapts the limit of the memory to what is made of it.
+func (d *Daemon) restore(open wire.Open) error {
+	err := d.engine.RestoreFrom(func() (wire.Next, error) {
+		next, err := open()
+		read := 0
+		return func() ([]byte, error) {
+			const often = 8 << 20
+			piece, err := next()
+			if read += len(piece); read >= often {
+				read = 0
+				d.memory.tune()
+			}
+			return piece, err
+		}, err
+	})
+	if err != nil {
 		return err
 	}
 	d.restoreReports()
@@ -142,13 +155,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if err := d.judgeBy(timed, c); err != nil {
 		return err
 	}
-	snapshot, err := old.AppendSnapshot(nil)
-	if err != nil {
-		return err
-	}
-	if err := d.engine.Restore(snapshot); err != nil {
-		return err
-	}
+	d.engine.TakeOver(old)
 	d.options.applyLevel(c)
 	d.enforcer.reset(c, d.facts)
 	d.startReports()

@@ -24,9 +24,9 @@ type stateWriter struct {
 	complete func([]state.Input)  // called with the inputs of a batch before it is stored
 	wake     func()               // called after alerts were stored
 
-	// capture returns the engine's state and what is stored beside it; stored is called with
-	// the result.
-	capture func() (*state.Packed, state.Beside, error)
+	// capture begins a checkpoint with the engine's state, and returns what is stored
+	// beside it; stored is called with the result.
+	capture func() (*state.Draft, state.Beside, error)
 	stored  func(error)
 
 	pending   state.Batch
@@ -52,13 +52,13 @@ func newStateWriter(d *Daemon) stateWriter {
 			d.sender.Wake()
 		}
 	}
-	w.capture = func() (*state.Packed, state.Beside, error) {
-		snapshot := &state.Packed{}
-		if err := d.engine.Snapshot(snapshot.Add); err != nil {
+	w.capture = func() (*state.Draft, state.Beside, error) {
+		draft := w.store.Draft()
+		if err := d.engine.Snapshot(draft.Add); err != nil {
 			return nil, state.Beside{}, err
 		}
 		beside, err := d.beside()
-		return snapshot, beside, err
+		return draft, beside, err
 	}
 	w.stored = func(err error) { d.reports.stored(err) }
 	return w
@@ -110,7 +110,9 @@ func (w *stateWriter) commit() error {
 	return nil
 }
 
-// writeCheckpoint stores the engine's state while the loop goes on.
+// writeCheckpoint stores the engine's state. Of a large one the loop waits until all but
+// the last part is in the file, because a copy of it would need too much memory; for the
+// rest the loop goes on.
 func (w *stateWriter) writeCheckpoint(now time.Time) {
 	if w.written != nil || w.commitErr != nil {
 		return
@@ -120,14 +122,14 @@ func (w *stateWriter) writeCheckpoint(now time.Time) {
 	}
 	w.checkpoint = now
 	mark := w.store.Mark()
-	snapshot, beside, err := w.capture()
+	draft, beside, err := w.capture()
 	if err != nil {
 		w.checkpointed(err)
 		return
 	}
 	written := make(chan error, 1)
 	w.written = written
-	go func() { written <- w.store.StoreBeside(snapshot, mark, beside) }()
+	go func() { written <- draft.Store(mark, beside) }()
 }
 
 // awaitCheckpoint waits for the checkpoint under way. If it ended after a newer one, it
@@ -153,9 +155,9 @@ func (w *stateWriter) checkpointed(err error) {
 // on older data. All inputs of the engine are committed before.
 func (w *stateWriter) storeNow() error {
 	w.awaitCheckpoint()
-	snapshot, beside, err := w.capture()
+	draft, beside, err := w.capture()
 	if err == nil {
-		err = w.store.StoreBeside(snapshot, w.store.Mark(), beside)
+		err = draft.Store(w.store.Mark(), beside)
 	}
 	if err != nil {
 		err = fmt.Errorf("checkpoint: %w", err)

@@ -45,7 +45,7 @@ type Judge struct {
 	guessed  int                     // Guessed of the latest Record
 	brokenIn map[brokenKey]time.Time // break-ins that were told of, and when
 
-	partSizes [3]int // of the newest snapshot
+	guardSize int // of the newest snapshot, in bytes
 }
 
 // waiting is a finding whose verdict is pending.

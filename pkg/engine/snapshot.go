@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"encoding/gob"
 	"encoding/json"
 	"errors"
@@ -16,11 +15,16 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/wire"
 )
 
-// snapshotVersion changes with the order of the parts. Each part has a version
-// of its own.
-const snapshotVersion = 2
+// snapshotVersion changes with the order and the framing of the parts. Each part has a
+// version of its own. A part of version 2 is one piece behind its length; a part of
+// version 3 is any number of pieces, each behind its length, and a 0.
+const (
+	snapshotVersion = 3
+	wholeParts      = 2
+)
 
 // vocabulary tells apart releases in which the kinds and services of events have
 // other numbers: the parts keep the numbers.
@@ -48,95 +52,66 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 // Snapshot hands out what AppendSnapshot appends, in pieces, so that whoever packs them
 // need not hold the whole. take must not keep a piece.
 func (e *Engine) Snapshot(take func(piece []byte)) error {
-	take(snapshotHead())
-	if err := snapshotPart(take, &e.joinSize, plainPart(e.join.AppendSnapshot)); err != nil {
-		return err
-	}
-	return e.judge.snapshotParts(take)
+	return snapshotParts(take, append([]partWriter{inOne(&e.joinSize, e.join.AppendSnapshot)}, e.judge.writers()...))
 }
 
 // Snapshot hands out the whole state, in pieces, as [Engine.Snapshot] does. The scenarios
 // and the facts about the hosts are no part of it.
-func (j *Judge) Snapshot(take func(piece []byte)) error {
-	take(snapshotHead())
-	return j.snapshotParts(take)
-}
+func (j *Judge) Snapshot(take func(piece []byte)) error { return snapshotParts(take, j.writers()) }
 
-func snapshotHead() []byte {
-	return binary.BigEndian.AppendUint64([]byte{snapshotVersion}, vocabulary())
-}
-
-func (j *Judge) snapshotParts(take func([]byte)) error {
+func (j *Judge) writers() []partWriter {
 	if j.buckets == nil {
 		return nil
 	}
-	for i, part := range [...]func([]byte) ([]byte, error){plainPart(j.buckets.AppendSnapshot), plainPart(j.guard.AppendSnapshot), j.appendWaiting} {
-		if err := snapshotPart(take, &j.partSizes[i], part); err != nil {
-			return err
-		}
+	buckets := func(take func([]byte)) error {
+		j.buckets.Snapshot(take)
+		return nil
 	}
-	return nil
-}
-
-func plainPart(part func([]byte) []byte) func([]byte) ([]byte, error) {
-	return func(b []byte) ([]byte, error) { return part(b), nil }
-}
-
-// snapshotPart hands out a part behind its length. It begins with the room that the part
-// took last time, because growing to it would take twice that.
-func snapshotPart(take func([]byte), size *int, part func([]byte) ([]byte, error)) error {
-	b, err := part(make([]byte, 0, *size))
-	if err != nil {
+	waiting := func(take func([]byte)) error {
+		b, err := j.appendWaiting(nil)
+		take(b)
 		return err
 	}
-	*size = len(b) + len(b)/16
-	take(binary.AppendUvarint(nil, uint64(len(b))))
-	take(b)
-	return nil
+	return []partWriter{buckets, inOne(&j.guardSize, j.guard.AppendSnapshot), waiting}
 }
 
-// Restore replaces the state by what AppendSnapshot wrote. A scenario that has
-// changed since starts empty. On an error the engine must not be used further.
-func (e *Engine) Restore(b []byte) error {
-	return restoreParts(b, append([]func([]byte) error{e.join.Restore}, e.judge.restores()...))
+// Restore replaces the state by what AppendSnapshot wrote.
+func (e *Engine) Restore(b []byte) error { return e.RestoreFrom(wire.Whole(b)) }
+
+// RestoreFrom replaces the state by what Snapshot handed out. open is called several
+// times: so the state is not in memory beside what is made of it. A scenario that has
+// changed since starts empty. Errors in reading are returned. On an error the engine must
+// not be used further.
+func (e *Engine) RestoreFrom(open wire.Open) error {
+	return restoreParts(open, append([]partReader{fromOne(e.join.Restore)}, e.judge.readers()...))
 }
 
 // Restore replaces the state by what Snapshot handed out. A scenario that has changed
 // since starts empty. On an error the Judge must not be used further.
-func (j *Judge) Restore(b []byte) error { return restoreParts(b, j.restores()) }
+func (j *Judge) Restore(b []byte) error { return restoreParts(wire.Whole(b), j.readers()) }
 
-func (j *Judge) restores() []func([]byte) error {
+func (j *Judge) readers() []partReader {
 	if j.buckets == nil {
 		return nil
 	}
-	return []func([]byte) error{j.buckets.Restore, j.guard.Restore, j.restoreWaiting}
+	return []partReader{j.buckets.Restore, fromOne(j.guard.Restore), fromOne(j.restoreWaiting)}
 }
 
-// readHead returns what stands behind the head of a snapshot.
-func readHead(b []byte) ([]byte, error) {
-	const head = 1 + 8
-	if len(b) < head || b[0] != snapshotVersion || binary.BigEndian.Uint64(b[1:]) != vocabulary() {
-		return nil, errSnapshot
-	}
-	return b[head:], nil
+// TakeOver makes e go on where another engine is, as after a reload: as RestoreFrom does
+// with a snapshot of it, but without a copy. Both have scenarios or neither has. The
+// other engine must not be used any more.
+func (e *Engine) TakeOver(old *Engine) {
+	e.join = old.join
+	e.judge.takeOver(old.judge)
+	*old = Engine{}
 }
 
-func restoreParts(b []byte, restores []func([]byte) error) error {
-	b, err := readHead(b)
-	if err != nil {
-		return err
+func (j *Judge) takeOver(old *Judge) {
+	j.since, j.waiting, j.brokenIn = old.since, old.waiting, old.brokenIn
+	if j.buckets != nil && old.buckets != nil {
+		j.buckets.TakeOver(old.buckets)
+		j.guard.TakeOver(old.guard)
 	}
-	for _, part := range restores {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return errSnapshot
-		}
-		if err := part(b[size : size+int(n)]); err != nil {
-			return err
-		}
-		b = b[size+int(n):]
-	}
-	return nil
 }
 
 // pending is the part of the state that is in no package below. It is gob, which

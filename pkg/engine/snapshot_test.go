@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -13,6 +15,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
+	"csmail/pkg/wire"
 )
 
 // ill is a text of a client that is no UTF-8.
@@ -99,6 +102,86 @@ func TestRestoreRefuses(t *testing.T) {
 		other[at]++
 		if err := eagerly(t, guard.Options{}).Restore(other); !errors.Is(err, errSnapshot) {
 			t.Errorf("another byte %d: %v", at, err)
+		}
+	}
+}
+
+// A snapshot of version 2, in which each part is one piece, is read.
+func TestRestoreWholeParts(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	refused(e, 0, "192.0.2.1")
+	refused(e, 1, "192.0.2.1")
+	want, err := e.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := wire.Whole(want)
+	before := binary.BigEndian.AppendUint64([]byte{wholeParts}, vocabulary())
+	for number := range 4 {
+		b, err := readAll(func() (wire.Next, error) { return openPart(open, number) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		before = append(binary.AppendUvarint(before, uint64(len(b))), b...)
+	}
+	restored := eagerly(t, guard.Options{})
+	if err := restored.Restore(before); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := restored.AppendSnapshot(nil); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got a state of %d bytes (%v), want the same %d", len(got), err, len(want))
+	}
+}
+
+// An engine that takes over goes on as one that restores a snapshot.
+func TestTakeOverEqualsRestore(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	e.CountSince(time.Unix(7, 0))
+	refused(e, 0, "192.0.2.1")
+	refused(e, 1, "192.0.2.1")
+	want, err := e.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, taken := eagerly(t, guard.Options{}), eagerly(t, guard.Options{})
+	if err := restored.Restore(want); err != nil {
+		t.Fatal(err)
+	}
+	taken.TakeOver(e)
+	for step := range 3 {
+		got, err := taken.AppendSnapshot(nil)
+		want, err2 := restored.AppendSnapshot(nil)
+		if err != nil || err2 != nil || !bytes.Equal(got, want) {
+			t.Fatalf("after %d more: got a state of %d bytes (%v), want the same %d (%v)", step, len(got), err, len(want), err2)
+		}
+		refused(taken, 2+step, "192.0.2.1")
+		refused(restored, 2+step, "192.0.2.1")
+	}
+}
+
+// An error in reading is no damage of the snapshot.
+func TestRestoreReaderFails(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	refused(e, 0, "192.0.2.1")
+	b, err := e.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := errors.New("the disk is gone")
+	for _, n := range []int{0, 5, 40, len(b) / 2, len(b) - 1} {
+		err := eagerly(t, guard.Options{}).RestoreFrom(func() (wire.Next, error) {
+			rest := b[:n]
+			return func() ([]byte, error) {
+				if len(rest) == 0 {
+					return nil, failed
+				}
+				piece := rest[:min(len(rest), 7)]
+				rest = rest[len(piece):]
+				return piece, nil
+			}, nil
+		})
+		if !errors.Is(err, failed) || errors.Is(err, errSnapshot) {
+			t.Errorf("after %d bytes: got error %v, want %v", n, err, failed)
 		}
 	}
 }

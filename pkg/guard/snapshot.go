@@ -48,10 +48,16 @@ func (g *Guard) Restore(b []byte) error {
 	if c.Err != nil {
 		return fmt.Errorf("reading the guard's snapshot: %w", c.Err)
 	}
-	fresh.never, fresh.matcher, fresh.limits, fresh.mute = g.never, g.matcher, g.limits, g.mute
-	fresh.sites.Configure(g.limits.health())
-	*g = *fresh
+	g.TakeOver(fresh)
 	return nil
+}
+
+// TakeOver makes g go on with what another guard has observed, by its own facts and
+// options. The other one must not be used any more.
+func (g *Guard) TakeOver(old *Guard) {
+	old.never, old.matcher, old.limits, old.mute = g.never, g.matcher, g.limits, g.mute
+	old.sites.Configure(g.limits.health())
+	*g = *old
 }
 
 func (c *codec) guard(g *Guard) {

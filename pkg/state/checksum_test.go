@@ -59,7 +59,7 @@ func TestFlippedBits(t *testing.T) {
 				if err == nil {
 					defer s.Close()
 					err = errors.Join(
-						second(s.Recover(func([]byte) error { return nil }, func(Input) error { return nil })),
+						second(s.Recover(whole(func([]byte) error { return nil }), func(Input) error { return nil })),
 						second(s.Pending(0, 10)), second(s.Held(0, 10)), second(s.Recent(10)),
 					)
 				}

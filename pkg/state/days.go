@@ -23,34 +23,32 @@ type Beside struct {
 	Days map[string][]byte // by date, like 2026-11-28: what is known of a day that is over
 }
 
-// StoreBeside is StoreCheckpoint with more that must agree with the checkpoint.
-func (s *Store) StoreBeside(state *Packed, at Mark, beside Beside) error {
-	return s.storeCheckpoint(state, at, func(tx *bolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		for name, data := range beside.Kept {
-			k := []byte(keptPrefix + name)
-			if len(data) == 0 {
-				if err := meta.Delete(k); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := meta.Put(k, seal(k, data)); err != nil {
+// putBeside stores what must agree with a checkpoint.
+func (s *Store) putBeside(tx *bolt.Tx, beside Beside) error {
+	meta := tx.Bucket(metaBucket)
+	for name, data := range beside.Kept {
+		k := []byte(keptPrefix + name)
+		if len(data) == 0 {
+			if err := meta.Delete(k); err != nil {
 				return err
 			}
+			continue
 		}
-		if len(beside.Days) == 0 {
-			return nil
+		if err := meta.Put(k, seal(k, data)); err != nil {
+			return err
 		}
-		days := tx.Bucket(daysBucket)
-		for date, data := range beside.Days {
-			k := []byte(date)
-			if err := days.Put(k, seal(k, s2.Encode(nil, data))); err != nil {
-				return err
-			}
+	}
+	if len(beside.Days) == 0 {
+		return nil
+	}
+	days := tx.Bucket(daysBucket)
+	for date, data := range beside.Days {
+		k := []byte(date)
+		if err := days.Put(k, seal(k, s2.Encode(nil, data))); err != nil {
+			return err
 		}
-		return pruneDays(days, s.options.History)
-	})
+	}
+	return pruneDays(days, s.options.History)
 }
 
 // pruneDays forgets days that are older than the newest one by more than the

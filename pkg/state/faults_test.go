@@ -302,7 +302,7 @@ func use(t *testing.T, p string) string {
 		defer s.Close()
 		err = errors.Join(
 			s.Commit(Batch{Inputs: []Input{record(1)}, Alerts: entries(100, 101)}),
-			second(s.Recover(func([]byte) error { return nil }, func(Input) error { return nil })),
+			second(s.Recover(whole(func([]byte) error { return nil }), func(Input) error { return nil })),
 			second(s.Pending(0, 100)), second(s.Held(0, 100)), second(s.Recent(10)), second(s.History("192.0.2.1", 10)),
 			s.Checkpoint([]byte("x"), s.Mark()),
 		)

@@ -18,7 +18,7 @@ import (
 func observe(s *Store, ids []string) (string, error) {
 	var text bytes.Buffer
 	cursors, err := s.Recover(
-		func(state []byte) error { _, err := fmt.Fprintf(&text, "state %s\n", state); return err },
+		whole(func(state []byte) error { _, err := fmt.Fprintf(&text, "state %s\n", state); return err }),
 		func(in Input) error { _, err := fmt.Fprintln(&text, in.Source, in.Record.Message); return err },
 	)
 	fmt.Fprintln(&text, cursors)

@@ -11,7 +11,6 @@ import (
 
 const (
 	chunkSize = 256 << 10 // bytes of inputs in one value, before compression
-	partSize  = 1 << 20   // of a checkpoint
 
 	// maxUnpacked bounds the memory that a damaged value can allocate. No real input
 	// comes close, because the inputs bound the length of lines.
@@ -141,13 +140,16 @@ func readInputs(data []byte, f func(Input)) error {
 // places at which reading continues. The alerts that the replay makes are already in the
 // outbox or delivered, so the caller drops them. An error of restore or replay is
 // returned unchanged.
-func (s *Store) Recover(restore func(checkpoint []byte) error, replay func(Input) error) (cursors map[string]string, err error) {
-	checkpoint, mark, err := s.checkpoint()
+//
+// open begins to read the checkpoint from its start, and may be called several times.
+// next returns a part of it, and nil at its end.
+func (s *Store) Recover(restore func(open func() (next func() ([]byte, error), err error)) error, replay func(Input) error) (cursors map[string]string, err error) {
+	isThere, mark, err := s.hasCheckpoint()
 	if err != nil {
 		return nil, err
 	}
-	if checkpoint != nil {
-		if err := restore(checkpoint); err != nil {
+	if isThere {
+		if err := restore(s.openCheckpoint); err != nil {
 			return nil, err
 		}
 	}
@@ -185,44 +187,6 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 	return inputs, last, err
 }
 
-// checkpoint reads the parts into one piece of memory. Its size is known before.
-func (s *Store) checkpoint() (state []byte, mark Mark, err error) {
-	err = s.view("recover", func(tx *bolt.Tx) (err error) {
-		if mark, err = readMark(tx); err != nil {
-			return err
-		}
-		bucket := tx.Bucket(checkpointBucket)
-		size, err := unpackedSize(bucket)
-		if err != nil || size == 0 {
-			return err
-		}
-		state = make([]byte, 0, size)
-		return bucket.ForEach(func(k, v []byte) error {
-			part, err := unpack(k, v)
-			state = append(state, part...)
-			return err
-		})
-	})
-	return state, mark, err
-}
-
-// unpackedSize adds the sizes of the decompressed parts, without decompressing them.
-func unpackedSize(bucket *bolt.Bucket) (size int, err error) {
-	err = bucket.ForEach(func(k, v []byte) error {
-		packed, err := unseal(k, v)
-		if err != nil {
-			return err
-		}
-		n, err := s2.DecodedLen(packed)
-		if err != nil || n > maxUnpacked {
-			return fmt.Errorf("%w: compressed text of %d bytes", errDamaged, n)
-		}
-		size += n
-		return nil
-	})
-	return size, err
-}
-
 // Cursors returns how far each source was read at the newest commit.
 func (s *Store) Cursors() (cursors map[string]string, err error) {
 	err = s.view("read the cursors", func(tx *bolt.Tx) (err error) {
@@ -230,87 +194,4 @@ func (s *Store) Cursors() (cursors map[string]string, err error) {
 		return err
 	})
 	return cursors, err
-}
-
-// Packed is a state that is to be stored as a checkpoint: compressed while it is
-// added, so that it is never in memory whole.
-type Packed struct {
-	parts [][]byte
-	rest  []byte // less than a part
-}
-
-// Add takes more of the state. It keeps nothing of b.
-func (p *Packed) Add(b []byte) {
-	for len(p.rest)+len(b) >= partSize {
-		room := partSize - len(p.rest)
-		if len(p.rest) == 0 {
-			p.seal(b[:room])
-		} else {
-			p.seal(append(p.rest, b[:room]...))
-			p.rest = p.rest[:0]
-		}
-		b = b[room:]
-	}
-	p.rest = append(p.rest, b...)
-}
-
-// seal compresses one part and adds its checksum. The key in the checksum is the part's
-// number, so parts that changed places are noticed.
-func (p *Packed) seal(part []byte) {
-	p.parts = append(p.parts, seal(key(uint64(len(p.parts))), s2.Encode(nil, part)))
-}
-
-// Checkpoint stores the engine's whole state at the mark, replaces the older checkpoint,
-// and removes the inputs up to the mark. Later inputs stay, so commits may go on while a
-// checkpoint is stored. An empty state counts as no checkpoint.
-func (s *Store) Checkpoint(state []byte, at Mark) error {
-	p := &Packed{}
-	p.Add(state)
-	return s.StoreCheckpoint(p, at)
-}
-
-// StoreCheckpoint is Checkpoint of a state that was packed already. Nothing may be
-// added to it any more.
-func (s *Store) StoreCheckpoint(state *Packed, at Mark) error {
-	return s.storeCheckpoint(state, at, func(*bolt.Tx) error { return nil })
-}
-
-// storeCheckpoint has more written in the same transaction.
-func (s *Store) storeCheckpoint(state *Packed, at Mark, more func(*bolt.Tx) error) error {
-	if now := s.Mark(); at > now {
-		return s.explain("checkpoint", fmt.Errorf("mark %d is not committed yet, %d is", at, now))
-	}
-	if len(state.rest) > 0 {
-		state.seal(state.rest)
-		state.rest = nil
-	}
-	return s.update("checkpoint", func(tx *bolt.Tx, counted *change) error {
-		counted.checkpoints = 1
-		if err := tx.DeleteBucket(checkpointBucket); err != nil {
-			return err
-		}
-		bucket, err := tx.CreateBucket(checkpointBucket)
-		if err != nil {
-			return err
-		}
-		for i, part := range state.parts {
-			if err := bucket.Put(key(uint64(i)), part); err != nil {
-				return err
-			}
-		}
-		if err := putMark(tx, at); err != nil {
-			return err
-		}
-		if err := more(tx); err != nil {
-			return err
-		}
-		cursor := tx.Bucket(inputsBucket).Cursor()
-		for k, v := cursor.First(); k != nil && Mark(number(k)) <= at; k, v = cursor.First() {
-			counted.journal -= int64(len(v))
-			if err := cursor.Delete(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

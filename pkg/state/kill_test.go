@@ -34,7 +34,8 @@ func write(path string) {
 		a.Alert.Count, a.Alert.Last = n, now.Add(time.Duration(n)*time.Hour)
 		err = s.Commit(Batch{Inputs: []Input{record(n)}, Cursors: cursors, Alerts: []Entry{a}})
 		if n%10 == 0 {
-			err = errors.Join(err, s.Checkpoint([]byte(strconv.Itoa(n)), s.Mark()))
+			large := strings.Repeat(" ", n/10%2*2*partSize) // each second one goes to the file in parts
+			err = errors.Join(err, draft(s, strconv.Itoa(n)+large).Store(s.Mark(), Beside{}))
 		}
 		fmt.Println(n)
 	}
@@ -80,7 +81,7 @@ func wantAgreement(t *testing.T, p string, done int) {
 	got, cursors := recovered(t, s)
 	last := 0
 	for _, line := range got {
-		n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(line, "state "), "mail.log line "))
+		n, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(line, "state "), "mail.log line ")))
 		must(t, err)
 		if last != 0 && n != last+1 {
 			t.Errorf("%d after %d", n, last)

@@ -101,10 +101,10 @@ func record(n int) Input {
 // recovered is what Recover gives back, in one text a line.
 func recovered(t *testing.T, s *Store) (lines []string, cursors map[string]string) {
 	t.Helper()
-	cursors, err := s.Recover(func(state []byte) error {
+	cursors, err := s.Recover(whole(func(state []byte) error {
 		lines = append(lines, "state "+string(state))
 		return nil
-	}, func(in Input) error {
+	}), func(in Input) error {
 		if in.Record == nil {
 			lines = append(lines, "tick "+in.Tick.Format(time.TimeOnly))
 			return nil
@@ -174,7 +174,7 @@ func TestRecoverManyInputsInOrder(t *testing.T) {
 		}
 	}
 	next := int64(from)
-	_, err := s.Recover(func([]byte) error { return nil }, func(in Input) error {
+	_, err := s.Recover(whole(func([]byte) error { return nil }), func(in Input) error {
 		if next++; in.Record.Line != next {
 			return fmt.Errorf("line %d, want %d", in.Record.Line, next)
 		}
@@ -193,7 +193,7 @@ func TestRecoverPassesErrorsOn(t *testing.T) {
 		t.Errorf("replay: %v, want %v", err, stop)
 	}
 	must(t, s.Checkpoint([]byte("x"), s.Mark()))
-	if _, err := s.Recover(func([]byte) error { return stop }, nil); err != stop {
+	if _, err := s.Recover(whole(func([]byte) error { return stop }), nil); err != stop {
 		t.Errorf("restore: %v, want %v", err, stop)
 	}
 }
