@@ -53,7 +53,7 @@ func newStateWriter(d *Daemon) stateWriter {
 		}
 	}
 	w.capture = func() (*state.Draft, state.Beside, error) {
-		draft := w.store.Draft()
+		draft := d.store.Draft()
 		if err := d.engine.Snapshot(draft.Add); err != nil {
 			return nil, state.Beside{}, err
 		}
