@@ -71,7 +71,7 @@ var layers = map[string]layer{
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
 	"daemon": {imports: []string{
-		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "ruleset", "scenario", "state", "wire",
+		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "ruleset", "scenario", "state", "wire",
 	}, io: true},
 	"check":   {imports: []string{"config", "control", "enforce/wiring", "engine", "event", "hint", "host", "logline", "scenario", "setup"}, io: true},
 	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"csmail/pkg/config"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/geo"
@@ -136,13 +137,17 @@ func checkFailOn(names []string) error {
 	return nil
 }
 
-// setWindow takes the day that --day names; without any bound and file it is the
-// last 24 hours.
+// setWindow takes the day that --day names; without any bound and file it is the last
+// 24 hours. A window that begins some hours ago begins with a whole hour, because the
+// daemon keeps hours.
 func (r *dailyReport) setWindow(files []string) error {
 	scope := &r.input.scope
 	if r.day == "" {
 		if len(files) == 0 && r.journalFile == "" && scope.Since.IsZero() && scope.Until.IsZero() {
 			scope.Since = r.now.Add(-24 * time.Hour)
+		}
+		if _, ok := config.ParseDuration(r.since); ok || r.since == "" && !scope.Since.IsZero() {
+			scope.Since = document.HourOf(scope.Since, r.input.zone)
 		}
 		return nil
 	}
@@ -204,6 +209,7 @@ func (r dailyReport) fail(d *document.Document) error {
 // collected is what a replay gathers for a report.
 type collected struct {
 	*document.Window
+	bans    *document.BanEffect
 	before  map[string]*daily.Figures // by date
 	tracker *daily.Tracker
 	places  *geo.Finder
@@ -216,7 +222,13 @@ func (c *collected) place(addr netip.Addr) (country, as string) {
 }
 
 func (r dailyReport) newCollected() *collected {
-	c := &collected{Window: document.NewWindow(r.input.scope, time.Duration(r.config.LAPI.Duration)), before: map[string]*daily.Figures{}}
+	c := &collected{Window: document.NewWindow(r.input.scope), before: map[string]*daily.Figures{}}
+	c.bans = document.NewBanEffect(time.Duration(r.config.LAPI.Duration), func(at time.Time) *document.Window {
+		if c.Holds(at) {
+			return c.Window
+		}
+		return nil
+	})
 	c.tracker = daily.NewTracker(daily.Options{Zone: r.input.zone, At: r.windows(c)})
 	return c
 }
@@ -228,9 +240,11 @@ const daysBefore = 7
 // the days before it.
 func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 	scope := r.input.scope
-	var since time.Time // of the first day before
+	var since, border time.Time // of the days before
 	if !scope.Since.IsZero() {
-		since = scope.Since.AddDate(0, 0, -daysBefore)
+		local := scope.Since.In(r.input.zone)
+		border = time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.input.zone)
+		since = border.AddDate(0, 0, -daysBefore)
 	}
 	return func(at time.Time) *daily.Figures {
 		if !scope.Until.IsZero() && !at.Before(scope.Until) {
@@ -239,7 +253,7 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 		if scope.Since.IsZero() || !at.Before(scope.Since) {
 			return c.Figures
 		}
-		if at.Before(since) {
+		if at.Before(since) || !at.Before(border) {
 			return nil
 		}
 		date := at.In(r.input.zone).Format(time.DateOnly)
@@ -289,6 +303,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 
 // add takes a result of the engine.
 func (c *collected) add(result engine.Result) {
+	c.bans.Add(&result)
 	c.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
 		c.tracker.AddEvent(&result.Event)

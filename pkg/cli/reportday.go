@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"csmail/pkg/control"
@@ -10,27 +11,25 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// asksDaemon reports whether the running daemon can know what is asked: one
-// calendar day of the host's zone, of all sources, by the configured scenarios.
+// asksDaemon reports whether the running daemon can know what is asked: whole hours of
+// the host's zone, of all sources, by the configured scenarios.
 func (r dailyReport) asksDaemon(files []string) bool {
-	return r.day != "" && len(files) == 0 && !r.journal && r.journalFile == "" && r.envelope == "" && len(r.trusted) == 0 &&
-		len(r.input.scope.Only) == 0 && len(r.judgeOptions.scenarios) == 0 && r.input.zone == time.Local
+	scope := r.input.scope
+	return len(files) == 0 && !r.journal && r.journalFile == "" && r.envelope == "" && len(r.trusted) == 0 &&
+		len(scope.Only) == 0 && len(r.judgeOptions.scenarios) == 0 && r.input.zone == time.Local &&
+		!scope.Since.IsZero() && isHour(scope.Since) && (scope.Until.IsZero() || isHour(scope.Until))
 }
 
-// ofDaemon returns the report that the daemon has of the day, nil if it has none or
-// not all of it: then the logs are read.
+func isHour(at time.Time) bool { return document.HourOf(at, time.Local).Equal(at) }
+
+// ofDaemon returns the report of what the daemon has, nil if it has none or not all of
+// it: then the logs are read.
 func (r dailyReport) ofDaemon(ctx context.Context, files []string, std Streams) *document.Document {
 	if !r.asksDaemon(files) {
 		return nil
 	}
-	date := r.input.scope.Since.Format(time.DateOnly)
-	answer, err := control.NewClient(r.config.Socket).Report(ctx, date, zoneName(r.input.zone))
+	answer, err := control.NewClient(r.config.Socket).Report(ctx, r.input.scope.Since, r.input.scope.Until, zoneName(r.input.zone))
 	if err != nil || !answer.Whole {
-		return nil
-	}
-	d, err := document.Load(answer.Document, r.input.zone, r.now.In(r.input.zone).Truncate(time.Second))
-	if err != nil {
-		fmt.Fprintf(std.Err, "csmail: warning: the daemon's report cannot be read, so the logs are: %v\n", err)
 		return nil
 	}
 	places, err := geo.Open(geo.Options{Country: r.config.Geo.Country, ASN: r.config.Geo.ASN})
@@ -38,6 +37,23 @@ func (r dailyReport) ofDaemon(ctx context.Context, files []string, std Streams) 
 		return nil // reading the logs meets the same error
 	}
 	defer places.Close()
-	d.Locate((&collected{places: places}).place)
+	d, err := r.makeOf(answer, (&collected{places: places}).place)
+	if err != nil {
+		fmt.Fprintf(std.Err, "csmail: warning: the daemon's report cannot be read, so the logs are: %v\n", err)
+		return nil
+	}
 	return d
+}
+
+// makeOf makes the report of the daemon's answer.
+func (r dailyReport) makeOf(answer control.Report, place func(netip.Addr) (country, as string)) (*document.Document, error) {
+	m := document.Maker{Generated: r.now.In(r.input.zone).Truncate(time.Second), Zone: r.input.zone, ZoneName: zoneName(r.input.zone), Place: place}
+	if answer.Document == nil {
+		return m.Make(answer.Window, answer.Around)
+	}
+	d, err := document.Load(answer.Document, m.Zone, m.Generated)
+	if err == nil {
+		d.Locate(place)
+	}
+	return d, err
 }

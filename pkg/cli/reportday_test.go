@@ -18,8 +18,9 @@ import (
 	"csmail/pkg/daemon"
 )
 
-// The day of the log in testdata/report.txtar, as a daemon that followed the log has
-// it and as it is read from the file.
+// The day of the log in testdata/report.txtar, half of it, 24 hours of two days and
+// several days, as a daemon that followed the log has it and as it is read from the
+// file.
 func TestReportOfDaemonEqualsTheLog(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/report.txtar")
 	if err != nil {
@@ -47,11 +48,16 @@ func TestReportOfDaemonEqualsTheLog(t *testing.T) {
 	if err := os.Rename(log, log+".1"); err != nil { // the daemon alone knows it now
 		t.Fatal(err)
 	}
-	for _, output := range []string{"json", "csv"} {
-		ofDaemon := reportOf(t, output, conf, "--day", "2026-11-28")
-		ofLog := reportOf(t, output, conf, "--day", "2026-11-28", log+".1")
-		if ofDaemon != ofLog {
-			t.Errorf("-o %s: the daemon's is\n%s\nthat of the log is\n%s", output, ofDaemon, ofLog)
+	for _, window := range [][]string{
+		{"--day", "2026-11-28"}, {"--since", "2026-11-28", "--until", "2026-11-28 12:00"}, {"--since", "2026-11-28 09:00", "--until", "2026-11-29 09:00"},
+		{"--since", "2026-11-28", "--until", "2026-11-30"},
+	} {
+		for _, output := range []string{"json", "csv"} {
+			ofDaemon := reportOf(t, output, conf, window...)
+			ofLog := reportOf(t, output, conf, append(window, log+".1")...)
+			if ofDaemon != ofLog {
+				t.Errorf("%q -o %s: the daemon's is\n%s\nthat of the log is\n%s", window, output, ofDaemon, ofLog)
+			}
 		}
 	}
 	stop()

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"syscall"
+	"time"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/report"
@@ -53,8 +54,12 @@ func (c *Client) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 }
 
 // Report implements [Daemon].
-func (c *Client) Report(ctx context.Context, date, zone string) (Report, error) {
-	return ask[Report](ctx, c, http.MethodGet, "/report?date="+url.QueryEscape(date)+"&zone="+url.QueryEscape(zone))
+func (c *Client) Report(ctx context.Context, since, until time.Time, zone string) (Report, error) {
+	query := url.Values{"since": {since.UTC().Format(time.RFC3339)}, "zone": {zone}}
+	if !until.IsZero() {
+		query.Set("until", until.UTC().Format(time.RFC3339))
+	}
+	return ask[Report](ctx, c, http.MethodGet, "/report?"+query.Encode())
 }
 
 // Unban implements [Daemon].

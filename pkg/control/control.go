@@ -21,9 +21,9 @@ type Daemon interface {
 	// network: the buckets are emptied, there is amnesty for a day, and alerts that were
 	// not sent yet are dropped. A network that is too large is refused.
 	Unban(ctx context.Context, network netip.Prefix) (Unbanned, error)
-	// Report returns the daily report of a date, like 2026-11-28, in the zone of that
-	// name.
-	Report(ctx context.Context, date, zone string) (Report, error)
+	// Report returns what the daemon knows of the hours from one time to another, which
+	// are whole hours of the zone of that name. A zero until is now.
+	Report(ctx context.Context, since, until time.Time, zone string) (Report, error)
 	// List returns the alerts of a list, oldest first.
 	List(ctx context.Context, list List) ([]Alert, error)
 	// Move takes one alert of a list further by its ID or the beginning of it, or
@@ -31,10 +31,16 @@ type Daemon interface {
 	Move(ctx context.Context, list List, id string, move Move) (int, error)
 }
 
-// Report is a daily report.
+// Report is what a daily report is made from.
 type Report struct {
-	Whole    bool            `json:"whole"` // nothing of the day's log is missing, up to now
-	Document json.RawMessage `json:"document"`
+	Whole  bool      `json:"whole"` // nothing of the log of that time is missing, up to now
+	Until  time.Time `json:"until"` // the end of the window
+	Window []byte    `json:"window,omitempty"`
+	Around []byte    `json:"around,omitempty"` // what is known besides
+
+	// Document is the finished report of a day that an older csmail stored. Then there
+	// is no Window.
+	Document json.RawMessage `json:"document,omitempty"`
 }
 
 // List is one of the daemon's lists of alerts.

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -57,11 +56,11 @@ func (d *told) Unban(_ context.Context, network netip.Prefix) (Unbanned, error) 
 	return Unbanned{Dropped: 2, Amnesty: time.Unix(1, 0).UTC()}, nil
 }
 
-func (d *told) Report(_ context.Context, date, zone string) (Report, error) {
-	if date == "" {
+func (d *told) Report(_ context.Context, since, until time.Time, zone string) (Report, error) {
+	if since.IsZero() {
 		return Report{}, errors.New("no report")
 	}
-	return Report{Whole: true, Document: json.RawMessage(`{"date":"` + date + ` ` + zone + `"}`)}, nil
+	return Report{Whole: true, Until: until, Window: []byte(since.Format(time.RFC3339) + "\x00" + zone)}, nil
 }
 
 func (d *told) List(_ context.Context, list List) ([]Alert, error) {
@@ -220,11 +219,14 @@ func TestServerWaitsForNobody(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	_, client := serve(t)
-	got, err := client.Report(t.Context(), "2026-11-28", "Europe/Berlin")
-	if want := `{"date":"2026-11-28 Europe/Berlin"}`; err != nil || !got.Whole || string(got.Document) != want {
-		t.Errorf("%+v, %v, want %s", got, err, want)
+	since := time.Date(2026, 11, 28, 13, 0, 0, 0, time.UTC)
+	for _, until := range []time.Time{{}, since.Add(time.Hour)} {
+		got, err := client.Report(t.Context(), since.In(time.FixedZone("", 3600)), until, "Europe/Berlin")
+		if want := "2026-11-28T13:00:00Z\x00Europe/Berlin"; err != nil || !got.Whole || string(got.Window) != want || !got.Until.Equal(until) {
+			t.Errorf("got %+v, %v, want the window %q until %s", got, err, want, until)
+		}
 	}
-	if _, err := client.Report(t.Context(), "", ""); err == nil || err.Error() != "no report" {
-		t.Errorf("no date: %v, want the error \"no report\"", err)
+	if _, err := client.Report(t.Context(), time.Time{}, time.Time{}, ""); err == nil || err.Error() != "no report" {
+		t.Errorf("no beginning: got %v, want no report", err)
 	}
 }

@@ -108,7 +108,16 @@ func (s server) why(w http.ResponseWriter, r *http.Request) {
 
 func (s server) report(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	report, err := s.daemon.Report(r.Context(), query.Get("date"), query.Get("zone"))
+	since, err := time.Parse(time.RFC3339, query.Get("since"))
+	var until time.Time
+	if text := query.Get("until"); err == nil && text != "" {
+		until, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	report, err := s.daemon.Report(r.Context(), since, until, query.Get("zone"))
 	answer(w, report, err)
 }
 

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -15,21 +17,24 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/host"
+	"csmail/pkg/report"
 	"csmail/pkg/report/document"
 	"csmail/pkg/state"
 )
 
-// reports collect the daily report while lines come in. The checkpoint holds the open
-// days, and the journal of inputs holds the lines after it, so a kill at any moment costs
-// no figure.
+// reports gather what daily reports are made from while the lines come in. The hours in
+// memory ride in the checkpoint, and what came after it is in the journal of inputs, so a
+// kill at any moment costs no figure. Hours that are over are stored with a checkpoint.
 type reports struct {
-	days     *document.Days
-	options  document.DaysOptions
-	lines    uint64 // read since the last input
-	missed   uint64
-	unstored map[string][]byte       // reports of closed days that are not on the disk yet, by date
-	storing  map[string][]byte       // those of unstored that the checkpoint under way writes
-	before   map[string]document.Day // closed days that comparisons have used
+	days    *document.Days
+	options document.DaysOptions
+	store   *state.Store
+	log     *slog.Logger
+	lines   uint64 // read since the last input
+	missed  uint64
+	kept    map[string][]byte       // of hours and days that are over, what is not on the disk yet, by key
+	writing map[string][]byte       // of that what is in the checkpoint under way
+	sums    map[string]document.Day // of days that are over, as far as they were asked for
 }
 
 // openDays is the name under which the open days are kept beside the checkpoint.
@@ -49,7 +54,7 @@ func (d *Daemon) startReports() {
 		d.reports = nil
 	case d.reports == nil:
 		o := document.DaysOptions{Zone: time.Local, ZoneName: host.ZoneName(), Bans: time.Duration(d.config.LAPI.Duration)}
-		d.reports = &reports{days: document.NewDays(o), options: o, unstored: map[string][]byte{}, before: map[string]document.Day{}}
+		d.reports = &reports{days: document.NewDays(o), options: o, store: d.store, log: d.log, kept: map[string][]byte{}, sums: map[string]document.Day{}}
 	}
 	for _, f := range d.feeds {
 		f.Flows = d.reports != nil
@@ -118,7 +123,7 @@ func (r *reports) result(result engine.Result) {
 
 func (r *reports) findings(findings []engine.Finding) {
 	if r != nil && len(findings) > 0 {
-		r.days.AddFindings(findings)
+		r.days.AddSilent(findings)
 	}
 }
 
@@ -146,8 +151,8 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 	return result, true
 }
 
-// beside returns the data to store with a checkpoint: reports of days that are over, and
-// the open days.
+// beside is what is stored with a checkpoint: the hours and days that are over now, and
+// the hours in memory.
 func (d *Daemon) beside() (state.Beside, error) {
 	counters, err := json.Marshal(d.counted())
 	if err != nil {
@@ -161,22 +166,107 @@ func (d *Daemon) beside() (state.Beside, error) {
 	if d.isCaughtUp(d.feeds) {
 		now = d.options.Now()
 	}
-	for _, date := range r.days.Due(now) {
-		if r.days.IsWhole(date) {
-			text, err := r.days.Report(date, d.surroundings(date)).Store()
-			if err != nil {
-				return state.Beside{}, err
-			}
-			r.unstored[date] = text
-		}
-		r.days.Close(date)
+	r.days.CloseBefore(now)
+	taken, err := r.days.Take()
+	if err != nil {
+		return state.Beside{}, err
 	}
+	for key, part := range taken {
+		r.kept[key] = r.mergedHour(key, part)
+	}
+	r.sumUp(slices.Collect(maps.Keys(taken)), now)
 	snapshot, err := r.days.Snapshot()
 	if err != nil {
 		return state.Beside{}, err
 	}
-	r.storing = maps.Clone(r.unstored)
-	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.storing}, nil
+	r.writing = maps.Clone(r.kept)
+	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.writing}, nil
+}
+
+// mergedHour merges a part of an hour into what is kept of it already.
+func (r *reports) mergedHour(key string, part []byte) []byte {
+	before := r.kept[key]
+	if before == nil {
+		var err error
+		if before, err = r.store.Day(key); err != nil {
+			r.log.Warn("an hour of the report cannot be read", "hour", key, "error", err)
+		}
+	}
+	if before == nil {
+		return part
+	}
+	w, err := document.MergeWindows(report.Scope{}, before, part)
+	var merged []byte
+	if err == nil {
+		merged, err = w.Encode()
+	}
+	if err != nil {
+		r.log.Warn("an hour of the report is counted anew", "hour", key, "error", err)
+		return part
+	}
+	return merged
+}
+
+// sumUp keeps what the days came to that are over, of those to which the hours belong.
+func (r *reports) sumUp(hours []string, now time.Time) {
+	done := map[string]bool{}
+	for _, key := range hours {
+		hour, err := document.ParseKey(key)
+		if err != nil {
+			continue
+		}
+		start := midnight(hour.In(r.options.Zone))
+		end := start.AddDate(0, 0, 1)
+		date := start.Format(time.DateOnly)
+		if done[date] || now.Before(end.Add(time.Hour)) || !r.days.First().Before(start) {
+			continue
+		}
+		done[date] = true
+		if err := r.sumUpDay(date, start, end); err != nil {
+			r.log.Warn("the sum of a day is missing in later reports", "day", date, "error", err)
+		}
+	}
+}
+
+func (r *reports) sumUpDay(date string, start, end time.Time) error {
+	parts, err := r.parts(start, end)
+	if err != nil {
+		return err
+	}
+	w, err := document.MergeWindows(report.Scope{Since: start, Until: end}, parts...)
+	if err != nil {
+		return err
+	}
+	text, err := document.StoreDay(document.DayOf(date, w.Figures))
+	if err != nil {
+		return err
+	}
+	r.kept[date] = text
+	delete(r.sums, date)
+	return nil
+}
+
+func midnight(at time.Time) time.Time {
+	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
+}
+
+// parts returns what is known of the hours of a window, each encoded, in their order.
+func (r *reports) parts(since, until time.Time) ([][]byte, error) {
+	from, to := document.Key(since), document.Key(until)
+	hours, err := r.store.Hours(from, to)
+	if err != nil {
+		return nil, err
+	}
+	for key, text := range r.kept {
+		if key >= from && key < to && len(key) == len(from) {
+			hours[key] = text
+		}
+	}
+	open, err := r.days.Open(since, until)
+	if err != nil {
+		return nil, err
+	}
+	return append(document.Ordered(hours), document.Ordered(open)...), nil
 }
 
 // stored takes the result of a checkpoint.
@@ -184,58 +274,48 @@ func (r *reports) stored(err error) {
 	if r == nil || err != nil {
 		return
 	}
-	for date := range r.storing {
-		delete(r.unstored, date)
+	for key := range r.writing {
+		delete(r.kept, key)
 	}
-	r.storing = nil
+	r.writing = nil
 }
 
-// storedReport returns the report of a closed day, nil if there is none.
-func (r *reports) storedReport(store *state.Store, date string) ([]byte, error) {
-	if text := r.unstored[date]; text != nil {
-		return text, nil
-	}
-	return store.Day(date)
-}
-
-// surroundings returns the earlier days that a day is compared with, and the findings
-// about alerts that wait now.
-func (d *Daemon) surroundings(date string) document.Surroundings {
-	s := document.Surroundings{Generated: d.options.Now().In(d.reports.options.Zone).Truncate(time.Second), Findings: d.waitingFindings()}
-	at, err := time.Parse(time.DateOnly, date)
-	if err != nil {
-		return s
-	}
+// aroundReport is what a report of a window says beyond its lines: the days before, and what
+// waits now.
+func (d *Daemon) aroundReport(since, until time.Time) document.Surroundings {
+	s := document.Surroundings{Since: since, Until: until, Findings: d.waitingFindings(), Unfinished: d.reports.days.Unfinished(since, until)}
+	day := midnight(since.In(d.reports.options.Zone))
 	for back := comparedDays; back > 0; back-- {
-		earlier := at.AddDate(0, 0, -back).Format(time.DateOnly)
-		if day, ok := d.reports.dayBefore(d.store, earlier); ok {
+		if day, ok := d.reports.dayBefore(day.AddDate(0, 0, -back).Format(time.DateOnly)); ok {
 			s.Before = append(s.Before, day)
 		}
 	}
 	return s
 }
 
-// maxBefore is the number of earlier days whose figures are kept in memory.
-const maxBefore = 64
+// maxSums bounds the days whose sums are at hand.
+const maxSums = 64
 
-// dayBefore returns the figures of an earlier day.
-func (r *reports) dayBefore(store *state.Store, date string) (document.Day, bool) {
-	if day, known := r.before[date]; known {
+func (r *reports) dayBefore(date string) (document.Day, bool) {
+	if day, known := r.sums[date]; known {
 		return day, true
 	}
-	text, err := r.storedReport(store, date)
+	text, err := r.kept[date], error(nil)
+	if text == nil {
+		text, err = r.store.Day(date)
+	}
 	if err != nil || text == nil {
 		return document.Day{}, false
 	}
-	doc, err := document.Load(text, r.options.Zone, time.Time{})
+	day, err := document.LoadDay(text, r.options.Zone)
 	if err != nil {
 		return document.Day{}, false
 	}
-	if len(r.before) >= maxBefore {
-		clear(r.before)
+	if len(r.sums) >= maxSums {
+		clear(r.sums)
 	}
-	r.before[date] = doc.Figures()
-	return r.before[date], true
+	r.sums[date] = day
+	return day, true
 }
 
 // waitingFindings returns the findings that no log shows: alerts that wait for a person
@@ -273,31 +353,99 @@ func (d *Daemon) waitingFindings() []document.Finding {
 	return found
 }
 
-var errNoReport = errors.New("the daemon has no report of this day")
+var errNoReport = errors.New("the daemon has no report of this time")
 
-// Report implements [control.Daemon].
-func (d answers) Report(ctx context.Context, date, zone string) (control.Report, error) {
-	var answer control.Report
-	var failed error
-	err := d.ask(ctx, func() { answer, failed = d.report(date, zone) })
-	return answer, cmp.Or(err, failed)
+// asked is what the loop knows of a window that somebody asks for.
+type asked struct {
+	parts    [][]byte
+	around   document.Surroundings
+	whole    bool
+	finished []byte // the report of an older release
 }
 
-func (d answers) report(date, zone string) (control.Report, error) {
-	r := d.reports
-	if r == nil || zone != "" && zone != r.options.ZoneName {
-		return control.Report{}, errNoReport
+// Report implements [control.Daemon]. The loop hands out what it has, and what takes
+// long is done beside it.
+func (d answers) Report(ctx context.Context, since, until time.Time, zone string) (control.Report, error) {
+	var a asked
+	var failed error
+	if err := d.ask(ctx, func() { a, failed = d.reportParts(since, until, zone) }); err != nil || failed != nil {
+		return control.Report{}, cmp.Or(err, failed)
 	}
-	text, err := r.storedReport(d.store, date)
-	if err == nil && text == nil && r.days.IsOpen(date) {
-		text, err = r.days.Report(date, d.surroundings(date)).Store()
-		return control.Report{Whole: r.days.IsWhole(date) && d.isCaughtUp(d.feeds), Document: text}, err
+	answer := control.Report{Whole: a.whole, Until: a.around.Until, Document: a.finished}
+	if a.finished != nil {
+		return answer, nil
 	}
+	w, err := document.MergeWindows(report.Scope{Since: a.around.Since, Until: a.around.Until}, a.parts...)
 	if err != nil {
 		return control.Report{}, err
 	}
-	if text == nil {
-		return control.Report{}, errNoReport
+	if answer.Window, err = w.Encode(); err != nil {
+		return control.Report{}, err
 	}
-	return control.Report{Whole: true, Document: text}, nil
+	err = d.ask(ctx, func() {
+		if d.reports != nil {
+			a.around.Habits = d.reports.days.HabitsOf(w)
+		}
+	})
+	if err != nil {
+		return control.Report{}, err
+	}
+	answer.Around, err = a.around.Store()
+	return answer, err
+}
+
+func (d *Daemon) reportParts(since, until time.Time, zone string) (a asked, err error) {
+	r := d.reports
+	if r == nil || zone != "" && zone != r.options.ZoneName {
+		return a, errNoReport
+	}
+	now := d.options.Now()
+	if until.IsZero() {
+		until = now
+	}
+	if !isHour(since, r.options.Zone) || !isHour(until, r.options.Zone) && until.Before(now) || !since.Before(until) {
+		return a, errNoReport
+	}
+	if a.parts, err = r.parts(since, until); err != nil {
+		return a, err
+	}
+	a.whole = r.isWhole(since) && d.isCaughtUp(d.feeds)
+	a.around = d.aroundReport(since, until)
+	if len(a.parts) > 0 {
+		return a, nil
+	}
+	if text, err := r.finished(since, until); err != nil || text != nil {
+		a.finished, a.whole = text, true
+		return a, err
+	}
+	if !a.whole {
+		return a, errNoReport
+	}
+	return a, nil
+}
+
+func isHour(at time.Time, zone *time.Location) bool { return document.HourOf(at, zone).Equal(at) }
+
+// isWhole reports whether everything since a time was seen and is still kept.
+func (r *reports) isWhole(since time.Time) bool {
+	first := r.days.First()
+	if first.IsZero() || !first.Before(since) {
+		return false
+	}
+	oldest, err := r.store.FirstHour()
+	return err == nil && (oldest == "" || oldest <= document.Key(since) || oldest == document.Key(document.HourOf(first, r.options.Zone)))
+}
+
+// finished returns the finished report of a day that an older release stored, nil if
+// there is none.
+func (r *reports) finished(since, until time.Time) ([]byte, error) {
+	start := midnight(since.In(r.options.Zone))
+	if !start.Equal(since) || !start.AddDate(0, 0, 1).Equal(until) {
+		return nil, nil
+	}
+	text, err := r.store.Day(start.Format(time.DateOnly))
+	if err != nil || !document.IsFinished(text) {
+		return nil, err
+	}
+	return text, nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -47,18 +48,32 @@ func mailDay(now time.Time) []string {
 	return parts
 }
 
-// todays asks for the report of today, without what differs from run to run.
+// dayOf asks for the report of the day of a time.
+func (r *rig) dayOf(at time.Time) (*document.Document, error) {
+	start := midnight(at.In(time.Local))
+	answer, err := r.ask.Report(r.t.Context(), start, start.AddDate(0, 0, 1), "")
+	if err != nil {
+		return nil, err
+	}
+	if !answer.Whole {
+		return nil, errors.New("the day is not whole, though the day before was read")
+	}
+	return document.Maker{Zone: time.Local, ZoneName: "here"}.Make(answer.Window, answer.Around)
+}
+
+// todays shows the report of today, without what differs from run to run.
 func (r *rig) todays() map[string]any {
 	r.t.Helper()
-	answer, err := r.ask.Report(r.t.Context(), time.Now().Format(time.DateOnly), "")
+	d, err := r.dayOf(time.Now())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if !answer.Whole {
-		r.t.Error("the day is not whole, though yesterday was read")
+	text, err := json.Marshal(d)
+	if err != nil {
+		r.t.Fatal(err)
 	}
 	var doc map[string]any
-	if err := json.Unmarshal(answer.Document, &doc); err != nil {
+	if err := json.Unmarshal(text, &doc); err != nil {
 		r.t.Fatal(err)
 	}
 	delete(doc, "generated")
@@ -103,8 +118,8 @@ func TestReportSwitchedOff(t *testing.T) {
 	r.start()
 	r.append(strings.Join(mailDay(time.Now()), ""))
 	r.eventually("all is read", r.isStored)
-	if _, err := r.ask.Report(t.Context(), time.Now().Format(time.DateOnly), ""); err == nil || !strings.Contains(err.Error(), "no report of this day") {
-		t.Errorf("report: %v, want an error containing \"no report of this day\"", err)
+	if _, err := r.dayOf(time.Now()); err == nil || !strings.Contains(err.Error(), "no report of this time") {
+		t.Errorf("got %v, want that there is no report of this time", err)
 	}
 }
 
@@ -157,41 +172,49 @@ func TestReportPageBeyondThisHost(t *testing.T) {
 	}
 }
 
-// What is closed is on the disk, and is the day that the next ones are compared
-// with.
-func TestReportOfAClosedDay(t *testing.T) {
+// What is over is on the disk, and is the day that the next ones are compared with.
+func TestReportOfADayThatIsOver(t *testing.T) {
 	r := newRig(t)
 	then := time.Now().Add(-48 * time.Hour)
 	r.append(strings.Join(mailDay(then), ""))
 	r.start()
 	r.eventually("all is read", r.isStored)
-	date := then.In(time.Local).Format(time.DateOnly)
-	open, err := r.ask.Report(t.Context(), date, "")
-	if err != nil || !open.Whole {
-		t.Fatalf("got %+v, %v, want Whole true", open.Whole, err)
+	open, err := r.dayOf(then)
+	if err != nil {
+		t.Fatal(err)
 	}
 	r.stop()
-	r.start() // which makes a checkpoint, and closes what is over
-	closed, err := r.ask.Report(t.Context(), date, "")
-	if err != nil || !closed.Whole {
-		t.Fatalf("got %+v, %v, want Whole true", closed.Whole, err)
+	r.start() // which makes a checkpoint, and stores what is over
+	over, err := r.dayOf(then)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var a, b document.Document
-	if json.Unmarshal(open.Document, &a) != nil || json.Unmarshal(closed.Document, &b) != nil {
-		t.Fatal("no documents")
-	}
-	a.Generated, b.Generated = time.Time{}, time.Time{}
-	before, _ := json.Marshal(a)
-	after, _ := json.Marshal(b)
+	before, _ := json.Marshal(open)
+	after, _ := json.Marshal(over)
 	if string(before) != string(after) {
-		t.Errorf("closed:\n%s\nopen:\n%s, want before %v", after, before, string(after))
+		t.Errorf("stored:\n%s\nin memory:\n%s", after, before)
 	}
 	r.append(strings.Join(mailDay(time.Now())[1:], ""))
+	date := then.In(time.Local).Format(time.DateOnly)
 	r.eventually("today is there", func() bool {
-		today, err := r.ask.Report(t.Context(), time.Now().Format(time.DateOnly), "")
-		var d document.Document
-		return err == nil && json.Unmarshal(today.Document, &d) == nil && len(d.Before) == 1 && d.Before[0].Date == date && d.Before[0].Received == 40
+		d, err := r.dayOf(time.Now())
+		return err == nil && d.Received == 40 && len(d.Before) == 1 && d.Before[0].Date == date && d.Before[0].Received == 40
 	})
+	start := midnight(then.In(time.Local))
+	answer, err := r.ask.Report(t.Context(), start, time.Time{}, "")
+	if err != nil || !answer.Whole {
+		t.Fatalf("since two days ago: whole %v, %v", answer.Whole, err)
+	}
+	d, err := document.Maker{Zone: time.Local}.Make(answer.Window, answer.Around)
+	if err != nil || d.Received != 80 || d.Rejected != 80 || d.To.Before(time.Now().Add(-time.Minute)) {
+		t.Errorf("since two days ago: %+v, %v, want 80 received", d, err)
+	}
+	if _, err := r.ask.Report(t.Context(), start.Add(time.Minute), time.Time{}, ""); err == nil {
+		t.Error("a window that begins within an hour is answered, want an error")
+	}
+	if answer, err := r.ask.Report(t.Context(), start.AddDate(0, 0, -3), time.Time{}, ""); err != nil || answer.Whole {
+		t.Errorf("of before the first line: whole %v, %v, want not whole", answer.Whole, err)
+	}
 }
 
 // freePort is a port on which nobody listens now.

@@ -2,11 +2,16 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
+	"csmail/pkg/control"
+	"csmail/pkg/geo"
+	"csmail/pkg/host"
 	"csmail/pkg/render/page"
 	"csmail/pkg/report/document"
 )
@@ -31,20 +36,20 @@ func (d answers) reportPage(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-store")
-	date, ok := d.pageDate(r.URL.Query().Get("day"))
+	day, ok := d.pageDay(r.URL.Query().Get("day"))
 	if !ok {
 		http.Error(w, "day: today, yesterday, or a date like 2026-11-28", http.StatusBadRequest)
 		return
 	}
-	answer, err := d.Report(r.Context(), date, "")
+	answer, err := d.Report(r.Context(), day, day.AddDate(0, 0, 1), "")
 	if errors.Is(err, errNoReport) {
-		http.Error(w, "There is no report of "+date+" yet.", http.StatusNotFound)
+		http.Error(w, "There is no report of "+day.Format(time.DateOnly)+" yet.", http.StatusNotFound)
 		return
 	}
 	var b bytes.Buffer
 	if err == nil {
 		var doc *document.Document
-		if doc, err = document.Load(answer.Document, time.Local, d.options.Now().Truncate(time.Second)); err == nil {
+		if doc, err = d.madeReport(r.Context(), answer); err == nil {
 			err = page.HTML(&b, doc, pageTop)
 		}
 	}
@@ -56,15 +61,37 @@ func (d answers) reportPage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.Bytes()) // a client that has gone away needs no error
 }
 
-// pageDate returns the date that ?day= names.
-func (d answers) pageDate(day string) (date string, ok bool) {
-	today := d.options.Now().In(time.Local)
+// madeReport makes the report of an answer.
+func (d answers) madeReport(ctx context.Context, answer control.Report) (*document.Document, error) {
+	now := d.options.Now().In(time.Local).Truncate(time.Second)
+	if answer.Document != nil {
+		return document.Load(answer.Document, time.Local, now)
+	}
+	var files geo.Options
+	if err := d.ask(ctx, func() { files = geo.Options{Country: d.config.Geo.Country, ASN: d.config.Geo.ASN} }); err != nil {
+		return nil, err
+	}
+	places, err := geo.Open(files)
+	if err != nil {
+		return nil, err
+	}
+	defer places.Close()
+	m := document.Maker{Generated: now, Zone: time.Local, ZoneName: host.ZoneName(), Place: func(addr netip.Addr) (country, as string) {
+		p := places.Place(addr)
+		return p.Country, p.Network()
+	}}
+	return m.Make(answer.Window, answer.Around)
+}
+
+// pageDay returns the midnight at which a day begins.
+func (d answers) pageDay(day string) (start time.Time, ok bool) {
+	today := midnight(d.options.Now().In(time.Local))
 	switch day {
 	case "", "today":
-		return today.Format(time.DateOnly), true
+		return today, true
 	case "yesterday":
-		return today.AddDate(0, 0, -1).Format(time.DateOnly), true
+		return today.AddDate(0, 0, -1), true
 	}
-	at, err := time.Parse(time.DateOnly, day)
-	return at.Format(time.DateOnly), err == nil
+	at, err := time.ParseInLocation(time.DateOnly, day, time.Local)
+	return at, err == nil
 }

@@ -24,14 +24,12 @@ const (
 // turned out to be honest. It keeps counts and one small entry a source. Use it
 // from one goroutine at a time.
 type Backtest struct {
-	scope    Scope
-	duration time.Duration
-	bans     bans
-	first    map[netip.Addr]time.Time // first offences
-	broken   map[netip.Addr]bool      // sources that broke in: what they do later is no proof
-	days     map[day]int
-	result   Outcome
-	waits    []time.Duration
+	scope  Scope
+	after  *Aftermath
+	first  map[netip.Addr]time.Time // first offences
+	days   map[day]int
+	result Outcome
+	waits  []time.Duration
 }
 
 type day struct{ date, scenario string }
@@ -79,7 +77,7 @@ type Outcome struct {
 // duration.
 func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	return &Backtest{
-		scope: scope, duration: duration, bans: newBans(), first: make(map[netip.Addr]time.Time), broken: make(map[netip.Addr]bool), days: make(map[day]int),
+		scope: scope, after: NewAftermath(duration), first: make(map[netip.Addr]time.Time), days: make(map[day]int),
 		result: Outcome{HeldBy: map[string]int{}, Scenarios: map[string]int{}},
 	}
 }
@@ -104,16 +102,15 @@ func (b *Backtest) observe(r engine.Result) {
 	if !r.Addr.IsValid() {
 		return
 	}
-	switch class := r.Kind.Class(); {
-	case class == event.Hostile || class == event.Suspect:
+	if class := r.Kind.Class(); class == event.Hostile || class == event.Suspect {
 		b.offence(r)
-	case r.Guessed > 0:
-		b.broken[r.Addr] = true // its later logins are no better
-	case b.broken[r.Addr]:
-	case class == event.Success:
-		b.good(r, "a login")
-	case r.Testimony == event.MailAccepted:
-		b.good(r, "mail accepted")
+		return
+	}
+	if c, ok := b.after.Good(&r); ok {
+		b.result.Good++
+		if len(b.result.Collateral) < maxCollateral {
+			b.result.Collateral = append(b.result.Collateral, c)
+		}
 	}
 }
 
@@ -122,7 +119,7 @@ func (b *Backtest) offence(r engine.Result) {
 		return
 	}
 	b.result.Offences += r.Attempts
-	if found := b.bans.of(r.Addr, r.Time); found != nil && found.lasts(r.Time) {
+	if b.after.Prevented(&r.Event) {
 		b.result.Prevented += r.Attempts
 	}
 	if _, known := b.first[r.Addr]; known {
@@ -143,23 +140,9 @@ func (b *Backtest) takeBack(records []event.Record) {
 			continue
 		}
 		b.result.Offences -= e.Attempts
-		if found := b.bans.of(e.Addr, e.Time); found != nil && found.lasts(e.Time) {
+		if b.after.Prevented(e) {
 			b.result.Prevented -= e.Attempts
 		}
-	}
-}
-
-func (b *Backtest) good(r engine.Result, proof string) {
-	found := b.bans.of(r.Addr, r.Time)
-	if found == nil || found.good || r.Time.Before(found.since) {
-		return
-	}
-	found.good = true
-	b.result.Good++
-	if len(b.result.Collateral) < maxCollateral {
-		b.result.Collateral = append(b.result.Collateral, Collateral{
-			Value: r.Addr.String(), Scenario: found.scenario, Banned: found.since, Good: r.Time, Proof: proof, InBan: r.Time.Before(found.until),
-		})
 	}
 }
 
@@ -179,16 +162,11 @@ func (b *Backtest) AddFindings(findings []engine.Finding) {
 }
 
 func (b *Backtest) ban(f engine.Finding) {
-	value := engine.Network(f.Alert)
 	at := f.At
-	if known := b.bans.on[value]; known != nil && at.Before(known.until) {
-		if until := at.Add(b.duration); until.After(known.until) { // a late line comes after a later one
-			known.until = until
-		}
+	if !b.after.Ban(&f) {
 		b.result.Renewed++
 		return
 	}
-	b.bans.add(value, &ban{since: at, until: at.Add(b.duration), scenario: f.Alert.Scenario})
 	b.result.Bans++
 	b.result.Scenarios[f.Alert.Scenario]++
 	b.days[day{at.UTC().Format(time.DateOnly), f.Alert.Scenario}]++
@@ -215,7 +193,7 @@ func (b *Backtest) Outcome() Outcome {
 		waits := slices.Sorted(slices.Values(b.waits))
 		o.MedianWait, o.Longest = waits[len(waits)/2], waits[len(waits)-1]
 	}
-	for value := range b.bans.on {
+	for value := range b.after.bans.on {
 		o.Values = append(o.Values, valueText(value))
 	}
 	slices.Sort(o.Values)

@@ -145,7 +145,7 @@ func (c *Collector) takeBack(records []event.Record) {
 // AddFindings takes findings that no line made, but the time or the log's end.
 func (c *Collector) AddFindings(findings []engine.Finding) {
 	for i := range findings {
-		c.findings.add(&findings[i])
+		c.findings.add(&findings[i], findings[i].At)
 	}
 }
 
@@ -278,7 +278,10 @@ func (s *Source) takeBack(e *event.Event) {
 }
 
 func (s *Source) countKind(kind event.Kind, attempts int) {
-	n := uint32(min(max(attempts, 0), 1<<16))
+	s.addKind(kind, uint32(min(max(attempts, 0), 1<<16)))
+}
+
+func (s *Source) addKind(kind event.Kind, n uint32) {
 	for i := range s.kinds {
 		switch k := &s.kinds[i]; k.kind {
 		case kind:

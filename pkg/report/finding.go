@@ -1,9 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
@@ -13,8 +16,13 @@ import (
 // merged holds one finding for each scenario and value: a source that goes on
 // overflows its bucket again and again.
 type merged struct {
-	order []*engine.Finding
-	byKey map[findingKey]*engine.Finding
+	order []*mergedFinding
+	byKey map[findingKey]*mergedFinding
+}
+
+type mergedFinding struct {
+	engine.Finding
+	since time.Time // when the first of them was decided
 }
 
 // findingKey is a scenario and a value. A network has many sources, so its key
@@ -34,23 +42,26 @@ func keyOf(a event.Alert) findingKey {
 	return key
 }
 
-func newMerged() merged { return merged{byKey: make(map[findingKey]*engine.Finding)} }
+func newMerged() merged { return merged{byKey: make(map[findingKey]*mergedFinding)} }
 
 // add merges a finding into the one that is there, whose counts are the merged
 // one's own. The gravest verdict stands, of equals the last.
-func (m *merged) add(f *engine.Finding) {
+func (m *merged) add(f *engine.Finding, since time.Time) {
 	key := keyOf(f.Alert)
 	known := m.byKey[key]
 	if known == nil {
-		first := *f
+		first := mergedFinding{*f, since}
 		first.Alert.Kinds, first.Alert.Services = slices.Clone(f.Alert.Kinds), slices.Clone(f.Alert.Services)
 		m.order = append(m.order, &first)
 		m.byKey[key] = &first
 		return
 	}
 	sum := known.Alert
-	if weight(f.Verdict.Action) >= weight(known.Verdict.Action) {
-		*known = *f
+	if isGraver(f, &known.Finding) {
+		known.Finding = *f
+	}
+	if since.Before(known.since) {
+		known.since = since
 	}
 	sum.Count += f.Alert.Count
 	widen(&sum.First, &sum.Last, f.Alert.First)
@@ -58,6 +69,11 @@ func (m *merged) add(f *engine.Finding) {
 	known.Alert.Count, known.Alert.First, known.Alert.Last = sum.Count, sum.First, sum.Last
 	known.Alert.Kinds = addCounts(sum.Kinds, f.Alert.Kinds)
 	known.Alert.Services = addNames(sum.Services, f.Alert.Services)
+}
+
+// isGraver reports whether a verdict stands in place of another.
+func isGraver(a, b *engine.Finding) bool {
+	return cmp.Or(weight(a.Verdict.Action)-weight(b.Verdict.Action), a.At.Compare(b.At), strings.Compare(a.Verdict.Reason, b.Verdict.Reason)) >= 0
 }
 
 func weight(a guard.Action) int {
@@ -98,7 +114,7 @@ func addNames(names, more []string) []string {
 func (m *merged) list() []engine.Finding {
 	all := make([]engine.Finding, 0, len(m.order))
 	for _, f := range m.order {
-		told := *f
+		told := f.Finding
 		told.Alert = engine.Describe(f.Alert)
 		all = append(all, told)
 	}
@@ -110,19 +126,23 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 	for _, s := range sources {
 		s.Scenarios, s.By, s.Verdict = nil, "", guard.Verdict{Reason: "no scenario overflowed"}
 	}
-	var inOrder []*Source // by address, once a network asks for it
-	for _, f := range m.order {
+	var inOrder []*Source           // by address, once a network asks for it
+	byTime := slices.Clone(m.order) // windows that are merged come in any order
+	slices.SortStableFunc(byTime, func(a, b *mergedFinding) int {
+		return cmp.Or(a.since.Compare(b.since), strings.Compare(a.Alert.Scenario, b.Alert.Scenario))
+	})
+	for _, f := range byTime {
 		switch f.Alert.Scope {
 		case event.ScopeIP:
 			if s := sources[f.Alert.Source]; s != nil {
-				s.found(f)
+				s.found(&f.Finding)
 			}
 		case event.ScopeRange:
 			if inOrder == nil {
 				inOrder = slices.SortedFunc(maps.Values(sources), func(a, b *Source) int { return a.Addr.Compare(b.Addr) })
 			}
 			for _, s := range within(inOrder, engine.Network(f.Alert)) {
-				s.found(f)
+				s.found(&f.Finding)
 			}
 		}
 	}

@@ -1,18 +1,20 @@
 package report
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
+	"csmail/pkg/guard"
 )
 
-// CollectorState is what a Collector holds, in a form that encoding/gob keeps.
-// Kinds of events go by their numbers, so it is for the release that wrote it.
+// CollectorState is what a Collector counted, in a form that encoding/gob keeps. Kinds,
+// actions and rules go by their names, so another release can read it.
 type CollectorState struct {
 	Sources  []SourceState
-	Findings []engine.Finding // without evidence
+	Findings []FindingState
 	Events   int
 }
 
@@ -20,109 +22,82 @@ type CollectorState struct {
 type SourceState struct {
 	Addr           netip.Addr
 	Count, Hostile int
-	Kinds          []KindState
+	Kinds          []event.Count
 	First, Last    time.Time
 	Users          []string
-	Services       event.ServiceSet
+	Services       []string
 }
 
-// KindState counts attempts of one kind.
-type KindState struct {
-	Kind event.Kind
-	N    uint32
+// FindingState is one finding with the guard's gravest word on it.
+type FindingState struct {
+	Scenario, Scope, Account string
+	Source                   netip.Addr
+	Bits, Count              int
+	First, Last, At          time.Time
+	Since                    time.Time // when the first of them was decided
+	Action, Rule, Reason     string
 }
 
-// State returns a copy of what the Collector holds.
+// State returns a copy of what the Collector counted.
 func (c *Collector) State() CollectorState {
 	state := CollectorState{Events: c.events}
 	for _, s := range c.sources {
-		one := SourceState{Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Services: s.services}
-		for _, k := range append(s.kinds[:len(s.kinds):len(s.kinds)], s.more...) {
-			if k.kind != event.NoKind {
-				one.Kinds = append(one.Kinds, KindState{k.kind, k.n})
-			}
-		}
-		state.Sources = append(state.Sources, one)
+		s.sum()
+		state.Sources = append(state.Sources, SourceState{
+			Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Kinds: s.Kinds, Services: s.Services,
+		})
 	}
 	for _, f := range c.findings.order {
-		one := *f
-		one.Alert.Evidence = nil
-		state.Findings = append(state.Findings, one)
+		a := &f.Alert
+		state.Findings = append(state.Findings, FindingState{
+			Scenario: a.Scenario, Scope: string(a.Scope), Account: a.Account, Source: a.Source, Bits: a.Bits, Count: a.Count, First: a.First, Last: a.Last, At: f.At, Since: f.since,
+			Action: f.Verdict.Action.String(), Rule: f.Verdict.Rule.String(), Reason: f.Verdict.Reason,
+		})
 	}
 	return state
 }
 
-// RestoreCollector returns a Collector that goes on where another left off.
-func RestoreCollector(scope Scope, state CollectorState) *Collector {
-	c := NewCollector(scope)
-	c.events = state.Events
-	for _, one := range state.Sources {
+// Merge adds what another Collector counted, the earlier one first: names are listed in
+// the order in which they were tried. A kind that this release does not know is left out
+// of the kinds, not of the sum.
+func (c *Collector) Merge(state CollectorState) {
+	c.events += state.Events
+	for i := range state.Sources {
+		one := &state.Sources[i]
 		s := c.source(one.Addr)
-		s.Count, s.Hostile, s.First, s.Last, s.services = one.Count, one.Hostile, one.First, one.Last, one.Services
-		for i, k := range one.Kinds {
-			if i < len(s.kinds) {
-				s.kinds[i] = kindCount{k.Kind, k.N}
-				continue
+		s.Count += one.Count
+		s.Hostile += one.Hostile
+		widen(&s.First, &s.Last, one.First)
+		widen(&s.First, &s.Last, one.Last)
+		for _, k := range one.Kinds {
+			var kind event.Kind
+			if kind.UnmarshalText([]byte(k.Name)) == nil {
+				s.addKind(kind, uint32(min(max(k.N, 0), math.MaxUint32)))
 			}
-			s.more = append(s.more, kindCount{k.Kind, k.N})
+		}
+		for _, service := range event.Services() {
+			for _, name := range one.Services {
+				if service.String() == name {
+					s.services = s.services.With(service)
+				}
+			}
 		}
 		for _, name := range one.Users {
 			s.nameUser(name)
 		}
 	}
-	c.AddFindings(state.Findings)
-	return c
+	for i := range state.Findings {
+		f := state.Findings[i].finding()
+		c.findings.add(&f, state.Findings[i].Since)
+	}
 }
 
-// BacktestState is what a Backtest holds, for encoding/gob.
-type BacktestState struct {
-	Bans   []BanState
-	First  map[netip.Addr]time.Time
-	Days   []DayBans
-	Result Outcome
-	Waits  []time.Duration
-}
-
-// BanState is one banned value.
-type BanState struct {
-	Value        netip.Prefix
-	Since, Until time.Time
-	Scenario     string
-	Good         bool
-}
-
-// State returns what the Backtest holds. It shares the maps, so it is to be used
-// before the next Add.
-func (b *Backtest) State() BacktestState {
-	state := BacktestState{First: b.first, Result: b.result, Waits: b.waits}
-	for value, one := range b.bans.on {
-		state.Bans = append(state.Bans, BanState{value, one.since, one.until, one.scenario, one.good})
-	}
-	for d, n := range b.days {
-		state.Days = append(state.Days, DayBans{d.date, d.scenario, n})
-	}
-	return state
-}
-
-// RestoreBacktest returns a Backtest that goes on where another left off.
-func RestoreBacktest(scope Scope, duration time.Duration, state BacktestState) *Backtest {
-	b := NewBacktest(scope, duration)
-	for _, one := range state.Bans {
-		b.bans.add(one.Value, &ban{since: one.Since, until: one.Until, scenario: one.Scenario, good: one.Good})
-	}
-	if state.First != nil {
-		b.first = state.First
-	}
-	for _, d := range state.Days {
-		b.days[day{d.Day, d.Scenario}] = d.Bans
-	}
-	heldBy, scenarios := b.result.HeldBy, b.result.Scenarios
-	b.result, b.waits = state.Result, state.Waits
-	if b.result.HeldBy == nil { // gob leaves empty maps out
-		b.result.HeldBy = heldBy
-	}
-	if b.result.Scenarios == nil {
-		b.result.Scenarios = scenarios
-	}
-	return b
+func (s *FindingState) finding() engine.Finding {
+	f := engine.Finding{At: s.At, Verdict: guard.Verdict{Reason: s.Reason}, Alert: event.Alert{
+		Scenario: s.Scenario, Scope: event.Scope(s.Scope), Account: s.Account, Source: s.Source, Bits: s.Bits, Count: s.Count, First: s.First, Last: s.Last,
+	}}
+	// A name of another release leaves the zero value: no ban is claimed.
+	_ = f.Verdict.Action.UnmarshalText([]byte(s.Action))
+	_ = f.Verdict.Rule.UnmarshalText([]byte(s.Rule))
+	return f
 }

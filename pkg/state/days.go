@@ -12,6 +12,8 @@ import (
 const (
 	// MaxDays is how many days there are at most, however long the history is.
 	MaxDays = 400
+	// maxDayParts is how many values they have together: the hours, and a sum of each day.
+	maxDayParts = MaxDays * 26
 	// maxDaysSize is how many bytes they take together, as stored. The oldest go
 	// first.
 	maxDaysSize = 64 << 20
@@ -20,7 +22,9 @@ const (
 // Beside is what is stored with a checkpoint, in the same transaction.
 type Beside struct {
 	Kept map[string][]byte // by name, as Keep has it; an empty value forgets
-	Days map[string][]byte // by date, like 2026-11-28: what is known of a day that is over
+	// Days are what is known of hours and days that are over. The key of an hour is its
+	// beginning in UTC, like 2026-11-28T13:00Z, that of a day its date, like 2026-11-28.
+	Days map[string][]byte
 }
 
 // putBeside stores what must agree with a checkpoint.
@@ -55,7 +59,7 @@ func (s *Store) putBeside(tx *bolt.Tx, beside Beside) error {
 // history, are too many, or take too much room.
 func pruneDays(days *bolt.Bucket, history time.Duration) error {
 	newest, _ := days.Cursor().Last()
-	last, err := time.Parse(time.DateOnly, string(newest))
+	last, err := time.Parse(time.DateOnly, string(newest[:min(len(newest), len(time.DateOnly))]))
 	if err != nil {
 		return nil // whoever names days otherwise keeps them
 	}
@@ -65,7 +69,7 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 	cursor := days.Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
 		count, size = count+1, size+len(v)
-		if count > MaxDays || size > maxDaysSize || string(k) < oldest {
+		if count > maxDayParts || size > maxDaysSize || string(k) < oldest {
 			old = append(old, slices.Clone(k))
 		}
 	}
@@ -77,7 +81,53 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 	return nil
 }
 
-// Day returns what is stored of a date, nil if nothing is.
+// Hours returns what is stored of the hours from one key to before another, by key.
+func (s *Store) Hours(from, to string) (hours map[string][]byte, err error) {
+	hours = map[string][]byte{}
+	err = s.view("read the hours from "+from, func(tx *bolt.Tx) error {
+		days := tx.Bucket(daysBucket)
+		if days == nil {
+			return nil
+		}
+		cursor := days.Cursor()
+		for k, v := cursor.Seek([]byte(from)); k != nil && string(k) < to; k, v = cursor.Next() {
+			if !isHour(k) {
+				continue
+			}
+			data, err := unpack(k, v)
+			if err != nil {
+				return err
+			}
+			hours[string(k)] = data
+		}
+		return nil
+	})
+	return hours, err
+}
+
+// isHour reports whether a key is that of an hour.
+func isHour(k []byte) bool { return len(k) > len(time.DateOnly) }
+
+// FirstHour returns the key of the oldest hour that is stored, "" if none is.
+func (s *Store) FirstHour() (first string, err error) {
+	err = s.view("read the first hour", func(tx *bolt.Tx) error {
+		days := tx.Bucket(daysBucket)
+		if days == nil {
+			return nil
+		}
+		cursor := days.Cursor()
+		for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+			if isHour(k) {
+				first = string(k)
+				return nil
+			}
+		}
+		return nil
+	})
+	return first, err
+}
+
+// Day returns what is stored of a date or an hour, nil if nothing is.
 func (s *Store) Day(date string) (data []byte, err error) {
 	k := []byte(date)
 	err = s.view("read the day "+date, func(tx *bolt.Tx) error {

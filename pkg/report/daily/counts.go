@@ -52,7 +52,9 @@ func addAddress(counts Counts, addr netip.Addr) {
 // maxAddress is more than the text of an address takes.
 const maxAddress = 64
 
-// addTraffic is addCount for mails and bytes.
+// addTraffic is addCount for mails and bytes. An entry that comes to nothing stays,
+// because its longest delay would be lost: parts of a day could then not be merged
+// in any order.
 func addTraffic(traffic map[string]*Traffic, key string, t Traffic) {
 	sum := traffic[key]
 	if sum == nil {
@@ -64,7 +66,14 @@ func addTraffic(traffic map[string]*Traffic, key string, t Traffic) {
 			traffic[strings.Clone(key)] = sum
 		}
 	}
-	if *sum = sum.plus(t); sum.isEmpty() {
-		delete(traffic, key)
+	*sum = sum.plus(t)
+}
+
+// dropEmpty takes out what was counted and then taken back.
+func dropEmpty(traffic map[string]*Traffic) {
+	for key, t := range traffic {
+		if t.isEmpty() {
+			delete(traffic, key)
+		}
 	}
 }

@@ -36,9 +36,12 @@ func relayKey(f *event.Flow) string {
 func (f *Figures) addHour(hour string, h Hour) { f.Hours[hour] = f.Hours[hour].Plus(h) }
 
 func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
+	if m.isLocal && m.parent == nil && len(m.deferrals) < maxDeliveries {
+		m.deferrals = append(m.deferrals, r.Time)
+	}
 	t.count(r.Time, func(figures *Figures) {
 		figures.Deferrals++
-		figures.Deferred.add(m.root().key())
+		figures.Deferred.add(m.root().key(), 1)
 		figures.addHour(t.hour(r.Time), Hour{Deferrals: 1})
 		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{Deferrals: 1})
 		addCount(inner(figures.Deferring, f.Daemon), bounceReason(f.Text), 1)
@@ -63,23 +66,32 @@ func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
 		}
 		return
 	}
-	d := t.deliver(m, r, f, figures)
 	if child := t.childOf(m, r, f); child != nil {
 		t.link(child, m)
-		m.requeue(d)
+		t.handOver(figures)
 		return
 	}
-	t.matchHandOver(m, d)
+	if f.Local && m.cameBack(r.Time, f.Delay) {
+		t.handOver(figures)
+		return
+	}
+	t.deliver(m, r, f, figures)
 	t.matchParent(m, f)
 }
 
-// deliver counts a delivery and returns it, so that it can be taken back.
-func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) int {
+// handOver counts a delivery to a content filter.
+func (t *Tracker) handOver(figures *Figures) {
+	if figures != nil {
+		figures.Requeued++
+	}
+}
+
+// deliver counts a delivery and keeps it, so that it can be taken back.
+func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) {
 	d := delivery{
-		at: r.Time, figures: figures, agent: agentName(f.Daemon), hour: t.hour(r.Time),
+		at: r.Time, agent: agentName(f.Daemon), hour: t.hour(r.Time),
 		recipient: strings.Clone(strings.ToLower(f.Recipient)), original: strings.Clone(strings.ToLower(f.Original)),
-		delay: f.Delay.Seconds() + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
-		toLoopback: f.Local, transmitted: f.Delay,
+		delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
 	}
 	if figures != nil {
 		figures.deliver(&d, 1)
@@ -88,7 +100,6 @@ func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figu
 		m.deliveries = slices.Delete(m.deliveries, 0, 1)
 	}
 	m.deliveries = append(m.deliveries, d)
-	return len(m.deliveries) - 1
 }
 
 // agentName returns a name that needs no room of its own for Postfix's delivery
@@ -112,7 +123,7 @@ func (f *Figures) deliver(d *delivery, n int) {
 		f.Unsized += n
 	}
 	addTraffic(f.Recipients, addressKey(d.recipient), Traffic{Count: n, Bytes: bytes})
-	traffic := Traffic{Count: n, Bytes: bytes, DelaySum: float64(n) * d.delay}
+	traffic := Traffic{Count: n, Bytes: bytes, DelaySum: time.Duration(n) * d.delay}
 	if n > 0 {
 		traffic.DelayMax = d.delay
 	}
@@ -120,16 +131,16 @@ func (f *Figures) deliver(d *delivery, n int) {
 }
 
 // requeue turns a counted delivery into a hand-over to a filter.
-func (m *mail) requeue(index int) {
+func (t *Tracker) requeue(m *mail, index int) {
 	d := &m.deliveries[index]
 	if d.requeued {
 		return
 	}
 	d.requeued = true
-	if d.figures != nil {
-		d.figures.deliver(d, -1)
-		d.figures.Requeued++
-	}
+	t.count(d.at, func(f *Figures) {
+		f.deliver(d, -1)
+		f.Requeued++
+	})
 }
 
 // childOf returns the queue file that the answer to a delivery names ("queued as
@@ -162,7 +173,7 @@ func (t *Tracker) link(child, parent *mail) {
 	if child.parent != nil || parent.root() == child {
 		return
 	}
-	child.unreceive()
+	t.unreceive(child)
 	if child.incomplete {
 		t.count(child.born, func(f *Figures) { f.NotCompleted-- })
 	}
@@ -173,23 +184,24 @@ func (t *Tracker) link(child, parent *mail) {
 	for i := range child.deliveries {
 		d := &child.deliveries[i]
 		d.delay += offset
-		if d.figures != nil && !d.requeued {
-			addTraffic(d.figures.DeliveryDomains, domainOf(d.recipient), Traffic{DelaySum: offset, DelayMax: d.delay})
+		if !d.requeued {
+			t.count(d.at, func(f *Figures) {
+				addTraffic(f.DeliveryDomains, domainOf(d.recipient), Traffic{DelaySum: offset, DelayMax: d.delay})
+			})
 		}
 	}
-	t.moveDeferral(child, before, root)
+	t.moveDeferrals(child, before, root)
 }
 
-// moveDeferral books the deferrals of a linked queue file on its root.
-func (t *Tracker) moveDeferral(child *mail, before, root uint64) {
-	figures := t.options.At(child.born)
-	if figures == nil {
-		return
+// moveDeferrals books the deferrals of a linked queue file on its root.
+func (t *Tracker) moveDeferrals(child *mail, before, root uint64) {
+	for _, at := range child.deferrals {
+		t.count(at, func(f *Figures) {
+			f.Deferred.add(before, -1)
+			f.Deferred.add(root, 1)
+		})
 	}
-	if _, was := figures.Deferred[before]; was {
-		delete(figures.Deferred, before)
-		figures.Deferred.add(root)
-	}
+	child.deferrals = nil
 }
 
 // linkByOrigin links a mail whose client= line names the queue file before the
@@ -200,18 +212,10 @@ func (t *Tracker) linkByOrigin(child, parent *mail) {
 	parent.lastChild = child.born
 }
 
-// matchHandOver recognises a delivery that ended before this line and whose mail
-// came back with orig_queue_id: it went to a loopback address while the child
-// was born.
-func (t *Tracker) matchHandOver(m *mail, index int) {
-	d := m.deliveries[index]
-	if !d.toLoopback || m.children == 0 {
-		return
-	}
-	if m.lastChild.Before(d.at.Add(-d.transmitted - 2*time.Second)) {
-		return
-	}
-	m.requeue(index)
+// cameBack recognises a delivery to a loopback address that was under way while a
+// child with orig_queue_id was born: the mail came back from a filter.
+func (m *mail) cameBack(at time.Time, transmitted time.Duration) bool {
+	return m.children > 0 && !m.lastChild.Before(at.Add(-transmitted-2*time.Second))
 }
 
 // maxBetween is the longest time between a mail and what a filter that calls
@@ -262,7 +266,7 @@ func (t *Tracker) matchFilter(parent, child *mail) {
 		}
 		if slices.Contains(child.recipients, d.recipient) || d.original != "" && slices.Contains(child.recipients, d.original) {
 			t.link(child, parent)
-			parent.requeue(i)
+			t.requeue(parent, i)
 		}
 	}
 }

@@ -15,12 +15,14 @@ package daily
 
 import (
 	"net/netip"
+	"time"
 
 	"csmail/pkg/event"
 )
 
 // Figures are the counts of one window. The zero value is not ready: use
-// NewFigures. All fields can be stored as JSON and merged.
+// NewFigures. All fields can be stored and merged. What is taken back after its
+// window was stored is a negative count in other Figures, which are merged later.
 type Figures struct {
 	ReceivedBy  Counts `json:"received_by"`  // mx, submission, local
 	DeliveredBy Counts `json:"delivered_by"` // by delivery agent: lmtp, smtp …
@@ -45,7 +47,7 @@ type Figures struct {
 	SMTPDConnections  int `json:"smtpd_connections"`
 	ScreenConnections int `json:"postscreen_connections"`
 
-	Deferred        Set[uint64]     `json:"deferred"` // mails, by a hash of host, queue ID and birth
+	Deferred        Tally           `json:"deferred"` // deferrals of each mail
 	RejectedClients Set[netip.Addr] `json:"rejected_clients"`
 	SMTPDClients    Set[netip.Addr] `json:"smtpd_clients"`
 	ScreenClients   Set[netip.Addr] `json:"postscreen_clients"`
@@ -92,11 +94,12 @@ func (h Hour) Plus(o Hour) Hour {
 
 // Traffic counts the mails of a domain or a mail address.
 type Traffic struct {
-	Count     int     `json:"count"`
-	Bytes     int64   `json:"bytes"`
-	Deferrals int     `json:"deferrals,omitempty"`
-	DelaySum  float64 `json:"delay_sum,omitempty"` // seconds
-	DelayMax  float64 `json:"delay_max,omitempty"`
+	Count     int   `json:"count"`
+	Bytes     int64 `json:"bytes"`
+	Deferrals int   `json:"deferrals,omitempty"`
+
+	DelaySum time.Duration `json:"delay_sum,omitempty"` // of the deliveries
+	DelayMax time.Duration `json:"delay_max,omitempty"`
 }
 
 func (t Traffic) plus(o Traffic) Traffic {
@@ -115,6 +118,19 @@ type Refusal struct {
 	Rcpts     Counts `json:"recipients,omitempty"` // for reasons about the recipient
 }
 
+// Clean takes out the entries that came to nothing. Nothing may be merged after it
+// that takes something back.
+func (f *Figures) Clean() {
+	for _, traffic := range []map[string]*Traffic{f.DeliveryDomains, f.ReceivedDomains, f.Senders, f.Recipients} {
+		dropEmpty(traffic)
+	}
+	for key, h := range f.Hours {
+		if h == (Hour{}) {
+			delete(f.Hours, key)
+		}
+	}
+}
+
 // maxKeys bounds each map and set: client text makes the keys.
 const maxKeys = 200_000
 
@@ -125,7 +141,7 @@ const others = "(others)"
 func NewFigures() *Figures {
 	return &Figures{
 		ReceivedBy: Counts{}, DeliveredBy: Counts{}, RejectedBy: Counts{},
-		Deferred: Set[uint64]{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
+		Deferred: Tally{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
 		Hours: map[string]Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
 		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},

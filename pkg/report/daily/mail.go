@@ -39,13 +39,14 @@ type mail struct {
 	children  int       // linked by orig_queue_id
 	lastChild time.Time // when the latest of them was born
 
-	received   *Figures // that it was counted as received in
+	received   bool // it is counted as received, as counted says
 	counted    receipt
 	incomplete bool
 	forgotten  bool // it was removed long ago
 
-	deliveries []delivery // the latest, which a link may still change
-	recipients []string   // of a local mail, to recognise a filter by
+	deliveries []delivery  // the latest, which a link may still change
+	deferrals  []time.Time // of a mail that may turn out to be a filter's
+	recipients []string    // of a local mail, to recognise a filter by
 }
 
 // receipt is what a mail was counted as when it was received.
@@ -58,15 +59,12 @@ type receipt struct {
 // delivery is one delivered recipient, as it was counted.
 type delivery struct {
 	at                  time.Time
-	figures             *Figures
 	agent, hour         string
 	recipient, original string
-	delay               float64
+	delay               time.Duration
 	size                int64
 	unsized             bool
 	requeued            bool
-	toLoopback          bool
-	transmitted         time.Duration // delay= of the line
 }
 
 // maxDeliveries bounds what is kept of one mail's deliveries and recipients.
@@ -87,12 +85,12 @@ func (m *mail) root() *mail {
 const maxChain = 16
 
 // offset is how long the mail had been under way when this queue file was born.
-func (m *mail) offset() float64 {
+func (m *mail) offset() time.Duration {
 	root := m.root()
 	if root == m || root.born.IsZero() || m.born.IsZero() || m.born.Before(root.born) {
 		return 0
 	}
-	return m.born.Sub(root.born).Seconds()
+	return m.born.Sub(root.born)
 }
 
 // key is the mail's member of Figures.Deferred.
@@ -207,8 +205,8 @@ func (t *Tracker) queued(r *event.Record, f *event.Flow) {
 		return // a deferred mail is tried again
 	}
 	m.sender, m.size = strings.Clone(strings.ToLower(f.Sender)), f.Size
-	if m.received != nil { // it was on hold
-		m.unreceive()
+	if m.received { // it was on hold
+		t.unreceive(m)
 	}
 	t.receive(m)
 }
@@ -226,22 +224,22 @@ func (t *Tracker) reserve(m *mail, sender string) {
 // receive counts a mail as received, at its birth, unless a filter brought it
 // back.
 func (t *Tracker) receive(m *mail) {
-	if m.born.IsZero() || m.parent != nil || m.received != nil {
+	if m.born.IsZero() || m.parent != nil || m.received {
 		return
 	}
 	figures := t.options.At(m.born)
 	if figures == nil {
 		return
 	}
-	m.received = figures
+	m.received = true
 	m.counted = receipt{hour: t.hour(m.born), sender: m.sender, size: max(m.size, 0)}
 	figures.receive(m, 1)
 }
 
-func (m *mail) unreceive() {
-	if m.received != nil {
-		m.received.receive(m, -1)
-		m.received = nil
+func (t *Tracker) unreceive(m *mail) {
+	if m.received {
+		m.received = false
+		t.count(m.born, func(f *Figures) { f.receive(m, -1) })
 	}
 }
 

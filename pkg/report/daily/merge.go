@@ -41,6 +41,19 @@ func (s *Set[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// Tally counts the deferrals of each mail, which is named by a hash of its host, queue
+// ID and birth. A mail without any is not in it.
+type Tally map[uint64]int
+
+func (t Tally) add(mail uint64, n int) {
+	if _, known := t[mail]; !known && len(t) >= maxKeys {
+		return
+	}
+	if t[mail] += n; t[mail] == 0 {
+		delete(t, mail)
+	}
+}
+
 func mergeSets[T comparable](into, from Set[T]) {
 	for v := range from {
 		into.add(v)
@@ -61,7 +74,9 @@ func (f *Figures) Merge(o *Figures) {
 	}
 	f.BytesReceived += o.BytesReceived
 	f.BytesDelivered += o.BytesDelivered
-	mergeSets(f.Deferred, o.Deferred)
+	for mail, n := range o.Deferred {
+		f.Deferred.add(mail, n)
+	}
 	mergeSets(f.RejectedClients, o.RejectedClients)
 	mergeSets(f.SMTPDClients, o.SMTPDClients)
 	mergeSets(f.ScreenClients, o.ScreenClients)

@@ -55,6 +55,7 @@ type mailState struct {
 	Children              int
 	LastChild             time.Time
 	Received              bool
+	Deferrals             []time.Time
 	Hour, CountedSender   string // of the receipt
 	CountedSize           int64
 	Deliveries            []deliveryState
@@ -64,14 +65,12 @@ type mailState struct {
 }
 
 type deliveryState struct {
-	At                            time.Time
-	Counted                       bool
-	Agent, Hour                   string
-	Recipient, Original           string
-	Delay                         float64
-	Size                          int64
-	Unsized, Requeued, ToLoopback bool
-	Transmitted                   time.Duration
+	At                  time.Time
+	Agent, Hour         string
+	Recipient, Original string
+	Delay               time.Duration
+	Size                int64
+	Unsized, Requeued   bool
 }
 
 type sessionState struct {
@@ -129,12 +128,12 @@ func stateOf(m *mail) mailState {
 	one := mailState{
 		Host: m.host.name, ID: m.id, Seen: m.seen, Born: m.born, RemovedAt: m.removedAt, Client: m.client, From: m.from, BySMTPD: m.bySMTPD,
 		IsLocal: m.isLocal, MessageID: m.messageID, Sender: m.sender, Size: m.size, Reserved: m.reserved, Incomplete: m.incomplete,
-		Children: m.children, LastChild: m.lastChild, Received: m.received != nil, Hour: m.counted.hour, CountedSender: m.counted.sender,
+		Children: m.children, LastChild: m.lastChild, Received: m.received, Deferrals: m.deferrals, Hour: m.counted.hour, CountedSender: m.counted.sender,
 		CountedSize: m.counted.size, Recipients: m.recipients, Known: m.host.mails[m.id] == m, Named: m.isNamed(),
 	}
 	for _, d := range m.deliveries {
 		one.Deliveries = append(one.Deliveries, deliveryState{
-			d.at, d.figures != nil, d.agent, d.hour, d.recipient, d.original, d.delay, d.size, d.unsized, d.requeued, d.toLoopback, d.transmitted,
+			d.at, d.agent, d.hour, d.recipient, d.original, d.delay, d.size, d.unsized, d.requeued,
 		})
 	}
 	return one
@@ -150,8 +149,7 @@ func (m *mail) isNamed() bool {
 	return false
 }
 
-// Restore has a new Tracker go on where another left off. The windows of its
-// options must be open.
+// Restore has a new Tracker go on where another left off.
 func (t *Tracker) Restore(state State) error {
 	t.now, t.swept = state.Now, state.Swept
 	all := make([]*mail, len(state.Mails))
@@ -184,18 +182,11 @@ func (t *Tracker) restoreMail(one *mailState) *mail {
 	m := &mail{
 		host: h, id: one.ID, seen: one.Seen, born: one.Born, removedAt: one.RemovedAt, client: one.Client, from: one.From, bySMTPD: one.BySMTPD,
 		isLocal: one.IsLocal, messageID: one.MessageID, sender: one.Sender, size: one.Size, reserved: one.Reserved, incomplete: one.Incomplete,
-		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
-	}
-	if one.Received {
-		m.received = t.options.At(m.born)
+		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, received: one.Received, deferrals: one.Deferrals, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
 	}
 	for _, d := range one.Deliveries {
-		var figures *Figures
-		if d.Counted {
-			figures = t.options.At(d.At)
-		}
 		m.deliveries = append(m.deliveries, delivery{
-			d.At, figures, d.Agent, d.Hour, d.Recipient, d.Original, d.Delay, d.Size, d.Unsized, d.Requeued, d.ToLoopback, d.Transmitted,
+			d.At, d.Agent, d.Hour, d.Recipient, d.Original, d.Delay, d.Size, d.Unsized, d.Requeued,
 		})
 	}
 	if one.Waits {
@@ -210,12 +201,12 @@ func (t *Tracker) restoreMail(one *mailState) *mail {
 	return m
 }
 
-// Unfinished returns how many of the mails that count in these figures would be
+// Unfinished returns how many of the mails that were begun within a window would be
 // given up if the log ended now.
-func (t *Tracker) Unfinished(f *Figures) int {
+func (t *Tracker) Unfinished(within func(time.Time) bool) int {
 	n := 0
 	for _, m := range t.births.all() {
-		if m.isAbandoned() && t.options.At(m.born) == f {
+		if m.isAbandoned() && within(m.born) {
 			n++
 		}
 	}

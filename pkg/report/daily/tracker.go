@@ -12,7 +12,8 @@ type Options struct {
 	Zone *time.Location // of hours and days; nil means UTC
 
 	// At returns the figures that something at a time counts for, nil if the
-	// time is in no window. The same time must always give the same figures.
+	// time is in no window. It may give others later, which take what is corrected:
+	// all that it gives for one window are to be merged.
 	At func(time.Time) *Figures
 }
 

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,32 +15,42 @@ import (
 
 // DaysOptions are what Days need.
 type DaysOptions struct {
-	Zone     *time.Location // of the days
+	Zone     *time.Location // of the hours and days
 	ZoneName string         // as in /usr/share/zoneinfo
 	Bans     time.Duration  // how long a ban lasts
 }
 
-// Days gather the reports of calendar days while the lines come in. A day is open
-// until an hour after its end, because lines come late; then its report is made and
-// it is closed. What is followed over midnight (mails, accounts' habits) is the
-// same for all days. Use it from one goroutine at a time.
+// Days gather what reports are made from while the lines come in: one Window an hour,
+// which merge to the report of any hours. An hour is in memory until an hour after its
+// end, because lines come late. Then it is encoded, and the caller takes it to store it
+// under the hour's key. What comes later still, or corrects what was counted (a mail on
+// hold gets its size when it is released), is a window of its own with the same key: the
+// caller merges it into what it has stored. What is followed over the hours (mails,
+// bans, accounts' habits) is the same for all of them. Use it from one goroutine at a
+// time.
 type Days struct {
 	options DaysOptions
 	tracker *daily.Tracker
-	open    map[string]*Window // by date
+	open    map[string]*Window // by key
 	latest  *Window            // of the line before
-	closed  string             // the newest date that is closed
-	first   time.Time          // of the first line ever: the days after it are whole
+	over    map[string][]byte  // encoded hours that nobody has taken, by key
+	first   time.Time          // of the first line ever: hours after it are whole
 	now     time.Time          // of the newest line
-	habits  habits
+	turn    time.Time          // when the next hour may be over
+	bans    *BanEffect
+	habits  *habits
+	err     error // of the first hour that could not be encoded
 }
 
 const (
-	// lateLines is how long after its end a day is open.
+	// lateLines is how long after its end an hour is in memory.
 	lateLines = time.Hour
-	// maxOpen bounds the days that are open. There are more than two only while a
-	// first start reads back.
-	maxOpen = 20
+	// maxOpen bounds the hours in memory. There are more than three only while logs are
+	// read back that are not in order.
+	maxOpen = 12
+	// maxAge is how long ago something may have been that still counts, so that a wrong
+	// clock does not fill the memory.
+	maxAge = 40 * 24 * time.Hour
 )
 
 // NewDays returns Days without any.
@@ -47,8 +58,9 @@ func NewDays(o DaysOptions) *Days {
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
-	d := &Days{options: o, open: map[string]*Window{}, habits: habits{}}
+	d := &Days{options: o, open: map[string]*Window{}, over: map[string][]byte{}, habits: newHabits()}
 	d.tracker = daily.NewTracker(daily.Options{Zone: o.Zone, At: d.figures})
+	d.bans = NewBanEffect(o.Bans, d.window)
 	return d
 }
 
@@ -72,36 +84,35 @@ func (d *Days) Count(at time.Time, lines, missed uint64) {
 // AddResult takes a result of the engine.
 func (d *Days) AddResult(result engine.Result) {
 	d.see(result.Time)
-	d.window(result.Time)
-	findings := result.Findings
-	for _, w := range d.open {
-		result.Findings = findingsIn(w, findings)
-		w.Add(result)
-	}
+	d.bans.Add(&result)
 	if result.Outcome == event.Noted && !result.Folded {
 		d.tracker.AddEvent(&result.Event)
+	}
+	own := d.window(result.Time)
+	if own != nil && len(result.Findings) == 0 && len(result.Excused()) == 0 && len(result.Superseded()) == 0 {
+		own.Add(result)
+		return
+	}
+	d.AddFindings(result.Findings)
+	result.Findings = nil
+	for _, w := range d.open {
+		w.Add(result) // each takes back what it had counted itself
 	}
 }
 
 // AddFindings takes findings that no line made.
 func (d *Days) AddFindings(findings []engine.Finding) {
-	for _, w := range d.open {
-		w.AddFindings(findingsIn(w, findings))
+	for i := range findings {
+		if w := d.window(findings[i].At); w != nil {
+			w.AddFindings(findings[i : i+1])
+		}
 	}
 }
 
-// findingsIn returns those of a window. Nearly always it is all of them.
-func findingsIn(w *Window, findings []engine.Finding) []engine.Finding {
-	if !slices.ContainsFunc(findings, func(f engine.Finding) bool { return !w.Holds(f.At) }) {
-		return findings
-	}
-	var in []engine.Finding
-	for _, f := range findings {
-		if w.Holds(f.At) {
-			in = append(in, f)
-		}
-	}
-	return in
+// AddSilent takes findings that no line made, but the time.
+func (d *Days) AddSilent(findings []engine.Finding) {
+	d.bans.AddFindings(findings)
+	d.AddFindings(findings)
 }
 
 func (d *Days) see(at time.Time) {
@@ -114,27 +125,46 @@ func (d *Days) see(at time.Time) {
 	if at.After(d.now) {
 		d.now = at
 	}
+	if !d.now.Before(d.turn) {
+		d.turn = d.hourOf(d.now).Add(time.Hour)
+		d.CloseBefore(d.now)
+	}
 }
 
-// window returns the day of a time, nil if it is closed or there are too many.
+// keyForm is that of an hour's key: its beginning, in UTC.
+const keyForm = "2006-01-02T15:04Z"
+
+// Key returns the key of the hour that begins at a time.
+func Key(hour time.Time) string { return hour.UTC().Format(keyForm) }
+
+// ParseKey returns the beginning of the hour of a key.
+func ParseKey(key string) (time.Time, error) { return time.Parse(keyForm, key) }
+
+// HourOf returns the beginning of the hour of a time in a zone.
+func HourOf(at time.Time, zone *time.Location) time.Time {
+	_, minute, second := at.In(zone).Clock()
+	return at.Add(-time.Duration(minute)*time.Minute - time.Duration(second)*time.Second - time.Duration(at.Nanosecond()))
+}
+
+func (d *Days) hourOf(at time.Time) time.Time { return HourOf(at, d.options.Zone) }
+
+// window returns the hour of a time, nil if it is too long ago.
 func (d *Days) window(at time.Time) *Window {
 	if d.latest != nil && d.latest.Holds(at) {
 		return d.latest
 	}
-	if at.IsZero() {
+	if at.IsZero() || d.now.Sub(at) > maxAge || at.Before(d.hourOf(d.first)) {
 		return nil
 	}
-	date := at.In(d.options.Zone).Format(time.DateOnly)
-	if date <= d.closed {
-		return nil
-	}
-	w := d.open[date]
+	hour := d.hourOf(at)
+	key := Key(hour)
+	w := d.open[key]
 	if w == nil {
 		if len(d.open) >= maxOpen {
-			return nil
+			d.close(slices.Min(slices.Collect(maps.Keys(d.open))))
 		}
-		w = NewWindow(d.scope(date), d.options.Bans)
-		d.open[date] = w
+		w = NewWindow(report.Scope{Since: hour, Until: hour.Add(time.Hour)})
+		d.open[key] = w
 	}
 	d.latest = w
 	return w
@@ -147,124 +177,102 @@ func (d *Days) figures(at time.Time) *daily.Figures {
 	return nil
 }
 
-// scope is a calendar day.
-func (d *Days) scope(date string) report.Scope {
-	start, err := time.ParseInLocation(time.DateOnly, date, d.options.Zone)
-	if err != nil {
-		return report.Scope{}
-	}
-	return report.Scope{Since: start, Until: start.AddDate(0, 0, 1)}
-}
-
-// Due returns the dates of the days that are over at a time, the oldest first. The
-// time is that of the log while it is read back, else the clock's.
-func (d *Days) Due(now time.Time) []string {
-	var due []string
-	for _, date := range slices.Sorted(maps.Keys(d.open)) {
-		if !now.Before(d.open[date].Scope.Until.Add(lateLines)) {
-			due = append(due, date)
+// CloseBefore encodes the hours that were over an hour before a time. The time is that
+// of the log while it is read back, else the clock's.
+func (d *Days) CloseBefore(now time.Time) {
+	for _, key := range slices.Sorted(maps.Keys(d.open)) {
+		if !now.Before(d.open[key].Scope.Until.Add(lateLines)) {
+			d.close(key)
 		}
 	}
-	return due
+	d.bans.after.Forget(now.Add(-banMemory))
+}
+
+func (d *Days) close(key string) {
+	w := d.open[key]
+	d.habits.learn(w.Scope.Since.In(d.options.Zone).Format(time.DateOnly), w)
+	text, err := w.Encode()
+	if err == nil {
+		err = d.addOver(key, text)
+	}
+	d.err = cmp.Or(d.err, err)
+	delete(d.open, key)
+	d.latest = nil
+}
+
+func (d *Days) addOver(key string, text []byte) error {
+	if before := d.over[key]; before != nil {
+		var err error
+		if text, err = mergeEncoded(before, text); err != nil {
+			return err
+		}
+	}
+	d.over[key] = text
+	return nil
+}
+
+// mergeEncoded merges encoded windows.
+func mergeEncoded(parts ...[]byte) ([]byte, error) {
+	w, err := MergeWindows(report.Scope{}, parts...)
+	if err != nil {
+		return nil, err
+	}
+	return w.Encode()
+}
+
+// Take returns the encoded hours that are over, by key. They are the caller's to store,
+// merged into what it has of the same hour.
+func (d *Days) Take() (map[string][]byte, error) {
+	taken, err := d.over, d.err
+	d.over, d.err = map[string][]byte{}, nil
+	return taken, err
 }
 
 // Latest returns the time of the newest line.
 func (d *Days) Latest() time.Time { return d.now }
 
-// IsWhole reports whether everything of a date was seen, up to now.
-func (d *Days) IsWhole(date string) bool {
-	return !d.first.IsZero() && d.first.In(d.options.Zone).Format(time.DateOnly) < date
-}
+// First returns the time of the first line ever. Hours that begin later are whole.
+func (d *Days) First() time.Time { return d.first }
 
-// IsOpen reports whether a date has a day that is open.
-func (d *Days) IsOpen(date string) bool { return d.open[date] != nil }
-
-// Surroundings are what a report says beyond its own day.
-type Surroundings struct {
-	Generated time.Time
-	Before    []Day     // the days before it
-	Findings  []Finding // that others made, as of what waits for the LAPI
-}
-
-// Report makes the report of an open day as it stands, nil if it is not open.
-func (d *Days) Report(date string, around Surroundings) *Document {
-	w := d.open[date]
-	if w == nil {
-		return nil
-	}
-	in := w.Input()
-	in.Generated, in.Zone, in.ZoneName = around.Generated, d.options.Zone, d.options.ZoneName
-	in.Before, in.Others = around.Before, around.Findings
-	in.From, in.To = w.Scope.Since, w.Scope.Until
-	if d.habits != nil {
-		in.Usual = func(account string) int { return d.habits.most(account, date) }
-	}
-	unfinished := d.tracker.Unfinished(w.Figures)
-	w.Figures.NotCompleted += unfinished
-	defer func() { w.Figures.NotCompleted -= unfinished }()
-	return New(in)
-}
-
-// Close forgets a day whose report was stored.
-func (d *Days) Close(date string) {
-	w := d.open[date]
-	if w == nil {
-		return
-	}
-	d.habits.learn(date, w.watch.networksOf())
-	delete(d.open, date)
-	d.latest = nil
-	d.closed = max(d.closed, date)
-}
-
-// habits are from how many networks accounts logged in on one day, by account.
-type habits map[string][]habit
-
-// habit is one day of an account. Days with one network are not kept.
-type habit struct {
-	Date string
-	N    int
-}
-
-const (
-	maxHabits = 100_000 // accounts
-	habitDays = 30
-)
-
-// most returns the most networks of one of the 30 days before a date.
-func (h habits) most(account, date string) int {
-	most := 0
-	oldest := daysBefore(date, habitDays)
-	for _, one := range h[account] {
-		if one.Date >= oldest && one.Date < date {
-			most = max(most, one.N)
+// Open returns the hours of a window that are in memory, encoded, by key.
+func (d *Days) Open(since, until time.Time) (map[string][]byte, error) {
+	parts := map[string][]byte{}
+	from, to := Key(since), Key(until)
+	for key, text := range d.over {
+		if key >= from && key < to {
+			parts[key] = text
 		}
 	}
-	return most
-}
-
-func (h habits) learn(date string, networks map[string]int) {
-	oldest := daysBefore(date, habitDays)
-	for account, days := range h {
-		if days = slices.DeleteFunc(days, func(one habit) bool { return one.Date < oldest }); len(days) == 0 {
-			delete(h, account)
+	for key, w := range d.open {
+		if key < from || key >= to {
 			continue
 		}
-		h[account] = days
-	}
-	for account, n := range networks {
-		if n < 2 || h[account] == nil && len(h) >= maxHabits {
-			continue
+		text, err := w.Encode()
+		if err == nil && parts[key] != nil {
+			text, err = mergeEncoded(parts[key], text)
 		}
-		account = strings.Clone(account)
-		h[account] = append(h[account], habit{date, n})
+		if err != nil {
+			return nil, err
+		}
+		parts[key] = text
 	}
+	return parts, nil
 }
 
-func daysBefore(date string, days int) string {
-	at, err := time.Parse(time.DateOnly, date)
-	if err != nil {
-		return ""
+// Unfinished returns how many mails that were begun in a window would not be completed
+// if the log ended now.
+func (d *Days) Unfinished(since, until time.Time) int {
+	return d.tracker.Unfinished(func(at time.Time) bool { return !at.Before(since) && at.Before(until) })
+}
+
+// HabitsOf returns what is known of the accounts that logged in within a window.
+func (d *Days) HabitsOf(w *Window) Habits { return d.habits.of(w.Accounts()) }
+
+// Ordered returns parts in the order of their keys.
+func Ordered(parts map[string][]byte) [][]byte {
+	out := make([][]byte, 0, len(parts))
+	for _, key := range slices.SortedFunc(maps.Keys(parts), strings.Compare) {
+		out = append(out, parts[key])
 	}
-	return at.AddDate(0, 0, -days).Format(time.DateOnly)
+	return out
 }

@@ -138,6 +138,8 @@ type Verdict struct {
 	Network  string    `json:"network"`
 	Country  string    `json:"country,omitempty"`
 	AS       string    `json:"as,omitempty"`
+
+	At time.Time `json:"-"` // when it was decided
 }
 
 // Attackers are the sources of a scan.
@@ -227,14 +229,16 @@ type Input struct {
 	Figures *daily.Figures
 	Before  []Day
 	Sources []*report.Source
-	Outcome report.Outcome // of a backtest of the same lines
-	Watch   *Watch
+
+	Prevented  int                 // attempts during a ban
+	Collateral []report.Collateral // banned, and then honest
+	Watch      *Watch
 
 	// Place names country and network operator of an address; nil: nobody knows.
 	Place func(netip.Addr) (country, as string)
 
-	Others []Finding                // that are not made from the logs
-	Usual  func(account string) int // the most networks of one day that an account logged in from; nil: not known
+	Others []Finding // that are not made from the logs
+	Habits Habits    // of the accounts, as far as they are known
 }
 
 // New makes the report.

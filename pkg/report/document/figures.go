@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 
 // addFigures takes over the totals and traffic.
 func (d *Document) addFigures(f *daily.Figures) {
+	f.Clean()
 	d.Received, d.ReceivedBy = f.Received(), f.ReceivedBy.Plain()
 	d.Delivered, d.DeliveredBy = f.Delivered(), f.DeliveredBy.Plain()
 	d.Forwarded, d.Requeued, d.Deferred, d.Deferrals = f.Forwarded, f.Requeued, len(f.Deferred), f.Deferrals
@@ -32,9 +34,9 @@ func (d *Document) addFigures(f *daily.Figures) {
 	d.ReceivedDomains, d.SendersBy, d.RecipientsBy = volumes(f.ReceivedDomains), volumes(f.Senders), volumes(f.Recipients)
 	d.DeliveryDomains = map[string]Delivery{}
 	for domain, t := range f.DeliveryDomains {
-		entry := Delivery{Count: t.Count, Bytes: t.Bytes, Deferrals: t.Deferrals, DelayMax: oneDecimal(t.DelayMax)}
+		entry := Delivery{Count: t.Count, Bytes: t.Bytes, Deferrals: t.Deferrals, DelayMax: oneDecimal(t.DelayMax.Seconds())}
 		if t.Count > 0 {
-			entry.DelayAvg = oneDecimal(t.DelaySum / float64(t.Count))
+			entry.DelayAvg = oneDecimal(t.DelaySum.Seconds() / float64(t.Count))
 			d.RecipientDomains++
 		}
 		d.DeliveryDomains[domain] = entry
@@ -134,7 +136,7 @@ func (d *Document) addVerdicts(in Input) {
 	for _, s := range in.Sources {
 		d.Attackers.Attempts += s.Count
 	}
-	d.Prevented = in.Outcome.Prevented
+	d.Prevented = in.Prevented
 	d.Bans, d.Holds, d.Alerts = newVerdicts(), newVerdicts(), newVerdicts()
 	for _, value := range in.Watch.order {
 		first := in.Watch.values[value]
@@ -150,7 +152,7 @@ func (d *Document) addVerdicts(in Input) {
 	}
 	for _, v := range []*Verdicts{&d.Bans, &d.Holds, &d.Alerts} {
 		v.locate(in.Place)
-		slices.SortStableFunc(v.List, func(a, b Verdict) int { return a.StopAt.Compare(b.StopAt) })
+		slices.SortFunc(v.List, func(a, b Verdict) int { return cmp.Or(a.StopAt.Compare(b.StopAt), strings.Compare(a.Value, b.Value)) })
 	}
 }
 
@@ -178,7 +180,7 @@ func (v *Verdicts) locate(place func(netip.Addr) (country, as string)) {
 func verdictOf(f engine.Finding) Verdict {
 	v := Verdict{
 		Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Scenario: f.Alert.Scenario, StartAt: f.Alert.First, StopAt: f.Alert.Last,
-		Events: f.Alert.Count, Message: engine.Describe(f.Alert).Message, Reason: f.Verdict.Reason,
+		Events: f.Alert.Count, Message: engine.Describe(f.Alert).Message, Reason: f.Verdict.Reason, At: f.At,
 	}
 	if f.Verdict.Action == guard.Hold {
 		v.Rule = f.Verdict.Rule.String()

@@ -151,7 +151,7 @@ func (w *Watch) attackedAccounts() []Finding {
 
 func bannedThenHonest(in Input) []Finding {
 	var found []Finding
-	for _, c := range in.Outcome.Collateral {
+	for _, c := range in.Collateral {
 		found = append(found, Finding{
 			ID: "banned-then-honest", Severity: Urgent, Count: 1, Since: c.Banned, Until: c.Good, Subjects: []string{c.Value},
 			Title:  fmt.Sprintf("%s was banned and then turned out well: %s", c.Value, c.Proof),

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -33,23 +34,16 @@ func providerOf(addr netip.Addr) netip.Prefix {
 // cameFrom notes the network of a login.
 func (a *account) cameFrom(addr netip.Addr) {
 	network := providerOf(addr)
-	if !network.IsValid() || len(a.from) >= maxFrom {
+	if !network.IsValid() {
 		return
 	}
-	if !slices.ContainsFunc(a.from, func(known netip.Addr) bool { return providerOf(known) == network }) {
+	at := slices.IndexFunc(a.from, func(known netip.Addr) bool { return providerOf(known) == network })
+	switch {
+	case at >= 0 && addr.Less(a.from[at]):
+		a.from[at] = addr
+	case at < 0 && len(a.from) < maxFrom:
 		a.from = append(a.from, addr)
 	}
-}
-
-// networksOf returns from how many networks each account logged in.
-func (w *Watch) networksOf() map[string]int {
-	counts := map[string]int{}
-	for name, a := range w.accounts {
-		if len(a.from) > 0 {
-			counts[name] = len(a.from)
-		}
-	}
-	return counts
 }
 
 // manyOrigins are accounts that logged in from more networks than on any day
@@ -58,10 +52,7 @@ func (w *Watch) manyOrigins(in Input) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
 		a := w.accounts[name]
-		before := 0
-		if in.Usual != nil {
-			before = in.Usual(name)
-		}
+		_, before, _, _ := in.Habits.Accounts[name].before(in.From.In(in.Zone).Format(time.DateOnly))
 		countries := countriesOf(a.from, in.Place)
 		if len(a.from) <= before || len(a.from) < manyNetworks && len(countries) < manyCountries {
 			continue

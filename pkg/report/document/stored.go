@@ -2,6 +2,7 @@ package document
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -9,31 +10,71 @@ import (
 	"csmail/pkg/report"
 )
 
-// stored is a report as it is kept: the JSON of the contract and the attackers,
-// which that prints in a form of its own.
-type stored struct {
-	*Document
-	Sources []*report.Source `json:"sources"`
+// Of a day that is over two things may be stored under its date: since the hours are
+// kept, what it came to, so that a report need not read seven days of hours; before
+// that, its finished report.
+
+// sumVersion is the version of the first of them; the other has that of the report.
+const sumVersion = 2
+
+// dayState is what is stored under a date.
+type dayState struct {
+	Version int `json:"version"`
+	Sum     Day `json:"sum"`
 }
 
-// Store writes a report so that Load gives it back.
-func (d *Document) Store() ([]byte, error) {
-	text, err := json.Marshal(stored{d, d.Attackers.List})
+// errDay is something else than what is stored under a date.
+var errDay = errors.New("a stored day is damaged or of another version")
+
+// StoreDay writes what a day came to, for LoadDay.
+func StoreDay(day Day) ([]byte, error) {
+	text, err := json.Marshal(dayState{sumVersion, day})
 	if err != nil {
-		return nil, fmt.Errorf("storing the report: %w", err)
+		return nil, fmt.Errorf("storing the day: %w", err)
 	}
 	return text, nil
 }
 
-// Load reads what Store wrote, for a reader in a zone of the given name and made at
-// the given time.
+// LoadDay reads what is stored under a date, whichever of the two it is.
+func LoadDay(text []byte, zone *time.Location) (Day, error) {
+	var state dayState
+	if err := json.Unmarshal(text, &state); err != nil {
+		return Day{}, fmt.Errorf("%w: %w", errDay, err)
+	}
+	switch state.Version {
+	case sumVersion:
+		return state.Sum, nil
+	case Version:
+		d, err := Load(text, zone, time.Time{})
+		if err != nil {
+			return Day{}, err
+		}
+		return Day{d.From.Format(time.DateOnly), d.Received, d.Delivered, d.Deferred, d.Bounced, d.Rejected, d.Logins.Failed, d.Logins.OK}, nil
+	}
+	return Day{}, fmt.Errorf("%w: version %d", errDay, state.Version)
+}
+
+// IsFinished reports whether what is stored under a date is a finished report.
+func IsFinished(text []byte) bool {
+	var state dayState
+	return json.Unmarshal(text, &state) == nil && state.Version == Version
+}
+
+// finished is a report as older releases stored it: the JSON of the contract and the
+// attackers, which that prints in a form of its own.
+type finished struct {
+	*Document
+	Sources []*report.Source `json:"sources"`
+}
+
+// Load reads a finished report, for a reader in a zone and made at the given time.
 func Load(text []byte, zone *time.Location, generated time.Time) (*Document, error) {
-	s := stored{Document: &Document{}}
+	s := finished{Document: &Document{}}
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("reading a stored report: %w", err)
+		return nil, fmt.Errorf("%w: %w", errDay, err)
 	}
 	if s.Document == nil || s.Version != Version {
-		return nil, fmt.Errorf("a stored report is of another version")
+		return nil, errDay
 	}
 	d := s.Document
 	d.Attackers.List = s.Sources
@@ -41,7 +82,7 @@ func Load(text []byte, zone *time.Location, generated time.Time) (*Document, err
 	return d, nil
 }
 
-// Locate adds country and network operator to the addresses of a report.
+// Locate adds country and network operator to the addresses of a finished report.
 func (d *Document) Locate(place func(netip.Addr) (country, as string)) {
 	for _, list := range []*Verdicts{&d.Bans, &d.Holds, &d.Alerts} {
 		list.locate(place)
@@ -49,9 +90,4 @@ func (d *Document) Locate(place func(netip.Addr) (country, as string)) {
 	for _, s := range d.Attackers.List {
 		s.Country, s.AS = place(s.Addr)
 	}
-}
-
-// Figures returns what the report's day came to, to compare other days with.
-func (d *Document) Figures() Day {
-	return Day{d.From.Format(time.DateOnly), d.Received, d.Delivered, d.Deferred, d.Bounced, d.Rejected, d.Logins.Failed, d.Logins.OK}
 }

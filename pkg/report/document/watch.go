@@ -32,7 +32,7 @@ type account struct {
 	first      time.Time // of the failures
 	last       time.Time
 	breakIns   []breakIn
-	from       []netip.Addr // of the logins, one of each network, at most maxFrom
+	from       []netip.Addr // of the logins, the lowest of each network, at most maxFrom
 }
 
 // breakIn is a login from an address that had been guessing.
@@ -47,7 +47,7 @@ type network struct {
 	accepted int // mails taken
 	refused  map[netip.Addr]int
 	lists    map[string]int
-	name     string // a verified name in it
+	name     string // a verified name in it, the first by the alphabet
 	first    time.Time
 	last     time.Time
 }
@@ -63,6 +63,19 @@ type fault struct {
 
 // firstVerdicts are the first findings about one value.
 type firstVerdicts struct{ ban, hold, alert *Verdict }
+
+// of returns the place of the first finding with an action, nil for none.
+func (v *firstVerdicts) of(action guard.Action) **Verdict {
+	switch action {
+	case guard.Ban:
+		return &v.ban
+	case guard.Hold:
+		return &v.hold
+	case guard.Alert:
+		return &v.alert
+	}
+	return nil
+}
 
 const (
 	maxAccounts = 100_000
@@ -106,28 +119,26 @@ func (w *Watch) Add(r engine.Result) {
 // AddFindings notes the first ban, hold and alert of each value.
 func (w *Watch) AddFindings(findings []engine.Finding) {
 	for _, f := range findings {
-		value := f.Alert.Value()
-		first := w.values[value]
+		first := w.verdictsOf(f.Alert.Value())
 		if first == nil {
-			if len(w.values) >= maxValues {
-				continue
-			}
-			first = &firstVerdicts{}
-			w.values[value] = first
-			w.order = append(w.order, value)
+			continue
 		}
-		switch {
-		case f.Verdict.Action == guard.Ban && first.ban == nil:
+		if place := first.of(f.Verdict.Action); place != nil && *place == nil {
 			v := verdictOf(f)
-			first.ban = &v
-		case f.Verdict.Action == guard.Hold && first.hold == nil:
-			v := verdictOf(f)
-			first.hold = &v
-		case f.Verdict.Action == guard.Alert && first.alert == nil:
-			v := verdictOf(f)
-			first.alert = &v
+			*place = &v
 		}
 	}
+}
+
+// verdictsOf returns the entry of a value, nil where there are too many.
+func (w *Watch) verdictsOf(value string) *firstVerdicts {
+	first := w.values[value]
+	if first == nil && len(w.values) < maxValues {
+		first = &firstVerdicts{}
+		w.values[value] = first
+		w.order = append(w.order, value)
+	}
+	return first
 }
 
 // nameOf is how an account is counted: lower case, without a name there is none.
@@ -167,9 +178,19 @@ func (w *Watch) loggedIn(r engine.Result) {
 	}
 	a.loggedIn = true
 	a.cameFrom(r.Addr)
-	known := slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == r.Addr })
-	if r.Guessed > 0 && !known && len(a.breakIns) < maxPerItem {
-		a.breakIns = append(a.breakIns, breakIn{r.Addr, r.Time, r.Guessed})
+	if r.Guessed > 0 {
+		a.addBreakIn(breakIn{r.Addr, r.Time, r.Guessed})
+	}
+}
+
+// addBreakIn keeps the first of each address.
+func (a *account) addBreakIn(b breakIn) {
+	at := slices.IndexFunc(a.breakIns, func(known breakIn) bool { return known.addr == b.addr })
+	switch {
+	case at >= 0 && b.at.Before(a.breakIns[at].at):
+		a.breakIns[at] = b
+	case at < 0 && len(a.breakIns) < maxPerItem:
+		a.breakIns = append(a.breakIns, b)
 	}
 }
 
@@ -196,7 +217,7 @@ func (w *Watch) accepted(e *event.Event) {
 		return
 	}
 	n.accepted++
-	if e.ClientName != "" && e.ClientName != "unknown" {
+	if e.ClientName != "" && e.ClientName != "unknown" && (n.name == "" || e.ClientName < n.name) {
 		n.name = strings.Clone(e.ClientName)
 	}
 }

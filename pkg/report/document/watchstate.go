@@ -1,7 +1,9 @@
 package document
 
 import (
+	"cmp"
 	"net/netip"
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -11,7 +13,7 @@ import (
 type watchState struct {
 	Accounts map[string]accountState
 	Networks map[netip.Prefix]networkState
-	Faults   map[event.Kind]faultState
+	Faults   map[string]faultState // by the name of the kind
 	Values   []verdictsState
 }
 
@@ -54,7 +56,7 @@ type verdictsState struct {
 // the next Add.
 func (w *Watch) state() watchState {
 	state := watchState{
-		Accounts: map[string]accountState{}, Networks: map[netip.Prefix]networkState{}, Faults: map[event.Kind]faultState{},
+		Accounts: map[string]accountState{}, Networks: map[netip.Prefix]networkState{}, Faults: map[string]faultState{},
 	}
 	for name, a := range w.accounts {
 		one := accountState{FailedFrom: a.failedFrom, Failures: a.failures, LoggedIn: a.loggedIn, First: a.first, Last: a.last, From: a.from}
@@ -71,7 +73,7 @@ func (w *Watch) state() watchState {
 		for addr := range f.clients {
 			one.Clients = append(one.Clients, addr)
 		}
-		state.Faults[kind] = one
+		state.Faults[kind.String()] = one
 	}
 	for _, value := range w.order {
 		v := w.values[value]
@@ -93,7 +95,11 @@ func restoreWatch(counts func(*event.Event) bool, state watchState) *Watch {
 	for prefix, one := range state.Networks {
 		w.networks[prefix] = &network{one.Accepted, filled(one.Refused), filled(one.Lists), one.Name, one.First, one.Last}
 	}
-	for kind, one := range state.Faults {
+	for name, one := range state.Faults {
+		var kind event.Kind
+		if kind.UnmarshalText([]byte(name)) != nil {
+			continue // of another release
+		}
 		f := &fault{count: one.Count, clients: map[netip.Addr]bool{}, first: one.First, last: one.Last, reasons: filled(one.Reasons)}
 		for _, addr := range one.Clients {
 			f.clients[addr] = true
@@ -113,4 +119,96 @@ func filled[K comparable, V any](m map[K]V) map[K]V {
 		return map[K]V{}
 	}
 	return m
+}
+
+// merge adds what another Watch holds. Bounds that are reached leave out the rest, as
+// they do while lines come in.
+func (w *Watch) merge(o *Watch) {
+	for name, a := range o.accounts {
+		if into := w.account(name); into != nil {
+			into.merge(a)
+		}
+	}
+	for prefix, n := range o.networks {
+		if into := w.network(prefix.Addr()); into != nil {
+			into.merge(n)
+		}
+	}
+	for kind, f := range o.faults {
+		if w.faults[kind] == nil {
+			w.faults[kind] = &fault{clients: map[netip.Addr]bool{}, reasons: map[string]int{}}
+		}
+		w.faults[kind].merge(f)
+	}
+	for _, value := range o.order {
+		if into := w.verdictsOf(value); into != nil {
+			into.merge(o.values[value])
+		}
+	}
+}
+
+func (a *account) merge(o *account) {
+	a.failures += o.failures
+	mergeBounded(a.failedFrom, o.failedFrom)
+	a.loggedIn = a.loggedIn || o.loggedIn
+	if !o.first.IsZero() {
+		widen(&a.first, &a.last, o.first)
+		widen(&a.first, &a.last, o.last)
+	}
+	for _, b := range o.breakIns {
+		a.addBreakIn(b)
+	}
+	for _, addr := range o.from {
+		a.cameFrom(addr)
+	}
+}
+
+func (n *network) merge(o *network) {
+	n.accepted += o.accepted
+	mergeBounded(n.refused, o.refused)
+	mergeBounded(n.lists, o.lists)
+	if o.name != "" && (n.name == "" || o.name < n.name) {
+		n.name = o.name
+	}
+	if !o.first.IsZero() {
+		widen(&n.first, &n.last, o.first)
+		widen(&n.first, &n.last, o.last)
+	}
+}
+
+func (f *fault) merge(o *fault) {
+	f.count += o.count
+	for addr := range o.clients {
+		if len(f.clients) < maxPerItem {
+			f.clients[addr] = true
+		}
+	}
+	mergeBounded(f.reasons, o.reasons)
+	widen(&f.first, &f.last, o.first)
+	widen(&f.first, &f.last, o.last)
+}
+
+// merge keeps the earlier of two findings with the same action.
+func (v *firstVerdicts) merge(o *firstVerdicts) {
+	for _, pair := range [...]struct{ into, from **Verdict }{{&v.ban, &o.ban}, {&v.hold, &o.hold}, {&v.alert, &o.alert}} {
+		if *pair.from == nil {
+			continue
+		}
+		if *pair.into == nil || (*pair.from).isBefore(*pair.into) {
+			*pair.into = *pair.from
+		}
+	}
+}
+
+func (v *Verdict) isBefore(o *Verdict) bool {
+	return cmp.Or(v.At.Compare(o.At), strings.Compare(v.Scenario, o.Scenario)) < 0
+}
+
+// mergeBounded adds counts, at most maxPerItem of them.
+func mergeBounded[K comparable](into, from map[K]int) {
+	for key, n := range from {
+		if _, known := into[key]; known || len(into) < maxPerItem {
+			into[key] += n
+		}
+	}
 }

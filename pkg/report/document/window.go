@@ -11,7 +11,9 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// Window gathers what a report of one window of time is made from. Use it from one
+// Window gathers what a report of one window of time is made from. It is a value that
+// merges: the windows of the hours of a day come to that of the day, those of several
+// hosts to that of all of them, in whatever order they are merged. Use it from one
 // goroutine at a time.
 type Window struct {
 	Scope         report.Scope
@@ -19,21 +21,25 @@ type Window struct {
 	Lines, Missed int64
 
 	sources     *report.Collector
-	backtest    *report.Backtest
 	watch       *Watch
+	prevented   int // attempts during a ban
+	collateral  []report.Collateral
 	hosts       map[string]bool
 	host        string // of the line before
 	first, last time.Time
 }
 
-// maxHosts bounds the hosts that a report names.
-const maxHosts = 1000
+const (
+	// maxHosts bounds the hosts that a report names.
+	maxHosts = 1000
+	// maxCollateral bounds the banned sources that turned out to be honest.
+	maxCollateral = 1000
+)
 
-// NewWindow returns an empty window. Bans last for the duration.
-func NewWindow(scope report.Scope, bans time.Duration) *Window {
+// NewWindow returns an empty window.
+func NewWindow(scope report.Scope) *Window {
 	return &Window{
-		Scope: scope, Figures: daily.NewFigures(), hosts: map[string]bool{},
-		sources: report.NewCollector(scope), backtest: report.NewBacktest(scope, bans), watch: NewWatch(scope.Holds),
+		Scope: scope, Figures: daily.NewFigures(), hosts: map[string]bool{}, sources: report.NewCollector(scope), watch: NewWatch(scope.Holds),
 	}
 }
 
@@ -41,14 +47,12 @@ func NewWindow(scope report.Scope, bans time.Duration) *Window {
 func (w *Window) Add(result engine.Result) {
 	w.Note(result.Record)
 	w.sources.Add(result)
-	w.backtest.Add(result, result.Findings)
 	w.watch.Add(result)
 }
 
 // AddFindings takes findings that no line made, but the time or the log's end.
 func (w *Window) AddFindings(findings []engine.Finding) {
 	w.sources.AddFindings(findings)
-	w.backtest.AddFindings(findings)
 	w.watch.AddFindings(findings)
 }
 
@@ -57,12 +61,7 @@ func (w *Window) Note(record *event.Record) {
 	if record.Time.IsZero() || !w.Holds(record.Time) {
 		return
 	}
-	if w.first.IsZero() || record.Time.Before(w.first) {
-		w.first = record.Time
-	}
-	if record.Time.After(w.last) {
-		w.last = record.Time
-	}
+	widen(&w.first, &w.last, record.Time)
 	if record.Host == w.host || record.Host == "" {
 		return
 	}
@@ -77,16 +76,54 @@ func (w *Window) Holds(at time.Time) bool {
 	return (w.Scope.Since.IsZero() || !at.Before(w.Scope.Since)) && (w.Scope.Until.IsZero() || at.Before(w.Scope.Until))
 }
 
+// Merge adds what another window gathered. Of windows that follow each other the
+// earlier one comes first, so that lists in the order of appearance keep it.
+func (w *Window) Merge(o *Window) {
+	w.Figures.Merge(o.Figures)
+	w.Lines += o.Lines
+	w.Missed += o.Missed
+	w.sources.Merge(o.sources.State())
+	w.watch.merge(o.watch)
+	w.prevented += o.prevented
+	w.addCollateral(o.collateral...)
+	for host := range o.hosts {
+		if len(w.hosts) < maxHosts {
+			w.hosts[host] = true
+		}
+	}
+	if !o.first.IsZero() {
+		widen(&w.first, &w.last, o.first)
+		widen(&w.first, &w.last, o.last)
+	}
+}
+
+func (w *Window) addCollateral(all ...report.Collateral) {
+	w.collateral = append(w.collateral, all[:min(len(all), max(maxCollateral-len(w.collateral), 0))]...)
+}
+
 // Input is what a report of the window is made from. The caller adds who makes it,
 // when, and in which zone. A window without a border ends with its lines.
 func (w *Window) Input() Input {
 	in := Input{
-		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Outcome: w.backtest.Outcome(), Watch: w.watch,
-		From: w.first, To: w.last,
+		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Watch: w.watch, Prevented: w.prevented,
+		From: w.first, To: w.last, Collateral: slices.Clone(w.collateral),
 	}
+	slices.SortStableFunc(in.Collateral, func(a, b report.Collateral) int { return a.Good.Compare(b.Good) })
 	for host := range w.hosts {
 		in.Hosts = append(in.Hosts, host)
 	}
 	slices.Sort(in.Hosts)
 	return in
+}
+
+// Accounts lists the accounts that logged in within the window.
+func (w *Window) Accounts() []string {
+	var names []string
+	for name, a := range w.watch.accounts {
+		if a.loggedIn {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -1,0 +1,74 @@
+package document
+
+import (
+	"time"
+
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/guard"
+	"csmail/pkg/report"
+)
+
+// BanEffect follows what bans prevented and whom they hit, and writes it into the
+// window of the event that shows it. A ban goes on over the border of a window, so the
+// bans are followed beside the windows. Use it from one goroutine at a time.
+type BanEffect struct {
+	after *report.Aftermath
+	at    func(time.Time) *Window // nil: in no window
+}
+
+// banMemory is how long after its begin a ban is followed.
+const banMemory = 8 * 24 * time.Hour
+
+// NewBanEffect returns a BanEffect of bans that last for the duration.
+func NewBanEffect(duration time.Duration, at func(time.Time) *Window) *BanEffect {
+	return &BanEffect{report.NewAftermath(duration), at}
+}
+
+// Add takes a result of the engine. Verdicts that came while the log was silent come
+// before its event.
+func (b *BanEffect) Add(r *engine.Result) {
+	findings := r.Findings
+	for len(findings) > 0 && findings[0].At.Before(r.Time) {
+		b.AddFindings(findings[:1])
+		findings = findings[1:]
+	}
+	b.takeBack(r.Excused())
+	b.takeBack(r.Superseded())
+	if (r.Outcome == event.Noted || r.Testimony == event.MailAccepted) && r.Addr.IsValid() {
+		b.observe(r)
+	}
+	b.AddFindings(findings)
+}
+
+func (b *BanEffect) observe(r *engine.Result) {
+	w := b.at(r.Time)
+	if class := r.Kind.Class(); class == event.Hostile || class == event.Suspect {
+		if w != nil && r.Counts() && b.after.Prevented(&r.Event) {
+			w.prevented += r.Attempts
+		}
+		return
+	}
+	if c, ok := b.after.Good(r); ok && w != nil {
+		w.addCollateral(c)
+	}
+}
+
+// takeBack uncounts attempts that do not count any more.
+func (b *BanEffect) takeBack(records []event.Record) {
+	for i := range records {
+		e := &records[i].Event
+		if w := b.at(e.Time); w != nil && b.after.Prevented(e) {
+			w.prevented -= e.Attempts
+		}
+	}
+}
+
+// AddFindings takes what was found without a line of its own.
+func (b *BanEffect) AddFindings(findings []engine.Finding) {
+	for i := range findings {
+		if findings[i].Verdict.Action == guard.Ban {
+			b.after.Ban(&findings[i])
+		}
+	}
+}
