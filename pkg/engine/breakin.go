@@ -45,6 +45,9 @@ func (j *Judge) breakIn(r *event.Record, g guard.Guesses) {
 	}
 	key.user = strings.Clone(key.user)
 	j.brokenIn[key] = r.Time
+	// Postfix reports one login twice: with its user as a mail begins, and without at the
+	// end of the session.
+	j.brokenIn[brokenKey{addr: r.Addr}] = r.Time
 	a := event.Alert{
 		Scenario: BreakIn, Scope: event.ScopeIP, Source: r.Addr, Count: g.N + 1, First: g.First, Last: r.Time,
 		Kinds:    []event.Count{{Name: event.AuthFailed.String(), N: g.N}, {Name: r.Kind.String(), N: 1}},

@@ -46,6 +46,7 @@ func (g *Guard) forgive(s *source, until uint32) {
 	s.amnesty = until
 	g.memory.dropOffences(s)
 	s.lost, s.lostAt, s.first, s.contact, s.banned = 0, 0, 0, 0, 0
+	g.broken.forget(s.key)
 	g.hurry(s.key)
 }
 

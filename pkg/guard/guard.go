@@ -29,6 +29,7 @@ type Guard struct {
 	room    room // for the judgement at hand
 	left    []offence
 	guessed Guesses // before the login that was observed last
+	broken  broken
 
 	idle string // the check where no rule excuses anything
 	mute bool   // verdicts go without their checks

@@ -72,7 +72,7 @@ func (g *Guard) withdraw(key uint64, messages int) {
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
-	if g.guessed = g.breakIn(s, name, at); g.guessed.N == 0 {
+	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(key, name, at) {
 		g.memory.noteLogin(s, name, at)
 		g.good.count(s, at)
 	}

@@ -14,8 +14,9 @@ import (
 // snapshotVersion changes with every change of what is written. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
-// version 7 took a mail of one day for a proof, version 8 knew no marks of passwords.
-const snapshotVersion = 9
+// version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,
+// version 9 no break-ins.
+const snapshotVersion = 10
 
 // AppendSnapshot appends everything that was observed to b. Equal states give
 // equal bytes. Facts and Options are not part of it.
@@ -72,6 +73,7 @@ func (c *codec) guard(g *Guard) {
 	numbers(c, &g.gateway.votes, &g.gateway.n, &g.gateway.total)
 	c.evictions(&g.evicted)
 	c.waiting(&g.waiting)
+	c.brokenInto(&g.broken)
 	c.sources(g)
 }
 

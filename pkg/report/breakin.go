@@ -23,10 +23,11 @@ const maxBreakIns = 1000
 // BreakIns returns the first login of each source on each account, in the order of the log.
 func (c *Collector) BreakIns() []BreakIn { return c.breakIns }
 
-// addBreakIn adds the first login of a source on an account.
+// addBreakIn adds the first login of a source on an account. A login of which the log
+// names no account is likely the end of a session that it named before.
 func addBreakIn(all []BreakIn, r *engine.Result) []BreakIn {
 	user := strings.ToLower(r.User)
-	known := slices.ContainsFunc(all, func(b BreakIn) bool { return b.Addr == r.Addr && b.User == user })
+	known := slices.ContainsFunc(all, func(b BreakIn) bool { return b.Addr == r.Addr && (b.User == user || user == "") })
 	if known || len(all) >= maxBreakIns {
 		return all
 	}

@@ -99,10 +99,23 @@ func (w *Watch) breakIns() []Finding {
 	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
 		a := w.accounts[name]
 		for _, b := range a.breakIns {
-			found = append(found, b.finding(name))
+			if name != "" || !w.namesBreakIn(b.addr) {
+				found = append(found, b.finding(name))
+			}
 		}
 	}
 	return found
+}
+
+// namesBreakIn reports whether an account is known that an address broke into. Its other
+// logins, of which the log names no account, are likely of the same.
+func (w *Watch) namesBreakIn(addr netip.Addr) bool {
+	for name, a := range w.accounts {
+		if name != "" && slices.ContainsFunc(a.breakIns, func(b breakIn) bool { return b.addr == addr }) {
+			return true
+		}
+	}
+	return false
 }
 
 // finding describes a break-in. Where the log names no user, the address has to do.
