@@ -40,7 +40,8 @@ e2e: crowdsec
 	tests/crowdsec/debian.sh
 	tests/e2e/booted.sh bookworm trixie
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
-	$(GO) test -tags e2e -count=1 -run Pflogsumm ./tests
+	$(GO) test -tags e2e -count=1 -run 'Pflogsumm|Hubtest' ./tests
+	GOWORK=off $(GO) -C tests/prometheus test -count=1 ./...
 	$(GO) test -tags e2e -count=1 -timeout 20m ./tests/install
 	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/...
 
