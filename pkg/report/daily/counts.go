@@ -1,9 +1,6 @@
 package daily
 
-import (
-	"net/netip"
-	"strings"
-)
+import "strings"
 
 // Counts counts by a key that a client may have written. The keys are copies, so
 // that the text of the log need not be kept. The values are pointers because an
@@ -37,20 +34,6 @@ func addCount(counts Counts, key string, n int) {
 		delete(counts, key)
 	}
 }
-
-// addAddress is addCount for an address.
-func addAddress(counts Counts, addr netip.Addr) {
-	var room [maxAddress]byte
-	key := addr.AppendTo(room[:0])
-	if n := counts[string(key)]; n != nil { // needs no memory
-		*n++
-		return
-	}
-	addCount(counts, string(key), 1)
-}
-
-// maxAddress is more than the text of an address takes.
-const maxAddress = 64
 
 // addTraffic is addCount for mails and bytes. An entry that comes to nothing stays,
 // because its longest delay would be lost: parts of a day could then not be merged

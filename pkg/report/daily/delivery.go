@@ -33,10 +33,20 @@ func relayKey(f *event.Flow) string {
 	return strings.ToLower(clip(f.Relay))
 }
 
-func (f *Figures) addHour(hour string, h Hour) { f.Hours[hour] = f.Hours[hour].Plus(h) }
+func (f *Figures) addHour(hour string, h Hour) {
+	if f.latest.hour == nil || f.latest.hourKey != hour {
+		sum := f.Hours[hour]
+		if sum == nil {
+			sum = &Hour{}
+			f.Hours[hour] = sum
+		}
+		f.latest.hourKey, f.latest.hour = hour, sum
+	}
+	*f.latest.hour = f.latest.hour.Plus(h)
+}
 
 func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
-	if m.isLocal && m.parent == nil && len(m.deferrals) < maxDeliveries {
+	if m.isNear && m.parent == nil && len(m.deferrals) < maxDeliveries {
 		m.deferrals = append(m.deferrals, r.Time)
 	}
 	t.count(r.Time, func(figures *Figures) {
@@ -86,16 +96,20 @@ func (t *Tracker) handOver(figures *Figures) {
 	}
 }
 
-// deliver counts a delivery and keeps it, so that it can be taken back.
+// deliver counts a delivery, and keeps it if it may be taken back.
 func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) {
 	d := delivery{
-		at: r.Time, agent: agentName(f.Daemon), hour: t.hour(r.Time),
-		recipient: strings.Clone(strings.ToLower(f.Recipient)), original: strings.Clone(strings.ToLower(f.Original)),
+		at: r.Time, agent: agentName(f.Daemon), hour: t.hour(r.Time), recipient: strings.ToLower(f.Recipient),
 		delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
 	}
 	if figures != nil {
 		figures.deliver(&d, 1)
 	}
+	if !m.isNear && f.Daemon != "pipe" {
+		return // no filter has to do with it
+	}
+	m.piped = m.piped || f.Daemon == "pipe"
+	d.recipient, d.original = strings.Clone(d.recipient), strings.Clone(strings.ToLower(f.Original))
 	if len(m.deliveries) >= maxDeliveries {
 		m.deliveries = slices.Delete(m.deliveries, 0, 1)
 	}
@@ -227,18 +241,16 @@ const maxBetween = time.Hour
 // mailing list or a Sieve redirect changes the recipient or the sender, so it is
 // none. Either of the two lines may come first.
 func (t *Tracker) matchParent(m *mail, f *event.Flow) {
-	if m.messageID == "" {
+	if m.messageID == "" || !m.isLocal && f.Daemon != "pipe" {
 		return
 	}
+	m.index()
 	if m.isLocal && len(m.recipients) < maxDeliveries {
 		d := m.deliveries[len(m.deliveries)-1]
 		m.recipients = append(m.recipients, d.recipient)
 		if d.original != "" {
 			m.recipients = append(m.recipients, d.original)
 		}
-	}
-	if !m.isLocal && f.Daemon != "pipe" {
-		return
 	}
 	for _, other := range m.host.byID[m.messageID] {
 		if other == m {

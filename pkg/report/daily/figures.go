@@ -57,7 +57,7 @@ type Figures struct {
 	LoginsFailed int `json:"logins_failed"`
 
 	LoginHours map[string]LoginHour `json:"login_hours"`
-	Hours      map[string]Hour      `json:"hours"` // both by "2006-01-02T15" in the report's zone
+	Hours      map[string]*Hour     `json:"hours"` // both by "2006-01-02T15" in the report's zone
 
 	DeliveryDomains map[string]*Traffic `json:"delivery_domains"`
 	ReceivedDomains map[string]*Traffic `json:"received_domains"`
@@ -70,6 +70,20 @@ type Figures struct {
 	Trouble   map[string]map[string]Counts              `json:"trouble"` // by level, daemon, text
 	Master    Counts                                    `json:"master"`
 	TLS       Counts                                    `json:"tls"` // handshakes by protocol version
+
+	latest latest
+}
+
+// latest are entries that were counted in last: the next line mostly counts in the same.
+type latest struct {
+	hourKey  string
+	hour     *Hour
+	refusals [8]latestRefusal
+}
+
+type latestRefusal struct {
+	action, stage, reason string
+	entry                 *Refusal
 }
 
 // Hour counts what happened in one hour.
@@ -111,11 +125,11 @@ func (t Traffic) isEmpty() bool { return t.Count == 0 && t.Deferrals == 0 && t.B
 
 // Refusal counts the refused commands of one reason.
 type Refusal struct {
-	Total     int    `json:"total"`
-	Temporary int    `json:"temporary"`
-	By        Counts `json:"by"`                   // client addresses
-	Senders   Counts `json:"senders,omitempty"`    // for reasons about the sender
-	Rcpts     Counts `json:"recipients,omitempty"` // for reasons about the recipient
+	Total     int     `json:"total"`
+	Temporary int     `json:"temporary"`
+	By        Clients `json:"by"`
+	Senders   Counts  `json:"senders,omitempty"`    // for reasons about the sender
+	Rcpts     Counts  `json:"recipients,omitempty"` // for reasons about the recipient
 }
 
 // Clean takes out the entries that came to nothing. Nothing may be merged after it
@@ -125,10 +139,41 @@ func (f *Figures) Clean() {
 		dropEmpty(traffic)
 	}
 	for key, h := range f.Hours {
-		if h == (Hour{}) {
+		if *h == (Hour{}) {
 			delete(f.Hours, key)
 		}
 	}
+}
+
+// Clients counts by the address of a client. The zero Addr stands for those that are
+// unknown or found no room.
+type Clients map[netip.Addr]*int
+
+// Plain returns the counts by the text of the address.
+func (c Clients) Plain() map[string]int {
+	plain := make(map[string]int, len(c))
+	for addr, n := range c {
+		name := "unknown"
+		if addr.IsValid() {
+			name = addr.String()
+		}
+		plain[name] = *n
+	}
+	return plain
+}
+
+func (c Clients) add(addr netip.Addr, n int) {
+	count := c[addr]
+	if count == nil {
+		if len(c) >= maxKeys {
+			addr = netip.Addr{}
+		}
+		if count = c[addr]; count == nil {
+			count = new(int)
+			c[addr] = count
+		}
+	}
+	*count += n
 }
 
 // maxKeys bounds each map and set: client text makes the keys.
@@ -142,7 +187,7 @@ func NewFigures() *Figures {
 	return &Figures{
 		ReceivedBy: Counts{}, DeliveredBy: Counts{}, RejectedBy: Counts{},
 		Deferred: Tally{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
-		Hours: map[string]Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
+		Hours: map[string]*Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
 		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},
 		Trouble: map[string]map[string]Counts{}, Master: Counts{}, TLS: Counts{},

@@ -30,6 +30,9 @@ type mail struct {
 	from      string // mx, submission or local
 	bySMTPD   bool
 	isLocal   bool // from pickup or a loopback address
+	isNear    bool // from this host or its own networks, as what a filter brings back
+	piped     bool // a pipe(8) delivery may have handed it to a filter
+	indexed   bool // it can be found by its Message-ID
 	messageID string
 	sender    string
 	size      int64 // -1: unknown
@@ -128,6 +131,7 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 	m.born, m.client = r.Time, f.Addr
 	m.bySMTPD = f.Kind == event.FlowReceived
 	m.isLocal = !m.bySMTPD || f.Addr.IsLoopback()
+	m.isNear = m.isLocal || f.Addr.IsPrivate() || f.Addr.IsLinkLocalUnicast()
 	m.from = origin(m, f)
 	if f.Kind == event.FlowSubmitted {
 		m.sender = strings.Clone(strings.ToLower(f.Sender))
@@ -171,8 +175,20 @@ func (t *Tracker) named(r *event.Record, f *event.Flow) {
 		return
 	}
 	m.messageID = strings.Clone(f.ID)
+	if m.isLocal {
+		m.index()
+	}
+}
+
+// index lets a mail be found by its Message-ID. Only those can be a filter's that came
+// from this host or were handed to a pipe(8).
+func (m *mail) index() {
+	if m.indexed || m.messageID == "" {
+		return
+	}
 	if list := m.host.byID[m.messageID]; len(list) < maxSameID {
 		m.host.byID[m.messageID] = append(list, m)
+		m.indexed = true
 	}
 }
 
@@ -181,9 +197,10 @@ func (t *Tracker) named(r *event.Record, f *event.Flow) {
 const maxSameID = 8
 
 func (m *mail) forgetID() {
-	if m.messageID == "" {
+	if !m.indexed {
 		return
 	}
+	m.indexed = false
 	list := m.host.byID[m.messageID]
 	for i, other := range list {
 		if other == m {
@@ -248,9 +265,7 @@ func (f *Figures) receive(m *mail, n int) {
 	addCount(f.ReceivedBy, m.from, n)
 	bytes := int64(n) * m.counted.size
 	f.BytesReceived += bytes
-	hour := f.Hours[m.counted.hour]
-	hour.Received += n
-	f.Hours[m.counted.hour] = hour
+	f.addHour(m.counted.hour, Hour{Received: n})
 	addTraffic(f.Senders, addressKey(m.counted.sender), Traffic{Count: n, Bytes: bytes})
 	addTraffic(f.ReceivedDomains, domainOf(m.counted.sender), Traffic{Count: n, Bytes: bytes})
 }
@@ -282,8 +297,17 @@ func (t *Tracker) remove(r *event.Record, f *event.Flow) {
 		return
 	}
 	m.removedAt = r.Time
-	t.removed.push(m)
+	t.keepRemoved(m)
 	t.giveUp(m)
+}
+
+// keepRemoved keeps a removed queue file for as long as a line about it may come.
+func (t *Tracker) keepRemoved(m *mail) {
+	if m.isNear || m.piped {
+		t.removed.push(m)
+	} else {
+		t.settled.push(m)
+	}
 }
 
 // isAbandoned reports whether a queue file that ends now did not become a mail.

@@ -82,7 +82,7 @@ func (f *Figures) Merge(o *Figures) {
 	mergeSets(f.ScreenClients, o.ScreenClients)
 	mergeSets(f.Users, o.Users)
 	for key, h := range o.Hours {
-		f.Hours[key] = f.Hours[key].Plus(h)
+		f.addHour(key, *h)
 	}
 	for key, h := range o.LoginHours {
 		sum := f.LoginHours[key]
@@ -126,7 +126,9 @@ func (f *Figures) mergeMaps(o *Figures) {
 func (r *Refusal) merge(o *Refusal) {
 	r.Total += o.Total
 	r.Temporary += o.Temporary
-	mergeCounts(r.By, o.By)
+	for addr, n := range o.By {
+		r.By.add(addr, *n)
+	}
 	for _, pair := range [...]struct{ into, from *Counts }{{&r.Senders, &o.Senders}, {&r.Rcpts, &o.Rcpts}} {
 		if len(*pair.from) > 0 && *pair.into == nil {
 			*pair.into = Counts{}
@@ -164,6 +166,16 @@ func inner2(m map[string]map[string]Counts, key string) map[string]Counts {
 
 // refusal returns the entry of a reason.
 func (f *Figures) refusal(action, stage, reason string) *Refusal {
+	slot := &f.latest.refusals[len(reason)%len(f.latest.refusals)]
+	if slot.entry != nil && slot.reason == reason && slot.stage == stage && slot.action == action {
+		return slot.entry
+	}
+	entry := f.newRefusal(action, stage, reason)
+	*slot = latestRefusal{action, strings.Clone(stage), strings.Clone(reason), entry}
+	return entry
+}
+
+func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	if known := f.Refusals[action][stage][reason]; known != nil {
 		return known
 	}
@@ -179,7 +191,7 @@ func (f *Figures) refusal(action, stage, reason string) *Refusal {
 		reason = others
 	}
 	if reasons[reason] == nil {
-		reasons[strings.Clone(reason)] = &Refusal{By: Counts{}}
+		reasons[strings.Clone(reason)] = &Refusal{By: Clients{}}
 	}
 	return reasons[reason]
 }

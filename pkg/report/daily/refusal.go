@@ -69,11 +69,7 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
 	entry := f.refusal(actionNames[flow.Action], clip(flow.Stage), reason)
 	entry.Total++
 	entry.Temporary += temporary
-	if addr.IsValid() {
-		addAddress(entry.By, addr)
-	} else {
-		addCount(entry.By, "unknown", 1)
-	}
+	entry.By.add(addr, 1)
 	switch {
 	case strings.HasPrefix(reason, "Sender address rejected"):
 		addMail(&entry.Senders, flow.Sender, flow)
@@ -118,7 +114,12 @@ func (t *Tracker) session(r *event.Record) *session {
 		t.dropSessions()
 		h = t.host(r.Host)
 	}
-	s = &session{}
+	if n := len(t.spare); n > 0 {
+		s, t.spare = t.spare[n-1], t.spare[:n-1]
+		*s = session{}
+	} else {
+		s = &session{}
+	}
 	h.sessions[r.PID] = s
 	t.sessions++
 	return s
@@ -160,6 +161,9 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 		if s != nil {
 			delete(h.sessions, r.PID)
 			t.sessions--
+			if len(t.spare) < maxSpare {
+				t.spare = append(t.spare, s)
+			}
 		}
 	}
 }

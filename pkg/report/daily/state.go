@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -61,6 +62,7 @@ type mailState struct {
 	Deliveries            []deliveryState
 	Recipients            []string
 	Waits                 bool // among the births
+	Piped, Near           bool
 	Known, Named          bool // by queue ID, by Message-ID
 }
 
@@ -97,7 +99,8 @@ func (t *Tracker) State() State {
 	for _, m := range births {
 		add(m)
 	}
-	for _, m := range t.removed.all() {
+	removed := append(slices.Clone(t.removed.all()), t.settled.all()...)
+	for _, m := range removed {
 		add(m)
 	}
 	for i := 0; i < len(all); i++ { // grows by the parents
@@ -113,7 +116,7 @@ func (t *Tracker) State() State {
 		}
 		state.Mails = append(state.Mails, one)
 	}
-	for _, m := range t.removed.all() {
+	for _, m := range removed {
 		state.Removed = append(state.Removed, index[m])
 	}
 	for _, h := range t.hosts {
@@ -129,7 +132,7 @@ func stateOf(m *mail) mailState {
 		Host: m.host.name, ID: m.id, Seen: m.seen, Born: m.born, RemovedAt: m.removedAt, Client: m.client, From: m.from, BySMTPD: m.bySMTPD,
 		IsLocal: m.isLocal, MessageID: m.messageID, Sender: m.sender, Size: m.size, Reserved: m.reserved, Incomplete: m.incomplete,
 		Children: m.children, LastChild: m.lastChild, Received: m.received, Deferrals: m.deferrals, Hour: m.counted.hour, CountedSender: m.counted.sender,
-		CountedSize: m.counted.size, Recipients: m.recipients, Known: m.host.mails[m.id] == m, Named: m.isNamed(),
+		CountedSize: m.counted.size, Recipients: m.recipients, Known: m.host.mails[m.id] == m, Named: m.indexed, Piped: m.piped, Near: m.isNear,
 	}
 	for _, d := range m.deliveries {
 		one.Deliveries = append(one.Deliveries, deliveryState{
@@ -137,16 +140,6 @@ func stateOf(m *mail) mailState {
 		})
 	}
 	return one
-}
-
-// isNamed reports whether a mail can be found by its Message-ID.
-func (m *mail) isNamed() bool {
-	for _, other := range m.host.byID[m.messageID] {
-		if other == m {
-			return true
-		}
-	}
-	return false
 }
 
 // Restore has a new Tracker go on where another left off.
@@ -168,7 +161,7 @@ func (t *Tracker) Restore(state State) error {
 		if i < 0 || i >= len(all) {
 			return fmt.Errorf("mail %d of %d was removed", i, len(all))
 		}
-		t.removed.push(all[i])
+		t.keepRemoved(all[i])
 	}
 	for _, s := range state.Sessions {
 		t.host(s.Host).sessions[s.PID] = &session{s.Client, s.HeldNext, s.Sender, s.User}
@@ -182,7 +175,7 @@ func (t *Tracker) restoreMail(one *mailState) *mail {
 	m := &mail{
 		host: h, id: one.ID, seen: one.Seen, born: one.Born, removedAt: one.RemovedAt, client: one.Client, from: one.From, bySMTPD: one.BySMTPD,
 		isLocal: one.IsLocal, messageID: one.MessageID, sender: one.Sender, size: one.Size, reserved: one.Reserved, incomplete: one.Incomplete,
-		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, received: one.Received, deferrals: one.Deferrals, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
+		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, received: one.Received, piped: one.Piped, isNear: one.Near, indexed: one.Named, deferrals: one.Deferrals, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
 	}
 	for _, d := range one.Deliveries {
 		m.deliveries = append(m.deliveries, delivery{

@@ -25,13 +25,15 @@ type Tracker struct {
 	hosts    map[string]*host
 	latest   *host       // most lines are of the host of the line before
 	births   fifo[*mail] // in the order in which they were first seen
-	removed  fifo[*mail] // in the order of their removal
+	removed  fifo[*mail] // in the order of their removal, those that a filter may have to do with
+	settled  fifo[*mail] // the others, in the order of their removal
 	sessions int         // of all hosts
 	now      time.Time
 	swept    time.Time // when old mails were looked for
 	hours    hours
 
-	forgotten int // mails among the births that are only waited for
+	spare     []*session // that have ended, to be used again
+	forgotten int        // mails among the births that are only waited for
 }
 
 // host is what is followed on one host: queue IDs and processes are its own.
@@ -59,7 +61,11 @@ const (
 	// filter's, and maxRemoved how many are kept for that.
 	afterRemoval = time.Hour
 	maxRemoved   = 65_536
+	// afterSettled is how long another removed queue file is kept: lines of other
+	// processes may come a little late.
+	afterSettled = 10 * time.Second
 	maxSessions  = 20_000
+	maxSpare     = 64
 )
 
 // NewTracker returns a Tracker that has seen nothing.
@@ -172,7 +178,7 @@ func (t *Tracker) hour(at time.Time) string { return t.hours.key(at) }
 
 // sweep looks for old queue files, once a second of the log.
 func (t *Tracker) sweep() {
-	if t.now.Sub(t.swept) >= time.Second || t.births.len() > maxMails || t.removed.len() > maxRemoved {
+	if t.now.Sub(t.swept) >= time.Second || t.births.len() > maxMails || t.removed.len() > maxRemoved || t.settled.len() > maxRemoved {
 		t.swept = t.now
 		t.forgetOld()
 	}
@@ -181,10 +187,8 @@ func (t *Tracker) sweep() {
 // forgetOld drops queue files that were removed long ago, and those that were
 // first seen longer ago than Postfix keeps a mail.
 func (t *Tracker) forgetOld() {
-	for m, ok := t.removed.peek(); ok && (t.removed.len() > maxRemoved || t.now.Sub(m.removedAt) > afterRemoval); m, ok = t.removed.peek() {
-		t.removed.pop()
-		t.forget(m)
-	}
+	t.forgetRemoved(&t.settled, afterSettled)
+	t.forgetRemoved(&t.removed, afterRemoval)
 	if t.forgotten > 1024 && t.forgotten > t.births.len()/2 {
 		t.compact()
 	}
@@ -197,6 +201,13 @@ func (t *Tracker) forgetOld() {
 		if m.removedAt.IsZero() {
 			t.forget(m)
 		}
+	}
+}
+
+func (t *Tracker) forgetRemoved(removed *fifo[*mail], after time.Duration) {
+	for m, ok := removed.peek(); ok && (removed.len() > maxRemoved || t.now.Sub(m.removedAt) > after); m, ok = removed.peek() {
+		removed.pop()
+		t.forget(m)
 	}
 }
 

@@ -54,14 +54,14 @@ func volumes(traffic map[string]*daily.Traffic) map[string]Volume {
 }
 
 // perHour sums by the hour of the day. All hours are there.
-func perHour(hours map[string]daily.Hour) map[string]daily.Hour {
+func perHour(hours map[string]*daily.Hour) map[string]daily.Hour {
 	out := make(map[string]daily.Hour, 24)
 	for h := range 24 {
 		out[fmt.Sprintf("%02d", h)] = daily.Hour{}
 	}
 	for key, h := range hours {
 		_, hour, _ := strings.Cut(key, "T")
-		out[hour] = out[hour].Plus(h)
+		out[hour] = out[hour].Plus(*h)
 	}
 	return out
 }
@@ -78,11 +78,11 @@ func loginsPerHour(hours map[string]daily.LoginHour) map[string]daily.LoginHour 
 	return out
 }
 
-func perDay(hours map[string]daily.Hour) map[string]daily.Hour {
+func perDay(hours map[string]*daily.Hour) map[string]daily.Hour {
 	out := map[string]daily.Hour{}
 	for key, h := range hours {
 		day, _, _ := strings.Cut(key, "T")
-		out[day] = out[day].Plus(h)
+		out[day] = out[day].Plus(*h)
 	}
 	return out
 }

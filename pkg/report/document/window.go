@@ -25,7 +25,8 @@ type Window struct {
 	prevented   int // attempts during a ban
 	collateral  []report.Collateral
 	hosts       map[string]bool
-	host        string // of the line before
+	host        string    // of the line before
+	noted       time.Time // of the line before
 	first, last time.Time
 }
 
@@ -58,9 +59,13 @@ func (w *Window) AddFindings(findings []engine.Finding) {
 
 // Note takes the host and time of a line in the window.
 func (w *Window) Note(record *event.Record) {
+	if record.Time == w.noted && record.Host == w.host {
+		return // as the line before, or the other half of one line
+	}
 	if record.Time.IsZero() || !w.Holds(record.Time) {
 		return
 	}
+	w.noted = record.Time
 	widen(&w.first, &w.last, record.Time)
 	if record.Host == w.host || record.Host == "" {
 		return
