@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -43,8 +42,6 @@ const openDays = "report"
 const (
 	// comparedDays is the number of earlier days with which a day is compared.
 	comparedDays = 7
-	// heldLong is the time after which a held alert is reported as waiting.
-	heldLong = 24 * time.Hour
 )
 
 // startReports begins or ends the collection, according to the configuration.
@@ -316,41 +313,6 @@ func (r *reports) dayBefore(date string) (document.Day, bool) {
 	}
 	r.sums[date] = day
 	return day, true
-}
-
-// waitingFindings returns the findings that no log shows: alerts that wait for a person
-// or for the LAPI.
-func (d *Daemon) waitingFindings() []document.Finding {
-	var found []document.Finding
-	now := d.options.Now()
-	if held, err := d.store.Held(0, state.DefaultMaxHeld); err == nil {
-		n, oldest := 0, now
-		for _, e := range held {
-			if now.Sub(e.Queued) >= heldLong {
-				n++
-				if e.Queued.Before(oldest) {
-					oldest = e.Queued
-				}
-			}
-		}
-		if n > 0 {
-			found = append(found, document.Finding{
-				ID: "held-waiting", Severity: document.Warn, Count: n, Since: oldest, Title: fmt.Sprintf("%d alerts are held for more than a day", n),
-				Detail: "Nobody has released or dropped them.", Advice: "csmail held list", Subjects: []string{},
-			})
-		}
-	}
-	if d.sender == nil { // before the start is over no request was made
-		return found
-	}
-	if failing := failureOf(d.sent(), d.presence); !failing.since.IsZero() && now.Sub(failing.since) >= lapiGrace {
-		found = append(found, document.Finding{
-			ID: "lapi-unreachable", Severity: document.Warn, Count: d.store.Stats().Pending, Since: failing.since, Subjects: []string{},
-			Title:  fmt.Sprintf("The LAPI has not been reached since %s", failing.since.In(d.reports.options.Zone).Format("2006-01-02 15:04")),
-			Detail: failing.why + ". No ban gets through meanwhile.", Advice: "csmail status",
-		})
-	}
-	return found
 }
 
 var errNoReport = errors.New("the daemon has no report of this time")

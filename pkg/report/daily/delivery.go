@@ -17,6 +17,7 @@ func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
 	case "deferred", "SOFTBOUNCE":
 		t.deferred(m, r, f)
 	case "bounced":
+		t.attempt(m, f, true)
 		t.count(r.Time, func(figures *Figures) {
 			figures.Bounced++
 			figures.addHour(t.hour(r.Time), Hour{Bounced: 1})
@@ -33,6 +34,23 @@ func relayKey(f *event.Flow) string {
 	return strings.ToLower(clip(f.Relay))
 }
 
+// firstAttempt is how long after a mail came its first delivery attempt is over. Postfix
+// waits at least minimal_backoff_time, 300 seconds, before the next one.
+const firstAttempt = 5 * time.Minute
+
+// attempt counts a recipient of a mail that somebody sent who had logged in, once.
+func (t *Tracker) attempt(m *mail, f *event.Flow, failed bool) {
+	root := m.root()
+	if root.user == "" || f.Delay > firstAttempt {
+		return
+	}
+	sent := SentHour{Recipients: 1}
+	if failed {
+		sent.Failed = 1
+	}
+	t.count(root.born, func(figures *Figures) { figures.addSent(root.user, t.hour(root.born), sent) })
+}
+
 func (f *Figures) addHour(hour string, h Hour) {
 	if f.latest.hour == nil || f.latest.hourKey != hour {
 		sum := f.Hours[hour]
@@ -46,6 +64,7 @@ func (f *Figures) addHour(hour string, h Hour) {
 }
 
 func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
+	t.attempt(m, f, true)
 	if m.isNear && m.parent == nil && len(m.deferrals) < maxDeliveries {
 		m.deferrals = append(m.deferrals, r.Time)
 	}
@@ -53,7 +72,10 @@ func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
 		figures.Deferrals++
 		figures.Deferred.add(m.root().key(), 1)
 		figures.addHour(t.hour(r.Time), Hour{Deferrals: 1})
-		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{Deferrals: 1})
+		at := uint32(r.Time.Unix())
+		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{
+			Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: bounceReason(f.Text),
+		})
 		addCount(inner(figures.Deferring, f.Daemon), bounceReason(f.Text), 1)
 	})
 }
@@ -85,6 +107,7 @@ func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
 		t.handOver(figures)
 		return
 	}
+	t.attempt(m, f, false)
 	t.deliver(m, r, f, figures)
 	t.matchParent(m, f)
 }
@@ -139,7 +162,7 @@ func (f *Figures) deliver(d *delivery, n int) {
 	addTraffic(f.Recipients, addressKey(d.recipient), Traffic{Count: n, Bytes: bytes})
 	traffic := Traffic{Count: n, Bytes: bytes, DelaySum: time.Duration(n) * d.delay}
 	if n > 0 {
-		traffic.DelayMax = d.delay
+		traffic.DelayMax, traffic.Delivered = d.delay, uint32(d.at.Unix())
 	}
 	addTraffic(f.DeliveryDomains, domainOf(d.recipient), traffic)
 }

@@ -15,6 +15,7 @@ package daily
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -56,8 +57,9 @@ type Figures struct {
 	LoginsOK     int `json:"logins_ok"`
 	LoginsFailed int `json:"logins_failed"`
 
-	LoginHours map[string]LoginHour `json:"login_hours"`
-	Hours      map[string]*Hour     `json:"hours"` // both by "2006-01-02T15" in the report's zone
+	Sent       map[string]map[string]*SentHour `json:"sent"` // by account that logged in to send, and hour
+	LoginHours map[string]LoginHour            `json:"login_hours"`
+	Hours      map[string]*Hour                `json:"hours"` // both by "2006-01-02T15" in the report's zone
 
 	DeliveryDomains map[string]*Traffic `json:"delivery_domains"`
 	ReceivedDomains map[string]*Traffic `json:"received_domains"`
@@ -93,6 +95,8 @@ type Hour struct {
 	Deferrals int `json:"deferrals"`
 	Bounced   int `json:"bounced"`
 	Rejected  int `json:"rejected"`
+
+	Connections int `json:"-"` // of smtpd but this host's, and of postscreen
 }
 
 // LoginHour counts the logins of one hour.
@@ -103,7 +107,9 @@ type LoginHour struct {
 
 // Plus adds two hours.
 func (h Hour) Plus(o Hour) Hour {
-	return Hour{h.Received + o.Received, h.Delivered + o.Delivered, h.Deferrals + o.Deferrals, h.Bounced + o.Bounced, h.Rejected + o.Rejected}
+	return Hour{
+		h.Received + o.Received, h.Delivered + o.Delivered, h.Deferrals + o.Deferrals, h.Bounced + o.Bounced, h.Rejected + o.Rejected, h.Connections + o.Connections,
+	}
 }
 
 // Traffic counts the mails of a domain or a mail address.
@@ -114,10 +120,37 @@ type Traffic struct {
 
 	DelaySum time.Duration `json:"delay_sum,omitempty"` // of the deliveries
 	DelayMax time.Duration `json:"delay_max,omitempty"`
+
+	// When the latest mail was delivered, and from when to when others were deferred, in
+	// Unix seconds; 0 for never. Reason is that of the last deferral.
+	Delivered, DeferredFrom, DeferredTo uint32 `json:",omitempty"`
+	Reason                              string `json:",omitempty"`
 }
 
 func (t Traffic) plus(o Traffic) Traffic {
-	return Traffic{t.Count + o.Count, t.Bytes + o.Bytes, t.Deferrals + o.Deferrals, t.DelaySum + o.DelaySum, max(t.DelayMax, o.DelayMax)}
+	sum := t
+	sum.Count += o.Count
+	sum.Bytes += o.Bytes
+	sum.Deferrals += o.Deferrals
+	sum.DelaySum += o.DelaySum
+	sum.DelayMax = max(t.DelayMax, o.DelayMax)
+	sum.Delivered = max(t.Delivered, o.Delivered)
+	if o.DeferredFrom != 0 {
+		if t.DeferredFrom == 0 || o.DeferredFrom < t.DeferredFrom {
+			sum.DeferredFrom = o.DeferredFrom
+		}
+		if o.DeferredTo > t.DeferredTo || o.DeferredTo == t.DeferredTo && o.Reason > t.Reason {
+			sum.DeferredTo, sum.Reason = o.DeferredTo, strings.Clone(o.Reason)
+		}
+	}
+	return sum
+}
+
+// SentHour counts what an account sent in one hour, by recipient. A mail counts in the
+// hour in which it was received.
+type SentHour struct {
+	Recipients int `json:"recipients"`
+	Failed     int `json:"failed"` // bounced, or deferred at the first attempt
 }
 
 // isEmpty reports whether nothing is left, as after a mail was taken back.
@@ -190,7 +223,7 @@ func NewFigures() *Figures {
 		Hours: map[string]*Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
 		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},
-		Trouble: map[string]map[string]Counts{}, Master: Counts{}, TLS: Counts{},
+		Sent: map[string]map[string]*SentHour{}, Trouble: map[string]map[string]Counts{}, Master: Counts{}, TLS: Counts{},
 	}
 }
 

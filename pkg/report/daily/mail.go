@@ -34,6 +34,7 @@ type mail struct {
 	piped     bool // a pipe(8) delivery may have handed it to a filter
 	indexed   bool // it can be found by its Message-ID
 	messageID string
+	user      string // whose login sent it, in lower case
 	sender    string
 	size      int64 // -1: unknown
 	reserved  bool  // held or discarded: it counts although no size was logged
@@ -146,6 +147,7 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 		}
 	}
 	if f.User != "" {
+		m.user = strings.Clone(strings.ToLower(clip(f.User)))
 		if figures := t.options.At(r.Time); figures != nil {
 			figures.addUser(f.User)
 		}

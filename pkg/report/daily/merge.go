@@ -88,6 +88,11 @@ func (f *Figures) Merge(o *Figures) {
 		sum := f.LoginHours[key]
 		f.LoginHours[key] = LoginHour{sum.OK + h.OK, sum.Failed + h.Failed}
 	}
+	for account, hours := range o.Sent {
+		for hour, sent := range hours {
+			f.addSent(account, hour, *sent)
+		}
+	}
 	f.mergeMaps(o)
 }
 
@@ -135,6 +140,25 @@ func (r *Refusal) merge(o *Refusal) {
 		}
 		mergeCounts(*pair.into, *pair.from)
 	}
+}
+
+// addSent counts what an account sent.
+func (f *Figures) addSent(account, hour string, sent SentHour) {
+	hours := f.Sent[account]
+	if hours == nil {
+		if len(f.Sent) >= maxKeys {
+			return
+		}
+		hours = map[string]*SentHour{}
+		f.Sent[strings.Clone(account)] = hours
+	}
+	sum := hours[hour]
+	if sum == nil {
+		sum = &SentHour{}
+		hours[hour] = sum
+	}
+	sum.Recipients += sent.Recipients
+	sum.Failed += sent.Failed
 }
 
 func mergeCounts(into, from Counts) {

@@ -140,6 +140,7 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 	case event.FlowScreened:
 		if figures := t.options.At(r.Time); figures != nil {
 			figures.ScreenConnections++
+			figures.addHour(t.hour(r.Time), Hour{Connections: 1})
 			figures.ScreenClients.add(f.Addr)
 		}
 	case event.FlowConnect:
@@ -149,6 +150,7 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 			return
 		}
 		figures.SMTPDConnections++
+		figures.addHour(t.hour(r.Time), Hour{Connections: 1})
 		if f.Addr.IsValid() {
 			figures.SMTPDClients.add(f.Addr)
 		}

@@ -63,6 +63,7 @@ type mailState struct {
 	Recipients            []string
 	Waits                 bool // among the births
 	Piped, Near           bool
+	User                  string
 	Known, Named          bool // by queue ID, by Message-ID
 }
 
@@ -132,7 +133,7 @@ func stateOf(m *mail) mailState {
 		Host: m.host.name, ID: m.id, Seen: m.seen, Born: m.born, RemovedAt: m.removedAt, Client: m.client, From: m.from, BySMTPD: m.bySMTPD,
 		IsLocal: m.isLocal, MessageID: m.messageID, Sender: m.sender, Size: m.size, Reserved: m.reserved, Incomplete: m.incomplete,
 		Children: m.children, LastChild: m.lastChild, Received: m.received, Deferrals: m.deferrals, Hour: m.counted.hour, CountedSender: m.counted.sender,
-		CountedSize: m.counted.size, Recipients: m.recipients, Known: m.host.mails[m.id] == m, Named: m.indexed, Piped: m.piped, Near: m.isNear,
+		CountedSize: m.counted.size, Recipients: m.recipients, Known: m.host.mails[m.id] == m, Named: m.indexed, Piped: m.piped, Near: m.isNear, User: m.user,
 	}
 	for _, d := range m.deliveries {
 		one.Deliveries = append(one.Deliveries, deliveryState{
@@ -175,7 +176,7 @@ func (t *Tracker) restoreMail(one *mailState) *mail {
 	m := &mail{
 		host: h, id: one.ID, seen: one.Seen, born: one.Born, removedAt: one.RemovedAt, client: one.Client, from: one.From, bySMTPD: one.BySMTPD,
 		isLocal: one.IsLocal, messageID: one.MessageID, sender: one.Sender, size: one.Size, reserved: one.Reserved, incomplete: one.Incomplete,
-		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, received: one.Received, piped: one.Piped, isNear: one.Near, indexed: one.Named, deferrals: one.Deferrals, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
+		children: one.Children, lastChild: one.LastChild, recipients: one.Recipients, received: one.Received, piped: one.Piped, isNear: one.Near, user: one.User, indexed: one.Named, deferrals: one.Deferrals, counted: receipt{one.Hour, one.CountedSender, one.CountedSize},
 	}
 	for _, d := range one.Deliveries {
 		m.deliveries = append(m.deliveries, delivery{

@@ -38,7 +38,7 @@ func dayLines(seed uint64) []string {
 		addr := fmt.Sprintf("198.51.%d.%d", random.IntN(6), random.IntN(20))
 		user := fmt.Sprintf("user%d@example.org", random.IntN(9))
 		tag := fmt.Sprintf("postfix/smtpd[%d]", 100+i)
-		switch random.IntN(4) {
+		switch random.IntN(5) {
 		case 0:
 			mailThroughFilter(say, tag, i, addr, user)
 		case 1:
@@ -47,6 +47,11 @@ func dayLines(seed uint64) []string {
 			say(tag, "disconnect from unknown[%s] ehlo=1 auth=0/1 commands=1/2", addr)
 		case 2:
 			say("dovecot", "imap-login: Login: user=<%s>, method=PLAIN, rip=%s, lip=192.0.2.1, mpid=%d, TLS, session=<s%d>", user, addr, i, i)
+		case 4:
+			id := fmt.Sprintf("C%05XF", i)
+			say(tag, "%s: client=c.example[%s], sasl_method=PLAIN, sasl_username=%s", id, addr, user)
+			say("postfix/qmgr[8]", "%s: from=<%s>, size=%d, nrcpt=1 (queue active)", id, user, 500+i)
+			say("postfix/smtp[5]", "%s: to=<x@d%d.example>, relay=mx[203.0.113.5]:25, delay=1, delays=0/0/0/1, dsn=4.0.0, status=%s (answer)", id, i%5, []string{"sent", "deferred", "bounced"}[i%3])
 		case 3:
 			say(tag, "NOQUEUE: reject: RCPT from unknown[%s]: 554 5.7.1 <x\xff@y.example>: Relay access denied; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>", addr)
 		}
@@ -307,6 +312,31 @@ func TestHostsInAnyOrderComeToTheSame(t *testing.T) {
 			t.Fatalf("the order of hosts counts (-first +later):\n%s", diff)
 		}
 		random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	}
+}
+
+// What is known of the accounts outlives a restart.
+func TestHabitsOutliveARestart(t *testing.T) {
+	k, r := newKeeper(t), newReader()
+	for day := 1; day <= 9; day++ {
+		k.read(r, fmt.Sprintf("2026-11-%02dT10:00:00Z mx1 dovecot: imap-login: Login: user=<Alice>, method=PLAIN, rip=198.51.100.7, lip=192.0.2.1, mpid=7, TLS, session=<s>", day))
+		k.restart()
+	}
+	k.read(r, "2026-11-10T10:00:00Z mx1 dovecot: imap-login: Login: user=<Alice>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, mpid=7, TLS, session=<s>")
+	since, until := day("2026-11-10")
+	open, err := k.days.Open(since, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := MergeWindows(report.Scope{Since: since, Until: until}, Ordered(open)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Maker{Zone: time.UTC}.Of(w, Surroundings{Since: since, Until: until, Habits: k.days.HabitsOf(w)})
+	if !slices.ContainsFunc(d.Findings, func(f Finding) bool {
+		return f.ID == "login-from-new-network" && slices.Equal(f.Subjects, []string{"alice"})
+	}) {
+		t.Errorf("got %+v, want alice's login from a new network", d.Findings)
 	}
 }
 

@@ -42,7 +42,8 @@ var FindingIDs = []string{
 	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "provider-refused", "backend-fault",
 	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
 	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
-	"login-from-many-countries", "held-waiting", "lapi-unreachable", "cap-reached",
+	"login-from-many-countries", "login-from-new-country", "login-from-new-network", "account-sends-bulk",
+	"held-waiting", "lapi-unreachable", "outbox-grows", "source-lags", "cap-reached",
 }
 
 // findings looks for everything that needs a person, the gravest first.
@@ -52,6 +53,8 @@ func (d *Document) findings(in Input) []Finding {
 	add(in.Watch.breakIns()...)
 	add(in.Watch.attackedAccounts()...)
 	add(in.Watch.manyOrigins(in)...)
+	add(in.Watch.newOrigins(in)...)
+	add(bulkSenders(in)...)
 	add(bannedThenHonest(in)...)
 	add(d.ownAddressListed()...)
 	add(in.Watch.refusedProviders()...)
@@ -59,9 +62,9 @@ func (d *Document) findings(in Input) []Finding {
 	add(d.blockListTrouble()...)
 	add(d.certificates()...)
 	add(d.disk()...)
-	add(d.stuckDestinations()...)
+	add(stuckDestinations(in)...)
 	add(d.highBounces()...)
-	add(d.silence()...)
+	add(d.silence(in)...)
 	add(d.comparisons()...)
 	add(d.ownNetworks()...)
 	add(linesNotUnderstood(in)...)
@@ -247,8 +250,13 @@ func (w *Watch) troubles() []Finding {
 		found = append(found, Finding{
 			ID: row.id, Severity: row.severity, Count: f.count, Since: f.first, Until: f.last,
 			Title:  fmt.Sprintf("%s: %s", row.what, times(f.count)),
-			Detail: fmt.Sprintf("%d clients met it. %s", len(f.clients), mostFrequent(f.reasons)), Advice: row.do,
+			Detail: fmt.Sprintf("%s met it. %s", plural(len(f.clients), "client"), mostFrequent(f.reasons)), Advice: row.do,
 		})
+		if f.refused > 0 {
+			last := &found[len(found)-1]
+			last.Severity = Urgent
+			last.Detail += fmt.Sprintf(" Meanwhile mail was refused for now for want of a name: %s.", times(f.refused))
+		}
 	}
 	return found
 }
@@ -339,26 +347,6 @@ func (t Trouble) first() string {
 	return ""
 }
 
-// manyDeferrals is how many deferrals without a delivery make a destination
-// stuck.
-const manyDeferrals = 10
-
-func (d *Document) stuckDestinations() []Finding {
-	var found []Finding
-	for _, domain := range slices.Sorted(maps.Keys(d.DeliveryDomains)) {
-		t := d.DeliveryDomains[domain]
-		if t.Count > 0 || t.Deferrals < manyDeferrals {
-			continue
-		}
-		found = append(found, Finding{
-			ID: "destination-stuck", Severity: Warn, Count: t.Deferrals, Subjects: []string{domain},
-			Title:  fmt.Sprintf("No mail to %s was delivered, %d attempts were deferred", domain, t.Deferrals),
-			Detail: "The mails wait in the queue.", Advice: "postqueue -p | grep -B3 -F " + shellWord(domain),
-		})
-	}
-	return found
-}
-
 func (d *Document) highBounces() []Finding {
 	outgoing := d.DeliveredBy["smtp"] + d.Bounced
 	if outgoing < 20 || d.Bounced*5 < outgoing {
@@ -368,16 +356,6 @@ func (d *Document) highBounces() []Finding {
 		ID: "bounces-high", Severity: Warn, Count: d.Bounced,
 		Title:  fmt.Sprintf("%d of %d outgoing mails bounced", d.Bounced, outgoing),
 		Detail: "See message bounce detail below.", Advice: "csmail report --top 0",
-	}}
-}
-
-func (d *Document) silence() []Finding {
-	if d.Lines > 0 && !d.From.IsZero() && d.Received+d.Rejected+d.Connections.SMTPD+d.Connections.Postscreen+d.Logins.OK+d.Logins.Failed > 0 {
-		return nil
-	}
-	return []Finding{{
-		ID: "silent", Severity: Urgent, Title: "No mail and no login is in the log of this time",
-		Detail: "Either nothing came, or the log is not complete.", Advice: "systemctl status postfix dovecot rsyslog",
 	}}
 }
 
@@ -441,6 +419,13 @@ func (d *Document) restarts() []Finding {
 		ID: "restarted", Severity: Note, Count: count, Title: fmt.Sprintf("Postfix was started, stopped or reloaded: %s", times(count)),
 		Detail: "See master daemon messages below.", Advice: "journalctl -u postfix@- --since yesterday",
 	}}
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }
 
 func times(n int) string {

@@ -58,6 +58,16 @@ func (h *habits) learn(date string, w *Window) {
 			}
 		}
 	}
+	for name, hours := range w.Figures.Sent {
+		one := h.account(name)
+		if one == nil {
+			continue
+		}
+		day := one.day(date)
+		for _, sent := range hours {
+			day.Sent = max(day.Sent, sent.Recipients)
+		}
+	}
 }
 
 // account returns the habit of an account, nil where there are too many.

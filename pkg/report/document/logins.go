@@ -97,3 +97,76 @@ func originsFinding(name string, from []netip.Addr, countries []string, before i
 	}
 	return f
 }
+
+// maxNewNames is how many accounts a finding names.
+const maxNewNames = 5
+
+// newOrigins are accounts that logged in from a country or a network that is new for
+// them, as far as their habits are known. A new network alone is mostly a journey, so all
+// of them are one note.
+func (w *Watch) newOrigins(in Input) []Finding {
+	date := in.From.In(in.Zone).Format(time.DateOnly)
+	if in.Habits.Since == "" || in.Habits.Since > daysBefore(date, knownDays) {
+		return nil
+	}
+	var found []Finding
+	var names, subjects []string
+	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
+		known, _, _, _ := in.Habits.Accounts[name].before(date)
+		fresh := without(w.accounts[name].from, known)
+		if len(known) == 0 || len(fresh) == 0 {
+			continue
+		}
+		if countries := newCountries(fresh, known, in.Place); len(countries) > 0 {
+			found = append(found, newCountryFinding(name, fresh, countries))
+			continue
+		}
+		subjects = append(subjects, name)
+		names = append(names, fmt.Sprintf("%s (%s)", name, providerOf(fresh[0])))
+	}
+	if len(names) == 0 {
+		return found
+	}
+	f := Finding{
+		ID: "login-from-new-network", Severity: Note, Count: len(names), Subjects: subjects, Advice: "doveadm who " + shellWord(subjects[0]),
+		Title:  fmt.Sprintf("%d accounts logged in from a network that is new for them", len(names)),
+		Detail: strings.Join(names[:min(len(names), maxNewNames)], ", "),
+	}
+	if len(names) == 1 {
+		f.Title = subjects[0] + " logged in from a network that is new for it"
+	}
+	if more := len(names) - maxNewNames; more > 0 {
+		f.Detail += fmt.Sprintf(" and %d more", more)
+	}
+	f.Detail += ". Mostly somebody travels or changed the provider; ask if nobody did."
+	return append(found, f)
+}
+
+func newCountryFinding(name string, fresh []netip.Addr, countries []string) Finding {
+	return Finding{
+		ID: "login-from-new-country", Severity: Warn, Count: len(countries), Subjects: []string{name}, Advice: "doveadm who " + shellWord(name),
+		Title:  fmt.Sprintf("%s logged in from %s, for the first time in 30 days", name, strings.Join(countries, ", ")),
+		Detail: fmt.Sprintf("The login came from %s. Ask whether its owner is there; if not, change the password.", fresh[0]),
+	}
+}
+
+// without returns the addresses whose networks are not known.
+func without(addrs, known []netip.Addr) []netip.Addr {
+	var fresh []netip.Addr
+	for _, addr := range addrs {
+		if !slices.ContainsFunc(known, func(k netip.Addr) bool { return providerOf(k) == providerOf(addr) }) {
+			fresh = append(fresh, addr)
+		}
+	}
+	return fresh
+}
+
+// newCountries returns the countries of the first addresses that are none of the others'.
+// Where the country of none of those is known, nothing is new.
+func newCountries(fresh, known []netip.Addr, place func(netip.Addr) (country, as string)) []string {
+	before := countriesOf(known, place)
+	if len(before) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(countriesOf(fresh, place), func(c string) bool { return slices.Contains(before, c) })
+}

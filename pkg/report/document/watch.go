@@ -55,6 +55,7 @@ type network struct {
 // fault is trouble of one kind on our side.
 type fault struct {
 	count   int
+	refused int // clients that were refused for now because of it
 	clients map[netip.Addr]bool
 	first   time.Time
 	last    time.Time
@@ -111,6 +112,7 @@ func (w *Watch) Add(r engine.Result) {
 		w.loggedIn(r)
 	case r.Kind == event.DNSBLListed, r.Kind == event.NoHostname:
 		w.refused(&r.Event)
+		w.refusedInOutage(&r.Event)
 	case r.Kind.Class() == event.Fault:
 		w.fault(&r.Event)
 	}
@@ -230,6 +232,22 @@ func (w *Watch) refused(e *event.Event) {
 	n.refused[e.Addr]++
 	n.lists[e.Kind.String()]++
 	widen(&n.first, &n.last, e.Time)
+}
+
+// outage is how long after a complaint about the resolver a refusal for want of a name may
+// be due to it.
+const outage = 10 * time.Minute
+
+// refusedInOutage counts clients that were refused for now while the resolver was in
+// trouble.
+func (w *Watch) refusedInOutage(e *event.Event) {
+	f := w.faults[event.DNSFault]
+	if f == nil || e.Kind != event.NoHostname || !strings.HasPrefix(e.Code, "4") {
+		return
+	}
+	if late := e.Time.Sub(f.last); late <= outage && !e.Time.Before(f.first) {
+		f.refused += e.Attempts
+	}
 }
 
 func (w *Watch) fault(e *event.Event) {

@@ -42,6 +42,7 @@ type networkState struct {
 
 type faultState struct {
 	Count       int
+	Refused     int
 	Clients     []netip.Addr
 	First, Last time.Time
 	Reasons     map[string]int
@@ -69,7 +70,7 @@ func (w *Watch) state() watchState {
 		state.Networks[prefix] = networkState{n.accepted, n.refused, n.lists, n.name, n.first, n.last}
 	}
 	for kind, f := range w.faults {
-		one := faultState{Count: f.count, First: f.first, Last: f.last, Reasons: f.reasons}
+		one := faultState{Count: f.count, Refused: f.refused, First: f.first, Last: f.last, Reasons: f.reasons}
 		for addr := range f.clients {
 			one.Clients = append(one.Clients, addr)
 		}
@@ -100,7 +101,7 @@ func restoreWatch(counts func(*event.Event) bool, state watchState) *Watch {
 		if kind.UnmarshalText([]byte(name)) != nil {
 			continue // of another release
 		}
-		f := &fault{count: one.Count, clients: map[netip.Addr]bool{}, first: one.First, last: one.Last, reasons: filled(one.Reasons)}
+		f := &fault{count: one.Count, refused: one.Refused, clients: map[netip.Addr]bool{}, first: one.First, last: one.Last, reasons: filled(one.Reasons)}
 		for _, addr := range one.Clients {
 			f.clients[addr] = true
 		}
@@ -178,6 +179,7 @@ func (n *network) merge(o *network) {
 
 func (f *fault) merge(o *fault) {
 	f.count += o.count
+	f.refused += o.refused
 	for addr := range o.clients {
 		if len(f.clients) < maxPerItem {
 			f.clients[addr] = true

@@ -121,7 +121,7 @@ func (w *Window) Input() Input {
 	return in
 }
 
-// Accounts lists the accounts that logged in within the window.
+// Accounts lists the accounts that logged in or sent mail within the window.
 func (w *Window) Accounts() []string {
 	var names []string
 	for name, a := range w.watch.accounts {
@@ -129,6 +129,9 @@ func (w *Window) Accounts() []string {
 			names = append(names, name)
 		}
 	}
+	for name := range w.Figures.Sent {
+		names = append(names, name)
+	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
