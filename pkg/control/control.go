@@ -65,22 +65,24 @@ const (
 
 // Status is how the daemon is doing.
 type Status struct {
-	Version  string       `json:"version"`
-	Started  time.Time    `json:"started"`
-	Config   string       `json:"config"`
-	Reload   string       `json:"reload,omitempty"` // why the last reload failed
-	Lines    int64        `json:"lines"`
-	Missed   int64        `json:"missed"`
-	Tracked  int          `json:"tracked_sources"`
-	Total    Total        `json:"total"`
-	Bans     Bans         `json:"bans"`
-	Sources  []Source     `json:"sources"`
-	Outbox   OutboxStatus `json:"outbox"`
-	LAPI     LAPI         `json:"lapi"`
-	State    StateStatus  `json:"state"`
-	Breakers []string     `json:"breakers"`  // outages on our side that hold bans back now
-	Alerts   []Alert      `json:"alerts"`    // the latest, newest first
-	BreakIns []Alert      `json:"break_ins"` // of the last seven days, the newest last; at most 10
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Config  string    `json:"config"`
+	Reload  string    `json:"reload,omitempty"` // why the last reload failed
+	Lines   int64     `json:"lines"`
+	Missed  int64     `json:"missed"`
+	Tracked int       `json:"tracked_sources"`
+
+	Undecided int          `json:"undecided"` // findings for which the guard waits for evidence
+	Total     Total        `json:"total"`
+	Bans      Bans         `json:"bans"`
+	Sources   []Source     `json:"sources"`
+	Outbox    OutboxStatus `json:"outbox"`
+	LAPI      LAPI         `json:"lapi"`
+	State     StateStatus  `json:"state"`
+	Breakers  []string     `json:"breakers"`  // outages on our side that hold bans back now
+	Alerts    []Alert      `json:"alerts"`    // the latest, newest first
+	BreakIns  []Alert      `json:"break_ins"` // of the last seven days, the newest last; at most 10
 
 	Enforcement *Enforcement `json:"enforcement,omitempty"` // nil: nothing is enforced
 

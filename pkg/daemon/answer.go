@@ -60,11 +60,11 @@ func (d answers) status() control.Status {
 	sent, stored := d.sent(), d.store.Stats()
 	s := control.Status{
 		Version: d.options.Version, Started: d.started, Config: d.options.Path,
-		Tracked: d.engine.Buckets().Stats().Sources,
-		Outbox:  control.OutboxStatus{Pending: stored.Pending, Parked: stored.Parked, Held: stored.Held, Oldest: stored.Oldest, Dropped: stored.Overflowed},
-		LAPI:    control.LAPI{Reached: sent.LastDelivered, Error: sent.LastError, Delivered: sent.Delivered},
-		State:   control.StateStatus{Path: d.config.State, Bytes: stored.FileBytes, Commit: int64(stored.Commits), Unstored: len(d.pending.Inputs)},
-		Alerts:  []control.Alert{}, Breakers: []string{}, Sources: []control.Source{},
+		Tracked: d.engine.Buckets().Stats().Sources, Undecided: d.engine.Guard().Pending(),
+		Outbox: control.OutboxStatus{Pending: stored.Pending, Parked: stored.Parked, Held: stored.Held, Oldest: stored.Oldest, Dropped: stored.Overflowed},
+		LAPI:   control.LAPI{Reached: sent.LastDelivered, Error: sent.LastError, Delivered: sent.Delivered},
+		State:  control.StateStatus{Path: d.config.State, Bytes: stored.FileBytes, Commit: int64(stored.Commits), Unstored: len(d.pending.Inputs)},
+		Alerts: []control.Alert{}, Breakers: []string{}, Sources: []control.Source{},
 	}
 	if d.reloadErr != nil {
 		s.Reload = d.reloadErr.Error()
@@ -135,6 +135,7 @@ func (d answers) addTold(w *report.Why, addr netip.Addr) error {
 			told.State = string(list)
 			if list == control.Held {
 				told.Verdict = guard.Hold.String()
+				told.Rule, told.Reason = ruleOf(told.Reason)
 			}
 			w.Alerts = append(w.Alerts, told)
 		})
@@ -161,6 +162,15 @@ func (d answers) addTold(w *report.Why, addr netip.Addr) error {
 
 // toldOf returns an alert as csmail why shows it. It shares no memory with the entry of
 // the store.
+// ruleOf takes the rule off the reason for which an entry is held.
+func ruleOf(reason string) (rule, words string) {
+	rule, words, found := strings.Cut(reason, ": ")
+	if !found {
+		return "", reason
+	}
+	return rule, words
+}
+
 func toldOf(a event.Alert, reason string) report.Told {
 	verdict := guard.Ban
 	if a.Informational {
@@ -168,8 +178,15 @@ func toldOf(a event.Alert, reason string) report.Told {
 	}
 	return report.Told{
 		Scenario: strings.Clone(a.Scenario), Scope: strings.Clone(string(a.Scope)), Value: strings.Clone(a.Value()), Count: a.Count, First: a.First, Last: a.Last,
-		Verdict: verdict.String(), Reason: strings.Clone(reason), Checks: cloned(a.Checks),
+		Verdict: verdict.String(), Reason: strings.Clone(reason), Checks: cloned(a.Checks), Kinds: copiedKinds(a.Kinds),
 	}
+}
+
+func copiedKinds(kinds []event.Count) (copies []event.Count) {
+	for _, k := range kinds {
+		copies = append(copies, event.Count{Name: strings.Clone(k.Name), N: k.N})
+	}
+	return copies
 }
 
 func cloned(texts []string) (copies []string) {

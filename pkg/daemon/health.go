@@ -94,7 +94,6 @@ func newest(s control.Status) time.Time {
 type lapiFailure struct {
 	since time.Time
 	why   string
-	hint  string
 }
 
 // failureOf returns the older one of the failures of sender and heartbeat, because with
@@ -105,7 +104,7 @@ func failureOf(sent delivery.Stats, heartbeat *delivery.Presence) lapiFailure {
 		all = append(all, lapiFailure{since: sent.FailingSince, why: sent.LastError})
 	}
 	if f := heartbeat.Failure(); f.Err != nil {
-		all = append(all, lapiFailure{f.Since, f.Err.Error(), hint.Of(f.Err)})
+		all = append(all, lapiFailure{f.Since, f.Err.Error()})
 	}
 	if len(all) == 0 {
 		return lapiFailure{}
@@ -118,7 +117,10 @@ func (d answers) checkHealth(s *control.Status) {
 	now, failing := time.Now(), failureOf(d.sent(), d.presence)
 	d.health.watch(s.Sources, now)
 	if s.LAPI.Error == "" {
-		s.LAPI.Error, s.LAPI.Hint = failing.why, failing.hint
+		s.LAPI.Error = failing.why
+	}
+	if f := d.presence.Failure(); f.Err != nil && f.Err.Error() == s.LAPI.Error {
+		s.LAPI.Hint = hint.Of(f.Err) // the sender knows only the words
 	}
 	s.Troubles = d.health.troubles(*s, failing, now, cmp.Or(d.options.Grace, 1))
 }

@@ -30,6 +30,8 @@ type History struct {
 type Waiting struct {
 	Scenario string
 	Until    time.Time // when it is looked at again at the latest
+	Rule     Rule      // that keeps it back meanwhile; NoRule after a restart
+	Reason   string    // the same in words
 }
 
 // Excuse is how many of a source's attempts a rule takes out.
@@ -54,7 +56,7 @@ func (g *Guard) History(addr netip.Addr) History {
 		h.Amnesty = time.Time{}
 	}
 	for _, p := range g.waiting.bySource[key] {
-		h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until)})
+		h.Waiting = append(h.Waiting, Waiting{p.finding.Scenario, moment(p.until), p.rule, p.reason})
 	}
 	h.Accounts, h.MailDays, h.Forgotten = int(s.accounts.n), s.mailedDays(g.now), int(s.lost)
 	g.tell(&h, s)

@@ -12,7 +12,7 @@ type Ruling struct {
 // wait keeps a finding and reports whether there is room for it. A newer one of the
 // same scenario about the same source takes the place of the older.
 func (g *Guard) wait(f Finding, v Verdict) bool {
-	p := &pending{finding: f, key: keyOf(f.Addr)}
+	p := &pending{finding: f, key: keyOf(f.Addr), rule: v.Rule, reason: v.Reason}
 	older, known := g.waiting.byID[p.id()]
 	switch {
 	case known:
@@ -127,6 +127,7 @@ func (g *Guard) review(rulings []Ruling, until uint32) []Ruling {
 		v := g.decide(f)
 		if v.Pending {
 			v.wait.until = max(v.wait.until, g.now+1)
+			p.rule, p.reason = v.Rule, v.Reason
 			g.waiting.await(p, v.wait)
 			continue
 		}

@@ -186,7 +186,7 @@ func TestHistoryTellsOfWhatWaits(t *testing.T) {
 		t.Fatalf("not pending: %+v", v)
 	}
 	got := g.History(netip.MustParseAddr("192.0.2.1")).Waiting
-	if want := []Waiting{{"csmail/strict-auth", sceneStart.Add(5 * time.Minute)}}; !slices.Equal(got, want) {
+	if want := []Waiting{{"csmail/strict-auth", sceneStart.Add(5 * time.Minute), Typing, "1 failed login on one account: waiting until 2026-06-03 04:05:00 UTC for the right password"}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if got := g.History(netip.MustParseAddr("192.0.2.2")).Waiting; len(got) != 0 {

@@ -17,8 +17,10 @@ type pending struct {
 	order   uint64 // in which they came
 	until   uint32 // to be looked at then at the latest
 	wants   evidenceOf
-	at      int  // in the heap of waiting
-	isDue   bool // stands in waiting.due
+	rule    Rule   // that keeps it back for now; not in a snapshot
+	reason  string // the same
+	at      int    // in the heap of waiting
+	isDue   bool   // stands in waiting.due
 }
 
 // wait is what a verdict waits for.
@@ -102,7 +104,7 @@ func (w *waiting) add(p *pending) {
 // replace puts a newer finding in the place of an older one with the same id, and
 // returns it as it waits.
 func (w *waiting) replace(older, newer *pending) *pending {
-	older.finding = newer.finding
+	older.finding, older.rule, older.reason = newer.finding, newer.rule, newer.reason
 	if older.key != newer.key { // a network or an account, of which another source came first
 		w.forgetSource(older)
 		older.key = newer.key

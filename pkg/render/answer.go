@@ -21,7 +21,11 @@ func (a Answer) verdictLine(zone *time.Location) string {
 	if d, ok := a.inForce(); ok {
 		return fmt.Sprintf("%s is %s until %s: %s", address, bannedText(d, address), dayTime(d.Until, zone), a.deedOf(d.Scenario))
 	}
-	if told, ok := a.gravest(); ok {
+	told, found := a.gravest()
+	if n := len(a.Waiting); n > 0 && (!found || rank(told) <= rankHold) {
+		return address + " is not banned yet: " + waitingText(a.Waiting[n-1], zone)
+	}
+	if found {
 		return address + " " + a.outcome(told)
 	}
 	if a.IsUnknown() {
@@ -154,6 +158,18 @@ func (a Answer) outcome(t report.Told) string {
 		return "was banned, and the LAPI was not asked whether it still is: " + deed
 	}
 	return "is to be banned: " + deed
+}
+
+// waitingText says what the guard waits for.
+func waitingText(w report.Waiting, zone *time.Location) string {
+	text := Printable(w.Scenario) + " found it, and the guard waits until " + dayTime(w.Until, zone) + " at the latest"
+	if w.Rule != "" {
+		text += " by the rule " + w.Rule
+	}
+	if w.Reason != "" {
+		text += ": " + Printable(w.Reason)
+	}
+	return text
 }
 
 func holdText(t report.Told) string {

@@ -37,8 +37,11 @@ func Status(w io.Writer, s control.Status, screen Screen) error {
 	fmt.Fprintf(&b, "Alerts here: %d waiting%s, %d parked, %d held, %d dropped\n", s.Outbox.Pending, since(" since ", s.Outbox.Oldest), s.Outbox.Parked, s.Outbox.Held, s.Total.Dropped)
 	fmt.Fprintf(&b, "%d lines read since %s, %d not understood\n", s.Total.Lines, moment(s.Total.Since), s.Total.Missed)
 	fmt.Fprintf(&b, "%d addresses, networks and accounts tracked\n", s.Tracked)
+	if s.Undecided > 0 {
+		fmt.Fprintf(&b, "%s not decided: the guard waits for evidence (docs/safety.md)\n", plural(s.Undecided, "finding"))
+	}
 	for _, breaker := range s.Breakers {
-		fmt.Fprintf(&b, "Holds bans back: %s\n", inZone(breaker, time.Local))
+		fmt.Fprintln(&b, wrapped("Held for now: "+inZone(breakerText(breaker), time.Local), cmp.Or(screen.Columns, defaultColumns)))
 	}
 	fmt.Fprintf(&b, "csmail %s, running since %s with %s\n", s.Version, moment(s.Started), s.Config)
 	if len(s.Alerts) > 0 {
@@ -47,6 +50,26 @@ func Status(w io.Writer, s control.Status, screen Screen) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// heldFor says what is held while something of ours is not known to work, by the word
+// with which a breaker begins.
+var heldFor = map[string]string{
+	"resolver": "names that do not resolve", "block-lists": "hits on block lists", "login": "failed logins", "user-database": "unknown recipients",
+}
+
+// breakerText says what a breaker keeps from a ban, and why.
+func breakerText(breaker string) string {
+	word, rest, _ := strings.Cut(breaker, " ")
+	name, isBare := strings.CutSuffix(word, ":")
+	what, known := heldFor[name]
+	switch {
+	case !known:
+		return breaker
+	case isBare:
+		return what + " (" + rest + ")"
+	}
+	return what + " (" + breaker + ")"
 }
 
 // statusLine is the answer to how the daemon is doing.

@@ -54,7 +54,8 @@ Jun  3 04:00  2001:db8:1:2::/64  hold   auth-spray, 1 event: the login service â
 func TestStatus(t *testing.T) {
 	inUTC(t)
 	broken := status()
-	broken.Bans.Simulated = 3
+	broken.Bans.Simulated, broken.Undecided = 3, 2
+	broken.Breakers = []string{"resolver: no client with a verified name yet", "login dovecot since 2026-06-03T03:50:00Z: last trouble at 03:59:00 UTC", "user-database: x", "of another csmail"}
 	broken.BreakIns = []control.Alert{{Value: "203.0.113.9", Count: 41, Last: broken.Started}}
 	broken.Troubles = []string{"journal is not read: permission denied", "the LAPI has not been reached since 2026-06-03T03:59:00Z: connection refused"}
 	broken.Sources[1].Error, broken.Sources[1].Hint = "permission denied", "join the group systemd-journal"
@@ -65,7 +66,7 @@ func TestStatus(t *testing.T) {
 		want   string
 	}{
 		"all is well": {status(), works},
-		"much is wrong": {broken, strings.Replace(works, "csmail works: 7 banned now, 12 today, 2 held\n", `csmail does NOT do its work: 7 banned now, 12 today, 2 held, 3 simulated today
+		"much is wrong": {broken, strings.Replace(strings.Replace(works, "csmail works: 7 banned now, 12 today, 2 held\n", `csmail does NOT do its work: 7 banned now, 12 today, 2 held, 3 simulated today
 ! BREAK-IN? 203.0.113.9 logged in at 2026-06-03 04:00:00
   after 40 wrong passwords: csmail why 203.0.113.9
 ! journal is not read: permission denied
@@ -74,6 +75,13 @@ func TestStatus(t *testing.T) {
   hint: systemctl status crowdsec
 ! the state file: no space left on device
   hint: free space: df /var
+`, 1), "tracked\n", `tracked
+2 findings not decided: the guard waits for evidence (docs/safety.md)
+Held for now: names that do not resolve (no client with a verified name yet)
+Held for now: failed logins (login dovecot since 2026-06-03 03:50:00: last
+  trouble at 03:59:00 UTC)
+Held for now: unknown recipients (x)
+Held for now: of another csmail
 `, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {

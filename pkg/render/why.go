@@ -1,11 +1,14 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"csmail/pkg/control"
 	"csmail/pkg/engine"
@@ -34,7 +37,7 @@ const fewLines = 5
 // then how to change that and the newest log lines; verbose prints all that is known.
 func Why(w io.Writer, a Answer, zone *time.Location, verbose bool, screen Screen) error {
 	var top, b strings.Builder
-	fmt.Fprintln(&top, screen.paint(a.color(), printableLines(inZone(a.verdictLine(zone), zone))))
+	fmt.Fprintln(&top, screen.paint(a.color(), wrapped(printableLines(inZone(a.verdictLine(zone), zone)), cmp.Or(screen.Columns, defaultColumns))))
 	for _, t := range a.Alerts {
 		if t.Scenario == engine.BreakIn {
 			text := fmt.Sprintf("! BREAK-IN? It logged in at %s after %s: change the password", dayTime(t.Last, zone), plural(t.Count-1, "wrong password"))
@@ -53,6 +56,15 @@ func Why(w io.Writer, a Answer, zone *time.Location, verbose bool, screen Screen
 	}
 	_, err := io.WriteString(w, top.String()+printableLines(b.String()))
 	return err
+}
+
+// wrapped breaks a sentence that is too long for the screen.
+func wrapped(line string, columns int) string {
+	parts := strings.Split(text.WrapSoft(line, columns-2), "\n")
+	for i := range parts {
+		parts[i] = strings.TrimRight(parts[i], " ")
+	}
+	return strings.Join(parts, "\n  ")
 }
 
 // color is that of the first line.
@@ -77,6 +89,8 @@ func remedy(b *strings.Builder, a Answer) {
 	switch {
 	case banned, found && rank(told) == rankBan:
 		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml\n", a.Addr, a.Addr)
+	case found && told.Rule == guard.NeverListed.String():
+		fmt.Fprintf(b, "It is never banned (docs/safety.md); guard.allow in csmail.yaml may name it\n")
 	case found && rank(told) == rankHold && told.State == string(control.Held):
 		fmt.Fprintf(b, "To ban it all the same: csmail held release %s\n", told.Value)
 	}
@@ -100,7 +114,7 @@ func brief(b *strings.Builder, a Answer, zone *time.Location) {
 		fmt.Fprintln(b, "\n"+inZone(text, zone))
 	}
 	if a.LAPIErr != "" && !a.NoLAPI {
-		fmt.Fprintln(b, "\nThe LAPI was not asked: "+Printable(a.LAPIErr))
+		fmt.Fprintln(b, "\n"+wrapped("The LAPI was not asked: "+Printable(a.LAPIErr), defaultColumns))
 		if a.Advice != "" {
 			fmt.Fprintln(b, "hint: "+a.Advice)
 		}

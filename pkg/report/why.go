@@ -21,6 +21,15 @@ type Why struct {
 	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
 	Enforced []string   `json:"enforced,omitempty"` // what enforcement does and did, in words
 	Alerts   []Told     `json:"alerts"`             // what scenarios found, oldest first
+	Waiting  []Waiting  `json:"waiting,omitempty"`  // what they found and the guard has not decided yet
+}
+
+// Waiting is what a scenario found, while the guard waits for evidence.
+type Waiting struct {
+	Scenario string    `json:"scenario"`
+	Until    time.Time `json:"until"` // at the latest
+	Rule     string    `json:"rule,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
 }
 
 // unknown is the history of a source of which the guard knows nothing.
@@ -29,7 +38,7 @@ const unknown = "nothing is known of it"
 // IsUnknown reports whether nothing at all is known of the source itself. A bucket of its
 // network may be open all the same.
 func (w Why) IsUnknown() bool {
-	return len(w.Evidence) == 0 && len(w.Alerts) == 0 && len(w.Enforced) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
+	return len(w.Evidence) == 0 && len(w.Alerts) == 0 && len(w.Waiting) == 0 && len(w.Enforced) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
 }
 
 // Bucket is where one scenario stands with the source.
@@ -97,7 +106,11 @@ func EvidenceOf(e *event.Event) Evidence {
 
 // StateOf asks an engine what it knows of a source now.
 func StateOf(e *engine.Engine, addr netip.Addr) Why {
-	w := Why{Addr: addr, History: historyTexts(e.Guard().History(addr)), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}
+	known := e.Guard().History(addr)
+	w := Why{Addr: addr, History: historyTexts(known), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}
+	for _, p := range known.Waiting {
+		w.Waiting = append(w.Waiting, Waiting{p.Scenario, p.Until, ruleText(p.Rule), p.Reason})
+	}
 	for _, l := range e.Buckets().LevelsOf(addr) {
 		w.Buckets = append(w.Buckets, Bucket{
 			Scenario: l.Scenario.Name, Key: l.Key, Count: l.Count, Needed: l.Limit, NextLeak: l.NextLeak, Ends: l.Ends, Silent: l.Silent,
