@@ -184,7 +184,7 @@ func TestFollowSaysWhatItWaitsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			appendTo(t, "there.log", failure(1))
-			ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond) // to start, on a busy machine
 			defer stop()
 			var complaint bytes.Buffer
 			Main(ctx, append([]string{"events", "--follow", "-q"}, tt.args...), Streams{In: strings.NewReader(""), Out: io.Discard, Err: &complaint})

@@ -106,30 +106,44 @@ func groupRows(b *strings.Builder, groups []report.Group, o Overview, by string,
 			newest = g.Last
 		}
 	}
-	rows := [][6]string{{headings[by], "Tries", "Sources", "Banned", "Users", "Last seen"}}
+	rows := [][]string{{headings[by], "Tries", "Sources", "Banned", "Users", "Last seen"}}
 	for _, g := range groups {
-		rows = append(rows, [...]string{
+		rows = append(rows, []string{
 			groupName(g), fmt.Sprint(g.Tries), fmt.Sprint(g.Sources), fmt.Sprint(g.Banned), fmt.Sprint(g.Users), shortTime(g.Last, newest, o.Zone),
 		})
 	}
-	var widths [6]int
-	others := 0
-	for i := range widths {
-		for _, row := range rows {
-			widths[i] = max(widths[i], width(row[i]))
-		}
-		if i > 0 {
-			others += widths[i] + 2
+	numbers := []int{1, 2, 3, 4}
+	if by == "user" { // one each
+		numbers = numbers[:3]
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 4, 5)
 		}
 	}
-	widths[0] = min(widths[0], columns-others)
+	others := 0
+	for i := 1; i < len(rows[0]); i++ {
+		others += 2 + slices.Max(cellWidths(rows, i))
+	}
+	for i := range rows {
+		rows[i][0] = clip(rows[i][0], columns-others)
+	}
+	widths := make([]int, len(rows[0]))
+	for i := range widths {
+		widths[i] = slices.Max(cellWidths(rows, i))
+	}
 	for _, row := range rows {
-		line := pad(clip(row[0], widths[0]), widths[0], false)
-		for i := 1; i < len(row); i++ {
-			line += "  " + pad(row[i], widths[i], i < len(row)-1)
+		line := ""
+		for i, cell := range row {
+			line += pad(cell, widths[i], slices.Contains(numbers, i)) + "  "
 		}
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
+}
+
+func cellWidths(rows [][]string, column int) (all []int) {
+	for _, row := range rows {
+		all = append(all, width(row[column]))
+	}
+	return all
 }
 
 // groupName is the name for a person.

@@ -29,8 +29,8 @@ AS64496 Long Name Long Name Long N…      5        2       1      2  Jun  3 04:
 AS64497                                  1        1       0      7  Jun  3 05:11
 `},
 		"login names, most of names first": {"user", 1, ByUsers, `2 login names, 15 tries, 9 of them without a known login name
-Login name  Tries  Sources  Banned  Users  Last seen
-AS64497         1        1       0      7  Jun  3 05:11
+Login name  Tries  Sources  Banned  Last seen
+AS64497         1        1       0  Jun  3 05:11
 and 1 more; --all shows them
 `},
 		"seen last": {"country", 1, ByLast, `2 countries, 15 tries, 9 of them without a known country
