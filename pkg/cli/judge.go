@@ -94,7 +94,9 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 	}
 	var warnings []string
 	j.facts, warnings, err = ruleset.Facts(ctx, j.config)
-	for _, w := range warnings {
+	named, unknown := ruleset.LookUpNames(ctx, j.config)
+	j.facts.Named = named
+	for _, w := range append(warnings, unknown...) {
 		fmt.Fprintf(std.Err, "csmail: warning: %s\n", w)
 	}
 	return j, err

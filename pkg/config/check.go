@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func (c Config) check() error {
 	if len(c.Scenarios) == 0 {
 		return hint.Wrap(fmt.Errorf("scenarios: the list is empty, so nobody would ever be banned"), "leave the key out for the set balanced")
 	}
+	if err := c.Guard.checkNames(); err != nil {
+		return err
+	}
 	for _, count := range []struct { // a list, not a map: of several wrong ones it is always the first that is reported
 		name string
 		n    int
@@ -55,6 +59,27 @@ func (c Config) check() error {
 	for i, s := range c.Sources {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("sources, number %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// maxNames bounds guard.allow_names: each is looked up once a minute.
+const maxNames = 256
+
+// hostName is a name of DNS in ASCII with a dot in it (RFC 1123 section 2.1).
+var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?$`)
+
+func (g Guard) checkNames() error {
+	if len(g.AllowNames) > maxNames {
+		return hint.Wrap(fmt.Errorf("guard.allow_names: %d names, at most %d can be looked up", len(g.AllowNames), maxNames), "guard.allow takes whole networks")
+	}
+	for _, name := range g.AllowNames {
+		if _, err := ParseNetwork(name); err == nil {
+			return hint.Wrap(fmt.Errorf("guard.allow_names %q: is an address, no name", name), "addresses and networks stand in guard.allow")
+		}
+		if len(name) > 253 || !hostName.MatchString(name) {
+			return hint.Wrap(fmt.Errorf("guard.allow_names %q: is no host name", name), "write it like office.example.org; a name with other letters in its xn-- form")
 		}
 	}
 	return nil

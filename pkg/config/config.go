@@ -70,6 +70,7 @@ type Source struct {
 type Guard struct {
 	Allow         []Network `yaml:"allow" doc:"Addresses and networks that are never banned."`
 	Relays        []Network `yaml:"relays" doc:"The same for hosts that bring us other people's mail: backup MX, forwarders, webmail."`
+	AllowNames    []string  `yaml:"allow_names" doc:"Host names whose addresses are never banned or refused, such as that of an office with dynamic DNS. They are looked up once a minute; while that fails, the last answer holds for a week."`
 	ProviderNames []string  `yaml:"provider_names" doc:"Domains whose hosts, by a verified name, are never banned for what honest hosts do too: provider.example stands for all hosts below it."`
 
 	LoginProves     Duration `yaml:"login_proves" doc:"How long a login proves its source."`

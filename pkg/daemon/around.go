@@ -32,6 +32,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		from := d.from[f]
 		a.group.Go(func() { d.follow(ctx, f, from) })
 	}
+	a.group.Go(func() { d.names.Run(ctx, func() { d.namesChanged(ctx) }) })
 	d.sender = delivery.New(d.store, delivery.Options{
 		Connect:       func(ctx context.Context) (delivery.LAPI, error) { return d.machine.connect(ctx, c.LAPI) },
 		Unbanned:      d.unbanned,

@@ -22,6 +22,7 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
+	"csmail/pkg/dyndns"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
@@ -44,6 +45,9 @@ type Options struct {
 	Stdin   io.Reader
 	Journal string           // path of journalctl; "" is the one in PATH
 	Now     func() time.Time // the wall clock; nil: time.Now
+
+	// Lookup resolves guard.allow_names; nil: the host's resolver does.
+	Lookup dyndns.Lookup
 
 	// ReloadWithin bounds the time that a reload may take for questions to the host
 	// (journalctl, postconf), because nothing is read meanwhile. 0 is 20 s.
@@ -83,6 +87,7 @@ type Daemon struct {
 	around *around                       // goroutines of the current configuration
 
 	facts    guard.Facts       // facts about this host, as of the last reading of the configuration
+	names    *dyndns.Names     // guard.allow_names; their addresses are part of facts
 	enforcer *enforcer         // nil: nothing is enforced
 	reported chan event.Record // records made of Dovecot's auth-policy reports
 
@@ -182,6 +187,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.recallCounters() // before the first checkpoint, which holds them
+	d.openNames(ctx)
 	if err := d.recover(ctx); err != nil {
 		return errors.Join(err, d.store.Close())
 	}
@@ -203,6 +209,9 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	}
 	for _, w := range warnings {
 		d.log.Warn(w)
+	}
+	if d.names != nil {
+		facts.Named = ruleset.Named(d.names)
 	}
 	judge := ruleset.Engine(c, set, facts)
 	feeds, err := d.options.openSources(ctx, c)

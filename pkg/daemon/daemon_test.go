@@ -18,6 +18,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
+	"csmail/pkg/dyndns"
 	"csmail/pkg/hint"
 )
 
@@ -39,6 +40,7 @@ type rig struct {
 	said   said         // by a daemon
 	ahead  atomic.Int64 // by how much its clock is, in nanoseconds
 
+	lookup   dyndns.Lookup // of guard.allow_names
 	journal  string        // the command
 	patience time.Duration // of a reload
 	grace    float64       // of trouble
@@ -77,7 +79,7 @@ func (r *rig) options() Options {
 	return Options{
 		Load: func() (config.Config, error) { return config.Load(r.path("csmail.yaml")) },
 		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(io.MultiWriter(r.t.Output(), &r.said), nil)),
-		Now: r.now, Reload: r.reload, Stdin: r.stdin, Journal: r.journal, ReloadWithin: r.patience, Grace: r.grace,
+		Now: r.now, Lookup: r.lookup, Reload: r.reload, Stdin: r.stdin, Journal: r.journal, ReloadWithin: r.patience, Grace: r.grace,
 		Notify: func(m string) {
 			select {
 			case r.told <- m:

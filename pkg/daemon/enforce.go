@@ -148,6 +148,11 @@ func neverRefused(f guard.Facts) func(netip.Addr) (string, bool) {
 				}
 			}
 		}
+		for _, n := range f.Named {
+			if n.Network.Contains(addr) {
+				return "guard.allow_names (" + n.Name + ")", true
+			}
+		}
 		return "", false
 	}
 }

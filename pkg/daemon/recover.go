@@ -112,6 +112,7 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	if err != nil {
 		return nil, err
 	}
+	facts.Named = ruleset.Named(d.names)
 	d.engine = ruleset.Engine(d.config, d.set, facts)
 	d.engine.CountSince(d.started)
 	d.reports = nil
@@ -157,7 +158,8 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	}
 	d.engine.TakeOver(old)
 	d.options.applyLevel(c)
-	d.enforcer.reset(c, d.facts)
+	d.names.Set(c.Guard.AllowNames)
+	d.useNames()
 	d.startReports()
 	d.swap(ctx, feeds)
 	return nil

@@ -20,6 +20,13 @@ type Facts struct {
 	Relays     []netip.Prefix // guard.relays: backup MX, forwarders, webmail
 	Trusted    []netip.Prefix // whom Postfix or Dovecot trusts to name its clients: proxies, webmail
 	Allowlists []netip.Prefix // the LAPI's allowlists
+	Named      []Named        // what guard.allow_names lead to
+}
+
+// Named is a network that a host name leads to.
+type Named struct {
+	Name    string
+	Network netip.Prefix
 }
 
 // special are the networks that stand for no client on the Internet.
@@ -70,6 +77,9 @@ func rules(f Facts) []rule {
 		for _, n := range list.networks {
 			all = append(all, rule{unmapped(n.Masked()), list.reason})
 		}
+	}
+	for _, n := range f.Named {
+		all = append(all, rule{unmapped(n.Network.Masked()), "of the name " + n.Name + " in guard.allow_names"})
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"csmail/pkg/config"
+	"csmail/pkg/dyndns"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
@@ -42,6 +43,27 @@ func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []stri
 		warnings = append(warnings, fmt.Sprintf("%q is no network that csmail could spare; list the hosts in guard.allow", word))
 	}
 	return f, warnings, nil
+}
+
+// LookUpNames looks up guard.allow_names once, for a command that judges a log. It takes
+// some seconds at the most. The warnings name those without an address: they protect
+// nobody.
+func LookUpNames(ctx context.Context, c config.Config) (named []guard.Named, warnings []string) {
+	names := dyndns.New(dyndns.Options{})
+	names.Set(c.Guard.AllowNames)
+	names.Look(ctx)
+	for _, name := range names.Unknown() {
+		warnings = append(warnings, fmt.Sprintf("guard.allow_names: %q has no address now, so nobody is spared for it", name))
+	}
+	return Named(names), warnings
+}
+
+// Named returns what is known of the names as facts.
+func Named(names *dyndns.Names) (named []guard.Named) {
+	for _, a := range names.Addresses() {
+		named = append(named, guard.Named{Name: a.Name, Network: a.Network})
+	}
+	return named
 }
 
 // spared warns of networks that hold every address.
