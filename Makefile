@@ -75,6 +75,7 @@ FUZZ = \
 	state.FuzzDecode \
 	guard.FuzzRestore \
 	wire.FuzzBatch \
+	enforce/country.FuzzRestore \
 	input/syslog.FuzzFrames \
 	input/archive.FuzzBlocks \
 	input/archive.FuzzExport

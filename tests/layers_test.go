@@ -86,9 +86,10 @@ var layers = map[string]layer{
 // doorLayers is the part of the table about the doors of enforcement: its rooms, and what
 // other rooms import of them.
 var doorLayers = map[string]layer{
-	"dyndns":  {io: true},
-	"ruleset": {imports: []string{"dyndns"}},
-	"daemon":  {imports: []string{"dyndns"}},
+	"dyndns":          {io: true},
+	"enforce/country": {imports: []string{"event", "wire"}, io: true},
+	"ruleset":         {imports: []string{"dyndns"}},
+	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
 }
 
 // layersOf returns the table as one.

@@ -37,8 +37,25 @@ type Enforce struct {
 	AuthPolicy AuthPolicy `yaml:"auth_policy" doc:"The door for Dovecot: its auth policy server. It covers IMAP, POP3, ManageSieve, submission, and the logins of Postfix."`
 	Policy     Policy     `yaml:"policy" doc:"The door for Postfix: a policy service."`
 	Socketmap  Socketmap  `yaml:"socketmap" doc:"The door for postscreen, closed by default: while csmail hangs, port 25 is down."`
+	Countries  Countries  `yaml:"countries" doc:"Logins from countries that an account never came from."`
 	DNSBL      DNSBL      `yaml:"dnsbl" doc:"The door for everybody who can ask a DNS block list, closed by default."`
 }
+
+// Countries is the rule on logins from countries that an account never came from. It goes
+// by the file of geo.country, and learns from the successful logins in the log.
+type Countries struct {
+	Mode   string   `yaml:"mode" doc:"off; report: tell of successful logins from a country that is new to the account (log, csmail enforce status); refuse: refuse them. A country that is not known is never refused."`
+	Learn  Duration `yaml:"learn" doc:"How long an account must be known, in whole days, before a country counts as new to it."`
+	Home   []string `yaml:"home" doc:"Countries from which everybody may log in, as two letters: DE."`
+	Exempt []string `yaml:"exempt" doc:"Accounts that may log in from everywhere."`
+}
+
+// The values of Countries.Mode.
+const (
+	CountriesOff    = "off"
+	CountriesReport = "report"
+	CountriesRefuse = "refuse"
+)
 
 // Socketmap is the door for postscreen.
 type Socketmap struct {
@@ -73,6 +90,7 @@ func defaultEnforce() Enforce {
 	return Enforce{
 		AuthPolicy: AuthPolicy{Listen: []string{"127.0.0.1:10043"}, Report: true},
 		Policy:     Policy{Listen: []string{"127.0.0.1:10040"}, MXCode: 421, SubmissionCode: 521},
+		Countries:  Countries{Mode: CountriesOff, Learn: Duration(14 * 24 * time.Hour)},
 		DNSBL:      DNSBL{Zone: "bl.csmail.internal"},
 	}
 }
@@ -113,7 +131,29 @@ func (c Config) checkEnforcement() error {
 	if zone := c.Enforce.DNSBL.Zone; len(c.Enforce.DNSBL.Listen) > 0 && (len(strings.Trim(zone, ".")) == 0 || len(zone) > 180 || strings.ContainsAny(zone, " /_\\")) {
 		return hint.Wrap(fmt.Errorf("enforce.dnsbl.zone %q: is no name of a zone", zone), "bl.csmail.internal is the default")
 	}
+	if err := c.checkCountries(); err != nil {
+		return err
+	}
 	return c.Enforce.checkPlaces()
+}
+
+func (c Config) checkCountries() error {
+	r := c.Enforce.Countries
+	if !slices.Contains([]string{CountriesOff, CountriesReport, CountriesRefuse}, r.Mode) {
+		return hint.Wrap(fmt.Errorf("enforce.countries.mode %q: must be off, report or refuse", r.Mode), "off is the default")
+	}
+	if r.Learn < Duration(24*time.Hour) || r.Learn > Duration(365*24*time.Hour) {
+		return hint.Wrap(fmt.Errorf("enforce.countries.learn %s: must be from 1d to 365d", r.Learn), "14d is the default")
+	}
+	for _, code := range r.Home {
+		if len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return hint.Wrap(fmt.Errorf("enforce.countries.home %q: is no country", code), "two capital letters of ISO 3166, like DE; quote \"NO\"")
+		}
+	}
+	if r.Mode != CountriesOff && (!c.Detect || !c.Enforces()) {
+		return hint.Wrap(fmt.Errorf("enforce.countries.mode %q: needs detect and bouncer.api_key", r.Mode), "csmail learns from the log who logs in from where, and refuses at its doors")
+	}
+	return nil
 }
 
 func (e Enforce) checkPlaces() error {

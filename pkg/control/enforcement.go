@@ -15,6 +15,25 @@ type Enforcement struct {
 	Spared    uint64    `json:"spared"`   // times that a client with a decision was let in because it must never be refused
 	Doors     []Door    `json:"doors"`
 	Refused   []Refused `json:"refused"` // the latest, newest first
+
+	Countries *Countries `json:"countries,omitempty"` // nil: enforce.countries is off
+}
+
+// Countries is the state of enforce.countries.
+type Countries struct {
+	Mode     string   `json:"mode"`
+	Data     bool     `json:"data"`     // the file of countries is there
+	Accounts int      `json:"accounts"` // whose countries are known
+	Logins   uint64   `json:"logins"`   // successful ones from a country that is new to the account, since the start
+	Abroad   []Abroad `json:"abroad"`   // the latest of them, newest first
+}
+
+// Abroad is a successful login from a country that is new to the account.
+type Abroad struct {
+	At      time.Time `json:"at"`
+	Addr    string    `json:"ip"`
+	Country string    `json:"country"`
+	Account string    `json:"account"`
 }
 
 // Door is where mail servers ask.

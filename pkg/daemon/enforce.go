@@ -49,6 +49,7 @@ const (
 type enforcer struct {
 	gate    *enforce.Gate
 	tried   *enforce.Passwords
+	abroad  *countries
 	bouncer *bouncer.Bouncer
 	store   *state.Store
 	log     *slog.Logger
@@ -79,7 +80,8 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.gate = enforce.NewGate(e.bouncer.Table(), gateOptions(c, d.facts), d.options.Now)
+	e.abroad = newCountries(c, d.store, d.log)
+	e.gate = enforce.NewGate(e.bouncer.Table(), e.gateOptions(c, d.facts), d.options.Now)
 	e.restore()
 	ctx, e.cancel = context.WithCancel(ctx)
 	if err := e.openDoors(ctx, d, c); err != nil {
@@ -88,6 +90,7 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	}
 	e.group.Go(func() { e.bouncer.Run(ctx) })
 	e.group.Go(func() { e.keepRefusals(ctx) })
+	e.group.Go(func() { e.abroad.run(ctx) })
 	e.group.Go(func() { e.handReports(ctx, d.reported) })
 	d.metrics.registry.MustRegister(enforcementMetrics{e})
 	d.enforcer = e
@@ -115,8 +118,10 @@ func BouncerConfig(c config.Config) bouncer.Config {
 }
 
 // gateOptions returns the settings that a reload can change.
-func gateOptions(c config.Config, facts guard.Facts) enforce.Options {
-	o := enforce.Options{DryRun: c.Enforce.DryRun, Accounts: c.Enforce.Accounts, Contact: c.Enforce.Contact, Never: neverRefused(facts)}
+func (e *enforcer) gateOptions(c config.Config, facts guard.Facts) enforce.Options {
+	o := enforce.Options{
+		DryRun: c.Enforce.DryRun, Accounts: c.Enforce.Accounts, Contact: c.Enforce.Contact, Never: neverRefused(facts), Abroad: e.abroad.refuses,
+	}
 	o.Types = []decision.Type{}
 	for _, t := range c.Bouncer.Types {
 		o.Types = append(o.Types, decision.TypeOf(t))
@@ -277,6 +282,16 @@ func (e *enforcer) mark(r *event.Record) {
 	r.Password = e.tried.MarkOf(r)
 }
 
+// learn has the rule on countries learn from a successful login, unless it was guessed.
+func (e *enforcer) learn(r *event.Record, guessed bool, now time.Time) {
+	if e == nil || r.Outcome != event.Noted || r.Kind.Class() != event.Success {
+		return
+	}
+	if _, never := e.gate.Never(r.Addr); !never {
+		e.abroad.learn(&r.Event, guessed, now)
+	}
+}
+
 // takeReport queues a report of Dovecot without waiting.
 func (e *enforcer) takeReport(r authpolicy.Report) {
 	select {
@@ -317,6 +332,7 @@ func (d *Daemon) takeReported(r event.Record) {
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: reportSource, Record: &input})
 	d.clock.seen(r.Time)
 	d.note(d.engine.Step(&r))
+	d.enforcer.learn(&r, d.engine.Guard().Guessed().N > 0, d.options.Now())
 	if d.hurry || len(d.pending.Inputs) >= maxBatch {
 		d.tryCommit()
 	}
@@ -347,6 +363,7 @@ var errEnforcement = errors.New("bouncer, detect, and the listen, key and report
 func mayChange(before, after config.Config) error {
 	for _, one := range []*config.Config{&before, &after} {
 		one.Enforce.DryRun, one.Enforce.Accounts, one.Enforce.Contact, one.Bouncer.Types = false, false, "", nil
+		one.Enforce.Countries = config.Countries{}
 		one.Enforce.Policy.MXCode, one.Enforce.Policy.SubmissionCode = before.Enforce.Policy.MXCode, before.Enforce.Policy.SubmissionCode
 	}
 	if before.Detect != after.Detect || before.BouncerKey() != after.BouncerKey() ||
@@ -359,6 +376,7 @@ func mayChange(before, after config.Config) error {
 // reset hands the new settings to the doors.
 func (e *enforcer) reset(c config.Config, facts guard.Facts) {
 	if e != nil {
-		e.gate.Set(gateOptions(c, facts))
+		e.abroad.set(c)
+		e.gate.Set(e.gateOptions(c, facts))
 	}
 }

@@ -69,6 +69,7 @@ var (
 	pollsDesc     = metric("lapi_requests_total", "Polls of the LAPI's decisions.")
 	pollFailures  = metric("lapi_requests_failures_total", "Polls that failed.")
 	ownDesc       = metric("decisions_own_total", "Decisions on our own alerts, in force at once.")
+	abroadDesc    = metric("enforce_new_country_logins_total", "Successful logins from a country that the account never came from.")
 	lostDesc      = metric("auth_reports_lost_total", "Reports of Dovecot for which there was no room.")
 )
 
@@ -81,7 +82,7 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 func (m enforcementMetrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		askedDesc, refusedDesc, sparedDesc, faultsDesc, openDesc, lastAskedDesc, tookDesc, decisionsDesc,
-		repairedDesc, ignoredDesc, pullDesc, pollsDesc, pollFailures, ownDesc, lostDesc,
+		repairedDesc, ignoredDesc, pullDesc, pollsDesc, pollFailures, ownDesc, lostDesc, abroadDesc,
 	} {
 		c <- d
 	}
@@ -127,6 +128,7 @@ func (m enforcementMetrics) Collect(c chan<- prometheus.Metric) {
 	count(pollFailures, s.Failures)
 	count(ownDesc, s.Own)
 	count(lostDesc, m.e.lost.Load())
+	count(abroadDesc, m.e.abroad.seen.Load())
 }
 
 // histogram returns the answer times of a door in Prometheus' form.

@@ -38,6 +38,7 @@ func (e *enforcer) status(dry bool) *control.Enforcement {
 		}
 		all.Doors = append(all.Doors, door)
 	}
+	all.Countries = e.abroad.status()
 	for _, r := range slices.Backward(f.Recent) {
 		all.Refused = append(all.Refused, shownRefusal(r))
 	}
@@ -63,6 +64,13 @@ func (e *enforcer) why(addr netip.Addr) (lines []string) {
 	}
 	if reason, never := e.gate.Never(addr); never {
 		lines = append(lines, "never refused: "+reason)
+	}
+	if c := e.abroad.status(); c != nil {
+		for _, a := range c.Abroad {
+			if a.Addr == addr.String() {
+				lines = append(lines, fmt.Sprintf("logged in at %s from %s, a country that the account never came from", a.At.UTC().Format(time.RFC3339), a.Country))
+			}
+		}
 	}
 	if last, count := e.gate.Refusals().Last(addr); count > 0 {
 		lines = append(lines, fmt.Sprintf("refused %d times lately, the last time at %s (%s, %s, decision %d)", count, last.At.UTC().Format(time.RFC3339), last.Door, last.Service, last.ID))

@@ -86,6 +86,7 @@ func (d *Daemon) take(m message) {
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input, Lines: lines, Missed: missed})
 		if result, stepped := d.step(r, lines, missed); stepped {
 			d.note(result)
+			d.enforcer.learn(r, d.engine.Guard().Guessed().N > 0, d.options.Now())
 		}
 	})
 	if cursor := m.feed.Cursor(m.batch); cursor != "" {

@@ -88,6 +88,11 @@ type Options struct {
 	// Never says why an address is never refused; nil: only the addresses that no
 	// client on the Internet has. It must be safe for concurrent use.
 	Never func(netip.Addr) (reason string, never bool)
+
+	// Abroad reports whether a login to an account comes from a country that it never
+	// came from, and is refused for it; nil: no login is. It must be safe for concurrent
+	// use.
+	Abroad func(account string, addr netip.Addr, at time.Time) bool
 }
 
 // Gate answers for all doors. Its methods are safe for concurrent use.
@@ -158,13 +163,29 @@ func (g *Gate) judge(q *Query) Verdict {
 		}
 	}
 	if !found || !o.acts(d.Type) {
-		return Verdict{}
+		return o.abroad(q, now)
 	}
 	if _, never := o.never(q.Addr); never {
 		g.figures.spared.Add(1)
 		return Verdict{}
 	}
 	return g.verdict(d)
+}
+
+// CountryOrigin is the origin of refusals for a country that an account never came from,
+// which no decision of the LAPI asked for.
+const CountryOrigin = "csmail-country"
+
+// abroad refuses a login from a country that the account never came from.
+func (o *Options) abroad(q *Query, now time.Time) Verdict {
+	if q.Account == "" || o.Abroad == nil || !q.Addr.IsValid() {
+		return Verdict{}
+	}
+	if _, never := o.never(q.Addr); never || !o.Abroad(q.Account, q.Addr, now) {
+		return Verdict{}
+	}
+	d := decision.Decision{Type: decision.Ban, Account: q.Account, Origin: CountryOrigin}
+	return Verdict{Action: Refuse, Decision: d, Text: withContact(event.OwnMarker+": no login to this account from this country", o.Contact)}
 }
 
 func (o *Options) acts(t decision.Type) bool {
@@ -217,11 +238,14 @@ func text(d *decision.Decision, contact string) string {
 	if d.Account != "" {
 		about = "this account"
 	}
-	t := fmt.Sprintf("%s %d on %s", event.OwnMarker, d.ID, about)
+	return withContact(fmt.Sprintf("%s %d on %s", event.OwnMarker, d.ID, about), contact)
+}
+
+func withContact(text, contact string) string {
 	if contact != "" {
-		t += "; questions: " + contact
+		text += "; questions: " + contact
 	}
-	return t[:min(len(t), MaxText)]
+	return text[:min(len(text), MaxText)]
 }
 
 // printable leaves what may stand in a reply line, a JSON text and a TXT record alike.

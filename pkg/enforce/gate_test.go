@@ -324,3 +324,43 @@ func BenchmarkAsk(b *testing.B) {
 		}
 	})
 }
+
+// A login from a country that is new to the account is refused with a text that the log's
+// grammar knows as ours, and remembered as one of the account's.
+func TestAbroad(t *testing.T) {
+	at := time.Now()
+	abroad := netip.MustParseAddr("198.51.100.7")
+	g := NewGate(decision.New(0), Options{
+		Contact: "postmaster@example.org",
+		Never:   func(a netip.Addr) (string, bool) { return "ours", a == netip.MustParseAddr("198.51.100.9") },
+		Abroad:  func(account string, a netip.Addr, _ time.Time) bool { return account == "bob" },
+	}, func() time.Time { return at })
+	for _, c := range []struct {
+		addr, account string
+		want          Action
+	}{
+		{"198.51.100.7", "bob", Refuse}, {"198.51.100.7", "eve", Pass}, {"198.51.100.7", "", Pass},
+		{"198.51.100.9", "bob", Pass}, {"127.0.0.1", "bob", Pass}, {"", "bob", Pass},
+	} {
+		addr, _ := netip.ParseAddr(c.addr)
+		v := g.Ask(Query{Door: AuthPolicy, Addr: addr, Account: c.account, Service: "imap", Session: "s"})
+		if v.Action != c.want || v.Action == Refuse && v.Text != "CrowdSec decision: no login to this account from this country; questions: postmaster@example.org" {
+			t.Errorf("%s from %q: got %s %q, want %s", c.account, c.addr, v.Action, v.Text, c.want)
+		}
+	}
+	line := event.Record{Outcome: event.Noted, Event: event.Event{Time: at, Service: event.Dovecot, Kind: event.AuthFailed, Addr: abroad, User: "bob", Session: "s"}}
+	if !g.Refusals().Explains(&line) {
+		t.Error("the line of the refused login counts as an offence")
+	}
+	line.Session, line.User = "t", "eve"
+	if g.Refusals().Explains(&line) {
+		t.Error("another account's failure is excused")
+	}
+	g.Set(Options{DryRun: true, Abroad: func(string, netip.Addr, time.Time) bool { return true }})
+	if v := g.Ask(Query{Door: AuthPolicy, Addr: abroad, Account: "bob"}); v.Action != Pass {
+		t.Errorf("in a dry run: got %s, want pass", v.Action)
+	}
+	if f := g.Figures(); len(f.Recent) != 2 || f.Recent[0].Origin != CountryOrigin {
+		t.Errorf("figures: got %+v", f.Recent)
+	}
+}

@@ -36,6 +36,9 @@ func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 		refused := newGrid(screen, "At", "Address", "Door", "Service", "Decision", "Origin")
 		for _, r := range e.Refused {
 			what := fmt.Sprint(r.ID, " ", r.Type)
+			if r.ID == 0 {
+				what = "new country"
+			}
 			if r.DryRun {
 				what += " (dry run)"
 			}
@@ -43,6 +46,26 @@ func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 		}
 		fmt.Fprintln(&b, refused)
 	}
+	countries(&b, e.Countries, screen)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// countries shows who logged in from a country that the account never came from.
+func countries(b *strings.Builder, c *control.Countries, screen Screen) {
+	if c == nil {
+		return
+	}
+	fmt.Fprintf(b, "%d logins from a country new to the account (%s), of %d accounts known\n", c.Logins, c.Mode, c.Accounts)
+	if !c.Data {
+		b.WriteString("! there is no data on countries: geo.country names the file, by default CrowdSec's GeoLite2-City.mmdb\n")
+	}
+	if len(c.Abroad) == 0 {
+		return
+	}
+	t := newGrid(screen, "At", "Address", "Country", "Account")
+	for _, a := range c.Abroad {
+		t.add(moment(a.At), a.Addr, a.Country, Printable(a.Account))
+	}
+	fmt.Fprintln(b, t)
 }
