@@ -23,6 +23,8 @@ func askWiring(ctx context.Context, std Streams, e *control.Enforcement) wiring.
 			doors.Policy = d.Places
 		case "auth-policy":
 			doors.AuthPolicy = d.Places
+		case "socketmap":
+			doors.Socketmap = d.Places
 		}
 	}
 	return wiring.Read(wiring.Settings(settings), doors)

@@ -322,5 +322,5 @@ func dovecotText(settings string, d Doors) string {
 		return text + "auth_policy_server_timeout_msecs = 500\n" +
 			"auth_policy_request_attributes = " + wiring.DovecotAttributes + "\n"
 	}
-	return text + "auth_policy {\n  http_client_request_absolute_timeout = 500ms\n}\n"
+	return text + "auth_policy {\n  http_client_request_absolute_timeout = 500ms\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
 }

@@ -51,6 +51,9 @@ auth_policy_check_after_auth = no
 auth_policy_report_after_auth = no
 auth_policy {
   http_client_request_absolute_timeout = 500ms
+  request_attributes {
+    mech = %{mechanism}
+  }
 }
 `
 

@@ -8,6 +8,9 @@ const dovecotFile = "/etc/dovecot/conf.d/90-csmail.conf"
 // attributes23 is what Dovecot 2.3 should send: its default, the address of the server and the mechanism.
 const attributes23 = "login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}"
 
+// mend24 has Dovecot 2.4 send the mechanism beside its default attributes; a block takes lines of its own.
+const mend24 = `printf 'auth_policy {\n request_attributes {\n mech = %%{mechanism}\n }\n}\n' >> ` + dovecotFile + " && doveadm reload"
+
 // readDovecot judges the settings of Dovecot's auth policy client (src/auth/auth-policy.c; the defaults are those of 2.3.19).
 func (r *Report) readDovecot(text string, doors Doors) {
 	values := parse(text)
@@ -23,6 +26,9 @@ func (r *Report) readDovecot(text string, doors Doors) {
 	}
 	if strings.HasPrefix(text, "# 2.3.") && values["auth_policy_report_after_auth"] != "no" {
 		r.add("dovecot", set("auth_policy_report_after_auth = no"), "while csmail hangs Dovecot 2.3 may let nobody log in (auth_policy_report_after_auth)")
+	}
+	if _, named := values["auth_policy_request_attributes_mech"]; !named && strings.HasPrefix(text, "# 2.4.") {
+		r.add("dovecot", mend24, "an old password that a phone repeats counts as guesses (auth_policy_request_attributes does not name mech)")
 	}
 	if strings.HasPrefix(text, "# 2.3.") && !strings.Contains(values["auth_policy_request_attributes"], "mech=%") {
 		r.add("dovecot", set("auth_policy_request_attributes = "+attributes23), "an old password that a phone repeats counts as guesses (auth_policy_request_attributes does not name mech)")

@@ -40,12 +40,39 @@ func (r *Report) readPostfix(s Settings, doors Doors) {
 		}
 		r.Services = append(r.Services, Service{Name: service.name, Asks: asks})
 	}
+	r.readPostscreen(p, s.Services, doors)
 }
 
-// smtpds finds the services whose program is smtpd, in the columns of master(5).
-func smtpds(text string) (found []smtpd) {
+// readPostscreen finds out whether postscreen asks csmail's socketmap, and does what it answers (postscreen_blacklist_action before 3.6).
+func (r *Report) readPostscreen(p postfix, services string, doors Doors) {
+	for _, service := range programs(services, "postscreen") {
+		list, _ := p.value(service.name, "postscreen_access_list")
+		table := ""
+		for _, word := range split(p.expand(service.name, list, 0)) {
+			place, ok := strings.CutPrefix(word, "socketmap:inet:")
+			if i := strings.LastIndexByte(place, ':'); ok && i > 0 && samePort(place[:i], doors.Socketmap) {
+				table = word
+			}
+		}
+		name := "postscreen " + service.name
+		r.Services = append(r.Services, Service{Name: name, Asks: table != "", Table: table})
+		action := p.main["postscreen_denylist_action"]
+		if action == "" {
+			action = p.main["postscreen_blacklist_action"]
+		}
+		if table != "" && action != "drop" && action != "enforce" {
+			r.add(name, "postconf -e postscreen_denylist_action=drop && postfix reload", "postscreen asks csmail and lets everybody in all the same (postscreen_denylist_action)")
+		}
+	}
+}
+
+// smtpds finds the services whose program is smtpd.
+func smtpds(text string) (found []smtpd) { return programs(text, "smtpd") }
+
+// programs finds the services of a program, in the columns of master(5).
+func programs(text, program string) (found []smtpd) {
 	for line := range strings.Lines(text) {
-		if f := strings.Fields(line); len(f) >= 8 && f[7] == "smtpd" {
+		if f := strings.Fields(line); len(f) >= 8 && f[7] == program {
 			found = append(found, smtpd{name: f[0] + "/" + f[1], chroot: f[4] == "y"})
 		}
 	}

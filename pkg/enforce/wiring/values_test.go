@@ -29,7 +29,7 @@ func TestCloses(t *testing.T) {
 
 // doveconf 2.4 prints the policy server inside of a block, as Debian 13's does.
 func TestDovecot24(t *testing.T) {
-	text := recorded(t, "dovecot-2.4")
+	text := recorded(t, "dovecot-2.4-mech")
 	got := Read(Settings{Dovecot: text}, doors)
 	if len(got.Services) != 1 || !got.Services[0].Asks || len(got.Findings) > 0 {
 		t.Errorf("got %+v, want a Dovecot that asks, and no finding", got)
@@ -38,7 +38,7 @@ func TestDovecot24(t *testing.T) {
 	if len(closed.Findings) != 1 || !closed.Findings[0].Closes() {
 		t.Errorf("with reject_on_fail: got %+v, want one finding that shuts clients out", closed.Findings)
 	}
-	if got := Values(text); got["imap"] != "" || got["mail_driver"] != "mbox" || got["auth_policy_http_client_request_absolute_timeout"] != "500ms" {
+	if got := Values(text); got["imap"] != "" || got["userdb static_fields_uid"] != "65534" || got["ssl"] != "no" || got["auth_policy_http_client_request_absolute_timeout"] != "500ms" {
 		t.Errorf("got the values %v, want those at the top and of auth_policy", got)
 	}
 }

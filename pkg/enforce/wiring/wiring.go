@@ -4,6 +4,7 @@ package wiring
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,12 +17,14 @@ type Settings struct {
 }
 
 // Doors is where csmail listens, as configured: "127.0.0.1:10040", "unix:/path".
-type Doors struct{ Policy, AuthPolicy []string }
+type Doors struct{ Policy, AuthPolicy, Socketmap []string }
 
 // Service is one service that takes logins or mail.
 type Service struct {
 	Name string `json:"name"` // as in master.cf: "submission/inet"; "dovecot"
 	Asks bool   `json:"asks"` // whether it asks csmail
+
+	Table string `json:"table,omitempty"` // postscreen's: what it looks clients up in
 }
 
 // Finding is a setting that does harm, and the command that mends it.
@@ -53,26 +56,23 @@ func (r *Report) add(service, mend, problem string, args ...any) {
 	r.Findings = append(r.Findings, Finding{Service: service, Problem: fmt.Sprintf(problem, args...), Mend: mend})
 }
 
-// parse reads lines of "name = value". Lines inside of a block (Dovecot) and comments are left out, but for the block auth_policy: once it holds a
-// setting of the HTTP client, doveconf 2.4 prints auth_policy_server_url as server_url inside of it.
+// parse reads lines of "name = value" and leaves comments out. Dovecot 2.4 prints settings that share the beginning of their names as a block: server_url
+// in auth_policy { is auth_policy_server_url.
 func parse(text string) map[string]string {
 	values := map[string]string{}
-	depth, prefix := 0, ""
+	var blocks []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "#"):
-		case line == "auth_policy {" && depth == 0:
-			prefix = "auth_policy_"
-		case line == "}" && prefix != "" && depth == 0:
-			prefix = ""
 		case line == "}":
-			depth--
+			blocks = blocks[:max(0, len(blocks)-1)]
 		case !strings.Contains(line, "=") && strings.HasSuffix(line, "{"):
-			depth++
-		case depth == 0:
+			blocks = append(blocks, strings.TrimSpace(strings.TrimSuffix(line, "{")))
+		default:
 			if name, value, ok := strings.Cut(line, "="); ok {
-				values[prefix+strings.TrimSpace(name)] = strings.TrimSpace(value)
+				name = strings.Join(append(slices.Clone(blocks), strings.TrimSpace(name)), "_")
+				values[name] = strings.TrimSpace(value)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func TestRecorded(t *testing.T) {
 		Dovecot: recorded(t, "dovecot-2.3"),
 	}, doors)
 	want := Report{
-		Services: []Service{{"smtp/inet", true}, {"submission/inet", true}, {"smtps/inet", false}, {"dovecot", true}},
+		Services: []Service{{Name: "smtp/inet", Asks: true}, {Name: "submission/inet", Asks: true}, {Name: "smtps/inet"}, {Name: "dovecot", Asks: true}},
 		Findings: []Finding{
 			{"submission/inet", `while csmail is dead everybody is answered "451 4.3.5 Server configuration problem" (smtpd_client_restrictions)`,
 				`postconf -P 'submission/inet/smtpd_policy_service_default_action=DUNNO' && postfix reload`},
@@ -70,6 +70,7 @@ func TestPostfix(t *testing.T) {
 func TestDovecot(t *testing.T) {
 	const url = "auth_policy_server_url = http://127.0.0.1:10043/\n"
 	const attributes = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} mech=%{mech}\n"
+	const mech24 = "auth_policy {\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
 	for name, c := range map[string]struct {
 		text string
 		asks bool
@@ -79,8 +80,11 @@ func TestDovecot(t *testing.T) {
 		"cPHulk":               {"# 2.3.21 (0)\nauth_policy_server_url = http://127.0.0.1:579/dovecot-auth-policy\n", false, ""},
 		"2.3, no reports":      {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n" + attributes, true, ""},
 		"2.3, its own request": {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n", true, "session_id=%{session} mech=%{mech}"},
-		"2.4 with reports":     {"# 2.4.1 (0)\n" + url, true, ""},
-		"closed on failure":    {"# 2.4.1 (0)\n" + url + "auth_policy_reject_on_fail = yes\n", true, "auth_policy_reject_on_fail = no"},
+		"2.4 with reports":     {"# 2.4.1 (0)\n" + url + mech24, true, ""},
+		"2.4, in blocks":       {recorded(t, "dovecot-2.4-mech"), true, ""},
+		"2.4 without mech":     {"# 2.4.1 (0)\nauth_policy {\n  server_url = http://127.0.0.1:10043/\n}\n", true, "mech = %%{mechanism}"},
+		"closed on failure":    {"# 2.4.1 (0)\n" + url + mech24 + "auth_policy_reject_on_fail = yes\n", true, "auth_policy_reject_on_fail = no"},
+		"closed, in a block":   {"# 2.4.1 (0)\n" + mech24 + "auth_policy {\n  server_url = http://127.0.0.1:10043/\n  reject_on_fail = yes\n}\n", true, "auth_policy_reject_on_fail = no"},
 		"a block of this name": {"# 2.4.1 (0)\nplugin {\n" + url + "}\n", false, ""},
 	} {
 		got := Read(Settings{Dovecot: c.text}, doors)
@@ -99,5 +103,38 @@ func TestMendOfMainCf(t *testing.T) {
 	const want = `postconf -e 'smtpd_client_restrictions=permit_mynetworks, check_policy_service { inet:127.0.0.1:10040, timeout=2s, default_action=DUNNO }' && postfix reload`
 	if len(got.Findings) != 1 || got.Findings[0].Mend != want {
 		t.Errorf("got %+v, want the mend %s", got.Findings, want)
+	}
+}
+
+func TestPostscreen(t *testing.T) {
+	const services = "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd\n"
+	listening := Doors{Socketmap: []string{"127.0.0.1:10041"}}
+	for name, c := range map[string]struct {
+		main  string
+		table string
+		mend  string
+	}{
+		"does not ask":    {"postscreen_access_list = permit_mynetworks\n", "", ""},
+		"another map":     {"postscreen_access_list = permit_mynetworks, socketmap:inet:127.0.0.1:8642:QUERY\n", "", ""},
+		"asks":            {"postscreen_access_list = permit_mynetworks, socketmap:inet:127.0.0.1:10041:psc\npostscreen_denylist_action = drop\n", "socketmap:inet:127.0.0.1:10041:psc", ""},
+		"before 3.6":      {"postscreen_access_list = socketmap:inet:csmail:10041:psc\npostscreen_blacklist_action = drop\n", "socketmap:inet:csmail:10041:psc", ""},
+		"asks in vain":    {"postscreen_access_list = socketmap:inet:127.0.0.1:10041:psc\n", "socketmap:inet:127.0.0.1:10041:psc", "postscreen_denylist_action=drop"},
+		"ignores it":      {"postscreen_access_list = socketmap:inet:127.0.0.1:10041:psc\npostscreen_denylist_action = ignore\n", "socketmap:inet:127.0.0.1:10041:psc", "postscreen_denylist_action=drop"},
+		"nothing of ours": {"", "", ""},
+	} {
+		got := Read(Settings{Main: c.main, Services: services}, listening)
+		var screen Service
+		for _, s := range got.Services {
+			if s.Name == "postscreen smtp/inet" {
+				screen = s
+			}
+		}
+		mend := ""
+		for _, f := range got.Findings {
+			mend += f.Mend
+		}
+		if screen.Table != c.table || screen.Asks != (c.table != "") || !strings.Contains(mend, c.mend) || (c.mend == "") != (mend == "") {
+			t.Errorf("%s: got %+v, mend %q, want the table %q, mend %q", name, screen, mend, c.table, c.mend)
+		}
 	}
 }
