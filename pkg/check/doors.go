@@ -53,7 +53,7 @@ func (p *prober) doors(ctx context.Context) (string, []Finding) {
 }
 
 func doorsOf(c config.Config) wiring.Doors {
-	return wiring.Doors{Policy: c.Enforce.Policy.Listen, AuthPolicy: c.Enforce.AuthPolicy.Listen}
+	return wiring.Doors{Policy: c.Enforce.Policy.Listen, AuthPolicy: c.Enforce.AuthPolicy.Listen, Socketmap: c.Enforce.Socketmap.Listen}
 }
 
 // closedDoors finds the doors at which csmail is to listen and does not.

@@ -41,7 +41,7 @@ type Batch struct {
 func (b *Batch) Next() uint64 { return b.First + uint64(len(b.Facts)) }
 
 const (
-	batchVersion = 1
+	batchVersion = 2
 
 	// MaxBatch bounds an encoded batch, in bytes: what a NATS server takes by default
 	// (max_payload).

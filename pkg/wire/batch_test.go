@@ -19,7 +19,7 @@ var noon = time.Date(2026, 6, 3, 12, 0, 0, 0, time.UTC)
 func sampleBatch() *Batch {
 	berlin := time.FixedZone("", 2*60*60)
 	offence := event.Record{Outcome: event.Noted, Event: event.Event{
-		Service: event.Postfix, Kind: event.AuthFailed, Phase: event.Attempt, Cause: event.LoginService, PID: 42, Attempts: 3,
+		Service: event.Postfix, Kind: event.AuthFailed, Phase: event.Attempt, Cause: event.LoginService, PID: 42, Attempts: 3, Password: 777,
 		Addr: netip.MustParseAddr("2001:db8::1"), Time: noon.Add(-time.Hour).In(berlin), ClientName: "unknown", Session: "4Zk1Yq", Program: "postfix/smtpd",
 		Host: "mx1", User: "bob", Reason: "no", Code: "535 5.7.8", Message: "raw \x00 bytes \xff", Helo: "h", Sender: "s", Recipient: "r", Mechanism: "LOGIN",
 	}}

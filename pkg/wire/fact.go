@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -131,6 +132,12 @@ func (c *factCodec) record(r *event.Record) {
 	enum(c, &r.Kind, event.Kind(event.KindCount-1))
 	enum(c, &r.Phase, event.LastPhase)
 	enum(c, &r.Cause, event.LastCause)
+	if mark := c.Number(uint64(r.Password)); mark > math.MaxUint16 {
+		c.Fail()
+		return
+	} else {
+		r.Password = event.PasswordMark(mark)
+	}
 	c.time(&r.Time)
 	c.addr(&r.Addr)
 	for _, n := range [...]*int{&r.Attempts, &r.PID, &r.Withdrawn} {

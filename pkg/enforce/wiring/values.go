@@ -3,8 +3,8 @@ package wiring
 import "strings"
 
 // Values reads what postconf(1) and doveconf(1) print: the value of each setting by its
-// name, such as "submission/inet/syslog_name". Settings inside of Dovecot's blocks are
-// left out.
+// name, such as "submission/inet/syslog_name". A setting inside of a block of Dovecot's
+// has the block's name before its own: "auth_policy_server_url".
 func Values(text string) map[string]string { return parse(text) }
 
 // closes begins the problems that shut clients out.
