@@ -88,8 +88,10 @@ var layers = map[string]layer{
 var doorLayers = map[string]layer{
 	"dyndns":          {io: true},
 	"enforce/country": {imports: []string{"event", "wire"}, io: true},
+	"enforce/probe":   {io: true},
 	"ruleset":         {imports: []string{"dyndns"}},
 	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
+	"cli":             {imports: []string{"enforce/probe"}},
 }
 
 // layersOf returns the table as one.

@@ -1,27 +1,30 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"strings"
-	"time"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
+	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/enforce/wiring"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 )
 
-const enforceTestHelp = `Ask each door of csmail run as Postfix and Dovecot do: once for an address, and show
-the answer that the mail server would get. Without an address it is 192.0.2.1, which is
-nobody's. Nothing is counted as refused that was not.`
+const enforceTestHelp = `Without an address: ban a test client for half a minute, ask each door about it as a
+mail server does, and come to each service of this host's Postfix and Dovecot that asks
+csmail, as a client would. What such a client sees is shown, and the exit status is 1 if
+somebody is not refused who should be.
+
+The test client is 192.0.2.1, which is nobody's. To Postfix it comes from an address of
+this host, and that one connection is banned, by its port. Dovecot judges a login of the
+account csmail-test by doveadm auth test, which takes root. A line that begins with ?
+tells what could not be tried, one with ! what is wrong.
+
+With an address: show what each door answers on it now. Nobody is banned.`
 
 func newEnforce(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
@@ -69,94 +72,42 @@ func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 }
 
 func newEnforceTest(std Streams, configPath *string) *cobra.Command {
-	c := askDaemon(std, "test [IP]", "What each door answers on an address", enforceTestHelp, configPath, cobra.MaximumNArgs(1), func(ctx context.Context, client *control.Client, args []string) error {
-		addr := "192.0.2.1"
+	return askDaemon(std, "test [IP]", "Go through each door as a client that is banned", enforceTestHelp, configPath, cobra.MaximumNArgs(1), func(ctx context.Context, client *control.Client, args []string) error {
+		t := doorTest{w: std.Out, client: client, addr: netip.MustParseAddr("192.0.2.1"), banned: true}
 		if len(args) == 1 {
-			parsed, err := parseAddr(args[0])
-			if err != nil {
+			var err error
+			if t.addr, err = parseAddr(args[0]); err != nil {
 				return err
 			}
-			addr = parsed.String()
+			t.banned = false
 		}
 		status, err := client.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if status.Enforcement == nil {
+		if t.state = status.Enforcement; t.state == nil {
 			return hint.Wrap(fmt.Errorf("nothing is enforced"), "bouncer.api_key is what sudo cscli bouncers add csmail prints")
 		}
-		return testDoors(ctx, std.Out, status.Enforcement, addr)
+		if t.config, err = config.Load(*configPath); err != nil {
+			return configError{err}
+		}
+		return t.run(ctx, std)
 	})
-	return c
 }
 
-// testDoors asks every place of every door that speaks a protocol of streams.
-func testDoors(ctx context.Context, w io.Writer, e *control.Enforcement, addr string) error {
-	var failed error
-	for _, d := range e.Doors {
-		ask := map[string]func(context.Context, string, string) (string, error){"policy": askPolicy, "auth-policy": askAuthPolicy}[d.Name]
-		if ask == nil {
-			continue
-		}
-		for _, place := range d.Places {
-			began := time.Now()
-			answer, err := ask(ctx, place, addr)
-			if err != nil {
-				answer, failed = "no answer: "+err.Error(), hint.Wrap(fmt.Errorf("the door %s at %s does not answer", d.Name, place), "journalctl -u csmail tells more; the mail server lets everybody in meanwhile")
-			}
-			if _, err := fmt.Fprintf(w, "%s at %s on %s, after %s: %s\n", d.Name, place, addr, time.Since(began).Round(10*time.Microsecond), answer); err != nil {
-				return err
-			}
-		}
+func (t *doorTest) run(ctx context.Context, std Streams) error {
+	if !t.banned {
+		t.doors(ctx)
+		return t.failed
 	}
-	return failed
-}
-
-func dialDoor(ctx context.Context, place string) (net.Conn, error) {
-	d := &net.Dialer{Timeout: 5 * time.Second}
-	if path, isUnix := strings.CutPrefix(place, "unix:"); isUnix || strings.HasPrefix(place, "/") {
-		return d.DialContext(ctx, "unix", path)
+	if err := t.client.Probe(ctx, netip.AddrPortFrom(t.addr, 0)); err != nil {
+		return err
 	}
-	return d.DialContext(ctx, "tcp", place)
-}
-
-// askPolicy asks as Postfix does.
-func askPolicy(ctx context.Context, place, addr string) (string, error) {
-	c, err := dialDoor(ctx, place)
-	if err != nil {
-		return "", err
+	if t.state.DryRun {
+		t.line("dry run: the test client is refused all the same, others are not")
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return "", err
-	}
-	if _, err := fmt.Fprintf(c, "request=smtpd_access_policy\nprotocol_state=CONNECT\nclient_address=%s\npolicy_context=mx\n\n", addr); err != nil {
-		return "", err
-	}
-	line, err := bufio.NewReader(c).ReadString('\n')
-	return strings.TrimSpace(strings.TrimPrefix(line, "action=")), err
-}
-
-// askAuthPolicy asks as Dovecot does.
-func askAuthPolicy(ctx context.Context, place, addr string) (string, error) {
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialDoor(ctx, place) }}
-	defer transport.CloseIdleConnections()
-	body, err := json.Marshal(map[string]string{"login": "csmail-test", "remote": addr, "protocol": "test"})
-	if err != nil {
-		return "", err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://csmail/?command=allow", strings.NewReader(string(body)))
-	if err != nil {
-		return "", err
-	}
-	resp, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	if resp.StatusCode == http.StatusForbidden {
-		return "it wants a key (enforce.auth_policy.key)", err
-	}
-	return strings.TrimSpace(string(text)), err
+	t.doors(ctx)
+	t.services(ctx, askWiring(ctx, std, t.state))
+	t.blockList(ctx)
+	return t.failed
 }

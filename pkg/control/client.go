@@ -71,6 +71,12 @@ func (c *Client) Unban(ctx context.Context, network netip.Prefix) (Unbanned, err
 	return ask[Unbanned](ctx, c, http.MethodPost, "/unban?ip="+url.QueryEscape(text))
 }
 
+// Probe implements [Daemon].
+func (c *Client) Probe(ctx context.Context, client netip.AddrPort) error {
+	_, err := ask[struct{}](ctx, c, http.MethodPost, "/probe?client="+url.QueryEscape(client.String()))
+	return err
+}
+
 // List implements [Daemon].
 func (c *Client) List(ctx context.Context, list List) ([]Alert, error) {
 	return ask[[]Alert](ctx, c, http.MethodGet, "/list/"+string(list))

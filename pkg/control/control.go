@@ -21,6 +21,9 @@ type Daemon interface {
 	// network: the buckets are emptied, there is amnesty for a day, and alerts that were
 	// not sent yet are dropped. A network that is too large is refused.
 	Unban(ctx context.Context, network netip.Prefix) (Unbanned, error)
+	// Probe has a test client refused at every door for some seconds. Only a client that
+	// cannot be anybody's is taken.
+	Probe(ctx context.Context, client netip.AddrPort) error
 	// Report returns what the daemon knows of the hours from one time to another, which
 	// are whole hours of the zone of that name. A zero until is now.
 	Report(ctx context.Context, since, until time.Time, zone string) (Report, error)

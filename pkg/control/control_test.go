@@ -56,6 +56,11 @@ func (d *told) Unban(_ context.Context, network netip.Prefix) (Unbanned, error) 
 	return Unbanned{Dropped: 2, Amnesty: time.Unix(1, 0).UTC()}, nil
 }
 
+func (d *told) Probe(_ context.Context, client netip.AddrPort) error {
+	d.asked = append(d.asked, "probe "+client.String())
+	return nil
+}
+
 func (d *told) Report(_ context.Context, since, until time.Time, zone string) (Report, error) {
 	if since.IsZero() {
 		return Report{}, errors.New("no report")

@@ -62,6 +62,7 @@ func NewServer(d Daemon) *http.Server {
 	mux.HandleFunc("GET /why", s.why)
 	mux.HandleFunc("GET /report", s.report)
 	mux.HandleFunc("POST /unban", s.unban)
+	mux.HandleFunc("POST /probe", s.probe)
 	mux.HandleFunc("GET /list/{list}", s.list)
 	mux.HandleFunc("POST /list/{list}/{move}", s.move)
 	return &http.Server{
@@ -129,6 +130,15 @@ func (s server) unban(w http.ResponseWriter, r *http.Request) {
 	}
 	done, err := s.daemon.Unban(r.Context(), network)
 	answer(w, done, err)
+}
+
+func (s server) probe(w http.ResponseWriter, r *http.Request) {
+	client, err := netip.ParseAddrPort(r.URL.Query().Get("client"))
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	answer(w, struct{}{}, s.daemon.Probe(r.Context(), client))
 }
 
 // ParseNetwork reads an address, which is a network of full length, or a network, given

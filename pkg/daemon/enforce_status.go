@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,6 +11,7 @@ import (
 
 	"csmail/pkg/control"
 	"csmail/pkg/enforce"
+	"csmail/pkg/hint"
 )
 
 // status returns the state of enforcement; nil if nothing is enforced.
@@ -72,8 +75,54 @@ func (e *enforcer) why(addr netip.Addr) (lines []string) {
 			}
 		}
 	}
-	if last, count := e.gate.Refusals().Last(addr); count > 0 {
-		lines = append(lines, fmt.Sprintf("refused %d times lately, the last time at %s (%s, %s, decision %d)", count, last.At.UTC().Format(time.RFC3339), last.Door, last.Service, last.ID))
+	switch last, count := e.gate.Refusals().Last(addr); {
+	case count > 0:
+		lines = append(lines, fmt.Sprintf("refused %s lately, the last time at %s (%s, %s, %s)", times(count), last.At.UTC().Format(time.RFC3339), last.Door, last.Service, reasonOf(last.ID)))
+	case !last.At.IsZero():
+		lines = append(lines, fmt.Sprintf("refused before csmail was started, the last time at %s", last.At.UTC().Format(time.RFC3339)))
 	}
-	return lines
+	return append(lines, e.wouldHave(addr)...)
+}
+
+// wouldHave says whom a dry run would have refused lately.
+func (e *enforcer) wouldHave(addr netip.Addr) []string {
+	var last enforce.Refused
+	count := 0
+	for _, r := range e.gate.Figures().Recent {
+		if r.DryRun && r.Addr == addr {
+			last = r
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("let in by the dry run, would have been refused %s lately, the last time at %s (%s, %s, %s)",
+		times(count), last.At.UTC().Format(time.RFC3339), last.Door, last.Service, reasonOf(last.ID))}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func reasonOf(decision int64) string {
+	if decision == 0 {
+		return "a country that is new to the account"
+	}
+	return fmt.Sprintf("decision %d", decision)
+}
+
+// probeLasts is how long a test client is refused: Postfix may greet after six seconds
+// (postscreen_greet_wait), and Dovecot answer after its penalty.
+const probeLasts = 30 * time.Second
+
+// Probe implements [control.Daemon].
+func (d *Daemon) Probe(_ context.Context, client netip.AddrPort) error {
+	if d.enforcer == nil {
+		return hint.Wrap(errors.New("nothing is enforced"), "bouncer.api_key is what sudo cscli bouncers add csmail prints")
+	}
+	return d.enforcer.gate.Probe(client, probeLasts)
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -338,4 +339,39 @@ func TestStatusAndWhyShowEnforcement(t *testing.T) {
 	if err != nil || len(why.Enforced) != 2 || !strings.Contains(why.Enforced[0], "decision 1, ban on 192.0.2.7 by cscli") || !strings.Contains(why.Enforced[1], "refused ") {
 		t.Errorf("got %q, %v", why.Enforced, err)
 	}
+}
+
+// csmail why says what enforcement did to an address: now, before a restart, and what it
+// would have done in a dry run.
+func TestWhyOfEnforcement(t *testing.T) {
+	const banned = "192.0.2.7"
+	d, url := newDecisions(t)
+	d.set(false, banned)
+	r := newRig(t)
+	r.enforcing(url, "")
+	r.start()
+	why := func(want ...string) {
+		t.Helper()
+		var got string
+		r.eventually(fmt.Sprintf("why says %q", want), func() bool {
+			answer, err := r.ask.Why(t.Context(), netip.MustParseAddr(banned))
+			got = strings.Join(answer.Enforced, "; ")
+			return err == nil && !slices.ContainsFunc(want, func(one string) bool { return !strings.Contains(got, one) })
+		})
+	}
+	r.eventually("the policy refuses", func() bool { return strings.HasPrefix(r.asksPolicy(banned, "policy_context=submission\n"), "521") })
+	why("decision 1, ban on 192.0.2.7 by cscli", "refused once lately", "(policy, submission, decision 1)")
+	r.asksAuth("allow", `{"login":"eve","remote":"192.0.2.7","protocol":"imap"}`)
+	why("refused 2 times lately", "(auth-policy, imap, decision 1)")
+	time.Sleep(1200 * time.Millisecond) // what was refused is kept each second
+	r.stop()
+	r.start()
+	why("refused before csmail was started, the last time at ")
+	r.enforcing(url, "  dry_run: true\n")
+	r.reload <- struct{}{}
+	r.await("READY=1")
+	if got := r.asksPolicy(banned, ""); got != "DUNNO" {
+		t.Errorf("in a dry run: got %s, want DUNNO", got)
+	}
+	why("let in by the dry run, would have been refused once lately")
 }

@@ -42,6 +42,7 @@ func (d Door) String() string { return doorNames[d] }
 type Query struct {
 	Door    Door
 	Addr    netip.Addr
+	Port    int    // of the client, 0 if unknown
 	Account string // as the client sent it; "" before a login
 	Service string // what the client talks to: "smtp", "imap", "submission" …, for figures
 	Session string // Dovecot's of the login, "" if there is none
@@ -102,7 +103,7 @@ type Gate struct {
 	now      func() time.Time
 	refusals *Refusals
 	figures  figures
-	test     atomic.Pointer[probe]
+	probes   probes
 }
 
 // NewGate returns a gate before a table. Now is time.Now if nil.
@@ -256,30 +257,4 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// probe is a decision on a test address that stands in no table.
-type probe struct {
-	addr  netip.Addr
-	until time.Time
-}
-
-// TestID is the number of the decision of a probe.
-const TestID = 999_999_999
-
-// Probe has an address refused at every door for a short time, for csmail enforce test:
-// so a person sees what a client would. Only an address that no client has may be one.
-func (g *Gate) Probe(addr netip.Addr, within time.Duration) {
-	g.test.Store(&probe{addr.Unmap(), g.now().Add(within)})
-}
-
-func (g *Gate) probed(q *Query) (decision.Decision, bool) {
-	p := g.test.Load()
-	if p == nil || p.addr != q.Addr || !p.until.After(g.now()) {
-		return decision.Decision{}, false
-	}
-	q.Test = true
-	return decision.Decision{
-		ID: TestID, Type: decision.Ban, Network: netip.PrefixFrom(p.addr, p.addr.BitLen()), Origin: "csmail", Scenario: "test", Until: p.until,
-	}, true
 }

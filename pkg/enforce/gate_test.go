@@ -241,17 +241,49 @@ func FuzzRefusals(f *testing.F) {
 }
 
 func TestProbe(t *testing.T) {
-	g := gateWith(t, Options{})
-	addr := netip.MustParseAddr("127.0.0.2")
-	if g.Ask(Query{Addr: addr}).Action != Pass {
-		t.Error("refused before the probe")
+	now := time.Now()
+	own := netip.MustParseAddr("198.18.0.1")
+	g := NewGate(decision.New(0), Options{DryRun: true, Never: func(a netip.Addr) (string, bool) { return "ours", a == own }}, func() time.Time { return now })
+	refused := func(client string) bool {
+		at := netip.MustParseAddrPort(client)
+		v := g.Ask(Query{Addr: at.Addr(), Port: int(at.Port())})
+		if v.Action != Pass && v.Decision.ID != TestID {
+			t.Errorf("%s: got %+v", client, v)
+		}
+		return v.Action == Refuse
 	}
-	g.Probe(addr, time.Minute)
-	if v := g.Ask(Query{Addr: addr}); v.Action != Refuse || v.Decision.ID != TestID {
-		t.Errorf("got %+v", v)
+	probe := func(client string, want bool) {
+		t.Helper()
+		if err := g.Probe(netip.MustParseAddrPort(client), time.Minute); (err == nil) != want {
+			t.Errorf("a probe of %s: %v, want it taken: %t", client, err, want)
+		}
 	}
-	if len(g.Figures().Recent) != 0 || g.Ask(Query{Addr: netip.MustParseAddr("127.0.0.3")}).Action != Pass {
-		t.Error("a probe leaves a trace, or refuses others")
+	probe("192.0.2.1:0", true)
+	probe("198.18.0.1:25000", true)
+	probe("[2001:db8::1]:0", true)
+	probe("198.18.0.1:0", false)     // every connection of this host
+	probe("198.18.0.2:25000", false) // somebody's
+	probe("8.8.8.8:0", false)
+	for client, want := range map[string]bool{
+		"192.0.2.1:7": true, "192.0.2.1:0": true, "[2001:db8::1]:1": true, "198.18.0.1:25000": true,
+		"198.18.0.1:25001": false, "198.18.0.1:0": false, "192.0.2.2:7": false, "8.8.8.8:0": false,
+	} {
+		if got := refused(client); got != want {
+			t.Errorf("%s: refused: got %t, want %t", client, got, want)
+		}
+	}
+	if f := g.Figures(); len(f.Recent) != 0 || len(f.Drops) != 0 {
+		t.Errorf("a probe leaves a trace: %+v", f)
+	}
+	now = now.Add(2 * time.Minute)
+	if refused("192.0.2.1:7") {
+		t.Error("refused after its time")
+	}
+	for i := range 10 * maxProbes {
+		probe(fmt.Sprintf("192.0.2.%d:0", i%250+1), true)
+	}
+	if n := len(*g.probes.all.Load()); n > maxProbes {
+		t.Errorf("got %d probes, want at most %d", n, maxProbes)
 	}
 }
 

@@ -234,14 +234,29 @@ func within(refused, logged time.Time, after time.Duration) bool {
 	return !refused.IsZero() && !logged.Before(refused.Add(-early)) && logged.Before(refused.Add(after))
 }
 
-// Last returns the latest refusal of an address and how many there were, for csmail why.
+// Last returns the latest refusal of an address and how many there were since the start,
+// for csmail why. Of one before the start only the time is known.
 func (m *Refusals) Last(addr netip.Addr) (last Refusal, count int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a := m.find(addr.Unmap()); a != nil {
+	a := m.find(addr.Unmap())
+	if a == nil {
+		return Refusal{}, 0
+	}
+	if a.count > 0 {
 		return a.last, int(a.count)
 	}
-	return Refusal{}, 0
+	for _, at := range []time.Time{a.smtp, a.login, a.screen} {
+		if at.After(last.At) {
+			last.At = at
+		}
+	}
+	for i := range a.sessions {
+		if at := a.sessions[i].at; at.After(last.At) {
+			last.At = at
+		}
+	}
+	return last, 0
 }
 
 const refusalsVersion = 1

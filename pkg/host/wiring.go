@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"time"
 )
 
 // MailSettings is what postconf(1) and doveconf(1) print. An empty text: that server is not on this host, or did not answer.
@@ -37,4 +41,42 @@ func (p places) mailSettings(ctx context.Context) (MailSettings, error) {
 		s.Services = "" // half of Postfix's answers would say that nobody asks
 	}
 	return s, errors.Join(failed...)
+}
+
+// TestLogin has Dovecot's auth process judge a login that nobody makes, as if it came
+// from an address by IMAP, and returns what doveadm(1) prints ("" without Dovecot). It
+// takes root's rights.
+func TestLogin(ctx context.Context, user, password string, from netip.Addr) (string, error) {
+	return usual().printed(ctx, "doveadm", "auth", "test", "-x", "service=imap", "-x", "rip="+from.String(), user, password)
+}
+
+// LookUp has Postfix look a key up in a table, and returns what postmap(1) prints; ""
+// without a result.
+func LookUp(ctx context.Context, table, key string) (string, error) {
+	return usual().printed(ctx, "postmap", "-q", key, table)
+}
+
+// programTimeout bounds a program that waits for a daemon: Dovecot holds an answer back for up to 15 s.
+const programTimeout = 25 * time.Second
+
+// printed runs a program and returns what it prints. A status other than 0 with nothing on the standard error is an answer, too.
+func (p places) printed(ctx context.Context, program string, args ...string) (string, error) {
+	path := p.find(program)
+	if path == "" {
+		return "", fmt.Errorf("there is no %s here", program)
+	}
+	ctx, cancel := context.WithTimeout(ctx, programTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, args...).Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("%s gave no answer: %w", program, context.Cause(ctx))
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if ok && len(out) == 0 && len(exit.Stderr) > 0 {
+		return "", fmt.Errorf("%s: %q", program, strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil && !ok {
+		return "", fmt.Errorf("running %s: %w", program, err)
+	}
+	return string(out), nil
 }

@@ -93,6 +93,7 @@ func (s *Server) converse(c net.Conn) {
 // Request is what csmail reads of a question.
 type Request struct {
 	ClientAddress netip.Addr
+	ClientPort    int    // 0 before Postfix 3.0
 	Username      string // sasl_username
 	Context       string // policy_context
 	ServerPort    int
@@ -105,7 +106,7 @@ func (s *Server) Answer(r *Request) string {
 	if r.isSubmission() {
 		service, code = "submission", s.Submission
 	}
-	v := s.Gate.Ask(enforce.Query{Door: enforce.Policy, Addr: r.ClientAddress, Account: r.Username, Service: service, PID: r.PID})
+	v := s.Gate.Ask(enforce.Query{Door: enforce.Policy, Addr: r.ClientAddress, Port: r.ClientPort, Account: r.Username, Service: service, PID: r.PID})
 	switch v.Action {
 	case enforce.Refuse:
 		return reply(code, v.Text)
@@ -215,6 +216,8 @@ func (q *question) take(name string, value []byte) {
 	switch name {
 	case "client_address":
 		q.ClientAddress, _ = event.ParseAddr(string(value)) // "unknown" is none
+	case "client_port":
+		q.ClientPort, _ = strconv.Atoi(string(value))
 	case "sasl_username":
 		q.Username = string(value)
 	case "policy_context":
