@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // zone is all that the lab's DNS server knows. A name that is not in it does
@@ -18,6 +19,7 @@ type zone struct {
 	Addrs   map[string][]netip.Addr // name → A and AAAA
 	Texts   map[string]string       // name → TXT
 	Failing []string                // names answered with SERVFAIL
+	Forward map[string]string       // zone → host:port of the server that knows it
 }
 
 func newZone() *zone {
@@ -42,10 +44,44 @@ func (z *zone) serve(conn net.PacketConn) {
 		if err != nil {
 			return
 		}
+		if server := z.forwardTo(query[:n]); server != "" {
+			go forward(conn, client, server, slices.Clone(query[:n]))
+			continue
+		}
 		if reply := z.answer(query[:n]); reply != nil {
 			_, _ = conn.WriteTo(reply, client) // a lost answer is asked for again
 		}
 	}
+}
+
+// forwardTo returns the server that a query is for, "" if it is this one.
+func (z *zone) forwardTo(query []byte) string {
+	name, _, ok := question(query)
+	for suffix, server := range z.Forward {
+		if ok && strings.HasSuffix(name, "."+suffix) {
+			return server
+		}
+	}
+	return ""
+}
+
+// forward asks another server, as a resolver with a stub zone does. Without an answer
+// within a second the client gets SERVFAIL.
+func forward(conn net.PacketConn, client net.Addr, server string, query []byte) {
+	reply := make([]byte, 1500)
+	n := 0
+	if c, err := net.Dial("udp", server); err == nil {
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		if _, err = c.Write(query); err == nil {
+			n, _ = c.Read(reply)
+		}
+	}
+	if n == 0 {
+		reply, n = append(reply[:0], query...), len(query)
+		reply[2], reply[3] = 0x81, 0x80|dnsServFail
+	}
+	_, _ = conn.WriteTo(reply[:n], client) // a lost answer is asked for again
 }
 
 // answer builds the reply to one query, or nil for something that is none.

@@ -27,11 +27,31 @@ const enforceSubmission = `submission inet  n - n -    -   smtpd
   -o smtpd_recipient_restrictions=
 `
 
-// enforceMasterCf is masterCf with that service.
+// The ports of the doors that stand for port 25 of other hosts: postscreen with csmail's
+// socketmap, and a smtpd that asks csmail's block list by the lab's resolver.
+const (
+	portPostscreen = "2525"
+	portBlockList  = "2526"
+	blockListZone  = "bl.csmail.internal"
+)
+
+const enforceScreens = portPostscreen + ` inet n - n - 1 postscreen
+  -o postscreen_access_list=permit_mynetworks,socketmap:inet:127.0.0.1:10041:psc
+  -o postscreen_denylist_action=drop
+  -o postscreen_greet_wait=1s
+smtpd      pass  - - n -    -   smtpd
+  -o smtpd_client_restrictions=
+dnsblog    unix  - - n -    0   dnsblog
+tlsproxy   unix  - - n -    0   tlsproxy
+` + portBlockList + ` inet n - n - - smtpd
+  -o { smtpd_client_restrictions = permit_mynetworks, reject_rbl_client ` + blockListZone + `=127.0.0.2 }
+`
+
+// enforceMasterCf is masterCf with those services.
 func enforceMasterCf() string {
 	before, rest, _ := strings.Cut(masterCf, "submission inet")
 	_, after, _ := strings.Cut(rest, "pickup ")
-	return before + enforceSubmission + "pickup " + after
+	return before + enforceSubmission + enforceScreens + "pickup " + after
 }
 
 // enforceDovecot23 and enforceDovecot24 have Dovecot ask csmail.
@@ -69,7 +89,9 @@ type try func(c *Client, user string) (outcome, error)
 
 // tries are the doors, by the way that leads through them.
 var tries = map[string]try{
-	"mail on 25":  tryMail,
+	"mail on 25":  tryMailAt("25"),
+	"postscreen":  tryMailAt(portPostscreen),
+	"block list":  tryMailAt(portBlockList),
 	"login on 25": tryLoginAt25,
 	"submission":  trySubmission,
 	"imap":        func(c *Client, user string) (outcome, error) { return tryBox(c, portIMAP, user) },
@@ -91,9 +113,14 @@ func refusal(err error) (outcome, error) {
 	return outcome{}, err
 }
 
-func tryMail(c *Client, _ string) (outcome, error) {
+// tryMailAt brings a mail as far as its recipient.
+func tryMailAt(port string) try {
+	return func(c *Client, _ string) (outcome, error) { return tryMail(c, port) }
+}
+
+func tryMail(c *Client, port string) (outcome, error) {
 	return timed(func() (outcome, error) {
-		conn, err := c.connect("25")
+		conn, err := c.connect(port)
 		if err != nil {
 			return outcome{}, err
 		}

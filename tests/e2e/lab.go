@@ -65,6 +65,9 @@ func (l *lab) start() (err error) {
 		return err
 	}
 	cfg := serverConfig{Dir: l.dir, Zone: newZone(), setup: l.setup}
+	if l.setup.Enforce {
+		cfg.Zone.Forward = map[string]string{blockListZone: "127.0.0.1:10053"}
+	}
 	for _, c := range l.clients {
 		c.register(cfg.Zone)
 	}

@@ -4,12 +4,16 @@ package lapitest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -320,4 +324,79 @@ func TestBouncerScopesAndForms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What an administrator sees of csmail with cscli: that it is a bouncer, its version and
+// its last pull, and how much it was asked, refused, and holds.
+func TestBouncerIsShown(t *testing.T) {
+	s := start(t, Current)
+	key, err := s.AddBouncer(t.Context(), "csmail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cscli(t, s, "decisions", "add", "-i", "192.0.2.7", "-d", "1h")
+	cscli(t, s, "decisions", "add", "-i", "2001:db8::7", "-d", "1h")
+	f := follow(t, s, key, func(o *bouncer.Options) {
+		o.Version = "1.2.3"
+		o.Usage = func() bouncer.Usage {
+			return bouncer.Usage{
+				Processed: map[string]uint64{"ipv4": 4321, "ipv6": 7},
+				Dropped:   map[bouncer.Dropped]uint64{{Origin: "cscli", Remediation: "ban", IPType: "ipv4"}: 123},
+			}
+		}
+	})
+	within(t, 10*time.Second, "two decisions", func() bool { return f.Table().Len() == 2 })
+	f.stop() // it reports once more at the end
+
+	var listed []struct {
+		Name, Type, Version string
+		LastPull            string `json:"last_pull"`
+		Revoked             bool
+	}
+	if err := json.Unmarshal([]byte(cscli(t, s, "bouncers", "list", "-o", "json")), &listed); err != nil {
+		t.Fatal(err)
+	}
+	if len(listed) != 1 || listed[0].Type != "crowdsec-csmail-bouncer" || listed[0].Version != "v1.2.3" || listed[0].LastPull == "" || listed[0].Revoked {
+		t.Errorf("cscli bouncers list: got %+v", listed)
+	}
+	inspected := cscli(t, s, "bouncers", "inspect", "csmail")
+	for _, want := range []string{"crowdsec-csmail-bouncer", "v1.2.3", "Last Pull"} {
+		if !strings.Contains(inspected, want) {
+			t.Errorf("cscli bouncers inspect does not say %q:\n%s", want, inspected)
+		}
+	}
+	var shown string
+	within(t, 20*time.Second, "the metrics are shown", func() bool {
+		shown = s.metrics(t, "bouncers")
+		return strings.Contains(shown, "csmail")
+	})
+	t.Logf("cscli metrics show bouncers:\n%s", shown)
+	for _, want := range []string{"cscli", "123", "4.33k", "Total"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("cscli metrics show bouncers does not say %q:\n%s", want, shown)
+		}
+	}
+}
+
+// metrics runs cscli metrics show, which insists on a Prometheus listener: a copy of the
+// configuration names one.
+func (s *Server) metrics(t *testing.T, section string) string {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(s.Dir, configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := httptest.NewServer(http.NotFoundHandler())
+	defer listener.Close()
+	host, port, _ := net.SplitHostPort(listener.Listener.Addr().String())
+	text := strings.Replace(string(config), "prometheus: {enabled: false}", "prometheus: {enabled: true, level: full, listen_addr: "+host+", listen_port: "+port+"}", 1)
+	path := filepath.Join(s.Dir, "metrics.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), s.cscli, "-c", path, "metrics", "show", section).CombinedOutput()
+	if err != nil {
+		t.Fatalf("cscli metrics show %s: %v\n%s", section, err, out)
+	}
+	return string(out)
 }

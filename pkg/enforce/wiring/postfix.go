@@ -56,9 +56,9 @@ func (r *Report) readPostscreen(p postfix, services string, doors Doors) {
 		}
 		name := "postscreen " + service.name
 		r.Services = append(r.Services, Service{Name: name, Asks: table != "", Table: table})
-		action := p.main["postscreen_denylist_action"]
+		action, _ := p.value(service.name, "postscreen_denylist_action")
 		if action == "" {
-			action = p.main["postscreen_blacklist_action"]
+			action, _ = p.value(service.name, "postscreen_blacklist_action")
 		}
 		if table != "" && action != "drop" && action != "enforce" {
 			r.add(name, "postconf -e postscreen_denylist_action=drop && postfix reload", "postscreen asks csmail and lets everybody in all the same (postscreen_denylist_action)")
