@@ -33,6 +33,12 @@ func (z *zone) set(name string, addrs ...string) {
 	z.hosts[name] = addrs
 }
 
+func (z *zone) hang(on bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.hangs = on
+}
+
 func (z *zone) lookup(ctx context.Context, name string) (all []netip.Addr, err error) {
 	z.mu.Lock()
 	hangs, hosts := z.hangs, z.hosts[name]
@@ -132,10 +138,10 @@ func TestLifeOfAnAnswer(t *testing.T) {
 		}
 		z.set("a.example")
 		step("the resolver fails", 6*24*time.Hour, "a.example=192.0.2.8/32")
-		z.hangs = true
+		z.hang(true)
 		step("and hangs", 12*time.Hour, "a.example=192.0.2.8/32")
 		step("for more than a week", 24*time.Hour, "")
-		z.hangs = false
+		z.hang(false)
 		z.set("a.example", "192.0.2.9")
 		step("it is back", 2*time.Minute, "a.example=192.0.2.9/32")
 		n.Set(nil)

@@ -45,7 +45,7 @@ func (z *zone) serve(conn net.PacketConn) {
 			return
 		}
 		if server := z.forwardTo(query[:n]); server != "" {
-			go forward(conn, client, server, slices.Clone(query[:n]))
+			go relayQuery(conn, client, server, slices.Clone(query[:n]))
 			continue
 		}
 		if reply := z.answer(query[:n]); reply != nil {
@@ -65,9 +65,9 @@ func (z *zone) forwardTo(query []byte) string {
 	return ""
 }
 
-// forward asks another server, as a resolver with a stub zone does. Without an answer
+// relayQuery asks another server, as a resolver with a stub zone does. Without an answer
 // within a second the client gets SERVFAIL.
-func forward(conn net.PacketConn, client net.Addr, server string, query []byte) {
+func relayQuery(conn net.PacketConn, client net.Addr, server string, query []byte) {
 	reply := make([]byte, 1500)
 	n := 0
 	if c, err := net.Dial("udp", server); err == nil {

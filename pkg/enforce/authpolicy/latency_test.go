@@ -13,21 +13,33 @@ import (
 )
 
 // BenchmarkLatency asks the real door over TCP on 64 connections that stay open: as fast as it answers, and once in 100 ms each (640 a second). The
-// asking client runs on the same cores, so the times are upper bounds.
+// asking client runs on the same cores, so the times are upper bounds. "empty" is the same against a server that looks at nothing and always answers
+// alike: what the machine, net/http and the client take without csmail.
 func BenchmarkLatency(b *testing.B) {
-	b.Run("saturated", func(b *testing.B) { latency(b, 0) })
-	b.Run("paced", func(b *testing.B) { latency(b, 100*time.Millisecond) })
+	s, _ := server(b)
+	empty := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"status":0,"msg":""}`)
+	})
+	serveEmpty := func(ctx context.Context, l net.Listener) error {
+		web := &http.Server{Handler: empty}
+		defer context.AfterFunc(ctx, func() { web.Close() })()
+		return web.Serve(l)
+	}
+	for name, pause := range map[string]time.Duration{"saturated": 0, "paced": 100 * time.Millisecond} {
+		b.Run(name, func(b *testing.B) { latency(b, s.Serve, pause) })
+		b.Run(name+"-empty", func(b *testing.B) { latency(b, serveEmpty, pause) })
+	}
 }
 
-func latency(b *testing.B, pause time.Duration) {
-	s, _ := server(b)
+func latency(b *testing.B, serve func(context.Context, net.Listener) error, pause time.Duration) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
+	go func() { done <- serve(ctx, l) }()
 	const clients = 64
 	took := make([][]time.Duration, clients)
 	var wg sync.WaitGroup

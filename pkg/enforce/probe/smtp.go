@@ -78,7 +78,7 @@ type smtpClient struct {
 func (s *smtpClient) talk() (Session, error) {
 	last, err := s.step("CONNECT", "")
 	for _, step := range []struct{ stage, line string }{
-		{"EHLO", "EHLO csmail-test.invalid"}, {"MAIL", "MAIL FROM:<>"}, {"RCPT", "RCPT TO:<postmaster>"},
+		{"EHLO", "EHLO csmail-test.invalid"}, {"MAIL", "MAIL FROM:<>"}, {"RCPT", "RCPT TO:<csmail-test@csmail-test.invalid>"},
 	} {
 		if err != nil || last.Ended {
 			return last, err

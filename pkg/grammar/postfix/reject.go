@@ -32,7 +32,24 @@ func reject(text string, e *event.Event) result {
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
 	}
+	if e.Kind == event.DNSBLListed && isOwnList(e) {
+		e.Kind = event.OwnRefusal
+	}
 	return r
+}
+
+// isOwnList reports whether a block list answered that is csmail's own (pkg/enforce/dnsbl):
+// its text begins with csmail's words. Before them stand the client's address and the name
+// of the zone only, so nothing that a client wrote:
+//
+//	Service unavailable; Client host [192.0.2.1] blocked using bl.csmail.internal; CrowdSec decision 7 on your address
+func isOwnList(e *event.Event) bool {
+	rest, ok := strings.CutPrefix(e.Reason, "Service unavailable; Client host ["+e.Addr.String()+"] blocked using ")
+	if !ok {
+		return false
+	}
+	zone, text, ok := strings.Cut(rest, "; ")
+	return ok && !strings.ContainsAny(zone, " <>[]") && strings.HasPrefix(text, event.OwnMarker)
 }
 
 // isClear reports whether the reply's words are certainly the server's. The reply quotes
