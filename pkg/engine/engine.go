@@ -13,6 +13,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"csmail/pkg/bucket"
@@ -41,6 +42,15 @@ type Result struct {
 	// Findings are those that this Record made, and those whose wait it ended.
 	// The slice is valid until the next Step; what it holds is the caller's.
 	Findings []Finding
+}
+
+// Keep makes Earlier valid for good, by a copy where there is anything to copy.
+func (r *Result) Keep() {
+	e := r.Earlier
+	r.Earlier = nil
+	if e != nil && len(e.Released)+len(e.Excused)+len(e.Superseded) > 0 {
+		r.Earlier = &session.Earlier{Released: slices.Clone(e.Released), Excused: slices.Clone(e.Excused), Superseded: slices.Clone(e.Superseded)}
+	}
 }
 
 // maxPours bounds what one line can be worth: Dovecot's and syslog's counts may
@@ -105,10 +115,22 @@ func New(o Options) *Engine { return &Engine{join: NewJoin(o.HashKey), judge: Ne
 
 // Step takes the next Record of the log. The Result points to it.
 func (e *Engine) Step(r *event.Record) Result {
-	result := e.join.Take(r)
-	result.Findings = e.judge.Take(result)
-	result.Guessed = e.judge.guessed
+	result := e.Join(r)
+	e.Complete(&result)
 	return result
+}
+
+// Join is the first half of Step: it returns a Result without Findings. It shares
+// nothing with Complete, the second half: one goroutine may join the next Records while
+// another completes the Results, in the same order.
+func (e *Engine) Join(r *event.Record) Result { return e.join.Take(r) }
+
+// Complete is the second half of Step: it judges what Join returned, and adds the
+// Findings. A Result that is not completed before the next Join must be kept by
+// [Result.Keep].
+func (e *Engine) Complete(r *Result) {
+	r.Findings = e.judge.Take(*r)
+	r.Guessed = e.judge.guessed
 }
 
 // Judge does what Step does with a Record that another engine has joined, so that

@@ -85,7 +85,7 @@ func (f *feed) next(r *run) (*event.Record, error) {
 	}
 }
 
-// finishJob counts a block whose records are stepped.
+// finishJob counts a block whose records are joined.
 func (f *feed) finishJob(r *run) {
 	if f.job == nil {
 		return
@@ -94,11 +94,11 @@ func (f *feed) finishJob(r *run) {
 	f.consumed = f.job.block.Consumed
 	r.progress()
 	f.order.Clone()
-	select {
-	case r.spare <- f.job.forget():
-	default:
+	if r.pipeline != nil {
+		r.pipeline.finish(f.job)
+	} else {
+		f.job.release(r.spare)
 	}
-	f.job.block.Release()
 	f.job = nil
 }
 

@@ -120,6 +120,15 @@ func (j *job) next() *event.Record {
 	return &j.records[len(j.records)-1]
 }
 
+// release gives the block and the records back for their next use.
+func (j *job) release(spare chan<- room) {
+	select {
+	case spare <- j.forget():
+	default:
+	}
+	j.block.Release()
+}
+
 // forget makes the records free for their next use. They are not cleared, because that
 // would take as long as parsing them. Their strings into the block's text are never read
 // again.

@@ -26,7 +26,8 @@ type Options struct {
 	Engine *engine.Engine
 
 	// Result gets every witness and event, in order, with the name of its source. The
-	// record is valid only during the call; clone it to keep it.
+	// record is valid only during the call; clone it to keep it. The Engine may be some
+	// records ahead, and must not be asked anything before Run returns.
 	Result func(source string, r engine.Result)
 	// Flow, if it is set, gets every line that reports something about the way of a
 	// mail, before Result gets it: the record has its time, host and process, and a
@@ -82,6 +83,7 @@ func Run(ctx context.Context, sources []archive.Input, o Options) (Tally, error)
 	r := newRun(o, sources)
 	workers := r.startWorkers()
 	err := r.merge(ctx)
+	r.stopPipeline()
 	cancel()
 	for _, f := range r.feeds {
 		f.drain()
@@ -97,13 +99,15 @@ func Run(ctx context.Context, sources []archive.Input, o Options) (Tally, error)
 
 // run is a replay under way.
 type run struct {
-	options Options
-	engine  *engine.Engine
-	feeds   []*feed
-	work    chan *job // for any worker
-	spare   chan room
-	tally   Tally
-	total   int64
+	options  Options
+	engine   *engine.Engine
+	feeds    []*feed
+	pipeline *pipeline // nil while the merge does everything
+	load     load
+	work     chan *job // for any worker
+	spare    chan room
+	tally    Tally
+	total    int64
 }
 
 func newRun(o Options, sources []archive.Input) *run {
@@ -140,14 +144,25 @@ func (r *run) step(f *feed, record *event.Record) {
 	if record.Flow != nil {
 		r.options.Flow(f.source.Name(), record)
 	}
-	if record.Outcome < event.Witness {
-		if r.options.Missed != nil && record.Outcome >= event.Missed {
-			r.options.Missed(record.Message)
-		}
+	result := engine.Result{Record: record}
+	if record.Outcome >= event.Witness {
+		f.order.Take(record)
+		result = r.engine.Join(record)
+	} else if r.options.Missed == nil || record.Outcome < event.Missed {
 		return
 	}
-	f.order.Take(record)
-	r.options.Result(f.source.Name(), r.engine.Step(record))
+	if r.load.note(&result) {
+		r.spread()
+	}
+	switch {
+	case r.pipeline != nil:
+		r.pipeline.add(f, &result)
+	case record.Outcome < event.Witness:
+		r.options.Missed(record.Message)
+	default:
+		r.engine.Complete(&result)
+		r.options.Result(f.source.Name(), result)
+	}
 }
 
 // showStep steps a record, if it is a witness or an event, and shows its line.
