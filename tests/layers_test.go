@@ -50,7 +50,7 @@ var layers = map[string]layer{
 	"geo":                 {imports: []string{"hint"}, io: true},
 	"mailer":              {imports: []string{"hint"}, io: true},
 	"report/daily":        {imports: []string{"event"}},
-	"report":              {imports: []string{"engine", "event", "guard"}},
+	"report":              {imports: []string{"arena", "engine", "event", "guard"}},
 	"input":               {imports: []string{"hint"}, io: true},
 	"input/archive":       {imports: []string{"hint", "input"}, io: true},
 	"input/file":          {imports: []string{"hint", "input", "input/archive"}, io: true},

@@ -24,11 +24,13 @@ import (
 // that comm(1) and join(1) take them; with count as `uniq -c` does.
 func Raw(w io.Writer, sources []*report.Source, count bool) error {
 	lines := make([]string, 0, len(sources))
-	counts := make(map[string]int, len(sources))
+	counts := map[string]int{}
 	for _, s := range sources {
 		address := s.Addr.String()
 		lines = append(lines, address)
-		counts[address] = s.Count
+		if count {
+			counts[address] = s.Count
+		}
 	}
 	slices.Sort(lines)
 	out := bufio.NewWriter(w)
@@ -36,9 +38,10 @@ func Raw(w io.Writer, sources []*report.Source, count bool) error {
 		if count {
 			fmt.Fprintf(out, "%7d ", counts[address])
 		}
-		fmt.Fprintln(out, address)
+		out.WriteString(address)
+		out.WriteByte('\n')
 	}
-	return out.Flush()
+	return out.Flush() // which returns the first error of all that was written
 }
 
 // SourceRow is a source as csmail scan -o json prints it. Tools depend on the names.

@@ -30,7 +30,7 @@ func Orders() []string { return []string{string(ByTries), string(ByLast), string
 // Sort returns the sources in the order, in a slice of its own.
 func Sort(sources []*report.Source, by Order) []*report.Source {
 	sources = slices.Clone(sources)
-	slices.SortStableFunc(sources, func(a, b *report.Source) int {
+	compare := func(a, b *report.Source) int {
 		first := 0
 		switch by {
 		case ByLast:
@@ -39,7 +39,10 @@ func Sort(sources []*report.Source, by Order) []*report.Source {
 			first = len(b.Users) - len(a.Users)
 		}
 		return cmp.Or(first, b.Count-a.Count, a.Addr.Compare(b.Addr))
-	})
+	}
+	if !slices.IsSortedFunc(sources, compare) {
+		slices.SortStableFunc(sources, compare)
+	}
 	return sources
 }
 

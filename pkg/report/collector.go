@@ -66,7 +66,7 @@ type kindCount struct {
 // Collector gathers results. Use it from one goroutine at a time.
 type Collector struct {
 	scope    Scope
-	sources  map[netip.Addr]*Source
+	sources  sourceTable
 	latest   *Source // lines of one source often follow each other; nil at first
 	findings merged
 	breakIns []BreakIn
@@ -94,7 +94,7 @@ func (c *Collector) seek(s *Source, name string) {
 
 // NewCollector returns an empty Collector.
 func NewCollector(scope Scope) *Collector {
-	return &Collector{scope: scope, sources: make(map[netip.Addr]*Source), findings: newMerged()}
+	return &Collector{scope: scope, sources: newSourceTable(), findings: newMerged()}
 }
 
 // Events returns how many events were looked at, folded ones left out.
@@ -130,13 +130,13 @@ func (c *Collector) Add(r engine.Result) {
 func (c *Collector) takeBack(records []event.Record) {
 	for i := range records {
 		e := &records[i].Event
-		s, known := c.sources[e.Addr]
-		if !known || !c.scope.Holds(e) {
+		s := c.sources.find(e.Addr)
+		if s == nil || !c.scope.Holds(e) {
 			continue
 		}
 		c.events--
 		if s.takeBack(e); s.Count <= 0 {
-			delete(c.sources, e.Addr)
+			c.sources.drop(e.Addr)
 			c.latest = nil
 		}
 	}
@@ -159,7 +159,7 @@ func (c *Collector) nameUser(e *event.Event) {
 	if e.User == "" {
 		return
 	}
-	if s, known := c.sources[e.Addr]; known {
+	if s := c.sources.find(e.Addr); s != nil {
 		s.nameUser(e.User)
 		c.seek(s, e.User)
 	}
@@ -183,10 +183,9 @@ func (c *Collector) source(addr netip.Addr) *Source {
 	if c.latest != nil && c.latest.Addr == addr {
 		return c.latest
 	}
-	s, ok := c.sources[addr]
-	if !ok {
-		s = &Source{Addr: addr}
-		c.sources[addr] = s
+	s := c.sources.find(addr)
+	if s == nil {
+		s = c.sources.add(addr)
 	}
 	c.latest = s
 	return s
@@ -195,19 +194,12 @@ func (c *Collector) source(addr netip.Addr) *Source {
 // Sources returns the sources with a hostile or suspect event and what was found
 // about them, those with the most events first, equals by address.
 func (c *Collector) Sources() []*Source {
-	all := make([]*Source, 0, len(c.sources))
-	for _, s := range c.sources {
-		s.sum()
-		all = append(all, s)
+	w := newWords()
+	for s := range c.sources.all {
+		w.sum(s)
 	}
-	slices.SortFunc(all, func(a, b *Source) int {
-		if a.Count != b.Count {
-			return b.Count - a.Count
-		}
-		return a.Addr.Compare(b.Addr)
-	})
-	c.findings.judge(c.sources)
-	return all
+	c.findings.judge(&c.sources)
+	return c.sources.byAddress(func(s *Source) int { return -s.Count })
 }
 
 // nameUser keeps a name in lower case.
@@ -301,19 +293,39 @@ func (s *Source) addKind(kind event.Kind, n uint32) {
 	s.more = append(s.more, kindCount{kind, n})
 }
 
-// sum writes what was counted in words.
-func (s *Source) sum() {
-	s.Kinds, s.Services = s.Kinds[:0], s.Services[:0]
-	for _, k := range slices.Concat(s.kinds[:], s.more) {
-		if k.kind != event.NoKind && k.n > 0 {
-			s.Kinds = append(s.Kinds, event.Count{Name: k.kind.String(), N: int(k.n)})
+// words writes what was counted of sources in words. Most sources do few kinds of things
+// at few services, so their lists share memory; nobody may write to them.
+type words struct {
+	services map[event.ServiceSet][]string
+	room     []event.Count
+}
+
+func newWords() words { return words{services: map[event.ServiceSet][]string{}} }
+
+func (w *words) sum(s *Source) {
+	most := len(s.kinds) + len(s.more)
+	if cap(w.room)-len(w.room) < most {
+		w.room = make([]event.Count, 0, max(256, most))
+	}
+	from := len(w.room)
+	for _, kinds := range [...][]kindCount{s.kinds[:], s.more} {
+		for _, k := range kinds {
+			if k.kind != event.NoKind && k.n > 0 {
+				w.room = append(w.room, event.Count{Name: k.kind.String(), N: int(k.n)})
+			}
 		}
 	}
-	for _, service := range event.Services() {
-		if s.services.Has(service) {
-			s.Services = append(s.Services, service.String())
+	s.Kinds = w.room[from:len(w.room):len(w.room)]
+	services, known := w.services[s.services]
+	if !known {
+		for _, service := range event.Services() {
+			if s.services.Has(service) {
+				services = append(services, service.String())
+			}
 		}
+		w.services[s.services] = services
 	}
+	s.Services = services
 }
 
 func widen(first, last *time.Time, t time.Time) {

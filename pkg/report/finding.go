@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -122,8 +121,8 @@ func (m *merged) list() []engine.Finding {
 }
 
 // judge gives the sources what was found about them or their networks.
-func (m *merged) judge(sources map[netip.Addr]*Source) {
-	for _, s := range sources {
+func (m *merged) judge(sources *sourceTable) {
+	for s := range sources.all {
 		s.Scenarios, s.By, s.Verdict = nil, "", guard.Verdict{Reason: "no scenario overflowed"}
 	}
 	var inOrder []*Source           // by address, once a network asks for it
@@ -134,12 +133,12 @@ func (m *merged) judge(sources map[netip.Addr]*Source) {
 	for _, f := range byTime {
 		switch f.Alert.Scope {
 		case event.ScopeIP:
-			if s := sources[f.Alert.Source]; s != nil {
+			if s := sources.find(f.Alert.Source); s != nil {
 				s.found(&f.Finding)
 			}
 		case event.ScopeRange:
 			if inOrder == nil {
-				inOrder = slices.SortedFunc(maps.Values(sources), func(a, b *Source) int { return a.Addr.Compare(b.Addr) })
+				inOrder = sources.byAddress(func(*Source) int { return 0 })
 			}
 			for _, s := range within(inOrder, engine.Network(f.Alert)) {
 				s.found(&f.Finding)

@@ -41,8 +41,9 @@ type FindingState struct {
 // State returns a copy of what the Collector counted.
 func (c *Collector) State() CollectorState {
 	state := CollectorState{Events: c.events}
-	for _, s := range c.sources {
-		s.sum()
+	w := newWords()
+	for s := range c.sources.all {
+		w.sum(s)
 		state.Sources = append(state.Sources, SourceState{
 			Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Kinds: s.Kinds, Services: s.Services,
 		})
