@@ -74,6 +74,7 @@ type Engine struct {
 
 	takers [][]*scenario.Scenario // by kind, service and shape; nil: not asked yet
 	key    event.HashKey
+	warmed uint64 // keeps the compiler from leaving out what Warm reads
 
 	// Of the pour at hand:
 	in      expression.Input

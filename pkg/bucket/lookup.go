@@ -51,7 +51,7 @@ func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
 	if !ok {
 		return 0
 	}
-	h := e.key.SumBytes(text)
+	h := e.textHash(s, text)
 	gi := e.groups.findText(text, h)
 	if gi == 0 {
 		if !e.makeRoom() {
@@ -61,6 +61,15 @@ func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
 	}
 	e.touch(gi)
 	return gi
+}
+
+// textHash returns the hash of the value of groupby. That of the login name, which most
+// floods are about, is computed once a record.
+func (e *Engine) textHash(s *scenario.Scenario, text []byte) uint64 {
+	if s.GroupField == expression.FieldUsername && e.record != nil {
+		return e.record.LoginUnder(&e.key)
+	}
+	return e.key.SumBytes(text)
 }
 
 // networkBy tells whether a groupby is the address or a network of the event at

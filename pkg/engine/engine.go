@@ -44,6 +44,10 @@ type Result struct {
 	Findings []Finding
 }
 
+// Warm may be called for the next Records before they are completed, up to WarmBatch of
+// them; see [Judge.Warm].
+func (e *Engine) Warm(records []*event.Record) { e.judge.Warm(records) }
+
 // Keep makes Earlier valid for good, by a copy where there is anything to copy.
 func (r *Result) Keep() {
 	e := r.Earlier

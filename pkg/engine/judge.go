@@ -79,6 +79,18 @@ func (j *Judge) Take(r Result) []Finding {
 	return j.findings
 }
 
+// Warm reads what Take will read for the next Results, and changes nothing: see
+// [bucket.Engine.Warm]. It takes up to WarmBatch of them.
+func (j *Judge) Warm(records []*event.Record) {
+	if j.buckets != nil {
+		j.guard.Warm(records)
+		j.buckets.Warm(records)
+	}
+}
+
+// WarmBatch is how many records Warm takes at a time.
+const WarmBatch = min(bucket.WarmBatch, guard.WarmBatch)
+
 // begin forgets the findings of the call before.
 func (j *Judge) begin() { j.findings, j.guessed = j.findings[:0], 0 }
 

@@ -129,6 +129,7 @@ type Record struct {
 type HashedUser struct {
 	Under   uint64 // a digest of the key; 0: nothing is hashed yet
 	Account AccountHash
+	Login   uint64 // of the whole name, folded
 }
 
 // AccountUnder returns the hash of the account of User under a key. It is computed once:
@@ -138,10 +139,21 @@ func (r *Record) AccountUnder(k *HashKey) AccountHash {
 	if r.User == "" {
 		return AccountHash{}
 	}
-	if under := k.digest(); r.Hashed.Under != under {
-		r.Hashed = HashedUser{under, k.Account(r.User)}
-	}
+	r.hashUser(k)
 	return r.Hashed.Account
+}
+
+// LoginUnder returns the hash under a key of User as [FoldLogin] returns it, computed
+// once.
+func (r *Record) LoginUnder(k *HashKey) uint64 {
+	r.hashUser(k)
+	return r.Hashed.Login
+}
+
+func (r *Record) hashUser(k *HashKey) {
+	if under := k.digest(); r.Hashed.Under != under {
+		r.Hashed = HashedUser{under, k.Account(r.User), k.Sum(FoldLogin(r.User))}
+	}
 }
 
 // Clone returns a copy that shares no text with the log it came from. The texts of the

@@ -36,6 +36,7 @@ type memory struct {
 	index    arena.Index // by the hash of the key
 	offences arena.Blocks[offence]
 	accounts arena.Blocks[account]
+	warmed   uint32 // keeps the compiler from leaving out what Warm reads
 	seed     uint64 // keeps a client from choosing addresses that collide; no result depends on it
 }
 

@@ -36,7 +36,8 @@ type pipeline struct {
 // batch is a run of records, in order.
 type batch struct {
 	items []item
-	done  []*job // whose last records are in the batch
+	done  []*job          // whose last records are in the batch
+	warm  []*event.Record // memory for offences
 	spare chan room
 }
 
@@ -147,6 +148,9 @@ func (p *pipeline) stop() {
 
 func (b *batch) judge(e *engine.Engine) {
 	for i := range b.items {
+		if i%engine.WarmBatch == 0 {
+			e.Warm(b.offences(i))
+		}
 		r := &b.items[i].result
 		if r.Outcome < event.Witness {
 			continue
@@ -154,6 +158,17 @@ func (b *batch) judge(e *engine.Engine) {
 		e.Complete(r)
 		r.Findings = slices.Clone(r.Findings) // the engine's own are valid until its next record
 	}
+}
+
+// offences returns the offences among the next records from a place on.
+func (b *batch) offences(from int) []*event.Record {
+	b.warm = b.warm[:0]
+	for i := from; i < min(from+engine.WarmBatch, len(b.items)); i++ {
+		if r := &b.items[i].result; r.IsOffence() {
+			b.warm = append(b.warm, r.Record)
+		}
+	}
+	return b.warm
 }
 
 func (b *batch) show(o *Options) {
