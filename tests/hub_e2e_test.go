@@ -77,7 +77,7 @@ func TestHubtest(t *testing.T) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	bin := filepath.Join(crowdsec, "bin")
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "cscli"), "-c", config, "hubtest", "--hub", checkout, "--crowdsec", filepath.Join(bin, "crowdsec"), "--cscli", filepath.Join(bin, "cscli"),

@@ -39,5 +39,5 @@ func (HostFiles) Free(path string) (uint64, error) {
 	if err := syscall.Statfs(path, &s); err != nil {
 		return 0, fmt.Errorf("statfs %q: %w", path, err)
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+	return uint64(s.Bavail) * uint64(s.Bsize), nil
 }

@@ -38,25 +38,17 @@ func reach(ctx context.Context, c config.Config, std Streams) error {
 	return problems[last]
 }
 
-// reachLAPI logs in and sends a heartbeat. A machine that is yet to register itself has
-// nothing to log in with.
+// reachLAPI logs in and sends a heartbeat, as csmail check does. A machine that is yet to
+// register itself has nothing to log in with.
 func reachLAPI(ctx context.Context, c config.Config, std Streams) error {
-	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
-	if err != nil && c.LAPI.RegistrationToken != "" {
+	if _, err := lapi.LoadCredentials(c.LAPI.Credentials); err != nil && c.LAPI.RegistrationToken != "" {
 		_, err = fmt.Fprintln(std.Out, "the LAPI is asked at the start, when this machine registers")
 		return err
 	}
+	who, _, err := greetLAPI(ctx, c)
 	if err != nil {
 		return err
 	}
-	client, err := lapi.New(credentials, version())
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := client.Heartbeat(ctx); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(std.Out, "the LAPI takes us: %s\n", credentials)
+	_, err = fmt.Fprintf(std.Out, "the LAPI takes us: %s\n", who)
 	return err
 }

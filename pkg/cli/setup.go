@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/enforce/wiring"
 	"csmail/pkg/hint"
+	"csmail/pkg/lapi"
 	"csmail/pkg/render"
 	"csmail/pkg/setup"
 )
@@ -47,7 +49,7 @@ func newSetup(std Streams) *cobra.Command {
 		Short: "Connect csmail with CrowdSec and the log, and start it",
 		Long:  setupHelp,
 		Args:  noCommand,
-		RunE:  func(c *cobra.Command, _ []string) error { return runSetup(c.Context(), o, std, setup.Machine{}) },
+		RunE:  func(c *cobra.Command, _ []string) error { return runSetup(c.Context(), o, std, machine{}) },
 	}
 	f := c.Flags()
 	f.SortFlags = false
@@ -169,4 +171,26 @@ func undoSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host
 		}
 		fmt.Fprintf(std.Out, "undone: %s\n", title)
 	})
+}
+
+// machine is the host that csmail runs on, with the Local API that it knows.
+type machine struct{ setup.Machine }
+
+var _ setup.Host = machine{}
+
+// Unregister implements [setup.Host].
+func (machine) Unregister(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	credentials, err := lapi.LoadCredentials(path)
+	if err != nil {
+		return err
+	}
+	client, err := lapi.New(credentials, version())
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Unregister(ctx)
 }

@@ -51,6 +51,7 @@ type fakeLAPI struct {
 	registered map[string]string // password by machine, of those that registered themselves
 	noToken    bool              // auto_registration is off: such machines are not validated
 	beats      int
+	left       int // requests of a machine to be forgotten
 	usage      []models.AllMetrics
 	holes      bool      // lists of alerts hold a null
 	clock      time.Time // of the LAPI, as the Date of its answers; zero: the real one
@@ -124,6 +125,9 @@ func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.end(w, strings.TrimPrefix(r.URL.Path, "/v1/decisions/"))
 	case strings.HasPrefix(r.URL.Path, "/v1/alerts/"):
 		f.one(w, strings.TrimPrefix(r.URL.Path, "/v1/alerts/"))
+	case r.URL.Path == "/v1/watchers/self" && r.Method == http.MethodDelete && !f.old:
+		f.left++
+		w.WriteHeader(http.StatusNoContent)
 	case r.URL.Path == "/v1/heartbeat":
 		f.beats++
 		w.WriteHeader(http.StatusOK)

@@ -132,3 +132,22 @@ func syncDir(path string) error {
 	defer dir.Close()
 	return dir.Sync()
 }
+
+// Unregister has the LAPI forget this machine. A LAPI before 1.6.3 does not do that at a
+// machine's own request, which is an error with the command for the LAPI's host; a
+// machine that it does not know is none.
+func (c *Client) Unregister(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	advice := "on the LAPI's host: sudo cscli machines delete " + c.credentials.Login
+	err := c.call(ctx, "unregister", func(ctx context.Context) (*apiclient.Response, error) {
+		return c.api.Auth.UnregisterWatcher(ctx)
+	})
+	switch {
+	case err == nil, isRefused(err):
+		return nil
+	case isUnknownEndpoint(err):
+		return hint.Wrap(errors.New("the LAPI forgets no machine at its own request"), "%s", advice)
+	}
+	return hint.Wrap(settle(err), "%s", advice)
+}

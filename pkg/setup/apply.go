@@ -124,6 +124,11 @@ func act(ctx context.Context, host Host, a Action) (string, error) {
 		return host.Run(ctx, a.Run[0], a.Run[1:]...)
 	case len(a.Restore) > 0:
 		return "", restore(ctx, host, a)
+	case a.Unregister != "":
+		if err := host.Unregister(ctx, a.Unregister); err != nil {
+			return "", err
+		}
+		return "", host.Remove(a.Unregister)
 	case a.Forget != "":
 		return "", forget(ctx, host, a)
 	case a.Write != "":

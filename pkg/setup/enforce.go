@@ -141,7 +141,7 @@ func (p *planner) askPostfix() (wiring.Settings, error) {
 		return s, fmt.Errorf("asking postconf: %w", err)
 	}
 	if major, _, _ := strings.Cut(strings.TrimSpace(version), "."); major == "2" || major == "1" {
-		return s, hint.Wrap(fmt.Errorf("Postfix %s cannot go on without a policy service that is dead", strings.TrimSpace(version)), "Postfix 3.0 or newer can; without --enforce csmail is set up all the same")
+		return s, hint.Wrap(fmt.Errorf("the installed Postfix %s cannot go on without a policy service that is dead", strings.TrimSpace(version)), "Postfix 3.0 or newer can; without --enforce csmail is set up all the same")
 	}
 	for _, ask := range []struct {
 		to     *string
@@ -287,7 +287,7 @@ func (p *planner) dovecotDoor() error {
 		return nil
 	}
 	if other := wiring.Values(settings)["auth_policy_server_url"]; other != "" {
-		return hint.Wrap(fmt.Errorf("Dovecot already asks another policy server, %s, and takes one alone", other), "which is it to be? Without auth_policy_server_url csmail setup --enforce sets csmail's; enforce.auth_policy.listen: [] closes csmail's door")
+		return hint.Wrap(fmt.Errorf("another policy server, %s, is asked by Dovecot, which takes one alone", other), "which is it to be? Without auth_policy_server_url csmail setup --enforce sets csmail's; enforce.auth_policy.listen: [] closes csmail's door")
 	}
 	if !includesFolder.Match(main) {
 		return hint.Wrap(fmt.Errorf("%s does not include conf.d/*.conf", dovecotMain), "docs/enforcement.md has the lines to add by hand; enforce.auth_policy.listen: [] leaves Dovecot alone")

@@ -36,6 +36,9 @@ type Host interface {
 	WriteFile(path string, content []byte, mode fs.FileMode, owner string) error
 	// Remove removes a file; one that is not there is no error.
 	Remove(path string) error
+	// Unregister has the LAPI forget the machine of a credentials file. It is no error if
+	// the file is not there or the LAPI does not know the machine.
+	Unregister(ctx context.Context, credentials string) error
 	// IsDir reports whether a folder is there.
 	IsDir(path string) bool
 }
@@ -110,6 +113,9 @@ type Action struct {
 	Restore []Saved  `json:"restore,omitempty"`
 	Instead []Action `json:"instead,omitempty"`
 
+	// Unregister is a credentials file whose machine the LAPI forgets; the file goes with it.
+	Unregister string `json:"unregister,omitempty"`
+
 	// Forget is a setting of main.cf out of which Word is taken.
 	Forget string `json:"forget,omitempty"`
 	Word   string `json:"word,omitempty"`
@@ -134,6 +140,8 @@ func (a Action) String() string {
 			paths[i] = s.Path
 		}
 		return "put back " + strings.Join(paths, " and ")
+	case a.Unregister != "":
+		return "have the Local API forget this machine, and remove " + a.Unregister
 	case a.Forget != "":
 		return "take csmail out of " + a.Forget
 	}

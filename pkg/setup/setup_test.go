@@ -89,6 +89,14 @@ func (h *fakeHost) WriteFile(path string, content []byte, _ fs.FileMode, _ strin
 	return nil
 }
 
+func (h *fakeHost) Unregister(_ context.Context, credentials string) error {
+	if h.failing == "unregister" {
+		return errors.New("lapi unreachable")
+	}
+	h.ran = append(h.ran, "unregister "+credentials)
+	return nil
+}
+
 func (h *fakeHost) Remove(path string) error {
 	delete(h.files, path)
 	return nil
@@ -275,6 +283,31 @@ func TestTwiceWithAToken(t *testing.T) {
 	}
 	if again := plan(t, h, aDay); len(again) > 0 {
 		t.Errorf("without the token it would: %q, want nothing", titles(again))
+	}
+}
+
+// The undo of a setup with a token has the LAPI on the other host forget this machine.
+// While that LAPI is away the rest is undone, and a second undo does what is left.
+func TestUndoAtALAPIElsewhere(t *testing.T) {
+	h, o := freshDebian(), aDay
+	h.programs = []string{"systemctl"}
+	o.LAPI, o.Token = "http://lapi.example.org:8080", "t0ken"
+	applyAll(t, h, o)
+	h.files[ownCredentialsPath] = "login: csmail-mx1" // csmail run registered itself
+	h.failing = "unregister"
+	err := Undo(t.Context(), h, false, func(string, error) {})
+	if err == nil || !strings.Contains(err.Error(), "lapi unreachable") || !strings.Contains(hint.Of(err), "csmail setup --undo again") {
+		t.Errorf("got error %v (hint %q), want that the LAPI is away", err, hint.Of(err))
+	}
+	if _, there := h.files[LocalPath]; there || h.files[ownCredentialsPath] == "" {
+		t.Errorf("got the files %q, want the configuration gone and the credentials kept for the second time", h.files)
+	}
+	h.failing = ""
+	if err := Undo(t.Context(), h, false, func(string, error) {}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(h.ran, "unregister "+ownCredentialsPath) || h.files[ownCredentialsPath] != "" || h.files[UndoPath] != "" {
+		t.Errorf("got the files %q after %q, want the machine forgotten and nothing left", h.files, h.ran)
 	}
 }
 

@@ -58,6 +58,10 @@ func (p *planner) isRegistered() (bool, error) {
 	return p.local.has("lapi", "registration_token"), nil
 }
 
+// ownCredentialsPath is where csmail run writes the credentials with which it registered
+// itself. /etc/csmail is not its own.
+const ownCredentialsPath = "/var/lib/csmail/lapi_credentials.yaml"
+
 // token has csmail run register itself at a LAPI on another host.
 func (p *planner) token() error {
 	if p.options.Token == "" {
@@ -69,7 +73,7 @@ func (p *planner) token() error {
 	p.local.set("lapi", "url", p.options.LAPI)
 	p.local.set("lapi", "registration_token", p.options.Token)
 	p.local.secret = true
-	p.local.set("lapi", "credentials", "/var/lib/csmail/lapi_credentials.yaml")
+	p.local.set("lapi", "credentials", ownCredentialsPath)
 	return nil
 }
 
@@ -228,6 +232,9 @@ func (p *planner) configuration() error {
 	s, err := p.writeLocal()
 	if err != nil || s.Title == "" {
 		return err
+	}
+	if p.options.Token != "" {
+		s.Undo = append([]Action{{Unregister: ownCredentialsPath}}, s.Undo...)
 	}
 	p.add(s)
 	return nil

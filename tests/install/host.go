@@ -175,6 +175,7 @@ func (h *host) story() string {
 		"csmail held list",
 		"journalctl --no-pager -n 60 -u csmail -u crowdsec",
 		"tail -n 60 /var/log/mail.log",
+		"tail -n 30 /var/log/crowdsec.log",
 		"cscli alerts list",
 		"cscli decisions list",
 	} {

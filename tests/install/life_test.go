@@ -40,6 +40,7 @@ const (
 // and run in this order.
 func TestLife(t *testing.T) {
 	packages := map[string]string{"": buildPackage(t, ""), newVersion: buildPackage(t, newVersion)}
+	t.Run("elsewhere", func(t *testing.T) { testElsewhere(t, packages[""]) })
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {
 			t.Parallel() // each waits for its mail servers most of the time
@@ -66,6 +67,7 @@ func TestLife(t *testing.T) {
 				{"upgrade", l.upgrade},
 				{"setup again", l.setupAgain},
 				{"nobody else is banned", l.innocents},
+				{"a source for the agent", l.agent},
 				{"purge", l.purge},
 			} {
 				began := time.Now()
@@ -237,8 +239,17 @@ func (l *life) innocents() {
 	}
 }
 
-// purge leaves what the administrator wrote, and nothing else.
+// purge leaves what the administrator wrote, and nothing else. Postfix and Dovecot, which
+// asked csmail, are as they were.
 func (l *life) purge() {
+	const doors = `find /etc/postfix /etc/dovecot -type f -printf '%p %m %u:%g ' -exec sh -c 'sha256sum <"$1"' _ {} \; | sort`
+	before := l.sh(doors)
+	l.must("csmail", "setup", "--enforce", "--yes")
+	defer func() {
+		if got := l.sh(doors); got != before {
+			l.t.Errorf("purge left the mail servers changed:\nbefore\n%s\nafter\n%s", before, got)
+		}
+	}()
 	out := l.must("apt-get", "purge", "-y", "csmail")
 	l.t.Log(out)
 	const mine = "/etc/csmail/csmail.yaml.local"
