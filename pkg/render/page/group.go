@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"csmail/pkg/report/document"
@@ -18,6 +19,9 @@ type group struct {
 // neighbourhood is from how many bans in one /24 or /64 on they are one row.
 const neighbourhood = 3
 
+// reasonOf is a verdict's message without the name of its scenario, which stands above.
+func reasonOf(v document.Verdict) string { return strings.TrimSuffix(v.Message, " ("+v.Scenario+")") }
+
 // groups puts neighbours together, the largest groups first.
 func groups(bans document.Verdicts) []group {
 	sizes := map[string]int{}
@@ -30,14 +34,14 @@ func groups(bans document.Verdicts) []group {
 	at := map[string]int{}
 	for _, v := range bans.List {
 		if sizes[v.Network] < neighbourhood {
-			out = append(out, group{name: v.Value, what: v.Message, last: v.StopAt, size: 1})
+			out = append(out, group{name: v.Value, what: strings.TrimPrefix(reasonOf(v), v.Value+" made "), last: v.StopAt, size: 1})
 			continue
 		}
 		i, known := at[v.Network]
 		if !known {
 			i = len(out)
 			at[v.Network] = i
-			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, %s", sizes[v.Network], v.Message), size: sizes[v.Network]})
+			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, like %s", sizes[v.Network], reasonOf(v)), size: sizes[v.Network]})
 		}
 		if v.StopAt.After(out[i].last) {
 			out[i].last = v.StopAt

@@ -133,8 +133,8 @@ func newView(d *document.Document, top int) view {
 }
 
 func (v *view) addFindings(d *document.Document) {
-	for _, f := range d.Findings {
-		item := findingView{Class: string(f.Severity), Title: plain(f.Title), Detail: plain(f.Detail), Advice: plain(f.Advice)}
+	for _, f := range shown(d.Findings) {
+		item := findingView{Class: string(f.Severity), Title: clip(f.Title, maxTitle), Detail: clip(f.Detail, maxDetail), Advice: plain(f.Advice)}
 		if !f.Since.IsZero() {
 			item.Span = span(d, f)
 		}

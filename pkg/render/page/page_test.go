@@ -134,12 +134,21 @@ func TestTextFitsTheScreen(t *testing.T) {
 
 func TestQuietDayIsOneScreen(t *testing.T) {
 	var text bytes.Buffer
-	quiet := logOf(`
-		09:00:00 postfix/smtpd[1]: connect from a.example[203.0.113.7]
-		09:00:01 postfix/smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
-		09:00:01 postfix/qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)`)
+	var quiet []string
+	for i := range 40 { // a small host's day, without anything that is the matter
+		quiet = append(quiet, logOf(strings.NewReplacer("HH", fmt.Sprintf("%02d", i/2), "NN", fmt.Sprint(10+i)).Replace(`
+			HH:10:00 postfix/smtpd[1]: connect from a.example[203.0.113.7]
+			HH:10:01 postfix/smtpd[1]: AAAANN1: client=a.example[203.0.113.7]
+			HH:10:01 postfix/qmgr[3]: AAAANN1: from=<sNN@aNN.example>, size=1000, nrcpt=1 (queue active)
+			HH:10:02 postfix/lmtp[4]: AAAANN1: to=<bNN@example.org>, relay=mx1[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 saved)
+			HH:10:03 postfix/smtpd[1]: disconnect from a.example[203.0.113.7] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5
+			HH:20:00 dovecot: imap-login: Login: user=<bNN@example.org>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.2, mpid=7, TLS, session=<b>`))...)
+	}
 	if err := Text(&text, documentOf(t, quiet), 10); err != nil {
 		t.Fatal(err)
+	}
+	if got, want := strings.Count(text.String(), "\n"), 50; got > want {
+		t.Errorf("got %d lines, want at most %d:\n%s", got, want, text.String())
 	}
 	head, _, _ := strings.Cut(text.String(), "Grand Totals")
 	if got, want := strings.Count(head, "\n"), 8; got > want {
@@ -153,7 +162,8 @@ func TestQuietDayIsOneScreen(t *testing.T) {
 // hostileDay fills each field that a client or a remote server writes.
 func hostileDay(text string) []string {
 	lines := logOf(strings.ReplaceAll(`
-		09:00:01 postfix/smtpd[1]: AAAAAA1: client=a.example[203.0.113.7], sasl_method=PLAIN, sasl_username=HOSTILE
+		09:00:00 postfix/smtpd[1]: connect from HOSTILE[203.0.113.7]
+		09:00:01 postfix/smtpd[1]: AAAAAA1: client=HOSTILE[203.0.113.7], sasl_method=PLAIN, sasl_username=HOSTILE
 		09:00:01 postfix/cleanup[1]: AAAAAA1: message-id=<HOSTILE>
 		09:00:01 postfix/qmgr[3]: AAAAAA1: from=<HOSTILE@HOSTILE>, size=1000, nrcpt=1 (queue active)
 		09:00:02 postfix/lmtp[4]: AAAAAA1: to=<HOSTILE@HOSTILE>, relay=HOSTILE, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 HOSTILE)
@@ -163,6 +173,8 @@ func hostileDay(text string) []string {
 		09:20:00 postfix/smtpd[5]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.1.1 <HOSTILE>: Recipient address rejected: User unknown; from=<HOSTILE> to=<HOSTILE> proto=ESMTP helo=<HOSTILE>
 		09:20:01 postfix/cleanup[6]: CCCCCC1: milter-reject: END-OF-MESSAGE from a.example[203.0.113.7]: 5.7.1 HOSTILE; from=<HOSTILE> to=<HOSTILE> proto=ESMTP helo=<HOSTILE>
 		09:20:02 postfix/smtpd[5]: warning: non-SMTP command from a.example[203.0.113.7]: HOSTILE
+		09:20:02 postfix/smtpd[5]: warning: hostname HOSTILE does not resolve to address 203.0.113.9: Name or service not known
+		09:20:02 postfix/cleanup[6]: DDDDDD1: reject: header Subject: HOSTILE from HOSTILE[203.0.113.7]; from=<HOSTILE> to=<HOSTILE> proto=ESMTP helo=<HOSTILE>: HOSTILE
 		09:20:03 postfix/smtpd[5]: fatal: HOSTILE
 		09:21:00 dovecot: imap-login: Disconnected (auth failed, 12 attempts in 40 secs): user=<HOSTILE>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.2, TLS, session=<a>
 		09:22:00 dovecot: imap-login: Login: user=<HOSTILE>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.2, mpid=7, TLS, session=<b>`, "HOSTILE", text))
@@ -234,6 +246,44 @@ func checkCells(t *testing.T, text, of string) {
 	}
 }
 
+// On the worst day, with thousands of accounts under attack whose names are as long as a
+// line can be, the page is still small enough for a mail program, and no finding hides
+// the others.
+func TestWorstDayIsSmall(t *testing.T) {
+	var lines []string
+	for i := range 400 {
+		name := fmt.Sprintf("%d-%s", i, strings.Repeat("<&\u202e'\"", 150))
+		for source := range 20 {
+			lines = append(lines, logOf(fmt.Sprintf(`09:21:00 dovecot: imap-login: Disconnected (auth failed, 1 attempts in 4 secs): user=<%s>, method=PLAIN, rip=203.0.%d.%d, lip=192.0.2.2, TLS, session=<%d-%d>`,
+				name, i%250, source, i, source))...)
+		}
+		lines = append(lines, logOf(fmt.Sprintf(`09:22:00 postfix/smtpd[%d]: NOQUEUE: reject: RCPT from h%d[198.51.100.%d]: 554 5.7.1 <x>: Client host rejected: %s %d; from=<%s@a%d> to=<x@y> proto=ESMTP helo=<h>`,
+			i, i, i%250, strings.Repeat("reason ", 30), i, name[:60], i))...)
+	}
+	lines = append(lines, logOf(`09:59:00 postfix/master[2]: reload -- version 3.7.11, configuration /etc/postfix`)...)
+	d := documentOf(t, lines)
+	if len(d.Findings) < 100 {
+		t.Fatalf("there are only %d findings, so this is no test", len(d.Findings))
+	}
+	for _, top := range []int{10, 0} {
+		var html, text bytes.Buffer
+		if err := HTML(&html, d, top); err != nil {
+			t.Fatal(err)
+		}
+		if html.Len() > maxHTML {
+			t.Errorf("--top %d: the page has %d bytes, want at most %d", top, html.Len(), maxHTML)
+		}
+		if err := Text(&text, d, top); err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range []string{html.String(), text.String()} {
+			if !strings.Contains(out, "more like these (account-under-attack)") || !strings.Contains(out, "Postfix was started, stopped or reloaded") {
+				t.Errorf("--top %d: the accounts under attack hide the rest of the day", top)
+			}
+		}
+	}
+}
+
 func TestGroupsOfNeighbours(t *testing.T) {
 	var v document.Verdicts
 	for i := range 5 {
@@ -242,7 +292,7 @@ func TestGroupsOfNeighbours(t *testing.T) {
 	}
 	v.List = append(v.List, document.Verdict{Value: "198.51.100.1", Network: "198.51.100.0/24", Message: "m"})
 	got := groups(v)
-	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, m" || got[1].name != "198.51.100.1" {
+	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, like m" || got[1].name != "198.51.100.1" {
 		t.Errorf("got %+v, want one row of five neighbours and one address", got)
 	}
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -34,8 +35,12 @@ func (p *printer) grandTotals(d *document.Document) {
 	p.line("messages\n")
 	p.amount(int64(d.Received), "received")
 	p.amount(int64(d.Delivered), "delivered")
+	if p.short {
+		p.shortTotals(d)
+		return
+	}
 	p.amount(int64(d.Forwarded), "forwarded")
-	p.amount(int64(d.Deferred), "deferred"+note(d.Deferrals > d.Deferred, "  (%d deferrals)", d.Deferrals))
+	p.amount(int64(d.Deferred), "deferred"+note(d.Deferrals > 0, "  (%d deferrals)", d.Deferrals))
 	p.amount(int64(d.Bounced), "bounced")
 	if d.Expired > 0 {
 		p.amount(int64(d.Expired), "expired")
@@ -43,7 +48,7 @@ func (p *printer) grandTotals(d *document.Document) {
 	p.amount(int64(d.Rejected), fmt.Sprintf("rejected (%d%%)", int(d.RejectedPercent))+note(d.RejectedTemporary > 0, ", %d of them for now (4xx)", d.RejectedTemporary))
 	p.amount(int64(d.RejectWarnings), "reject warnings")
 	p.amount(int64(d.Held), "held")
-	p.amount(int64(d.Discarded), "discarded")
+	p.amount(int64(d.Discarded), fmt.Sprintf("discarded (%d%%)", discardedPercent(d)))
 	p.line("")
 	p.amount(d.BytesReceived, "bytes received")
 	p.amount(d.BytesDelivered, "bytes delivered")
@@ -51,16 +56,53 @@ func (p *printer) grandTotals(d *document.Document) {
 	p.amount(int64(d.SendingDomains), "sending hosts/domains")
 	p.amount(int64(d.Recipients), "recipients")
 	p.amount(int64(d.RecipientDomains), "recipient hosts/domains")
-	p.line("")
+	if d.Requeued+d.Incomplete+d.Connections.Postscreen > 0 {
+		p.line("")
+	}
 	if d.Requeued > 0 {
 		p.line("  %d hand-overs to a content filter are not counted as deliveries", d.Requeued)
 	}
 	if d.Incomplete > 0 {
 		p.line("  %d mails were begun and not completed by the client", d.Incomplete)
 	}
-	if d.Connections.SMTPD+d.Connections.Postscreen > 0 {
-		p.line("  connections: smtpd %d from %d clients, postscreen %d from %d", d.Connections.SMTPD, d.Connections.SMTPDClients, d.Connections.Postscreen, d.Connections.PostscreenClients)
+	if d.Connections.Postscreen > 0 {
+		p.line("  postscreen: %s from %s", plural(d.Connections.Postscreen, "connection"), plural(d.Connections.PostscreenClients, "client"))
 	}
+	p.smtpd(d)
+}
+
+// shortTotals are the grand totals of a quiet day, as far as there is something.
+func (p *printer) shortTotals(d *document.Document) {
+	for _, t := range []total{{"forwarded", int64(d.Forwarded)}, {"rejected", int64(d.Rejected)}, {"reject warnings", int64(d.RejectWarnings)}, {"held", int64(d.Held)}, {"discarded", int64(d.Discarded)}} {
+		if t.n > 0 {
+			p.amount(t.n, t.key)
+		}
+	}
+	p.amount(d.BytesReceived, "bytes received")
+	p.amount(d.BytesDelivered, "bytes delivered")
+}
+
+// smtpd is what pflogsumm --smtpd-stats says of the connections.
+func (p *printer) smtpd(d *document.Document) {
+	c := d.Connections
+	if c.SMTPD == 0 {
+		return
+	}
+	p.line("\nsmtpd\n")
+	p.amount(int64(c.SMTPD), "connections")
+	p.amount(int64(c.SMTPDClients), "hosts/domains")
+	p.amount(int64(math.Round(c.SMTPDSeconds/float64(c.SMTPD))), "avg. connect time (seconds)")
+	total := int(c.SMTPDSeconds)
+	p.line("%3d:%02d:%02d  total connect time", total/3600, total/60%60, total%60)
+}
+
+// discardedPercent is pflogsumm's, of all mail that was delivered, refused or discarded.
+func discardedPercent(d *document.Document) int {
+	all := d.Delivered + d.Rejected + d.Discarded
+	if all == 0 {
+		return 0
+	}
+	return 100 * d.Discarded / all
 }
 
 func note(show bool, format string, n int) string {
@@ -72,7 +114,7 @@ func note(show bool, format string, n int) string {
 
 // amount writes a number as pflogsumm does: above 512 k in k, above 512 M in M.
 func (p *printer) amount(n int64, what string) {
-	p.line("%s  %s", scaled(n), what)
+	p.line(" %s  %s", scaled(n), what)
 }
 
 func scaled(n int64) string {
@@ -96,6 +138,9 @@ func (p *printer) hours(d *document.Document) {
 			return t.Format("Jan _2 2006")
 		})
 	}
+	if p.short {
+		return
+	}
 	p.traffic("Per-Hour Traffic Summary", "time", d.PerHour, func(hour string) string {
 		var h int
 		_, _ = fmt.Sscanf(hour, "%d", &h)
@@ -105,11 +150,15 @@ func (p *printer) hours(d *document.Document) {
 
 func (p *printer) traffic(title, first string, rows map[string]daily.Hour, name func(string) string) {
 	p.section(title)
-	p.line("    %-12s  %8s %10s %10s %10s %12s", first, "received", "delivered", "deferred", "bounced", "rejected")
+	p.line("    %-11s   %8s  %9s   %8s    %7s     %8s", first, "received", "delivered", "deferred", "bounced", "rejected")
 	p.line("    %s", strings.Repeat("-", 68))
 	for _, key := range sortedKeys(rows) {
 		h := rows[key]
-		p.line("    %-12s%10d %10d %10d %10d %12d", name(key), h.Received, h.Delivered, h.Deferrals, h.Bounced, h.Rejected)
+		line := fmt.Sprintf("    %-11s", name(key))
+		for _, n := range []int{h.Received, h.Delivered, h.Deferrals, h.Bounced, h.Rejected} {
+			line += "    " + scaled(int64(n))
+		}
+		p.line("%s", strings.TrimRight(line, " "))
 	}
 }
 
@@ -124,7 +173,7 @@ func (p *printer) domains(d *document.Document) {
 		p.line(" -------- -------  -------  ------- ------- -----------")
 		for _, r := range rows {
 			t := d.DeliveryDomains[r.text]
-			p.line("%s %s %s %s %s  %s", scaled(int64(t.Count)), scaled(t.Bytes), scaled(int64(t.Deferrals)), delay(t.DelayAvg), delay(t.DelayMax), clip(r.text, width-45))
+			p.line(" %s  %s  %s  %s  %s  %s", scaled(int64(t.Count)), scaled(t.Bytes), scaled(int64(t.Deferrals)), delay(t.DelayAvg), delay(t.DelayMax), clip(r.text, width-46))
 		}
 	} else {
 		p.empty = append(p.empty, "Host/Domain Summary: Message Delivery")
@@ -134,7 +183,7 @@ func (p *printer) domains(d *document.Document) {
 		p.line(" msg cnt   bytes   host/domain")
 		p.line(" -------- -------  -----------")
 		for _, r := range rows {
-			p.line("%s %s   %s", scaled(int64(r.n)), scaled(d.ReceivedDomains[r.text].Bytes), clip(r.text, width-20))
+			p.line(" %s  %s  %s", scaled(int64(r.n)), scaled(d.ReceivedDomains[r.text].Bytes), clip(r.text, width-19))
 		}
 	} else {
 		p.empty = append(p.empty, "Host/Domain Summary: Messages Received")
@@ -145,13 +194,13 @@ func (p *printer) domains(d *document.Document) {
 func delay(seconds float64) string {
 	switch {
 	case seconds >= 86400:
-		return fmt.Sprintf("%6.1f d", seconds/86400)
+		return fmt.Sprintf("%5.1f d", seconds/86400)
 	case seconds >= 3600:
-		return fmt.Sprintf("%6.1f h", seconds/3600)
+		return fmt.Sprintf("%5.1f h", seconds/3600)
 	case seconds >= 60:
-		return fmt.Sprintf("%6.1f m", seconds/60)
+		return fmt.Sprintf("%5.1f m", seconds/60)
 	}
-	return fmt.Sprintf("%6.1f s", seconds)
+	return fmt.Sprintf("%5.1f s", seconds)
 }
 
 func volumeCounts(volumes map[string]document.Volume) map[string]int {
@@ -173,6 +222,9 @@ func volumeBytes(volumes map[string]document.Volume) map[string]int {
 func (p *printer) addresses(d *document.Document) {
 	p.list("Senders by message count", volumeCounts(d.SendersBy))
 	p.list("Recipients by message count", volumeCounts(d.RecipientsBy))
+	if p.short {
+		return
+	}
 	p.list("Senders by message size", volumeBytes(d.SendersBy))
 	p.list("Recipients by message size", volumeBytes(d.RecipientsBy))
 }
@@ -185,7 +237,7 @@ func (p *printer) list(title string, counts map[string]int) {
 	}
 	p.counted(title, len(counts))
 	for _, r := range rows {
-		p.line("%s  %s", scaled(int64(r.n)), clip(r.text, width-9))
+		p.line(" %s  %s", scaled(int64(r.n)), clip(r.text, width-10))
 	}
 }
 
@@ -215,9 +267,9 @@ func (p *printer) refusal(reason string, r *document.Refusal) {
 	p.line("    %s %s", clip(reason, width-5-len(total)), total)
 	rows, more := byCount(r.By, p.top)
 	for _, line := range rows {
-		p.line("    %s  %s", scaled(int64(line.n)), clip(line.text, width-14))
+		p.line("      %s  %s", scaled(int64(line.n)), clip(line.text, width-15))
 	}
-	p.more("              ", more)
+	p.more("               ", more)
 	for _, who := range []struct {
 		word   string
 		counts map[string]int
@@ -243,7 +295,7 @@ func (p *printer) master(d *document.Document) {
 	p.section(title)
 	rows, more := byCount(d.Master, p.top)
 	for _, r := range rows {
-		p.line("%s  %s", scaled(int64(r.n)), clip(r.text, width-9))
+		p.line(" %s  %s", scaled(int64(r.n)), clip(r.text, width-10))
 	}
-	p.more("         ", more)
+	p.more("          ", more)
 }

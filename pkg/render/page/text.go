@@ -17,7 +17,10 @@ const width = 78
 // Text writes the report for a person; lists show their first top rows, all if
 // top is 0.
 func Text(w io.Writer, d *document.Document, top int) error {
-	p := &printer{out: bufio.NewWriter(w), top: top}
+	p := &printer{out: bufio.NewWriter(w), top: top, short: top > 0 && isQuiet(d)}
+	if p.short {
+		p.top = min(top, shortTop)
+	}
 	p.head(d)
 	p.findings(d)
 	p.comparison(d)
@@ -50,7 +53,16 @@ func Pflogsumm(w io.Writer, d *document.Document, top int) error {
 type printer struct {
 	out   *bufio.Writer
 	top   int
+	short bool // it was a quiet day, whose report is one screen
 	empty []string
+}
+
+// shortTop is how many rows of each list the report of a quiet day shows.
+const shortTop = 3
+
+// isQuiet reports whether nothing was the matter on a day.
+func isQuiet(d *document.Document) bool {
+	return d.Status == "quiet" && d.Bans.Total+d.Holds.Total+d.Bounced+d.Deferred == 0 && d.Rejected < 10 && d.Errors.Total+d.Fatals.Total+d.Panics.Total == 0
 }
 
 func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
@@ -113,6 +125,41 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %s", n, word)
 }
 
+const (
+	// maxSame is how many findings of one name are shown: an attack on a thousand accounts
+	// must not hide the rest of the day.
+	maxSame = 5
+	// maxTitle, maxDetail and maxAdvice bound what a client's name can take up.
+	maxTitle, maxDetail, maxAdvice = 200, 400, 300
+)
+
+// shown are the findings that a person is shown: of many with one name the first, and how
+// many more there are. A command that was cut would not do what it says, so one that is
+// too long is left out.
+func shown(findings []document.Finding) []document.Finding {
+	counts := map[string]int{}
+	for _, f := range findings {
+		counts[f.ID]++
+	}
+	var out []document.Finding
+	seen := map[string]int{}
+	for _, f := range findings {
+		seen[f.ID]++
+		if len(f.Advice) > maxAdvice {
+			f.Advice = ""
+		}
+		switch n := seen[f.ID]; {
+		case n <= maxSame:
+			out = append(out, f)
+		case n == maxSame+1:
+			out = append(out, document.Finding{
+				ID: f.ID, Severity: f.Severity, Title: fmt.Sprintf("%d more like these (%s)", counts[f.ID]-maxSame, f.ID), Detail: "All of them are in the JSON.", Advice: "csmail report -o json",
+			})
+		}
+	}
+	return out
+}
+
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func (p *printer) findings(d *document.Document) {
@@ -120,7 +167,7 @@ func (p *printer) findings(d *document.Document) {
 		return
 	}
 	p.section("What needs you")
-	for i, f := range d.Findings {
+	for i, f := range shown(d.Findings) {
 		mark := fmt.Sprintf("%2d. ", i+1)
 		switch f.Severity {
 		case document.Urgent:
@@ -128,11 +175,11 @@ func (p *printer) findings(d *document.Document) {
 		case document.Note:
 			mark = " -  "
 		}
-		p.wrap(mark, "    ", f.Title)
+		p.wrap(mark, "    ", clip(f.Title, maxTitle))
 		if !f.Since.IsZero() {
 			p.line("    %s", span(d, f))
 		}
-		p.wrap("    ", "    ", f.Detail)
+		p.wrap("    ", "    ", clip(f.Detail, maxDetail))
 		if f.Advice != "" {
 			p.line("    > %s", plain(f.Advice))
 		}
@@ -222,6 +269,10 @@ func (p *printer) logins(d *document.Document) {
 		p.empty = append(p.empty, "Logins")
 		return
 	}
+	if p.short {
+		p.line("%d logins of %s, %d failed.", d.Logins.OK, plural(d.Logins.Users, "user"), d.Logins.Failed)
+		return
+	}
 	p.section("Logins")
 	p.line("%8d  ok, of %s", d.Logins.OK, plural(d.Logins.Users, "user"))
 	p.line("%8d  failed", d.Logins.Failed)
@@ -247,6 +298,9 @@ func (p *printer) foot(d *document.Document) {
 	if len(p.empty) > 0 {
 		p.wrap("", "", "Nothing under: "+strings.Join(p.empty, ", ")+".")
 		p.line("")
+	}
+	if p.short {
+		p.line("A quiet day is shown short. All of it: csmail report --top 0")
 	}
 	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))
 }

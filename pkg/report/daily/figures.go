@@ -46,6 +46,7 @@ type Figures struct {
 	BytesDelivered int64 `json:"bytes_delivered"`
 
 	SMTPDConnections  int `json:"smtpd_connections"`
+	SMTPDSeconds      int `json:"smtpd_seconds"` // of the connections that ended
 	ScreenConnections int `json:"postscreen_connections"`
 
 	Deferred        Tally           `json:"deferred"` // deferrals of each mail

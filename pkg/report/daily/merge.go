@@ -67,7 +67,7 @@ func (f *Figures) Merge(o *Figures) {
 		{&f.Expired, &o.Expired}, {&f.NotCompleted, &o.NotCompleted}, {&f.Unsized, &o.Unsized},
 		{&f.RejectedTemporary, &o.RejectedTemporary}, {&f.RejectWarnings, &o.RejectWarnings}, {&f.Held, &o.Held},
 		{&f.Discarded, &o.Discarded}, {&f.DiscardedByFilter, &o.DiscardedByFilter},
-		{&f.SMTPDConnections, &o.SMTPDConnections}, {&f.ScreenConnections, &o.ScreenConnections},
+		{&f.SMTPDConnections, &o.SMTPDConnections}, {&f.SMTPDSeconds, &o.SMTPDSeconds}, {&f.ScreenConnections, &o.ScreenConnections},
 		{&f.LoginsOK, &o.LoginsOK}, {&f.LoginsFailed, &o.LoginsFailed},
 	} {
 		*pair[0] += *pair[1]

@@ -144,7 +144,7 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 			figures.ScreenClients.add(f.Addr)
 		}
 	case event.FlowConnect:
-		*t.session(r) = session{client: f.Addr}
+		*t.session(r) = session{client: f.Addr, since: r.Time}
 		figures := t.options.At(r.Time)
 		if figures == nil || f.Addr.IsLoopback() {
 			return
@@ -157,6 +157,9 @@ func (t *Tracker) connection(r *event.Record, f *event.Flow) {
 	case event.FlowDisconnect:
 		h := t.host(r.Host)
 		s := h.sessions[r.PID]
+		if s != nil && !s.since.IsZero() && !s.client.IsLoopback() {
+			t.count(r.Time, func(figures *Figures) { figures.SMTPDSeconds += int(r.Time.Unix() - s.since.Unix()) })
+		}
 		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
 			t.count(r.Time, func(figures *Figures) { figures.login(t.hour(r.Time), 1, 0) })
 		}

@@ -80,6 +80,7 @@ type sessionState struct {
 	Host         string
 	PID          int
 	Client       netip.Addr
+	Since        time.Time
 	HeldNext     bool
 	Sender, User string
 }
@@ -122,7 +123,7 @@ func (t *Tracker) State() State {
 	}
 	for _, h := range t.hosts {
 		for pid, s := range h.sessions {
-			state.Sessions = append(state.Sessions, sessionState{h.name, pid, s.client, s.heldNext, s.sender, s.user})
+			state.Sessions = append(state.Sessions, sessionState{h.name, pid, s.client, s.since, s.heldNext, s.sender, s.user})
 		}
 	}
 	return state
@@ -165,7 +166,7 @@ func (t *Tracker) Restore(state State) error {
 		t.keepRemoved(all[i])
 	}
 	for _, s := range state.Sessions {
-		t.host(s.Host).sessions[s.PID] = &session{s.Client, s.HeldNext, s.Sender, s.User}
+		t.host(s.Host).sessions[s.PID] = &session{s.Client, s.Since, s.HeldNext, s.Sender, s.User}
 		t.sessions++
 	}
 	return nil

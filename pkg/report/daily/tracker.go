@@ -47,9 +47,10 @@ type host struct {
 // session is what is known of the client of an smtpd process.
 type session struct {
 	client   clientAddr
-	heldNext bool   // a HOLD or DISCARD without queue ID: it is the next mail's
-	sender   string // of that mail
-	user     string // who sent mail after a login
+	since    time.Time // of the connection
+	heldNext bool      // a HOLD or DISCARD without queue ID: it is the next mail's
+	sender   string    // of that mail
+	user     string    // who sent mail after a login
 }
 
 const (

@@ -155,6 +155,10 @@ type Connections struct {
 	SMTPDClients      int `json:"smtpd_clients"`
 	Postscreen        int `json:"postscreen"`
 	PostscreenClients int `json:"postscreen_clients"`
+
+	// SMTPDSeconds is how long smtpd's clients were connected, in whole seconds each, as
+	// pflogsumm counts.
+	SMTPDSeconds float64 `json:"smtpd_seconds"`
 }
 
 // Volume counts mails and their bytes.

@@ -27,7 +27,7 @@ func (d *Document) addFigures(f *daily.Figures) {
 	d.BytesReceived, d.BytesDelivered = f.BytesReceived, f.BytesDelivered
 	d.Senders, d.SendingDomains = len(f.Senders), len(f.ReceivedDomains)
 	d.Recipients = len(f.Recipients)
-	d.Connections = Connections{f.SMTPDConnections, len(f.SMTPDClients), f.ScreenConnections, len(f.ScreenClients)}
+	d.Connections = Connections{f.SMTPDConnections, len(f.SMTPDClients), f.ScreenConnections, len(f.ScreenClients), float64(f.SMTPDSeconds)}
 	d.Logins = Logins{f.LoginsOK, f.LoginsFailed, len(f.Users)}
 	d.LoginsPerHour = loginsPerHour(f.LoginHours)
 	d.PerHour, d.PerDay = perHour(f.Hours), perDay(f.Hours)
