@@ -31,7 +31,7 @@ func grandTotals(text string) map[string]int {
 			n, _ := strconv.Atoi(m[1])
 			totals[m[3]] = n
 		}
-		if strings.HasPrefix(line, "Per-") {
+		if strings.HasPrefix(line, "Per-") || line == "smtpd" {
 			break
 		}
 	}
