@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -291,6 +292,7 @@ func (b *Bouncer) round(ctx context.Context) error {
 		}
 		b.needsAll, b.lastAll, b.lastLocal = false, now, now
 		b.count(func(s *Stats) { s.ComparedAll, s.ComparedLocal = b.o.Now(), b.o.Now() })
+		b.giveBack()
 		return nil
 	}
 	if now.Sub(b.lastLocal) < b.o.CompareLocal {
@@ -308,6 +310,18 @@ func (b *Bouncer) round(ctx context.Context) error {
 	b.lastLocal = now
 	b.count(func(s *Stats) { s.ComparedLocal = b.o.Now() })
 	return nil
+}
+
+// manyDecisions is from how many on the whole list, as the LAPI sends it, takes tens of
+// megabytes while it is read.
+const manyDecisions = 10_000
+
+// giveBack returns to the system what reading the whole list took. The garbage collector
+// would keep it for minutes, and it is used once in half an hour.
+func (b *Bouncer) giveBack() {
+	if b.table.Len() >= manyDecisions {
+		debug.FreeOSMemory()
+	}
 }
 
 // poll takes what the stream brings.
