@@ -41,8 +41,7 @@ var layers = map[string]layer{
 	"scenario":            {imports: []string{"event", "scenario/expression", "hint"}},
 	"arena":               {},
 	"bucket":              {imports: []string{"arena", "event", "scenario/expression", "scenario", "wire"}},
-	"lint":                {imports: []string{"scenario"}},
-	"trial":               {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
+	"scenario/check":      {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
 	"decision":            {},
 	"report/document":     {imports: []string{"engine", "event", "guard", "report", "report/daily"}},
 	"render/page":         {imports: []string{"render", "report/daily", "report/document"}, io: true},
@@ -70,16 +69,16 @@ var layers = map[string]layer{
 	"enforce/wiring":      {},
 	"bouncer":             {imports: []string{"decision", "hint"}, io: true},
 	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
-	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "lint", "report", "scenario", "trial"}, io: true},
+	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "report", "scenario", "scenario/check"}, io: true},
 	"daemon": {imports: []string{
-		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "ruleset", "scenario", "state", "wire",
+		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "detect", "scenario", "state", "wire",
 	}, io: true},
 	"check":   {imports: []string{"config", "control", "enforce/wiring", "engine", "event", "hint", "host", "logline", "scenario", "setup"}, io: true},
-	"ruleset": {imports: []string{"config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
+	"detect":  {imports: []string{"bucket", "config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},
 	"control": {imports: []string{"hint", "report"}, io: true},
 	"cli": {imports: []string{
-		"input/archive", "bouncer", "bucket", "check", "config", "control", "daemon", "enforce/wiring", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "lint", "mailer", "render", "replay",
-		"render/page", "report", "report/daily", "report/document", "ruleset", "scenario", "setup", "logline", "trial",
+		"input/archive", "bouncer", "bucket", "check", "config", "control", "daemon", "enforce/wiring", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "mailer", "render", "replay",
+		"render/page", "report", "report/daily", "report/document", "detect", "scenario", "setup", "logline", "scenario/check",
 	}, io: true},
 }
 
@@ -89,7 +88,7 @@ var doorLayers = map[string]layer{
 	"dyndns":          {io: true},
 	"enforce/country": {imports: []string{"event", "wire"}, io: true},
 	"enforce/probe":   {io: true},
-	"ruleset":         {imports: []string{"dyndns"}},
+	"detect":          {imports: []string{"dyndns"}},
 	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
 	"cli":             {imports: []string{"enforce/probe"}},
 }

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"csmail/pkg/lint"
 	"csmail/pkg/scenario"
-	"csmail/pkg/trial"
+	"csmail/pkg/scenario/check"
 	"csmail/scenarios"
 )
 
@@ -21,7 +20,7 @@ func TestShippedScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := lint.Files(scenarios.Files, ".")
+	files, err := check.Files(scenarios.Files, ".")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -31,7 +30,7 @@ func TestShippedScenarios(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
-			findings, err := lint.File(scenarios.Files, file, file)
+			findings, err := check.File(scenarios.Files, file, file)
 			if err != nil || len(findings) > 0 {
 				t.Error(findings, err)
 			}
@@ -43,8 +42,8 @@ func TestShippedScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, s := range set.Scenarios() {
-				runs, err := trial.Logs(set, s.Name, logs)
-				if lack := trial.Missing(runs); err != nil || lack != "" {
+				runs, err := check.Logs(set, s.Name, logs)
+				if lack := check.Missing(runs); err != nil || lack != "" {
 					t.Errorf("%s: %s, %v", s.Name, lack, err)
 				}
 				for _, r := range runs {

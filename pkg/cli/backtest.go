@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/config"
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/hint"
 	"csmail/pkg/render"
 	"csmail/pkg/replay"
 	"csmail/pkg/report"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 )
 
@@ -97,7 +97,7 @@ func (o backtestOptions) check(ctx context.Context, configPath string, files []s
 	}
 	b.input.sources = b.judgement.config.Sources
 	if len(o.against) > 0 {
-		if b.other, err = ruleset.Load(o.against); err != nil {
+		if b.other, err = detect.Load(o.against); err != nil {
 			return b, usageError{err}
 		}
 	}

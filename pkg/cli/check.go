@@ -12,12 +12,12 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/daemon"
+	"csmail/pkg/detect"
 	"csmail/pkg/hint"
 	"csmail/pkg/host"
 	"csmail/pkg/ingest"
 	"csmail/pkg/lapi"
 	"csmail/pkg/render"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/setup"
 )
@@ -110,7 +110,7 @@ func checkInputs(c config.Config) check.Inputs {
 		Logs:      func(ctx context.Context) []error { return ingest.Probe(ctx, c.Sources, ingest.Options{}) },
 		LAPI:      func(ctx context.Context) (string, time.Duration, error) { return greetLAPI(ctx, c) },
 		Key:       func(ctx context.Context) error { return tryKey(ctx, c) },
-		Scenarios: func() (*scenario.Set, error) { return ruleset.Load(c.Scenarios) },
+		Scenarios: func() (*scenario.Set, error) { return detect.Load(c.Scenarios) },
 		Mail:      host.AskMailSettings,
 		Daemon:    control.NewClient(c.Socket),
 		Programs:  setup.Machine{},

@@ -13,9 +13,9 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/control"
+	"csmail/pkg/detect"
 	"csmail/pkg/render"
 	"csmail/pkg/report/document"
-	"csmail/pkg/ruleset"
 	"csmail/scenarios"
 )
 
@@ -59,7 +59,7 @@ func loadedScenarios(c *cobra.Command) []string {
 	if len(from) == 0 {
 		from = configOf(c).Scenarios
 	}
-	set, err := ruleset.Load(unique(from)) // cobra parses the flags twice
+	set, err := detect.Load(unique(from)) // cobra parses the flags twice
 	if err != nil {
 		return nil
 	}

@@ -9,11 +9,11 @@ import (
 
 	"csmail/pkg/bucket"
 	"csmail/pkg/config"
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/replay"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 )
 
@@ -83,7 +83,7 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 		names = o.scenarios
 	}
 	j.names = names
-	if j.set, err = ruleset.Load(names); err != nil {
+	if j.set, err = detect.Load(names); err != nil {
 		if len(o.scenarios) > 0 {
 			return j, usageError{err}
 		}
@@ -93,8 +93,8 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 		warnOfScenarios(j.set, std)
 	}
 	var warnings []string
-	j.facts, warnings, err = ruleset.Facts(ctx, j.config)
-	named, unknown := ruleset.LookUpNames(ctx, j.config)
+	j.facts, warnings, err = detect.Facts(ctx, j.config)
+	named, unknown := detect.LookUpNames(ctx, j.config)
 	j.facts.Named = named
 	for _, w := range append(warnings, unknown...) {
 		fmt.Fprintf(std.Err, "csmail: warning: %s\n", w)
@@ -120,9 +120,5 @@ func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *en
 	if !j.tells {
 		limits.Texts = bucket.NoEvidence
 	}
-	options := ruleset.GuardOptions(j.config.Guard)
-	options.HashKey = ruleset.NewHashKey()
-	return engine.New(engine.Options{
-		Scenarios: set, Limits: limits, Guard: guard.New(j.facts, options), HashKey: options.HashKey, Counts: counts,
-	})
+	return detect.Criteria{Guard: j.config.Guard, Set: set, Facts: j.facts, Limits: limits, Counts: counts}.Engine()
 }

@@ -15,10 +15,10 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/daemon"
+	"csmail/pkg/detect"
 	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
 	"csmail/pkg/lapi"
-	"csmail/pkg/ruleset"
 )
 
 const runHelp = `Follow the logs, decide, and tell CrowdSec's Local API, until SIGTERM or SIGINT.
@@ -93,7 +93,7 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 	if err != nil {
 		return configError{err}
 	}
-	set, err := ruleset.Load(c.Scenarios)
+	set, err := detect.Load(c.Scenarios)
 	if err != nil {
 		return configError{err}
 	}

@@ -13,12 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/config"
+	"csmail/pkg/detect"
 	"csmail/pkg/hint"
-	"csmail/pkg/lint"
 	"csmail/pkg/render"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
-	"csmail/pkg/trial"
+	"csmail/pkg/scenario/check"
 	"csmail/scenarios"
 )
 
@@ -68,7 +67,7 @@ func newScenariosList(std Streams, configPath *string) *cobra.Command {
 // scenarioSet loads the named scenarios, or those of the configuration.
 func scenarioSet(configPath string, names []string) (*scenario.Set, error) {
 	if len(names) > 0 {
-		set, err := ruleset.Load(names)
+		set, err := detect.Load(names)
 		if err != nil {
 			return nil, usageError{err}
 		}
@@ -78,7 +77,7 @@ func scenarioSet(configPath string, names []string) (*scenario.Set, error) {
 	if err != nil {
 		return nil, configError{err}
 	}
-	set, err := ruleset.Load(c.Scenarios)
+	set, err := detect.Load(c.Scenarios)
 	if err != nil {
 		return nil, configError{err}
 	}
@@ -155,13 +154,13 @@ func counted(n int, noun string) string {
 }
 
 // lintName checks a file, or the files below a folder.
-func lintName(name string) (files int, findings []lint.Finding, err error) {
+func lintName(name string) (files int, findings []check.Finding, err error) {
 	root, inside, err := openName(name)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer root.Close()
-	found, err := lint.Files(root.FS(), inside)
+	found, err := check.Files(root.FS(), inside)
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading %q: %w", name, pathCause(err))
 	}
@@ -170,7 +169,7 @@ func lintName(name string) (files int, findings []lint.Finding, err error) {
 		if inside != file {
 			full = path.Join(filepath.ToSlash(name), file)
 		}
-		more, err := lint.File(root.FS(), file, full)
+		more, err := check.File(root.FS(), file, full)
 		if err != nil {
 			return files, nil, err
 		}
@@ -281,8 +280,8 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 }
 
 // faultHint tells how to mend what the runs came to.
-func faultHint(runs []trial.Run) string {
-	if slices.ContainsFunc(runs, func(r trial.Run) bool { return !r.Passed() }) {
+func faultHint(runs []check.Run) string {
+	if slices.ContainsFunc(runs, func(r check.Run) bool { return !r.Passed() }) {
 		return "csmail explain FILE shows how far each line filled the bucket"
 	}
 	return "each scenario has a folder of logs, below DIR/tests or --logs DIR: NAME/over.log, in which it overflows, and NAME/under.log, in which it does not"
@@ -306,7 +305,7 @@ func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error
 		return all, nil
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(all, func(full string) bool { return full == name || trial.Folder(full) == name })
+		i := slices.IndexFunc(all, func(full string) bool { return full == name || check.Folder(full) == name })
 		if i < 0 {
 			return nil, usageError{hint.Wrap(fmt.Errorf("no scenario %q", name), "%s", scenarioHint(name, all))}
 		}
@@ -318,7 +317,7 @@ func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error
 func scenarioHint(name string, all []string) string {
 	names := slices.Clone(all)
 	for _, full := range all {
-		names = append(names, trial.Folder(full))
+		names = append(names, check.Folder(full))
 	}
 	if meant := nearest(name, names); meant != "" {
 		return fmt.Sprintf("did you mean %s?", meant)
@@ -343,13 +342,13 @@ func testLogs(dir string) (fs.FS, func(), error) {
 	return root.FS(), func() { root.Close() }, nil
 }
 
-func runTrials(set *scenario.Set, names []string, logs fs.FS) (all []trial.Run, faults []string, err error) {
+func runTrials(set *scenario.Set, names []string, logs fs.FS) (all []check.Run, faults []string, err error) {
 	for _, name := range names {
-		runs, err := trial.Logs(set, name, logs)
+		runs, err := check.Logs(set, name, logs)
 		if err != nil {
 			return nil, nil, err
 		}
-		if lack := trial.Missing(runs); lack != "" {
+		if lack := check.Missing(runs); lack != "" {
 			faults = append(faults, fmt.Sprintf("%s has %s", name, lack))
 		}
 		for _, r := range runs {

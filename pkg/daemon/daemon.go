@@ -22,13 +22,13 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
+	"csmail/pkg/detect"
 	"csmail/pkg/dyndns"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/ingest"
 	"csmail/pkg/input"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/state"
 )
@@ -199,11 +199,11 @@ func (d *Daemon) start(ctx context.Context) error {
 // judgeBy builds scenarios, engine and feeds from a configuration. After an error d is
 // unchanged.
 func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
-	set, err := ruleset.Load(c.Scenarios)
+	set, err := detect.Load(c.Scenarios)
 	if err != nil {
 		return err
 	}
-	facts, warnings, err := ruleset.Facts(ctx, c)
+	facts, warnings, err := detect.Facts(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -211,9 +211,9 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 		d.log.Warn(w)
 	}
 	if d.names != nil {
-		facts.Named = ruleset.Named(d.names)
+		facts.Named = detect.Named(d.names)
 	}
-	judge := ruleset.Engine(c, set, facts)
+	judge := detect.Criteria{Guard: c.Guard, Set: set, Facts: facts}.Engine()
 	feeds, err := d.options.openSources(ctx, c)
 	if err != nil {
 		return err

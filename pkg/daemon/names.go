@@ -3,8 +3,8 @@ package daemon
 import (
 	"context"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/dyndns"
-	"csmail/pkg/ruleset"
 )
 
 // keptNames is under which name the state file keeps the addresses of guard.allow_names.
@@ -34,7 +34,7 @@ func (d *Daemon) openNames(ctx context.Context) {
 
 // useNames gives the guard and the doors what the names lead to now.
 func (d *Daemon) useNames() {
-	d.facts.Named = ruleset.Named(d.names)
+	d.facts.Named = detect.Named(d.names)
 	d.engine.Guard().SetFacts(d.facts)
 	d.enforcer.reset(d.config, d.facts)
 }

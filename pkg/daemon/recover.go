@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"csmail/pkg/config"
+	"csmail/pkg/detect"
 	"csmail/pkg/hint"
 	"csmail/pkg/ingest"
 	"csmail/pkg/input"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/state"
 	"csmail/pkg/wire"
 )
@@ -108,12 +108,12 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 		return nil, cause // the file itself cannot be used
 	}
 	d.log.Warn("the engine's state cannot be read; logs are read back, and counting starts now", "error", cause)
-	facts, _, err := ruleset.Facts(ctx, d.config)
+	facts, _, err := detect.Facts(ctx, d.config)
 	if err != nil {
 		return nil, err
 	}
-	facts.Named = ruleset.Named(d.names)
-	d.engine = ruleset.Engine(d.config, d.set, facts)
+	facts.Named = detect.Named(d.names)
+	d.engine = detect.Criteria{Guard: d.config.Guard, Set: d.set, Facts: facts}.Engine()
 	d.engine.CountSince(d.started)
 	d.reports = nil
 	d.startReports()

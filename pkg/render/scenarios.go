@@ -12,7 +12,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
-	"csmail/pkg/trial"
+	"csmail/pkg/scenario/check"
 )
 
 type scenarioRow struct {
@@ -118,7 +118,7 @@ func Scenarios(w io.Writer, all []*scenario.Scenario, screen Screen) error {
 }
 
 // TrialsJSON prints test runs as one array.
-func TrialsJSON(w io.Writer, runs []trial.Run) error {
+func TrialsJSON(w io.Writer, runs []check.Run) error {
 	rows := make([]trialRow, 0, len(runs))
 	for _, r := range runs {
 		rows = append(rows, trialRow{r, r.Passed()})
@@ -127,12 +127,12 @@ func TrialsJSON(w io.Writer, runs []trial.Run) error {
 }
 
 type trialRow struct {
-	trial.Run
+	check.Run
 	Passed bool `json:"passed"`
 }
 
 // Trials prints test runs for a person.
-func Trials(w io.Writer, runs []trial.Run, screen Screen) error {
+func Trials(w io.Writer, runs []check.Run, screen Screen) error {
 	if len(runs) == 0 {
 		_, err := fmt.Fprintln(w, "No test logs")
 		return err

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"csmail/pkg/bucket"
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
-	"csmail/pkg/ruleset"
 )
 
 // attacked is a log of guesses, logins and mail of some clients, in blocks.
@@ -46,7 +46,7 @@ func attacked(lines int) text {
 
 func judging(t *testing.T) *engine.Engine {
 	t.Helper()
-	set, err := ruleset.Load([]string{"balanced"})
+	set, err := detect.Load([]string{"balanced"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/logline"
-	"csmail/pkg/ruleset"
 )
 
 // quiet is a log with long silences, of people who mistype, hosts without names,
@@ -43,7 +43,7 @@ func quiet(lines int, pauses ...int) []event.Record {
 // the log is silent: the same verdicts, at the same times.
 func TestSilenceIsTime(t *testing.T) {
 	for name, pauses := range map[string][]int{"a quiet log": {0, 1, 5, 60, 61, 299, 300, 301, 900, 4000}, "a busy log": {0, 0, 0, 1, 1, 1, 2, 20}} {
-		set, err := ruleset.Load([]string{"strict"})
+		set, err := detect.Load([]string{"strict"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/logline"
-	"csmail/pkg/ruleset"
 )
 
 // TestOneNumber: a connection is one try, and the table, the answer to why and the
@@ -45,7 +45,7 @@ func TestOneNumber(t *testing.T) {
 		}, "", "4 × relay-denied"},
 	}
 	for name, tt := range tests {
-		set, err := ruleset.Load([]string{"balanced"})
+		set, err := detect.Load([]string{"balanced"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
@@ -18,7 +19,6 @@ import (
 	"csmail/pkg/logline"
 	"csmail/pkg/merge"
 	"csmail/pkg/replay"
-	"csmail/pkg/ruleset"
 	"csmail/pkg/scenario"
 	"csmail/pkg/wire"
 )
@@ -124,7 +124,7 @@ func TestJudgingWhatTravels(t *testing.T) {
 	asked := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	found, all, travelled := 0, 0, 0
 	for _, name := range []string{"strict"} { // which holds the others, too
-		set, err := ruleset.Load([]string{name})
+		set, err := detect.Load([]string{name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, as
 
 // What hosts come to that are counted as one is what a backtest of their logs comes to.
 func TestManyHostsAsOne(t *testing.T) {
-	set, err := ruleset.Load([]string{"strict"})
+	set, err := detect.Load([]string{"strict"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
@@ -19,7 +20,6 @@ import (
 	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
 	"csmail/pkg/report/document"
-	"csmail/pkg/ruleset"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -31,7 +31,7 @@ func documentOf(t testing.TB, lines []string) *document.Document {
 	tracker := daily.NewTracker(daily.Options{At: func(time.Time) *daily.Figures { return figures }})
 	collector := report.NewCollector(report.Scope{})
 	watch := document.NewWatch(func(*event.Event) bool { return true })
-	set, err := ruleset.Load([]string{"balanced"})
+	set, err := detect.Load([]string{"balanced"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/logline"
 	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
-	"csmail/pkg/ruleset"
 )
 
 // dayLines is a log of two days: mails through a content filter, refusals, guesses
@@ -81,7 +81,7 @@ type reader struct {
 }
 
 func newReader() *reader {
-	set, err := ruleset.Load([]string{"strict"})
+	set, err := detect.Load([]string{"strict"})
 	if err != nil {
 		panic(err)
 	}

@@ -1,4 +1,4 @@
-package ruleset
+package detect
 
 import (
 	"net/netip"

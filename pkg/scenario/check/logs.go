@@ -1,9 +1,4 @@
-// Package trial runs the test logs of scenarios. A folder TESTS/NAME holds the logs: in
-// those named over… the scenario must overflow, in those named under… it must not. A log
-// is read and joined as by the other commands and poured into the scenario. The guard is
-// not asked, since a test is about the threshold. The package reads through the given
-// fs.FS and makes no decision about a source.
-package trial
+package check
 
 import (
 	"errors"

@@ -1,8 +1,4 @@
-// Package ruleset gathers the rules by which a log is judged: the scenarios that a
-// configuration or a flag names (csmail's built-in sets, files, and folders), the facts
-// about this host, and the numbers of the guard's rules. It reads files and asks
-// programs, and makes no decision about a source.
-package ruleset
+package detect
 
 import (
 	"errors"

@@ -1,4 +1,9 @@
-package ruleset
+// Package detect builds the engine that judges a log, out of a configuration: the scenarios
+// that it or a flag names (csmail's built-in sets, files, and folders), the facts about
+// this host, and the limits of the guard's rules. All commands and the daemon build it
+// here, so that they judge alike. The package reads files and asks programs of the host,
+// and makes no decision about a source.
+package detect
 
 import (
 	"context"
@@ -7,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"csmail/pkg/bucket"
 	"csmail/pkg/config"
 	"csmail/pkg/dyndns"
 	"csmail/pkg/engine"
@@ -76,23 +82,39 @@ func spared(name string, networks []netip.Prefix) (warnings []string) {
 	return warnings
 }
 
-// Engine returns a new engine that judges by the scenarios and by the guard's
-// rules of the configuration, under a HashKey of its own: the snapshot of an
-// engine carries the key along.
-func Engine(c config.Config, set *scenario.Set, facts guard.Facts) *engine.Engine {
-	options := GuardOptions(c.Guard)
-	options.HashKey = NewHashKey()
-	return engine.New(engine.Options{Scenarios: set, Guard: guard.New(facts, options), HashKey: options.HashKey})
+// Criteria are all that the verdicts on a log depend on besides its lines.
+type Criteria struct {
+	Guard config.Guard
+	Set   *scenario.Set
+	Facts guard.Facts
+
+	// Limits bound the memory of the scenarios. With bucket.NoEvidence findings carry
+	// neither messages nor checks.
+	Limits bucket.Limits
+
+	// Counts reports whether an event may count against its source; nil: each may. For
+	// example, a first start counts no offences older than a day.
+	Counts func(*event.Event) bool
 }
 
-// NewHashKey draws a secret at random.
-func NewHashKey() (key event.HashKey) {
+// Engine returns a new engine that judges by the criteria. It has a HashKey of its own, since
+// the snapshot of an engine carries the key along.
+func (c Criteria) Engine() *engine.Engine {
+	options := guardOptions(c.Guard)
+	options.HashKey = newHashKey()
+	return engine.New(engine.Options{
+		Scenarios: c.Set, Limits: c.Limits, Guard: guard.New(c.Facts, options), HashKey: options.HashKey, Counts: c.Counts,
+	})
+}
+
+// newHashKey draws a secret at random.
+func newHashKey() (key event.HashKey) {
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand, Go 1.24)
 	return key
 }
 
-// GuardOptions returns the numbers of the guard's rules.
-func GuardOptions(c config.Guard) guard.Options {
+// guardOptions returns the limits of the guard's rules.
+func guardOptions(c config.Guard) guard.Options {
 	return guard.Options{
 		ProviderNames: c.ProviderNames,
 		LoginProves:   time.Duration(c.LoginProves), MailDays: c.MailDays,

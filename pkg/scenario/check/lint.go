@@ -1,8 +1,18 @@
-// Package lint checks scenario files as the linter of CrowdSec's hub does
-// (hublint and the taxonomy of crowdsecurity/hub), before a person sends them
-// there: names, descriptions, labels. What makes a file unusable it hears from
-// package scenario. It runs no scenario and changes no file.
-package lint
+// Package check checks scenario files before a person uses them or sends them to
+// CrowdSec's hub.
+//
+// [File] checks one file as the hub's linter does (hublint and the taxonomy of
+// crowdsecurity/hub): names, descriptions, labels. Faults that make a file unusable come
+// from package scenario.
+//
+// [Logs] runs a scenario over its test logs, as the hub's hubtest does. A folder TESTS/NAME
+// holds the logs. With those named over… the scenario must overflow, with those named
+// under… it must not. A log is read and joined as by the other commands and poured into
+// the scenario. The guard is not asked, because a test is about the threshold.
+//
+// The package reads through the given fs.FS, changes no file, and makes no decision about
+// a source.
+package check
 
 import (
 	"bytes"
