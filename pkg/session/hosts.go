@@ -1,6 +1,10 @@
 package session
 
-import "csmail/pkg/event"
+import (
+	"net/netip"
+
+	"csmail/pkg/event"
+)
 
 // maxHosts is the number of hosts for which it is remembered which of the daemons they
 // run.
@@ -11,48 +15,55 @@ const maxHosts = 4096
 // inet:imap.example.org:12345). Both then log the same login under two host names.
 type hostDaemons struct{ smtpd, dovecot bool }
 
+// loginHosts remembers the hosts that take part in logins.
+type loginHosts struct {
+	hosts       *fifoMap[uint64, hostDaemons]
+	remote      *fifoMap[netip.Addr, uint64] // the host that last checked a client's password, among hosts without smtpd
+	latestSMTPD uint64                       // the host of the last call of noteSMTPD; 0: none
+}
+
 // noteSMTPD remembers that a host runs smtpd. Most lines come from the same host as
 // the one before.
-func (j *Joiner) noteSMTPD(host uint64) {
-	if j.latestSMTPD == host {
+func (l *loginHosts) noteSMTPD(host uint64) {
+	if l.latestSMTPD == host {
 		return
 	}
-	j.daemonsOf(host).smtpd = true
-	j.latestSMTPD = host
+	l.daemonsOf(host).smtpd = true
+	l.latestSMTPD = host
 }
 
 // noteDovecot remembers that a host runs Dovecot.
-func (j *Joiner) noteDovecot(host uint64) { j.daemonsOf(host).dovecot = true }
+func (l *loginHosts) noteDovecot(host uint64) { l.daemonsOf(host).dovecot = true }
 
 // daemonsOf returns the record of a host, a new one if there is none.
-func (j *Joiner) daemonsOf(host uint64) *hostDaemons {
-	h := j.hosts.get(host)
+func (l *loginHosts) daemonsOf(host uint64) *hostDaemons {
+	h := l.hosts.get(host)
 	if h == nil {
-		h = j.hosts.put(host)
-		j.latestSMTPD = 0 // it may be the one that was dropped
+		h = l.hosts.put(host)
+		l.latestSMTPD = 0 // it may be the one that was dropped
 	}
 	return h
 }
 
 // noteRemoteLogin remembers the host that checked a login, if no smtpd logs there. The
 // login may be one of another host's Postfix.
-func (j *Joiner) noteRemoteLogin(r *event.Record) {
+func (l *loginHosts) noteRemoteLogin(r *event.Record) {
 	host := r.From().Host
-	if h := j.hosts.get(host); h != nil && !h.smtpd {
-		*j.remote.put(r.Addr) = host
+	if h := l.hosts.get(host); h != nil && !h.smtpd {
+		*l.remote.put(r.Addr) = host
 	}
 }
 
 // checkedBy returns the host that checks a client's logins for Postfix. It is the same
 // host if Dovecot has logged there, else the host without smtpd that has just checked the
 // client's password.
-func (j *Joiner) checkedBy(r *event.Record) uint64 {
+func (l *loginHosts) checkedBy(r *event.Record) uint64 {
 	host := r.From().Host
-	if h := j.hosts.get(host); h != nil && h.dovecot {
+	if h := l.hosts.get(host); h != nil && h.dovecot {
 		return host
 	}
-	if remote := j.remote.get(r.Addr); remote != nil {
-		if h := j.hosts.get(*remote); h != nil && !h.smtpd {
+	if remote := l.remote.get(r.Addr); remote != nil {
+		if h := l.hosts.get(*remote); h != nil && !h.smtpd {
 			return *remote
 		}
 	}

@@ -62,6 +62,8 @@ const (
 
 // Joiner remembers the open sessions. Use it from one goroutine at a time.
 type Joiner struct {
+	loginHosts
+
 	key      event.HashKey
 	smtp     *fifoMap[processKey, smtpSession]
 	ends     *fifoMap[processKey, smtpEnd]
@@ -73,8 +75,6 @@ type Joiner struct {
 	ssh      *fifoMap[sshKey, sshSession]
 	pam      *fifoMap[pamKey, pamSession]
 	modules  *fifoMap[clientKey, moduleReports]
-	hosts    *fifoMap[uint64, hostDaemons]
-	remote   *fifoMap[netip.Addr, uint64] // the host that last checked a client's password, among hosts without smtpd
 	copies   copies
 	withheld *fifoMap[withheldKey, withheld]
 
@@ -82,7 +82,6 @@ type Joiner struct {
 	settling     []withheld // scratch memory of settle
 	withholdings uint64     // number of offences withheld so far
 
-	latestSMTPD uint64 // the host of the last call of noteSMTPD; 0: none
 }
 
 // since returns the time from at to r, in which at is a time.Time.UnixNano.
@@ -92,20 +91,19 @@ func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Tim
 // it hashes the names that clients send; a snapshot brings its own.
 func NewJoiner(key event.HashKey) *Joiner {
 	return &Joiner{
-		key:      key,
-		smtp:     newFIFOMap[processKey, smtpSession](maxOpen),
-		ends:     newFIFOMap[processKey, smtpEnd](maxEnds),
-		logins:   newFIFOMap[loginKey, loginSession](maxOpen),
-		ended:    newFIFOMap[loginKey, loginSession](maxOpen),
-		sasl:     newFIFOMap[clientKey, saslClient](maxOpen),
-		screened: newFIFOMap[connectionKey, screening](maxScreened),
-		messages: &messages{most: maxOpen},
-		ssh:      newFIFOMap[sshKey, sshSession](maxOpen),
-		pam:      newFIFOMap[pamKey, pamSession](maxOpen),
-		modules:  newFIFOMap[clientKey, moduleReports](maxOpen),
-		withheld: newFIFOMap[withheldKey, withheld](maxWithheld),
-		hosts:    newFIFOMap[uint64, hostDaemons](maxHosts),
-		remote:   newFIFOMap[netip.Addr, uint64](maxOpen),
+		key:        key,
+		smtp:       newFIFOMap[processKey, smtpSession](maxOpen),
+		ends:       newFIFOMap[processKey, smtpEnd](maxEnds),
+		logins:     newFIFOMap[loginKey, loginSession](maxOpen),
+		ended:      newFIFOMap[loginKey, loginSession](maxOpen),
+		sasl:       newFIFOMap[clientKey, saslClient](maxOpen),
+		screened:   newFIFOMap[connectionKey, screening](maxScreened),
+		messages:   &messages{most: maxOpen},
+		ssh:        newFIFOMap[sshKey, sshSession](maxOpen),
+		pam:        newFIFOMap[pamKey, pamSession](maxOpen),
+		modules:    newFIFOMap[clientKey, moduleReports](maxOpen),
+		withheld:   newFIFOMap[withheldKey, withheld](maxWithheld),
+		loginHosts: loginHosts{hosts: newFIFOMap[uint64, hostDaemons](maxHosts), remote: newFIFOMap[netip.Addr, uint64](maxOpen)},
 	}
 }
 

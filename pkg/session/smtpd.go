@@ -43,7 +43,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 			j.messages.put(k, r.Addr)
 		}
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
-		r.Addr = j.clientOfMessage(r)
+		r.Addr = j.messages.clientOf(r)
 	}
 	if r.PID != 0 && isWithholdable(r) {
 		return j.joinOffence(r)
@@ -162,10 +162,10 @@ func isLogin(r *event.Record) bool {
 	return false
 }
 
-// clientOfMessage returns the client of a message, or the zero Addr.
-func (j *Joiner) clientOfMessage(r *event.Record) netip.Addr {
+// clientOf returns the client of a message, or the zero Addr.
+func (m *messages) clientOf(r *event.Record) netip.Addr {
 	if k, ok := messageKeyOf(r); ok {
-		return j.messages.get(k)
+		return m.get(k)
 	}
 	return netip.Addr{}
 }
@@ -187,7 +187,7 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	j.noteSMTPD(r.From().Host)
 	s := j.smtp.get(k)
 	if s == nil {
-		return j.endedBefore(k, r)
+		return isEndedAgain(j.ends.get(k), r)
 	}
 	j.settle(k, s, s.addr == r.Addr && r.Kind == event.LoginOK, r.Time)
 	ended := *s
@@ -208,12 +208,9 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	return r.Attempts <= 0
 }
 
-// endedBefore reports whether r is the end of a session that was logged as ended before.
-// If the host logs connections, the log would hold the connection of a new session.
-func (j *Joiner) endedBefore(k processKey, r *event.Record) bool {
-	if r.Kind == event.NoKind {
-		return false
-	}
-	e := j.ends.get(k)
-	return e != nil && e.addr == r.Addr && since(e.at, r).Abs() <= endAgain
+// isEndedAgain reports whether r is the end of a session that was logged as ended before;
+// e is the last end of its process. If the host logs connections, the log would hold the
+// connection of a new session.
+func isEndedAgain(e *smtpEnd, r *event.Record) bool {
+	return r.Kind != event.NoKind && e != nil && e.addr == r.Addr && since(e.at, r).Abs() <= endAgain
 }

@@ -19,7 +19,7 @@ func isToCreate(info fs.FileInfo, err error) bool {
 // leave a half-written one. The folder is locked, so that one process at a time does
 // this. The file gets its final name only if there is no file of that name, so it never
 // replaces a file that another process uses.
-func (s *Store) create() error {
+func (s *file) create() error {
 	folder, err := s.lockFolder()
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (s *Store) create() error {
 	if !isToCreate(info, err) {
 		return err // another process has created it
 	}
-	fresh := &Store{path: s.path + ".new", options: s.options}
+	fresh := &file{path: s.path + ".new", options: s.options}
 	if err := fresh.fill(); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Store) create() error {
 
 // lockFolder locks the folder of the file. A file system that locks no folders, as
 // NFS, is no error.
-func (s *Store) lockFolder() (*os.File, error) {
+func (s *file) lockFolder() (*os.File, error) {
 	folder, err := os.Open(filepath.Dir(s.path))
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *Store) lockFolder() (*os.File, error) {
 
 // fill makes the file an empty store. It discards the remains of an earlier start that
 // was interrupted.
-func (s *Store) fill() error {
+func (s *file) fill() error {
 	fill := func() error {
 		if err := s.open(); err != nil {
 			return err

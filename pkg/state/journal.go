@@ -62,7 +62,7 @@ func (s *Store) addAll(tx *bolt.Tx, b Batch, counted *change) error {
 
 // Mark returns the place after the newest input. Commits and the taking of Marks
 // for checkpoints are up to one goroutine.
-func (s *Store) Mark() Mark {
+func (s *file) Mark() Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mark

@@ -11,7 +11,7 @@ const keptPrefix = "kept "
 
 // Keep stores a few bytes under a name for a later start, and replaces older ones. Empty
 // data removes the name.
-func (s *Store) Keep(name string, data []byte) error {
+func (s *file) Keep(name string, data []byte) error {
 	k := []byte(keptPrefix + name)
 	return s.update("keep "+name, func(tx *bolt.Tx, _ *change) error {
 		if len(data) == 0 {
@@ -22,7 +22,7 @@ func (s *Store) Keep(name string, data []byte) error {
 }
 
 // Kept returns the value that Keep stored under a name, or nil.
-func (s *Store) Kept(name string) (data []byte, err error) {
+func (s *file) Kept(name string) (data []byte, err error) {
 	k := []byte(keptPrefix + name)
 	err = s.view("read "+name, func(tx *bolt.Tx) error {
 		value := tx.Bucket(metaBucket).Get(k)
@@ -44,7 +44,7 @@ const keptChunk = 16 << 10
 func chunkKey(name string, n int) []byte { return fmt.Appendf(nil, "%s%s/%06d", keptPrefix, name, n) }
 
 // KeepLarge does what Keep does with data of megabytes. Read it with KeptLarge.
-func (s *Store) KeepLarge(name string, data []byte) error {
+func (s *file) KeepLarge(name string, data []byte) error {
 	return s.update("keep "+name, func(tx *bolt.Tx, _ *change) error {
 		bucket, n := tx.Bucket(metaBucket), 0
 		for ; len(data) > 0; n++ {
@@ -65,7 +65,7 @@ func (s *Store) KeepLarge(name string, data []byte) error {
 }
 
 // KeptLarge returns the value that KeepLarge stored under a name, or nil.
-func (s *Store) KeptLarge(name string) (data []byte, err error) {
+func (s *file) KeptLarge(name string) (data []byte, err error) {
 	err = s.view("read "+name, func(tx *bolt.Tx) error {
 		for n := 0; ; n++ {
 			k := chunkKey(name, n)

@@ -55,7 +55,7 @@ const noSchema = 1000
 // load checks the version, makes the buckets of a new file, and counts. It
 // walks over every key, so that damage shows at the start. A file that is as it
 // should be opens on a full disk, too.
-func (s *Store) load() error {
+func (s *file) load() error {
 	if err := s.db.View(checkSchema); err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func readCursors(tx *bolt.Tx) (map[string]string, error) {
 
 // count reads the whole file once at the start: it counts the entries of each list, and
 // verifies each value that normal reading would not reach.
-func (s *Store) count(tx *bolt.Tx) error {
+func (s *file) count(tx *bolt.Tx) error {
 	if err := complete(tx); err != nil {
 		return err
 	}

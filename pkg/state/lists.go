@@ -19,7 +19,7 @@ type change struct {
 
 // apply adds the effect of a transaction to the figures. It is called only after the
 // transaction is on the disk.
-func (s *Store) apply(c change) {
+func (s *file) apply(c change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mark += Mark(c.inputs)

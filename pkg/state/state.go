@@ -73,7 +73,11 @@ type Options struct {
 }
 
 // Store is an open state file. It is safe for concurrent use.
-type Store struct {
+type Store struct{ file }
+
+// file is the file below a Store: it creates, opens and verifies it, runs transactions,
+// and keeps the figures. From the first damage on every call fails.
+type file struct {
 	path    string
 	options Options
 	db      *bolt.DB
@@ -90,7 +94,7 @@ type Store struct {
 // reading only. Errors are ErrLocked, ErrDamaged, ErrNewer or the system's, and
 // carry a hint. The caller calls Close.
 func Open(path string, o Options) (*Store, error) {
-	s := &Store{path: path, options: o.withDefaults()}
+	s := &Store{file{path: path, options: o.withDefaults()}}
 	if err := s.prepare(); err != nil {
 		return nil, s.explain("open", err)
 	}
@@ -129,7 +133,7 @@ func (o Options) withDefaults() Options {
 const ownerOnly = 0o600
 
 // prepare sees to folder and permissions: the file holds log lines.
-func (s *Store) prepare() error {
+func (s *file) prepare() error {
 	if s.options.ReadOnly {
 		_, err := os.Stat(s.path)
 		return err
@@ -152,7 +156,7 @@ func (s *Store) prepare() error {
 
 // closeToOthers sets the mode of a file after it was recognised as csmail's. A file of
 // another program keeps its mode.
-func (s *Store) closeToOthers() error {
+func (s *file) closeToOthers() error {
 	if s.options.ReadOnly {
 		return nil
 	}
@@ -165,7 +169,7 @@ func (s *Store) closeToOthers() error {
 
 // open checks the file's structure and only then opens it with bbolt, because bbolt may
 // panic on a damaged page.
-func (s *Store) open() error {
+func (s *file) open() error {
 	info, err := os.Stat(s.path)
 	if err == nil && info.Size() > 0 {
 		if err := checkStructure(s.path, s.options.Timeout); err != nil {
@@ -197,7 +201,7 @@ func isSystem(err error) bool {
 
 // Close releases the file. After damage was seen it does nothing, because bbolt could
 // block without end; the file is then released when the process ends.
-func (s *Store) Close() error {
+func (s *file) Close() error {
 	if s.damage() != nil {
 		return nil
 	}
@@ -218,7 +222,7 @@ func guarded(f func() error) (err error) {
 
 // damage returns the damage that was seen, or nil. From then on every call fails with
 // it.
-func (s *Store) damage() error {
+func (s *file) damage() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.broken
@@ -226,7 +230,7 @@ func (s *Store) damage() error {
 
 // update runs one transaction, all of it or nothing, and counts its effect once it is on
 // the disk.
-func (s *Store) update(what string, f func(*bolt.Tx, *change) error) error {
+func (s *file) update(what string, f func(*bolt.Tx, *change) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var counted change
@@ -239,13 +243,14 @@ func (s *Store) update(what string, f func(*bolt.Tx, *change) error) error {
 	return err
 }
 
-func (s *Store) view(what string, f func(*bolt.Tx) error) error {
+// view runs a read-only transaction.
+func (s *file) view(what string, f func(*bolt.Tx) error) error {
 	return s.run(what, func() error { return s.db.View(f) })
 }
 
 // run calls f unless the file is damaged. It turns a panic of bbolt into an error,
 // explains errors, and remembers damage.
-func (s *Store) run(what string, f func() error) error {
+func (s *file) run(what string, f func() error) error {
 	if err := s.damage(); err != nil {
 		return err
 	}
@@ -259,7 +264,7 @@ func (s *Store) run(what string, f func() error) error {
 }
 
 // explain gives an error its noun and its hint.
-func (s *Store) explain(what string, err error) error {
+func (s *file) explain(what string, err error) error {
 	if err == nil {
 		return nil
 	}
