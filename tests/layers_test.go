@@ -24,6 +24,7 @@ type layer struct {
 // layers is the whole table of docs/architecture.md. Data goes down the list.
 var layers = map[string]layer{
 	"hint":                {},
+	"clock":               {},
 	"event":               {},
 	"logline":             {},
 	"grammar/postfix":     {imports: []string{"event", "grammar/probe"}},
@@ -59,7 +60,7 @@ var layers = map[string]layer{
 	"replay":              {imports: []string{"input/archive", "engine", "event", "hint", "logline"}, io: true},
 	"host":                {io: true},
 	"config":              {imports: []string{"hint"}, io: true},
-	"lapi":                {imports: []string{"event", "hint"}, io: true},
+	"lapi":                {imports: []string{"clock", "event", "hint"}, io: true},
 	"state":               {imports: []string{"event", "hint"}, io: true},
 	"enforce":             {imports: []string{"decision", "event", "hint"}, io: true},
 	"enforce/authpolicy":  {imports: []string{"enforce", "event"}, io: true},
@@ -68,10 +69,10 @@ var layers = map[string]layer{
 	"enforce/dnsbl":       {imports: []string{"enforce"}, io: true},
 	"enforce/wiring":      {},
 	"bouncer":             {imports: []string{"decision", "hint"}, io: true},
-	"delivery":            {imports: []string{"event", "hint", "lapi", "state"}, io: true},
+	"delivery":            {imports: []string{"clock", "event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "report", "scenario", "scenario/check"}, io: true},
 	"daemon": {imports: []string{
-		"bouncer", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "detect", "scenario", "state", "wire",
+		"bouncer", "clock", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "detect", "scenario", "state", "wire",
 	}, io: true},
 	"check":   {imports: []string{"config", "control", "enforce/wiring", "engine", "event", "hint", "host", "logline", "scenario", "setup"}, io: true},
 	"detect":  {imports: []string{"bucket", "config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},

@@ -1,21 +1,25 @@
 package daemon
 
-import "time"
+import (
+	"time"
+
+	"csmail/pkg/clock"
+)
 
 // logClock is the time by the clock of the logs, which may differ from the host's: the
 // time of the latest event plus the time that has passed since it arrived.
-type logClock struct{ event, came time.Time }
+type logClock struct{ latest clock.Reading }
 
 // seen notes the time of an event.
 func (c *logClock) seen(t time.Time) {
-	if t.After(c.event) {
-		c.event, c.came = t, time.Now()
+	if t.After(c.latest.Shown) {
+		c.latest = clock.Reading{Shown: t, At: time.Now()}
 	}
 }
 
 // now returns the time by the logs, and false if there was no event yet.
 func (c *logClock) now(now time.Time) (time.Time, bool) {
-	return c.event.Add(now.Sub(c.came)), !c.event.IsZero()
+	return c.latest.Now(now), !c.latest.IsZero()
 }
 
 const (
@@ -23,25 +27,12 @@ const (
 	clockAhead = time.Minute     // by this the engine may be ahead of the clock
 )
 
-// wallWatch detects that the clock was set. The wall clock then advances by another
-// amount than the monotonic clock (CLOCK_MONOTONIC, clock_gettime(2)), which nobody can
-// set.
-type wallWatch struct {
-	shown time.Time // wall clock at the last call
-	at    time.Time // monotonic clock at the last call
-}
-
-// jump returns by how much the clock was set since the last call.
-func (w *wallWatch) jump(shown, at time.Time) time.Duration {
-	jump := shown.Round(0).Sub(w.shown.Round(0)) - at.Sub(w.at)
-	w.shown, w.at = shown, at
-	return jump
-}
-
 // watchClock logs that the clock was set. Set forward, buckets leak as if the time had
 // passed. Set back, the state dated in the future would not expire, so it is dropped.
 func (d *Daemon) watchClock(at time.Time) {
-	jump := d.wall.jump(d.options.Now(), at)
+	shown := d.options.Now()
+	jump := d.wall.Jump(shown, at)
+	d.wall = clock.Reading{Shown: shown, At: at}
 	switch {
 	case jump >= clockJump:
 		d.metrics.clockJumps.WithLabelValues("forward").Inc()

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"csmail/pkg/clock"
 )
 
-func TestWallWatch(t *testing.T) {
+func TestWallClockWasSet(t *testing.T) {
 	start := time.Now()
-	w := wallWatch{start, start}
+	last := clock.Reading{Shown: start, At: start}
 	for _, tt := range []struct{ shown, passed, want time.Duration }{
 		{time.Second, time.Second, 0},
 		{time.Hour, 2 * time.Second, time.Hour - 2*time.Second},
@@ -18,9 +20,11 @@ func TestWallWatch(t *testing.T) {
 		{5 * time.Second, 5 * time.Second, 2*time.Second - time.Hour},
 		{6 * time.Second, 6 * time.Second, 0},
 	} {
-		if got := w.jump(start.Add(tt.shown).Round(0), start.Add(tt.passed)); got != tt.want {
+		next := clock.Reading{Shown: start.Add(tt.shown).Round(0), At: start.Add(tt.passed)}
+		if got := last.Jump(next.Shown, next.At); got != tt.want {
 			t.Errorf("it shows %s after %s: %s, want %s", tt.shown, tt.passed, got, tt.want)
 		}
+		last = next
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"csmail/pkg/clock"
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/delivery"
@@ -98,7 +99,7 @@ type Daemon struct {
 	machine machine
 
 	clock     logClock
-	wall      wallWatch
+	wall      clock.Reading // this host's clock at the last tick
 	shown     shownFindings
 	reloadErr error
 	gateway   bool // the warning about it was logged
@@ -140,7 +141,7 @@ func Run(ctx context.Context, o Options) error {
 	d := &Daemon{
 		reported: make(chan event.Record),
 		inbox:    newInbox(),
-		options:  o, started: o.Now(), wall: wallWatch{o.Now(), time.Now()}, metrics: newMetrics(),
+		options:  o, started: o.Now(), wall: clock.Reading{Shown: o.Now(), At: time.Now()}, metrics: newMetrics(),
 	}
 	d.log = o.Log
 	d.machine.version = o.Version

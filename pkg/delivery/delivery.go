@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"csmail/pkg/clock"
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
@@ -106,14 +107,14 @@ type Sender struct {
 
 	// Used by Run alone:
 	lapi      LAPI
-	after     uint64       // the place in the outbox that this round is at
-	left      error        // why this round left an entry behind
-	unsettled []result     // known outcomes that could not be stored yet
-	fresh     []state.Told // delivered, and their bans not looked at yet
-	watched   *state.Told  // the place in the running bans
-	ours      reading      // of this host's clock
-	theirs    reading      // of the LAPI's
-	pruned    time.Time    // with the monotonic reading, so it does not depend on the clock's setting
+	after     uint64        // the place in the outbox that this round is at
+	left      error         // why this round left an entry behind
+	unsettled []result      // known outcomes that could not be stored yet
+	fresh     []state.Told  // delivered, and their bans not looked at yet
+	watched   *state.Told   // the place in the running bans
+	ours      clock.Reading // of this host's clock
+	theirs    clock.Reading // of the LAPI's
+	pruned    time.Time     // with the monotonic reading, so it does not depend on the clock's setting
 
 	mu    sync.Mutex
 	stats Stats

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"csmail/pkg/clock"
 	"csmail/pkg/event"
 	"csmail/pkg/lapi"
 	"csmail/pkg/state"
@@ -109,7 +110,7 @@ func (s *Sender) lookAtFresh(ctx context.Context) {
 // is to be renewed. An error ends it without a conclusion. The next look starts behind
 // the alert that caused the error, and comes back to it in the next cycle.
 func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
-	if shown := s.options.Now(); s.ours.wasSetBack(shown) {
+	if shown := s.options.Now(); wasSetBack(&s.ours, shown) {
 		if err := s.revive(shown); err != nil {
 			return false, err
 		}
@@ -147,7 +148,7 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 	if err != nil {
 		return false, err
 	}
-	if s.theirs.wasSetBack(look.At) {
+	if wasSetBack(&s.theirs, look.At) {
 		if err := s.revive(look.At); err != nil {
 			return false, err
 		}
@@ -188,7 +189,7 @@ func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err er
 func (s *Sender) revive(now time.Time) error {
 	n, err := s.store.Revive(now)
 	if err != nil {
-		s.ours, s.theirs = reading{}, reading{} // the next look tries again
+		s.ours, s.theirs = clock.Reading{}, clock.Reading{} // the next look tries again
 	}
 	if n > 0 {
 		s.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)

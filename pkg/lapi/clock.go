@@ -4,37 +4,38 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"csmail/pkg/clock"
 )
 
 // sameClock is how far two clocks may be apart and count as one: the Date of an
 // answer has whole seconds (RFC 9110 5.6.7), and an answer is under way.
 const sameClock = 5 * time.Second
 
-// clock is the LAPI's clock, as far as its answers show it. The LAPI ends a ban by its
+// serverClock is the LAPI's clock, as far as its answers show it. The LAPI ends a ban by its
 // own clock, so a ban that counted from this host's clock would be too long or too short
 // by the difference.
-type clock struct {
-	mu    sync.Mutex
-	shown time.Time // zero: not known yet
-	at    time.Time // when that was, with the monotonic reading
+type serverClock struct {
+	mu   sync.Mutex
+	last clock.Reading // zero: not known yet
 }
 
-func (c *clock) set(shown, at time.Time) {
+func (c *serverClock) set(shown, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.shown, c.at = shown, at
+	c.last = clock.Reading{Shown: shown, At: at}
 }
 
 // now is the present by the LAPI's clock. It is this host's time if the two clocks
 // agree.
-func (c *clock) now() time.Time {
+func (c *serverClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ours := time.Now()
-	if c.shown.IsZero() {
+	if c.last.IsZero() {
 		return ours
 	}
-	theirs := c.shown.Add(ours.Sub(c.at)) // a monotonic difference: it holds although our clock was set since
+	theirs := c.last.Now(ours)
 	if theirs.Sub(ours.Round(0)).Abs() <= sameClock {
 		return ours
 	}
@@ -44,7 +45,7 @@ func (c *clock) now() time.Time {
 // datedAnswers reads the clock off each answer.
 type datedAnswers struct {
 	next  http.RoundTripper
-	clock *clock
+	clock *serverClock
 }
 
 var _ http.RoundTripper = datedAnswers{}

@@ -75,7 +75,7 @@ func TestClock(t *testing.T) {
 		for ahead, want := range map[time.Duration]time.Duration{
 			sameClock: 0, -sameClock: 0, sameClock + 1: sameClock + 1, -sameClock - 1: -sameClock - 1, time.Hour: time.Hour,
 		} {
-			c := &clock{}
+			c := &serverClock{}
 			if got := c.now(); !got.Equal(time.Now()) {
 				t.Errorf("unknown: %s, want %s", got, time.Now())
 			}

@@ -49,10 +49,10 @@ type Client struct {
 	transport   *http.Transport
 	timeout     time.Duration // of one call
 
-	clock        *clock    // the LAPI's
-	loginUntil   time.Time // zero: not logged in
-	noUsage      bool      // the LAPI takes no usage metrics
-	noAllowlists bool      // the LAPI had none when it was last asked: it is an old one
+	clock        *serverClock // the LAPI's
+	loginUntil   time.Time    // zero: not logged in
+	noUsage      bool         // the LAPI takes no usage metrics
+	noAllowlists bool         // the LAPI had none when it was last asked: it is an old one
 }
 
 // New returns a client. It does no I/O except reading the certificates that the
@@ -82,7 +82,7 @@ func New(c Credentials, version string) (*Client, error) {
 	// minutes on a LAPI that is down, and sleeps uninterruptibly on a 503. So it gets
 	// csmail's transport and no retries, and this package does the login.
 	transport := newTransport(tlsConfig, socket)
-	clock := &clock{}
+	clock := &serverClock{}
 	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{transport}}, clock}
 	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
