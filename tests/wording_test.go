@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -109,6 +110,23 @@ func TestRiddlesAreFound(t *testing.T) {
 	} {
 		if got := riddlesIn(text); len(got) != want {
 			t.Errorf("%q: got %d complaints %q, want %d", text, len(got), got, want)
+		}
+	}
+}
+
+// The table "Where is it decided?" names files for readers, so they must exist.
+func TestArchitectureNamesFilesThatExist(t *testing.T) {
+	text, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := regexp.MustCompile("`((?:pkg|tests)/[^` ]*\\.go)`").FindAllSubmatch(text, -1)
+	if len(paths) < 40 {
+		t.Errorf("got %d files in docs/architecture.md, want at least 40", len(paths))
+	}
+	for _, path := range paths {
+		if _, err := os.Stat(filepath.Join("..", string(path[1]))); err != nil {
+			t.Errorf("docs/architecture.md: got %v, want the file to exist", err)
 		}
 	}
 }
