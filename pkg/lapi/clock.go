@@ -63,4 +63,4 @@ func (d datedAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Ahead returns how far the LAPI's clock is ahead of this host's, to about a second; 0 if
 // they agree or no answer came yet.
-func (c *Client) Ahead() time.Duration { return c.clock.now().Sub(time.Now()).Round(time.Second) }
+func (c *Client) Ahead() time.Duration { return time.Until(c.clock.now()).Round(time.Second) }

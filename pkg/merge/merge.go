@@ -190,13 +190,13 @@ func (m *Merger) Ended() bool {
 
 // advance moves the watermark on to what no host that is waited for can come before.
 func (m *Merger) advance() {
-	least, any, lag := time.Time{}, false, m.leastLag()
+	least, found, lag := time.Time{}, false, m.leastLag()
 	for _, e := range m.all {
-		if m.isWaitedFor(e, lag) && (!any || e.through.Before(least)) {
-			least, any = e.through, true
+		if m.isWaitedFor(e, lag) && (!found || e.through.Before(least)) {
+			least, found = e.through, true
 		}
 	}
-	if !any {
+	if !found {
 		for _, e := range m.all { // all have ended: nothing comes any more
 			if end := e.through.Add(1); end.After(least) {
 				least = end
@@ -211,10 +211,10 @@ func (m *Merger) advance() {
 // leastLag returns how far the host is behind the stream's clock that is least behind: of
 // logs that are long past all are. It is never negative.
 func (m *Merger) leastLag() time.Duration {
-	least, any := time.Duration(0), false
+	least, found := time.Duration(0), false
 	for _, e := range m.all {
-		if e.expected && e.isHeard && !e.ended && !m.isSilent(e) && (!any || e.lag < least) {
-			least, any = e.lag, true
+		if e.expected && e.isHeard && !e.ended && !m.isSilent(e) && (!found || e.lag < least) {
+			least, found = e.lag, true
 		}
 	}
 	return max(least, 0)

@@ -195,10 +195,9 @@ func TestWaitingIsBounded(t *testing.T) {
 
 // host is what one host has to send, and what of it was sent.
 type host struct {
-	name    string
-	facts   []wire.Fact
-	through []time.Time // after so many facts
-	sent    int         // all before were sent once
+	name  string
+	facts []wire.Fact
+	sent  int // all before were sent once
 }
 
 // However the facts of hosts are cut into batches, repeated and interleaved, each is

@@ -47,10 +47,10 @@ func (h *mailHost) Run(ctx context.Context, name string, args ...string) (string
 		h.ran = append(h.ran, line)
 		return answer, nil
 	}
-	switch {
-	case name == "doveconf":
+	switch name {
+	case "doveconf":
 		return h.dovecot + asDoveconfPrints(h.files[dovecotDoor]), nil
-	case name == "postconf":
+	case "postconf":
 		return h.postconf(args[0], args[1:]), nil
 	}
 	return h.fakeHost.Run(ctx, name, args...)
