@@ -19,10 +19,15 @@ func (c Counts) Plain() map[string]int {
 
 // addCount adds n to a key, or to the others where there is no room for a new
 // key. A count that comes to nothing is forgotten.
-func addCount(counts Counts, key string, n int) {
+func addCount(counts Counts, key string, n int) { addUpTo(maxKeys, counts, key, n) }
+
+// addText counts the words of a log line, which clients make up in part.
+func addText(counts Counts, text string) { addUpTo(maxTexts, counts, text, 1) }
+
+func addUpTo(most int, counts Counts, key string, n int) {
 	count := counts[key]
 	if count == nil {
-		if len(counts) >= maxKeys {
+		if len(counts) >= most {
 			key = others
 		}
 		if count = counts[key]; count == nil {

@@ -21,7 +21,7 @@ func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
 		t.count(r.Time, func(figures *Figures) {
 			figures.Bounced++
 			figures.addHour(t.hour(r.Time), Hour{Bounced: 1})
-			addCount(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text), 1)
+			addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text))
 		})
 	}
 }
@@ -76,7 +76,7 @@ func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
 		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{
 			Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: bounceReason(f.Text),
 		})
-		addCount(inner(figures.Deferring, f.Daemon), bounceReason(f.Text), 1)
+		addText(inner(figures.Deferring, f.Daemon), bounceReason(f.Text))
 	})
 }
 

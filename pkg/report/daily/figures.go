@@ -213,6 +213,9 @@ func (c Clients) add(addr netip.Addr, n int) {
 // maxKeys bounds each map and set: client text makes the keys.
 const maxKeys = 200_000
 
+// maxTexts bounds the maps whose keys are the words of log lines, which are long.
+const maxTexts = 5000
+
 // others is the key that counts what found no room.
 const others = "(others)"
 

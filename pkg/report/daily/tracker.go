@@ -233,7 +233,7 @@ func (t *Tracker) forget(m *mail) {
 func (t *Tracker) trouble(r *event.Record, f *event.Flow) {
 	if figures := t.options.At(r.Time); figures != nil {
 		daemons := inner2(figures.Trouble, levelNames[f.Level])
-		addCount(inner(daemons, f.Daemon), troubleText(f.Text), 1)
+		addText(inner(daemons, f.Daemon), troubleText(f.Text))
 	}
 }
 

@@ -297,3 +297,21 @@ func TestNoTextOfTheLogIsKept(t *testing.T) {
 		t.Errorf("text of the log was kept:\n%s\nwas\n%s", after, before)
 	}
 }
+
+// Clients make up the names in warnings: past some thousand different texts the others
+// are counted together, and none is lost.
+func TestTroubleTextsAreBounded(t *testing.T) {
+	const more = 7
+	var lines []string
+	for n := range maxTexts + more {
+		lines = append(lines, linesOf(fmt.Sprintf("09:00:00 smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=u%d", n))...)
+	}
+	texts := figuresOf(t, lines).Trouble["warning"]["smtpd"]
+	sum := 0
+	for _, n := range texts {
+		sum += *n
+	}
+	if len(texts) != maxTexts+1 || texts[others] == nil || *texts[others] != more || sum != maxTexts+more {
+		t.Errorf("got %d texts with %d warnings, want %d with %d", len(texts), sum, maxTexts+1, maxTexts+more)
+	}
+}

@@ -79,7 +79,8 @@ func (v *firstVerdicts) of(action guard.Action) **Verdict {
 }
 
 const (
-	maxAccounts = 100_000
+	maxAccounts = 100_000 // with those that logged in
+	maxTried    = 20_000  // before a name that nobody logged in with counts no more: clients make them up
 	maxNetworks = 100_000
 	maxValues   = 100_000
 	maxPerItem  = 1000 // addresses of an account, accounts of an address
@@ -146,9 +147,10 @@ func (w *Watch) verdictsOf(value string) *firstVerdicts {
 // nameOf is how an account is counted: lower case, without a name there is none.
 func nameOf(e *event.Event) string { return strings.ToLower(e.User) }
 
-func (w *Watch) account(name string) *account {
+// account returns the account of a name, nil if it is a new one and there are most.
+func (w *Watch) account(name string, most int) *account {
 	a := w.accounts[name]
-	if a == nil && len(w.accounts) < maxAccounts {
+	if a == nil && len(w.accounts) < most {
 		a = &account{failedFrom: map[netip.Addr]int{}}
 		w.accounts[strings.Clone(name)] = a
 	}
@@ -160,7 +162,7 @@ func (w *Watch) failed(e *event.Event) {
 	if name == "" || !e.Addr.IsValid() {
 		return
 	}
-	if a := w.account(name); a != nil {
+	if a := w.account(name, maxTried); a != nil {
 		a.failures += e.Attempts
 		if _, known := a.failedFrom[e.Addr]; known || len(a.failedFrom) < maxPerItem {
 			a.failedFrom[e.Addr] += e.Attempts
@@ -174,7 +176,7 @@ func (w *Watch) loggedIn(r engine.Result) {
 	if name == "" && r.Guessed == 0 {
 		return
 	}
-	a := w.account(name)
+	a := w.account(name, maxAccounts)
 	if a == nil {
 		return
 	}

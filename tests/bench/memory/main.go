@@ -1,7 +1,8 @@
 // Command memory measures what csmail run takes of memory on the logs that cost it
 // the most: failed logins whose names are long and never the same twice. It writes
-// such a log, has the daemon read it under a limit of memory, kills it, and measures
-// how long the next start takes until it answers again. The LAPI is away meanwhile.
+// such a log, has the daemon read it under a limit of memory, has it reload its
+// configuration, kills it, and measures how long the next start takes until it answers
+// again. The LAPI is away meanwhile.
 //
 // With -limit and as root the daemon runs in a memory cgroup (cgroup v2) of that
 // size, as under MemoryMax of csmail.service: a daemon that needs more is killed.
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"csmail/pkg/control"
@@ -92,7 +94,7 @@ func measure(csmail string, limit int, only string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-14s %9s %10s %10s %10s %11s %10s %10s\n", "log", "lines", "read in s", "own MB", "mapped MB", "up again s", "own MB", "mapped MB")
+	fmt.Printf("%-14s %9s %10s %10s %10s %10s %11s %10s %10s\n", "log", "lines", "read in s", "own MB", "mapped MB", "reload MB", "up again s", "own MB", "mapped MB")
 	for _, f := range floods {
 		if only != "" && only != f.name {
 			continue
@@ -122,14 +124,18 @@ func (f flood) try(program string, limit int) error {
 		return err
 	}
 	first := d.most
+	if err := d.reload(); err != nil {
+		return err
+	}
+	reloaded := d.most
 	d.kill()
 	again, err := d.run(func(control.Status) bool { return true })
 	if err != nil {
 		return fmt.Errorf("at the start after: %w", err)
 	}
 	d.settle()
-	fmt.Printf("%-14s %9d %10.1f %10.0f %10.0f %11.1f %10.0f %10.0f\n",
-		f.name, f.lines, read.Seconds(), first.own, first.mapped, again.Seconds(), d.most.own, d.most.mapped)
+	fmt.Printf("%-14s %9d %10.1f %10.0f %10.0f %10.0f %11.1f %10.0f %10.0f\n",
+		f.name, f.lines, read.Seconds(), first.own, first.mapped, reloaded.own, again.Seconds(), d.most.own, d.most.mapped)
 	d.kill()
 	return nil
 }
@@ -249,12 +255,31 @@ func (d *daemon) look() {
 	}
 }
 
-// settle goes on looking while the daemon does what it does after a start.
+// settle goes on looking while the daemon does what it does after a start or a reload.
 func (d *daemon) settle() {
 	for range 300 {
 		d.look()
 		time.Sleep(lookEvery)
 	}
+}
+
+// reload has it read its configuration anew, and looks how much memory that takes.
+func (d *daemon) reload() error {
+	d.most = memory{}
+	if err := d.process.Process.Signal(syscall.SIGHUP); err != nil {
+		return fmt.Errorf("asking for a reload: %w", err)
+	}
+	for range 20 {
+		d.settle()
+		text, err := os.ReadFile(filepath.Join(d.dir, "said"))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(text), "configuration reloaded") {
+			return nil
+		}
+	}
+	return fmt.Errorf("it did not reload\n%s", d.said())
 }
 
 // kill ends it as a crash does.
