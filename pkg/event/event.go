@@ -159,6 +159,12 @@ func (r *Record) hashUser(k *HashKey) {
 // Clone returns a copy that shares no text with the log it came from. The texts of the
 // copy share one piece of memory.
 func (e Event) Clone() Event {
+	e.Detach()
+	return e
+}
+
+// Detach does with the Event itself what Clone does with a copy.
+func (e *Event) Detach() {
 	texts := [...]*string{
 		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
 		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session, &e.Message,
@@ -176,5 +182,4 @@ func (e Event) Clone() Event {
 	for _, text := range texts {
 		*text, all = all[:len(*text)], all[len(*text):]
 	}
-	return e
 }

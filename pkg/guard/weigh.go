@@ -246,6 +246,8 @@ type judgement struct {
 	unnamed  int // failures without a name an hour, at most
 	visiting int // empty visits an hour, at most
 
+	isSurveyed bool // the four above are known
+
 	mailDay     uint32 // of mostlyTaken, plus one; 0: not worked out yet
 	mostlyTaken bool
 }
@@ -256,6 +258,17 @@ func (g *Guard) judgement(s *source) *judgement {
 		g: g, key: s.key, s: s, proof: g.proof(s.key, s, g.now),
 		offences: m.offencesOf(s), accounts: m.accountsIn(s.accounts), assumed: m.accountsIn(s.assumed),
 	}
+	return j
+}
+
+// survey counts what the rules for logins and for visits compare with. Findings about
+// anything else need none of it, so it is done when the first of them asks.
+func (j *judgement) survey() {
+	if j.isSurveyed {
+		return
+	}
+	j.isSurveyed = true
+	g, s := j.g, j.s
 	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
 	for i := range j.offences {
 		o := &j.offences[i]
@@ -278,7 +291,6 @@ func (g *Guard) judgement(s *source) *judgement {
 	j.named = distinct(names, max(g.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
 	g.room = room{strange, unnamed, visits, names}
-	return j
 }
 
 // loginOf returns when an account last logged in from the source.
@@ -316,7 +328,7 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	case recipientArea:
 		return j.trouble(UserDatabase, o, j.site(o).Recipient(j.asked(o)))
 	case visitArea:
-		if j.visiting < j.g.limits.visits {
+		if j.survey(); j.visiting < j.g.limits.visits {
 			return EmptyVisits, 0
 		}
 	}
@@ -328,6 +340,7 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 const usersPerTypist = 5
 
 func (j *judgement) login(o offence) (rule Rule, until uint32) {
+	j.survey()
 	l := &j.g.limits
 	if !o.account.IsZero() || j.unnamed <= l.unnamed {
 		if isWithin(j.loginOf(o.account), o.at, l.login) {

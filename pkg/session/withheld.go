@@ -73,6 +73,15 @@ func (o *Earlier) reset() {
 	o.Released, o.Excused, o.Superseded = o.Released[:0], o.Excused[:0], o.Superseded[:0]
 }
 
+// add adds an offence whose session has logged in, or has ended without a login at a time.
+func (o *Earlier) add(r *event.Record, loggedIn bool, at time.Time) {
+	if loggedIn {
+		o.Excused = append(o.Excused, *r)
+		return
+	}
+	o.Released = append(o.Released, Release{*r, at})
+}
+
 // Earlier returns what the latest call of Join, Expire or ReleaseAll decided.
 func (j *Joiner) Earlier() *Earlier { return &j.earlier }
 
@@ -146,7 +155,7 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 	w := j.withheld.insert(key)
 	w.record.Outcome, w.record.Line, w.record.Event = r.Outcome, r.Line, r.Event
 	boundText(&w.record.Event)
-	w.record.Event = w.record.Event.Clone()
+	w.record.Event.Detach()
 	w.record.Time, w.number = r.Time.UTC(), j.withholdings
 	return true
 }
@@ -154,6 +163,15 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 // settle ends the wait of a session's offences at a time, in the order of the log.
 func (j *Joiner) settle(k processKey, s *smtpSession, loggedIn bool, at time.Time) {
 	if s.waiting == 0 {
+		return
+	}
+	if bits.OnesCount64(s.waiting) == 1 { // mostly
+		key := withheldKey{k, event.Kind(bits.TrailingZeros64(s.waiting))}
+		if w := j.withheld.get(key); w != nil {
+			j.earlier.add(&w.record, loggedIn, at)
+			j.withheld.drop(key)
+		}
+		s.waiting = 0
 		return
 	}
 	j.settling = j.settling[:0]
@@ -169,11 +187,7 @@ func (j *Joiner) settle(k processKey, s *smtpSession, loggedIn bool, at time.Tim
 		slices.SortFunc(j.settling, func(a, b withheld) int { return cmp.Compare(a.number, b.number) })
 	}
 	for i := range j.settling {
-		if r := &j.settling[i].record; loggedIn {
-			j.earlier.Excused = append(j.earlier.Excused, *r)
-		} else {
-			j.earlier.Released = append(j.earlier.Released, Release{*r, at})
-		}
+		j.earlier.add(&j.settling[i].record, loggedIn, at)
 	}
 }
 
