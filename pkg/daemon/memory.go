@@ -14,12 +14,16 @@ import (
 // is for stacks, the mapped state file and journalctl.
 const memoryShare = 85
 
-// leastHeap is the size in bytes up to which the heap grows without limit.
-const leastHeap = 160 << 20
+const (
+	// leastHeap is the size in bytes up to which the heap grows without limit.
+	leastHeap = 160 << 20
+	// leastSlack is how many bytes more than the part in use the heap may always take.
+	leastSlack = 24 << 20
+)
 
 // memoryLimit keeps the garbage of a burst, and the copies of a checkpoint, from needing
-// much more memory than the engine's state: the collector works harder once the heap is a
-// quarter larger than the part in use. The limit of GOMEMLIMIT, or of the cgroup, is
+// much more memory than the engine's state: the collector works harder once the heap is an
+// eighth larger than the part in use. The limit of GOMEMLIMIT, or of the cgroup, is
 // never exceeded.
 type memoryLimit struct {
 	most, now int64 // bytes
@@ -45,7 +49,7 @@ func (m *memoryLimit) tune() {
 
 // adapt sets the limit for a heap of which so many bytes are in use.
 func (m *memoryLimit) adapt(used int64) {
-	limit := min(m.most, max(leastHeap, used+used/4))
+	limit := min(m.most, max(leastHeap, used+max(leastSlack, used/8)))
 	if change := limit - m.now; change > -m.now/8 && change < m.now/8 {
 		return // each change stops the world for a moment
 	}

@@ -80,7 +80,7 @@ func (v *firstVerdicts) of(action guard.Action) **Verdict {
 
 const (
 	maxAccounts = 100_000 // with those that logged in
-	maxTried    = 20_000  // before a name that nobody logged in with counts no more: clients make them up
+	maxTried    = 10_000  // before a name that nobody logged in with counts no more: clients make them up
 	maxNetworks = 100_000
 	maxValues   = 100_000
 	maxPerItem  = 1000 // addresses of an account, accounts of an address
