@@ -126,7 +126,11 @@ func filled[K comparable, V any](m map[K]V) map[K]V {
 // they do while lines come in.
 func (w *Watch) merge(o *Watch) {
 	for name, a := range o.accounts {
-		if into := w.account(name); into != nil {
+		most := maxTried
+		if a.loggedIn || len(a.breakIns) > 0 {
+			most = maxAccounts
+		}
+		if into := w.account(name, most); into != nil {
 			into.merge(a)
 		}
 	}
