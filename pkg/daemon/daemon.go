@@ -31,7 +31,6 @@ import (
 	"csmail/pkg/ingest"
 	"csmail/pkg/input"
 	"csmail/pkg/scenario"
-	"csmail/pkg/state"
 )
 
 // Options are what a daemon needs besides its configuration.
@@ -184,7 +183,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	// hosts, so garbage is collected early.
 	debug.SetGCPercent(50)
 	d.memory = newMemoryLimit()
-	if d.store, err = state.Open(c.State, state.Options{History: time.Duration(c.History)}); err != nil {
+	if d.store, err = d.openState(c); err != nil {
 		return err
 	}
 	d.recallCounters() // before the first checkpoint, which holds them

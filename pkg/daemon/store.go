@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"csmail/pkg/config"
 	"csmail/pkg/hint"
 	"csmail/pkg/state"
 )
@@ -169,3 +170,27 @@ func (w *stateWriter) storeNow() error {
 
 // storeErr returns why the state file cannot be written, nil if it can.
 func (w *stateWriter) storeErr() error { return cmp.Or(w.commitErr, w.checkErr) }
+
+// openState opens the state file, and makes it smaller first where most of it is free.
+func (d *Daemon) openState(c config.Config) (*state.Store, error) {
+	o := state.Options{History: time.Duration(c.History)}
+	store, err := state.Open(c.State, o)
+	if err != nil {
+		return nil, err
+	}
+	before := store.Stats().FileBytes
+	isShrunk, err := store.Shrink()
+	if err != nil {
+		d.log.Warn("the state file stays larger than it need be", "bytes", before, "error", err, "hint", hint.Of(err))
+	}
+	if !isShrunk {
+		return store, nil
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	if store, err = state.Open(c.State, o); err == nil {
+		d.log.Info("the state file was mostly free and is smaller now", "before", before, "bytes", store.Stats().FileBytes)
+	}
+	return store, err
+}
