@@ -137,6 +137,11 @@ func TestRoundTrip(t *testing.T) {
 		in := anyInput().Draw(t, "input")
 		var got Input
 		roundTrip(t, func(c *codec) { c.input(&in) }, func(c *codec) { c.input(&got) })
+		if formOf(&in) == flowForm { // only this of it is kept
+			e := event.Event{Time: in.Record.Time, Host: in.Record.Host, PID: in.Record.PID}
+			in.Record = &event.Record{Event: e, Flow: in.Record.Flow}
+			in.Record.Flow.Repeat = max(in.Record.Flow.Repeat, 1)
+		}
 		if d := cmp.Diff(in, got, sameTime); d != "" {
 			t.Fatalf("input (-want +got):\n%s", d)
 		}

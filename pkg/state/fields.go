@@ -11,11 +11,12 @@ import (
 // codecVersion is the first byte of every value that the codec writes. An added field or
 // another order needs a new version, and all older versions must stay readable.
 const (
-	codecVersion  = 5
+	codecVersion  = 6
 	createdSince  = 2 // Told.Created
 	factsSince    = 3 // Event.Phase, Event.Cause
 	flowSince     = 4 // Record.Flow, Input.Lines, Input.Missed
 	passwordSince = 5 // Event.Password
+	shortSince    = 6 // the short form of a line that only the report reads
 	oldestVersion = 1
 )
 
@@ -113,17 +114,45 @@ func (c *codec) record(r *event.Record) {
 	r.Outcome, r.Testimony = event.Outcome(outcome), event.Testimony(testimony)
 }
 
+// The forms of an input.
+const (
+	tickForm = iota
+	recordForm
+	flowForm // a line that only the report reads, since version 6
+	inputForms
+)
+
+func formOf(in *Input) uint8 {
+	switch {
+	case in.Record == nil:
+		return tickForm
+	case in.Record.Flow != nil && in.Record.Outcome < event.Witness:
+		return flowForm
+	}
+	return recordForm
+}
+
 func (c *codec) input(in *Input) {
-	isRecord := in.Record != nil
-	c.bool(&isRecord)
-	if !isRecord {
+	form := formOf(in)
+	c.byte(&form)
+	if form == tickForm {
 		c.time(&in.Tick)
+		return
+	}
+	if form >= inputForms || form == flowForm && c.at < shortSince {
+		c.fail("input of form %d", form)
 		return
 	}
 	if c.reading {
 		in.Record = new(event.Record)
 	}
 	c.string(&in.Source)
+	if form == flowForm {
+		c.uint(&in.Lines)
+		c.uint(&in.Missed)
+		c.flowRecord(in.Record)
+		return
+	}
 	c.record(in.Record)
 	if c.at >= flowSince {
 		c.uint(&in.Lines)
