@@ -205,7 +205,7 @@ func (l *life) upgrade() {
 	}
 	l.await(time.Minute, "the new csmail runs", func() bool {
 		out, err := l.run("csmail", "status")
-		return err == nil && strings.HasPrefix(out, "csmail "+newVersion)
+		return err == nil && strings.Contains(out, "csmail "+newVersion)
 	})
 	if got := len(l.bans()); got < banned {
 		l.t.Errorf("%d bans after the upgrade, want at least %d", got, banned)
