@@ -28,16 +28,16 @@ banned later logged in or brought mail that was accepted.
 
 The rows of the table, a column for each set of scenarios:
 
-  Bans                  how often somebody who was not banned would have been; "more
-                        while banned" are further findings during a ban
+  Bans                  how often somebody who was not banned would have been;
+                        "more while banned" are further findings during a ban
   Held by the guard     findings that it would have kept back
   Alerts without a ban  findings of scenarios that only tell
   Offences              attempts of hostile and suspect kinds (docs/events.md)
   of these prevented    those that came while their source was banned
-  First offence to ban  how long that took, with what the guard waited for evidence:
-                        a ban begins with its verdict
-  Banned, later honest  banned sources that logged in, or whose mail was accepted,
-                        afterwards; a table below names each
+  First offence to ban  how long that took, with what the guard waited for
+                        evidence: a ban begins with its verdict
+  Banned, later honest  banned sources that logged in, or whose mail was
+                        accepted, afterwards; a table below names each
 
 -o json prints {"alerts": [...], "outcome": {...}}; the alerts are in the order of
 their verdicts, each with scenario, scope, value, start_at and stop_at (the first and

@@ -28,8 +28,8 @@ the clock, the state, the scenarios, the rights of its files, and the settings o
 and Dovecot that hide something from the log. Each finding comes with what mends it.
 Nothing is changed. Run it as root: others cannot read the configuration.
 
-  sudo csmail check             one line each
-  sudo csmail check --nagios    for Nagios and Icinga: the first line says it all
+  sudo csmail check            one line each
+  sudo csmail check --nagios   for Nagios and Icinga: the first line says it all
 
 The exit status is 0 if all is well, 1 for a warning, 2 if something is critical. Notes are
 advice and change neither.`

@@ -100,20 +100,20 @@ func isFindings(err error) bool {
 
 const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot and tells CrowdSec.
 
-  csmail scan                    who attacked, from the journal or /var/log/mail.log
-  csmail scan --since 24h -o raw the addresses, one a line
-  csmail scan --push             ... and tell CrowdSec
-  csmail backtest FILE...        what would have been banned, and whom it would have hit
-  csmail why 203.0.113.7         why an address is banned, or is not
-  csmail report -d yesterday     the day: what needs you, bans, and pflogsumm's figures
-  csmail explain FILE            the way of each line through every stage
-  csmail events -o json FILE     every event of a log
-  csmail scenarios list          by what csmail judges
-  csmail setup                   connect csmail with CrowdSec and the log, and start it
-  csmail check                   is everything in place? with what mends it
-  csmail run                     the daemon
-  csmail status                  how the daemon is doing
-  csmail unban 203.0.113.7       an address was wronged: forget what it did
+  csmail scan                who attacked, from the journal or /var/log/mail.log
+  csmail scan --by user      which accounts are attacked
+  csmail scan --push         ... and tell CrowdSec
+  csmail backtest FILE...    whom would csmail have banned? was any honest?
+  csmail why 203.0.113.7     why an address is banned, or is not
+  csmail report -d yesterday the day: what needs you, bans, figures
+  csmail explain FILE        the way of each line through every stage
+  csmail events -o json FILE every event of a log
+  csmail scenarios list      by what csmail judges
+  csmail setup               connect csmail with CrowdSec, and start it
+  csmail check               is everything in place? with what mends it
+  csmail run                 the daemon
+  csmail status              how the daemon is doing
+  csmail unban 203.0.113.7   end a ban, and forgive
 
 Exit status: 0 ok, 1 error, 2 wrong usage, 3 findings with --fail-on, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
@@ -144,6 +144,7 @@ func newRoot(std Streams) *cobra.Command {
 	)
 	strictly(root)
 	complete(root)
+	fitHelp(root)
 	return root
 }
 

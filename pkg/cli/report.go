@@ -29,7 +29,7 @@ const reportHelp = `Show what a day was like: what needs you, who was banned, wh
 figures of pflogsumm, with each mail counted once.
 
   csmail report                      the last 24 hours
-  csmail report -d yesterday         a calendar day: today, yesterday or 2026-11-28
+  csmail report -d yesterday         a day: today, yesterday or 2026-11-28
   csmail report /var/log/mail.log*   all that is in these files
   csmail report -d yesterday --mail root
 

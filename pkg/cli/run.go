@@ -28,8 +28,8 @@ Everything that was read, and how far, is kept in one file (state), so that a cr
 at any moment loses no alert and tells none twice. While the LAPI is away, alerts
 wait in the outbox.
 
-  csmail run -t              check the configuration, and whether the logs can be read
-                             and the LAPI takes us; change nothing
+  csmail run -t              check the configuration, and whether the logs can
+                             be read and the LAPI takes us; change nothing
   csmail run -t --offline    the configuration alone
   csmail run -T              print it as it is, merged, with its secrets masked`
 

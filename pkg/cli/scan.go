@@ -41,10 +41,10 @@ those of geo in the configuration, are at hand.
 
   -o raw prints the addresses, one a line, in the byte order of sort(1);
   --count puts the number before each, as uniq -c does.
-  -o json prints an array of objects: source, count and hostile (attempts), kinds,
-  services, users, first_seen, last_seen, scenarios, verdict (ban, hold, alert or
-  none), rule and reason (the guard's), country and as (if they are known). With
-  --by: name, tries, sources, banned, users, first_seen, last_seen.
+  -o json prints an array of objects: source, count and hostile (attempts),
+  kinds, services, users, first_seen, last_seen, scenarios, verdict (ban, hold,
+  alert or none), rule and reason (the guard's), country and as (if they are
+  known). With --by: name, tries, sources, banned, users, first_seen, last_seen.
   raw and json have all sources, unless --top says how many.
   -s csmail/auth-bf shows the sources that this scenario found, and its verdict.
 

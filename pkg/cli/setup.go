@@ -28,9 +28,10 @@ agent, and start the service. Each step is shown before it is taken.
   sudo csmail setup             show the steps, ask, take them
   sudo csmail setup --yes       without asking
   sudo csmail setup --dry-run   only show them
-  sudo csmail setup --undo      take back what setup did; with --enforce only that part
-  sudo csmail setup --enforce   also have Postfix and Dovecot ask csmail, and refuse
-                                banned clients (docs/enforcement.md)
+  sudo csmail setup --undo      take back what setup did; with --enforce
+                                only that part
+  sudo csmail setup --enforce   also have Postfix and Dovecot ask csmail, and
+                                refuse banned clients (docs/enforcement.md)
   sudo csmail setup --lapi http://lapi.example.org:8080 --token TOKEN
                                 for a LAPI on another host
 

@@ -1,14 +1,14 @@
 package render
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
@@ -106,14 +106,31 @@ func ScenariosRaw(w io.Writer, all []*scenario.Scenario) error {
 	return out.WriteAll(lines)
 }
 
-// Scenarios prints them for a person.
+// Scenarios prints them for a person: one line each with when it overflows, and what it
+// counts below. The type and the file are in the other forms.
 func Scenarios(w io.Writer, all []*scenario.Scenario, screen Screen) error {
-	t := newGrid(screen, "Name", "Type", "Scope", "Counts", "Overflows at", "Bans", "File")
+	var b strings.Builder
+	rows := [][]string{{"Name", "Scope", "Overflows at"}}
+	counts := []string{""}
 	for _, r := range scenarioRows(all) {
-		counts := text.WrapSoft(strings.Join(r.Counts, ", "), 40)
-		t.add(r.Name, r.Type, r.Scope, counts, r.Threshold, yesNo(r.Remediation), r.File)
+		rows = append(rows, []string{r.Name, r.Scope, r.Threshold})
+		what := strings.Join(r.Counts, ", ")
+		if !r.Remediation {
+			what += "; bans nobody"
+		}
+		counts = append(counts, what)
 	}
-	_, err := fmt.Fprintln(w, t)
+	for i, row := range rows {
+		line := ""
+		for k, cell := range row {
+			line += pad(cell, slices.Max(cellWidths(rows, k)), false) + "  "
+		}
+		fmt.Fprintln(&b, strings.TrimRight(line, " "))
+		if counts[i] != "" {
+			fmt.Fprintln(&b, "  "+wrapped(counts[i], cmp.Or(screen.Columns, defaultColumns)-2))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
