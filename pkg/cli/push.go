@@ -68,7 +68,7 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 	outcomes, err := s.client.Push(ctx, alerts, lapi.PushOptions{
 		Duration: s.push.length, RangeDuration: time.Duration(s.config.LAPI.Duration), Simulate: s.push.simulate, Now: time.Now(),
 	})
-	render.Pushed(std.Err, findings, outcomes, s.input.zone)
+	render.Pushed(std.Err, findings, outcomes, s.looks(ctx, outcomes), s.input.zone)
 	if err != nil {
 		return err
 	}
@@ -79,4 +79,24 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 		}
 	}
 	return nil
+}
+
+// maxLooks bounds the alerts of a push whose bans are asked for: each is a request.
+const maxLooks = 50
+
+// looks asks the LAPI what it made of the alerts that it took. Where it does not say,
+// the alerts are stored all the same.
+func (s scan) looks(ctx context.Context, outcomes []lapi.Outcome) map[string]lapi.Look {
+	looks := map[string]lapi.Look{}
+	for _, o := range outcomes {
+		if o.Status != lapi.Pushed || len(looks) >= maxLooks {
+			continue
+		}
+		look, err := s.client.Bans(ctx, o.ID, o.Alert.ID())
+		if err != nil {
+			return looks
+		}
+		looks[o.ID] = look
+	}
+	return looks
 }

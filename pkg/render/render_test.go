@@ -82,13 +82,21 @@ func TestSummary(t *testing.T) {
 
 func TestPushed(t *testing.T) {
 	var out bytes.Buffer
-	alert := event.Alert{Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.1")}
+	alert := event.Alert{Scenario: "csmail/auth-bf", Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.1")}
 	Pushed(&out, []engine.Finding{held(netip.MustParseAddr("192.0.2.20"))}, []lapi.Outcome{
 		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "nothing new since 2026-06-03T22:11:11Z"},
 		{Alert: alert, Status: lapi.Rejected, Reason: "bad"},
+		{Alert: alert, Status: lapi.Pushed, ID: "8"}, {Alert: alert, Status: lapi.Pushed, ID: "9"}, {Alert: alert, Status: lapi.Pushed, ID: "10"},
+	}, map[string]lapi.Look{
+		"8":  {Known: true, Bans: []lapi.Ban{{Type: "ban", Until: time.Date(2026, 6, 3, 8, 11, 0, 0, time.UTC)}}},
+		"9":  {Known: true, Bans: []lapi.Ban{{Type: "captcha", Simulated: true}}},
+		"10": {Known: true},
 	}, time.FixedZone("UTC+2", 2*60*60))
 	want := "pushed 192.0.2.1 as alert 7\nheld back 192.0.2.1: nothing new since 2026-06-04 00:11:11\nrejected 192.0.2.1: bad\n" +
-		"held back 192.0.2.20: private address\nPush: 1 pushed, 2 held back, 1 rejected\n"
+		"pushed 192.0.2.1 as alert 8: banned until Jun  3 10:11 for csmail/auth-bf\n" +
+		"pushed 192.0.2.1 as alert 9: under captcha in simulation only for csmail/auth-bf\n" +
+		"pushed 192.0.2.1 as alert 10: no ban, its profiles made no decision\n" +
+		"held back 192.0.2.20: private address\nPush: 4 pushed, 2 held back, 1 rejected\n"
 	if out.String() != want {
 		t.Errorf("got %q", out.String())
 	}

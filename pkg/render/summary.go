@@ -56,14 +56,14 @@ func Summary(w io.Writer, t Totals) {
 }
 
 // Pushed prints what became of each source that was to be told, and of each
-// that the guard held.
-func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, zone *time.Location) {
+// that the guard held. looks holds what the LAPI made of alerts, by their numbers.
+func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, looks map[string]lapi.Look, zone *time.Location) {
 	pushed, held, rejected := 0, 0, 0
 	for _, o := range outcomes {
 		switch o.Status {
 		case lapi.Pushed:
 			pushed++
-			fmt.Fprintf(w, "pushed %s as alert %s\n", Printable(o.Alert.Value()), o.ID)
+			fmt.Fprintf(w, "pushed %s as alert %s%s\n", Printable(o.Alert.Value()), o.ID, madeOf(looks[o.ID], o.Alert.Scenario, zone))
 		case lapi.HeldBack:
 			held++
 			fmt.Fprintf(w, "held back %s: %s\n", Printable(o.Alert.Value()), inZone(o.Reason, zone))
@@ -79,4 +79,31 @@ func Pushed(w io.Writer, findings []engine.Finding, outcomes []lapi.Outcome, zon
 		}
 	}
 	fmt.Fprintf(w, "Push: %d pushed, %d held back, %d rejected\n", pushed, held, rejected)
+}
+
+// madeOf says what the LAPI made of an alert, and nothing if it was not asked.
+func madeOf(look lapi.Look, scenario string, zone *time.Location) string {
+	if !look.Known {
+		return ""
+	}
+	if len(look.Bans) == 0 {
+		return ": no ban, its profiles made no decision"
+	}
+	ban := look.Bans[0]
+	text := ": " + banWord(ban.Type)
+	if ban.Simulated {
+		text += " in simulation only"
+	}
+	if !ban.Until.IsZero() {
+		text += " until " + dayTime(ban.Until, zone)
+	}
+	return text + " for " + Printable(scenario)
+}
+
+// banWord is what a decision does to its source.
+func banWord(kind string) string {
+	if kind == "ban" {
+		return "banned"
+	}
+	return "under " + Printable(kind)
 }

@@ -41,8 +41,8 @@ func TestTerminal(t *testing.T) {
 	outputs := map[string]func(b *bytes.Buffer) error{
 		"pushed": func(b *bytes.Buffer) error {
 			Pushed(b, []engine.Finding{found}, []lapi.Outcome{
-				{Alert: account, Status: lapi.Pushed}, {Alert: account, Status: lapi.HeldBack}, {Alert: account, Status: lapi.Rejected},
-			}, time.UTC)
+				{Alert: account, Status: lapi.Pushed, ID: "1"}, {Alert: account, Status: lapi.HeldBack}, {Alert: account, Status: lapi.Rejected},
+			}, map[string]lapi.Look{"1": {Known: true, Bans: []lapi.Ban{{Type: hostile}}}}, time.UTC)
 			return nil
 		},
 		"why": func(b *bytes.Buffer) error {
