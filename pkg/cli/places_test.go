@@ -62,6 +62,17 @@ const twoCountries = `2026-06-03T04:11:09.000000Z mx1 postfix/smtpd[1]: warning:
 2026-06-03T04:11:11.000000Z mx1 postfix/smtpd[3]: warning: unknown[192.0.2.200]: SASL LOGIN authentication failed: x, sasl_username=bob
 `
 
+// why says where the address is.
+func TestWhyNamesThePlace(t *testing.T) {
+	var out, errs bytes.Buffer
+	log := filepath.Join(t.TempDir(), "mail.log")
+	write(t, log, twoCountries)
+	status := Main(t.Context(), []string{"why", "--no-lapi", "-c", geoConfig(t), "203.0.113.7", log}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if want := "\nFrom: DE AS64496 Example Hosting\n"; status != exitOK || !strings.Contains(out.String(), want) {
+		t.Errorf("status %d, %s: got\n%swant in it%s", status, errs.String(), out.String(), want)
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	config := geoConfig(t)
 	tests := map[string]string{

@@ -68,13 +68,14 @@ const (
 
 // Status is how the daemon is doing.
 type Status struct {
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
-	Config  string    `json:"config"`
-	Reload  string    `json:"reload,omitempty"` // why the last reload failed
-	Lines   int64     `json:"lines"`
-	Missed  int64     `json:"missed"`
-	Tracked int       `json:"tracked_sources"`
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
+	Config     string    `json:"config"`
+	Reload     string    `json:"reload,omitempty"`      // why the last reload failed
+	ReloadHint string    `json:"reload_hint,omitempty"` // what mends that
+	Lines      int64     `json:"lines"`
+	Missed     int64     `json:"missed"`
+	Tracked    int       `json:"tracked_sources"`
 
 	Undecided int          `json:"undecided"` // findings for which the guard waits for evidence
 	Total     Total        `json:"total"`

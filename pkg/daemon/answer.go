@@ -51,8 +51,10 @@ func (d answers) Status(ctx context.Context) (control.Status, error) {
 		return s, err
 	}
 	bans, err := d.bans(time.Now())
-	s.Bans = bans
-	return s, err
+	if s.Bans = bans; err != nil {
+		s.Troubles = append(s.Troubles, "who is banned cannot be read from the state file: "+err.Error())
+	}
+	return s, nil
 }
 
 // status answers Status inside the loop.
@@ -67,7 +69,7 @@ func (d answers) status() control.Status {
 		Alerts: []control.Alert{}, Breakers: []string{}, Sources: []control.Source{},
 	}
 	if d.reloadErr != nil {
-		s.Reload = d.reloadErr.Error()
+		s.Reload, s.ReloadHint = d.reloadErr.Error(), hint.Of(d.reloadErr)
 	}
 	if err := d.storeErr(); err != nil {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)

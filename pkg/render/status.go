@@ -89,7 +89,7 @@ func statusLine(s control.Status) string {
 // LAPI or the state file is said once, though the daemon may not call it trouble yet.
 func troubles(b *strings.Builder, s control.Status, screen Screen) {
 	type problem struct{ about, text, hint string }
-	problems := []problem{{"the last reload failed: ", s.Reload, ""}, {"the LAPI: ", s.LAPI.Error, s.LAPI.Hint}, {"the state file: ", s.State.Error, s.State.Hint}}
+	problems := []problem{{"the last reload failed: ", s.Reload, s.ReloadHint}, {"the LAPI: ", s.LAPI.Error, s.LAPI.Hint}, {"the state file: ", s.State.Error, s.State.Hint}}
 	for _, f := range s.Sources {
 		problems = append(problems, problem{f.Name + ": ", f.Error, f.Hint})
 	}

@@ -60,6 +60,7 @@ func TestStatus(t *testing.T) {
 	broken.Troubles = []string{"journal is not read: permission denied", "the LAPI has not been reached since 2026-06-03T03:59:00Z: connection refused"}
 	broken.Sources[1].Error, broken.Sources[1].Hint = "permission denied", "join the group systemd-journal"
 	broken.LAPI.Error, broken.LAPI.Hint = "connection refused", "systemctl status crowdsec"
+	broken.Reload, broken.ReloadHint = "prometheus cannot change while csmail runs: restart it", "systemctl restart csmail"
 	broken.State.Error, broken.State.Hint = "no space left on device", "free space: df /var"
 	for name, tt := range map[string]struct {
 		status control.Status
@@ -73,6 +74,8 @@ func TestStatus(t *testing.T) {
   hint: join the group systemd-journal
 ! the LAPI has not been reached since 2026-06-03 03:59:00: connection refused
   hint: systemctl status crowdsec
+! the last reload failed: prometheus cannot change while csmail runs: restart it
+  hint: systemctl restart csmail
 ! the state file: no space left on device
   hint: free space: df /var
 `, 1), "tracked\n", `tracked
