@@ -282,7 +282,7 @@ func TestLogRenamedInTheConfiguration(t *testing.T) {
 func journalOf(first, second string) string {
 	return `#!/bin/sh
 case "$*" in *--follow*) ;; *) exit 0 ;; esac
-tail -n +1 -q -F ` + first + ` ` + second + ` 2>/dev/null | sed -u -E 's/^([^ ]+) ([^ ]+) ([^[]+)\[([0-9]+)\]: (.*)$/\1|{"__CURSOR":"c","_HOSTNAME":"\2","SYSLOG_IDENTIFIER":"\3","_PID":"\4","MESSAGE":"\5",/' |
+tail --pid=$$ -n +1 -q -F ` + first + ` ` + second + ` 2>/dev/null | sed -u -E 's/^([^ ]+) ([^ ]+) ([^[]+)\[([0-9]+)\]: (.*)$/\1|{"__CURSOR":"c","_HOSTNAME":"\2","SYSLOG_IDENTIFIER":"\3","_PID":"\4","MESSAGE":"\5",/' |
 while IFS='|' read -r at rest; do
 	echo "$rest\"__REALTIME_TIMESTAMP\":\"$(date -u -d "$at" +%s%6N)\"}"
 done
