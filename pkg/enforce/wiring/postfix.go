@@ -43,8 +43,12 @@ func (r *Report) readPostfix(s Settings, doors Doors) {
 	r.readPostscreen(p, s.Services, doors)
 }
 
-// readPostscreen finds out whether postscreen asks csmail's socketmap, and does what it answers (postscreen_blacklist_action before 3.6).
+// readPostscreen finds out whether postscreen asks csmail's socketmap, and does what it answers (postscreen_blacklist_action before 3.6). Without that door
+// nothing is said of postscreen: the smtpd behind it asks.
 func (r *Report) readPostscreen(p postfix, services string, doors Doors) {
+	if len(doors.Socketmap) == 0 {
+		return
+	}
 	for _, service := range programs(services, "postscreen") {
 		list, _ := p.value(service.name, "postscreen_access_list")
 		table := ""

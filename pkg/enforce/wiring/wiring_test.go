@@ -137,4 +137,10 @@ func TestPostscreen(t *testing.T) {
 			t.Errorf("%s: got %+v, mend %q, want the table %q, mend %q", name, screen, mend, c.table, c.mend)
 		}
 	}
+	closed := Read(Settings{Main: "postscreen_access_list = permit_mynetworks\n", Services: services}, Doors{Policy: []string{"127.0.0.1:10040"}})
+	for _, s := range closed.Services {
+		if s.Name == "postscreen smtp/inet" {
+			t.Errorf("the door is closed: got %+v, want nothing said of postscreen", s)
+		}
+	}
 }
