@@ -64,16 +64,16 @@ func (e *Engine) Held(h Blackhole) {
 }
 
 // groupBy returns the group of a blackhole, 0 if there is none any more.
-func (e *Engine) groupBy(h Blackhole) uint32 {
+func (m *memory) groupBy(h Blackhole) uint32 {
 	if h.IsText {
-		return e.groups.findHash(h.Text)
+		return m.groups.findHash(h.Text)
 	}
 	if addr, err := netip.ParseAddr(h.Key); err == nil {
-		return e.groups.findNetwork(addrKey(addr))
+		return m.groups.findNetwork(addrKey(addr))
 	}
 	network, err := netip.ParsePrefix(h.Key)
 	if err != nil {
 		return 0
 	}
-	return e.groups.findNetwork(rangeKey(network.Addr()))
+	return m.groups.findNetwork(rangeKey(network.Addr()))
 }

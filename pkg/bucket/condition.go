@@ -8,33 +8,33 @@ import (
 )
 
 // meetsCondition runs condition and the bayesian conditions after a pour.
-func (e *Engine) meetsCondition(s *scenario.Scenario, b *bucket) bool {
+func (c *current) meetsCondition(s *scenario.Scenario, b *bucket) bool {
 	if s.Condition == nil && s.Bayes == nil {
 		return false
 	}
-	e.turnTo()
+	c.turnTo()
 	if s.Condition != nil {
-		if value, ok := e.decide(s, b, s.Condition); value && ok {
+		if value, ok := c.decide(s, b, s.Condition); value && ok {
 			return true
 		}
 	}
-	return s.Bayes != nil && e.posterior(s, b) > s.Threshold
+	return s.Bayes != nil && c.posterior(s, b) > s.Threshold
 }
 
 // turnTo makes the machine forget the bucket that it was about before.
-func (e *Engine) turnTo() {
-	e.machine.Facts, e.machine.Queue = e.machine.Facts[:0], nil
+func (c *current) turnTo() {
+	c.machine.Facts, c.machine.Queue = c.machine.Facts[:0], nil
 }
 
 // decide runs an expression about a bucket, which the machine is given as far as
 // the expression needs it. It reports false if the expression failed.
-func (e *Engine) decide(s *scenario.Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
-	m := &e.machine
+func (c *current) decide(s *scenario.Scenario, b *bucket, x *expression.Expression) (value, ok bool) {
+	m := &c.machine
 	switch needs := x.Needs(); {
 	case needs == expression.NeedsFacts && len(m.Facts) == 0:
-		m.Facts = e.appendFacts(m.Facts, b)
+		m.Facts = c.appendFacts(m.Facts, b)
 	case needs == expression.NeedsQueue && m.Queue == nil:
-		m.Queue, m.Leaky = e.queueView(b, s), leakyOf(b, m.In.Event.Time)
+		m.Queue, m.Leaky = c.queueView(b, s), leakyOf(b, m.In.Event.Time)
 	}
 	return m.Decide(x)
 }
@@ -50,22 +50,22 @@ func leakyOf(b *bucket, now time.Time) *expression.Leaky {
 
 // posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
 // condition that fails is left out.
-func (e *Engine) posterior(s *scenario.Scenario, b *bucket) float32 {
+func (c *current) posterior(s *scenario.Scenario, b *bucket) float32 {
 	p := s.Prior
-	for i, c := range s.Bayes {
+	for i, given := range s.Bayes {
 		bit := uint16(1) << i
-		if c.Guillotine && b.poured&bit != 0 {
-			p = bayes(p, c.Evil, c.Benign)
+		if given.Guillotine && b.poured&bit != 0 {
+			p = bayes(p, given.Evil, given.Benign)
 			continue
 		}
-		value, ok := e.decide(s, b, c.Expression)
+		value, ok := c.decide(s, b, given.Expression)
 		switch {
 		case !ok:
 		case value:
-			p = bayes(p, c.Evil, c.Benign)
+			p = bayes(p, given.Evil, given.Benign)
 			b.poured |= bit
 		default:
-			p = bayes(p, 1-c.Evil, 1-c.Benign)
+			p = bayes(p, 1-given.Evil, 1-given.Benign)
 		}
 	}
 	return p

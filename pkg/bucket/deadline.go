@@ -16,49 +16,61 @@ func compareDeadlines(a, b deadline) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.group, b.group), cmp.Compare(a.scenario, b.scenario))
 }
 
-// push adds to the heap. Before the heap gets much larger than there are buckets,
-// the ends of buckets that are gone leave it.
-func (e *Engine) push(d deadline) {
-	if len(e.due) > 2*e.open+1024 {
-		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return e.endingAt(d) == nil })
-		slices.SortFunc(e.due, compareDeadlines)
-	}
-	e.due = append(e.due, d)
-	for i := len(e.due) - 1; i > 0; {
+// deadlines is a heap of the ends of counters, the earliest on top. The end of a counter
+// that is gone stays until it would be next.
+type deadlines []deadline
+
+// push adds the end of a counter.
+func (h *deadlines) push(d deadline) {
+	all := append(*h, d)
+	*h = all
+	for i := len(all) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if compareDeadlines(e.due[parent], e.due[i]) <= 0 {
+		if compareDeadlines(all[parent], all[i]) <= 0 {
 			return
 		}
-		e.due[parent], e.due[i] = e.due[i], e.due[parent]
+		all[parent], all[i] = all[i], all[parent]
 		i = parent
 	}
 }
 
-// pop takes the earliest from the heap.
-func (e *Engine) pop() deadline {
-	first, n := e.due[0], len(e.due)-1
-	e.due[0] = e.due[n]
-	e.due = e.due[:n]
+// pop takes the earliest off.
+func (h *deadlines) pop() deadline {
+	all := *h
+	first, n := all[0], len(all)-1
+	all[0] = all[n]
+	all = all[:n]
+	*h = all
 	for i := 0; ; {
 		least := i
 		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
-			if compareDeadlines(e.due[child], e.due[least]) < 0 {
+			if compareDeadlines(all[child], all[least]) < 0 {
 				least = child
 			}
 		}
 		if least == i {
 			return first
 		}
-		e.due[i], e.due[least] = e.due[least], e.due[i]
+		all[i], all[least] = all[least], all[i]
 		i = least
 	}
+}
+
+// await remembers the end of a counter. Before there are many more ends than buckets,
+// those of buckets that are gone are dropped.
+func (e *Engine) await(d deadline) {
+	if len(e.due) > 2*e.open+1024 {
+		e.due = slices.DeleteFunc(e.due, func(d deadline) bool { return e.endingAt(d) == nil })
+		slices.SortFunc(e.due, compareDeadlines)
+	}
+	e.due.push(d)
 }
 
 // advance moves the time and lets the counters overflow that have ended.
 func (e *Engine) advance(now int64) {
 	e.now = max(e.now, now)
 	for len(e.due) > 0 && e.due[0].at <= e.now {
-		d := e.pop()
+		d := e.due.pop()
 		if b := e.endingAt(d); b != nil {
 			e.overflow(e.set.Scenarios()[d.scenario], e.groups.At(d.group), b, max(b.last, d.at))
 		}

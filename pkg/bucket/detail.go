@@ -1,6 +1,11 @@
 package bucket
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"csmail/pkg/arena"
+	"csmail/pkg/scenario/expression"
+)
 
 // The detail of a bucket is a run of words that not every scenario needs, or only
 // after its first overflow: its layout, until when it is silent, how often it
@@ -11,6 +16,14 @@ const (
 	silentWord
 	kindsWord
 )
+
+// details holds the details of all buckets.
+type details struct {
+	words  arena.Blocks[uint64]
+	events arena.Slab[queuedEvent] // of scenarios that read the text of queued events
+	metas  map[expression.Facts]map[string]string
+	limits Limits
+}
 
 // layout says where things are in a detail.
 type layout struct {
@@ -47,28 +60,28 @@ func (l layout) size() int  { return l.queue() + int(l.queued)*int(l.stride) }
 
 // detailOf returns the detail of a bucket, nil if it has none. It is valid until
 // the next change of any detail.
-func (e *Engine) detailOf(b *bucket) (layout, []uint64) {
+func (d *details) detailOf(b *bucket) (layout, []uint64) {
 	if b.detail == 0 {
 		return layout{}, nil
 	}
-	l := layoutOf(e.words.At(b.detail, 1)[layoutWord])
-	return l, e.words.At(b.detail, l.size())
+	l := layoutOf(d.words.At(b.detail, 1)[layoutWord])
+	return l, d.words.At(b.detail, l.size())
 }
 
 // needDetail is detailOf that makes one if there is none.
-func (e *Engine) needDetail(b *bucket) (layout, []uint64) {
+func (d *details) needDetail(b *bucket) (layout, []uint64) {
 	if b.detail == 0 {
-		b.detail = e.words.Take(kindsWord)
-		clear(e.words.At(b.detail, kindsWord))
+		b.detail = d.words.Take(kindsWord)
+		clear(d.words.At(b.detail, kindsWord))
 	}
-	return e.detailOf(b)
+	return d.detailOf(b)
 }
 
 // enlarge makes room in a detail for another layout: what it holds moves to its new
 // places. Words that are new hold anything.
-func (e *Engine) enlarge(b *bucket, from, to layout) []uint64 {
-	b.detail = e.words.Resize(b.detail, from.size(), to.size())
-	w := e.words.At(b.detail, to.size())
+func (d *details) enlarge(b *bucket, from, to layout) []uint64 {
+	b.detail = d.words.Resize(b.detail, from.size(), to.size())
+	w := d.words.At(b.detail, to.size())
 	copy(w[to.queue():], w[from.queue():from.size()])
 	copy(w[to.set():], w[from.set():from.queue()])
 	w[layoutWord] = to.word()
@@ -77,36 +90,36 @@ func (e *Engine) enlarge(b *bucket, from, to layout) []uint64 {
 
 // silentUntil returns until when overflows of the bucket are silent; 0: they are
 // told.
-func (e *Engine) silentUntil(b *bucket) int64 { return max(0, e.silentWordOf(b)) }
+func (d *details) silentUntil(b *bucket) int64 { return max(0, d.silentWordOf(b)) }
 
 // heldUntil returns until when an overflow of the bucket comes within the blackhole of
 // one that was held; 0: none was.
-func (e *Engine) heldUntil(b *bucket) int64 { return max(0, -e.silentWordOf(b)) }
+func (d *details) heldUntil(b *bucket) int64 { return max(0, -d.silentWordOf(b)) }
 
 // silentWordOf returns the end of the blackhole, negative if what began it was held.
-func (e *Engine) silentWordOf(b *bucket) int64 {
+func (d *details) silentWordOf(b *bucket) int64 {
 	if b.detail == 0 {
 		return 0
 	}
-	return int64(e.words.At(b.detail, kindsWord)[silentWord])
+	return int64(d.words.At(b.detail, kindsWord)[silentWord])
 }
 
-func (e *Engine) silence(b *bucket, until int64) {
-	_, w := e.needDetail(b)
+func (d *details) silence(b *bucket, until int64) {
+	_, w := d.needDetail(b)
 	w[silentWord] = uint64(until)
 }
 
 // freeDetail frees all but the silence.
-func (e *Engine) freeDetail(b *bucket) {
-	l, w := e.detailOf(b)
+func (d *details) freeDetail(b *bucket) {
+	l, w := d.detailOf(b)
 	if w == nil {
 		return
 	}
-	e.freeEvents(l, w)
+	d.freeEvents(l, w)
 	if w[silentWord] == 0 {
-		b.detail = e.words.Resize(b.detail, len(w), 0)
+		b.detail = d.words.Resize(b.detail, len(w), 0)
 		return
 	}
 	w[layoutWord] = 0
-	b.detail = e.words.Resize(b.detail, len(w), kindsWord)
+	b.detail = d.words.Resize(b.detail, len(w), kindsWord)
 }

@@ -14,17 +14,17 @@ import (
 // not seen it (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many
 // values as it may remember takes no more: it never counts one twice. Where the
 // expression fails, the event counts.
-func (e *Engine) isNew(s *scenario.Scenario, b *bucket) bool {
-	value, ok := e.distinctHash(s)
+func (c *current) isNew(s *scenario.Scenario, b *bucket) bool {
+	value, ok := c.distinctHash(s)
 	if !ok {
 		return true
 	}
 	value = max(value, 1) // 0 is an empty place
-	l, w := e.needDetail(b)
-	if l.holds(w, value) || int(l.values) >= e.limits.Distinct {
+	l, w := c.needDetail(b)
+	if l.holds(w, value) || int(l.values) >= c.limits.Distinct {
 		return false
 	}
-	e.addValue(b, l, value)
+	c.addValue(b, l, value)
 	return true
 }
 
@@ -48,10 +48,10 @@ func placeOf(set []uint64, value uint64) int {
 	return int(at)
 }
 
-func (e *Engine) addValue(b *bucket, from layout, value uint64) {
+func (d *details) addValue(b *bucket, from layout, value uint64) {
 	to := from
 	to.values++
-	w := e.enlarge(b, from, to)
+	w := d.enlarge(b, from, to)
 	set := w[to.set():to.queue()]
 	if to.values <= fewValues {
 		set[from.values] = value
@@ -71,31 +71,31 @@ func (e *Engine) addValue(b *bucket, from layout, value uint64) {
 
 // distinctHash hashes the value of distinct, and reports false if there is none. An
 // address needs no text.
-func (e *Engine) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
-	addr := e.in.Event.Addr
+func (c *current) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
+	addr := c.in.Event.Addr
 	if addr.IsValid() {
 		switch s.DistinctField {
 		case expression.FieldSourceIP:
-			return e.addrHash(addr), true
+			return c.addrHash(addr), true
 		case expression.FieldSourceBlock:
 			if addr.Is6() {
 				addr = event.RangeOf(addr).Addr()
 			}
-			return e.addrHash(addr), true
+			return c.addrHash(addr), true
 		case expression.FieldSourceRange:
-			return e.addrHash(event.RangeOf(addr).Addr()), true
+			return c.addrHash(event.RangeOf(addr).Addr()), true
 		}
 	}
-	if s.DistinctField == expression.FieldAccount && e.record != nil && e.record.User != "" {
-		return e.record.AccountUnder(&e.key).Name, true
+	if s.DistinctField == expression.FieldAccount && c.record != nil && c.record.User != "" {
+		return c.record.AccountUnder(&c.key).Name, true
 	}
-	text, ok := e.machine.Bytes(s.Distinct)
-	return e.key.SumBytes(text), ok
+	text, ok := c.machine.Bytes(s.Distinct)
+	return c.key.SumBytes(text), ok
 }
 
 // addrHash hashes an address. Those of one /64 have different hashes, whatever the
 // seed.
-func (e *Engine) addrHash(addr netip.Addr) uint64 {
-	raw, seed := addr.As16(), e.groups.seed
+func (c *current) addrHash(addr netip.Addr) uint64 {
+	raw, seed := addr.As16(), c.groups.seed
 	return mix(mix(binary.BigEndian.Uint64(raw[:8])^seed) ^ binary.BigEndian.Uint64(raw[8:]))
 }

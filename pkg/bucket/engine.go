@@ -8,7 +8,6 @@ package bucket
 import (
 	"time"
 
-	"csmail/pkg/arena"
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
 	"csmail/pkg/scenario/expression"
@@ -54,44 +53,26 @@ type Stats struct {
 }
 
 // Engine holds the buckets of a Set of scenarios. Use it from one goroutine at a time.
+//
+// It is built in layers, each of which knows only those below it: details (what few
+// buckets hold besides their counts), memory (groups with their buckets and evidence),
+// current (the event that is being poured), and the Engine, which pours and reports what
+// overflows.
 type Engine struct {
-	set    *scenario.Set
-	limits Limits
-	stats  Stats
+	current
+	due  deadlines
+	hole Blackhole // of the overflow at hand
+	out  []Overflow
 
-	groups  *groups
-	buckets arena.Blocks[bucket]
-	words   arena.Blocks[uint64]
-	events  arena.Slab[queuedEvent] // of scenarios that read the text of queued events
-	metas   map[expression.Facts]map[string]string
-	ring    ring
-	due     []deadline // a heap: counters, by the time at which they end
-	open    int        // buckets
-	cursor  uint32     // of the sweep
-	hand    uint32     // of the search for a source that may be forgotten
-	now     int64      // the latest time that was seen
-	pours   uint64     // number of the pour
-
-	takers [][]*scenario.Scenario // by kind, service and shape; nil: not asked yet
-	key    event.HashKey
 	warmed uint64 // keeps the compiler from leaving out what Warm reads
-
-	// Of the pour at hand:
-	in      expression.Input
-	record  *event.Record // of the event; nil if it was poured alone
-	at      int64
-	current uint32    // number in the ring
-	known   [3]uint32 // groups by the network that is their key
-	machine expression.Machine
-	nobody  event.Event // no event is at hand but the time
-	hole    Blackhole   // of the overflow at hand
-	out     []Overflow
 }
 
 // New returns an Engine without buckets. Texts of clients are hashed under the key;
 // the overflows are the same under every key. A snapshot brings its own.
 func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
-	e := &Engine{set: set, limits: limits.filled(), key: key, groups: newGroups(key), metas: map[expression.Facts]map[string]string{}}
+	e := &Engine{}
+	e.set, e.limits, e.key, e.groups = set, limits.filled(), key, newGroups(key)
+	e.metas = map[expression.Facts]map[string]string{}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))
 	e.takers = newTakers()
 	e.machine.In = &e.in
@@ -121,7 +102,9 @@ func (e *Engine) PourRecord(r *event.Record) []Overflow {
 	return e.pourAll()
 }
 
+// pourAll pours the event that is current.
 func (e *Engine) pourAll() []Overflow {
+	e.out = e.out[:0]
 	e.pours++
 	e.advance(e.at)
 	for _, s := range e.takersOf() {
@@ -153,49 +136,10 @@ func (e *Engine) End(now time.Time) []Overflow {
 	return e.out
 }
 
-func (e *Engine) begin(ev *event.Event) {
-	e.in = expression.Input{Event: ev}
-	if e.set.NeedsShapes() {
-		e.in.Shape = expression.ShapeOf(ev)
-	}
-	e.at = nanoseconds(ev.Time)
-	e.current, e.known, e.out = 0, [3]uint32{}, e.out[:0]
-}
-
 // nanoseconds returns the Unix time, within the years that it can tell.
 func nanoseconds(t time.Time) int64 {
 	const latest = 1 << 32 // seconds: the year 2106
 	return time.Unix(max(0, min(t.Unix(), latest)), int64(t.Nanosecond())).UnixNano()
-}
-
-// takersOf returns the scenarios whose filters may take the event at hand, as far
-// as kind, service and shape decide.
-func (e *Engine) takersOf() []*scenario.Scenario {
-	at := (int(e.in.Event.Kind)*event.ServiceCount+int(e.in.Event.Service))*int(expression.Shapes) + int(e.in.Shape)
-	if at >= len(e.takers) {
-		return nil
-	}
-	if takers := e.takers[at]; takers != nil {
-		return takers
-	}
-	takers := []*scenario.Scenario{}
-	m := expression.Machine{In: &expression.Input{Event: &event.Event{}}}
-	for _, s := range e.set.Scenarios() {
-		if s.MayTake(&m, e.in.Event.Kind, e.in.Event.Service, e.in.Shape) {
-			takers = append(takers, s)
-		}
-	}
-	e.takers[at] = takers
-	return takers
-}
-
-func (e *Engine) passes(conditions []*expression.Expression) bool {
-	for _, x := range conditions {
-		if !e.machine.IsTrue(x) {
-			return false
-		}
-	}
-	return true
 }
 
 // pourInto follows pkg/leakybucket/manager_run.go and bucket.go (v1.7.8): the
@@ -224,7 +168,7 @@ func (e *Engine) pourInto(s *scenario.Scenario) {
 	}
 	if s.IsTimed() && b.total == 0 {
 		b.busy = max(e.at, b.last)
-		e.push(deadline{b.busy + s.Life, gi, s.Index})
+		e.await(deadline{b.busy + s.Life, gi, s.Index})
 	}
 	e.pour(s, g, b)
 }

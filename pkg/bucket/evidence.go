@@ -185,68 +185,68 @@ func (c *clone) event() event.Event {
 }
 
 // remember notes the event at hand as evidence of the group.
-func (e *Engine) remember(g *group) {
-	if len(e.ring.clones) == 0 {
+func (c *current) remember(g *group) {
+	if len(c.ring.clones) == 0 {
 		return
 	}
-	if e.current == 0 {
-		e.current = e.ring.add(e.in.Event, e.at)
+	if c.number == 0 {
+		c.number = c.ring.add(c.in.Event, c.at)
 	}
 	if g.told > 0 {
-		newest := e.evidenceAt(g, g.told.newest())
-		if newest.number() == e.current&(1<<numberBits-1) && newest.isOf(e.ring.slot(e.current)) {
+		newest := c.evidenceAt(g, g.told.newest())
+		if newest.number() == c.number&(1<<numberBits-1) && newest.isOf(c.ring.slot(c.number)) {
 			if newest.attempts() < mostAttempts {
-				e.setEvidence(g, newest+oneAttempt)
+				c.setEvidence(g, newest+oneAttempt)
 			}
 			return
 		}
 	}
 	g.told = g.told.more()
-	e.setEvidence(g, newReference(e.at, e.current, e.in.Event.Kind, e.in.Event.Service))
+	c.setEvidence(g, newReference(c.at, c.number, c.in.Event.Kind, c.in.Event.Service))
 }
 
-func (e *Engine) evidenceAt(g *group, i int) reference {
+func (m *memory) evidenceAt(g *group, i int) reference {
 	if i < evidenceAtHand {
 		return g.evidence[i]
 	}
-	return reference(e.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
+	return reference(m.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand])
 }
 
 // setEvidence sets the newest reference of a group.
-func (e *Engine) setEvidence(g *group, ref reference) {
+func (m *memory) setEvidence(g *group, ref reference) {
 	i := g.told.newest()
 	if i < evidenceAtHand {
 		g.evidence[i] = ref
 		return
 	}
 	if g.more == 0 {
-		g.more = e.words.Take(evidencePerGroup - evidenceAtHand)
+		g.more = m.words.Take(evidencePerGroup - evidenceAtHand)
 	}
-	e.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
+	m.words.At(g.more, evidencePerGroup-evidenceAtHand)[i-evidenceAtHand] = uint64(ref)
 }
 
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
-func (e *Engine) evidenceOf(g *group, kinds event.KindSet, from int64) []event.Event {
+func (m *memory) evidenceOf(g *group, kinds event.KindSet, from int64) []event.Event {
 	seen := g.told.seen()
 	if seen == 0 {
 		return nil
 	}
 	found := make([]event.Event, 0, seen)
 	for i := range seen {
-		ref := e.evidenceAt(g, (g.told.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
+		ref := m.evidenceAt(g, (g.told.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
 		if !kinds.Has(ref.kind()) || ref.seconds() < from/int64(time.Second) {
 			continue
 		}
-		found = append(found, e.resolve(ref, g))
+		found = append(found, m.resolve(ref, g))
 	}
 	return found
 }
 
 // resolve finds the event in the ring, or tells of it in its few facts.
-func (e *Engine) resolve(ref reference, g *group) event.Event {
+func (m *memory) resolve(ref reference, g *group) event.Event {
 	var found event.Event
-	if c := e.ring.find(ref); c != nil {
+	if c := m.ring.find(ref); c != nil {
 		found = c.event()
 	} else {
 		found = event.Event{Time: time.Unix(ref.seconds(), 0).UTC(), Kind: ref.kind(), Service: ref.service()}

@@ -47,27 +47,27 @@ func (e *Engine) ForgetNetwork(network netip.Prefix) {
 
 // forgetPart takes the events of a network out of the buckets of a wider one or of an
 // account.
-func (e *Engine) forgetPart(g *group, network netip.Prefix) {
-	buckets := e.bucketsOf(g)
+func (m *memory) forgetPart(g *group, network netip.Prefix) {
+	buckets := m.bucketsOf(g)
 	for i := range buckets {
 		b := &buckets[i]
-		n := e.unqueue(b, network)
+		n := m.unqueue(b, network)
 		if n == 0 {
 			continue
 		}
 		b.total -= min(b.total, uint32(n))
-		if e.set.Scenarios()[b.owner.scenario()].IsLeaky {
+		if m.set.Scenarios()[b.owner.scenario()].IsLeaky {
 			b.poured -= min(b.poured, uint16(n))
 		}
 		if b.total == 0 {
-			e.restart(b)
+			m.restart(b)
 		}
 	}
 }
 
 // unqueue takes the events of a network out of a queue and returns how many they were.
-func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
-	from, w := e.detailOf(b)
+func (d *details) unqueue(b *bucket, network netip.Prefix) int {
+	from, w := d.detailOf(b)
 	var kept []uint64
 	to := from
 	to.oldest, to.queued = 0, 0
@@ -75,8 +75,8 @@ func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 		words := from.nth(w, n)
 		q := queuedOf(words)
 		if network.Contains(q.addr()) {
-			e.uncountKind(b, q.facts.Kind())
-			e.freeEvent(q)
+			d.uncountKind(b, q.facts.Kind())
+			d.freeEvent(q)
 			continue
 		}
 		kept = append(kept, words...)
@@ -87,42 +87,42 @@ func (e *Engine) unqueue(b *bucket, network netip.Prefix) int {
 	}
 	copy(w[from.queue():], kept)
 	w[layoutWord] = to.word()
-	b.detail = e.words.Resize(b.detail, from.size(), to.size())
+	b.detail = d.words.Resize(b.detail, from.size(), to.size())
 	return int(from.queued - to.queued)
 }
 
 // makeRoom forgets a source that was not seen for long, if the limit is reached: the
 // one of the next few that was used least recently. A source with a blackhole
 // stays: without it the source would be told of twice.
-func (e *Engine) makeRoom() bool {
-	if e.groups.Len() < e.limits.Sources && e.events.Len() < e.limits.Events {
+func (m *memory) makeRoom() bool {
+	if m.groups.Len() < m.limits.Sources && m.events.Len() < m.limits.Events {
 		return true
 	}
 	oldest, age := uint32(0), uint32(0)
-	for range min(evictionChoice, e.groups.Used()) {
-		e.hand = e.hand%e.groups.Used() + 1
-		g := e.groups.At(e.hand)
-		unused := uint32(e.pours) - g.used
-		if g.bits != 0 && unused > age && !e.isSilenced(g) {
-			oldest, age = e.hand, unused
+	for range min(evictionChoice, m.groups.Used()) {
+		m.hand = m.hand%m.groups.Used() + 1
+		g := m.groups.At(m.hand)
+		unused := uint32(m.pours) - g.used
+		if g.bits != 0 && unused > age && !m.isSilenced(g) {
+			oldest, age = m.hand, unused
 		}
 	}
-	if oldest == 0 && e.groups.Len() < e.limits.Sources {
+	if oldest == 0 && m.groups.Len() < m.limits.Sources {
 		return true
 	}
 	if oldest == 0 {
-		e.stats.Untracked++
+		m.stats.Untracked++
 		return false
 	}
-	e.release(oldest)
-	e.stats.Evicted++
+	m.release(oldest)
+	m.stats.Evicted++
 	return true
 }
 
-func (e *Engine) isSilenced(g *group) bool {
-	buckets := e.bucketsOf(g)
+func (m *memory) isSilenced(g *group) bool {
+	buckets := m.bucketsOf(g)
 	for i := range buckets {
-		if e.silentUntil(&buckets[i]) > e.now {
+		if m.silentUntil(&buckets[i]) > m.now {
 			return true
 		}
 	}
@@ -130,21 +130,21 @@ func (e *Engine) isSilenced(g *group) bool {
 }
 
 // sweep looks at the next n groups and gives back what is dead.
-func (e *Engine) sweep(n int) {
-	for range min(n, int(e.groups.Used())) {
-		e.cursor = e.cursor%e.groups.Used() + 1
-		if g := e.groups.At(e.cursor); g.bits != 0 && e.dropDead(g) {
-			e.release(e.cursor)
+func (m *memory) sweep(n int) {
+	for range min(n, int(m.groups.Used())) {
+		m.cursor = m.cursor%m.groups.Used() + 1
+		if g := m.groups.At(m.cursor); g.bits != 0 && m.dropDead(g) {
+			m.release(m.cursor)
 		}
 	}
 }
 
 // dropDead frees the dead buckets of a group and reports whether none is left.
-func (e *Engine) dropDead(g *group) bool {
-	buckets, kept := e.bucketsOf(g), 0
+func (m *memory) dropDead(g *group) bool {
+	buckets, kept := m.bucketsOf(g), 0
 	for i := range buckets {
-		if e.isDead(&buckets[i]) {
-			e.freeBucket(&buckets[i])
+		if m.isDead(&buckets[i]) {
+			m.freeBucket(&buckets[i])
 			continue
 		}
 		if kept < i {
@@ -154,41 +154,41 @@ func (e *Engine) dropDead(g *group) bool {
 	}
 	if kept < len(buckets) {
 		g.keep(buckets[:kept])
-		g.buckets = e.buckets.Resize(g.buckets, len(buckets), kept)
+		g.buckets = m.buckets.Resize(g.buckets, len(buckets), kept)
 	}
 	return kept == 0
 }
 
-func (e *Engine) isDead(b *bucket) bool {
-	s := e.set.Scenarios()[b.owner.scenario()]
-	return b.last+s.Life+lateness < e.now && (b.total == 0 || !s.IsTimed()) && max(e.silentUntil(b), e.heldUntil(b))+lateness <= e.now
+func (m *memory) isDead(b *bucket) bool {
+	s := m.set.Scenarios()[b.owner.scenario()]
+	return b.last+s.Life+lateness < m.now && (b.total == 0 || !s.IsTimed()) && max(m.silentUntil(b), m.heldUntil(b))+lateness <= m.now
 }
 
 // release frees a group and its buckets.
-func (e *Engine) release(gi uint32) {
-	g := e.groups.At(gi)
-	buckets := e.bucketsOf(g)
+func (m *memory) release(gi uint32) {
+	g := m.groups.At(gi)
+	buckets := m.bucketsOf(g)
 	for i := range buckets {
-		e.freeBucket(&buckets[i])
+		m.freeBucket(&buckets[i])
 	}
-	e.buckets.Give(g.buckets, len(buckets))
+	m.buckets.Give(g.buckets, len(buckets))
 	if g.more != 0 {
-		e.words.Give(g.more, evidencePerGroup-evidenceAtHand)
+		m.words.Give(g.more, evidencePerGroup-evidenceAtHand)
 	}
-	e.groups.remove(gi)
+	m.groups.remove(gi)
 }
 
-func (e *Engine) freeBucket(b *bucket) {
-	l, w := e.detailOf(b)
-	e.freeEvents(l, w)
-	e.words.Give(b.detail, len(w))
-	e.open--
+func (m *memory) freeBucket(b *bucket) {
+	l, w := m.detailOf(b)
+	m.freeEvents(l, w)
+	m.words.Give(b.detail, len(w))
+	m.open--
 }
 
 // restart empties a bucket; its blackhole stays.
-func (e *Engine) restart(b *bucket) {
+func (d *details) restart(b *bucket) {
 	if b.detail != 0 {
-		e.freeDetail(b)
+		d.freeDetail(b)
 	}
 	b.restart()
 }

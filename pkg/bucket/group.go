@@ -99,20 +99,20 @@ func (g *group) keep(buckets []bucket) {
 
 // bucketsOf returns the buckets of a group, in the order of their scenarios. They
 // are valid until one is added to any group.
-func (e *Engine) bucketsOf(g *group) []bucket {
+func (m *memory) bucketsOf(g *group) []bucket {
 	if g.count == 0 {
 		return nil
 	}
-	return e.buckets.At(g.buckets, int(g.count))
+	return m.buckets.At(g.buckets, int(g.count))
 }
 
 // bucketOf finds or makes the bucket of a scenario in a group. It is valid until
 // the next one is made.
-func (e *Engine) bucketOf(g *group, s *scenario.Scenario) *bucket {
-	buckets := e.bucketsOf(g)
+func (m *memory) bucketOf(g *group, s *scenario.Scenario) *bucket {
+	buckets := m.bucketsOf(g)
 	at, found := g.place(buckets, int(s.Index))
 	if !found {
-		buckets = e.insert(g, at)
+		buckets = m.insert(g, at)
 		buckets[at] = bucket{owner: owner(s.Index)}
 		bit, _ := bitOf(int(s.Index))
 		g.has |= bit
@@ -121,19 +121,19 @@ func (e *Engine) bucketOf(g *group, s *scenario.Scenario) *bucket {
 }
 
 // insert makes room for one more bucket.
-func (e *Engine) insert(g *group, at int) []bucket {
+func (m *memory) insert(g *group, at int) []bucket {
 	n := int(g.count)
-	g.buckets = e.buckets.Resize(g.buckets, n, n+1)
+	g.buckets = m.buckets.Resize(g.buckets, n, n+1)
 	g.count++
-	e.open++
-	buckets := e.bucketsOf(g)
+	m.open++
+	buckets := m.bucketsOf(g)
 	copy(buckets[at+1:], buckets[at:])
 	return buckets
 }
 
 // findBucket returns the bucket of a scenario, nil if there is none.
-func (e *Engine) findBucket(g *group, scenario int) *bucket {
-	buckets := e.bucketsOf(g)
+func (m *memory) findBucket(g *group, scenario int) *bucket {
+	buckets := m.bucketsOf(g)
 	at, found := g.place(buckets, scenario)
 	if !found {
 		return nil

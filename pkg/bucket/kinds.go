@@ -12,14 +12,14 @@ import (
 const kindShift = 32
 
 // countMore counts a kind beyond the two that a bucket has room for.
-func (e *Engine) countMore(b *bucket, kind event.Kind) {
-	*e.kindWord(b, kind)++
+func (d *details) countMore(b *bucket, kind event.Kind) {
+	*d.kindWord(b, kind)++
 }
 
 // kindWord returns the word of a kind, which it makes if there is none. It is valid
 // until the next change of any detail.
-func (e *Engine) kindWord(b *bucket, kind event.Kind) *uint64 {
-	l, w := e.needDetail(b)
+func (d *details) kindWord(b *bucket, kind event.Kind) *uint64 {
+	l, w := d.needDetail(b)
 	for i := range w[kindsWord:l.set()] {
 		if word := &w[kindsWord+i]; event.Kind(*word>>kindShift) == kind {
 			return word
@@ -27,27 +27,27 @@ func (e *Engine) kindWord(b *bucket, kind event.Kind) *uint64 {
 	}
 	to := l
 	to.kinds++
-	word := &e.enlarge(b, l, to)[kindsWord+l.kinds]
+	word := &d.enlarge(b, l, to)[kindsWord+l.kinds]
 	*word = uint64(kind) << kindShift
 	return word
 }
 
 // countService notes a service that is not the first one of the bucket. A bucket that
 // has several keeps their set in the word of NoKind, which no event has.
-func (e *Engine) countService(b *bucket, s event.Service) {
+func (d *details) countService(b *bucket, s event.Service) {
 	switch {
 	case s == event.NoService:
 	case b.owner.service() == event.NoService:
 		b.owner = b.owner.of(s)
 	default:
-		*e.kindWord(b, event.NoKind) |= uint64(event.ServiceSet(0).With(s))
+		*d.kindWord(b, event.NoKind) |= uint64(event.ServiceSet(0).With(s))
 	}
 }
 
 // servicesOf returns the services of a bucket.
-func (e *Engine) servicesOf(b *bucket) event.ServiceSet {
+func (d *details) servicesOf(b *bucket) event.ServiceSet {
 	set := event.ServiceSet(0).With(b.owner.service())
-	l, w := e.detailOf(b)
+	l, w := d.detailOf(b)
 	if l.kinds == 0 {
 		return set
 	}
@@ -60,12 +60,12 @@ func (e *Engine) servicesOf(b *bucket) event.ServiceSet {
 }
 
 // uncountKind takes back one event of a kind; total is the caller's.
-func (e *Engine) uncountKind(b *bucket, kind event.Kind) {
+func (d *details) uncountKind(b *bucket, kind event.Kind) {
 	if kind == b.kinds[1] && b.second > 0 {
 		b.second--
 		return
 	}
-	l, w := e.detailOf(b)
+	l, w := d.detailOf(b)
 	for i := range w[min(kindsWord, len(w)):l.set()] {
 		if word := &w[kindsWord+i]; event.Kind(*word>>kindShift) == kind && uint32(*word) > 0 {
 			*word--
@@ -75,8 +75,8 @@ func (e *Engine) uncountKind(b *bucket, kind event.Kind) {
 }
 
 // kindsOf returns how often each kind was poured, the most frequent first.
-func (e *Engine) kindsOf(b *bucket) []event.Count {
-	l, w := e.detailOf(b)
+func (d *details) kindsOf(b *bucket) []event.Count {
+	l, w := d.detailOf(b)
 	counts := make([]event.Count, 0, 2+l.kinds)
 	first, second := int(b.total)-int(b.second), int(b.second)
 	if l.kinds > 0 {

@@ -48,12 +48,12 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 }
 
 // keyAtHand is the value of groupby for the event at hand.
-func (e *Engine) keyAtHand(s *scenario.Scenario) string {
-	if by := e.networkBy(s.GroupField); by != expression.NoField {
-		key := networkOf(by, e.in.Event.Addr)
-		return e.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
+func (c *current) keyAtHand(s *scenario.Scenario) string {
+	if by := c.networkBy(s.GroupField); by != expression.NoField {
+		key := networkOf(by, c.in.Event.Addr)
+		return c.keyText(&group{hi: key.hi, lo: key.lo, bits: key.bits})
 	}
-	key, _ := e.machine.Bytes(s.GroupBy)
+	key, _ := c.machine.Bytes(s.GroupBy)
 	return shownText(key)
 }
 
@@ -118,10 +118,10 @@ func (e *Engine) level(g *group, b *bucket, now int64) Level {
 	return level
 }
 
-func (e *Engine) keyText(g *group) string {
+func (m *memory) keyText(g *group) string {
 	switch g.bits {
 	case isText:
-		return e.groups.texts.shown(textRef(g.lo))
+		return m.groups.texts.shown(textRef(g.lo))
 	case 128:
 		return g.key().addr().String()
 	}

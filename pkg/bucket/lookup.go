@@ -22,60 +22,60 @@ const (
 
 // groupOf finds or makes the group of the event at hand; 0 if there is no room, or
 // groupby fails: then the event does not count.
-func (e *Engine) groupOf(s *scenario.Scenario) uint32 {
-	by := e.networkBy(s.GroupField)
+func (c *current) groupOf(s *scenario.Scenario) uint32 {
+	by := c.networkBy(s.GroupField)
 	if by == expression.NoField {
-		return e.textGroup(s)
+		return c.textGroup(s)
 	}
-	known := &e.known[by-expression.FieldSourceIP]
+	known := &c.known[by-expression.FieldSourceIP]
 	if *known == 0 {
-		*known = e.networkGroup(networkOf(by, e.in.Event.Addr))
+		*known = c.networkGroup(networkOf(by, c.in.Event.Addr))
 	}
 	return *known
 }
 
-func (e *Engine) networkGroup(key groupKey) uint32 {
-	gi := e.groups.findNetwork(key)
+func (c *current) networkGroup(key groupKey) uint32 {
+	gi := c.groups.findNetwork(key)
 	if gi == 0 {
-		if !e.makeRoom() {
+		if !c.makeRoom() {
 			return 0
 		}
-		gi = e.groups.add(key)
+		gi = c.groups.add(key)
 	}
-	e.touch(gi)
+	c.touch(gi)
 	return gi
 }
 
-func (e *Engine) textGroup(s *scenario.Scenario) uint32 {
-	text, ok := e.machine.Bytes(s.GroupBy)
+func (c *current) textGroup(s *scenario.Scenario) uint32 {
+	text, ok := c.machine.Bytes(s.GroupBy)
 	if !ok {
 		return 0
 	}
-	h := e.textHash(s, text)
-	gi := e.groups.findText(text, h)
+	h := c.textHash(s, text)
+	gi := c.groups.findText(text, h)
 	if gi == 0 {
-		if !e.makeRoom() {
+		if !c.makeRoom() {
 			return 0
 		}
-		gi = e.groups.addText(text, h)
+		gi = c.groups.addText(text, h)
 	}
-	e.touch(gi)
+	c.touch(gi)
 	return gi
 }
 
 // textHash returns the hash of the value of groupby. That of the login name, which most
 // floods are about, is computed once a record.
-func (e *Engine) textHash(s *scenario.Scenario, text []byte) uint64 {
-	if s.GroupField == expression.FieldUsername && e.record != nil {
-		return e.record.LoginUnder(&e.key)
+func (c *current) textHash(s *scenario.Scenario, text []byte) uint64 {
+	if s.GroupField == expression.FieldUsername && c.record != nil {
+		return c.record.LoginUnder(&c.key)
 	}
-	return e.key.SumBytes(text)
+	return c.key.SumBytes(text)
 }
 
 // networkBy tells whether a groupby is the address or a network of the event at
 // hand: FieldSourceIP or FieldSourceRange; of anything else the text is the key.
-func (e *Engine) networkBy(groupBy expression.Field) expression.Field {
-	addr := &e.in.Event.Addr
+func (c *current) networkBy(groupBy expression.Field) expression.Field {
+	addr := &c.in.Event.Addr
 	switch {
 	case groupBy < expression.FieldSourceIP, groupBy > expression.FieldSourceRange, !addr.IsValid():
 		return expression.NoField
@@ -95,21 +95,21 @@ func networkOf(by expression.Field, addr netip.Addr) groupKey {
 }
 
 // findGroup is groupOf without making one.
-func (e *Engine) findGroup(s *scenario.Scenario) uint32 {
-	if by := e.networkBy(s.GroupField); by != expression.NoField {
-		return e.groups.findNetwork(networkOf(by, e.in.Event.Addr))
+func (c *current) findGroup(s *scenario.Scenario) uint32 {
+	if by := c.networkBy(s.GroupField); by != expression.NoField {
+		return c.groups.findNetwork(networkOf(by, c.in.Event.Addr))
 	}
-	text, ok := e.machine.Bytes(s.GroupBy)
+	text, ok := c.machine.Bytes(s.GroupBy)
 	if !ok {
 		return 0
 	}
-	return e.groups.findText(text, e.key.SumBytes(text))
+	return c.groups.findText(text, c.key.SumBytes(text))
 }
 
 // touch notes, once a pour, that the event at hand counts for the group.
-func (e *Engine) touch(gi uint32) {
-	if g := e.groups.At(gi); g.used != uint32(e.pours) {
-		g.used = uint32(e.pours)
-		e.remember(g)
+func (c *current) touch(gi uint32) {
+	if g := c.groups.At(gi); g.used != uint32(c.pours) {
+		g.used = uint32(c.pours)
+		c.remember(g)
 	}
 }

@@ -55,12 +55,12 @@ func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
 
 // dropped runs overflow_filter; one that fails drops nothing. It is about the
 // bucket and sees no event at hand.
-func (e *Engine) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
-	e.turnTo()
-	e.nobody = event.Event{Time: stamp(at)}
-	e.machine.In = &expression.Input{Event: &e.nobody}
-	value, ok := e.decide(s, b, s.OverflowFilter)
-	e.machine.In = &e.in
+func (c *current) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
+	c.turnTo()
+	c.nobody = event.Event{Time: stamp(at)}
+	c.machine.In = &expression.Input{Event: &c.nobody}
+	value, ok := c.decide(s, b, s.OverflowFilter)
+	c.machine.In = &c.in
 	return ok && !value
 }
 

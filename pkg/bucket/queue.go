@@ -86,33 +86,33 @@ func (l layout) nth(w []uint64, n int) []uint64 {
 }
 
 // queueLimitOf is how many events the queue of a bucket may hold.
-func (e *Engine) queueLimitOf(s *scenario.Scenario) int {
-	if s.QueueLimit < 0 || s.QueueLimit > e.limits.Queue {
-		return e.limits.Queue
+func (d *details) queueLimitOf(s *scenario.Scenario) int {
+	if s.QueueLimit < 0 || s.QueueLimit > d.limits.Queue {
+		return d.limits.Queue
 	}
 	return s.QueueLimit
 }
 
 // hold puts the event at hand into the bucket's queue, if anything will read it:
 // an expression, or the list of sources of a bucket of more than one address.
-func (e *Engine) hold(s *scenario.Scenario, g *group, b *bucket) {
+func (c *current) hold(s *scenario.Scenario, g *group, b *bucket) {
 	if g.bits == 128 && !s.KeepFacts && !s.KeepEvents {
 		return
 	}
-	q := queued{facts: expression.FactsOf(&e.in), time: e.at}
-	if e.in.Event.Addr.IsValid() {
-		key := addrKey(e.in.Event.Addr)
+	q := queued{facts: expression.FactsOf(&c.in), time: c.at}
+	if c.in.Event.Addr.IsValid() {
+		key := addrKey(c.in.Event.Addr)
 		q.hi, q.lo = key.hi, key.lo
 	}
-	limit := e.queueLimitOf(s)
+	limit := c.queueLimitOf(s)
 	if s.KeepEvents {
-		if l, _ := e.detailOf(b); l.queued > 0 && e.events.Len() >= e.limits.Events {
+		if l, _ := c.detailOf(b); l.queued > 0 && c.events.Len() >= c.limits.Events {
 			limit = min(limit, int(l.queued))
 		}
-		q.event = e.events.Take()
-		e.events.At(q.event).Event = keptEvent(e.in.Event)
+		q.event = c.events.Take()
+		c.events.At(q.event).Event = keptEvent(c.in.Event)
 	}
-	e.enqueue(b, q, strideOf(s, g), limit)
+	c.enqueue(b, q, strideOf(s, g), limit)
 }
 
 // keptEvent returns a copy of an event with texts that are not too long.
@@ -125,30 +125,30 @@ func keptEvent(ev *event.Event) event.Event {
 }
 
 // enqueue adds an event to a queue; if it is full, the oldest one gives its place.
-func (e *Engine) enqueue(b *bucket, q queued, stride uint8, limit int) {
-	l, w := e.needDetail(b)
+func (d *details) enqueue(b *bucket, q queued, stride uint8, limit int) {
+	l, w := d.needDetail(b)
 	if int(l.queued) < limit {
 		to := l
 		to.queued, to.stride = l.queued+1, stride
-		q.put(to.at(e.enlarge(b, l, to), int(l.queued)))
+		q.put(to.at(d.enlarge(b, l, to), int(l.queued)))
 		return
 	}
 	place := l.at(w, int(l.oldest))
-	e.freeEvent(queuedOf(place))
+	d.freeEvent(queuedOf(place))
 	q.put(place)
 	l.oldest = (l.oldest + 1) % l.queued
 	w[layoutWord] = l.word()
 }
 
-func (e *Engine) freeEvent(q queued) {
+func (d *details) freeEvent(q queued) {
 	if q.event != 0 {
-		e.events.Give(q.event)
+		d.events.Give(q.event)
 	}
 }
 
-func (e *Engine) freeEvents(l layout, w []uint64) {
+func (d *details) freeEvents(l layout, w []uint64) {
 	for n := range int(l.queued) {
-		e.freeEvent(queuedOf(l.nth(w, n)))
+		d.freeEvent(queuedOf(l.nth(w, n)))
 	}
 }
 
@@ -162,8 +162,8 @@ func (q queued) addr() netip.Addr {
 }
 
 // appendFacts appends the facts of the events of a queue, the oldest first.
-func (e *Engine) appendFacts(list []expression.Facts, b *bucket) []expression.Facts {
-	l, w := e.detailOf(b)
+func (d *details) appendFacts(list []expression.Facts, b *bucket) []expression.Facts {
+	l, w := d.detailOf(b)
 	for n := range int(l.queued) {
 		list = append(list, queuedOf(l.nth(w, n)).facts)
 	}
@@ -171,8 +171,8 @@ func (e *Engine) appendFacts(list []expression.Facts, b *bucket) []expression.Fa
 }
 
 // queueView builds "queue" of an expression.
-func (e *Engine) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
-	l, w := e.detailOf(b)
+func (d *details) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
+	l, w := d.detailOf(b)
 	view := &expression.Queue{Queue: make([]*expression.Evt, 0, l.queued), L: math.MaxInt}
 	if s.QueueLimit > 0 {
 		view.L = s.QueueLimit - 1
@@ -181,10 +181,10 @@ func (e *Engine) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))
 		if q.event != 0 {
-			view.Queue = append(view.Queue, e.events.At(q.event).evt(q.facts))
+			view.Queue = append(view.Queue, d.events.At(q.event).evt(q.facts))
 			continue
 		}
-		brief = append(brief, expression.Evt{Meta: e.metaOf(q.facts), Time: timeOf(q)})
+		brief = append(brief, expression.Evt{Meta: d.metaOf(q.facts), Time: timeOf(q)})
 		view.Queue = append(view.Queue, &brief[len(brief)-1])
 	}
 	return view
@@ -208,11 +208,11 @@ func (k *queuedEvent) evt(f expression.Facts) *expression.Evt {
 }
 
 // metaOf holds the enumerated fields of a queued event. Its maps are few and shared.
-func (e *Engine) metaOf(f expression.Facts) map[string]string {
-	meta := e.metas[f]
+func (d *details) metaOf(f expression.Facts) map[string]string {
+	meta := d.metas[f]
 	if meta == nil {
 		meta = f.Meta()
-		e.metas[f] = meta
+		d.metas[f] = meta
 	}
 	return meta
 }

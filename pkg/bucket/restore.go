@@ -301,7 +301,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 	b.owner = owner(s.Index).of(b.owner.service())
 	*e.bucketOf(g, s) = b
 	if s.IsTimed() && b.total > 0 {
-		e.push(deadline{b.busy + s.Life, gi, s.Index})
+		e.await(deadline{b.busy + s.Life, gi, s.Index})
 	}
 }
 

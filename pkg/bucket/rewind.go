@@ -15,8 +15,8 @@ func (e *Engine) Rewind(now time.Time) {
 	}
 }
 
-func (e *Engine) isAhead(g *group, now int64) bool {
-	buckets := e.bucketsOf(g)
+func (m *memory) isAhead(g *group, now int64) bool {
+	buckets := m.bucketsOf(g)
 	for i := range buckets {
 		if buckets[i].last > now || buckets[i].busy > now {
 			return true

@@ -64,7 +64,7 @@ func (e *Engine) reassign(gi uint32, places []int) {
 		b.owner = owner(s.Index).of(b.owner.service())
 		*e.bucketOf(g, s) = b
 		if s.IsTimed() && b.total > 0 {
-			e.push(deadline{b.busy + s.Life, gi, s.Index})
+			e.await(deadline{b.busy + s.Life, gi, s.Index})
 		}
 	}
 }
