@@ -73,25 +73,26 @@ func (b *broken) loggedIn(key uint64, name event.AccountHash, at, proves uint32)
 }
 
 // homeOf returns when an account logged in last from any source but one, 0 for never.
-func (g *Guard) homeOf(name event.AccountHash, except uint64) (at uint32) {
+func (k *knowledge) homeOf(name event.AccountHash, except uint64) (at uint32) {
 	if name.IsZero() {
 		return 0
 	}
-	for s := range g.memory.all {
+	for s := range k.memory.all {
 		if s.key != except {
-			at = max(at, latest(g.memory.accountsIn(s.accounts), name))
+			at = max(at, latest(k.memory.accountsIn(s.accounts), name))
 		}
 	}
 	return at
 }
 
-// isGuessed takes a login and reports whether it proves nothing, as it may be one with a
-// guessed password: that of a break-in, or a later one from there.
-func (g *Guard) isGuessed(key uint64, name event.AccountHash, at uint32) bool {
-	if g.guessed.N == 0 {
-		return g.broken.loggedIn(key, name, at, g.limits.login)
+// isGuessed notes a login that came after guesses, which are none of most logins. It
+// reports whether the login proves nothing, since its password may be a guessed one: that
+// of a break-in, or of a later login from there.
+func (k *knowledge) isGuessed(g Guesses, key uint64, name event.AccountHash, at uint32) bool {
+	if g.N == 0 {
+		return k.broken.loggedIn(key, name, at, k.limits.login)
 	}
-	g.broken.note(key, name, g.homeOf(name, key))
+	k.broken.note(key, name, k.homeOf(name, key))
 	return true
 }
 

@@ -37,47 +37,55 @@ func (c *goodClients) count(s *source, at uint32) {
 // isGood tells whether a source got in today or yesterday.
 func (c *goodClients) isGood(s *source) bool { return s.goodDay != 0 && s.goodDay+1 >= c.today }
 
+// caps bound how many sources are banned, so that a mistake of ours hits few.
+type caps struct {
+	knowledge
+	good   goodClients
+	bans   [60]uint16 // a minute each
+	banned uint32     // the minute of the latest ban
+}
+
 // capped holds a ban that goes beyond the caps, and counts one that does not. What
 // several scenarios say of one source within the hour is one ban.
-func (g *Guard) capped(f Finding, v Verdict) Verdict {
-	g.rollBans()
-	s := g.banOf(f)
-	if s != nil && isWithin(s.banned, g.now, hour) {
+func (c *caps) capped(f Finding, v Verdict) Verdict {
+	c.rollBans()
+	s := c.banOf(f)
+	if s != nil && isWithin(s.banned, c.now, hour) {
 		return v
 	}
-	if g.bansWithinHour() >= g.limits.bans {
+	if c.bansWithinHour() >= c.limits.bans {
 		v.Action, v.Rule = Hold, TooManyBans
-		v.Reason = fmt.Sprintf("%d bans within the hour are the cap", g.limits.bans)
+		v.Reason = fmt.Sprintf("%d bans within the hour are the cap", c.limits.bans)
 		return v
 	}
-	g.good.roll(g.now / day)
-	hit := g.goodHit(f, v.basis)
-	clients := max(g.good.count0, g.good.count1)
-	allowed := max(1, clients*g.limits.share/100)
-	if hit > 0 && g.good.banned+hit > allowed {
+	c.good.roll(c.now / day)
+	hit := c.goodHit(f, v.basis)
+	clients := max(c.good.count0, c.good.count1)
+	allowed := max(1, clients*c.limits.share/100)
+	if hit > 0 && c.good.banned+hit > allowed {
 		v.Action, v.Rule = Hold, TooManyGood
-		v.Reason = fmt.Sprintf("%d of %d clients that got in today would be banned, %d are the cap", g.good.banned+hit, clients, allowed)
+		v.Reason = fmt.Sprintf("%d of %d clients that got in today would be banned, %d are the cap", c.good.banned+hit, clients, allowed)
 		return v
 	}
-	g.good.banned += hit
-	g.bans[g.banned%60]++
+	c.good.banned += hit
+	c.bans[c.banned%60]++
 	if s != nil {
-		s.banned = g.now
+		s.banned = c.now
 	}
 	return v
 }
 
 // banOf returns the source that a finding would ban, nil if it is a network.
-func (g *Guard) banOf(f Finding) *source {
+func (c *caps) banOf(f Finding) *source {
 	if f.Scope == event.ScopeRange {
 		return nil
 	}
-	return g.memory.find(keyOf(f.Addr))
+	return c.memory.find(keyOf(f.Addr))
 }
 
-func (g *Guard) bansWithinHour() int {
+func (c *caps) bansWithinHour() int {
 	total := 0
-	for _, n := range g.bans {
+	for _, n := range c.bans {
 		total += int(n)
 	}
 	return total
@@ -102,21 +110,21 @@ func (b basis) isGuessing() bool { return b.others == 0 && b.accounts >= manyAcc
 // goodHit counts the day's successful clients that a ban would hit, and that none
 // has hit yet on that day. Of guesses at passwords it is those that logged in: mail
 // that was taken from a client says nothing about its logins.
-func (g *Guard) goodHit(f Finding, b basis) int {
-	isGood := g.good.isGood
+func (c *caps) goodHit(f Finding, b basis) int {
+	isGood := c.good.isGood
 	if b.guesses > 0 && b.others == 0 {
-		isGood = func(s *source) bool { return g.good.isGood(s) && s.login != 0 && s.login/day+1 >= g.good.today }
+		isGood = func(s *source) bool { return c.good.isGood(s) && s.login != 0 && s.login/day+1 >= c.good.today }
 	}
 	if f.Scope != event.ScopeRange {
-		s := g.banOf(f)
-		if s != nil && isGood(s) && !b.isGuessing() && (s.banned == 0 || s.banned/day != g.now/day) {
+		s := c.banOf(f)
+		if s != nil && isGood(s) && !b.isGuessing() && (s.banned == 0 || s.banned/day != c.now/day) {
 			return 1
 		}
 		return 0
 	}
 	hit := 0
-	for s := range g.memory.within(f.Network) {
-		if isGood(s) || g.good.isGood(s) && !hasGuessed(g.memory.offencesOf(s)) {
+	for s := range c.memory.within(f.Network) {
+		if isGood(s) || c.good.isGood(s) && !hasGuessed(c.memory.offencesOf(s)) {
 			hit++
 		}
 	}
@@ -128,13 +136,13 @@ func hasGuessed(offences []offence) bool {
 	return slices.ContainsFunc(offences, func(o offence) bool { return o.kind == event.AuthFailed })
 }
 
-func (g *Guard) rollBans() {
-	current := g.now / minute
-	if current <= g.banned {
+func (c *caps) rollBans() {
+	current := c.now / minute
+	if current <= c.banned {
 		return
 	}
-	for m := g.banned + 1; m <= current && m <= g.banned+60; m++ {
-		g.bans[m%60] = 0
+	for m := c.banned + 1; m <= current && m <= c.banned+60; m++ {
+		c.bans[m%60] = 0
 	}
-	g.banned = current
+	c.banned = current
 }

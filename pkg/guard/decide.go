@@ -105,7 +105,7 @@ func (g *Guard) decideSources(f Finding) Verdict {
 func (g *Guard) sum(f Finding, t *tally) Verdict {
 	v := Verdict{Checks: t.checks(g)}
 	if t.total() == 0 {
-		return g.nothingKnown(f, v)
+		return nothingKnown(f, v)
 	}
 	if !t.reaches(f) {
 		v.Action, v.Rule = Hold, t.dominant()
@@ -132,7 +132,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 
 // nothingKnown answers for a finding of which the guard saw nothing: it would
 // have to ban on somebody else's word.
-func (g *Guard) nothingKnown(f Finding, v Verdict) Verdict {
+func nothingKnown(f Finding, v Verdict) Verdict {
 	if f.Informational || f.Scope == event.ScopeAccount {
 		v.Action, v.Reason = Ban, "nothing speaks against it" // becomes an alert
 		return v
@@ -142,17 +142,17 @@ func (g *Guard) nothingKnown(f Finding, v Verdict) Verdict {
 }
 
 // patience holds what may yet turn out to be a person.
-func (g *Guard) patience(f Finding, t *tally) (rule Rule, until uint32, reason string) {
-	until = t.last + g.limits.typingTime
-	if t.isTyping(g.limits.typing) && g.now < until {
+func (k *knowledge) patience(f Finding, t *tally) (rule Rule, until uint32, reason string) {
+	until = t.last + k.limits.typingTime
+	if t.isTyping(k.limits.typing) && k.now < until {
 		return Typing, until, fmt.Sprintf("%s on one account: waiting until %s for the right password",
 			count(t.guesses, "failed login"), clock(until))
 	}
-	s := g.memory.find(keyOf(f.Addr))
+	s := k.memory.find(keyOf(f.Addr))
 	if s == nil || t.hostile {
 		return NoRule, 0, ""
 	}
-	if until = s.contact + g.limits.firstContact; g.now < until {
+	if until = s.contact + k.limits.firstContact; k.now < until {
 		return FirstContact, until, "first seen just now, doing what honest hosts do too: waiting until " + clock(until) + " for a login"
 	}
 	return NoRule, 0, ""
@@ -160,36 +160,36 @@ func (g *Guard) patience(f Finding, t *tally) (rule Rule, until uint32, reason s
 
 // widen returns the /64 of an IPv6 address, unless somebody in it is never
 // banned.
-func (g *Guard) widen(addr netip.Addr) netip.Prefix {
+func (k *knowledge) widen(addr netip.Addr) netip.Prefix {
 	if !addr.Is6() || addr.Is4In6() {
 		return netip.Prefix{}
 	}
 	network := netip.PrefixFrom(addr, 64).Masked()
-	if _, held := g.Touches(network); held {
+	if _, held := k.Touches(network); held {
 		return netip.Prefix{}
 	}
 	return network
 }
 
 // proof tells why a source is proven at a time, "" if it is not.
-func (g *Guard) proof(key uint64, s *source, at uint32) string {
+func (k *knowledge) proof(key uint64, s *source, at uint32) string {
 	switch {
-	case s != nil && isWithin(s.login, at, g.limits.login):
+	case s != nil && isWithin(s.login, at, k.limits.login):
 		return "it logged in on " + date(s.login)
-	case s != nil && s.mailedDays(at) >= g.limits.mailDays:
+	case s != nil && s.mailedDays(at) >= k.limits.mailDays:
 		return fmt.Sprintf("its mail was taken on %d of the last 30 days", s.mailedDays(at))
 	case s != nil && isWithin(s.provider, at, 30*day):
 		return "it has a name of guard.provider_names"
-	case g.evicted.strengthAt(key, at) > noProof:
+	case k.evicted.strengthAt(key, at) > noProof:
 		return "it was proven before the guard had to forget it"
 	}
 	return ""
 }
 
 // isProven is true where proof has a reason to give.
-func (g *Guard) isProven(key uint64, s *source, at uint32) bool {
-	return s != nil && (isWithin(s.login, at, g.limits.login) || s.mailedDays(at) >= g.limits.mailDays ||
-		isWithin(s.provider, at, 30*day)) || g.evicted.strengthAt(key, at) > noProof
+func (k *knowledge) isProven(key uint64, s *source, at uint32) bool {
+	return s != nil && (isWithin(s.login, at, k.limits.login) || s.mailedDays(at) >= k.limits.mailDays ||
+		isWithin(s.provider, at, 30*day)) || k.evicted.strengthAt(key, at) > noProof
 }
 
 func hold(rule Rule, reason string) Verdict {

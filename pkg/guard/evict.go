@@ -49,10 +49,10 @@ func compareRanks(a, b ranked) int {
 
 // rankOf puts sources without a proof first, then those that had a mail taken, then
 // by the strength of the proof; of equal ones those that were silent longest.
-func (g *Guard) rankOf(s *source) ranked {
-	r := ranked{key: s.key, proof: g.proofOf(s)}
+func (k *knowledge) rankOf(s *source) ranked {
+	r := ranked{key: s.key, proof: k.proofOf(s)}
 	r.rank = uint64(r.proof.strength)<<33 | uint64(s.seen)
-	if s.mailedDays(g.now) > 0 {
+	if s.mailedDays(k.now) > 0 {
 		r.rank |= 1 << 32
 	}
 	return r
@@ -60,17 +60,17 @@ func (g *Guard) rankOf(s *source) ranked {
 
 // evict makes room for as many sources as it forgets: an eighth, so that each new one
 // pays for a fixed part of the work.
-func (g *Guard) evict() {
-	all := make([]ranked, 0, g.memory.len())
-	for s := range g.memory.all {
-		all = append(all, g.rankOf(s))
+func (k *knowledge) evict() {
+	all := make([]ranked, 0, k.memory.len())
+	for s := range k.memory.all {
+		all = append(all, k.rankOf(s))
 	}
 	for _, r := range lowest(all, max(1, len(all)/8)) {
-		g.evicted.sources++
+		k.evicted.sources++
 		if r.proof.strength > noProof {
-			g.evicted.remember(r.key, r.proof, g.now, 2*g.limits.sources)
+			k.evicted.remember(r.key, r.proof, k.now, 2*k.limits.sources)
 		}
-		g.memory.forget(r.key)
+		k.memory.forget(r.key)
 	}
 }
 
@@ -114,22 +114,22 @@ func partition(all []ranked) int {
 }
 
 // proofOf returns the strongest proof of a source, and when that ends.
-func (g *Guard) proofOf(s *source) proof {
+func (k *knowledge) proofOf(s *source) proof {
 	until := s.amnesty
 	if s.login != 0 {
-		until = max(until, s.login+g.limits.login)
+		until = max(until, s.login+k.limits.login)
 	}
-	if until > g.now {
+	if until > k.now {
 		return proof{until, loginProof}
 	}
 	until = 0
 	if s.provider != 0 {
 		until = s.provider + 30*day
 	}
-	if s.mailedDays(g.now) >= g.limits.mailDays {
+	if s.mailedDays(k.now) >= k.limits.mailDays {
 		until = max(until, (s.mailDay+30)*day)
 	}
-	if until > g.now {
+	if until > k.now {
 		return proof{until, mailProof}
 	}
 	return proof{}

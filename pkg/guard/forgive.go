@@ -47,13 +47,13 @@ func (g *Guard) forgive(s *source, until uint32) {
 	g.memory.dropOffences(s)
 	s.lost, s.lostAt, s.first, s.contact, s.banned = 0, 0, 0, 0, 0
 	g.broken.forget(s.key)
-	g.hurry(s.key)
+	g.waiting.nudge(s.key)
 }
 
 // amnestyOf returns until when the networks that a new source is in have amnesty.
-func (g *Guard) amnestyOf(key uint64) uint32 {
+func (k *knowledge) amnestyOf(key uint64) uint32 {
 	var until uint32
-	for _, f := range g.forgiven {
+	for _, f := range k.forgiven {
 		if f.network.Overlaps(networkOf(key)) {
 			until = max(until, f.until)
 		}
@@ -62,10 +62,10 @@ func (g *Guard) amnestyOf(key uint64) uint32 {
 }
 
 // isForgiven tells whether a network touches one that has amnesty.
-func (g *Guard) isForgiven(network netip.Prefix) (by forgiven, ok bool) {
-	i := slices.IndexFunc(g.forgiven, func(f forgiven) bool { return g.now < f.until && f.network.Overlaps(network) })
+func (k *knowledge) isForgiven(network netip.Prefix) (by forgiven, ok bool) {
+	i := slices.IndexFunc(k.forgiven, func(f forgiven) bool { return k.now < f.until && f.network.Overlaps(network) })
 	if i < 0 {
 		return forgiven{}, false
 	}
-	return g.forgiven[i], true
+	return k.forgiven[i], true
 }

@@ -7,32 +7,22 @@ import (
 	"csmail/pkg/health"
 )
 
-// Guard watches the events and answers for findings. Use it from one goroutine
-// at a time: its answers depend on the order of what it was told, and on nothing
-// else.
+// Guard watches the events and decides about findings. Its answers depend on the order
+// of the records that it was given, and on nothing else. Use it from one goroutine at a
+// time.
+//
+// It is built in layers, each of which knows only those below it: memory (the sources and
+// their offences), knowledge (what speaks for and against a source), caps (how many may
+// be banned), and the Guard, which observes, decides, and keeps what waits.
 type Guard struct {
-	never    []rule
-	matcher  matcher // of never, for every connection
-	limits   limits
-	key      event.HashKey // of account names
-	now      uint32        // the latest event, in seconds since 1970
-	memory   memory        // of the sources
-	sites    *health.Sites // what of our own worked when, by host
-	waiting  waiting       // findings without a last word
-	good     goodClients
-	bans     [60]uint16 // a minute each
-	banned   uint32     // the minute of the latest ban
-	gateway  gateway
-	evicted  evictions
-	forgiven []forgiven // networks
-
-	room    room // for the judgement at hand
-	left    []offence
+	caps
+	waiting waiting // findings without a last word
+	gateway gateway
 	guessed Guesses // before the login that was observed last
-	broken  broken
 
-	idle string // the check where no rule excuses anything
-	mute bool   // verdicts go without their checks
+	left []offence // memory for the tally of a finding
+	idle string    // the check where no rule excuses anything
+	mute bool      // verdicts go without their checks
 }
 
 const never = ^uint32(0) // later than any event
@@ -40,8 +30,8 @@ const never = ^uint32(0) // later than any event
 // New returns a Guard that has seen nothing. It knows the facts and the networks
 // that stand for no client on the Internet.
 func New(f Facts, o Options) *Guard {
-	g := &Guard{memory: newMemory(o.HashKey), waiting: newWaiting(), key: o.HashKey}
-	g.limits = o.limits()
+	g := &Guard{waiting: newWaiting()}
+	g.memory, g.key, g.limits = newMemory(o.HashKey), o.HashKey, o.limits()
 	g.SetFacts(f)
 	g.sites = health.NewSites(g.limits.health())
 	g.idle = idleRules(new([ruleCount]int))
@@ -106,8 +96,8 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 }
 
 // site returns what is known of the host that logged a record.
-func (g *Guard) site(r *event.Record, at uint32) *health.Site {
-	return g.sites.Note(health.HostOf(r), r.Host, at)
+func (k *knowledge) site(r *event.Record, at uint32) *health.Site {
+	return k.sites.Note(health.HostOf(r), r.Host, at)
 }
 
 // stamp turns a time into seconds since 1970; times before that are 0.

@@ -63,8 +63,8 @@ func (g *Guard) History(addr netip.Addr) History {
 	return h
 }
 
-func (g *Guard) tell(h *History, s *source) {
-	j := g.judgement(s)
+func (k *knowledge) tell(h *History, s *source) {
+	j := k.judgement(s)
 	var kinds [event.KindCount]int
 	var excuses [ruleCount]int
 	tried := make(map[event.AccountHash]struct{})

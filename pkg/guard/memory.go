@@ -125,14 +125,14 @@ func (m *memory) within(network netip.Prefix) iter.Seq[*source] {
 }
 
 // source returns what is known under key, and makes room for it.
-func (g *Guard) source(key uint64, at uint32) *source {
-	s := g.memory.find(key)
+func (k *knowledge) source(key uint64, at uint32) *source {
+	s := k.memory.find(key)
 	if s == nil {
-		if g.memory.len() >= g.limits.sources {
-			g.evict()
+		if k.memory.len() >= k.limits.sources {
+			k.evict()
 		}
-		s = g.memory.add(key)
-		s.amnesty = g.amnestyOf(key)
+		s = k.memory.add(key)
+		s.amnesty = k.amnestyOf(key)
 	}
 	s.seen = max(s.seen, at)
 	return s

@@ -95,22 +95,22 @@ func unmapped(n netip.Prefix) netip.Prefix {
 }
 
 // Never tells whether an address must not be banned whatever it does, and why.
-func (g *Guard) Never(addr netip.Addr) (reason string, held bool) {
-	if !addr.IsValid() || !g.matcher.has(addr) {
+func (k *knowledge) Never(addr netip.Addr) (reason string, held bool) {
+	if !addr.IsValid() || !k.matcher.has(addr) {
 		return "", false
 	}
-	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Contains(addr) })
+	i := slices.IndexFunc(k.never, func(r rule) bool { return r.network.Contains(addr) })
 	if i < 0 {
 		return "", false
 	}
-	return g.never[i].reason, true
+	return k.never[i].reason, true
 }
 
 // Touches tells whether a network overlaps one that is never banned, and why.
-func (g *Guard) Touches(network netip.Prefix) (reason string, held bool) {
-	i := slices.IndexFunc(g.never, func(r rule) bool { return r.network.Overlaps(network) })
+func (k *knowledge) Touches(network netip.Prefix) (reason string, held bool) {
+	i := slices.IndexFunc(k.never, func(r rule) bool { return r.network.Overlaps(network) })
 	if i < 0 {
 		return "", false
 	}
-	return g.never[i].reason, true
+	return k.never[i].reason, true
 }

@@ -23,7 +23,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 	}
 	key := keyOf(r.Addr)
 	g.site(r, at).Named(key, at)
-	g.sight(ofResolver, at)
+	g.waiting.sight(ofResolver, at)
 	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
 		return
 	}
@@ -32,8 +32,8 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 }
 
 // isProvider compares suffixes at a dot, without case.
-func (g *Guard) isProvider(name string) bool {
-	for _, p := range g.limits.providers {
+func (k *knowledge) isProvider(name string) bool {
+	for _, p := range k.limits.providers {
 		rest := len(name) - len(p)
 		if rest >= 0 && strings.EqualFold(name[rest:], p) && (rest == 0 || name[rest-1] == '.') {
 			return true
@@ -48,8 +48,8 @@ func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	s.mailOn(at / day)
 	g.site(r, at).MailTaken(key, at)
 	g.good.count(s, at)
-	g.hurry(key)
-	g.sight(ofLists|ofTables, at)
+	g.waiting.nudge(key)
+	g.waiting.sight(ofLists|ofTables, at)
 }
 
 // withdraw takes mail back of which it turned out that none came. That it would
@@ -72,13 +72,13 @@ func (g *Guard) withdraw(key uint64, messages int) {
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
-	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(key, name, at) {
+	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(g.guessed, key, name, at) {
 		g.memory.noteLogin(s, name, at)
 		g.good.count(s, at)
 	}
 	g.site(r, at).LoggedIn(r.Service, key, at)
-	g.hurry(key)
-	g.sight(ofLogins, at)
+	g.waiting.nudge(key)
+	g.waiting.sight(ofLogins, at)
 }
 
 // fault takes trouble of our own, and remembers of a client that met it when.
@@ -133,14 +133,14 @@ func excuseLast(offences []offence, on health.Host, k event.Kind, at uint32) {
 // metAs returns as whom a source is known to what met a fault: by the account that
 // it got in with, or, where mail was refused, by the mail that is taken from it; 0 of
 // a stranger.
-func (g *Guard) metAs(r *event.Record, s *source, at uint32) uint64 {
+func (k *knowledge) metAs(r *event.Record, s *source, at uint32) uint64 {
 	if r.Kind != event.AuthFault {
-		if s.mailedDays(at) >= g.limits.mailDays {
+		if s.mailedDays(at) >= k.limits.mailDays {
 			return s.key
 		}
 		return 0
 	}
-	return g.memory.regular(s, r.AccountUnder(&g.key), at, g.limits.login)
+	return k.memory.regular(s, r.AccountUnder(&k.key), at, k.limits.login)
 }
 
 // regular returns the name of the account that got in from here within a time, 0 if
@@ -188,7 +188,7 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 		}
 	}
 	g.memory.addOffence(s, o)
-	g.hurry(key)
+	g.waiting.nudge(key)
 }
 
 // TakeBack takes back what Observe noted of an event that does not count any more, since
@@ -246,7 +246,7 @@ func (g *Guard) nameAccount(r *event.Record, key uint64, at uint32) {
 		}
 		if o.kind == event.AuthFailed && o.account.IsZero() {
 			o.account, o.password = account, r.Password
-			g.hurry(key)
+			g.waiting.nudge(key)
 			return
 		}
 		if o.kind == event.AuthFailed && o.n == 1 && o.account == account && r.Password != 0 {

@@ -35,19 +35,6 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// hurry has the findings that wait about a source looked at again, since it did
-// something.
-func (g *Guard) hurry(key uint64) { g.waiting.nudge(key) }
-
-// sight has those looked at that wait for something of ours to be seen to work, once
-// a second at the most: what happened in the same second it does not decide.
-func (g *Guard) sight(of evidenceOf, at uint32) {
-	if g.waiting.waitFor(of) {
-		g.waiting.sighted |= of
-		g.waiting.sightDue = min(g.waiting.sightDue, at+1)
-	}
-}
-
 // Due returns the findings whose wait is over, in the order in which they came:
 // bans and alerts, and holds that are final. It is cheap when none is: call it
 // when time passes without events. Each wait ends at its

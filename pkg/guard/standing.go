@@ -42,14 +42,14 @@ func (o offence) isOfMail() bool {
 // mail that was taken says nothing about whose passwords a client knows.
 func (j *judgement) isProvenFor(o offence) bool {
 	if o.area() == loginArea {
-		return j.g.hasLoggedIn(j.key, j.s, o.at)
+		return j.k.hasLoggedIn(j.key, j.s, o.at)
 	}
-	return j.g.isProven(j.key, j.s, o.at)
+	return j.k.isProven(j.key, j.s, o.at)
 }
 
 // hasLoggedIn reports whether a source is proven by a login.
-func (g *Guard) hasLoggedIn(key uint64, s *source, at uint32) bool {
-	return s != nil && isWithin(s.login, at, g.limits.login) || g.evicted.strengthAt(key, at) >= loginProof
+func (k *knowledge) hasLoggedIn(key uint64, s *source, at uint32) bool {
+	return s != nil && isWithin(s.login, at, k.limits.login) || k.evicted.strengthAt(key, at) >= loginProof
 }
 
 // wasMostlyTaken reports whether more of the source's mail was taken than refused on
@@ -111,14 +111,14 @@ func (g *Guard) Guessed() Guesses { return g.guessed }
 // a day, that it may be one of them that was right; else none. An account that logged in there
 // before is no guess; behind an address where others logged in, only the failures on
 // the account itself are. What our own trouble excuses does not count.
-func (g *Guard) breakIn(s *source, name event.AccountHash, at uint32) Guesses {
-	shared := isWithin(s.login, at, g.limits.login)
-	accounts := g.memory.accountsIn(s.accounts)
-	if isWithin(latest(accounts, name), at, g.limits.login) || shared && (name.IsZero() || s.crowded) {
+func (k *knowledge) breakIn(s *source, name event.AccountHash, at uint32) Guesses {
+	shared := isWithin(s.login, at, k.limits.login)
+	accounts := k.memory.accountsIn(s.accounts)
+	if isWithin(latest(accounts, name), at, k.limits.login) || shared && (name.IsZero() || s.crowded) {
 		return Guesses{}
 	}
-	guesses, first, j := 0, at, &judgement{g: g, key: s.key, s: s}
-	offences := g.memory.offencesOf(s)
+	guesses, first, j := 0, at, &judgement{k: k, key: s.key, s: s}
+	offences := k.memory.offencesOf(s)
 	for i, o := range offences {
 		switch {
 		case o.kind != event.AuthFailed || !isWithin(o.at, at, day):

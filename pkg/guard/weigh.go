@@ -39,16 +39,16 @@ func (t *tally) total() int {
 }
 
 // weigh sorts the offences of one source that a finding counts.
-func (g *Guard) weigh(f *Finding, s *source, t *tally) {
-	j := g.judgement(s)
+func (k *knowledge) weigh(f *Finding, s *source, t *tally) {
+	j := k.judgement(s)
 	from, to := stamp(f.First), stamp(f.Last)
 	if f.Last.IsZero() {
-		to = g.now
+		to = k.now
 	}
 	if s.lost > 0 && s.lostAt >= from {
 		t.lost += int(s.lost)
 	}
-	wanted := g.key.Account(f.Account)
+	wanted := k.key.Account(f.Account)
 	visits := 0
 	for i, o := range j.offences {
 		if o.at < from || o.at > to || !f.Kinds.Has(o.kind) || f.Account != "" && !o.account.Is(wanted) {
@@ -234,7 +234,7 @@ func (t *tally) dominant() Rule {
 
 // judgement is what decides about every offence of one source.
 type judgement struct {
-	g        *Guard
+	k        *knowledge
 	key      uint64
 	s        *source
 	offences []offence
@@ -252,10 +252,10 @@ type judgement struct {
 	mostlyTaken bool
 }
 
-func (g *Guard) judgement(s *source) *judgement {
-	m := &g.memory
+func (k *knowledge) judgement(s *source) *judgement {
+	m := &k.memory
 	j := &judgement{
-		g: g, key: s.key, s: s, proof: g.proof(s.key, s, g.now),
+		k: k, key: s.key, s: s, proof: k.proof(s.key, s, k.now),
 		offences: m.offencesOf(s), accounts: m.accountsIn(s.accounts), assumed: m.accountsIn(s.assumed),
 	}
 	return j
@@ -268,8 +268,8 @@ func (j *judgement) survey() {
 		return
 	}
 	j.isSurveyed = true
-	g, s := j.g, j.s
-	strange, unnamed, visits, names := g.room.strange[:0], g.room.unnamed[:0], g.room.visits[:0], g.room.names[:0]
+	k, s := j.k, j.s
+	strange, unnamed, visits, names := k.room.strange[:0], k.room.unnamed[:0], k.room.visits[:0], k.room.names[:0]
 	for i := range j.offences {
 		o := &j.offences[i]
 		switch o.area() {
@@ -279,7 +279,7 @@ func (j *judgement) survey() {
 			switch {
 			case o.account.IsZero() && o.at > s.login:
 				unnamed = append(unnamed, *o)
-			case o.account.IsZero() || !isWithin(o.at, g.now, day) || j.loginOf(o.account) != 0 || j.madeGood(*o):
+			case o.account.IsZero() || !isWithin(o.at, k.now, day) || j.loginOf(o.account) != 0 || j.madeGood(*o):
 			default:
 				strange = append(strange, *o)
 				if latest(j.assumed, o.account) == 0 {
@@ -288,13 +288,13 @@ func (j *judgement) survey() {
 			}
 		}
 	}
-	j.named = distinct(names, max(g.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
+	j.named = distinct(names, max(k.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
-	g.room = room{strange, unnamed, visits, names}
+	k.room = room{strange, unnamed, visits, names}
 }
 
 // loginOf returns when an account last logged in from the source.
-func (j *judgement) loginOf(name event.AccountHash) uint32 { return j.g.memory.loginOf(j.s, name) }
+func (j *judgement) loginOf(name event.AccountHash) uint32 { return j.k.memory.loginOf(j.s, name) }
 
 // madeGood reports whether an assumed login makes good a failure shortly before it.
 func (j *judgement) madeGood(o offence) bool {
@@ -328,7 +328,7 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	case recipientArea:
 		return j.trouble(UserDatabase, o, j.site(o).Recipient(j.asked(o)))
 	case visitArea:
-		if j.survey(); j.visiting < j.g.limits.visits {
+		if j.survey(); j.visiting < j.k.limits.visits {
 			return EmptyVisits, 0
 		}
 	}
@@ -341,7 +341,7 @@ const usersPerTypist = 5
 
 func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	j.survey()
-	l := &j.g.limits
+	l := &j.k.limits
 	if !o.account.IsZero() || j.unnamed <= l.unnamed {
 		if isWithin(j.loginOf(o.account), o.at, l.login) {
 			return Stale, 0
@@ -368,15 +368,15 @@ func (j *judgement) trouble(rule Rule, o offence, excuse health.Excuse) (Rule, u
 	case health.Excused:
 		return rule, 0
 	case health.Doubted:
-		return rule, o.at + j.g.limits.faultQuiet + 1
+		return rule, o.at + j.k.limits.faultQuiet + 1
 	}
 	return NoRule, 0
 }
 
-func (j *judgement) site(o offence) *health.Site { return j.g.sites.Of(o.host) }
+func (j *judgement) site(o offence) *health.Site { return j.k.sites.Of(o.host) }
 
 func (j *judgement) asked(o offence) health.Offence {
-	return health.Offence{Service: o.service(), Key: j.key, At: o.at, Met: o.met(), Now: j.g.now}
+	return health.Offence{Service: o.service(), Key: j.key, At: o.at, Met: o.met(), Now: j.k.now}
 }
 
 // resolver holds what hangs on our DNS. A source whose mail was taken had a name
@@ -385,7 +385,7 @@ func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 	if j.s.mailedDays(o.at) > 0 {
 		return Proven, 0
 	}
-	switch j.site(o).Resolver(j.key, o.at, j.g.now) {
+	switch j.site(o).Resolver(j.key, o.at, j.k.now) {
 	case health.Works:
 		return NoRule, 0
 	case health.NotYet:
@@ -398,7 +398,7 @@ func (j *judgement) list(o offence) (rule Rule, until uint32) {
 	if j.site(o).ListsRefused(o.at) {
 		return BlockList, 0
 	}
-	switch j.site(o).Lists(j.key, o.at, j.g.now) {
+	switch j.site(o).Lists(j.key, o.at, j.k.now) {
 	case health.Works:
 		return NoRule, 0
 	case health.NotYet:
