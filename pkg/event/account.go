@@ -42,7 +42,7 @@ func (a Account) Is(b Account) bool {
 // sign, which Unicode folds to k, does not turn a name into another account's. Text that
 // is not UTF-8 stays as it is. Folding twice changes nothing.
 func FoldLogin(login string) string {
-	at := 0
+	at := plainBytes(login)
 	for at < len(login) && login[at] < utf8.RuneSelf && login[at]-'A' > 'Z'-'A' {
 		at++
 	}
@@ -65,6 +65,25 @@ func FoldLogin(login string) string {
 		at += size
 	}
 	return string(folded)
+}
+
+// plainBytes returns how many bytes at the start of a text, in steps of eight, are ASCII
+// and no capital letters. It looks at eight bytes at a time: the top bit of each is set
+// in the first sum from A on, and in the second sum from behind Z on.
+func plainBytes(text string) int {
+	const each = 0x0101010101010101
+	at := 0
+	for ; at+8 <= len(text); at += 8 {
+		eight := text[at : at+8]
+		word := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
+			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
+		ascii := word &^ (each * 0x80)
+		capitals := (ascii + each*(0x80-'A')) &^ (ascii + each*(0x80-'Z'-1))
+		if (word|capitals)&(each*0x80) != 0 {
+			break
+		}
+	}
+	return at
 }
 
 func foldRune(r rune) rune {

@@ -83,3 +83,20 @@ func TestSum(t *testing.T) {
 		t.Error("two keys hash alike")
 	}
 }
+
+// Eight bytes at a time fold as each byte alone, whatever the byte and its place.
+func TestFoldInWords(t *testing.T) {
+	for b := range 256 {
+		for at := range 19 {
+			login := []byte("abcdefgh-12345678z@")
+			login[at] = byte(b)
+			var want strings.Builder
+			for _, r := range strings.SplitAfter(string(login), "") { // one letter or byte each
+				want.WriteString(FoldLogin(r))
+			}
+			if got := FoldLogin(string(login)); got != want.String() {
+				t.Fatalf("FoldLogin(%q): got %q, want %q", login, got, want.String())
+			}
+		}
+	}
+}

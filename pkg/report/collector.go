@@ -227,13 +227,20 @@ func clipUser(name string) string {
 	return strings.ToValidUTF8(name[:maxUserName], "")
 }
 
-// nameHash is FNV-1a.
+// nameHash is FNV-1a over eight bytes at a time.
 func nameHash(name string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(name) {
-		h = (h ^ uint32(name[i])) * 16777619
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for ; len(name) >= 8; name = name[8:] {
+		word := uint64(name[0]) | uint64(name[1])<<8 | uint64(name[2])<<16 | uint64(name[3])<<24 |
+			uint64(name[4])<<32 | uint64(name[5])<<40 | uint64(name[6])<<48 | uint64(name[7])<<56
+		h = (h ^ word) * prime
+		h ^= h >> 32 // a product moves no bit downwards
 	}
-	return h
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * prime
+	}
+	return uint32(h ^ h>>32)
 }
 
 func (s *Source) offence(e *event.Event) {

@@ -64,6 +64,9 @@ func (t native) binary(n *ast.BinaryNode) matcher {
 	case "matches":
 		return t.matches(n)
 	}
+	if match := t.named(n); match != nil {
+		return match
+	}
 	left, right := t.reader(n.Left), t.reader(n.Right)
 	if left == nil || right == nil {
 		return nil
@@ -79,6 +82,26 @@ func (t native) binary(n *ast.BinaryNode) matcher {
 		return func(in *Input) bool { return strings.HasPrefix(left(in), right(in)) }
 	case "endsWith":
 		return func(in *Input) bool { return strings.HasSuffix(left(in), right(in)) }
+	}
+	return nil
+}
+
+// named translates the question whether a login names an account at all, as in
+// evt.Meta.account != ”: the name need not be folded for it.
+func (t native) named(n *ast.BinaryNode) matcher {
+	member, ok := n.Left.(*ast.MemberNode)
+	text, isText := n.Right.(*ast.StringNode)
+	if !ok || !isText || text.Value != "" {
+		return nil
+	}
+	if f, ok := t.field(member); !ok || f != FieldUsername && f != FieldAccount {
+		return nil
+	}
+	switch n.Operator {
+	case "==":
+		return func(in *Input) bool { return in.Event.User == "" }
+	case "!=":
+		return func(in *Input) bool { return in.Event.User != "" }
 	}
 	return nil
 }
