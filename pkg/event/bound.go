@@ -42,8 +42,10 @@ func (e *Event) Bound() {
 }
 
 func boundName(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return cut(name, keptText) + "~" + hex.EncodeToString(sum[:16])
+	var whole [1 << 10]byte // on the stack: a flood may bound three names a line
+	sum := sha256.Sum256(append(whole[:0], name...))
+	var bounded [keptText + 1 + 32]byte
+	return string(hex.AppendEncode(append(append(bounded[:0], cut(name, keptText)...), '~'), sum[:16]))
 }
 
 // cut returns the first n bytes at most, without the start of a character that does not
