@@ -25,16 +25,26 @@ type broken struct {
 
 // note takes a break-in, and when the account logged in elsewhere last.
 func (b *broken) note(key uint64, name event.AccountHash, home uint32) {
-	if slices.ContainsFunc(b.in[key], name.Is) {
+	if b.has(key, name) {
 		return
 	}
-	if b.in == nil || b.n >= maxBroken {
-		*b = broken{in: map[uint64][]event.AccountHash{}, homes: map[uint64][]account{}}
-	}
+	b.makeRoom()
 	b.in[key] = append(b.in[key], name)
 	b.n++
 	if !b.atHome(name, home) {
 		b.homes[name.Name] = append(b.homes[name.Name], account{name, home})
+	}
+}
+
+// has reports whether a source is known to have broken into an account.
+func (b *broken) has(key uint64, name event.AccountHash) bool {
+	return slices.ContainsFunc(b.in[key], name.Is)
+}
+
+// makeRoom forgets everything if there is no room for one more break-in.
+func (b *broken) makeRoom() {
+	if b.in == nil || b.n >= maxBroken {
+		*b = broken{in: map[uint64][]event.AccountHash{}, homes: map[uint64][]account{}}
 	}
 }
 
@@ -92,7 +102,14 @@ func (k *knowledge) isGuessed(g Guesses, key uint64, name event.AccountHash, at 
 	if g.N == 0 {
 		return k.broken.loggedIn(key, name, at, k.limits.login)
 	}
-	k.broken.note(key, name, k.homeOf(name, key))
+	if b := &k.broken; !b.has(key, name) {
+		b.makeRoom()
+		var home uint32
+		if !b.atHome(name, 0) { // else its logins elsewhere are noted already
+			home = k.homeOf(name, key)
+		}
+		b.note(key, name, home)
+	}
 	return true
 }
 
