@@ -8,12 +8,12 @@ const (
 	blockSizes     = 40
 )
 
-// Blocks hands out runs of records that lie side by side, by the number of their first
-// record. It grows by chunks, so that growing copies nothing. Runs have few sizes (1, 2,
-// 3, 4, 6, 8, 12, 16, 24 and so on), and a run that is given back is handed out again
-// for the same size. So Blocks takes no more memory than each size needed at its peak.
-// If T holds no pointers, the garbage collector passes all of it by. The number 0 stands
-// for no run. The zero value is ready.
+// Blocks allocates runs of adjacent records, named by the number of their first record.
+// It grows by chunks, so that growing copies nothing. Runs have few sizes (1, 2, 3, 4, 6,
+// 8, 12, 16, 24 and so on), and a run that is freed is used again for the same size. So
+// Blocks needs no more memory than each size at its peak. If T holds no pointers, the
+// garbage collector does not scan it. The number 0 stands for no run. The zero value is
+// ready.
 type Blocks[T any] struct {
 	chunks [][]T
 	open   uint32               // the first record that was never handed out
@@ -81,7 +81,7 @@ func (b *Blocks[T]) grow() {
 	}
 }
 
-// Give takes a run of n records back.
+// Give frees a run of n records.
 func (b *Blocks[T]) Give(i uint32, n int) {
 	if n == 0 {
 		return
@@ -91,9 +91,9 @@ func (b *Blocks[T]) Give(i uint32, n int) {
 	b.free[number] = append(b.free[number], i)
 }
 
-// Resize turns a run of n records into one of m and returns its number. The run stays
-// where it is or moves with what it holds. Further records hold anything. A run of no
-// records has the number 0.
+// Resize turns a run of n records into one of m and returns its number. The run stays or
+// moves with its content. Further records hold anything. A run of no records has the
+// number 0.
 func (b *Blocks[T]) Resize(i uint32, n, m int) uint32 {
 	if m == 0 {
 		b.Give(i, n)

@@ -1,8 +1,8 @@
-// Package arena keeps many small records by number instead of by pointer. The garbage
-// collector of Go looks at every pointer, so a map of a hundred thousand pointers costs
-// more than the records behind them; a table of numbers costs nothing. A [Slab] holds
-// records of one size, [Blocks] runs of records, and an [Index] finds a number by the
-// hash of a key. The package knows nothing of what it keeps, and does no I/O.
+// Package arena keeps many small records by number instead of by pointer. Go's garbage
+// collector scans every pointer, so a map of a hundred thousand pointers costs more than
+// the records behind them; a table of numbers costs nothing. A [Slab] holds records of
+// one size, [Blocks] runs of records, and an [Index] finds a number by the hash of a key.
+// The package does not interpret the records, and does no I/O.
 package arena
 
 const (
@@ -34,7 +34,7 @@ func (s *Slab[T]) Take() uint32 {
 	return s.used
 }
 
-// Grow makes one more record, whose number is Used.
+// Grow makes one more record, with the number that Used returns after it.
 func (s *Slab[T]) Grow() {
 	s.used++
 	if int(s.used>>slabChunkBits) >= len(s.chunks) {
@@ -42,7 +42,7 @@ func (s *Slab[T]) Grow() {
 	}
 }
 
-// Give takes a record back.
+// Give frees a record.
 func (s *Slab[T]) Give(i uint32) {
 	var zero T
 	*s.At(i) = zero
@@ -60,6 +60,6 @@ func (s *Slab[T]) Used() uint32 { return s.used }
 // slice belongs to the Slab.
 func (s *Slab[T]) Free() []uint32 { return s.free }
 
-// AddFree appends to what Free returns. It is for a Slab that is restored, whose records
-// were made by Grow.
+// AddFree appends to the list of Free. It is for a Slab that is restored, with records
+// made by Grow.
 func (s *Slab[T]) AddFree(i uint32) { s.free = append(s.free, i) }

@@ -15,10 +15,10 @@ const (
 	maxDecisions = 1_000_000 // further ones are read over
 )
 
-// errAnswer stands for an answer that is no LAPI's.
+// errAnswer means that an answer is not a LAPI's.
 var errAnswer = errors.New("unexpected JSON")
 
-// changes are what a stream's answer holds.
+// changes are the content of a stream's answer.
 type changes struct {
 	added   []decision.Raw
 	removed []int64
@@ -123,8 +123,8 @@ func expect(d *json.Decoder, want json.Delim) error {
 	return nil
 }
 
-// wrapped calls what is no JSON, or JSON of something else, by its name. An answer that
-// breaks off is one, too: the LAPI was stopped while it sent.
+// wrapped returns a clear error for an answer that is no JSON, or JSON of another
+// program. An answer that breaks off is one too: the LAPI was stopped while it sent.
 func wrapped(err error) error {
 	if err == nil {
 		return nil

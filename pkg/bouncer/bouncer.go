@@ -1,16 +1,17 @@
-// Package bouncer follows CrowdSec's decisions: it keeps a [decision.Table] equal to
-// what the Local API (LAPI) holds. Client and configuration are those of CrowdSec's
-// go-cs-bouncer (v0.0.21), so that cscli bouncers and cscli metrics show csmail as they
-// show any bouncer; the loop is our own. The library's has no timeout, no state and no
-// callback, and the stream that it follows is not enough: the LAPI stamps decisions
-// before it commits them, so a poll in between loses them for ever; a second reader of
-// the same key takes the decisions of the first; and a LAPI whose database fails
-// answers 200 with empty lists (pkg/apiserver/controllers/v1/decisions.go, v1.7.8). So
-// the table is compared with the whole list from time to time, and what was lost is
-// repaired and counted.
+// Package bouncer follows CrowdSec's decisions: it keeps a [decision.Table] equal to the
+// decisions of the Local API (LAPI). Client and configuration are those of CrowdSec's
+// go-cs-bouncer (v0.0.21), so that cscli bouncers and cscli metrics show csmail like any
+// bouncer. The loop is csmail's own.
 //
-// It never removes decisions because of one answer, never refuses a client by itself,
-// and changes nothing in the LAPI.
+// The library's loop has no timeout, no state and no callback, and the stream that it
+// follows is not enough. The LAPI stamps decisions before it commits them, so a poll in
+// between loses them for ever. A second reader of the same key takes the decisions of the
+// first. And a LAPI whose database fails answers 200 with empty lists
+// (pkg/apiserver/controllers/v1/decisions.go, v1.7.8). So the table is compared with the
+// whole list from time to time, and lost decisions are repaired and counted.
+//
+// It never removes decisions because of one answer, never refuses a client by itself, and
+// changes nothing in the LAPI.
 package bouncer
 
 import (
@@ -50,17 +51,16 @@ type Options struct {
 	Config  Config
 	Version string // of csmail; cscli bouncers list shows it
 
-	// Keep stores the table for the next start, which hands it to [Bouncer.Restore];
-	// nil: it is not kept.
+	// Keep stores the table for [Bouncer.Restore] at the next start; nil: it is not kept.
 	Keep func([]byte) error
 
-	// Usage returns what was processed and refused since the call before, for the
-	// LAPI's usage metrics; nil: only the decisions are told of.
+	// Usage returns the counts since its last call, for the LAPI's usage metrics; nil:
+	// only the number of decisions is reported.
 	Usage func() Usage
 
-	// How long between comparisons: of the LAPI's own decisions (default a minute), of
-	// all (default half an hour), and how long until a second look before something is
-	// removed (default 3 s).
+	// Times between comparisons: of the LAPI's own decisions (default a minute) and of
+	// all decisions (default half an hour), and before the second look that precedes a
+	// removal (default 3 s).
 	CompareLocal, CompareAll, SecondLook time.Duration
 
 	Timeout time.Duration // of one request, default 60 s
@@ -78,12 +78,12 @@ const (
 	expireEvery         = time.Minute
 	maxBackoff          = time.Minute
 
-	// comparesOnLoss spares a LAPI that loses decisions all the time: between two
-	// comparisons of everything lie as many of its own at the least.
+	// comparesOnLoss limits comparisons with a LAPI that loses decisions all the time: at
+	// least so many comparisons of its own decisions lie between two of all.
 	comparesOnLoss = 5
 
-	// longestKept bounds the end of a decision that was kept: CrowdSec's own are days,
-	// blocklists a day, bans by hand up to years.
+	// longestKept bounds the end of a restored decision: CrowdSec's own last for days,
+	// those of blocklists for a day, bans by hand for up to years.
 	longestKept = 10 * 365 * 24 * time.Hour
 )
 
@@ -99,8 +99,8 @@ type Stats struct {
 	RepairedMissing    uint64 // decisions that the stream never brought
 	RepairedLeft       uint64 // that it never took away
 	Ignored            uint64 // decisions of the LAPI that csmail cannot enforce
-	Refused            uint64 // for which there was no room
-	Own                uint64 // in force at once, by the answer to our alert
+	Refused            uint64 // for which the table was full
+	Own                uint64 // enforced at once, by the LAPI's answer to csmail's alert
 	ComparedAll        time.Time
 	ComparedLocal      time.Time
 	KeptAt             time.Time // when the table was stored last
@@ -119,13 +119,13 @@ type Bouncer struct {
 	table  *decision.Table
 	client *client
 
-	writing sync.Mutex // held by who changes the table
+	writing sync.Mutex // held while the table is changed
 	changed atomic.Bool
 
 	mu    sync.Mutex
 	stats Stats
 
-	// Run's own:
+	// The fields of Run:
 	awaiting   map[int64]struct{} // added by a comparison; the next poll should have brought them
 	needsAll   bool               // all is to be compared: a start, or after an outage
 	startup    bool               // the LAPI is to send everything
@@ -134,7 +134,7 @@ type Bouncer struct {
 	lastExpire time.Time
 	lastKeep   time.Time
 	ignored    map[string]bool // reasons that were logged
-	usageSince time.Time       // reportUsage's own
+	usageSince time.Time       // of reportUsage
 }
 
 // New returns a bouncer with an empty table. It reads the certificates that the
@@ -176,8 +176,8 @@ func New(o Options) (*Bouncer, error) {
 // Table returns the table, to be asked.
 func (b *Bouncer) Table() *decision.Table { return b.table }
 
-// Restore takes what a run before kept. What it cannot read it leaves out: the LAPI
-// tells it again.
+// Restore loads the decisions of an earlier run. Unreadable ones are left out, since the
+// LAPI sends them again.
 func (b *Bouncer) Restore(kept []byte) {
 	if len(kept) == 0 {
 		return
@@ -191,8 +191,8 @@ func (b *Bouncer) Restore(kept []byte) {
 	b.o.Log.Info("enforcing the decisions that were kept until the LAPI answers", "decisions", b.table.Len())
 }
 
-// Own puts decisions into force that the LAPI has just made of an alert of ours. The
-// stream brings them again, which changes nothing.
+// Own enforces decisions that the LAPI has just made of csmail's own alert. The stream
+// brings them again, without effect.
 func (b *Bouncer) Own(decisions []decision.Decision) {
 	decisions = slices.DeleteFunc(decisions, func(d decision.Decision) bool { return !b.o.Config.wants(&d) })
 	if len(decisions) == 0 {
@@ -264,7 +264,8 @@ func (b *Bouncer) Run(ctx context.Context) {
 	b.client.close()
 }
 
-// backoff waits longer the longer it fails, up to a minute or the poll's own pace.
+// backoff returns a wait that grows with the failures, up to a minute or the interval of
+// polls.
 func backoff(frequency time.Duration, failures int) time.Duration {
 	wait := time.Second << min(failures, 6)
 	return max(min(wait, maxBackoff), min(frequency, maxBackoff))
@@ -279,7 +280,7 @@ func pause(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// round polls once and compares what is due.
+// round polls once and does the comparisons that are due.
 func (b *Bouncer) round(ctx context.Context) error {
 	if err := b.poll(ctx); err != nil {
 		return err
@@ -333,8 +334,8 @@ func (b *Bouncer) poll(ctx context.Context) error {
 		return err
 	}
 	added := b.parse(answer.added)
-	// At a start the LAPI tells of everything that has ever ended, and whoever is
-	// not in the other list is found by the comparison.
+	// At a start the LAPI sends all decisions that have ever ended. A decision that is
+	// missing in the other list is found by the comparison.
 	removed := answer.removed
 	if b.startup {
 		removed = nil
@@ -350,8 +351,8 @@ func (b *Bouncer) poll(ctx context.Context) error {
 	return nil
 }
 
-// countRepairs counts what a comparison had to add and the poll after it did not
-// bring: that the stream has lost.
+// countRepairs counts the decisions that a comparison added and the next poll did not
+// bring, which the stream has lost.
 func (b *Bouncer) countRepairs(brought []decision.Decision) {
 	for i := range brought {
 		delete(b.awaiting, brought[i].ID)
@@ -366,7 +367,7 @@ func (b *Bouncer) countRepairs(brought []decision.Decision) {
 	}
 }
 
-// report says once that there is no room.
+// report warns once that the table is full.
 func (b *Bouncer) report(a decision.Applied) {
 	if a.Refused > 0 && !b.ignored["full"] {
 		b.ignored["full"] = true
@@ -374,7 +375,7 @@ func (b *Bouncer) report(a decision.Applied) {
 	}
 }
 
-// parse leaves out what csmail cannot enforce, and says so once for each reason.
+// parse leaves out decisions that csmail cannot enforce, and logs each reason once.
 func (b *Bouncer) parse(raws []decision.Raw) []decision.Decision {
 	now := b.o.Now()
 	decisions := make([]decision.Decision, 0, len(raws))

@@ -20,19 +20,19 @@ import (
 )
 
 var (
-	// ErrUnreachable says that no working LAPI answered.
+	// ErrUnreachable means that no working LAPI answered.
 	ErrUnreachable = errors.New("lapi unreachable")
 
-	// ErrRefused says that the LAPI does not take our key. That may be a busy database;
-	// so it is tried again, and what is known stays in force.
+	// ErrRefused means that the LAPI does not accept csmail's key. The reason may be a
+	// busy database, so requests are repeated, and the known decisions stay in force.
 	ErrRefused = errors.New("lapi refused our bouncer key")
 )
 
-// componentType is what cscli bouncers list shows as the type. The LAPI reads it from
-// the user agent, which must hold exactly one slash.
+// componentType is the type in cscli bouncers list. The LAPI reads it from the user
+// agent, which must hold exactly one slash.
 const componentType = "crowdsec-csmail-bouncer"
 
-// DefaultURL is where CrowdSec's LAPI listens unless it is told otherwise.
+// DefaultURL is the default address of CrowdSec's LAPI.
 const DefaultURL = "http://127.0.0.1:8080/"
 
 // client asks the LAPI, as a bouncer.
@@ -43,9 +43,9 @@ type client struct {
 	shownURL  string
 }
 
-// newClient has go-cs-bouncer read the configuration and make the client, and gives
-// that a transport of ours: the library's waits for ever, knows no unix socket, and
-// logs each failure through a logger that is the whole process's.
+// newClient lets go-cs-bouncer read the configuration and make the client, and replaces
+// its transport: the library's waits for ever, knows no unix socket, and logs each
+// failure through a logger of the whole process.
 func newClient(c Config, version string, timeout time.Duration) (*client, error) {
 	silenceLibrary()
 	if c.APIURL == "" {
@@ -79,8 +79,8 @@ func newClient(c Config, version string, timeout time.Duration) (*client, error)
 	return &client{api: sb.APIClient, transport: transport, config: c, shownURL: shown}, nil
 }
 
-// silenceLibrary keeps go-cs-bouncer and apiclient from writing to stderr in a form
-// of their own. What goes wrong is in the errors that they return.
+// silenceLibrary keeps go-cs-bouncer and apiclient from writing to stderr in a form of
+// their own. The errors that they return say the same.
 func silenceLibrary() { logrus.SetOutput(io.Discard) }
 
 func userAgent(version string) string {
@@ -131,9 +131,9 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (c *client) close() { c.transport.CloseIdleConnections() }
 
-// stream asks for what is new since the last poll; with startup for all. De-duplication
-// is switched off: with it a local ban is invisible while the community's on the same
-// address lasts longer, and the deletion of one of two is not told.
+// stream requests the changes since the last poll; with startup all decisions.
+// De-duplication is switched off: with it a local ban is invisible while the community's
+// ban on the same address lasts longer, and the deletion of one of the two is not sent.
 func (c *client) stream(ctx context.Context, startup bool) (changes, error) {
 	q := c.filters(c.config.Origins)
 	q.Set("dedup", "false")
@@ -167,8 +167,7 @@ func (c *client) filters(origins []string) url.Values {
 	return q
 }
 
-// get reads an answer while it comes, so that a long one never stands in memory
-// whole.
+// get reads an answer while it arrives, so that a long one is never in memory whole.
 func (c *client) get(ctx context.Context, path string, read func(io.Reader) (changes, error)) (changes, error) {
 	req, err := c.api.PrepareRequest(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -182,7 +181,8 @@ func (c *client) get(ctx context.Context, path string, read func(io.Reader) (cha
 	done := make(chan result, 1)
 	go func() {
 		got, err := read(io.LimitReader(r, maxAnswer))
-		// What comes after the end is drained, or the sender would be cut for it.
+		// The rest after the end is read, because otherwise the connection would be
+		// closed.
 		if err == nil {
 			_, err = io.Copy(io.Discard, io.LimitReader(r, 1<<20))
 		}

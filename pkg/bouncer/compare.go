@@ -13,10 +13,10 @@ import (
 // clocks of the two hosts, and the LAPI's rounding to seconds.
 const graceOfEnds = 10 * time.Second
 
-// compare makes the table equal to the LAPI's list of the origins, nil: of all. What is
-// missing is added at once. What the table has too much is removed only if a second
-// list, some seconds later, lacks it too: a decision that came between the two is
-// not lost, and one odd answer lifts no ban.
+// compare makes the table equal to the LAPI's list for some origins (nil: for all).
+// Missing decisions are added at once. A decision that is only in the table is removed if
+// a second list, some seconds later, lacks it too. So a decision that came between the
+// two lists is not lost, and one wrong answer lifts no ban.
 func (b *Bouncer) compare(ctx context.Context, origins []string) error {
 	began := time.Now()
 	first, err := b.look(ctx, origins)
@@ -67,9 +67,9 @@ func (b *Bouncer) concerns(origins []string) func(*decision.Decision) bool {
 	return func(d *decision.Decision) bool { return slices.Contains(origins, d.Origin) }
 }
 
-// localOrigins are the origins of decisions that this LAPI makes itself, as far as
-// the configuration asks for them. A profile's own ("crowdsec/NAME") are known by the
-// decisions that are there.
+// localOrigins returns the origins of decisions that this LAPI makes itself, as far as
+// the configuration asks for them. Those of profiles ("crowdsec/NAME") are known from the
+// decisions in the table.
 func (b *Bouncer) localOrigins() []string {
 	asked := b.o.Config.Origins
 	if len(asked) > 0 {
@@ -86,7 +86,7 @@ func (b *Bouncer) localOrigins() []string {
 	return slices.Sorted(maps.Keys(origins))
 }
 
-// both returns what stands in both lists.
+// both returns the numbers that are in both lists.
 func both(a, b []int64) []int64 {
 	slices.Sort(b)
 	return slices.DeleteFunc(a, func(id int64) bool {

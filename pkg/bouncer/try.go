@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Try asks the LAPI whether it takes a bouncer's key or certificate, within timeout. It
-// sends HEAD, which other than a GET does not count as a pull: a second reader of a key
-// takes decisions away from the first. The error is [ErrRefused] or [ErrUnreachable].
+// Try reports whether the LAPI accepts a bouncer's key or certificate, within timeout. It
+// sends HEAD, which unlike GET does not count as a pull: a second reader of a key takes
+// decisions away from the first. The error is [ErrRefused] or [ErrUnreachable].
 func Try(ctx context.Context, c Config, version string, timeout time.Duration) error {
 	c.UpdateFrequency = max(c.UpdateFrequency, time.Second) // the library wants one; it is not used
 	client, err := newClient(c, version, timeout)

@@ -13,22 +13,22 @@ import (
 	"csmail/pkg/decision"
 )
 
-// Usage is what was asked and refused since the report before.
+// Usage holds the counts since the last report.
 type Usage struct {
 	Processed map[string]uint64 // by "ipv4", "ipv6" or "" for accounts
 	Dropped   map[Dropped]uint64
 }
 
-// Dropped says by what a client was refused.
+// Dropped describes a refusal, by its decision.
 type Dropped struct {
 	Origin      string // "lists:NAME" of a list
 	Remediation string // "ban", "captcha"
 	IPType      string
 }
 
-// The times of usage metrics. CrowdSec asks for no more than one report in ten
-// minutes; its bouncers report each quarter of an hour, the first after that. The first
-// of ours comes soon, so that a person who sets csmail up sees it.
+// The times of usage metrics. CrowdSec asks for no more than one report in ten minutes;
+// its bouncers report each quarter of an hour, the first time after a quarter. csmail's
+// first report comes soon, so that it is visible while csmail is being set up.
 const (
 	firstUsage = 20 * time.Second
 	usageEvery = 15 * time.Minute
@@ -56,7 +56,7 @@ func (b *Bouncer) sendUsage(ctx context.Context, wait time.Duration) {
 	once := false
 	provider, err := csbouncer.NewMetricsProvider(b.client.api, componentType, func(m *models.RemediationComponentsMetrics, _ time.Duration) {
 		if once {
-			cancel() // what it is about to send would overwrite our version by none
+			cancel() // the next report would overwrite csmail's version by an empty one
 			return
 		}
 		once = true
@@ -67,7 +67,7 @@ func (b *Bouncer) sendUsage(ctx context.Context, wait time.Duration) {
 		return
 	}
 	provider.Interval = wait
-	_ = provider.Run(ctx) // it ends with the context, and says nothing else
+	_ = provider.Run(ctx) // it ends with the context and returns no other error
 }
 
 // fillUsage puts the figures in CrowdSec's form (docs/contributing/specs,

@@ -7,24 +7,24 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// Blackhole is the silence that an overflow began (blackhole.go of
-// pkg/leakybucket, v1.7.8). CrowdSec lets it begin whatever becomes of the overflow.
-// Where a guard holds the finding, for a reason that ends, the scenario would be deaf
-// to what its source does next: so [Engine.Held] lifts it. A Blackhole may be stored.
+// Blackhole is the time after an overflow in which a bucket reports no other one
+// (blackhole.go of pkg/leakybucket, v1.7.8). In CrowdSec it begins whatever becomes of
+// the overflow. If a guard holds the finding, for a reason that ends, the scenario would
+// miss the source's next offences, so [Engine.Held] lifts it. A Blackhole may be stored.
 type Blackhole struct {
 	Scenario string
 	Key      string // of the bucket, as it is printed
 	IsText   bool   // Key is no address and no network, and perhaps cut
 	Text     uint64 // then the hash of the whole text, under the engine's key
 	Until    int64  // Unix nanoseconds; 0: none began
-	Held     int64  // until when one lasts that was lifted; 0: none
+	Held     int64  // end of one that was lifted; 0: none
 }
 
-// IsAgain reports whether the overflow comes within a blackhole that was lifted, so
-// that its finding was held already.
+// IsAgain reports whether the overflow falls into a blackhole that was lifted, so that
+// its finding was held before.
 func (h Blackhole) IsAgain() bool { return h.Held != 0 }
 
-// blackhole begins the silence of an overflow.
+// blackhole begins the blackhole of an overflow.
 func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) Blackhole {
 	if s.Blackhole <= 0 {
 		return Blackhole{}
@@ -40,9 +40,9 @@ func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) 
 	return h
 }
 
-// Held lifts a blackhole, since the guard held the finding. The bucket tells of its
-// next overflow, which is again the same until the blackhole would have ended. What
-// was evicted, or has another blackhole by now, stays as it is.
+// Held lifts a blackhole, because the guard held the finding. The bucket reports its next
+// overflow, and IsAgain is true for it until the blackhole would have ended. A bucket
+// that was evicted, or has another blackhole by now, is unchanged.
 func (e *Engine) Held(h Blackhole) {
 	i := slices.IndexFunc(e.set.Scenarios(), func(s *scenario.Scenario) bool { return s.Name == h.Scenario })
 	if h.Until == 0 || i < 0 {

@@ -7,15 +7,16 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// bucket counts the events of one scenario and one group. Times are Unix
-// nanoseconds. Of a leaky scenario the level follows from busy and poured: the
-// bucket is empty again at busy + poured·leakspeed (GCRA).
+// bucket counts the events of one scenario and one group. Times are Unix nanoseconds. The
+// level of a leaky bucket follows from busy and poured: the bucket is empty again at busy
+// + poured·leakspeed (GCRA, the generic cell rate algorithm of ATM). For example, with a
+// leakspeed of 10 s, three events at 12:00:00 keep it busy until 12:00:30.
 type bucket struct {
 	busy   int64 // since when the bucket has not been empty
 	last   int64 // the latest time at which an event was poured or it overflowed
 	first  int64 // of its first event
 	total  uint32
-	detail uint32 // run of words: what few buckets need
+	detail uint32 // run of words that only few buckets need
 
 	poured uint16        // since busy; of a bayesian scenario the conditions that stay true
 	second uint16        // of total, those of the second kind
@@ -62,14 +63,14 @@ func (b *bucket) countKind(kind event.Kind) bool {
 	return true
 }
 
-// empty is when the bucket will have leaked all it holds.
+// empty returns the time at which the bucket will have leaked all its events.
 func (b *bucket) empty(leak int64) int64 { return b.busy + int64(b.poured)*leak }
 
-// pour adds an event at t and reports whether the bucket holds more than it can.
+// pour adds an event at t and reports whether the bucket overflows.
 //
-// An event that comes late counts if the bucket has not been empty since its own
-// time; else it would have leaked by now. So a late line never makes the bucket
-// fuller than the sorted log would, and none moves it backwards.
+// An event that comes late counts if the bucket has not been empty since its own time,
+// because otherwise it would have leaked by now. So a late line never makes the bucket
+// fuller than the sorted log would, and never moves it backwards.
 func (b *bucket) pour(t, leak int64, capacity int) bool {
 	empty := b.empty(leak)
 	switch {
@@ -84,7 +85,8 @@ func (b *bucket) pour(t, leak int64, capacity int) bool {
 	return b.empty(leak)-max(t, b.last) > int64(capacity)*leak
 }
 
-// level is how many events have not leaked at t, counting one that has begun to.
+// level returns the number of events that have not leaked at t, including one that has
+// begun to.
 func (b *bucket) level(t, leak int64) int {
 	left := b.empty(leak) - t
 	if b.poured == 0 || left <= 0 {
@@ -93,7 +95,7 @@ func (b *bucket) level(t, leak int64) int {
 	return int((left + leak - 1) / leak)
 }
 
-// restart forgets what the bucket held, not when it was last used.
+// restart empties the bucket, except for the time of its last use.
 func (b *bucket) restart() {
 	*b = bucket{last: b.last, detail: b.detail, owner: b.owner.of(event.NoService)}
 }

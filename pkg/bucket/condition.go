@@ -39,8 +39,8 @@ func (c *current) decide(s *scenario.Scenario, b *bucket, x *expression.Expressi
 	return m.Decide(x)
 }
 
-// leakyOf is the bucket as programs read it. Where it ran over, that is now, the time
-// at hand: of the last event, or of the end of a counter.
+// leakyOf returns the bucket as programs read it. At an overflow the time is now: that of
+// the last event, or of the end of a counter.
 func leakyOf(b *bucket, now time.Time) *expression.Leaky {
 	return &expression.Leaky{
 		Total_count: int(b.total), First_ts: stamp(b.first), Last_ts: stamp(b.last),
@@ -71,6 +71,7 @@ func (c *current) posterior(s *scenario.Scenario, b *bucket) float32 {
 	return p
 }
 
+// bayes returns the posterior probability after one condition.
 func bayes(prior, evil, benign float32) float32 {
 	numerator := evil * prior
 	return numerator / (numerator + benign*(1-prior))

@@ -77,8 +77,8 @@ func (e *Engine) advance(now int64) {
 	}
 }
 
-// Counting returns how many counters are open: what they have counted is told when
-// their time is over.
+// Counting returns the number of open counters, which report their counts when their time
+// is over.
 func (e *Engine) Counting() int {
 	n := 0
 	for _, d := range e.due {
@@ -89,8 +89,8 @@ func (e *Engine) Counting() int {
 	return n
 }
 
-// endingAt returns the bucket of a deadline, nil if it is gone or is another one by
-// now.
+// endingAt returns the bucket of a deadline, nil if it is gone or another one has its
+// place.
 func (e *Engine) endingAt(d deadline) *bucket {
 	g, s := e.groups.At(d.group), e.set.Scenarios()[d.scenario]
 	if g.bits == 0 {

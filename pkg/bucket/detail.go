@@ -7,10 +7,10 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// The detail of a bucket is a run of words that not every scenario needs, or only
-// after its first overflow: its layout, until when it is silent, how often it
-// counted kinds beyond the first two, the values that distinct has seen, and the
-// queue of events, which is a ring when it is full.
+// The detail of a bucket is a run of words that not every scenario needs, or only after
+// its first overflow: its layout, the end of its blackhole, counts of kinds beyond the
+// first two, the values that distinct has seen, and the queue of events, which is a ring
+// when it is full.
 const (
 	layoutWord = iota
 	silentWord
@@ -29,7 +29,7 @@ type details struct {
 type layout struct {
 	values uint16 // that distinct has seen
 	queued uint16 // events in the queue
-	oldest uint16 // the place of the oldest of them
+	oldest uint16 // place of the oldest of them
 	kinds  uint8
 	stride uint8 // words of a queued event
 }
@@ -42,7 +42,8 @@ func (l layout) word() uint64 {
 	return uint64(l.values) | uint64(l.queued)<<16 | uint64(l.oldest)<<32 | uint64(l.kinds)<<48 | uint64(l.stride)<<56
 }
 
-// fewValues are searched one after the other; more make a hash table.
+// fewValues is the number of values that are searched one after the other; more make a
+// hash table.
 const fewValues = 16
 
 // setSize is how many words the values take.

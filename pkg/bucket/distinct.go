@@ -28,7 +28,7 @@ func (c *current) isNew(s *scenario.Scenario, b *bucket) bool {
 	return true
 }
 
-// holds is true if the value is among those that were seen.
+// holds reports whether the value was seen before.
 func (l layout) holds(w []uint64, value uint64) bool {
 	set := w[l.set():l.queue()]
 	if l.values <= fewValues {

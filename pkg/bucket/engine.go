@@ -22,10 +22,11 @@ type Limits struct {
 	Events   int // events in queues whose text is kept for expressions; default 65,536
 }
 
-// NoEvidence as Limits.Texts is for a caller who tells nobody of the overflows: it
-// saves their Evidence.
+// NoEvidence, as Limits.Texts, saves the Evidence of overflows, for a caller that shows
+// none.
 const NoEvidence = -1
 
+// filled returns the limits with defaults.
 func (l Limits) filled() Limits {
 	fill := func(n *int, otherwise int) {
 		if *n <= 0 {
@@ -49,7 +50,7 @@ type Stats struct {
 	Sources   int   // tracked now
 	Buckets   int   // open or blackholed now
 	Evicted   int64 // sources forgotten because of the limit
-	Untracked int64 // events that were not counted because all sources at hand are blackholed
+	Untracked int64 // events that were not counted because all candidates for eviction have blackholes
 }
 
 // Engine holds the buckets of a Set of scenarios. Use it from one goroutine at a time.
@@ -67,8 +68,8 @@ type Engine struct {
 	warmed uint64 // keeps the compiler from leaving out what Warm reads
 }
 
-// New returns an Engine without buckets. Texts of clients are hashed under the key;
-// the overflows are the same under every key. A snapshot brings its own.
+// New returns an Engine without buckets. The key is the secret for the hashes of client
+// texts; overflows do not depend on it. A snapshot brings its own.
 func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
 	e := &Engine{}
 	e.set, e.limits, e.key, e.groups = set, limits.filled(), key, newGroups(key)
@@ -79,23 +80,24 @@ func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
 	return e
 }
 
-// Stats returns the counts of now.
+// Stats returns the present counts.
 func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.Sources, s.Buckets = e.groups.Len(), e.open
 	return s
 }
 
-// Pour pours the event once into every scenario that takes it and returns what
-// overflowed: first the counters that end before the event, then the scenarios in
-// the order of the Set. The event is lent. The slice is valid until the next call
-// of Pour or Advance; what it holds is the caller's.
+// Pour pours the event once into every scenario that takes it and returns the overflows:
+// first those of counters that end before the event, then the others in the order of the
+// Set. The event may change after the call. The slice is valid until the next call of
+// Pour or Advance; the caller owns its elements.
 func (e *Engine) Pour(ev *event.Event) []Overflow {
 	e.begin(ev)
 	return e.pourAll()
 }
 
-// PourRecord is Pour of the event of a record, whose hash of the account it shares.
+// PourRecord does the same for the event of a record, and shares the record's hash of the
+// account.
 func (e *Engine) PourRecord(r *event.Record) []Overflow {
 	e.begin(&r.Event)
 	e.record = r
@@ -119,9 +121,8 @@ func (e *Engine) pourAll() []Overflow {
 	return e.out
 }
 
-// Advance tells the Engine that it is now. Counters that have ended overflow;
-// buckets that died give their memory back. A time before the latest event does
-// nothing.
+// Advance passes the time to now. Counters that have ended overflow, and dead buckets are
+// freed. A time before the latest event has no effect.
 func (e *Engine) Advance(now time.Time) []Overflow {
 	e.out = e.out[:0]
 	e.advance(nanoseconds(now))
@@ -129,7 +130,7 @@ func (e *Engine) Advance(now time.Time) []Overflow {
 	return e.out
 }
 
-// End is Advance that frees no memory: it costs nothing while no counter has ended.
+// End does the same without freeing memory. It costs nothing while no counter has ended.
 func (e *Engine) End(now time.Time) []Overflow {
 	e.out = e.out[:0]
 	e.advance(nanoseconds(now))
@@ -173,6 +174,7 @@ func (e *Engine) pourInto(s *scenario.Scenario) {
 	e.pour(s, g, b)
 }
 
+// trigger overflows a trigger's bucket with each event.
 func (e *Engine) trigger(s *scenario.Scenario, g *group, b *bucket) {
 	if e.silentUntil(b) <= e.at {
 		e.count(b)
@@ -184,6 +186,7 @@ func (e *Engine) trigger(s *scenario.Scenario, g *group, b *bucket) {
 	b.last = e.at
 }
 
+// pour adds the current event to a leaky bucket or a counter.
 func (e *Engine) pour(s *scenario.Scenario, g *group, b *bucket) {
 	e.count(b)
 	e.hold(s, g, b)
@@ -194,7 +197,7 @@ func (e *Engine) pour(s *scenario.Scenario, g *group, b *bucket) {
 	}
 }
 
-// count notes the event in the bucket.
+// count adds the event to the bucket's counts.
 func (e *Engine) count(b *bucket) {
 	if b.total == 0 || e.at < b.first {
 		b.first = e.at

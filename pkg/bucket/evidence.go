@@ -7,15 +7,15 @@ import (
 	"csmail/pkg/event"
 )
 
-// evidencePerGroup is how many events a group remembers as evidence, the first ones
-// in itself.
+// evidencePerGroup is the number of events that a group remembers as evidence. The first
+// of them are in the group itself.
 const (
 	evidencePerGroup = 6
 	evidenceAtHand   = 3
 )
 
-// told is how many events a group has remembered; from evidencePerGroup on it goes
-// round, so that it tells which is the newest.
+// told counts remembered events. From evidencePerGroup on it counts in a circle, so it
+// also yields the place of the newest.
 type told uint8
 
 func (t told) seen() int   { return min(int(t), evidencePerGroup) }
@@ -28,8 +28,8 @@ func (t told) more() told {
 	return t
 }
 
-// reference is an event in few bytes: enough to say what happened when the ring
-// holds its text no more.
+// reference describes an event in eight bytes, which suffice when the ring no longer
+// holds its text.
 type reference uint64
 
 // The parts of a reference: seconds since 2020, the end of the number in the ring,
@@ -55,6 +55,7 @@ const (
 	_ = uint(1<<numberBits - maxTexts)
 )
 
+// newReference packs an event into a reference.
 func newReference(t int64, number uint32, k event.Kind, s event.Service) reference {
 	seconds := max(t/int64(time.Second)-epoch2020, 0) & (1<<secondsBits - 1)
 	r := reference(seconds)<<numberBits | reference(number&(1<<numberBits-1))
@@ -73,13 +74,13 @@ func (r reference) attempts() int          { return int(r >> (kindBits + refServ
 func (r reference) kind() event.Kind       { return event.Kind(r >> refService & (1<<kindBits - 1)) }
 func (r reference) service() event.Service { return event.Service(r & (1<<refService - 1)) }
 
-// isOf is true if the clone is the event that the reference means.
+// isOf reports whether the clone is the event of the reference.
 func (r reference) isOf(c *clone) bool {
 	return c.number != 0 && c.number&(1<<numberBits-1) == r.number() && c.kind == r.kind() &&
 		max(c.time/int64(time.Second), epoch2020) == r.seconds()
 }
 
-// texts is how many texts an event holds.
+// texts is the number of texts of an event.
 const texts = 12
 
 // clone is an event in the ring, with the texts in one buffer that is used
@@ -96,22 +97,22 @@ type clone struct {
 	text     []byte
 }
 
-// ring holds the text of the newest events that counted somewhere.
+// ring holds the texts of the newest events that any scenario counted.
 type ring struct {
 	clones []clone
 	number uint32 // of the newest
 }
 
-// What is kept of the texts of an event. A daemon logs a line of 2,000 bytes at the
-// most (Postfix, MSG_SYSLOG_RECLEN), but a client may fill it with one field, and every
-// field is part of the message.
+// The bytes that are kept of an event's texts. A daemon logs a line of at most 2,000
+// bytes (Postfix, MSG_SYSLOG_RECLEN), but a client may fill it with one field, and the
+// message repeats every field.
 const (
 	maxMessage = 2048
 	maxField   = 256
 	maxTexts   = 1 << 16 // events in a ring
 )
 
-// kept cuts the text that has the given place among the texts of an event.
+// kept shortens the text at a place among the texts of an event.
 func kept(text string, place int) string {
 	if place == texts-1 {
 		return text[:min(len(text), maxMessage)]
@@ -119,6 +120,7 @@ func kept(text string, place int) string {
 	return text[:min(len(text), maxField)]
 }
 
+// textsOf returns the texts of an event, in the order of their places.
 func textsOf(e *event.Event) [texts]*string {
 	return [texts]*string{
 		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
@@ -126,7 +128,7 @@ func textsOf(e *event.Event) [texts]*string {
 	}
 }
 
-// add copies the event. The same event once more keeps its number.
+// add copies the event. If it is the newest one already, it keeps its number.
 func (r *ring) add(e *event.Event, t int64) uint32 {
 	if last := r.slot(r.number); last.number == r.number && last.is(e, t) {
 		return r.number
@@ -136,6 +138,7 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 	return r.number
 }
 
+// fill copies an event into a clone, in the memory that it has.
 func (c *clone) fill(e *event.Event, t int64, number uint32) {
 	c.time, c.addr, c.number = t, e.Addr, number
 	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
@@ -150,8 +153,8 @@ func (c *clone) fill(e *event.Event, t int64, number uint32) {
 
 func (r *ring) slot(number uint32) *clone { return &r.clones[number%uint32(len(r.clones))] }
 
-// find returns the clone that a reference means, or nil. The whole number follows
-// from its end: it is the latest one that is not after the newest.
+// find returns the clone of a reference, or nil. The whole number of the event is the
+// latest one with the same end that is not after the newest.
 func (r *ring) find(ref reference) *clone {
 	if len(r.clones) == 0 {
 		return nil
@@ -163,7 +166,7 @@ func (r *ring) find(ref reference) *clone {
 	return nil
 }
 
-// is true if the clone is one of this very event.
+// is reports whether the clone is that of the same event.
 func (c *clone) is(e *event.Event, t int64) bool {
 	if c.time != t || c.kind != e.Kind || c.addr != e.Addr || c.pid != int32(e.PID) {
 		return false
@@ -172,7 +175,7 @@ func (c *clone) is(e *event.Event, t int64) bool {
 	return string(c.text[n:]) == kept(e.Message, texts-1)
 }
 
-// event returns a copy of its own.
+// event returns a copy that shares no memory with the ring.
 func (c *clone) event() event.Event {
 	e := event.Event{
 		Time: stamp(c.time), Addr: c.addr, PID: int(c.pid), Attempts: int(c.attempts), Kind: c.kind, Service: c.service,

@@ -6,9 +6,9 @@ import (
 	"csmail/pkg/event"
 )
 
-// EvidenceOf returns the newest events that an address (IPv6: its /64) poured into
-// any scenario that counts by it, the oldest first. They are copies; an old one
-// may hold no more than time, kind, service and address.
+// EvidenceOf returns the newest events that an address (IPv6: its /64) poured into any
+// scenario that counts by it, the oldest first. They are copies. An old one may hold only
+// time, kind, service and address.
 func (e *Engine) EvidenceOf(addr netip.Addr) []event.Event {
 	addr = addr.Unmap()
 	if !addr.IsValid() {

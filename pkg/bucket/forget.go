@@ -4,9 +4,8 @@ import (
 	"net/netip"
 )
 
-// Forget resets what the Engine holds against an address, because a person said
-// so: its own buckets and those of its /64, and its part in the buckets of
-// networks and accounts.
+// Forget drops all counts against an address, on a person's word: its own buckets and
+// those of its /64, and its part in the buckets of networks and accounts.
 func (e *Engine) Forget(addr netip.Addr) {
 	addr = addr.Unmap()
 	if !addr.IsValid() {
@@ -29,7 +28,7 @@ func (e *Engine) Forget(addr netip.Addr) {
 	}
 }
 
-// ForgetNetwork is Forget for every address of a valid network, and for the networks
+// ForgetNetwork does the same for every address of a valid network, and for the networks
 // in it.
 func (e *Engine) ForgetNetwork(network netip.Prefix) {
 	for gi := range e.groups.Used() {
@@ -45,7 +44,7 @@ func (e *Engine) ForgetNetwork(network netip.Prefix) {
 	}
 }
 
-// forgetPart takes the events of a network out of the buckets of a wider one or of an
+// forgetPart removes the events of a network from the buckets of a wider network or of an
 // account.
 func (m *memory) forgetPart(g *group, network netip.Prefix) {
 	buckets := m.bucketsOf(g)

@@ -8,8 +8,8 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// groupKey says for whom a bucket counts: a network (an address is one of full
-// length), or a text. All buckets of the same key belong to one group.
+// groupKey is the value by which a bucket counts: a network (an address has full length),
+// or a text. All buckets of the same key belong to one group.
 type groupKey struct {
 	hi, lo uint64
 	bits   uint8 // of the network in its IPv6 form, 1-128; isText for a text
@@ -18,12 +18,13 @@ type groupKey struct {
 // isText marks the key of a text: lo is its textRef, hi its keyed hash.
 const isText = 255
 
+// addrKey returns the key of a single address.
 func addrKey(addr netip.Addr) groupKey {
 	raw := addr.As16()
 	return groupKey{hi: binary.BigEndian.Uint64(raw[:8]), lo: binary.BigEndian.Uint64(raw[8:]), bits: 128}
 }
 
-// rangeKey is the key of the /24 or /64 of a valid address.
+// rangeKey returns the key of the /24 or /64 of a valid address.
 func rangeKey(addr netip.Addr) groupKey {
 	key := addrKey(addr)
 	if addr.Is4() {
@@ -44,6 +45,7 @@ func addrFrom(hi, lo uint64) netip.Addr {
 	return netip.AddrFrom16(raw).Unmap()
 }
 
+// prefix returns the network of a key.
 func (k groupKey) prefix() netip.Prefix {
 	addr := k.addr()
 	n := int(k.bits)
@@ -53,8 +55,8 @@ func (k groupKey) prefix() netip.Prefix {
 	return netip.PrefixFrom(addr, n)
 }
 
-// group is one key with its buckets and a sample of what happened to them. It fills
-// a line of the processor's cache.
+// group is one key with its buckets and a sample of its events. It fills one cache line
+// of the processor.
 type group struct {
 	hi, lo   uint64 // of the key
 	has      uint64 // a bit for each scenario that has a bucket; the last one for all from there on
@@ -69,13 +71,13 @@ type group struct {
 
 func (g *group) key() groupKey { return groupKey{g.hi, g.lo, g.bits} }
 
-// bitOf returns the bit of a scenario in has, the last one if it shares it.
+// bitOf returns the bit of a scenario in has, the last one if it is shared.
 func bitOf(scenario int) (bit uint64, shared bool) {
 	return 1 << min(scenario, 63), scenario >= 63
 }
 
-// place returns where among the buckets of the group that of a scenario is, or
-// belongs.
+// place returns the index of a scenario's bucket among those of the group, or the index
+// where it belongs.
 func (g *group) place(buckets []bucket, scenario int) (at int, found bool) {
 	bit, shared := bitOf(scenario)
 	at = bits.OnesCount64(g.has & (bit - 1))
@@ -88,7 +90,7 @@ func (g *group) place(buckets []bucket, scenario int) (at int, found bool) {
 	return at, at < len(buckets) && buckets[at].owner.scenario() == scenario
 }
 
-// keep notes which buckets the group has.
+// keep updates has.
 func (g *group) keep(buckets []bucket) {
 	g.count, g.has = uint16(len(buckets)), 0
 	for i := range buckets {

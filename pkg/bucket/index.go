@@ -12,7 +12,7 @@ type groups struct {
 	arena.Slab[group]
 	texts textStore
 	index arena.Index // by the hash of the key
-	seed  uint64      // keeps a client from choosing addresses that collide; results do not depend on it
+	seed  uint64      // prevents that a client chooses addresses that collide; results do not depend on it
 }
 
 func newGroups(key event.HashKey) *groups { return &groups{seed: key.Sum("groups") | 1} }
@@ -54,8 +54,8 @@ func (g *groups) findText(text []byte, h uint64) uint32 {
 	return 0
 }
 
-// findHash returns the group of the text with a keyed hash, or 0. If two texts have that
-// hash, which nobody can bring about without the key, it returns either.
+// findHash returns the group of the text with a keyed hash, or 0. Two texts with the same
+// hash, which cannot be made without the key, count as one.
 func (g *groups) findHash(h uint64) uint32 {
 	hash := g.hash(h, 0, isText)
 	n, at := g.index.First(hash)
@@ -84,7 +84,7 @@ func (g *groups) addText(text []byte, h uint64) uint32 {
 // enter puts a group into the index.
 func (g *groups) enter(i uint32) { g.index.Put(g.hashOf(g.At(i).key()), i) }
 
-// remove takes a group out; its buckets are the caller's.
+// remove removes a group. The caller frees its buckets.
 func (g *groups) remove(i uint32) {
 	k := g.At(i).key()
 	g.index.Remove(g.hashOf(k), i)

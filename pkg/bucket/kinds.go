@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// A word of kinds is a kind, and how often it was counted beyond what the bucket
-// itself has room for.
+// A word of kinds holds a kind, and its count beyond the part that is in the bucket
+// itself.
 const kindShift = 32
 
 // countMore counts a kind beyond the two that a bucket has room for.

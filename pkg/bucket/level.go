@@ -11,18 +11,18 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// Level is how full a bucket is.
+// Level is the state of one bucket, for csmail explain and why.
 type Level struct {
 	Scenario *scenario.Scenario
-	Key      string    // for whom it counts: the value of groupby
-	Count    int       // events that have not leaked; of a scenario that does not leak, all
-	Limit    int       // so many overflow: capacity+1; 0 if not the number decides
-	Total    int       // events since First, those that have leaked among them
+	Key      string    // value of groupby
+	Count    int       // events that have not leaked; all of them if the scenario does not leak
+	Limit    int       // events needed to overflow (capacity+1); 0 if the scenario does not count
+	Total    int       // events since First, including those that have leaked
 	First    time.Time // zero if the bucket is empty
 	Last     time.Time
 	NextLeak time.Time // zero if nothing leaks
-	Ends     time.Time // when an open counter overflows; zero of another
-	Silent   time.Time // overflows are not told of until then; zero if they are
+	Ends     time.Time // when an open counter overflows; else zero
+	Silent   time.Time // end of the blackhole; zero if overflows are reported
 }
 
 // Levels returns, for each scenario whose filter takes the event, its bucket as
@@ -87,6 +87,7 @@ func (e *Engine) LevelsOf(addr netip.Addr) []Level {
 	return levels
 }
 
+// limitOf returns the number of events that overflow a scenario, 0 if it does not count.
 func limitOf(s *scenario.Scenario) int {
 	if s.IsLeaky || s.IsTrigger {
 		return s.Capacity + 1
@@ -94,6 +95,7 @@ func limitOf(s *scenario.Scenario) int {
 	return 0
 }
 
+// level describes a bucket at a time.
 func (e *Engine) level(g *group, b *bucket, now int64) Level {
 	s := e.set.Scenarios()[b.owner.scenario()]
 	level := Level{Scenario: s, Key: e.keyText(g), Limit: limitOf(s)}

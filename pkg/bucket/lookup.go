@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	// lateness is how long after its death a bucket waits for late lines before
-	// its memory is given back.
+	// lateness is how long a dead bucket is kept for late lines before it is freed.
 	lateness = int64(10 * time.Minute)
 
 	sweepPerTick  = 4096
 	poursPerSweep = 16 // pours for each group that is swept
 
-	// evictionChoice is how many sources are looked at for one that may be forgotten.
+	// evictionChoice is the number of sources among which the one to evict is chosen.
 	evictionChoice = 32
 )
 

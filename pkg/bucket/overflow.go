@@ -10,11 +10,11 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// Overflow is a bucket that ran over, told of one of its sources.
+// Overflow reports, for one source, that a bucket overflowed.
 type Overflow struct {
 	Scenario *scenario.Scenario
 	Scope    string       // Ip, Range, or a word of the scenario's own
-	Value    string       // of the scope, as CrowdSec would have it
+	Value    string       // of the scope, in CrowdSec's form
 	Addr     netip.Addr   // of the scope Ip; else the first of Sources
 	Network  netip.Prefix // of the scope Range, if Value is one
 	Account  string       // Value of any other scope
@@ -23,9 +23,9 @@ type Overflow struct {
 	// holds its newest capacity+1 events.
 	Sources []netip.Addr
 
-	Blackhole Blackhole // that it began
+	Blackhole Blackhole // the one that it began
 
-	Count    int       // events poured, those that have leaked among them
+	Count    int       // events poured, including those that have leaked
 	First    time.Time // of the first event
 	Last     time.Time // of the overflow
 	Kinds    []event.Count
@@ -38,11 +38,11 @@ type Overflow struct {
 	Evidence []event.Event
 }
 
-// overflow tells of a bucket that ran over at the given time, which is that of its
-// last event unless it is a counter, and empties it. What overflow_filter
-// drops silences nothing; an overflow without a source silences all the same
-// (pkg/leakybucket/bucket.go, overflow; blackhole.go, v1.7.8). The blackhole is
-// asked first, since it is cheaper and either of the two drops the overflow.
+// overflow reports that a bucket overflowed at a time, which is that of its last event
+// unless it is a counter, and empties the bucket. An overflow dropped by overflow_filter
+// does not start the blackhole; one without a source does (pkg/leakybucket/bucket.go,
+// overflow; blackhole.go, v1.7.8). The blackhole is checked first, since it is cheaper
+// and either of the two drops the overflow.
 func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
 	told := e.silentUntil(b) <= at && (s.OverflowFilter == nil || !e.dropped(s, b, at))
 	b.last = max(b.last, at)
@@ -64,9 +64,9 @@ func (c *current) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
 	return ok && !value
 }
 
-// tell appends an Overflow for each value of the scope that the queue holds, in
-// the order of their first events. If the scope needs an address and an event has
-// none, or its expression fails, there is nobody to tell of.
+// tell appends an Overflow for each value of the scope in the queue, in the order of
+// their first events. An event without an address, or for which the expression fails, is
+// left out.
 func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
 	l, w := e.detailOf(b)
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
@@ -98,12 +98,13 @@ func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
 	}
 }
 
-// party is one value of the scope, and the addresses that it came from.
+// party is one value of the scope with its addresses.
 type party struct {
 	value   string
 	sources []netip.Addr
 }
 
+// join adds an address to the party of its value.
 func join(parties []party, value string, addr netip.Addr) []party {
 	at := slices.IndexFunc(parties, func(p party) bool { return p.value == value })
 	if at < 0 {
@@ -115,8 +116,8 @@ func join(parties []party, value string, addr netip.Addr) []party {
 	return parties
 }
 
-// valueOf is the value of the scope for one queued event; false if its expression
-// fails.
+// valueOf returns the value of the scope for one queued event. It reports false if the
+// expression fails.
 func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Addr) (value string, ok bool) {
 	switch {
 	case s.Scope == string(event.ScopeIP), s.ScopeField == expression.FieldSourceIP:
@@ -139,6 +140,7 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 	return m.Text(s.ScopeValue)
 }
 
+// told makes the Overflow of one value.
 func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Blackhole: e.hole, Count: int(b.total),

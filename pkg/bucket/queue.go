@@ -10,15 +10,14 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// queuedEvent is an event in a queue whose text some expression reads.
+// queuedEvent is an event in a queue whose text an expression reads.
 type queuedEvent struct {
 	event.Event
 	view *expression.Evt
 }
 
-// queued is an event in the queue of a bucket. Its words are the facts with the
-// number of the whole event, then the time and the address as far as anything
-// reads them.
+// queued is an event in the queue of a bucket. Its words are the facts with the number of
+// the whole event, then, if anything reads them, the time and the address.
 type queued struct {
 	facts expression.Facts
 	event uint32 // number of the whole event; 0 if no expression reads its text
@@ -36,7 +35,7 @@ const (
 	strideAll
 )
 
-// strideOf returns how many words an event in the queue takes: a time only if an
+// strideOf returns the number of words of an event in the queue: a time only if an
 // expression reads it, an address only if it is not that of the group.
 func strideOf(s *scenario.Scenario, g *group) uint8 {
 	stride := uint8(strideFacts)
@@ -152,8 +151,8 @@ func (d *details) freeEvents(l layout, w []uint64) {
 	}
 }
 
-// addr returns the address of a queued event; of a group of one address it is not
-// kept, since it is that of the group.
+// addr returns the address of a queued event. If the group is a single address, it is
+// that one and is not stored again.
 func (q queued) addr() netip.Addr {
 	if !q.facts.HasAddr() {
 		return netip.Addr{}
@@ -190,7 +189,7 @@ func (d *details) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
 	return view
 }
 
-// timeOf is zero where no expression reads it.
+// timeOf returns the time of a queued event, zero if no expression reads it.
 func timeOf(q queued) time.Time {
 	if q.time == 0 {
 		return time.Time{}

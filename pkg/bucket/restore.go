@@ -18,11 +18,8 @@ var (
 	errDamaged    = errors.New("the state of the scenarios is damaged")
 )
 
-// Restore replaces the state by that of a snapshot. A scenario that is new or has
-// changed in what it decides starts empty. After an error the Engine is as it was.
-//
-// open is called twice: nothing is believed of a snapshot before all of it has the right
-// checksum, and it is not held in memory meanwhile. Errors in reading are returned.
+// Restore replaces the state by that of a snapshot. A scenario that is new, or changed in
+// a part that decides, starts empty. After an error the Engine is unchanged.
 func (e *Engine) Restore(open wire.Open) error {
 	size, err := checkSnapshot(open)
 	if err != nil {
@@ -93,8 +90,8 @@ func checkSnapshot(open wire.Open) (size uint64, err error) {
 	return size, nil
 }
 
-// stateReader reads the parts of a snapshot, which a checksum has found to be whole.
-// A part that is not there sets bad.
+// stateReader reads the parts of a snapshot, after a checksum has proved it whole. A
+// missing part sets bad.
 type stateReader struct {
 	in    *wire.Reader
 	left  uint64 // bytes before the checksum
@@ -174,7 +171,7 @@ func (r *stateReader) time() int64 {
 	return r.now - r.signed()
 }
 
-// scenarios finds the number that each scenario of the snapshot has now.
+// scenarios finds the present number of each scenario of the snapshot.
 func (r *stateReader) scenarios(set *scenario.Set) {
 	n := r.number()
 	for range min(n, scenario.MaxScenarios) {
@@ -190,6 +187,7 @@ func (r *stateReader) scenarios(set *scenario.Set) {
 	r.bad = r.bad || n > scenario.MaxScenarios
 }
 
+// state reads the whole state, in the order of AppendSnapshot.
 func (r *stateReader) state(e *Engine) {
 	r.now = r.signed()
 	e.now = r.now
@@ -219,6 +217,7 @@ func (r *stateReader) count() uint64 {
 	return n
 }
 
+// ring reads the texts of the newest events.
 func (r *stateReader) ring(ring *ring) {
 	ring.number = uint32(r.number())
 	for range r.count() {
@@ -267,6 +266,7 @@ func (r *stateReader) group(e *Engine, gi uint32) {
 	}
 }
 
+// evidence reads the references of a group.
 func (r *stateReader) evidence(e *Engine, g *group) {
 	told := told(r.byte() % (2 * evidencePerGroup))
 	for range told.seen() {
@@ -276,7 +276,7 @@ func (r *stateReader) evidence(e *Engine, g *group) {
 	g.told = told
 }
 
-// bucket reads a bucket. One of a scenario that is no more is read and dropped.
+// bucket reads a bucket. If its scenario is gone, the bucket is dropped.
 func (r *stateReader) bucket(e *Engine, gi uint32) {
 	b := bucket{busy: r.time(), last: r.time(), first: r.time(), owner: owner(r.number())}
 	b.total, b.poured, b.second = uint32(r.number()), uint16(r.number()), uint16(r.number())

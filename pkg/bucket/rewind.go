@@ -2,9 +2,9 @@ package bucket
 
 import "time"
 
-// Rewind takes back a time that never was: the clock had been ahead and was set
-// right. A key with a bucket from later than now starts from nothing, since no
-// event would move that bucket until its time has come; the others stay.
+// Rewind corrects the state after a clock that was ahead. A key with a bucket later than
+// now starts empty, because no event would move that bucket until its time has come. The
+// others stay.
 func (e *Engine) Rewind(now time.Time) {
 	latest := nanoseconds(now)
 	e.now = min(e.now, latest)

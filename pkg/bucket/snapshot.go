@@ -14,14 +14,14 @@ const snapshotMagic = "csmail scenario state\x03"
 // pieceSize is about how many bytes of a snapshot are handed out at a time.
 const pieceSize = 256 << 10
 
-// AppendSnapshot appends to b what [Engine.Snapshot] hands out.
+// AppendSnapshot appends the bytes of [Engine.Snapshot] to b.
 func (e *Engine) AppendSnapshot(b []byte) []byte {
 	e.Snapshot(func(piece []byte) { b = append(b, piece...) })
 	return b
 }
 
-// Snapshot hands out the whole state in pieces, so that no second copy of it need be in
-// memory: all that decides what the next events lead to, and the texts for the alerts.
+// Snapshot hands out the whole state in pieces, so that no second copy of it is in
+// memory: all that decides about the next events, and the texts for the alerts.
 // [Engine.Restore] reads it. take must not keep a piece.
 func (e *Engine) Snapshot(take func(piece []byte)) {
 	w := &writer{take: take, b: append(make([]byte, 0, pieceSize+pieceSize/4), snapshotMagic...), now: e.now}
@@ -52,7 +52,7 @@ func (e *Engine) Snapshot(take func(piece []byte)) {
 type writer struct {
 	take func(piece []byte)
 	b    []byte // not handed out yet
-	sum  uint32 // the CRC of what was
+	sum  uint32 // CRC of the bytes so far
 	now  int64
 }
 
@@ -83,6 +83,7 @@ func (w *writer) time(t int64) {
 	w.signed(w.now - t)
 }
 
+// scenarios writes the names and hashes of the scenarios, by which Restore finds them.
 func (w *writer) scenarios(set *scenario.Set) {
 	w.number(uint64(len(set.Scenarios())))
 	for _, s := range set.Scenarios() {
@@ -91,6 +92,7 @@ func (w *writer) scenarios(set *scenario.Set) {
 	}
 }
 
+// ring writes the texts of the newest events.
 func (w *writer) ring(r *ring) {
 	w.number(uint64(r.number))
 	held := 0
@@ -151,6 +153,7 @@ func (w *writer) group(e *Engine, g *group) {
 	}
 }
 
+// bucket writes one bucket with its detail.
 func (w *writer) bucket(e *Engine, b *bucket) {
 	w.time(b.busy)
 	w.time(b.last)

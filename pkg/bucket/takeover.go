@@ -8,10 +8,10 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// TakeOver makes e go on where another Engine is, which may have other scenarios, as
-// after a reload: as [Engine.Restore] does with a snapshot of it, but without a copy. A
-// scenario that is new or has changed in what it decides starts empty. The other Engine
-// must not be used any more.
+// TakeOver makes e continue the state of another Engine, which may have other scenarios,
+// for example after a reload. The effect is that of [Engine.Restore] with a snapshot,
+// without a copy. A scenario that is new, or changed in a part that decides, starts
+// empty. The other Engine must not be used any more.
 func (e *Engine) TakeOver(old *Engine) {
 	set, places := e.set, placesIn(e.set, old.set)
 	isSame := len(set.Scenarios()) == len(places)
@@ -44,8 +44,8 @@ func placesIn(set, old *scenario.Set) []int {
 	return places
 }
 
-// reassign gives the buckets of a group to their scenarios of the new set, and frees
-// those whose scenario is no more.
+// reassign gives the buckets of a group to their scenarios in the new set, and frees
+// those without one.
 func (e *Engine) reassign(gi uint32, places []int) {
 	g := e.groups.At(gi)
 	buckets := slices.Clone(e.bucketsOf(g))

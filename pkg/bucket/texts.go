@@ -7,17 +7,18 @@ import (
 	"csmail/pkg/arena"
 )
 
-// maxKept is how many bytes of a text by which events are grouped are kept. A client
-// chooses its length: PAM logs names of accounts whole, and 500,000 of 660 bytes
-// would take the memory of the host. Postfix logs 100 bytes of a name, Dovecot 64.
+// maxKept is the number of bytes that are kept of a text by which events are grouped.
+// Clients choose its length. For example, PAM logs names of accounts whole, and 500,000
+// of 660 bytes would take the memory of the host. Postfix logs 100 bytes of a name,
+// Dovecot 64.
 const maxKept = 96
 
-// textStore keeps the beginnings of texts. Two texts are the same if their keyed
-// hashes (the caller's), lengths and beginnings are: nobody without the key can choose
-// others that are.
+// textStore keeps the beginnings of texts. Two texts count as the same if their keyed
+// hashes (which the caller computes), lengths and beginnings are equal. Without the key
+// such texts cannot be made.
 type textStore struct{ runs arena.Blocks[byte] }
 
-// textRef says where a text is kept (the lower half) and how long the whole text was
+// textRef holds the place of a text (the lower half) and the length of the whole text
 // (the upper half).
 type textRef uint64
 
@@ -45,7 +46,7 @@ func (s *textStore) putBeginning(text []byte, length int) textRef {
 
 func (s *textStore) free(r textRef) { s.runs.Give(uint32(r), r.kept()) }
 
-// beginning returns what is kept of a text. It is valid until the text is freed.
+// beginning returns the part that is kept of a text. It is valid until the text is freed.
 func (s *textStore) beginning(r textRef) []byte {
 	if r.kept() == 0 {
 		return nil
@@ -66,7 +67,7 @@ func (s *textStore) shown(r textRef) string {
 	return cutShort(s.beginning(r))
 }
 
-// shownText is shown for a text that is not kept.
+// shownText does the same for a text that is not kept.
 func shownText(text []byte) string {
 	if len(text) <= maxKept {
 		return string(text)

@@ -1,4 +1,4 @@
-// Package check looks whether everything that csmail needs is in place: its logs,
+// Package check tests whether everything that csmail needs is in place: its logs,
 // CrowdSec's Local API (LAPI), a bouncer, the doors in Postfix and Dovecot, and the
 // settings of the mail servers.
 //
@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level int
 
 // The levels. A Note is advice, and changes neither the colour nor the exit status.
@@ -42,21 +42,21 @@ func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 type Finding struct {
 	Level   Level  `json:"level"`
 	Problem string `json:"problem"`
-	Mend    string `json:"mend,omitempty"` // a command, or what to write where
+	Mend    string `json:"mend,omitempty"` // a command, or a text and the file to write it to
 }
 
 // Result is the answer of one probe.
 type Result struct {
 	Name     string    `json:"name"`
 	Level    Level     `json:"level"` // of the worst finding; OK if there are notes alone
-	Text     string    `json:"text"`  // what was found, in one line
+	Text     string    `json:"text"`  // the result in one line
 	Findings []Finding `json:"findings"`
 }
 
 // Probe looks at one thing.
 type Probe struct {
 	Name string
-	// run returns what it found in a line, and what is not as it should be.
+	// run returns the result in one line, and the findings.
 	run func(context.Context) (string, []Finding)
 }
 

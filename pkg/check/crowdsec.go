@@ -65,7 +65,7 @@ func (p *prober) agent(ctx context.Context) (string, []Finding) {
 }
 
 // mailScenarios returns the agent's scenarios for Postfix and Dovecot, and csmail's own
-// where both the agent and csmail run judge by them.
+// if both the agent and csmail run use them.
 func (p *prober) mailScenarios(ctx context.Context) (found []string, err error) {
 	out, err := p.Programs.Run(ctx, "cscli", "scenarios", "list", "-o", "json")
 	if err != nil {
@@ -85,8 +85,8 @@ func (p *prober) mailScenarios(ctx context.Context) (found []string, err error) 
 	return found, nil
 }
 
-// bouncer looks whether something enforces the bans: csmail itself, or another bouncer
-// that the LAPI of this host knows.
+// bouncer tests whether the bans are enforced: by csmail itself, or by another bouncer of
+// this host's LAPI.
 func (p *prober) bouncer(ctx context.Context) (string, []Finding) {
 	if p.Config.Enforces() {
 		return p.ownBouncer(ctx)
@@ -135,7 +135,7 @@ func (p *prober) ownBouncer(ctx context.Context) (string, []Finding) {
 	}
 	s, err := p.status(ctx)
 	if err != nil {
-		return "the LAPI takes the key", nil // service says that csmail run is dead
+		return "the LAPI takes the key", nil // the probe service reports that csmail run is dead
 	}
 	e := s.Enforcement
 	if e == nil {

@@ -56,10 +56,10 @@ func doorsOf(c config.Config) wiring.Doors {
 	return wiring.Doors{Policy: c.Enforce.Policy.Listen, AuthPolicy: c.Enforce.AuthPolicy.Listen, Socketmap: c.Enforce.Socketmap.Listen}
 }
 
-// closedDoors finds the doors at which csmail is to listen and does not.
+// closedDoors returns the configured doors at which csmail does not listen.
 func closedDoors(c config.Config, e *control.Enforcement) (found []Finding) {
 	if e == nil {
-		return nil // the bouncer's probe says so
+		return nil // the bouncer's probe reports it
 	}
 	open := map[string]int{}
 	for _, d := range e.Doors {

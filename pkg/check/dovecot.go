@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/enforce/wiring"
 )
 
-// dovecot looks for settings of Dovecot 2.3 and 2.4 that hide from the log what csmail
-// needs.
+// dovecot finds settings of Dovecot 2.3 and 2.4 that keep facts out of the log that
+// csmail needs.
 func (p *prober) dovecot(ctx context.Context) (string, []Finding) {
 	settings, err := p.settings(ctx)
 	if err != nil {
@@ -38,7 +38,7 @@ func (p *prober) dovecot(ctx context.Context) (string, []Finding) {
 	return "its log has what csmail needs", found
 }
 
-// dovecotFile holds what Dovecot's own files leave open; it is read last.
+// dovecotFile holds the settings that Dovecot's own files lack; it is read last.
 const dovecotFile = "/etc/dovecot/conf.d/99-csmail-log.conf"
 
 func setDovecot(line string) string {

@@ -18,7 +18,8 @@ type file struct {
 	group  bool // csmail run reads it by the group csmail
 }
 
-// filesOf are the files that hold secrets, or of which root runs what stands in them.
+// filesOf returns the files that hold secrets, and those that root runs or reads commands
+// from.
 func (p *prober) filesOf() []file {
 	main := config.DefaultPath
 	return []file{
@@ -32,7 +33,8 @@ func (p *prober) filesOf() []file {
 	}
 }
 
-// files looks whether others can read secrets, or write what csmail or root trusts.
+// files finds files with secrets that other users can read, and trusted files that they
+// can write.
 func (p *prober) files(context.Context) (string, []Finding) {
 	var found []Finding
 	looked := 0

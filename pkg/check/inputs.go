@@ -18,13 +18,13 @@ type Daemon interface {
 
 // Programs are the programs of this host, as csmail setup runs them.
 type Programs interface {
-	// Run returns what a program printed on stdout.
+	// Run returns the stdout of a program.
 	Run(ctx context.Context, name string, args ...string) (string, error)
 	// Has reports whether a program is installed.
 	Has(name string) bool
 }
 
-// File is what is known about a file without opening it.
+// File describes a file, without its content.
 type File struct {
 	Mode         fs.FileMode
 	Owner, Group string
@@ -38,8 +38,8 @@ type Files interface {
 	Free(path string) (uint64, error)
 }
 
-// Inputs are what the probes ask. Every function may be asked once in each run of the
-// probes, from a goroutine of its own.
+// Inputs are the probes' interfaces to the host. Each function is called at most once in
+// each run of the probes, from a goroutine of its own.
 type Inputs struct {
 	Config  config.Config
 	Version string
@@ -47,8 +47,8 @@ type Inputs struct {
 
 	// Logs tries to read each log and returns the errors (ingest.Probe).
 	Logs func(context.Context) []error
-	// LAPI logs in as csmail and returns who took it, and how far the LAPI's clock is
-	// ahead of this host's.
+	// LAPI logs in as csmail and returns the machine and its LAPI, and by how much the
+	// LAPI's clock is ahead of this host's.
 	LAPI func(context.Context) (who string, ahead time.Duration, err error)
 	// Key tries the bouncer's key.
 	Key func(context.Context) error

@@ -14,7 +14,7 @@ import (
 	"csmail/pkg/logline"
 )
 
-// postfix looks for settings of Postfix that hide from the log what csmail needs
+// postfix finds settings of Postfix that keep facts out of the log that csmail needs
 // (postconf(5)).
 func (p *prober) postfix(ctx context.Context) (string, []Finding) {
 	settings, err := p.settings(ctx)
@@ -36,7 +36,7 @@ func (p *prober) postfix(ctx context.Context) (string, []Finding) {
 	return "its log has what csmail needs", found
 }
 
-// postfixAdvice finds settings without which csmail judges by less.
+// postfixAdvice finds settings without which csmail has fewer facts.
 func postfixAdvice(main map[string]string) (found []Finding) {
 	if main["enable_long_queue_ids"] != "yes" {
 		found = append(found, note("sudo postconf -e enable_long_queue_ids=yes && sudo postfix reload",
@@ -60,8 +60,8 @@ func postfixAdvice(main map[string]string) (found []Finding) {
 // variable is $name, ${...} or $(...) in a setting.
 var variable = regexp.MustCompile(`\$(\w+|\{[^}]*\}|\([^)]*\))`)
 
-// syslogNames finds the values of syslog_name under which csmail does not know smtpd's
-// lines. The grammar itself is asked.
+// syslogNames returns the values of syslog_name under which csmail would not recognise
+// smtpd's lines, by the grammar itself.
 func syslogNames(main, overrides map[string]string) (found []Finding) {
 	names := map[string]string{"main.cf": main["syslog_name"]}
 	for key, value := range overrides {
@@ -106,8 +106,8 @@ func proxied(dovecot string, main, overrides map[string]string) []Finding {
 
 var hasHAProxy = regexp.MustCompile(`(?m)^\s+haproxy\s*=\s*yes`)
 
-// elsewhere finds a log file that a mail server writes and csmail does not follow. An
-// empty file or "syslog" stands for syslog.
+// elsewhere finds a log file of a mail server that csmail does not follow. An empty file
+// or "syslog" stands for syslog.
 func (p *prober) elsewhere(ctx context.Context, who, file, mend string) []Finding {
 	if file == "" || file == "syslog" {
 		return nil

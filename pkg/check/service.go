@@ -23,7 +23,7 @@ type prober struct {
 	settings func(context.Context) (host.MailSettings, error)
 }
 
-// Probes returns the probes in the order in which they are shown.
+// Probes returns the probes in the order of their output.
 func Probes(in Inputs) []Probe {
 	p := &prober{Inputs: in}
 	p.status = once(in.Daemon.Status)
@@ -48,7 +48,7 @@ func Probes(in Inputs) []Probe {
 	}
 }
 
-// once asks f a single time, with the context of whoever asks first.
+// once calls f a single time, with the context of the first caller.
 func once[T any](f func(context.Context) (T, error)) func(context.Context) (T, error) {
 	var ask sync.Once
 	var answer T
@@ -116,10 +116,10 @@ func (p *prober) logs(ctx context.Context) (string, []Finding) {
 	return strings.Join(read, "; "), found
 }
 
-// lowDisk is how much a disk must have left: a checkpoint writes the state anew.
+// lowDisk is the least free space in bytes: a checkpoint writes the whole state.
 const lowDisk = 200 << 20
 
-// state looks whether what csmail knows can be stored.
+// state tests whether csmail's state can be stored.
 func (p *prober) state(ctx context.Context) (string, []Finding) {
 	folder := filepath.Dir(p.Config.State)
 	_, err := p.Files.Stat(folder)

@@ -44,6 +44,7 @@ their verdicts, each with scenario, scope, value, start_at and stop_at (the firs
 the last event), events_count, remediation, verdict (ban, alert or hold), the guard's
 rule and reason, message, and verdict_at.`
 
+// backtestOptions are the flags of csmail backtest.
 type backtestOptions struct {
 	inputOptions
 	judgeOptions
@@ -53,6 +54,10 @@ type backtestOptions struct {
 	ban     string
 }
 
+// newBacktest returns csmail backtest, which judges old logs as the daemon would have,
+// and shows which of the banned sources later logged in or delivered mail. For example:
+//
+//	csmail backtest --scenarios strict --against balanced /var/log/mail.log*
 func newBacktest(std Streams, configPath *string) *cobra.Command {
 	var o backtestOptions
 	c := &cobra.Command{
@@ -83,6 +88,8 @@ type backtest struct {
 	duration time.Duration
 }
 
+// check resolves the flags against configuration and host, before any log is read. now is
+// the time from which relative times such as --since 24h count.
 func (o backtestOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (backtest, error) {
 	b := backtest{backtestOptions: o}
 	var err error
@@ -120,6 +127,7 @@ func (o backtestOptions) check(ctx context.Context, configPath string, files []s
 	return b, nil
 }
 
+// runBacktest runs the command. It needs no cobra types, so that tests can call it.
 func runBacktest(ctx context.Context, o backtestOptions, configPath string, files []string, std Streams) error {
 	start := time.Now()
 	b, err := o.check(ctx, configPath, files, std, start)

@@ -18,7 +18,7 @@ import (
 // groupings are the values of --by.
 var groupings = []string{"user", "network", "country", "as", "day", "kind"}
 
-// checkBy refuses what sources cannot be grouped by.
+// checkBy returns an error for a value of --by that is no grouping.
 func checkBy(by string) error {
 	if by == "" || slices.Contains(groupings, by) {
 		return nil
@@ -31,7 +31,7 @@ func checkBy(by string) error {
 }
 
 // openPlaces opens the geo files of the configuration. Without any it returns nil, which
-// knows no place.
+// finds no place.
 func openPlaces(c config.Config) (*geo.Finder, error) {
 	places, err := geo.Open(geo.Options{Country: c.Geo.Country, ASN: c.Geo.ASN})
 	if err != nil {
@@ -40,7 +40,7 @@ func openPlaces(c config.Config) (*geo.Finder, error) {
 	return places, nil
 }
 
-// groups returns what counts by the grouping that is asked for, nil if none is.
+// groups returns the counter for the grouping of --by, nil if there is none.
 func (s scan) groups(places *geo.Finder) (*report.Groups, error) {
 	switch s.shown.by {
 	case "user":
@@ -66,18 +66,19 @@ func (s scan) groups(places *geo.Finder) (*report.Groups, error) {
 	return nil, nil
 }
 
+// groupBy returns a counter whose groups are named by a function of the event.
 func (s scan) groupBy(nameOf func(*event.Event) string) *report.Groups {
 	return report.NewGroups(s.input.scope, nameOf)
 }
 
-// noGeo is the error of a grouping that needs a file which is not there.
+// noGeo is the error for a grouping that needs a geo file which is missing.
 func noGeo(what, key string) error {
 	return usageError{hint.Wrap(fmt.Errorf("no file that knows %s is at hand", what),
 		"sudo cscli parsers install crowdsecurity/geoip-enrich brings GeoLite2's to /var/lib/crowdsec/data; %s in csmail.yaml names another .mmdb file", key)}
 }
 
-// networkName is the network by which many addresses of one owner are known: the /24 of
-// an IPv4 address, the /64 of an IPv6 one.
+// networkName returns the network by which addresses of one owner are usually known: the
+// /24 of an IPv4 address, the /64 of an IPv6 one.
 func networkName(addr netip.Addr) string {
 	bits := 64
 	if addr.Is4() {
@@ -90,8 +91,8 @@ func networkName(addr netip.Addr) string {
 	return network.String()
 }
 
-// perAddress names the group of an event by its address, and remembers the names: a log
-// has many lines of each address.
+// perAddress names the group of an event by its address. It remembers the names, because
+// a log has many lines of each address.
 func perAddress(nameOf func(netip.Addr) string) func(*event.Event) string {
 	known := map[netip.Addr]string{}
 	return func(e *event.Event) string {

@@ -35,12 +35,12 @@ The exit status is 0 if all is well, 1 for a warning, 2 if something is critical
 advice and change neither.`
 
 // checkError carries the level of the worst result to the exit status. The screen has
-// said the rest.
+// shown everything else.
 type checkError struct{ level check.Level }
 
 func (e checkError) Error() string { return "csmail check: " + e.level.String() }
 
-// status is what Nagios takes: 1 for a warning, 2 for critical.
+// status returns the exit status for Nagios: 1 for a warning, 2 for critical.
 func (e checkError) status() int {
 	if e.level == check.Critical {
 		return 2
@@ -48,6 +48,8 @@ func (e checkError) status() int {
 	return 1
 }
 
+// newCheck returns csmail check, which runs the probes of pkg/check. For example, csmail
+// check --nagios is a check command of a monitor.
 func newCheck(std Streams, configPath *string) *cobra.Command {
 	var output string
 	var nagios bool
@@ -78,6 +80,7 @@ func newCheck(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// showChecks prints the results in the form that the flags ask for.
 func showChecks(std Streams, results []check.Result, output string, nagios bool) error {
 	switch {
 	case nagios:
@@ -88,8 +91,8 @@ func showChecks(std Streams, results []check.Result, output string, nagios bool)
 	return render.Check(std.Out, results)
 }
 
-// runChecks runs all probes. Without a configuration there is nothing to compare with, so
-// that alone is the result.
+// runChecks runs all probes. Without a readable configuration there is nothing to check
+// against, so its error is the only result.
 func runChecks(ctx context.Context, configPath string) []check.Result {
 	c, err := config.Load(configPath)
 	if err != nil {
@@ -101,7 +104,7 @@ func runChecks(ctx context.Context, configPath string) []check.Result {
 	return check.Run(ctx, check.Probes(checkInputs(c)))
 }
 
-// checkInputs are the inputs of this host.
+// checkInputs returns the probes' view of this host.
 func checkInputs(c config.Config) check.Inputs {
 	return check.Inputs{
 		Config:    c,
@@ -118,8 +121,8 @@ func checkInputs(c config.Config) check.Inputs {
 	}
 }
 
-// greetLAPI logs in at the LAPI. It returns as whom and where, and how far the LAPI's
-// clock is ahead.
+// greetLAPI logs in at the LAPI. It returns the machine and its LAPI, and by how much the
+// LAPI's clock is ahead.
 func greetLAPI(ctx context.Context, c config.Config) (string, time.Duration, error) {
 	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
 	if err != nil {
@@ -136,7 +139,7 @@ func greetLAPI(ctx context.Context, c config.Config) (string, time.Duration, err
 	return credentials.String(), client.Ahead(), nil
 }
 
-// tryKey asks the LAPI whether it takes the bouncer's key.
+// tryKey reports whether the LAPI accepts the bouncer's key.
 func tryKey(ctx context.Context, c config.Config) error {
 	return bouncer.Try(ctx, daemon.BouncerConfig(c), version(), reachWithin)
 }

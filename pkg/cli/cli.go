@@ -1,6 +1,11 @@
-// Package cli is csmail's command line: it reads flags, connects the other
-// packages, and turns errors into messages with a hint and an exit status. What
-// a command does stands in the packages it calls.
+// Package cli is csmail's command line. It reads flags, connects the other packages, and
+// turns errors into messages with a hint and an exit status. The work of a command is in
+// the packages that it calls.
+//
+// Each command is a file with the same parts, so that a new one can be copied from an old
+// one: options (the flags), newX (the cobra command), check (flags and configuration
+// resolved into a value), runX (the work, without cobra types, so that tests can call
+// it), and print.
 package cli
 
 import (
@@ -35,17 +40,17 @@ const (
 	exitInterrupted = 130
 )
 
-// usageError is a wrong command line.
+// usageError is an error of the command line (exit status 2).
 type usageError struct{ error }
 
-// configError is a configuration that cannot be used.
+// configError is an error of the configuration (exit status 10).
 type configError struct{ error }
 
 func (e usageError) Unwrap() error  { return e.error }
 func (e configError) Unwrap() error { return e.error }
 
-// Main runs csmail with the arguments after its name and returns the exit
-// status.
+// Main runs csmail with the arguments after its name and returns the exit status. The
+// error of a command goes to std.Err, with its hint on a second line.
 func Main(ctx context.Context, args []string, std Streams) int {
 	root := newRoot(std)
 	root.SetArgs(args)
@@ -70,6 +75,8 @@ func Main(ctx context.Context, args []string, std Streams) int {
 	return status
 }
 
+// exitStatus returns the exit status for an error, so that scripts can react to each
+// kind.
 func exitStatus(ctx context.Context, err error) int {
 	_, usage := errors.AsType[usageError](err)
 	_, config := errors.AsType[configError](err)
@@ -93,6 +100,7 @@ func exitStatus(ctx context.Context, err error) int {
 	return exitError
 }
 
+// isFindings reports whether an error only says that --fail-on found something.
 func isFindings(err error) bool {
 	_, ok := errors.AsType[findingsError](err)
 	return ok
@@ -118,6 +126,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
 Exit status: 0 ok, 1 error, 2 wrong usage, 3 findings with --fail-on, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
 
+// newRoot returns the tree of all commands.
 func newRoot(std Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "csmail",
@@ -148,7 +157,7 @@ func newRoot(std Streams) *cobra.Command {
 	return root
 }
 
-// Commands returns csmail's tree of commands, for who documents them.
+// Commands returns csmail's tree of commands, for generating documentation.
 func Commands() *cobra.Command {
 	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 	root.InitDefaultVersionFlag()

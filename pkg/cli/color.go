@@ -13,11 +13,11 @@ import (
 	"csmail/pkg/render"
 )
 
-// colorModes are the values of --color. cscli calls the last two yes and no, which are
-// understood as well.
+// colorModes are the values of --color. cscli's words for the last two are yes and no,
+// which are accepted as well.
 var colorModes = []string{"auto", "always", "never"}
 
-// checkColor refuses what --color does not know.
+// checkColor returns an error for any other value.
 func checkColor(mode string) error {
 	if mode == "yes" || mode == "no" || slices.Contains(colorModes, mode) {
 		return nil
@@ -57,7 +57,7 @@ func (s Streams) hasColor(terminal bool) bool {
 	return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// isTerminal reports whether a person reads what is written to w.
+// isTerminal reports whether w is a terminal, and so likely read by a person.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

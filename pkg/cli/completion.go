@@ -19,11 +19,11 @@ import (
 	"csmail/scenarios"
 )
 
-// completionTimeout bounds how long a person who presses Tab waits for the daemon.
+// completionTimeout bounds the wait of a person who presses Tab for the daemon.
 const completionTimeout = time.Second
 
-// valuesOf are what the shells complete the value of a flag to, by its name; a flag that
-// is not here takes a file name, or anything.
+// valuesOf holds the completions of flag values, by the name of the flag. Any other flag
+// takes a file name, or any text.
 var valuesOf = map[string]func(*cobra.Command) []string{
 	"by":        func(*cobra.Command) []string { return groupings },
 	"sort":      func(*cobra.Command) []string { return render.Orders() },
@@ -77,7 +77,7 @@ func configOf(c *cobra.Command) config.Config {
 	return loaded
 }
 
-// argumentsOf are what the arguments of a command are completed to, by its path.
+// argumentsOf holds the completions of arguments, by the path of the command.
 var argumentsOf = map[string]func(*cobra.Command) []string{
 	"csmail why":            latestAddresses,
 	"csmail unban":          latestAddresses,
@@ -101,7 +101,7 @@ func complete(c *cobra.Command) {
 	}
 	completeFlag := func(f *pflag.Flag) {
 		if values, known := valuesOf[f.Name]; known {
-			// The error is that of a flag that is registered twice, which this one is not.
+			// The only error is that of a flag that is registered twice.
 			_ = c.RegisterFlagCompletionFunc(f.Name, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 				return values(c), directiveOf(f.Name)
 			})
@@ -121,8 +121,8 @@ func directiveOf(flag string) cobra.ShellCompDirective {
 	return cobra.ShellCompDirectiveNoFileComp
 }
 
-// latestAddresses asks the daemon for the addresses and networks of its latest findings
-// and of what it holds. Without a daemon there are none.
+// latestAddresses returns the addresses and networks of the daemon's latest findings and
+// of the alerts that it holds. Without a daemon there are none.
 func latestAddresses(c *cobra.Command) []string {
 	ctx, cancel := context.WithTimeout(contextOf(c), completionTimeout)
 	defer cancel()
@@ -135,7 +135,7 @@ func latestAddresses(c *cobra.Command) []string {
 	return unique(addressesOf(append(status.Alerts, held...)))
 }
 
-// handles are what release, retry and drop take: addresses, IDs, all.
+// handles returns the arguments of release, retry and drop: addresses, IDs, all.
 func handles(c *cobra.Command, lists ...control.List) []string {
 	ctx, cancel := context.WithTimeout(contextOf(c), completionTimeout)
 	defer cancel()

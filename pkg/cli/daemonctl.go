@@ -14,7 +14,8 @@ import (
 	"csmail/pkg/render"
 )
 
-// askDaemon makes a command that asks the daemon something and prints the answer.
+// askDaemon returns a command that asks the running daemon by its control socket and
+// prints the answer.
 func askDaemon(std Streams, use, short, long string, configPath *string, args cobra.PositionalArgs, f func(context.Context, *control.Client, []string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long, Args: args,
@@ -28,8 +29,8 @@ func askDaemon(std Streams, use, short, long string, configPath *string, args co
 	}
 }
 
-// askPast asks the daemon although its configuration is bad now: it refused to
-// reload it, goes on with the old one, and is asked just because of that.
+// askPast asks the daemon although its configuration file is bad now. The daemon may have
+// refused to reload it and runs on with the old one, and that is the reason to ask.
 func askPast(bad error, configPath string, std Streams, f func(*control.Client) error) error {
 	socket, err := config.Socket(configPath)
 	if err != nil {
@@ -54,6 +55,7 @@ minutes of them may be missing. -o json has those of this run, too.
 The exit status is 1 if csmail runs and does not do its work: a log is not read, what
 was read cannot be stored, or the LAPI is away for more than two minutes.`
 
+// newStatus returns csmail status.
 func newStatus(std Streams, configPath *string) *cobra.Command {
 	var output string
 	c := askDaemon(std, "status", "How csmail run is doing", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
@@ -76,7 +78,8 @@ func newStatus(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
-// unwell is the error of a daemon that runs and does not do its work.
+// unwell returns an error if the daemon runs but cannot do its work, so that the exit
+// status shows it.
 func unwell(s control.Status) error {
 	if len(s.Troubles) == 0 {
 		return nil
@@ -84,10 +87,12 @@ func unwell(s control.Status) error {
 	return hint.Wrap(fmt.Errorf("csmail run does not do its work: %s", s.Troubles[0]), "csmail status shows all; journalctl -u csmail tells since when")
 }
 
+// addOutput adds the flag -o for commands with the forms human and json.
 func addOutput(c *cobra.Command, output *string) {
 	c.Flags().StringVarP(output, "output", "o", "human", "human or json")
 }
 
+// humanOrJSON returns an error for any other form.
 func humanOrJSON(output string) error {
 	if output != "human" && output != "json" {
 		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", output)}
@@ -105,6 +110,7 @@ func oneArg(name, example string) cobra.PositionalArgs {
 	}
 }
 
+// newHeld returns csmail held, for the alerts that the guard holds.
 func newHeld(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "held", Short: "Alerts that the guard keeps back", Args: noCommand,
@@ -117,6 +123,7 @@ func newHeld(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// heldList returns csmail held list.
 func heldList(std Streams, configPath *string) *cobra.Command {
 	all := false
 	c := listCommand(std, configPath, "List what the guard keeps back", control.Held)
@@ -125,6 +132,8 @@ func heldList(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// newOutbox returns csmail outbox, for the alerts that wait for the LAPI or were rejected
+// by it.
 func newOutbox(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "outbox", Short: "Alerts on their way to the LAPI", Args: noCommand,
@@ -137,6 +146,7 @@ func newOutbox(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// listCommand returns a command that prints some lists of the daemon.
 func listCommand(std Streams, configPath *string, short string, lists ...control.List) *cobra.Command {
 	var output string
 	var c *cobra.Command
@@ -166,7 +176,9 @@ func listCommand(std Streams, configPath *string, short string, lists ...control
 
 var done = map[control.Move]string{control.Release: "released", control.Retry: "on their way again", control.Drop: "dropped"}
 
-// moveCommand moves alerts of a list; no list stands for outbox and parked.
+// moveCommand returns a command that moves alerts out of a list. If no list is given, it
+// is for outbox and parked. For example, csmail held release 192.0.2.7 moves the alerts
+// on that address into the outbox.
 func moveCommand(std Streams, configPath *string, verb, short string, list control.List, move control.Move) *cobra.Command {
 	long := short + ".\n\nID is what the list shows, or its beginning; an address or a network stands for all\nalerts on it, and all for every one."
 	shows := "csmail outbox list"

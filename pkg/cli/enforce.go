@@ -26,6 +26,7 @@ tells what could not be tried, one with ! what is wrong.
 
 With an address: show what each door answers on it now. Nobody is banned.`
 
+// newEnforce returns csmail enforce.
 func newEnforce(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "enforce",
@@ -38,6 +39,8 @@ func newEnforce(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// newEnforceStatus returns csmail enforce status, which shows the doors and the services
+// that ask at them.
 func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 	var output string
 	c := askDaemon(std, "status", "The doors, who asks at them, and who was refused", "", configPath, noCommand, func(ctx context.Context, client *control.Client, _ []string) error {
@@ -71,6 +74,10 @@ func newEnforceStatus(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// newEnforceTest returns csmail enforce test, which asks each door about an address as a
+// mail server would. For example:
+//
+//	csmail enforce test 192.0.2.7
 func newEnforceTest(std Streams, configPath *string) *cobra.Command {
 	return askDaemon(std, "test [IP]", "Go through each door as a client that is banned", enforceTestHelp, configPath, cobra.MaximumNArgs(1), func(ctx context.Context, client *control.Client, args []string) error {
 		t := doorTest{w: std.Out, client: client, addr: netip.MustParseAddr("192.0.2.1"), banned: true}

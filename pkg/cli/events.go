@@ -33,12 +33,17 @@ attempts six times, a folded or repeated one not at all.
 the named files (- is stdin), until it is interrupted or nobody reads on. It
 begins at the end of the logs; --since reads back first. It keeps no state.`
 
+// eventsOptions are the flags of csmail events.
 type eventsOptions struct {
 	inputOptions
 	output string
 	follow bool
 }
 
+// newEvents returns csmail events, which prints each event of a log as one line. For
+// example:
+//
+//	csmail events -o json --ip 192.0.2.7 /var/log/mail.log
 func newEvents(std Streams, configPath *string) *cobra.Command {
 	var o eventsOptions
 	c := &cobra.Command{
@@ -60,6 +65,7 @@ func newEvents(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// check resolves the flags.
 func (o eventsOptions) check(files []string, now time.Time) (reading, error) {
 	if o.output != "human" && o.output != "json" && o.output != "crowdsec" {
 		return reading{}, usageError{fmt.Errorf("output format %q not supported: must be one of human, json, crowdsec", o.output)}
@@ -67,6 +73,7 @@ func (o eventsOptions) check(files []string, now time.Time) (reading, error) {
 	return o.inputOptions.check(files, now)
 }
 
+// runEvents runs the command over finished logs.
 func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams) error {
 	in, err := o.check(files, time.Now())
 	if err != nil {
@@ -87,7 +94,7 @@ func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams
 	return nil
 }
 
-// eventPrinter prints the events that are asked for and counts them.
+// eventPrinter prints the events that the flags select and counts them.
 type eventPrinter struct {
 	options eventsOptions
 	in      reading
@@ -98,6 +105,7 @@ type eventPrinter struct {
 	seen    map[netip.Addr]struct{}
 }
 
+// newEventPrinter returns the printer for the form of -o.
 func newEventPrinter(o eventsOptions, in reading, std Streams) *eventPrinter {
 	return &eventPrinter{
 		options: o, in: in, std: std, start: time.Now(), seen: map[netip.Addr]struct{}{},
@@ -105,6 +113,7 @@ func newEventPrinter(o eventsOptions, in reading, std Streams) *eventPrinter {
 	}
 }
 
+// print prints one result if it is selected.
 func (p *eventPrinter) print(source string, r engine.Result) {
 	if p.options.output == string(render.EventsCrowdSec) {
 		p.end(r)
@@ -119,7 +128,7 @@ func (p *eventPrinter) print(source string, r engine.Result) {
 	p.out.Print(source, r)
 }
 
-// end prints what scenarios count of sessions that ended.
+// end prints the offences of sessions that have ended without a login.
 func (p *eventPrinter) end(r engine.Result) {
 	for i := range r.Released() {
 		if p.in.scope.Holds(&r.Released()[i].Record.Event) {
@@ -128,6 +137,7 @@ func (p *eventPrinter) end(r engine.Result) {
 	}
 }
 
+// flush writes the rest and returns the first error of writing.
 func (p *eventPrinter) flush() error {
 	if err := p.out.Flush(); err != nil {
 		return fmt.Errorf("writing the events: %w", err)
@@ -135,6 +145,7 @@ func (p *eventPrinter) flush() error {
 	return nil
 }
 
+// summary writes the counts to the standard error, since the standard output is data.
 func (p *eventPrinter) summary(t replay.Tally) {
 	if !p.options.quiet {
 		render.Summary(p.std.Err, summary(t, eventsFound(p.events, len(p.seen)), time.Since(p.start)))

@@ -32,12 +32,17 @@ overflows, what the guard looked at and said.
 With -i only the lines of that address or network are printed; the others are
 read all the same, since sessions and the guard need them.`
 
+// explainOptions are the flags of csmail explain.
 type explainOptions struct {
 	inputOptions
 	judgeOptions
 	line string
 }
 
+// newExplain returns csmail explain, which shows the way of a line through every stage.
+// For example:
+//
+//	csmail explain -l "Jun  3 04:11:09 mx1 postfix/smtpd[42]: …"
 func newExplain(std Streams, configPath *string) *cobra.Command {
 	var o explainOptions
 	c := &cobra.Command{
@@ -59,6 +64,7 @@ func newExplain(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// runExplain runs the command over a given line or over logs.
 func runExplain(ctx context.Context, o explainOptions, configPath string, files []string, std Streams) error {
 	if o.line != "" && len(files) > 0 {
 		return usageError{hint.Wrap(fmt.Errorf("both --line and files are named"), "explain one or the other")}
@@ -93,7 +99,7 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 	return nil
 }
 
-// walk shows lines as they go through every stage.
+// walk shows lines on their way through every stage.
 type walk struct {
 	engine *engine.Engine
 	only   []netip.Prefix
@@ -101,7 +107,7 @@ type walk struct {
 	out    *render.Explanation
 }
 
-// text takes the lines of a text that is no log, and may hold anything.
+// text takes the lines of -l, which may be any text.
 func (w *walk) text(text string, now time.Time, in reading) {
 	reader := engine.Reader{Line: logline.Line{Received: now, Read: now, Zone: in.zone, Reading: in.lines}}
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
@@ -116,7 +122,7 @@ func (w *walk) text(text string, now time.Time, in reading) {
 	}
 }
 
-// show prints a line that is asked for.
+// show prints a line that was selected.
 func (w *walk) show(source string, t engine.Trace, r engine.Result) {
 	if w.shows(t, r) {
 		w.shown++
@@ -124,6 +130,7 @@ func (w *walk) show(source string, t engine.Trace, r engine.Result) {
 	}
 }
 
+// levels returns the buckets that a record touches.
 func (w *walk) levels(r *event.Record) []bucket.Level {
 	if r == nil || r.Outcome != event.Noted || !r.Addr.IsValid() {
 		return nil
@@ -131,7 +138,7 @@ func (w *walk) levels(r *event.Record) []bucket.Level {
 	return w.engine.Buckets().Levels(&r.Event)
 }
 
-// shows tells whether a line is asked for.
+// shows reports whether a line is selected.
 func (w *walk) shows(t engine.Trace, r engine.Result) bool {
 	if len(w.only) == 0 || t.Record.Addr.IsValid() && holds(w.only, t.Record.Addr) {
 		return true
@@ -142,16 +149,18 @@ func (w *walk) shows(t engine.Trace, r engine.Result) bool {
 	return slices.ContainsFunc(r.Findings, w.isAsked)
 }
 
-// isAsked tells whether a finding is about an address that is asked for, or about a
-// network with one in it.
+// isAsked reports whether a finding is about a selected address, or about a network that
+// holds one.
 func (w *walk) isAsked(f engine.Finding) bool {
-	return slices.ContainsFunc(w.only, engine.Network(f.Alert).Overlaps) // of an account: none
+	return slices.ContainsFunc(w.only, engine.Network(f.Alert).Overlaps) // an account has no network
 }
 
+// holds reports whether one of the networks holds the address.
 func holds(networks []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
+// settle prints the findings that come at the end of the log.
 func (w *walk) settle() {
 	findings := slices.Clone(w.engine.Settle(time.Now()))
 	if len(w.only) > 0 {

@@ -24,10 +24,11 @@ import (
 	"csmail/pkg/replay"
 )
 
-// errStopped is the end that a person asked for: no error, but a status of its
-// own.
+// errStopped means that a person stopped the command. It is no failure, but has an exit
+// status of its own.
 var errStopped = errors.New("stopped")
 
+// runFollow runs csmail events --follow until it is interrupted.
 func runFollow(ctx context.Context, o eventsOptions, configPath string, files []string, std Streams) error {
 	now := time.Now()
 	in, err := o.check(files, now)
@@ -59,7 +60,7 @@ func runFollow(ctx context.Context, o eventsOptions, configPath string, files []
 	return err
 }
 
-// canFollow refuses what has no meaning for logs that go on.
+// canFollow returns an error for flags that have no meaning for logs that go on.
 func (o eventsOptions) canFollow() error {
 	switch {
 	case o.until != "":
@@ -70,7 +71,7 @@ func (o eventsOptions) canFollow() error {
 	return nil
 }
 
-// followed are the sources that the command line or the configuration names.
+// followed returns the sources named by the command line, or else by the configuration.
 func (o eventsOptions) followed(configPath string, files []string) ([]config.Source, error) {
 	switch {
 	case o.journal:
@@ -94,8 +95,9 @@ func (o eventsOptions) followed(configPath string, files []string) ([]config.Sou
 	return []config.Source{{Source: "file", Filenames: files, Timezone: o.timezone, Trusted: o.trusted, Envelope: o.envelope}}, nil
 }
 
-// warnOfAbsent tells which files are not there yet: named ones each, those of a source
-// of the configuration if it has no other, for it names the logs of several systems.
+// warnOfAbsent warns of files that do not exist yet: of each named one, but of those of a
+// configured source only if none of its files exists, because a source names the logs of
+// several systems.
 func warnOfAbsent(sources []config.Source, named bool, warnings io.Writer) {
 	for _, s := range sources {
 		absent := slices.DeleteFunc(slices.Clone(s.Files()), isThere)
@@ -112,11 +114,11 @@ func warnOfAbsent(sources []config.Source, named bool, warnings io.Writer) {
 	}
 }
 
-// isThere also takes a file that is there and may not be looked at.
+// isThere reports whether a file matches the pattern, also if it cannot be inspected.
 func isThere(pattern string) bool {
 	matches, err := filepath.Glob(pattern)
 	if err != nil || len(matches) > 0 {
-		return true // a bad pattern is told elsewhere
+		return true // a bad pattern is reported elsewhere
 	}
 	_, err = os.Stat(pattern)
 	return !errors.Is(err, fs.ErrNotExist)
@@ -124,12 +126,13 @@ func isThere(pattern string) bool {
 
 // follower prints the events of several feeds, one batch at a time.
 type follower struct {
-	mu      sync.Mutex // one feed at a time takes the rest
+	mu      sync.Mutex // held while a feed prints a batch
 	engine  *engine.Engine
 	printer *eventPrinter
 	tally   replay.Tally
 }
 
+// run follows the feeds until the context ends.
 func (f *follower) run(ctx context.Context, feeds []*ingest.Feed) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -148,11 +151,12 @@ func (f *follower) run(ctx context.Context, feeds []*ingest.Feed) error {
 	case ctx.Err() != nil:
 		return errStopped
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
-		return nil // nobody reads on
+		return nil // the reader of the pipe has gone
 	}
 	return err
 }
 
+// take prints the events of one batch.
 func (f *follower) take(feed *ingest.Feed, b input.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

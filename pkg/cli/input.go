@@ -20,11 +20,11 @@ import (
 	"csmail/pkg/report"
 )
 
-// loginsBefore is how much further back than --since the journal is read: a
-// login speaks for its source. (A file is read whole.)
+// loginsBefore is how much further back than --since the journal is read, since an
+// earlier login is a proof for its source. Files are read whole.
 const loginsBefore = 24 * time.Hour
 
-// inputOptions are the flags that say what is read, and what of it is looked at.
+// inputOptions are the flags that select the logs and the lines of interest.
 type inputOptions struct {
 	since, until, timezone string
 	ips                    []string
@@ -35,6 +35,7 @@ type inputOptions struct {
 	trusted                []string
 }
 
+// addFlags adds the flags that all commands over logs share.
 func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.since, "since", "", "only what happened since: 24h, 7d, today, yesterday, or a date")
 	f.StringVar(&o.until, "until", "", "only what happened before: 1h, or a date")
@@ -47,15 +48,16 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no summary on stderr")
 }
 
-// reading is what the flags came to.
+// reading is the result of these flags.
 type reading struct {
 	inputOptions
 	zone    *time.Location
 	lines   *logline.Reading // how lines are read
 	scope   report.Scope
-	sources []config.Source // of the configuration: read if nothing is named
+	sources []config.Source // of the configuration: read if no log is named
 }
 
+// check resolves the flags.
 func (o inputOptions) check(files []string, now time.Time) (reading, error) {
 	in := reading{inputOptions: o, zone: time.Local}
 	if (o.journal || o.journalFile != "") && len(files) > 0 {
@@ -86,7 +88,8 @@ func (o inputOptions) check(files []string, now time.Time) (reading, error) {
 	return in, nil
 }
 
-// ipHint says what --ip takes. A text without a digit, or with an @, is a login name.
+// ipHint describes the values of --ip. A text without a digit, or with an @, is likely a
+// login name.
 func ipHint(text string) string {
 	advice := "write it like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
 	if strings.Contains(text, "@") || !strings.ContainsAny(text, "0123456789") {
@@ -95,6 +98,7 @@ func ipHint(text string) string {
 	return advice
 }
 
+// readTimes resolves --since, --until and the time zone.
 func (in *reading) readTimes(now time.Time) (err error) {
 	if in.scope.Since, err = parseWhen(in.since, now, in.zone); err != nil {
 		return fmt.Errorf("--since: %w", err)
@@ -114,6 +118,7 @@ func (in *reading) readTimes(now time.Time) (err error) {
 	return nil
 }
 
+// open opens the named logs, or the configured ones, or those of the system.
 func (in reading) open(ctx context.Context, files []string, std Streams) ([]archive.Input, error) {
 	journal := archive.JournalOptions{Until: in.scope.Until, File: in.journalFile}
 	if !in.scope.Since.IsZero() {
@@ -135,8 +140,9 @@ func (in reading) open(ctx context.Context, files []string, std Streams) ([]arch
 	return []archive.Input{source}, nil
 }
 
-// configured are the logs that csmail run follows, as they are now: files, and the
-// journal. What only listens has nothing that could be read.
+// configured returns the logs that csmail run follows in their present state: files, and
+// the journal. Sources that only listen, for example syslog over UDP, have nothing to
+// read.
 func configured(sources []config.Source, journal archive.JournalOptions, std Streams) (all []archive.Input, err error) {
 	var files []string
 	for _, s := range sources {
@@ -161,8 +167,7 @@ func configured(sources []config.Source, journal archive.JournalOptions, std Str
 	return append(all, found...), err
 }
 
-// replay reads the files, or what stands for none, and shows progress to a
-// person.
+// replay reads the files, or the default logs, and shows progress on a terminal.
 func (in reading) replay(ctx context.Context, files []string, o replay.Options, std Streams) (replay.Tally, error) {
 	sources, err := in.open(ctx, files, std)
 	if err != nil {

@@ -17,33 +17,33 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// judgeOptions are the flags that say by what a log is judged.
+// judgeOptions are the flags that choose the scenarios.
 type judgeOptions struct{ scenarios []string }
 
 func (o *judgeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.scenarios, "scenarios", nil, "judge by these: balanced, strict, a file or a folder (default what the configuration says)")
 }
 
-// judgement is what the flags and the configuration come to.
+// judgement is the result of these flags and the configuration.
 type judgement struct {
 	config config.Config
-	names  []string // of the sets, files and folders that set was loaded from
+	names  []string // of the sets, files and folders from which set was loaded
 	set    *scenario.Set
 	facts  guard.Facts
 
-	tells bool // somebody is told of the findings, with their evidence
+	tells bool // findings are shown with their evidence
 }
 
-// scenarioFilter are the names of the scenarios whose findings are asked for;
-// empty: of all.
+// scenarioFilter holds the names of the scenarios whose findings are selected; empty for
+// all.
 type scenarioFilter []string
 
 func (o *scenarioFilter) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVarP((*[]string)(o), "scenario", "s", nil, "only what this scenario found; may be repeated")
 }
 
-// check refuses a name that is in none of the sets. A name may be given without
-// its author.
+// check returns an error for a name that is in none of the sets. A name may be given
+// without its author.
 func (o scenarioFilter) check(sets ...*scenario.Set) (scenarioFilter, error) {
 	if len(o) == 0 {
 		return nil, nil
@@ -55,7 +55,7 @@ func (o scenarioFilter) check(sets ...*scenario.Set) (scenarioFilter, error) {
 	return wantedScenarios(append(all, &scenario.Scenario{Name: engine.BreakIn}), o)
 }
 
-// keep returns the findings that are asked for.
+// keep returns the selected findings.
 func (o scenarioFilter) keep(findings []engine.Finding) []engine.Finding {
 	if len(o) == 0 || len(findings) == 0 {
 		return findings
@@ -69,8 +69,7 @@ func (o scenarioFilter) keep(findings []engine.Finding) []engine.Finding {
 	return kept
 }
 
-// check loads the configuration and the scenarios and gathers what is known
-// about this host.
+// check loads the configuration and the scenarios and gathers the facts about this host.
 func (o judgeOptions) check(ctx context.Context, configPath string, std Streams) (judgement, error) {
 	defer replay.PrepareHeap()()
 	var j judgement
@@ -102,7 +101,7 @@ func (o judgeOptions) check(ctx context.Context, configPath string, std Streams)
 	return j, err
 }
 
-// warnOfScenarios tells of what loads and does not do what it was written for.
+// warnOfScenarios warns of parts of scenario files that have no effect.
 func warnOfScenarios(set *scenario.Set, std Streams) {
 	for _, s := range set.Scenarios() {
 		for _, note := range s.Notes {

@@ -11,12 +11,12 @@ import (
 	"csmail/pkg/hint"
 )
 
-// nearest returns the name that was probably meant, "" if none is near.
+// nearest returns the name that was probably meant, "" if none is similar.
 func nearest(word string, names []string) string {
 	return hint.Nearest(word, names, min(2, len(word)-1))
 }
 
-// noCommand refuses words after a command that takes none.
+// noCommand returns an error for words after a command that takes none.
 func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -37,7 +37,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	return usageError{hint.Wrap(fmt.Errorf("unknown command %q", args[0]), "%s", advice)}
 }
 
-// topic refuses help on a command that is not there.
+// topic returns an error for help on an unknown command.
 func topic(c *cobra.Command, args []string) error {
 	found, rest, err := c.Root().Find(args)
 	if len(args) == 0 || err == nil && (len(rest) == 0 || !found.HasSubCommands()) {
@@ -49,7 +49,7 @@ func topic(c *cobra.Command, args []string) error {
 	return noCommand(found, rest)
 }
 
-// strictly has cobra's own commands refuse words as ours do.
+// strictly makes cobra's own commands reject words like csmail's.
 func strictly(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

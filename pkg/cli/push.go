@@ -16,6 +16,7 @@ import (
 	"csmail/pkg/render"
 )
 
+// pushOptions are the flags of csmail scan --push.
 type pushOptions struct {
 	on, simulate bool
 	duration     string
@@ -28,6 +29,7 @@ func (o *pushOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.simulate, "simulate", false, "with --push: store the alerts as simulated; nobody is banned")
 }
 
+// check returns an error for flags that make sense only with --push.
 func (o *pushOptions) check() error {
 	if !o.on && (o.simulate || o.duration != "") {
 		return usageError{hint.Wrap(fmt.Errorf("--duration and --simulate go with --push"), "add --push")}
@@ -43,7 +45,7 @@ func (o *pushOptions) check() error {
 	return nil
 }
 
-// newClient reads the credentials, before any work is done.
+// newClient reads the LAPI's credentials, before any log is read.
 func (s scan) newClient() (*lapi.Client, error) {
 	credentials, err := lapi.LoadCredentials(s.config.LAPI.Credentials)
 	if err != nil {
@@ -56,8 +58,8 @@ func (s scan) newClient() (*lapi.Client, error) {
 	return client, nil
 }
 
-// pushBans tells the LAPI of the findings whose verdict is ban and reports on
-// each what came of it.
+// pushBans sends the findings with the verdict ban to the LAPI and reports the outcome of
+// each.
 func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Streams) error {
 	var alerts []event.Alert
 	for _, f := range findings {

@@ -11,12 +11,12 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// reachWithin bounds how long the LAPI and the journal may take to answer.
+// reachWithin bounds the time for the answers of the LAPI and the journal.
 const reachWithin = 15 * time.Second
 
-// reach tries what a start would only find out later: whether each log can be read, and
-// whether the LAPI takes the credentials. It says all that is wrong; the error, and with
-// it the exit status, is the last of it.
+// reach tests conditions that a start would only meet later: whether each log can be
+// read, and whether the LAPI accepts the credentials. It reports every failure and
+// returns the last one, which decides the exit status.
 func reach(ctx context.Context, c config.Config, std Streams) error {
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
 	defer cancel()

@@ -47,9 +47,10 @@ or worse; a finding's name stands for itself alone (docs/report.md lists them).`
 // exitFindings is the exit status if --fail-on found something.
 const exitFindings = 3
 
-// findingsError reports that there is a finding for which --fail-on asked.
+// findingsError means that there is a finding that --fail-on names.
 type findingsError struct{ error }
 
+// reportOptions are the flags of csmail report.
 type reportOptions struct {
 	inputOptions
 	judgeOptions
@@ -63,6 +64,9 @@ type reportOptions struct {
 	topSet, sendSet bool
 }
 
+// newReport returns csmail report, the daily report. For example:
+//
+//	csmail report --day yesterday --mail postmaster@example.org
 func newReport(std Streams, configPath *string) *cobra.Command {
 	var o reportOptions
 	c := &cobra.Command{
@@ -98,6 +102,7 @@ type dailyReport struct {
 	now   time.Time
 }
 
+// check resolves the flags.
 func (o reportOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (dailyReport, error) {
 	r := dailyReport{reportOptions: o, now: now}
 	if !slices.Contains([]string{"human", "html", "json", "csv"}, o.output) {
@@ -128,6 +133,7 @@ func (o reportOptions) check(ctx context.Context, configPath string, files []str
 	return r, err
 }
 
+// checkFailOn returns an error for a name that is no finding.
 func checkFailOn(names []string) error {
 	for _, name := range names {
 		if !slices.Contains([]string{"urgent", "warn", "note"}, name) && !slices.Contains(document.FindingIDs, name) {
@@ -168,6 +174,8 @@ func (r *dailyReport) setWindow(files []string) error {
 	return nil
 }
 
+// runReport runs the command: it makes the report, prints or mails it, and applies
+// --fail-on.
 func runReport(ctx context.Context, o reportOptions, configPath string, files []string, std Streams) error {
 	start := time.Now()
 	r, err := o.check(ctx, configPath, files, std, start)
@@ -192,7 +200,7 @@ func runReport(ctx context.Context, o reportOptions, configPath string, files []
 	return r.fail(d)
 }
 
-// fail is the error of --fail-on.
+// fail returns the error of --fail-on.
 func (r dailyReport) fail(d *document.Document) error {
 	order := []string{"urgent", "warn", "note"}
 	for _, f := range d.Findings {
@@ -206,7 +214,7 @@ func (r dailyReport) fail(d *document.Document) error {
 	return nil
 }
 
-// collected is what a replay gathers for a report.
+// collected holds the data that a replay gathers for a report.
 type collected struct {
 	*document.Window
 	bans    *document.BanEffect
@@ -215,12 +223,13 @@ type collected struct {
 	places  *geo.Finder
 }
 
-// place names country and network operator of an address.
+// place returns country and network operator of an address.
 func (c *collected) place(addr netip.Addr) (country, as string) {
 	p := c.places.Place(addr)
 	return p.Country, p.Network()
 }
 
+// newCollected returns an empty collection for the window and the days before it.
 func (r dailyReport) newCollected() *collected {
 	c := &collected{Window: document.NewWindow(r.input.scope), before: map[string]*daily.Figures{}}
 	c.bans = document.NewBanEffect(time.Duration(r.config.LAPI.Duration), func(at time.Time) *document.Window {
@@ -233,11 +242,11 @@ func (r dailyReport) newCollected() *collected {
 	return c
 }
 
-// daysBefore is with how many earlier days of the same logs a day is compared.
+// daysBefore is the number of earlier days of the same logs with which a day is compared.
 const daysBefore = 7
 
-// windows says for which figures a time counts: the window's, or those of one of
-// the days before it.
+// windows returns a function that chooses the figures for a time: those of the window, or
+// of one of the days before it.
 func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 	scope := r.input.scope
 	var since, border time.Time // of the days before
@@ -264,7 +273,7 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 	}
 }
 
-// document asks the daemon, or makes the report from the logs.
+// document asks the daemon for the report, or makes it from the logs.
 func (r dailyReport) document(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
 	if d := r.ofDaemon(ctx, files, std); d != nil {
 		return d, replay.Tally{Lines: d.Lines}, nil
@@ -272,7 +281,7 @@ func (r dailyReport) document(ctx context.Context, files []string, std Streams) 
 	return r.make(ctx, files, std)
 }
 
-// make replays the logs and puts the report together.
+// make replays the logs and composes the report.
 func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
 	c := r.newCollected()
 	var err error
@@ -301,7 +310,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	return document.New(r.documentInput(c, tally)), tally, nil
 }
 
-// add takes a result of the engine.
+// add adds a result of the engine.
 func (c *collected) add(result engine.Result) {
 	c.bans.Add(&result)
 	c.Add(result)
@@ -310,6 +319,7 @@ func (c *collected) add(result engine.Result) {
 	}
 }
 
+// documentInput returns the gathered data in the form of pkg/report/document.
 func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {
 	c.Lines, c.Missed = tally.Lines, tally.Outcomes[event.Missed]
 	in := c.Input()
@@ -328,6 +338,7 @@ func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.In
 	return in
 }
 
+// print prints the report in the form of -o.
 func (r dailyReport) print(w io.Writer, d *document.Document) error {
 	switch {
 	case r.pflogsumm:
@@ -342,7 +353,7 @@ func (r dailyReport) print(w io.Writer, d *document.Document) error {
 	return page.Text(w, d, r.top)
 }
 
-// zoneName names a zone. The host's Go calls Local.
+// zoneName returns the name of a zone. Go's own name for that of the host is Local.
 func zoneName(zone *time.Location) string {
 	if zone != time.Local {
 		return zone.String()

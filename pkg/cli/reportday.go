@@ -11,8 +11,8 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// asksDaemon reports whether the running daemon can know what is asked: whole hours of
-// the host's zone, of all sources, by the configured scenarios.
+// asksDaemon reports whether the running daemon may have the report: it is about whole
+// hours in the host's zone, all sources, and the configured scenarios.
 func (r dailyReport) asksDaemon(files []string) bool {
 	scope := r.input.scope
 	return len(files) == 0 && !r.journal && r.journalFile == "" && r.envelope == "" && len(r.trusted) == 0 &&
@@ -22,8 +22,8 @@ func (r dailyReport) asksDaemon(files []string) bool {
 
 func isHour(at time.Time) bool { return document.HourOf(at, time.Local).Equal(at) }
 
-// ofDaemon returns the report of what the daemon has, nil if it has none or not all of
-// it: then the logs are read.
+// ofDaemon returns the daemon's report, nil if it has none or only a part; then the logs
+// are read.
 func (r dailyReport) ofDaemon(ctx context.Context, files []string, std Streams) *document.Document {
 	if !r.asksDaemon(files) {
 		return nil
@@ -34,7 +34,7 @@ func (r dailyReport) ofDaemon(ctx context.Context, files []string, std Streams) 
 	}
 	places, err := geo.Open(geo.Options{Country: r.config.Geo.Country, ASN: r.config.Geo.ASN})
 	if err != nil {
-		return nil // reading the logs meets the same error
+		return nil // the reading of the logs meets the same error
 	}
 	defer places.Close()
 	d, err := r.makeOf(answer, (&collected{places: places}).place)

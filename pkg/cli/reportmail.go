@@ -13,7 +13,7 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// send mails the report. What the flags leave open the configuration says.
+// send mails the report. Settings without a flag come from the configuration.
 func (r dailyReport) send(ctx context.Context, d *document.Document) error {
 	var text, html strings.Builder
 	if err := page.Text(&text, d, r.top); err != nil {
@@ -34,7 +34,7 @@ func (r dailyReport) send(ctx context.Context, d *document.Document) error {
 	})
 }
 
-// recipients are those of --mail; "-" stands for those of the configuration.
+// recipients returns those of --mail; "-" stands for those of the configuration.
 func (r dailyReport) recipients() []string {
 	var to []string
 	for _, address := range r.mail {
@@ -47,7 +47,7 @@ func (r dailyReport) recipients() []string {
 	return to
 }
 
-// mailHost is this host's name, for the sender and the Message-ID.
+// mailHost returns this host's name, for the sender and the Message-ID.
 func mailHost() string {
 	name, err := os.Hostname()
 	if err != nil || name == "" || strings.ContainsAny(name, " <>@\r\n") {
@@ -68,8 +68,8 @@ func withHost(addresses []string, host string) []string {
 	return out
 }
 
-// messageID is the same for each report of one window, so that a second one
-// replaces the first in a mail program.
+// messageID is the same for each report of one window, so that a repeated one replaces
+// the first in a mail program.
 func messageID(d *document.Document, host string) string {
 	sum := sha256.Sum256([]byte(d.Title() + "\n" + d.Period()))
 	return "report-" + hex.EncodeToString(sum[:12]) + "@" + host

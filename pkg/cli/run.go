@@ -33,8 +33,10 @@ wait in the outbox.
   csmail run -t --offline    the configuration alone
   csmail run -T              print it as it is, merged, with its secrets masked`
 
+// runOptions are the flags of csmail run.
 type runOptions struct{ test, offline, show bool }
 
+// newRun returns csmail run, the daemon.
 func newRun(std Streams, configPath *string) *cobra.Command {
 	var o runOptions
 	c := &cobra.Command{
@@ -52,6 +54,7 @@ func newRun(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// runDaemon runs the daemon until SIGINT or SIGTERM.
 func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams) error {
 	if o.test || o.show {
 		return checkConfig(ctx, o, configPath, std)
@@ -82,12 +85,13 @@ func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams
 	defer cancel()
 	err := daemon.Run(ctx, options)
 	if errors.Is(err, context.Canceled) {
-		return nil // that is how it ends
+		return nil // an interrupt is its regular end
 	}
 	return err
 }
 
-// checkConfig has no side effect: it opens neither the state file nor a socket.
+// checkConfig checks all that a start would check, without side effects: it opens neither
+// the state file nor a socket.
 func checkConfig(ctx context.Context, o runOptions, configPath string, std Streams) error {
 	c, err := config.Load(configPath)
 	if err != nil {
@@ -118,6 +122,7 @@ func checkConfig(ctx context.Context, o runOptions, configPath string, std Strea
 	return err
 }
 
+// checkedFile returns the path of the configuration for messages.
 func checkedFile(path string) string {
 	path = cmp.Or(path, config.DefaultPath)
 	if _, err := os.Stat(path); err != nil {
@@ -126,8 +131,8 @@ func checkedFile(path string) string {
 	return path
 }
 
-// warnOfCredentials tells of credentials that cannot be used. A start goes on
-// without them, since they may come later; until then nobody is banned.
+// warnOfCredentials warns of credentials that cannot be used. A start goes on without
+// them, since they may come later, but there is no ban until then.
 func warnOfCredentials(c config.Config, std Streams) {
 	if c.LAPI.RegistrationToken != "" || !c.Detect {
 		return
@@ -137,8 +142,8 @@ func warnOfCredentials(c config.Config, std Streams) {
 	}
 }
 
-// checkSources finds what a start would refuse in the sources that are named. A log
-// that is not there yet is none of that.
+// checkSources returns the errors that a start would return for the configured sources. A
+// log that does not exist yet is no error.
 func checkSources(ctx context.Context, c config.Config) error {
 	if len(c.Sources) == 0 || !c.Detect {
 		return nil
@@ -147,8 +152,8 @@ func checkSources(ctx context.Context, c config.Config) error {
 	return err
 }
 
-// onHangup returns a channel that tells of SIGHUP; what comes while a reload is
-// under way makes one more.
+// onHangup returns a channel that receives once for each SIGHUP. Several during one
+// reload cause one more.
 func onHangup() (<-chan struct{}, func()) {
 	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
 	done := make(chan struct{})
@@ -172,6 +177,5 @@ func onHangup() (<-chan struct{}, func()) {
 	}
 }
 
-// notify tells systemd, if it listens. A service manager that does not take a
-// message is no reason to stop.
+// notify sends a message to systemd, if it listens. A failure is no reason to stop.
 func notify(message string) { _, _ = sdnotify.SdNotify(false, message) }

@@ -52,6 +52,7 @@ A summary goes to stderr: the lines read, the events of all kinds, the sources, 
 the lines of known daemons that no grammar matched (missed). --push tells CrowdSec
 of all sources whose verdict is ban. See csmail --help for the exit statuses.`
 
+// scanOptions are the flags of csmail scan.
 type scanOptions struct {
 	inputOptions
 	judgeOptions
@@ -62,6 +63,9 @@ type scanOptions struct {
 	push                  pushOptions
 }
 
+// newScan returns csmail scan, which lists the sources that attacked. For example:
+//
+//	csmail scan --since 24h --top 50 /var/log/mail.log
 func newScan(std Streams, configPath *string) *cobra.Command {
 	var o scanOptions
 	c := &cobra.Command{
@@ -91,10 +95,11 @@ type scan struct {
 	scanOptions
 	judgement
 	input  reading
-	client *lapi.Client // only to push
-	places *geo.Finder  // nil: no country is known
+	client *lapi.Client // only for --push
+	places *geo.Finder  // nil: without geo files
 }
 
+// check resolves the flags.
 func (o scanOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (scan, error) {
 	s := scan{scanOptions: o}
 	var err error
@@ -126,6 +131,8 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 	return s, err
 }
 
+// runScan runs the command: it replays the logs, prints one row a source, and pushes bans
+// if asked.
 func runScan(ctx context.Context, o scanOptions, configPath string, files []string, std Streams) error {
 	start := time.Now()
 	s, err := o.check(ctx, configPath, files, std, start)
@@ -170,6 +177,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	return s.pushBans(ctx, collector.Findings(), std)
 }
 
+// replay reads the logs through the engine.
 func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, add func(engine.Result), std Streams) (replay.Tally, error) {
 	var writeErr error
 	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
@@ -187,6 +195,7 @@ func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, 
 	return tally, cmp.Or(err, writeErr)
 }
 
+// print prints the sources or groups in the form of -o.
 func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []report.BreakIn, std Streams) error {
 	isBanned := func(r *report.Source) bool { return r.Verdict.Action == guard.Ban }
 	sources = slices.DeleteFunc(slices.Clone(sources), func(r *report.Source) bool {

@@ -21,6 +21,7 @@ import (
 	"csmail/scenarios"
 )
 
+// newScenarios returns csmail scenarios.
 func newScenarios(std Streams, configPath *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "scenarios",
@@ -38,6 +39,7 @@ are needed, and whether it bans or only tells. "6 within 25m (one leaks each 5m)
 is a leaky bucket: the sixth attempt is one too many, and every five minutes one of
 those before it is forgiven. docs/scenarios.md explains the files; -o raw prints CSV.`
 
+// newScenariosList returns csmail scenarios list.
 func newScenariosList(std Streams, configPath *string) *cobra.Command {
 	var output string
 	var names []string
@@ -84,6 +86,7 @@ func scenarioSet(configPath string, names []string) (*scenario.Set, error) {
 	return set, nil
 }
 
+// listScenarios prints the scenarios in the form of -o.
 func listScenarios(std Streams, set *scenario.Set, output string) error {
 	var err error
 	switch output {
@@ -106,6 +109,10 @@ and labels of the hub's taxonomy. What csmail cannot load, and what it loads but
 ignores, is told as well. Each finding is a line FILE:LINE: TEXT; with a finding
 the status is 1.`
 
+// newScenariosLint returns csmail scenarios lint, which checks files as CrowdSec's hub
+// does. For example:
+//
+//	csmail scenarios lint my/scenarios
 func newScenariosLint(std Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint FILE|DIR...",
@@ -121,6 +128,7 @@ func newScenariosLint(std Streams) *cobra.Command {
 	}
 }
 
+// runLint checks all names and returns an error if there is a finding.
 func runLint(std Streams, names []string) error {
 	files, faults := 0, 0
 	for _, name := range names {
@@ -178,8 +186,8 @@ func lintName(name string) (files int, findings []check.Finding, err error) {
 	return len(found), findings, nil
 }
 
-// openName opens the folder that name is, or in which it lies, and says where in
-// it.
+// openName opens the folder with that name, or the folder of a file with that name, and
+// returns the path inside.
 func openName(name string) (*os.Root, string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -196,6 +204,7 @@ func openName(name string) (*os.Root, string, error) {
 	return root, inside, nil
 }
 
+// pathCause returns the system's error without the path, which the message has already.
 func pathCause(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
@@ -216,11 +225,16 @@ and so on, NAME being the part behind the slash of its name.
 A log that does not do what its name says, or a scenario without both kinds of log,
 makes the status 1.`
 
+// trialOptions are the flags of csmail scenarios test.
 type trialOptions struct {
 	output, logs string
 	scenarios    []string
 }
 
+// newScenariosTest returns csmail scenarios test, which runs scenarios over their test
+// logs. For example:
+//
+//	csmail scenarios test csmail/auth-bf --logs my/tests
 func newScenariosTest(std Streams, configPath *string) *cobra.Command {
 	var o trialOptions
 	c := &cobra.Command{
@@ -237,6 +251,7 @@ func newScenariosTest(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// runTrial runs the tests and prints a row for each log.
 func runTrial(std Streams, o trialOptions, configPath string, names []string) error {
 	if o.output != "human" && o.output != "json" {
 		return usageError{fmt.Errorf("output format %q not supported: must be one of human, json", o.output)}
@@ -279,7 +294,7 @@ func runTrial(std Streams, o trialOptions, configPath string, names []string) er
 	return nil
 }
 
-// faultHint tells how to mend what the runs came to.
+// faultHint returns a hint for failed test runs.
 func faultHint(runs []check.Run) string {
 	if slices.ContainsFunc(runs, func(r check.Run) bool { return !r.Passed() }) {
 		return "csmail explain FILE shows how far each line filled the bucket"
@@ -287,13 +302,14 @@ func faultHint(runs []check.Run) string {
 	return "each scenario has a folder of logs, below DIR/tests or --logs DIR: NAME/over.log, in which it overflows, and NAME/under.log, in which it does not"
 }
 
+// isFolder reports whether a folder has that name.
 func isFolder(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.IsDir()
 }
 
-// wantedScenarios are the names of those that are asked for, all if none is. A
-// name may be given without its author.
+// wantedScenarios returns the full names of the given ones, or all names if none is
+// given. A name may be given without its author.
 func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error) {
 	var all, wanted []string
 	for _, s := range from {
@@ -314,6 +330,7 @@ func wantedScenarios(from []*scenario.Scenario, names []string) ([]string, error
 	return wanted, nil
 }
 
+// scenarioHint lists similar names for an unknown one.
 func scenarioHint(name string, all []string) string {
 	names := slices.Clone(all)
 	for _, full := range all {
@@ -325,7 +342,7 @@ func scenarioHint(name string, all []string) string {
 	return "csmail scenarios list names them; those of strict come with --scenarios strict, your own with --scenarios FILE"
 }
 
-// testLogs opens a folder of test logs, or those that csmail brings along.
+// testLogs opens a folder of test logs, or the built-in ones.
 func testLogs(dir string) (fs.FS, func(), error) {
 	if dir == "" {
 		logs, err := fs.Sub(scenarios.Logs, "tests")

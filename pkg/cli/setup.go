@@ -38,11 +38,15 @@ agent, and start the service. Each step is shown before it is taken.
 For the first day alerts are simulated: cscli shows (simul)ban, and nobody is
 banned. --live bans from the first minute. Running setup twice changes nothing.`
 
+// setupOptions are the flags of csmail setup.
 type setupOptions struct {
 	yes, dryRun, undo, live, keepHub, enforce bool
 	simulate, lapi, token, bouncerKey         string
 }
 
+// newSetup returns csmail setup, which connects csmail with CrowdSec, the log and
+// systemd. For example, csmail setup --dry-run shows the commands and files without a
+// change.
 func newSetup(std Streams) *cobra.Command {
 	var o setupOptions
 	c := &cobra.Command{
@@ -67,6 +71,7 @@ func newSetup(std Streams) *cobra.Command {
 	return c
 }
 
+// runSetup shows the steps, asks, and does them.
 func runSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host) error {
 	simulate, ok := config.ParseDuration(o.simulate)
 	if !ok {
@@ -126,7 +131,7 @@ func doorsOf(o setupOptions) (setup.Doors, error) {
 	}, nil
 }
 
-// showSteps prints what would be done.
+// showSteps prints the steps before they are done.
 func showSteps(w io.Writer, steps []setup.Step) {
 	for i, s := range steps {
 		fmt.Fprintf(w, "%d. %s\n", i+1, capitalized(s.Title))
@@ -144,7 +149,7 @@ func showSteps(w io.Writer, steps []setup.Step) {
 
 func capitalized(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
-// agrees asks whether to go on; without an answer it is no.
+// agrees asks whether to go on. No answer means no.
 func agrees(std Streams) bool {
 	fmt.Fprint(std.Out, "Do this? [y/N] ")
 	answer, _ := bufio.NewReader(std.In).ReadString('\n')
@@ -152,6 +157,7 @@ func agrees(std Streams) bool {
 	return answer == "y" || answer == "yes"
 }
 
+// undoSetup does the steps of setup --undo.
 func undoSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host) error {
 	steps, err := setup.UndoPlan(host, o.enforce)
 	if err != nil {

@@ -20,6 +20,7 @@ you write your own:
   csmail scenarios show balanced > mine.yaml     all of a set, to change some
   csmail scan --scenarios mine.yaml FILE         judges by them`
 
+// newScenariosShow returns csmail scenarios show.
 func newScenariosShow(std Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME|SET...",
@@ -35,6 +36,7 @@ func newScenariosShow(std Streams) *cobra.Command {
 	}
 }
 
+// showScenarios prints the files of built-in scenarios, to be copied and changed.
 func showScenarios(std Streams, names []string) error {
 	var files []string
 	for _, name := range names {
@@ -63,7 +65,7 @@ func showScenarios(std Streams, names []string) error {
 	return nil
 }
 
-// scenarioFiles are those of a set, or the one of a scenario, which may be named
+// scenarioFiles returns the files of a set, or that of a scenario, which may be named
 // without its author.
 func scenarioFiles(name string) ([]string, error) {
 	if files, ok := scenarios.Paths(name); ok {

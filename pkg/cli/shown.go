@@ -11,10 +11,10 @@ import (
 	"csmail/pkg/render"
 )
 
-// fewRows is how many sources a screen shows unless it is told otherwise.
+// fewRows is the number of sources on a screen by default.
 const fewRows = 20
 
-// shownOptions are the flags that say which sources are shown, and how.
+// shownOptions are the flags that select and sort the sources on a screen.
 type shownOptions struct {
 	all, wide bool
 	top       int
@@ -32,6 +32,7 @@ func (o *shownOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.user, "user", "", "only who tried this login name; alice is alice in every domain")
 }
 
+// check returns an error for an unknown order.
 func (o *shownOptions) check() error {
 	if o.top < 0 {
 		return usageError{hint.Wrap(fmt.Errorf("--top %d is no number of sources", o.top), "give it like --top 50; --all shows all")}
@@ -52,7 +53,7 @@ func (o *shownOptions) check() error {
 	return checkBy(o.by)
 }
 
-// rows is how many sources a screen shows at the most; 0: all.
+// rows returns the largest number of sources on a screen; 0 for all.
 func (o *shownOptions) rows() int {
 	switch {
 	case o.all:

@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/replay"
 )
 
-// summary sums up a log; found says what came of its lines.
+// summary returns the totals of a log; found describes the result.
 func summary(t replay.Tally, found string, took time.Duration) render.Totals {
 	return render.Totals{
 		Lines:     t.Lines,
@@ -23,6 +23,7 @@ func summary(t replay.Tally, found string, took time.Duration) render.Totals {
 	}
 }
 
+// eventsFound describes the result of csmail events.
 func eventsFound(events, sources int) string {
 	return fmt.Sprintf("%d events, %d sources", events, sources)
 }

@@ -26,6 +26,10 @@ whole /64 at least; the widest network is a /16 of IPv4 and a /32 of IPv6.
 
 An address that is not banned, and of which nothing is known, is left alone.`
 
+// newUnban returns csmail unban, by which a person ends bans and grants amnesty. For
+// example:
+//
+//	csmail unban 192.0.2.7 198.51.100.0/24
 func newUnban(std Streams, configPath *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "unban IP|NETWORK...", Short: "End a ban and forgive", Long: unbanHelp,
@@ -42,12 +46,13 @@ func newUnban(std Streams, configPath *string) *cobra.Command {
 // unban is a checked command line.
 type unban struct {
 	daemon  *control.Client
-	lapi    *lapi.Client // nil: noLAPI says why
+	lapi    *lapi.Client // nil: noLAPI has the reason
 	noLAPI  error
-	noticed bool // that the daemon does not run was said
+	noticed bool // the message that no daemon runs was written
 	std     Streams
 }
 
+// runUnban runs the command.
 func runUnban(ctx context.Context, configPath string, args []string, std Streams) error {
 	var networks []netip.Prefix
 	for _, text := range args {
@@ -70,6 +75,7 @@ func runUnban(ctx context.Context, configPath string, args []string, std Streams
 	})
 }
 
+// unbanAll unbans the networks in the LAPI and in the daemon.
 func unbanAll(ctx context.Context, c config.Config, networks []netip.Prefix, std Streams) error {
 	u := unban{daemon: control.NewClient(c.Socket), std: std}
 	credentials, err := lapi.LoadCredentials(c.LAPI.Credentials)
@@ -82,7 +88,7 @@ func unbanAll(ctx context.Context, c config.Config, networks []netip.Prefix, std
 	return u.all(ctx, networks)
 }
 
-// all goes on after a failure, so that the others are unbanned all the same.
+// all continues after a failure, so that the other networks are unbanned.
 func (u *unban) all(ctx context.Context, networks []netip.Prefix) error {
 	var errs []error
 	for _, network := range networks {
@@ -99,6 +105,7 @@ func (u *unban) all(ctx context.Context, networks []netip.Prefix) error {
 	return errs[len(errs)-1]
 }
 
+// one unbans one network: first the LAPI's decisions, then the daemon's memory.
 func (u *unban) one(ctx context.Context, network netip.Prefix) error {
 	who := shownNetwork(network)
 	ended, lapiErr := u.end(ctx, network)
@@ -129,6 +136,7 @@ func (u *unban) one(ctx context.Context, network netip.Prefix) error {
 	return nil
 }
 
+// end deletes the decisions on a network in the LAPI.
 func (u *unban) end(ctx context.Context, network netip.Prefix) (lapi.Unbanned, error) {
 	if u.lapi == nil {
 		return lapi.Unbanned{}, u.noLAPI
@@ -136,8 +144,8 @@ func (u *unban) end(ctx context.Context, network netip.Prefix) (lapi.Unbanned, e
 	return u.lapi.Unban(ctx, network)
 }
 
-// isStranger reports whether the daemon knows nothing against an address. It is not
-// asked about networks.
+// isStranger reports whether the daemon has nothing on record against an address. It is
+// not asked about networks.
 func (u *unban) isStranger(ctx context.Context, network netip.Prefix) bool {
 	if !network.IsSingleIP() {
 		return false
@@ -149,6 +157,7 @@ func (u *unban) isStranger(ctx context.Context, network netip.Prefix) bool {
 	return err == nil && why.IsUnknown()
 }
 
+// noteDaemon writes once that no daemon runs.
 func (u *unban) noteDaemon(err error) {
 	if !u.noticed {
 		fmt.Fprintf(u.std.Err, "csmail: warning: %v; there is nothing to forget\n", err)
@@ -156,11 +165,13 @@ func (u *unban) noteDaemon(err error) {
 	u.noticed = true
 }
 
+// say prints the outcome for one network.
 func (u *unban) say(who string, texts []string) error {
 	_, err := fmt.Fprintf(u.std.Out, "%s %s\n", who, strings.Join(texts, "; "))
 	return err
 }
 
+// endedTexts describes the outcome in the LAPI.
 func endedTexts(done lapi.Unbanned, failed error) []string {
 	if failed != nil && len(done.Ended) == 0 {
 		return nil
@@ -180,6 +191,7 @@ func endedTexts(done lapi.Unbanned, failed error) []string {
 	return texts
 }
 
+// forgivenText describes the outcome in the daemon.
 func forgivenText(u control.Unbanned) string {
 	text := "has amnesty until " + u.Amnesty.Local().Format(time.DateTime)
 	if u.Dropped > 0 {
@@ -188,6 +200,7 @@ func forgivenText(u control.Unbanned) string {
 	return text
 }
 
+// coversTexts describes decisions on wider networks, which still hold.
 func coversTexts(done lapi.Unbanned) []string {
 	var texts []string
 	for _, d := range done.Covers {
@@ -196,7 +209,7 @@ func coversTexts(done lapi.Unbanned) []string {
 	return texts
 }
 
-// shownNetwork writes an address without its length.
+// shownNetwork returns a network, without its length if it is a single address.
 func shownNetwork(network netip.Prefix) string {
 	if network.IsSingleIP() {
 		return network.Addr().String()
@@ -204,6 +217,7 @@ func shownNetwork(network netip.Prefix) string {
 	return network.String()
 }
 
+// deleteCommand returns cscli's command with the same effect.
 func deleteCommand(network netip.Prefix) string {
 	if network.IsSingleIP() {
 		return "sudo cscli decisions delete --ip " + network.Addr().String()

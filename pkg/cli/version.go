@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Release is the version that the source is of, or will be when it is released.
+// Release is the version of the source, or of the next release.
 const Release = "0.1.0"
 
 // Version replaces the version that the build names. packaging/build.sh sets it to the
@@ -49,6 +49,7 @@ func versionOf(info *debug.BuildInfo) string {
 	return Release
 }
 
+// newVersion returns csmail version.
 func newVersion(std Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

@@ -13,10 +13,9 @@ import (
 	"csmail/pkg/hint"
 )
 
-// parseWhen reads the value of --since or --until: a duration back from now, with days
-// as cscli has them (36h, 7d, 1d12h); a date with or without a time of day in the given
-// zone; or one of journalctl's words (systemd.time(7)): now, today, yesterday, 2 hours
-// ago.
+// parseWhen reads the value of --since or --until: a duration back from now, with days as
+// in cscli (36h, 7d, 1d12h), a date with or without a time of day in the given zone, or
+// one of journalctl's words (systemd.time(7)): now, today, yesterday, 2 hours ago.
 func parseWhen(text string, now time.Time, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -69,12 +68,13 @@ func parseWords(text string, now time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// midnight returns the begin of the day that is so many days after that of now.
 func midnight(now time.Time, days int) time.Time {
 	year, month, day := now.Date()
 	return time.Date(year, month, day+days, 0, 0, 0, 0, now.Location())
 }
 
-// zoneinfo is where the system keeps its time zones (tzset(3)).
+// zoneinfo is the folder of the system's time zones (tzset(3)).
 const zoneinfo = "/usr/share/zoneinfo"
 
 // parseZone finds a time zone by its name.
@@ -90,13 +90,13 @@ func parseZone(name string) (*time.Location, error) {
 	return nil, hint.Wrap(fmt.Errorf("time zone %q: %w", name, err), "%s", advice)
 }
 
-// zoneNames lists the zones of a system; none where it has none.
+// zoneNames returns the names of the system's zones, for suggestions.
 func zoneNames(system fs.FS) []string {
 	var names []string
 	_ = fs.WalkDir(system, ".", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return nil // what cannot be read suggests nothing
+			return nil // a folder that cannot be read suggests nothing
 		case entry.IsDir() && (path == "posix" || path == "right"):
 			return fs.SkipDir // the same names again
 		case !entry.IsDir() && filepath.Ext(path) == "":

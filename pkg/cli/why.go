@@ -31,9 +31,10 @@ twenty lines, and the alerts and decisions that the LAPI has on it.
 Without a FILE csmail run is asked, if it runs; else the logs are read as csmail
 scan does. The LAPI is asked if its credentials are there.`
 
-// maxLines bounds the log lines that why shows.
+// maxLines is the number of log lines that why shows.
 const maxLines = 20
 
+// whyOptions are the flags of csmail why.
 type whyOptions struct {
 	inputOptions
 	judgeOptions
@@ -42,6 +43,10 @@ type whyOptions struct {
 	all    bool
 }
 
+// newWhy returns csmail why, which shows all that is known about one address. For
+// example:
+//
+//	csmail why 192.0.2.7
 func newWhy(std Streams, configPath *string) *cobra.Command {
 	var o whyOptions
 	c := &cobra.Command{
@@ -69,6 +74,7 @@ func newWhy(std Streams, configPath *string) *cobra.Command {
 	return c
 }
 
+// runWhy runs the command: it asks the daemon and the LAPI, or reads logs.
 func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []string, std Streams) error {
 	addr, err := parseAddr(ip)
 	if err != nil {
@@ -89,7 +95,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 		return err
 	}
 	answer := render.Answer{LAPI: []lapi.Known{}, NoLAPI: o.noLAPI}
-	if places, err := openPlaces(judge.config); err == nil { // what is asked is not where it is
+	if places, err := openPlaces(judge.config); err == nil { // a missing geo file does not change the answer
 		answer.Place = places.Place(addr).String()
 		_ = places.Close()
 	}
@@ -110,6 +116,7 @@ func runWhy(ctx context.Context, o whyOptions, configPath, ip string, files []st
 	return nil
 }
 
+// parseAddr reads the address of the command line.
 func parseAddr(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	if _, fileErr := os.Stat(text); err != nil && fileErr == nil {
@@ -128,7 +135,8 @@ func parseAddr(text string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// oneAddress refuses a second address, which would be read as the name of a log.
+// oneAddress returns an error for a second address, which would be read as the name of a
+// log.
 func oneAddress(first string, files []string) error {
 	for _, name := range files {
 		if _, err := netip.ParseAddr(name); err != nil {
@@ -153,7 +161,7 @@ func (o whyOptions) ask(ctx context.Context, j judgement, in reading, addr netip
 	return whyOfLogs(ctx, j, in, addr, files, std)
 }
 
-// whyOfLogs reads the logs and keeps what concerns the address.
+// whyOfLogs reads the logs and keeps the lines and findings about the address.
 func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, files []string, std Streams) (report.Why, error) {
 	j.tells = true
 	judge := j.engine(j.set, in.scope.Holds)
@@ -185,12 +193,13 @@ func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, fi
 	return why, nil
 }
 
-// concerns tells whether a finding is about the address or its network.
+// concerns reports whether a finding is about the address or its network.
 func concerns(f engine.Finding, addr netip.Addr) bool {
-	return engine.Network(f.Alert).Contains(addr) // of an account: none
+	return engine.Network(f.Alert).Contains(addr) // an account has no network
 }
 
-// askLAPI returns what the LAPI has, or why it cannot be asked.
+// askLAPI returns the LAPI's alerts and decisions on the address, or why it cannot be
+// asked.
 func (o whyOptions) askLAPI(ctx context.Context, c config.Config, addr netip.Addr) ([]lapi.Known, error) {
 	if o.noLAPI {
 		return nil, errors.New("--no-lapi was given")

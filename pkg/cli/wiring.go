@@ -10,7 +10,7 @@ import (
 	"csmail/pkg/host"
 )
 
-// askWiring reads which services of this host's mail servers ask at the doors.
+// askWiring returns the services of this host's mail servers that ask at the doors.
 func askWiring(ctx context.Context, std Streams, e *control.Enforcement) wiring.Report {
 	settings, err := host.AskMailSettings(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func askWiring(ctx context.Context, std Streams, e *control.Enforcement) wiring.
 	return wiring.Read(wiring.Settings(settings), doors)
 }
 
-// writeWiring shows each service, then what is wrong and how to mend it.
+// writeWiring prints each service, then each fault with its remedy.
 func writeWiring(w io.Writer, r wiring.Report) error {
 	text := ""
 	for _, s := range r.Services {

@@ -1,12 +1,17 @@
-// Package config reads csmail's configuration file, a strict YAML: a key that
-// csmail does not know is an error that names file and line. A file of the same
-// name with .local behind it is laid over it, and ${VARIABLES} are expanded, both
-// as CrowdSec does. The package sets nothing up and opens nothing but these files.
+// Package config reads csmail's configuration file. The file is strict YAML: an unknown
+// key is an error with file, line and a suggestion. For example, "guard.alow" is answered
+// with "did you mean allow". Every key has a default, so an empty file works on a stock
+// host.
+//
+// A file of the same name with .local after it is merged over it, and ${VARIABLES} are
+// expanded, both as in CrowdSec. The struct tags yaml and doc describe each key once, for
+// reading and for docs/configuration.md. The package sets nothing up and opens only these
+// files.
 package config
 
 import "time"
 
-// DefaultPath is where the configuration stands unless -c names another file.
+// DefaultPath is the configuration file unless -c names another one.
 const DefaultPath = "/etc/csmail/csmail.yaml"
 
 // Config is the whole configuration. Without a file its defaults run. The doc
@@ -28,7 +33,7 @@ type Config struct {
 	Prometheus Prometheus `yaml:"prometheus" doc:"Metrics of csmail run, and /healthz. A change takes a restart."`
 }
 
-// LAPI says how to reach CrowdSec's Local API and what to tell it.
+// LAPI describes the way to CrowdSec's Local API and the form of alerts.
 type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
 	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url, and credentials at a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml with csmail.service."`
@@ -66,7 +71,7 @@ type Source struct {
 	Labels           map[string]string `yaml:"labels" doc:"Taken as acquis.yaml has them, and of no account."`
 }
 
-// Guard says who is never banned, and holds the numbers of the guard's rules.
+// Guard lists addresses that are never banned, and holds the limits of the guard's rules.
 type Guard struct {
 	Allow         []Network `yaml:"allow" doc:"Addresses and networks that are never banned."`
 	Relays        []Network `yaml:"relays" doc:"The same for hosts that bring us other people's mail: backup MX, forwarders, webmail."`
@@ -96,7 +101,7 @@ type Geo struct {
 	ASN     string `yaml:"asn" doc:"An ASN file, like GeoLite2-ASN.mmdb."`
 }
 
-// Report says how the daily report is sent.
+// Report describes the delivery of the daily report.
 type Report struct {
 	Enabled        bool       `yaml:"enabled" doc:"csmail run gathers the report of each day, for csmail report and for /report beside the metrics. Without it csmail report reads the logs."`
 	ListenAnywhere bool       `yaml:"listen_anywhere" doc:"Serve /report also where prometheus.listen_addr is no loopback address. It names accounts and mail addresses, and asks for no password."`
@@ -113,7 +118,7 @@ type ReportMail struct {
 	Password string   `yaml:"password" secret:"true" doc:"Its password."`
 }
 
-// Prometheus says where metrics are served.
+// Prometheus is the address of the metrics.
 type Prometheus struct {
 	Enabled    bool   `yaml:"enabled" doc:"Serve /metrics and /healthz."`
 	ListenAddr string `yaml:"listen_addr" doc:"The address to serve on."`

@@ -20,6 +20,7 @@ func Keys() []Key {
 	return keysOf("", reflect.ValueOf(Default()))
 }
 
+// keysOf lists the keys of a struct and of its parts, for docs/configuration.md.
 func keysOf(prefix string, v reflect.Value) []Key {
 	var keys []Key
 	for i := range v.NumField() {
@@ -45,6 +46,7 @@ func keysOf(prefix string, v reflect.Value) []Key {
 	return keys
 }
 
+// defaultText returns a default value in the form of the file.
 func defaultText(v reflect.Value) string {
 	if list, ok := v.Interface().([]string); ok {
 		return "[" + strings.Join(list, ", ") + "]"
@@ -52,6 +54,7 @@ func defaultText(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
+// formOf describes the form of a type's values.
 func formOf(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():

@@ -10,7 +10,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Bouncer says how CrowdSec's decisions are followed, under the names that CrowdSec's own
+// Bouncer describes the way to CrowdSec's decisions, under the names that CrowdSec's own
 // bouncers use.
 type Bouncer struct {
 	APIURL             string   `yaml:"api_url" doc:"Where the LAPI is; a path is a unix socket. Default: the url of lapi.credentials, else http://127.0.0.1:8080/."`
@@ -29,7 +29,7 @@ type Bouncer struct {
 	MaxDecisions       int      `yaml:"max_decisions" doc:"How many decisions of CrowdSec's community and of lists are kept, and as many of the LAPI's own. 100,000 take 26 MB."`
 }
 
-// Enforce says at which doors decisions are enforced, and how.
+// Enforce lists the doors and their settings.
 type Enforce struct {
 	DryRun     bool       `yaml:"dry_run" doc:"Refuse nobody: log and count who would have been."`
 	Accounts   bool       `yaml:"accounts" doc:"Also enforce decisions on accounts (scope Username): the account cannot log in from anywhere."`
@@ -99,7 +99,7 @@ func defaultEnforce() Enforce {
 // certificate, is there.
 func (c Config) Enforces() bool { return c.BouncerKey() != "" || c.Bouncer.CertPath != "" }
 
-// BouncerKey returns the key, under its name of today or under that of before.
+// BouncerKey returns the key, under its present name or its former one.
 func (c Config) BouncerKey() string {
 	if c.Bouncer.APIKey != "" {
 		return c.Bouncer.APIKey
@@ -107,7 +107,7 @@ func (c Config) BouncerKey() string {
 	return c.LAPI.BouncerKey
 }
 
-// checkEnforcement finds what cannot be enforced.
+// checkEnforcement returns an error for settings that cannot be enforced.
 func (c Config) checkEnforcement() error {
 	if !c.Detect && !c.Enforces() {
 		return hint.Wrap(fmt.Errorf("detect is false and bouncer.api_key is empty, so there is nothing to do"), "bouncer.api_key is what sudo cscli bouncers add csmail prints")

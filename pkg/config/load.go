@@ -39,9 +39,9 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// Socket returns the control socket that the file at path names, and the default
-// if it names none. What else stands in the file does not matter: a daemon that
-// has refused to reload it still listens there. The error is one of reading.
+// Socket returns the control socket named by the file at path, and the default if it
+// names none. Faults in the rest of the file do not matter: a daemon that has refused to
+// reload it still listens there. The only errors are those of reading.
 func Socket(path string) (string, error) {
 	if path == "" {
 		path = DefaultPath
@@ -58,12 +58,13 @@ func Socket(path string) (string, error) {
 			return "", err
 		}
 		if err := yaml.Unmarshal(text, &only); err != nil {
-			continue // no YAML at all: what was read so far stands
+			continue // no YAML at all: the part read so far counts
 		}
 	}
 	return only.Socket, nil
 }
 
+// read reads a file and names it in the error.
 func read(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -87,6 +88,7 @@ func (c *Config) lay(path string) error {
 	return nil
 }
 
+// readHint returns the remedy for an error of YAML.
 func readHint(err error) string {
 	if errors.Is(err, fs.ErrPermission) {
 		return "run it with sudo, or as a member of the file's group: sudo usermod -aG csmail USER"

@@ -17,8 +17,7 @@ var (
 	wrongForm  = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal !!(\\w+)(?: `(.*)`)? into (\\S+)$")
 )
 
-// plain says in words of the configuration what yaml says in types of Go, and
-// what would mend it.
+// plain turns yaml's errors about types of Go into errors about keys, each with a remedy.
 func plain(err error) error {
 	typeErr, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
@@ -46,6 +45,7 @@ func formHint(err error) error {
 	return hint.Wrap(err, "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
 }
 
+// plainFault rewrites one fault of yaml in the configuration's words.
 func plainFault(fault string) (text, mend string) {
 	if m := unknownKey.FindStringSubmatch(fault); m != nil {
 		return fmt.Sprintf("%s: unknown key %q", m[1], m[2]), keyHint(m[2])
@@ -65,7 +65,7 @@ func plainFault(fault string) (text, mend string) {
 	return fmt.Sprintf("%s: %s stands where %s is wanted", m[1], found, wanted), mend
 }
 
-// wantedForm names the form that a Go type stands for.
+// wantedForm returns the form of a value that a Go type stands for.
 func wantedForm(goType, value string) (form, mend string) {
 	mend = "docs/configuration.md lists every key with its form"
 	switch {

@@ -12,7 +12,7 @@ import (
 // first.
 var syntaxLine = regexp.MustCompile(`^yaml: (line \d+: )?(.*)$`)
 
-// syntaxes say what the scanner of YAML means, and what mends it.
+// syntaxes explain the errors of YAML's scanner, each with its remedy.
 var syntaxes = []struct{ said, text, mend string }{
 	{"found character that cannot start any token", "a tab, or a character such as @, ` or %, begins a value", "indent with spaces, and put a value with such a character in quotes: \"@x\""},
 	{"found a tab character", "a tab stands where spaces are wanted", "indent with spaces"},

@@ -1,7 +1,11 @@
-// Package control is the conversation between csmail's commands and the running
-// daemon: HTTP with JSON bodies over a unix socket that only its owner and group
-// may open. It holds both ends and the words that they share. It decides nothing,
-// and it never listens on a network.
+// Package control is the conversation between csmail's commands and the running daemon:
+// HTTP with JSON bodies over a unix socket that only its owner and group may open. For
+// example, csmail unban sends POST /unban with the network, and gets back the number of
+// dropped alerts.
+//
+// The package holds both ends and the types that they share, so a command and a daemon of
+// one release always understand each other. It decides nothing, and it never listens on a
+// network.
 package control
 
 import (
@@ -34,12 +38,12 @@ type Daemon interface {
 	Move(ctx context.Context, list List, id string, move Move) (int, error)
 }
 
-// Report is what a daily report is made from.
+// Report is the data of a daily report.
 type Report struct {
 	Whole  bool      `json:"whole"` // nothing of the log of that time is missing, up to now
 	Until  time.Time `json:"until"` // the end of the window
 	Window []byte    `json:"window,omitempty"`
-	Around []byte    `json:"around,omitempty"` // what is known besides
+	Around []byte    `json:"around,omitempty"` // data that is not of these hours
 
 	// Document is the finished report of a day that an older csmail stored. Then there
 	// is no Window.

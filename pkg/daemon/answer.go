@@ -19,8 +19,8 @@ import (
 	"csmail/pkg/state"
 )
 
-// answers answers the questions of commands and of the web for a daemon. What belongs to
-// the loop it asks the loop; the state file it reads itself.
+// answers answers the questions of commands and of the web for a daemon. It asks the loop
+// for data of the loop, and reads the state file itself.
 type answers struct{ *Daemon }
 
 var _ control.Daemon = answers{}

@@ -57,7 +57,8 @@ func (d *Daemon) recover(ctx context.Context) error {
 	return nil
 }
 
-// restore takes a checkpoint. It adapts the limit of the memory to what is made of it.
+// restore restores the engine from a checkpoint. It adapts the limit of the memory to the
+// size of the engine.
 func (d *Daemon) restore(open wire.Open) error {
 	err := d.engine.RestoreFrom(func() (wire.Next, error) {
 		next, err := open()

@@ -21,9 +21,9 @@ import (
 	"csmail/pkg/state"
 )
 
-// reports gather what daily reports are made from while the lines come in. The hours in
-// memory ride in the checkpoint, and what came after it is in the journal of inputs, so a
-// kill at any moment costs no figure. Hours that are over are stored with a checkpoint.
+// reports collect the data of daily reports while lines come in. The checkpoint holds the
+// hours in memory, and the journal of inputs holds the lines after it, so a kill at any
+// moment costs no figure. Hours that are over are stored with a checkpoint.
 type reports struct {
 	days    *document.Days
 	options document.DaysOptions
@@ -31,8 +31,8 @@ type reports struct {
 	log     *slog.Logger
 	lines   uint64 // read since the last input
 	missed  uint64
-	kept    map[string][]byte       // of hours and days that are over, what is not on the disk yet, by key
-	writing map[string][]byte       // of that what is in the checkpoint under way
+	kept    map[string][]byte       // hours and days that are over and not on the disk yet, by key
+	writing map[string][]byte       // those of kept that the checkpoint under way writes
 	sums    map[string]document.Day // of days that are over, as far as they were asked for
 }
 
@@ -148,8 +148,8 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 	return result, true
 }
 
-// beside is what is stored with a checkpoint: the hours and days that are over now, and
-// the hours in memory.
+// beside returns the data to store with a checkpoint: the hours and days that are over,
+// and the hours in memory.
 func (d *Daemon) beside() (state.Beside, error) {
 	counters, err := json.Marshal(d.counted())
 	if err != nil {
@@ -180,7 +180,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.writing}, nil
 }
 
-// mergedHour merges a part of an hour into what is kept of it already.
+// mergedHour merges a part of an hour into the stored part of it.
 func (r *reports) mergedHour(key string, part []byte) []byte {
 	before := r.kept[key]
 	if before == nil {
@@ -204,7 +204,7 @@ func (r *reports) mergedHour(key string, part []byte) []byte {
 	return merged
 }
 
-// sumUp keeps what the days came to that are over, of those to which the hours belong.
+// sumUp stores the sums of the days that are over and to which the hours belong.
 func (r *reports) sumUp(hours []string, now time.Time) {
 	done := map[string]bool{}
 	for _, key := range hours {
@@ -247,7 +247,7 @@ func midnight(at time.Time) time.Time {
 	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
 }
 
-// parts returns what is known of the hours of a window, each encoded, in their order.
+// parts returns the hours of a window, each encoded, in their order.
 func (r *reports) parts(since, until time.Time) ([][]byte, error) {
 	from, to := document.Key(since), document.Key(until)
 	hours, err := r.store.Hours(from, to)
@@ -277,8 +277,8 @@ func (r *reports) stored(err error) {
 	r.writing = nil
 }
 
-// aroundReport is what a report of a window says beyond its lines: the days before, and what
-// waits now.
+// aroundReport returns the parts of a report that its lines do not hold: the earlier
+// days, and the alerts that wait now.
 func (d *Daemon) aroundReport(since, until time.Time) document.Surroundings {
 	s := document.Surroundings{Since: since, Until: until, Findings: d.waitingFindings(), Unfinished: d.reports.days.Unfinished(since, until)}
 	day := midnight(since.In(d.reports.options.Zone))
@@ -290,7 +290,7 @@ func (d *Daemon) aroundReport(since, until time.Time) document.Surroundings {
 	return s
 }
 
-// maxSums bounds the days whose sums are at hand.
+// maxSums is the number of days whose sums are kept in memory.
 const maxSums = 64
 
 func (r *reports) dayBefore(date string) (document.Day, bool) {
@@ -317,7 +317,7 @@ func (r *reports) dayBefore(date string) (document.Day, bool) {
 
 var errNoReport = errors.New("the daemon has no report of this time")
 
-// asked is what the loop knows of a window that somebody asks for.
+// asked is the loop's data about a window that a command asks for.
 type asked struct {
 	parts    [][]byte
 	around   document.Surroundings
@@ -325,8 +325,8 @@ type asked struct {
 	finished []byte // the report of an older release
 }
 
-// Report implements [control.Daemon]. The loop hands out what it has, and what takes
-// long is done beside it.
+// Report implements [control.Daemon]. The loop returns its data, and the slow part runs
+// outside of it.
 func (d answers) Report(ctx context.Context, since, until time.Time, zone string) (control.Report, error) {
 	var a asked
 	var failed error

@@ -1,8 +1,11 @@
 // Package decision is the table of CrowdSec's decisions that csmail enforces: addresses,
 // networks and accounts, each decision under the number that the Local API (LAPI) gave
-// it. Any number of goroutines may read it while one changes it; reading takes no lock.
-// Of several decisions on a client the strictest counts, then the one that ends last.
-// Each ends by its own time, even while the LAPI cannot be reached.
+// it.
+//
+// A door asks on every connection, so reading takes no lock: any number of goroutines may
+// read the table while one changes it. Of several decisions on a client the strictest
+// counts, then the one that ends last. For example, a ban on 192.0.2.0/24 outweighs a
+// captcha on 192.0.2.7. Each ends by its own time, even while the LAPI cannot be reached.
 //
 // The package is pure: no I/O, no goroutine, no clock. It never talks to the LAPI and
 // never refuses a client by itself.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// figures count what the doors are asked. Counting a question takes no lock.
+// figures count the questions at the doors. Counting a question takes no lock.
 type figures struct {
 	doors  [doorCount]doorFigures
 	spared atomic.Uint64
@@ -32,7 +32,7 @@ var Bounds = [...]time.Duration{
 	100 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond,
 }
 
-// Drop says what was refused, in the labels of CrowdSec's bouncers.
+// Drop describes a refusal, in the labels of CrowdSec's bouncers.
 type Drop struct {
 	Door, Origin, Remediation, IPType string
 	DryRun                            bool
@@ -105,12 +105,12 @@ func ipType(addr netip.Addr) string {
 	return ""
 }
 
-// Figures are what the doors did since the start.
+// Figures are the counts of the doors since the start.
 type Figures struct {
 	Doors  []DoorFigures
 	Drops  map[Drop]uint64
 	Recent []Refused // newest last
-	Spared uint64    // who had a decision and is never refused
+	Spared uint64    // clients with a decision that are never refused
 }
 
 // DoorFigures are those of one door.
@@ -152,7 +152,7 @@ func (g *Gate) Figures() Figures {
 	return all
 }
 
-// Failed counts a question that was none.
+// Failed counts a question that a door could not read.
 func (g *Gate) Failed(d Door) { g.figures.doors[d].errors.Add(1) }
 
 // Connected counts connections that are open, by how much they change.

@@ -1,13 +1,13 @@
 // Package enforce answers the one question of all doors: may this client, with this
-// account, come in? It looks into the table of decisions, knows who is never refused,
-// and remembers what it refused, so that the lines which a refusal leaves in the log do
-// not count as offences. The doors are packages below it, one for each protocol:
-// authpolicy (Dovecot), policyd (Postfix), socketmap (postscreen), dnsbl.
+// account, come in? It looks into the table of decisions, excepts the addresses that are
+// never refused, and remembers its refusals, so that the log lines about them do not
+// count as offences. The doors are packages below it, one for each protocol: authpolicy
+// (Dovecot), policyd (Postfix), socketmap (postscreen), dnsbl.
 //
 // Every door fails open: whatever is wrong with csmail, the mail server goes on as if
-// there were no csmail. Asking takes no lock, logs nothing and waits for nobody; a refusal
+// there were no csmail. A question takes no lock, logs nothing and never waits; a refusal
 // takes a short lock to be remembered. The package parses no protocol and never decides
-// who is hostile.
+// that a client is hostile.
 package enforce
 
 import (
@@ -44,13 +44,13 @@ type Query struct {
 	Addr    netip.Addr
 	Port    int    // of the client, 0 if unknown
 	Account string // as the client sent it; "" before a login
-	Service string // what the client talks to: "smtp", "imap", "submission" …, for figures
+	Service string // service that the client uses: "smtp", "imap", "submission" …, for figures
 	Session string // Dovecot's of the login, "" if there is none
 	PID     int    // of Postfix's smtpd, 0 if unknown
-	Test    bool   // a probe of csmail's own: nothing is remembered
+	Test    bool   // a probe by csmail itself, which is not remembered
 }
 
-// Action is what a door is to do.
+// Action is the answer of a door.
 type Action uint8
 
 // The actions.
@@ -73,21 +73,22 @@ type Verdict struct {
 	Text     string
 }
 
-// MaxText bounds the text for a client. Postfix neither cuts nor folds what it is given
-// (smtpd_check.c, 3.7), and a reply has room for 512 octets (RFC 5321 section 4.5.3.1.5).
+// MaxText bounds the text for a client, in bytes. Postfix neither cuts nor folds the text
+// of a policy server (smtpd_check.c, 3.7), and a reply has room for 512 octets (RFC 5321
+// section 4.5.3.1.5).
 const MaxText = 200
 
 // Options of a Gate. They may be changed while doors are open.
 type Options struct {
-	DryRun   bool   // refuse nobody; count and remember what would have been
+	DryRun   bool   // refuse no client; count and remember the refusals that there would have been
 	Accounts bool   // decisions on accounts count, too
-	Contact  string // whom to write to: an address or a URL
+	Contact  string // address or URL to write to
 
 	// Types that are acted on; nil: ban and captcha.
 	Types []decision.Type
 
-	// Never says why an address is never refused; nil: only the addresses that no
-	// client on the Internet has. It must be safe for concurrent use.
+	// Never reports whether an address is never refused, and why; nil: only addresses
+	// that no client on the Internet has. It must be safe for concurrent use.
 	Never func(netip.Addr) (reason string, never bool)
 
 	// Abroad reports whether a login to an account comes from a country that it never
@@ -122,7 +123,7 @@ func (g *Gate) Set(o Options) {
 	g.options.Store(&o)
 }
 
-// Refusals returns what was refused lately.
+// Refusals returns the latest refusals.
 func (g *Gate) Refusals() *Refusals { return g.refusals }
 
 // Ask answers a query.
@@ -149,8 +150,8 @@ func (g *Gate) Ask(q Query) Verdict {
 	return v
 }
 
-// judge looks for the decision that counts. Who is never refused is never refused for
-// his account either: it is the office, and its webmail.
+// judge returns the decision that applies. If the address is never refused, neither is
+// any account from there, because it may be the office, or its webmail.
 func (g *Gate) judge(q *Query) Verdict {
 	q.Addr = q.Addr.Unmap().WithZone("")
 	if d, found := g.probed(q); found {
@@ -201,8 +202,8 @@ func (o *Options) acts(t decision.Type) bool {
 	return false
 }
 
-// never says why an address is never refused. What is no address of a client is not: a
-// decision on it is a slip.
+// never reports why an address is never refused. An address that no client can have is
+// one of them, since a decision on it is a mistake.
 func (o *Options) never(addr netip.Addr) (string, bool) {
 	switch {
 	case !addr.IsValid():
@@ -217,7 +218,7 @@ func (o *Options) never(addr netip.Addr) (string, bool) {
 	return o.Never(addr)
 }
 
-// Never says why an address is never refused.
+// Never reports whether an address is never refused, and why.
 func (g *Gate) Never(addr netip.Addr) (reason string, never bool) {
 	return g.options.Load().never(addr.Unmap().WithZone(""))
 }
@@ -231,9 +232,9 @@ func (g *Gate) verdict(d decision.Decision) Verdict {
 	return v
 }
 
-// text is what a client is told. It begins with the words by which csmail knows its own
-// refusals in the log ([event.OwnMarker]); nothing of it comes from the LAPI but the
-// number.
+// text returns the reply for a client. It begins with the words by which csmail
+// recognises its own refusals in the log ([event.OwnMarker]). Only the number in it comes
+// from the LAPI.
 func text(d *decision.Decision, contact string) string {
 	about := "your address"
 	if d.Account != "" {
@@ -249,7 +250,8 @@ func withContact(text, contact string) string {
 	return text[:min(len(text), MaxText)]
 }
 
-// printable leaves what may stand in a reply line, a JSON text and a TXT record alike.
+// printable removes characters that must not be in a reply line, a JSON text or a TXT
+// record.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {

@@ -46,8 +46,8 @@ func Listen(place string) (net.Listener, error) {
 	return l, nil
 }
 
-// openToGroup lets the group of the folder in. A folder that everybody may enter and
-// that has no group of its own is left to its mode.
+// openToGroup opens the socket to the group of the folder. If all users may enter the
+// folder and it has no group of its own, the mode stays.
 func openToGroup(path string) error {
 	info, err := os.Stat(filepath.Dir(path))
 	if err != nil {
@@ -66,8 +66,8 @@ func openToGroup(path string) error {
 const MaxConnections = 1024
 
 // Bounded bounds the open connections of a listener. At the limit the connection that has
-// been silent for the longest time is closed: whoever holds ten thousand open keeps
-// nobody else out. Each is counted at the door.
+// been silent longest is closed, so that a client with ten thousand open connections
+// keeps no other out. Each closed one is counted at the door.
 func Bounded(l net.Listener, most int, count func(change int)) net.Listener {
 	return &bounded{Listener: l, most: most, count: count, open: map[*conn]struct{}{}}
 }

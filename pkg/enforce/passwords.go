@@ -9,8 +9,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// The bounds of what is remembered about passwords, and how long a log line may follow
-// the question that it belongs to.
+// The limits of the memory about passwords, and of the time between a question and the
+// log line about it.
 const (
 	maxLogins = 10_000 // sessions of Dovecot, and clients of Postfix
 	maxTries  = 8      // of one login
@@ -24,18 +24,18 @@ const (
 	ofSASL = 30 * time.Second
 )
 
-// Passwords remembers for some minutes which password was tried in which login, as marks
-// that equal ones share. Dovecot's auth policy names it in the question before each
-// login; the log line about the failure does not. So the line gets the mark from here,
-// and the guard can tell an old password that a phone repeats from guesses.
+// Passwords remembers for some minutes the password of each login, as marks that are
+// equal for equal passwords. Dovecot's auth policy sends a hash in the question before
+// each login, but the log line about the failure has none. So the line gets the mark from
+// here, and the guard can distinguish an old password that a phone repeats from guesses.
 //
-// A line gets a mark only if nothing else is possible: if the session, or the client of
-// Postfix in that half minute, tried one password on one account. In doubt it gets none,
-// and counts as a guess. Its methods are safe for concurrent use.
+// A line gets a mark only if there is no doubt: the session, or the client of Postfix
+// within half a minute, tried one password on one account. Otherwise it gets none, and
+// counts as a guess. The methods are safe for concurrent use.
 type Passwords struct {
 	mu     sync.Mutex
 	now    map[loginKey]*tries // logins of late
-	before map[loginKey]*tries // those of before; forgotten together
+	before map[loginKey]*tries // older ones, dropped together
 }
 
 // loginKey is a login session of Dovecot, or with no session a client of Postfix.

@@ -24,23 +24,22 @@ type Refusal struct {
 	Service   string
 }
 
-// The bounds of what is remembered, and for how long it explains what the log says.
+// The limits of the memory, and the times within which it explains log lines.
 const (
 	maxAddresses = 20_000
 	maxSessions  = 8 // of an address: sessions, processes and accounts each
 
-	// ofAddress is for how long after a refusal the log's lines about an address that is
-	// banned are about refusals: each further try is a refusal of its own.
+	// ofAddress is the time after a refusal within which the log lines about a banned
+	// address are about refusals, because each further attempt is refused too.
 	ofAddress = 5 * time.Minute
 
-	// ofSession is how long a session may last in which a refusal was: Dovecot cuts a
-	// login off after three minutes, Postfix closes a session after five without a
-	// command.
+	// ofSession is the longest time of a session with a refusal: Dovecot ends a login
+	// after three minutes, Postfix a session after five minutes without a command.
 	ofSession = time.Hour
 
-	// unnamedLines is how many lines without a user one refusal of an account explains:
-	// the failed login and the end of the session. Who is refused for one account and
-	// guesses at others is not excused by it.
+	// unnamedLines is the number of lines without a user that one refusal of an account
+	// explains: the failed login and the end of the session. A client that is refused for
+	// one account and guesses at others is not excused.
 	unnamedLines = 2
 
 	// early is how far a stamp in the log may lie before the refusal: stamps have whole
@@ -48,21 +47,21 @@ const (
 	early = 3 * time.Second
 )
 
-// Refusals remembers whom we kept out, by address. Lines of the log that a refusal leaves
-// behind look like offences: Dovecot counts it as a failed login, Postfix as a command that
-// failed, and four of the nine sorts of lines do not hold our text. Its methods are safe
-// for concurrent use.
+// Refusals remembers the refused clients, by address. The log lines about a refusal look
+// like offences: Dovecot counts a refusal as a failed login, Postfix as a failed command,
+// and four of the nine kinds of lines do not hold csmail's text. The methods are safe for
+// concurrent use.
 type Refusals struct {
 	mu      sync.Mutex
 	now     map[netip.Addr]*refused // addresses of late
-	before  map[netip.Addr]*refused // those of before; forgotten together
+	before  map[netip.Addr]*refused // older ones, dropped together
 	changed bool
 	total   uint64
 }
 
-// refused is what is remembered of an address.
+// refused holds the refusals of an address.
 type refused struct {
-	smtp, login time.Time // the last refusal of the address itself, by what it talked to
+	smtp, login time.Time // time of the last refusal of the address itself, by service
 	screen      time.Time
 	sessions    [maxSessions]session
 	next        int
@@ -70,7 +69,7 @@ type refused struct {
 	last        Refusal
 }
 
-// session is one connection or account in which a refusal was.
+// session is a connection or an account with a refusal.
 type session struct {
 	at      time.Time
 	session string
@@ -135,7 +134,7 @@ func (m *Refusals) find(addr netip.Addr) *refused {
 	return m.before[addr]
 }
 
-// family is which lines of the log a refusal explains.
+// family is the kind of log lines that a refusal explains.
 type family uint8
 
 const (
@@ -144,7 +143,8 @@ const (
 	screen
 )
 
-// familyOf says it of a refusal. Postfix's logins ask Dovecot, with the protocol smtp.
+// familyOf returns the family of a refusal. Postfix's logins come through Dovecot with
+// the protocol smtp.
 func familyOf(r Refusal) family {
 	switch {
 	case r.Door == Socketmap || r.Door == DNSBL:
@@ -165,8 +165,8 @@ func (a *refused) timeOf(f family) *time.Time {
 	return &a.login
 }
 
-// Explains reports whether a line of the log is about a refusal of ours, so that it is no
-// offence of the client's. Only what would count against a client is ever explained.
+// Explains reports whether a log line is about a refusal by csmail and so is no offence
+// of the client. It is true only for lines that would otherwise count against the client.
 func (m *Refusals) Explains(r *event.Record) bool {
 	if r.Outcome != event.Noted || !r.Addr.IsValid() {
 		return false
@@ -261,9 +261,9 @@ func (m *Refusals) Last(addr netip.Addr) (last Refusal, count int) {
 
 const refusalsVersion = 1
 
-// TakeSnapshot returns what is remembered in a form that [Refusals.Restore] reads, and
-// whether it changed since the snapshot before. The accounts and sessions of what is
-// older than an hour are left out: they explain nothing any more.
+// TakeSnapshot returns the refusals in the form that [Refusals.Restore] reads, and
+// reports whether they changed since the last snapshot. Accounts and sessions older than
+// an hour are left out, because they explain no line any more.
 func (m *Refusals) TakeSnapshot(now time.Time) (snapshot []byte, changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -317,8 +317,8 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// Restore adds what a run before remembered. Of a damaged snapshot it takes what comes
-// before the damage: whoever stands there was refused.
+// Restore adds the refusals of an earlier run. From a damaged snapshot it takes the part
+// before the damage, since each entry there is a refusal.
 func (m *Refusals) Restore(b []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

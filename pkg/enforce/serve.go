@@ -11,10 +11,10 @@ import (
 // farewell is how long questions that are under way at the end may take.
 const farewell = 500 * time.Millisecond
 
-// Serve accepts connections until the context ends, and hands each to a goroutine of its
-// own. Then it closes the listener first, gives what is under way half a second, closes
-// the connections, and returns when the last goroutine has ended. Trouble with accepting
-// is waited out.
+// Serve accepts connections until the context ends, each in a goroutine of its own. Then
+// it closes the listener, waits half a second for the questions in progress, closes the
+// connections, and returns when the last goroutine has ended. After an error of accepting
+// it tries again.
 func Serve(ctx context.Context, l net.Listener, handle func(net.Conn)) error {
 	s := &serving{open: map[net.Conn]struct{}{}}
 	ctx, cancel := context.WithCancel(ctx)

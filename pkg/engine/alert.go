@@ -10,19 +10,19 @@ import (
 	"csmail/pkg/guard"
 )
 
-// Finding is an overflow of a scenario with the guard's word on it.
+// Finding is an overflow of a scenario with the guard's verdict.
 type Finding struct {
 	Alert   event.Alert
 	Verdict guard.Verdict
-	Needed  int // attempts, or distinct values, that the scenario asks for
+	Needed  int // attempts, or distinct values, that the scenario needs
 
-	// At is when the guard said so: with the overflow, or when the wait for evidence
-	// was over. A ban begins then and not with what led to it.
+	// At is the time of the verdict: that of the overflow, or the end of the wait for
+	// evidence. A ban begins then, not with the events that led to it.
 	At time.Time
 }
 
-// alertOf makes the alert of an overflow. It names no user but as the value of
-// an account's alert.
+// alertOf makes the alert of an overflow. It names a user only as the value of an alert
+// on an account.
 func alertOf(o *bucket.Overflow) event.Alert {
 	a := event.Alert{
 		Scenario: o.Scenario.Name, Scope: scopeOf(o), Source: o.Addr, Account: o.Account,
@@ -40,6 +40,7 @@ func alertOf(o *bucket.Overflow) event.Alert {
 	return a
 }
 
+// scopeOf returns the scope of an overflow.
 func scopeOf(o *bucket.Overflow) event.Scope {
 	switch {
 	case o.Account != "":
@@ -50,7 +51,7 @@ func scopeOf(o *bucket.Overflow) event.Scope {
 	return event.ScopeIP
 }
 
-// findingOf puts an overflow before the guard.
+// findingOf returns an overflow as a question to the guard.
 func findingOf(o *bucket.Overflow) guard.Finding {
 	s := o.Scenario
 	return guard.Finding{
@@ -60,8 +61,8 @@ func findingOf(o *bucket.Overflow) guard.Finding {
 	}
 }
 
-// rule lets the verdict shape the alert: an IPv6 address is widened to its /64,
-// and what the guard looked at goes along.
+// rule applies the verdict to the alert: it widens an IPv6 address to its /64, and adds
+// the guard's checks.
 func rule(a event.Alert, v guard.Verdict) event.Alert {
 	if v.Widen.IsValid() && a.Scope == event.ScopeIP {
 		a.Scope, a.Source = event.ScopeRange, v.Widen.Addr()
@@ -70,14 +71,14 @@ func rule(a event.Alert, v guard.Verdict) event.Alert {
 	return a
 }
 
-// Describe returns the alert with the message that its other fields make.
+// Describe returns the alert with its message, which follows from its other fields.
 func Describe(a event.Alert) event.Alert {
 	a.Message = message(a)
 	return a
 }
 
-// message says in one line who did what. It may reach CrowdSec's central API, so
-// it names no user.
+// message describes an alert in one line. It may reach CrowdSec's central API, so it
+// names no user.
 func message(a event.Alert) string {
 	if a.Scenario == BreakIn {
 		return breakInMessage(a)
@@ -106,7 +107,7 @@ func message(a event.Alert) string {
 	return string(append(append(append(text, " ("...), a.Scenario...), ')'))
 }
 
-// span writes a time span as people do: 12s, 5m, 11h, 3d.
+// span returns a time span in the usual short form, for example 12s, 5m, 11h or 3d.
 func span(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

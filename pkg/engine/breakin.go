@@ -10,18 +10,18 @@ import (
 	"csmail/pkg/guard"
 )
 
-// BreakIn is the scenario of a source that guessed passwords and then logged in. It stands
-// in no file: the guard knows of it, since such a login is no proof of innocence.
+// BreakIn is the scenario of a source that guessed passwords and then logged in. No file
+// holds it: the guard finds it, because such a login is no proof of innocence.
 //
-// Its finding bans nobody. The guesses are what a ban is for, and somebody who mistypes a
-// dozen times before the right password is the honest twin of it.
+// Its finding bans nobody. A ban is for the guesses, and a person who mistypes a dozen
+// times before the right password looks the same.
 const BreakIn = "csmail/break-in"
 
 const (
-	// breakInAgain is after what time one break-in is told of again.
+	// breakInAgain is the time after which the same break-in is reported again.
 	breakInAgain = 24 * time.Hour
-	// maxBreakIns bounds what is remembered of them. They are rare: where it is full, they
-	// are told of once more.
+	// maxBreakIns is the number of break-ins that are remembered. They are rare; beyond
+	// the limit one may be reported twice.
 	maxBreakIns = 10_000
 )
 

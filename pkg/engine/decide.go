@@ -9,9 +9,9 @@ import (
 	"csmail/pkg/guard"
 )
 
-// decide puts overflows before the guard, those of one bucket together. A bucket all
-// of whose findings are held listens on: what it hears next is judged as well, and
-// told of if it is no longer held.
+// decide asks the guard about overflows, those of one bucket together. If all findings of
+// a bucket are held, its blackhole is lifted: its next overflow is judged too, and
+// reported if it is no longer held.
 func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 	for len(overflows) > 0 {
 		n := 1
@@ -25,11 +25,11 @@ func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 	}
 }
 
-// decideBucket reports whether all overflows of a bucket are held. The six addresses
-// of one /64 that fill a bucket together make one finding about the /64, unless a ban
-// must not hit all of it.
+// decideBucket reports whether all overflows of a bucket are held. If six addresses of
+// one /64 fill a bucket together, the finding is about the /64, unless a ban must not hit
+// all of it.
 func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held bool) {
-	single := false // the one before bans no more than its address
+	single := false // the ban before is for a single address
 	held = true
 	for i := range overflows {
 		o := &overflows[i]
@@ -43,7 +43,7 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held b
 		switch {
 		case v.Pending:
 			j.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
-		case v.Action == guard.Hold && o.Blackhole.IsAgain(): // it was told of when the blackhole began
+		case v.Action == guard.Hold && o.Blackhole.IsAgain(): // it was reported when the blackhole began
 		default:
 			j.add(alertOf(o), v, f.Needed, now)
 		}
@@ -51,8 +51,8 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held b
 	return held
 }
 
-// isSameBlock knows two overflows of one bucket that the guard would widen to
-// one /64.
+// isSameBlock reports whether the guard would widen two overflows of one bucket to the
+// same /64.
 func isSameBlock(a, b *bucket.Overflow) bool {
 	if a.Scenario != b.Scenario || scopeOf(a) != event.ScopeIP || scopeOf(b) != event.ScopeIP || !a.Addr.Is6() || !b.Addr.Is6() {
 		return false
@@ -61,9 +61,9 @@ func isSameBlock(a, b *bucket.Overflow) bool {
 	return err == nil && block.Contains(b.Addr)
 }
 
-// moved gives rulings that a record has brought about its time, to the fraction. All
-// others are at whole seconds, so that they do not depend on which line of a second is
-// the first to show that the time has come.
+// moved sets the time of rulings that a record caused to that of the record, with its
+// fraction. All other rulings are at whole seconds, so that they do not depend on the
+// first line of a second.
 func moved(rulings []guard.Ruling, now time.Time) []guard.Ruling {
 	for i := range rulings {
 		if rulings[i].At.Unix() == now.Unix() {
@@ -73,13 +73,13 @@ func moved(rulings []guard.Ruling, now time.Time) []guard.Ruling {
 	return rulings
 }
 
-// settle adds the findings about which the guard has come to its last word.
+// settle adds the findings with final verdicts of the guard.
 func (j *Judge) settle(rulings []guard.Ruling) {
 	for _, r := range rulings {
 		key := keyOf(r.Finding)
 		w, known := j.waiting[key]
 		if !known {
-			continue // forgiven in the meantime
+			continue // forgiven meanwhile
 		}
 		delete(j.waiting, key)
 		if r.Verdict.Action == guard.Hold {
@@ -92,8 +92,8 @@ func (j *Judge) settle(rulings []guard.Ruling) {
 	}
 }
 
-// add adds a finding. No verdict comes before what it is about, though a line may
-// come late.
+// add adds a finding. Its verdict is never earlier than its last event, even if a line
+// comes late.
 func (j *Judge) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 	if at.Before(a.Last) {
 		at = a.Last
@@ -105,12 +105,12 @@ func (j *Judge) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 	j.findings = append(j.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})
 }
 
-// waitKey is what a finding waits under: as with the guard, a newer one of the same
-// scenario about the same source takes the place of the older.
+// waitKey identifies a pending finding. As in the guard, a newer finding of the same
+// scenario about the same source replaces it.
 type waitKey struct {
 	scenario string
 	scope    event.Scope
-	network  netip.Prefix // of an address that one; of an address of IPv6 its /64
+	network  netip.Prefix // of an address its own, of an IPv6 address its /64
 	account  string
 }
 
@@ -124,6 +124,7 @@ func waitKeyOf(scenario string, scope event.Scope, network netip.Prefix, account
 	return waitKey{scenario: scenario, scope: scope, network: network}
 }
 
+// keyOf returns the key of the guard's finding.
 func keyOf(f guard.Finding) waitKey {
 	network := f.Network.Masked()
 	if f.Scope != event.ScopeRange {
@@ -132,6 +133,7 @@ func keyOf(f guard.Finding) waitKey {
 	return waitKeyOf(f.Scenario, f.Scope, network, f.Account)
 }
 
+// key returns the key of a pending alert, equal to keyOf of its finding.
 func (w waiting) key() waitKey {
 	return waitKeyOf(w.Alert.Scenario, w.Alert.Scope, Network(w.Alert), w.Alert.Account)
 }

@@ -8,8 +8,8 @@ import (
 	"csmail/pkg/wire"
 )
 
-// Edge is a host whose lines are judged elsewhere: it joins them, leaves out what no
-// Judge looks at, and gives the rest a place in the host's order. Use it from one
+// Edge joins the lines of a host that is judged elsewhere. It leaves out records that no
+// Judge needs, and gives the others a place in the host's order. Use it from one
 // goroutine at a time.
 //
 //	edge := engine.NewEdge(key)
@@ -20,12 +20,12 @@ type Edge struct {
 	through time.Time // no later fact has an earlier place
 }
 
-// NewEdge returns an Edge that has seen nothing. The key is the secret under which it
-// hashes the names that clients send.
+// NewEdge returns an Edge without state. The key is the secret for the hashes of names
+// that clients send.
 func NewEdge(key event.HashKey) *Edge { return &Edge{join: NewJoin(key)} }
 
-// Take takes the next Record, and appends to facts what travels of it. The new facts
-// share text with the Record.
+// Take takes the next Record, and appends to facts the part of it that travels. The new
+// facts share text with the Record.
 func (e *Edge) Take(r *event.Record, facts []wire.Fact) []wire.Fact {
 	if e.join.Waits() {
 		facts = e.Reach(r.Time, facts) // before the record, which others may come before
@@ -39,9 +39,9 @@ func (e *Edge) Take(r *event.Record, facts []wire.Fact) []wire.Fact {
 	return facts
 }
 
-// Reach says that no line comes any more from before a time, and appends to facts the
+// Reach declares that no line earlier than through will come, and appends to facts the
 // offences that have waited long enough for the end of their session. A time before the
-// latest Record does nothing.
+// latest Record has no effect.
 func (e *Edge) Reach(through time.Time, facts []wire.Fact) []wire.Fact {
 	if through.Before(e.through) {
 		return facts
@@ -49,13 +49,13 @@ func (e *Edge) Reach(through time.Time, facts []wire.Fact) []wire.Fact {
 	return e.place(e.join.Expire(through), through, facts)
 }
 
-// End is the end of the host's logs: it appends to facts the offences that still wait,
-// each when it would have waited long enough, but not later than the time of asking.
+// End ends the host's logs: it appends to facts the offences that still wait. Each counts
+// from the end of its wait, but no later than asked.
 func (e *Edge) End(asked time.Time, facts []wire.Fact) []wire.Fact {
 	return e.place(e.join.End(asked), asked, facts)
 }
 
-// place gives offences that were released without a line their places.
+// place gives places to offences that were released without a line.
 func (e *Edge) place(released Result, through time.Time, facts []wire.Fact) []wire.Fact {
 	for _, f := range released.Expired() {
 		if f.Place.Before(e.through) { // of a line that came late
@@ -83,7 +83,7 @@ func (e *Edge) AppendSnapshot(b []byte) []byte {
 	return e.join.AppendSnapshot(b)
 }
 
-// Restore replaces the state by what AppendSnapshot wrote. On an error the Edge must not
+// Restore replaces the state by that of AppendSnapshot. After an error the Edge must not
 // be used further.
 func (e *Edge) Restore(b []byte) error {
 	rest, err := readHead(b)

@@ -1,14 +1,13 @@
-// Package engine is the one way of a line through the core: Parse turns it into
-// a Record, on any core and without state; Step takes the Records in the order
-// of the log, joins the lines of one attempt, lets the guard see them, pours them
-// into the scenarios, and puts what overflows before the guard. Advance tells the
-// time when logs are silent. It has no I/O, no goroutine, no clock and no logger;
-// every command goes through it and differs only in where lines come from and
-// what it does with the results.
+// Package engine is the one way of a line through the core. Parse turns it into a Record,
+// on any core and without state. Step takes the Records in the order of the log, joins
+// the lines of one attempt, shows them to the guard, pours them into the scenarios, and
+// asks the guard about each overflow. Advance passes the time while logs are silent. The
+// package has no I/O, no goroutine, no clock and no logger. Every command uses it, and
+// differs only in the origin of the lines and the use of the results.
 //
-// Step is made of two halves, which may run on different hosts: Join, which joins the
-// lines of the sessions of its hosts, and Judge, which counts what many hosts have
-// joined. What passes between them is a Result, or [wire.Fact] where it travels.
+// Step consists of two halves that may run on different hosts: Join joins the lines of
+// the sessions of its hosts, and Judge counts the joined records of many hosts. A Result
+// passes between them, or a [wire.Fact] if it travels.
 package engine
 
 import (
@@ -22,25 +21,25 @@ import (
 	"csmail/pkg/session"
 )
 
-// Result is what a Record came to in its place in the log.
+// Result is the outcome of a Record at its place in the log.
 type Result struct {
 	*event.Record
-	Folded   bool // earlier lines have reported this attempt
-	Repeated bool // the same SMTP session was refused for the same before
+	Folded   bool // earlier lines reported this attempt
+	Repeated bool // the same SMTP session had a refusal of this kind before
 	Copy     bool // the log holds the line twice; it is Folded, too
 	Withheld bool // counts only if its session ends without a login, and then is Released
-	LoggedIn bool // the session has logged in, so it is no offence
+	LoggedIn bool // the session has logged in, which excuses it
 
-	// Guessed is how many wrong passwords of its source came before this login, where
-	// they are so many that it may be a break-in; else 0.
+	// Guessed is the number of wrong passwords of its source before this login, if the
+	// login may be a break-in; else 0.
 	Guessed int
 
-	// Earlier is what the Record decided about earlier ones; nil for nothing. It is valid
-	// until the next call of the engine that joined it.
+	// Earlier holds the decisions of the Record about earlier ones; nil for none. It is
+	// valid until the next call of the engine that joined it.
 	Earlier *session.Earlier
 
-	// Findings are those that this Record made, and those whose wait it ended.
-	// The slice is valid until the next Step; what it holds is the caller's.
+	// Findings are those that this Record caused, and those whose wait it ended. The
+	// slice is valid until the next Step; the caller owns its elements.
 	Findings []Finding
 }
 
@@ -61,7 +60,7 @@ func (r *Result) Keep() {
 // be anything.
 const maxPours = 20
 
-// Released returns the offences that were withheld until this Record, and count.
+// Released returns the offences that were withheld until this Record and now count.
 func (r Result) Released() []session.Release {
 	if r.Earlier == nil {
 		return nil
@@ -69,7 +68,7 @@ func (r Result) Released() []session.Release {
 	return r.Earlier.Released
 }
 
-// Excused returns the offences that were withheld until this Record, and never count.
+// Excused returns the offences that were withheld until this Record and never count.
 func (r Result) Excused() []event.Record {
 	if r.Earlier == nil {
 		return nil
@@ -77,7 +76,7 @@ func (r Result) Excused() []event.Record {
 	return r.Earlier.Excused
 }
 
-// Superseded returns the events that counted until this Record, and no longer do.
+// Superseded returns the events that counted until this Record and no longer do.
 func (r Result) Superseded() []event.Record {
 	if r.Earlier == nil {
 		return nil
@@ -85,9 +84,9 @@ func (r Result) Superseded() []event.Record {
 	return r.Earlier.Superseded
 }
 
-// Pours returns how often the result counts for a scenario: once for each attempt that
-// no earlier line has reported, and not at all if it is no event, only more of the
-// same, or does not count yet.
+// Pours returns how often the result counts for a scenario: once for each attempt that no
+// earlier line has reported. It is 0 for a record without an event, for a repetition, and
+// for a withheld offence.
 func (r Result) Pours() int {
 	if !r.Counts() || r.Withheld {
 		return 0
@@ -95,17 +94,17 @@ func (r Result) Pours() int {
 	return min(r.Attempts, maxPours)
 }
 
-// Counts reports whether the result is an event that is not only more of an earlier one.
-// It may be withheld still.
+// Counts reports whether the result is an event of its own, not a repetition of an
+// earlier one. It may still be withheld.
 func (r Result) Counts() bool {
 	return r.Outcome == event.Noted && !r.Folded && !r.Repeated && !r.LoggedIn
 }
 
-// IsOffence is true for what can count against a client at all: an event with an
-// address, of a class that says something about the client.
+// IsOffence reports whether the result can count against a client: it is an event with an
+// address and of a class that says something about the client.
 func (r Result) IsOffence() bool { return r.Record != nil && isOffence(r.Record) }
 
-// Engine is both halves on one host: a Join, and the Judge of its Results. Use it from
+// Engine holds both halves on one host: a Join, and the Judge of its Results. Use it from
 // one goroutine at a time.
 type Engine struct {
 	join  *Join
@@ -114,7 +113,7 @@ type Engine struct {
 	joinSize int // of the newest snapshot
 }
 
-// New returns an Engine that has seen nothing.
+// New returns an Engine without state.
 func New(o Options) *Engine { return &Engine{join: NewJoin(o.HashKey), judge: NewJudge(o)} }
 
 // Step takes the next Record of the log. The Result points to it.
@@ -142,18 +141,18 @@ func (e *Engine) Complete(r *Result) {
 // the next call.
 func (e *Engine) Judge(r Result) []Finding { return e.judge.Take(r) }
 
-// EndSessions lets all offences count that are withheld, as at the end of a log that is
-// read at a time. Its Result has no line of its own: it is for the Findings, and for
-// the Judge of another engine.
+// EndSessions makes all withheld offences count, as at the end of a log that is read at
+// the time asked. Its Result has no line; it is for the Findings, and for the Judge of
+// another engine.
 func (e *Engine) EndSessions(asked time.Time) Result {
 	result := e.join.End(asked)
 	result.Findings = e.judge.takeReleased(result.Released())
 	return result
 }
 
-// Advance tells the engine that it is now: scenarios that end by time overflow,
-// and what waited for evidence may have its answer. A time before the latest
-// Record does nothing. The slice is valid until the next Step or Advance.
+// Advance passes the time to now: scenarios that end by time overflow, and waits for
+// evidence may end. A time before the latest Record has no effect. The slice is valid
+// until the next Step or Advance.
 func (e *Engine) Advance(now time.Time) []Finding {
 	if e.judge.buckets == nil {
 		return nil
@@ -162,24 +161,24 @@ func (e *Engine) Advance(now time.Time) []Finding {
 }
 
 // Settle ends the wait of every offence and finding, as at the end of a log that is not
-// followed. What would still wait at the time of asking is held.
+// followed. A finding that would still wait at the time asked is held.
 func (e *Engine) Settle(asked time.Time) []Finding {
 	return e.judge.settleAll(e.join.End(asked).Released(), asked)
 }
 
-// Unban takes a person's word for a source, or for all of a network; see [Judge.Unban].
+// Unban grants amnesty to a source, or to a whole network; see [Judge.Unban].
 func (e *Engine) Unban(network netip.Prefix, until time.Time) { e.judge.Unban(network, until) }
 
-// CountSince has events before t speak for their sources only. It is part of the
-// engine's state.
+// CountSince makes events before t count for their sources only, never against them. It
+// is part of the engine's state.
 func (e *Engine) CountSince(t time.Time) { e.judge.CountSince(t) }
 
 // Waits reports whether time alone may bring findings: a finding waits for the guard's
 // final verdict, an offence for the end of its session, or a scenario overflows by time.
 func (e *Engine) Waits() bool { return e.judge.Waits() || e.join.Waits() }
 
-// Counting returns how many counters are open. At the end of a log they stay so: that
-// it ends is not that their time has passed.
+// Counting returns the number of open counters. The end of a log does not close them:
+// event time has not advanced.
 func (e *Engine) Counting() int { return e.judge.Counting() }
 
 // Guard returns the engine's guard, for questions; nil without scenarios.
@@ -188,14 +187,14 @@ func (e *Engine) Guard() *guard.Guard { return e.judge.guard }
 // Buckets returns the engine's buckets, for questions; nil without scenarios.
 func (e *Engine) Buckets() *bucket.Engine { return e.judge.buckets }
 
-// Network returns the network that an alert is about; that of an address is of full
-// length, that of an account none.
+// Network returns the network of an alert. For an address it has full length, for an
+// account it is invalid.
 func Network(a event.Alert) netip.Prefix {
 	switch a.Scope {
 	case event.ScopeAccount:
 		return netip.Prefix{}
 	case event.ScopeRange:
-		network, _ := netip.ParsePrefix(a.Value()) // of a source that is none
+		network, _ := netip.ParsePrefix(a.Value()) // invalid for an unknown source
 		return network
 	}
 	addr := a.Source.Unmap().WithZone("")

@@ -7,19 +7,19 @@ import (
 	"csmail/pkg/session"
 )
 
-// Join is the first half of an Engine: it joins the lines of one attempt. All joins are
-// a host's own, so the Join of a host needs the lines of that host only, and where many
-// hosts are counted as one each of them has its own.
+// Join is the first half of an Engine: it joins the lines of one attempt. Each host is
+// joined by itself, so the Join of a host needs only that host's lines, and each of many
+// hosts may have a Join of its own.
 //
-// It takes the Records that a [Reader] for each log has parsed and completed. Of its
-// Results only those that [Result.Travels] are of use to a Judge. Use it from one
-// goroutine at a time.
+// It takes the Records that a [Reader] for each log has parsed and completed. A Judge
+// needs only those of its Results that [Result.Travels]. Use it from one goroutine at a
+// time.
 type Join struct {
 	sessions *session.Joiner
 }
 
-// NewJoin returns a Join that knows no session. The key is the secret under which it
-// hashes the names that clients send.
+// NewJoin returns a Join without sessions. The key is the secret for the hashes of names
+// that clients send.
 func NewJoin(key event.HashKey) *Join { return &Join{session.NewJoiner(key)} }
 
 // Take takes the next Record of the log. The Result points to it and has no Findings.
@@ -39,13 +39,14 @@ func (j *Join) Expire(now time.Time) Result {
 	return j.earlier()
 }
 
-// End releases all offences that are withheld, as at the end of a log that is read at a
-// time. The Result has no line of its own.
+// End releases all offences that are withheld, as at the end of a log that is read at the
+// time asked. The Result has no line of its own.
 func (j *Join) End(asked time.Time) Result {
 	j.sessions.ReleaseAll(asked)
 	return j.earlier()
 }
 
+// earlier returns the decisions about earlier records as a Result without a line.
 func (j *Join) earlier() Result {
 	return Result{Record: &event.Record{}, Earlier: j.sessions.Earlier()}
 }
@@ -57,6 +58,6 @@ func (j *Join) Waits() bool { return j.sessions.Waiting() }
 // AppendSnapshot appends the whole state to b.
 func (j *Join) AppendSnapshot(b []byte) []byte { return j.sessions.AppendSnapshot(b) }
 
-// Restore replaces the state by what AppendSnapshot wrote. On an error the Join must not
+// Restore replaces the state by that of AppendSnapshot. After an error the Join must not
 // be used further.
 func (j *Join) Restore(b []byte) error { return j.sessions.Restore(b) }

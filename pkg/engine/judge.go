@@ -11,39 +11,39 @@ import (
 	"csmail/pkg/session"
 )
 
-// Options say what an Engine judges by. Without scenarios it only joins sessions.
+// Options are all that an Engine judges by. Without scenarios it only joins sessions.
 type Options struct {
 	Scenarios *scenario.Set
-	// Limits bound what the scenarios keep. With NoEvidence nobody is told of the
-	// findings, and they come without message and checks too.
+	// Limits bound the memory of the scenarios. With NoEvidence findings have neither
+	// messages nor checks, for callers that show none.
 	Limits bucket.Limits
 
-	Guard *guard.Guard // belongs to the engine from then on; nil without scenarios
+	Guard *guard.Guard // the engine owns it; nil without scenarios
 
-	// HashKey is the secret under which texts of clients are hashed; the Guard has it
-	// from its own Options. A state that is restored brings its own.
+	// HashKey is the secret for the hashes of client texts. The Guard has it from its own
+	// Options. A restored state brings its own.
 	HashKey event.HashKey
 
-	// Counts tells of an event whether it may count against its source; nil: each
-	// may. What may not still speaks for it.
+	// Counts reports whether an event may count against its source; nil: each may. Other
+	// events still count for it.
 	Counts func(*event.Event) bool
 }
 
-// Judge is the second half of an Engine: it shows what was joined to the guard, pours it
-// into the scenarios, and puts what overflows before the guard. Its answers depend on
-// the order of what it takes and on nothing else, so that two Judges that take the same
-// are the same. Use it from one goroutine at a time.
+// Judge is the second half of an Engine: it shows joined records to the guard, pours them
+// into the scenarios, and asks the guard about each overflow. Its answers depend only on
+// its calls and their order, so two Judges with the same calls are equal. Use it from one
+// goroutine at a time.
 type Judge struct {
 	buckets  *bucket.Engine // nil without scenarios
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
 	timed    bool                // a scenario overflows by time
-	tells    bool                // somebody is told of the findings, in words
-	since    time.Time           // what happened before speaks for its source at the most
-	waiting  map[waitKey]waiting // findings of which the guard has the last word to say
+	tells    bool                // findings carry message, checks and evidence
+	since    time.Time           // earlier events never count against a source, only for it
+	waiting  map[waitKey]waiting // findings whose verdict is pending
 	findings []Finding
 	guessed  int                     // Guessed of the latest Record
-	brokenIn map[brokenKey]time.Time // break-ins that were told of, and when
+	brokenIn map[brokenKey]time.Time // break-ins that were reported, and when
 
 	guardSize int // of the newest snapshot, in bytes
 }
@@ -55,7 +55,7 @@ type waiting struct {
 	Blackhole bucket.Blackhole
 }
 
-// NewJudge returns a Judge that has seen nothing.
+// NewJudge returns a Judge without state.
 func NewJudge(o Options) *Judge {
 	j := &Judge{counts: o.Counts, waiting: map[waitKey]waiting{}, brokenIn: map[brokenKey]time.Time{}}
 	if o.Scenarios != nil {
@@ -71,8 +71,7 @@ func NewJudge(o Options) *Judge {
 	return j
 }
 
-// Take judges what a Join made of the next line of the log. The slice is valid until the
-// next call.
+// Take judges a joined line of the log. The slice is valid until the next call.
 func (j *Judge) Take(r Result) []Finding {
 	j.begin()
 	j.take(r)
@@ -94,6 +93,8 @@ const WarmBatch = min(bucket.WarmBatch, guard.WarmBatch)
 // begin forgets the findings of the call before.
 func (j *Judge) begin() { j.findings, j.guessed = j.findings[:0], 0 }
 
+// take judges a Result in the order of time: counters that ended, waits that ended, then
+// the record itself.
 func (j *Judge) take(r Result) {
 	if j.buckets == nil {
 		return
@@ -105,7 +106,7 @@ func (j *Judge) take(r Result) {
 	if j.timed {
 		j.end(r.Time)
 	}
-	j.settle(j.guard.DueBefore(r.Time)) // the log was silent until then: the record itself is later
+	j.settle(j.guard.DueBefore(r.Time)) // waits that ended before this record, in the silence of the log
 	if !r.Copy && !r.Withheld && !r.LoggedIn {
 		j.guard.Observe(r.Record, r.Folded || r.Repeated)
 		j.breakIn(r.Record, j.guard.Guessed())
@@ -116,7 +117,7 @@ func (j *Judge) take(r Result) {
 	j.pour(r.Record, r.Pours(), r.Time)
 }
 
-// pour lets an offence count for the scenarios, and judges what overflows.
+// pour pours an offence into the scenarios, and judges the overflows.
 func (j *Judge) pour(r *event.Record, pours int, now time.Time) {
 	if pours == 0 || !isOffence(r) || !j.mayCount(&r.Event) {
 		return
@@ -126,7 +127,7 @@ func (j *Judge) pour(r *event.Record, pours int, now time.Time) {
 	}
 }
 
-// release lets offences count that were withheld, each at its own time.
+// release pours offences that were withheld, each at its own time.
 func (j *Judge) release(released []session.Release) {
 	for i := range released {
 		r, at := &released[i].Record, released[i].At
@@ -148,8 +149,8 @@ func (j *Judge) takeReleased(released []session.Release) []Finding {
 	return j.findings
 }
 
-// end lets the counters overflow that have ended by now, each with the guard as it
-// was then: what the next record tells is later.
+// end lets the counters that have ended by now overflow. The guard judges each at the
+// time of its end, without later records.
 func (j *Judge) end(now time.Time) {
 	for ended := j.buckets.End(now); len(ended) > 0; {
 		last, n := ended[0].Last, 1
@@ -162,15 +163,15 @@ func (j *Judge) end(now time.Time) {
 	}
 }
 
-// isOffence is true for what can count against a client at all: with an address,
-// and of a class that says something about it. So no scenario, however it is
-// written, can ban for a fault of ours.
+// isOffence reports whether an event can count against a client: it has an address, and a
+// class that says something about the client. So no scenario, however it is written, can
+// ban for a fault of the server.
 func isOffence(r *event.Record) bool {
 	class := r.Kind.Class()
 	return r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect)
 }
 
-// advance judges offences that were withheld until now, and lets the time pass.
+// advance judges offences that were withheld until now, and passes the time.
 func (j *Judge) advance(released []session.Release, now time.Time) []Finding {
 	j.takeReleased(released)
 	j.settle(j.guard.Due(now))
@@ -178,8 +179,8 @@ func (j *Judge) advance(released []session.Release, now time.Time) []Finding {
 	return j.findings
 }
 
-// Settle ends the wait of every finding, as at the end of a log that is not followed.
-// What would still wait at the time of asking is held.
+// Settle ends the wait of every finding, as at the end of a log that is not followed. A
+// finding that would still wait at the time asked is held.
 func (j *Judge) Settle(asked time.Time) []Finding { return j.settleAll(nil, asked) }
 
 // settleAll judges offences that were withheld until now, and ends the wait of every
@@ -192,10 +193,9 @@ func (j *Judge) settleAll(released []session.Release, asked time.Time) []Finding
 	return j.findings
 }
 
-// Unban takes a person's word for a source, or for all of a network: the buckets of the
-// sources and of the networks in it are emptied, what waits for the guard about them is
-// dropped, and until then nothing is held against them. Of IPv6 it is the whole /64 at
-// least.
+// Unban grants amnesty until a time to a source, or to all of a network, on a person's
+// word: the buckets of its sources and networks are emptied, and pending findings about
+// them are dropped. An IPv6 network is widened to its /64.
 func (j *Judge) Unban(network netip.Prefix, until time.Time) {
 	if j.buckets == nil || !network.IsValid() {
 		return
@@ -216,11 +216,11 @@ func (j *Judge) Unban(network netip.Prefix, until time.Time) {
 	}
 }
 
-// CountSince has events before t speak for their sources only. It is part of the
+// CountSince makes events before t count for their sources only. It is part of the
 // Judge's state.
 func (j *Judge) CountSince(t time.Time) { j.since = t }
 
-// mayCount tells whether an event may count against its source.
+// mayCount reports whether an event may count against its source.
 func (j *Judge) mayCount(ev *event.Event) bool {
 	return !ev.Time.Before(j.since) && (j.counts == nil || j.counts(ev))
 }
@@ -229,7 +229,7 @@ func (j *Judge) mayCount(ev *event.Event) bool {
 // verdict, or a scenario overflows by time.
 func (j *Judge) Waits() bool { return j.timed || len(j.waiting) > 0 }
 
-// Counting returns how many counters are open.
+// Counting returns the number of open counters.
 func (j *Judge) Counting() int {
 	if !j.timed {
 		return 0

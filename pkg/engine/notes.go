@@ -8,8 +8,8 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Notes count what a log holds that is read in part or not at all, so that a log
-// that is misread does not look like a quiet one.
+// Notes count the lines of a log that are read in part or not at all, so that a misread
+// log does not look like a quiet one.
 type Notes struct {
 	Nested     int64  // lines of other programs that hold a mail log's line
 	NestedIn   string // the program of the first
@@ -19,8 +19,8 @@ type Notes struct {
 	Headerless int64  // messages of Postfix or Dovecot without a header
 	Verbose    int64  // messages in the form of journalctl -o verbose
 	Exported   int64  // fields in journalctl's export form, where that is not read
-	Troubles   int64  // lines of Postfix and Dovecot that are warnings or worse, up to the first that is not
-	Informs    int64  // 1 if there was one that is not
+	Troubles   int64  // warnings or worse of Postfix and Dovecot, up to the first other line
+	Informs    int64  // 1 if there was such a line
 }
 
 // Add adds the counts of another part of the same log, or of another log.
@@ -41,14 +41,15 @@ func (n *Notes) Add(o Notes) {
 	n.Informs += o.Informs
 }
 
-// fewTroubles is how many warnings in a row make a log one that is filtered by
-// severity: a session alone has lines of other severities at its start and its end.
+// fewTroubles is the number of warnings in a row from which on a log counts as filtered
+// by severity. In a whole log each session has lines of other severities at its start and
+// end.
 const fewTroubles = 5
 
-// OnlyTroubles reports whether a log holds warnings and errors and nothing else.
+// OnlyTroubles reports whether a log holds only warnings and errors.
 func (n *Notes) OnlyTroubles() bool { return n.Informs == 0 && n.Troubles >= fewTroubles }
 
-// Remarks puts the counts into words, with where to read on.
+// Remarks describes the counts, with the place in the documentation.
 func (n *Notes) Remarks() []string {
 	var all []string
 	add := func(count int64, form string, args ...any) {
@@ -64,7 +65,7 @@ func (n *Notes) Remarks() []string {
 	return all
 }
 
-// note counts what the outcome of a line does not say.
+// note counts what the outcome of a line does not show.
 func (p *Parser) note(h *logline.Header, message string, r *event.Record) {
 	if h.Doubt != "" && r.Outcome > event.Benign {
 		if p.Notes.Doubted++; p.Notes.Doubted == 1 {
@@ -148,6 +149,8 @@ func isTrouble(message string) bool {
 	return isSevere(second)
 }
 
+// isSevere reports whether a word of Postfix's or Dovecot's severities means a warning or
+// worse.
 func isSevere(word string) bool {
 	switch word {
 	case "warning", "error", "fatal", "panic", "Warning", "Error", "Fatal", "Panic":

@@ -14,11 +14,13 @@ type origins struct {
 	programs [8]program
 }
 
+// program is a program name with its origin.
 type program struct {
 	name string
 	sum  uint64
 }
 
+// of returns the origin of a line by the names of its host and program.
 func (o *origins) of(host, name string) event.Origin {
 	if o.hostSum == 0 || host != o.host {
 		o.host, o.hostSum = strings.Clone(host), event.OriginOf(host, "").Host

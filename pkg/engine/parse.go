@@ -10,25 +10,24 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Parse reads one line into r, whatever r held before. It is a pure function:
-// the same line gives the same Record. The strings of the Record point into
-// line.Text. A Missed or Ambiguous Record holds nothing but the whole line, as
-// its Message. (A Record is large and most lines need none, so the caller brings
-// it.)
+// Parse reads one line into r and overwrites r. It is a pure function: the same line
+// gives the same Record. The strings of the Record point into line.Text. A Missed or
+// Ambiguous Record holds only the whole line, as its Message. The caller provides the
+// Record, because it is large and most lines need none.
 func Parse(line logline.Line, r *event.Record) {
 	var p Parser
 	p.Parse(&line, r)
 }
 
-// Parser parses the lines of one source, in any order but fastest in theirs. It
-// gives what [Parse] gives. The zero value is ready; use it from one goroutine at
-// a time. It keeps hold of the text of one line.
+// Parser parses the lines of one source, in any order but fastest in the order of the
+// log. It gives the same results as [Parse]. The zero value is ready; use it from one
+// goroutine at a time. It keeps the text of one line in memory.
 type Parser struct {
-	Notes Notes // of the lines so far; the caller may read and reset them
+	Notes Notes // about the lines so far; the caller may read and reset them
 
 	splitter logline.Splitter
 	header   logline.Header
-	message  string // of the line that Parse read last, "" if it had no header
+	message  string // of the line that Parse read last; "" if it had no header
 	origins  origins
 }
 
@@ -52,14 +51,14 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 			read(h.Program, message, r)
 		}
 	}
-	if message == "" && r.Outcome == event.Missed { // of the journal, whose MESSAGE may be null
+	if message == "" && r.Outcome == event.Missed { // from the journal, whose MESSAGE may be null
 		r.Outcome = event.Benign
 	}
 	p.note(h, message, r)
 	switch r.Outcome {
 	case event.Missed, event.Ambiguous:
 		*r = event.Record{Outcome: r.Outcome, Line: line.Number, Event: event.Event{Message: line.Text}}
-	case event.Benign: // a grammar may know only after the client that it is nothing
+	case event.Benign: // a grammar may find out only after the client that the line is no event
 		if r.Addr.IsValid() {
 			r.Event = event.Event{Service: r.Service, Program: r.Program}
 		}
@@ -72,9 +71,9 @@ func (p *Parser) Parse(line *logline.Line, r *event.Record) {
 	}
 }
 
-// ParseFlow reads what the line that Parse read last reports about the way of a
-// mail, and reports whether it does. The record, which Parse filled, gets its
-// time, host and process, which a benign line else has no need of.
+// ParseFlow reads the way of a mail from the line that Parse read last, and reports
+// whether the line is about one. The record, which Parse filled, gets its time, host and
+// process, which a benign line otherwise lacks.
 func (p *Parser) ParseFlow(line *logline.Line, r *event.Record, f *event.Flow) bool {
 	if p.message == "" || !postfix.ParseFlow(p.header.Program, p.message, f) {
 		return false
@@ -86,11 +85,11 @@ func (p *Parser) ParseFlow(line *logline.Line, r *event.Record, f *event.Flow) b
 	return true
 }
 
-// IsTwofold tells whether the time of the line that Parse read last is one of two
-// that its clock may mean, as in the hour that comes twice when summer time ends.
+// IsTwofold reports whether the clock time of the line that Parse read last occurs twice,
+// as in the hour at the end of summer time.
 func (p *Parser) IsTwofold(line *logline.Line) bool { return p.splitter.Twice(line, &p.header) }
 
-// read finds the grammar by the program's tag.
+// read chooses the grammar by the program's tag.
 func read(program, message string, r *event.Record) {
 	switch program {
 	case "dovecot":
@@ -110,8 +109,8 @@ func read(program, message string, r *event.Record) {
 	r.Outcome, r.Testimony, _ = postfix.Parse(program, message, &r.Event)
 }
 
-// isDovecot knows the tag of a Dovecot with an instance_name of its own (dovecot-proxy,
-// dovecot2), which Dovecot takes for its name in the log.
+// isDovecot reports whether a tag is that of a Dovecot with an instance_name of its own
+// (dovecot-proxy, dovecot2), which Dovecot uses as its name in the log.
 func isDovecot(program string) bool {
 	return program != "" && program[0] == 'd' && strings.HasPrefix(program, "dovecot") && strings.IndexByte(program, '/') < 0
 }

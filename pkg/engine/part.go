@@ -53,12 +53,12 @@ func readAll(open wire.Open) ([]byte, error) {
 
 const headSize = 1 + 8
 
-// snapshotHead is what stands before the parts.
+// snapshotHead returns the bytes before the parts.
 func snapshotHead() []byte {
 	return binary.BigEndian.AppendUint64([]byte{snapshotVersion}, vocabulary())
 }
 
-// readHead returns what stands behind the head of a snapshot of this version.
+// readHead returns the bytes after the head of a snapshot of this version.
 func readHead(b []byte) ([]byte, error) {
 	if len(b) < headSize || b[0] != snapshotVersion || binary.BigEndian.Uint64(b[1:]) != vocabulary() {
 		return nil, errSnapshot
@@ -117,14 +117,14 @@ func openPart(whole wire.Open, number int) (wire.Next, error) {
 // parts reads the parts of a snapshot, one after the other.
 type parts struct {
 	in      *wire.Reader
-	taken   int    // of what in has at hand
+	taken   int    // number of bytes of in that were used
 	isWhole bool   // a part is one piece
 	left    uint64 // of the piece at hand
 	pieces  int    // of the part so far
 	ended   bool
 }
 
-// head reads what stands before the parts.
+// head reads the bytes before the parts.
 func (p *parts) head() error {
 	b := p.in.Peek(headSize)
 	if len(b) < headSize {

@@ -7,11 +7,11 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Reader reads the lines of one log, in order: it numbers them, dates each with the
-// help of the one before, and gives repetitions back what they repeat. Every command
-// reads through it, or, where blocks of a log are parsed on several cores, through
-// its two halves: a [Parser] for each block, and an [Order] for the records of all.
-// The zero value is ready but for Line.Zone; it keeps hold of the text of one event.
+// Reader reads the lines of one log, in order: it numbers them, dates each with the help
+// of the one before, and completes repetitions with the event that they repeat. Every
+// command uses it, or, if blocks of a log are parsed on several cores, its two halves: a
+// [Parser] for each block, and an [Order] for the records of all. The zero value is ready
+// except for Line.Zone. It keeps the text of one event in memory.
 //
 //	reader := engine.Reader{Line: logline.Line{Received: now, Zone: time.UTC}}
 //	for text := range lines {
@@ -19,15 +19,15 @@ import (
 //		result := e.Step(&record)
 //	}
 type Reader struct {
-	// Line is the line read last. Received, Read, Zone and Reading are the caller's to
-	// set, and hold for the lines to come; the rest is the reader's.
+	// Line is the line read last. The caller sets Received, Read, Zone and Reading, which
+	// hold for the lines to come. The reader sets the rest.
 	Line   logline.Line
 	Parser Parser
 
 	order Order
 }
 
-// Next reads the next line into record, whatever record held before.
+// Next reads the next line into record and overwrites it.
 func (r *Reader) Next(text string, record *event.Record) {
 	r.Line.Text = text
 	r.Line.Number++
@@ -39,20 +39,21 @@ func (r *Reader) Next(text string, record *event.Record) {
 // Repeatable returns the event that the next line may repeat, for Resume.
 func (r *Reader) Repeatable() (event.Record, bool) { return r.order.repeats.Repeatable(r.Line.Number) }
 
-// Resume goes on where another Reader left off, whose Repeatable gave the record.
+// Resume continues after another Reader, whose Repeatable returned the record.
 func (r *Reader) Resume(record event.Record) {
 	r.Line.Number = record.Line
 	r.order.Take(&record)
 }
 
-// Order gives each record of a log what only the records before it can: the event
-// that it repeats, and which of two times its clock means. The zero value is ready.
+// Order completes each record of a log with facts from the records before it: the event
+// that it repeats, and the right one of two possible times. The zero value is ready.
 type Order struct {
 	repeats Repeater
 	before  time.Time // of the last record that has a time
 }
 
-// Take is shown every record of the log once, in order, before Step gets it.
+// Take completes the next record. It must get every record of the log once, in order,
+// before Step does.
 func (o *Order) Take(r *event.Record) {
 	if r.Outcome < event.Witness {
 		return
@@ -61,8 +62,8 @@ func (o *Order) Take(r *event.Record) {
 	o.before = r.Time
 }
 
-// Before is the time of the record before, for [logline.Line.After].
+// Before returns the time of the record before, for [logline.Line.After].
 func (o *Order) Before() time.Time { return o.before }
 
-// Clone makes it hold a copy of the text that it keeps, so that the log's own may go.
+// Clone copies the text that is kept, so that the log's block can be released.
 func (o *Order) Clone() { o.repeats.Clone() }

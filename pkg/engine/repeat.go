@@ -24,31 +24,31 @@ func repetition(h *logline.Header, message string) (int, bool) {
 	return int(n), err == nil && n > 0 && (unit == "times" || unit == "time")
 }
 
-// Repeater gives the repetitions of one source back what they repeat. The zero
-// value is ready. It keeps hold of the text of one event.
+// Repeater completes the repetitions of one source with the event that they repeat. The
+// zero value is ready. It keeps the text of one event in memory.
 type Repeater struct{ last event.Record }
 
-// Clone makes it hold a copy of that text, so that the log's own may go.
+// Clone copies that text, so that the log's block can be released.
 func (p *Repeater) Clone() { p.last.Event = p.last.Event.Clone() }
 
-// Take is shown each record of the source before Step gets it. A repetition
-// becomes an event if the line right before it, by its number and of the same
-// host, was one: syslogd compares with nothing else. It takes the time of its own
-// line and all else from the event. Every other record stays as it is.
+// Take must get each record of the source before Step does. A repetition becomes an event
+// if the line right before it, by its number and of the same host, was one, because
+// syslogd compares with no other line. It keeps the time of its own line and takes the
+// rest from the event. Every other record stays as it is.
 func (p *Repeater) Take(r *event.Record) {
 	switch {
 	case r.Outcome == event.Noted:
 		p.last = *r
 	case r.Testimony == event.Repeated && p.last.Outcome == event.Noted && r.Line == p.last.Line+1 && r.Host == p.last.Host:
-		p.last.Line = r.Line // several repetitions may follow each other
+		p.last.Line = r.Line // several repetitions may follow one another
 		at, times := r.Time, r.Attempts
 		*r = p.last
 		r.Time, r.Attempts = at, r.Attempts*times
 	}
 }
 
-// Repeatable returns the event that the line after a given one may repeat, for a
-// Repeater that is to go on elsewhere: it is shown to that one's Take.
+// Repeatable returns the event that the line after a given one may repeat, so that
+// another Repeater can continue: its Take gets that event.
 func (p *Repeater) Repeatable(line int64) (event.Record, bool) {
 	return p.last, p.last.Outcome == event.Noted && p.last.Line == line
 }

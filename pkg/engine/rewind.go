@@ -17,14 +17,15 @@ func (j *Judge) Now() time.Time {
 	return j.guard.Now()
 }
 
-// Rewind takes back a time that never was, because the clock had been ahead and
-// was set right: what the engine holds from later than now would stand still until
-// then. Buckets from later are emptied, what speaks for a source stays.
+// Rewind drops state dated after now, once a clock that ran ahead is corrected. That
+// state would otherwise not expire until the clock catches up. Buckets of later times are
+// emptied, proofs of good sources stay.
 func (e *Engine) Rewind(now time.Time) {
 	e.join.sessions = e.join.sessions.Fresh()
 	e.judge.rewind(now)
 }
 
+// rewind does the work of Rewind for the Judge.
 func (j *Judge) rewind(now time.Time) {
 	if j.buckets == nil {
 		return

@@ -26,8 +26,8 @@ const (
 	wholeParts      = 2
 )
 
-// vocabulary tells apart releases in which the kinds and services of events have
-// other numbers: the parts keep the numbers.
+// vocabulary returns a hash of the names of kinds and services. Releases with other
+// numbers for them have another hash, because the parts of a snapshot hold the numbers.
 func vocabulary() uint64 {
 	h := fnv.New64a()
 	for _, k := range event.Kinds() {
@@ -49,8 +49,8 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 	return b, err
 }
 
-// Snapshot hands out what AppendSnapshot appends, in pieces, so that whoever packs them
-// need not hold the whole. take must not keep a piece.
+// Snapshot hands out the bytes of AppendSnapshot in pieces, so that a caller that
+// compresses them never has the whole in memory. take must not keep a piece.
 func (e *Engine) Snapshot(take func(piece []byte)) error {
 	return snapshotParts(take, append([]partWriter{inOne(&e.joinSize, e.join.AppendSnapshot)}, e.judge.writers()...))
 }
@@ -75,19 +75,19 @@ func (j *Judge) writers() []partWriter {
 	return []partWriter{buckets, inOne(&j.guardSize, j.guard.AppendSnapshot), waiting}
 }
 
-// Restore replaces the state by what AppendSnapshot wrote.
+// Restore replaces the state by that of AppendSnapshot.
 func (e *Engine) Restore(b []byte) error { return e.RestoreFrom(wire.Whole(b)) }
 
-// RestoreFrom replaces the state by what Snapshot handed out. open is called several
-// times: so the state is not in memory beside what is made of it. A scenario that has
-// changed since starts empty. Errors in reading are returned. On an error the engine must
-// not be used further.
+// RestoreFrom replaces the state by that of Snapshot. It calls open several times, so
+// that the snapshot and the state are not in memory at once. A scenario that has changed
+// since starts empty. Errors of reading are returned. After an error the engine must not
+// be used further.
 func (e *Engine) RestoreFrom(open wire.Open) error {
 	return restoreParts(open, append([]partReader{fromOne(e.join.Restore)}, e.judge.readers()...))
 }
 
-// Restore replaces the state by what Snapshot handed out. A scenario that has changed
-// since starts empty. On an error the Judge must not be used further.
+// Restore replaces the state by that of Snapshot. A scenario that has changed since
+// starts empty. After an error the Judge must not be used further.
 func (j *Judge) Restore(b []byte) error { return restoreParts(wire.Whole(b), j.readers()) }
 
 func (j *Judge) readers() []partReader {
@@ -114,22 +114,24 @@ func (j *Judge) takeOver(old *Judge) {
 	}
 }
 
-// pending is the part of the state that is in no package below. It is gob, which
-// keeps texts byte for byte: JSON keeps UTF-8 only, and clients write what they like.
+// pending is the part of the state that belongs to no other package. It is encoded by
+// gob, which keeps texts byte for byte. JSON keeps only UTF-8, and clients may send
+// anything.
 type pending struct {
 	Since    time.Time
 	Waiting  []waiting // in the order of their times
 	BrokenIn []broken  // in the order of their times; older snapshots have none
 }
 
-// broken is a break-in that was told of.
+// broken is a break-in that was reported.
 type broken struct {
 	Addr netip.Addr
 	User string
 	At   time.Time
 }
 
-// gobPart begins the part of pending; '{' begins that of before, which was JSON.
+// gobPart is the first byte of a gob-encoded part. Older snapshots hold JSON, which
+// starts with '{'.
 const gobPart = 1
 
 func (j *Judge) appendWaiting(b []byte) ([]byte, error) {

@@ -9,24 +9,24 @@ import (
 	"csmail/pkg/logline"
 )
 
-// Trace is the way of one line through Parse, for a person to read.
+// Trace shows the way of one line through Parse, for csmail explain.
 type Trace struct {
 	Line      logline.Line
 	HasHeader bool
 	Header    logline.Header
 	Message   string
 	Record    event.Record
-	Taken     []Taken // what was taken from the message, in its order
+	Taken     []Taken // fields taken from the message, in its order
 }
 
-// Taken is a field of the event and where in the line it stood.
+// Taken is a field of the event and its place in the line.
 type Taken struct {
 	Field string
 	Text  string
 	At    int // offset in bytes, 0-based
 }
 
-// Follow does what Parse does and tells how.
+// Follow does the work of Parse and records the way.
 func Follow(line logline.Line) Trace {
 	t := Trace{Line: line}
 	t.Header, t.Message, t.HasHeader = logline.Split(line)
@@ -57,8 +57,8 @@ func taken(line string, e *event.Event) []Taken {
 	return found
 }
 
-// offset returns where part stands in line, of whose bytes it is a slice, or -1
-// if it was put together from elsewhere.
+// offset returns the offset of part in line if it is a slice of its bytes, and -1 if it
+// was put together from elsewhere.
 func offset(line, part string) int {
 	if line == "" || part == "" {
 		return -1
@@ -71,8 +71,8 @@ func offset(line, part string) int {
 	return int(at - start)
 }
 
-// addressIn finds the text of the client's address. Behind the client's name it
-// stands in brackets; elsewhere it is the first text that reads as the address.
+// addressIn finds the text of the client's address. After the client's name it is in
+// brackets; elsewhere it is the first text that reads as the address.
 func addressIn(line string, e *event.Event) (string, int) {
 	if !e.Addr.IsValid() {
 		return "", -1

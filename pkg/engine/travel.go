@@ -9,8 +9,8 @@ import (
 	"csmail/pkg/wire"
 )
 
-// Travels reports whether a Judge learns anything but the time from the Result of a
-// Join. What does not travel may be left out, if the Judge is told the time instead: see
+// Travels reports whether a Judge needs anything but the time from the Result of a Join.
+// Other Results may be left out, if the Judge gets the time in another way: see
 // [wire.Fact.Place].
 func (r *Result) Travels() bool {
 	if r.Earlier != nil && len(r.Earlier.Released)+len(r.Earlier.Superseded) > 0 {
@@ -19,14 +19,14 @@ func (r *Result) Travels() bool {
 	return r.tells()
 }
 
-// tells reports whether a Judge learns anything from the Record itself.
+// tells reports whether a Judge needs the Record itself.
 func (r *Result) tells() bool {
 	return !r.Copy && !r.Withheld && !r.LoggedIn && guard.NeedOf(r.Record, r.Folded || r.Repeated)
 }
 
-// Fact returns the Result as it travels, with its place in the order of its host. It
-// shares text with the Record. What no Judge looks at is left out: of a connection all
-// but the client's name, of a mail all but the client.
+// Fact returns the Result in the form that travels, with its place in the order of its
+// host. It shares text with the Record, and leaves out fields that no Judge needs: of a
+// connection all but the client's name, of a mail all but the client.
 func (r *Result) Fact(place time.Time) wire.Fact {
 	f := wire.Fact{Place: place, Folded: r.Folded, Repeated: r.Repeated}
 	switch {
@@ -53,9 +53,9 @@ func (r *Result) Fact(place time.Time) wire.Fact {
 	return f
 }
 
-// Expired returns the offences that a Join has released since they waited long enough,
-// each as a Fact of its own at the end of its wait. Where many hosts are merged they so
-// come where they would if all lines stood in one log.
+// Expired returns the offences that a Join has released after their wait, each as a Fact
+// of its own at the end of its wait. When many hosts are merged they are then in the same
+// order as in one common log.
 func (r *Result) Expired() []wire.Fact {
 	var facts []wire.Fact
 	for _, released := range r.Released() {
@@ -68,8 +68,8 @@ func (r *Result) Expired() []wire.Fact {
 	return facts
 }
 
-// TakeFact judges what a Join on another host made of the next line of the log. The
-// slice is valid until the next call.
+// TakeFact judges a line that a Join on another host has joined. The slice is valid until
+// the next call.
 func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 	j.begin()
 	if f.Place.After(f.Record.Time) {
@@ -87,15 +87,15 @@ func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 	return j.findings
 }
 
-// Tell judges what is due now that the log is known until then: it does what a line does
-// that tells nothing else. The slice is valid until the next call.
+// Tell judges what is due, now that the log is known until a time. It has the effect of a
+// line without content. The slice is valid until the next call.
 func (j *Judge) Tell(now time.Time) []Finding {
 	j.begin()
 	j.take(silence(now))
 	return j.findings
 }
 
-// silence is a line that tells nothing but the time.
+// silence is a line that carries only the time.
 func silence(at time.Time) Result {
 	return Result{Record: &event.Record{Outcome: event.Witness, Event: event.Event{Time: at}}}
 }

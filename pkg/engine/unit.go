@@ -2,9 +2,9 @@ package engine
 
 import "strings"
 
-// programOf returns the program of a line. journalctl -o with-unit prints the unit
-// where the program stands, "postfix@-.service[101]:", so that Postfix's daemons must
-// be told apart by what they say. Every other tag is the program itself.
+// programOf returns the program of a line. journalctl -o with-unit prints the unit in
+// place of the program, for example "postfix@-.service[101]:", so Postfix's daemons must
+// be distinguished by their messages. Every other tag is the program itself.
 func programOf(tag, message string) string {
 	unit, ok := strings.CutSuffix(tag, ".service")
 	if !ok {
@@ -22,8 +22,8 @@ func programOf(tag, message string) string {
 	return tag
 }
 
-// daemonOf names the Postfix daemon that logs such a message about a client, and
-// qmgr, which logs about none, for the others. The fixed words at the start of the
+// daemonOf returns the Postfix daemon that logs such a message about a client. For
+// messages without a client it returns qmgr. Only the fixed words at the start of the
 // message decide, before any text of a client.
 func daemonOf(message string) string {
 	queueID, rest, ok := strings.Cut(message, ": ")

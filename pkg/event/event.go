@@ -1,7 +1,13 @@
 // Package event is the vocabulary of csmail: the result of reading a log line (Record),
-// the deed or failure that it reports (Event, Kind, Class), and the report to CrowdSec
-// about a source (Alert). Everything after the grammars uses it. It imports no other
-// package of csmail, reads no log text and does no I/O.
+// the deed or failure that it reports (Event, Kind, Class), the way of a mail (Flow), and
+// the report to CrowdSec about a source (Alert). Everything after the grammars uses it.
+//
+// It also holds the value types that all rooms share, so that they cannot differ: the set
+// of kinds, the account behind a login name, and the block and range of an address. For
+// example, scenarios and guard count the logins "Bob@Example.ORG" and "bob@example.org"
+// as the same account.
+//
+// The package imports no other package of csmail, reads no log text and does no I/O.
 package event
 
 import (
@@ -32,10 +38,10 @@ func (s Service) String() string { return serviceNames[s] }
 // called PAM mostly reports the same login too.
 const PAM = "PAM"
 
-// PasswordMark is what is known of a password that was tried: 12 bits of a salted hash of
-// account and password, as Dovecot's auth policy hands out (auth-policy.c,
-// auth_policy_hash_truncate). It tells one password that a phone repeats from many that
-// are tried, and is of no use to learn the password.
+// PasswordMark identifies a tried password: 12 bits of a salted hash of account and
+// password, as Dovecot's auth policy sends them (auth-policy.c,
+// auth_policy_hash_truncate). It distinguishes one password that a phone repeats from
+// many different ones, and does not suffice to find the password.
 type PasswordMark uint16
 
 // Event is what one log line reports: something a client did, or a failure on our side.

@@ -1,7 +1,9 @@
-// Package geo looks up the country and the network operator (autonomous system)
-// of an address in MaxMind DB files (format 2.0), such as those that CrowdSec's
-// item geoip-enrich keeps up to date. It downloads nothing and asks nobody: an
-// administrator who has no such files misses two columns and nothing else.
+// Package geo looks up the country and the network operator (autonomous system) of an
+// address in MaxMind DB files (format 2.0), for example those that CrowdSec's item
+// geoip-enrich keeps up to date in /var/lib/crowdsec/data.
+//
+// It downloads nothing and asks no service. Without such files two columns are missing
+// and everything else works.
 package geo
 
 import (

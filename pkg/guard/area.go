@@ -2,7 +2,7 @@ package guard
 
 import "csmail/pkg/health"
 
-// The parts of our own that an offence can hang on, by the names of this package.
+// The areas of health, by the names of this package.
 const (
 	loginArea     = health.LoginArea
 	resolverArea  = health.ResolverArea
@@ -11,5 +11,5 @@ const (
 	visitArea     = health.VisitArea
 )
 
-// Breaker is the state of something of ours that a rule hangs on.
+// Breaker is the state of one of the host's own services on which a rule depends.
 type Breaker = health.Breaker

@@ -7,13 +7,15 @@ import (
 	"csmail/pkg/event"
 )
 
-// goodClients counts who got in on a day, and who of them was banned.
+// goodClients counts the clients that logged in or brought mail on a day, and the bans of
+// such clients. A ban that hits many of them is more likely a mistake than a botnet.
 type goodClients struct {
 	today          uint32 // days since 1970
 	count0, count1 int    // today and yesterday
-	banned         int    // today
+	banned         int    // clients banned today
 }
 
+// roll begins a day.
 func (c *goodClients) roll(today uint32) {
 	if today <= c.today {
 		return
@@ -25,6 +27,7 @@ func (c *goodClients) roll(today uint32) {
 	c.today, c.count0, c.banned = today, 0, 0
 }
 
+// count adds a client that got in at a time.
 func (c *goodClients) count(s *source, at uint32) {
 	today := at / day
 	c.roll(today)
@@ -34,7 +37,7 @@ func (c *goodClients) count(s *source, at uint32) {
 	}
 }
 
-// isGood tells whether a source got in today or yesterday.
+// isGood reports whether a source got in today or yesterday.
 func (c *goodClients) isGood(s *source) bool { return s.goodDay != 0 && s.goodDay+1 >= c.today }
 
 // caps bound how many sources are banned, so that a mistake of ours hits few.
@@ -91,20 +94,21 @@ func (c *caps) bansWithinHour() int {
 	return total
 }
 
-// basis is what a finding counts: what it would ban for.
+// basis describes the attempts that count for a ban.
 type basis struct {
-	guesses  int // failed logins and what follows from them
-	others   int // anything else
-	accounts int // that were guessed at, up to manyAccounts
+	guesses  int // failed logins and their consequences, for example a connection cut after AUTH
+	others   int // all other attempts
+	accounts int // accounts that were tried, up to manyAccounts
 }
 
-// manyAccounts is from how many strange accounts on a client guesses at other
-// people's passwords. Users of one client that fail at once because of a mistake of
-// ours fail on no more accounts than they have.
+// manyAccounts is the number of strange accounts from which on a client is taken to guess
+// other people's passwords. Users of one client that fail at once because of a mistake of
+// the mail server fail on no more accounts than they have.
 const manyAccounts = 3
 
-// isGuessing reports whether all that counts is guesses at other people's accounts.
-// The cap holds what looks like a mistake of ours, and this does not.
+// isGuessing reports whether all that counts is guesses at other people's accounts. The
+// cap holds bans that may be due to a mistake of the mail server, and such guesses are
+// not.
 func (b basis) isGuessing() bool { return b.others == 0 && b.accounts >= manyAccounts }
 
 // goodHit counts the day's successful clients that a ban would hit, and that none

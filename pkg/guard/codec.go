@@ -10,7 +10,8 @@ import (
 
 var errDamaged = wire.ErrDamaged
 
-// codec writes or reads the guard's state.
+// codec writes or reads the guard's state with pkg/wire, to which it adds the guard's own
+// types.
 type codec struct{ wire.Codec }
 
 func numbers[N ~uint8 | ~uint16 | ~uint32 | ~uint64](c *codec, all ...*N) {

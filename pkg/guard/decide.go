@@ -10,9 +10,10 @@ import (
 	"csmail/pkg/event"
 )
 
-// Decide answers for a finding; now is the time of the event that made it. What
-// it bans counts towards the caps, and a verdict that is pending is kept for
-// [Guard.Due]: ask once for each finding. One that has no room to wait stays held.
+// Decide returns the verdict on a finding; now is the time of the event that made it. A
+// ban counts towards the caps, and a pending verdict is kept for [Guard.Due], so Decide
+// must be called once for each finding. If too many findings wait already, the verdict is
+// a final Hold.
 func (g *Guard) Decide(f Finding, now time.Time) Verdict {
 	g.now = max(g.now, stamp(now))
 	v := g.decide(f)
@@ -20,6 +21,7 @@ func (g *Guard) Decide(f Finding, now time.Time) Verdict {
 	return v
 }
 
+// decide returns the verdict and applies the caps.
 func (g *Guard) decide(f Finding) Verdict {
 	var v Verdict
 	if f.Scope == event.ScopeRange {
@@ -37,8 +39,7 @@ func (g *Guard) decide(f Finding) Verdict {
 	return g.capped(f, v)
 }
 
-// decideRange looks at the network as a whole first: a ban of it hits everybody
-// inside.
+// decideRange checks the whole network first, because its ban hits every client inside.
 func (g *Guard) decideRange(f Finding) Verdict {
 	network := f.Network.Masked()
 	if reason, held := g.Touches(network); held {
@@ -61,7 +62,7 @@ func (g *Guard) decideRange(f Finding) Verdict {
 	return v
 }
 
-// decideSources takes out what a rule excuses, and sees what is left.
+// decideSources takes out the attempts that a rule excuses, and judges the rest.
 func (g *Guard) decideSources(f Finding) Verdict {
 	addrs := f.Sources
 	if f.Scope == event.ScopeIP || f.Scope == "" {
@@ -101,7 +102,7 @@ func (g *Guard) decideSources(f Finding) Verdict {
 	return v
 }
 
-// sum turns what was counted and what was excused into a verdict.
+// sum turns the counted and the excused attempts into a verdict.
 func (g *Guard) sum(f Finding, t *tally) Verdict {
 	v := Verdict{Checks: t.checks(g)}
 	if t.total() == 0 {
@@ -192,6 +193,7 @@ func (k *knowledge) isProven(key uint64, s *source, at uint32) bool {
 		isWithin(s.provider, at, 30*day)) || k.evicted.strengthAt(key, at) > noProof
 }
 
+// hold returns a Hold for one reason.
 func hold(rule Rule, reason string) Verdict {
 	return Verdict{Action: Hold, Rule: rule, Reason: reason, Checks: []string{reason}}
 }
@@ -206,8 +208,8 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// mostIn returns the most attempts within any stretch of time. It puts the
-// offences in the order of their times.
+// mostIn returns the largest number of attempts within any stretch of so many seconds. It
+// sorts the offences by time.
 func mostIn(offences []offence, stretch uint32) int {
 	inOrder(offences)
 	most, sum, from := 0, 0, 0
@@ -222,7 +224,7 @@ func mostIn(offences []offence, stretch uint32) int {
 	return most
 }
 
-// inOrder sorts by time, which mostly is done already.
+// inOrder sorts by time. Offences are mostly in order already.
 func inOrder(offences []offence) {
 	for i := 1; i < len(offences); i++ {
 		if offences[i].at < offences[i-1].at {

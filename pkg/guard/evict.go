@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// strength is what a proof is worth when there is no room for all of them.
+// strength ranks proofs, for the choice which ones to keep when there are too many.
 type strength uint8
 
 const (
@@ -14,22 +14,22 @@ const (
 	loginProof          // a login, or a person's word
 )
 
-// proof is one that the guard had to forget the source of.
+// proof is the proof of a source that the guard has dropped.
 type proof struct {
 	until    uint32
 	strength strength
 }
 
-// evictions remember the proofs of sources that had no more room: a proof that is
-// forgotten must not make a ban. Anybody can bring one mail from as many addresses
-// as he has, so one mail is no proof, and when there are too many proofs the weakest
-// go, and of equal ones those that end first.
+// evictions remember the proofs of dropped sources, because a source that has lost its
+// proof must not be banned for that. A client can bring one mail from each of its
+// addresses, so one mail is no proof. At the limit the weakest proofs are dropped, and
+// among equal ones those that end first.
 type evictions struct {
-	sources, proofs, pending int // counted
+	sources, proofs, pending int // counts, for metrics
 	proven                   map[uint64]proof
 }
 
-// strengthAt returns what the forgotten proof of a source is worth at a time.
+// strengthAt returns the strength of a dropped source's proof at a time.
 func (e *evictions) strengthAt(key uint64, at uint32) strength {
 	if p := e.proven[key]; at < p.until {
 		return p.strength
@@ -37,7 +37,7 @@ func (e *evictions) strengthAt(key uint64, at uint32) strength {
 	return noProof
 }
 
-// ranked is a source or a proof, by what keeps it from being forgotten.
+// ranked is a source or a proof with its rank; the lowest ranks are dropped.
 type ranked struct {
 	rank, key uint64
 	proof     proof
@@ -74,8 +74,8 @@ func (k *knowledge) evict() {
 	}
 }
 
-// lowest returns the n of the lowest ranks, in their order. It moves the others about
-// (Hoare's quickselect) rather than sort them all.
+// lowest returns the n lowest ranks in order. It reorders the others (Hoare's
+// quickselect) instead of sorting them all.
 func lowest(all []ranked, n int) []ranked {
 	for low, high := 0, len(all); high-low > 1; {
 		at := partition(all[low:high]) + low
@@ -135,7 +135,7 @@ func (k *knowledge) proofOf(s *source) proof {
 	return proof{}
 }
 
-// remember keeps a proof. A stronger one is not replaced by a weaker.
+// remember keeps a proof. A weaker one does not replace a stronger one.
 func (e *evictions) remember(key uint64, p proof, now uint32, room int) {
 	e.proofs++
 	if e.proven == nil {
@@ -154,8 +154,8 @@ func compareProofs(a, b proof) int {
 	return cmp.Or(cmp.Compare(a.strength, b.strength), cmp.Compare(a.until, b.until))
 }
 
-// forget leaves no more than so many proofs: those that are over go, then the
-// weakest, and of equal ones those that end first.
+// forget drops proofs until no more than left are kept: those that have ended, then the
+// weakest, and among equal ones those that end first.
 func (e *evictions) forget(now uint32, left int) {
 	all := make([]ranked, 0, len(e.proven))
 	for key, p := range e.proven {

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// forgiven is a network that has amnesty, also for sources that are not seen yet.
+// forgiven is a network with amnesty, which also holds for sources that are seen later.
 type forgiven struct {
 	network netip.Prefix
 	until   uint32
 }
 
-// maxForgiven bounds the networks with amnesty; of more, the one whose amnesty ends
-// first goes.
+// maxForgiven is the number of networks with amnesty. At the limit the one whose amnesty
+// ends first is dropped.
 const maxForgiven = 256
 
-// Forgive takes a person's word for a source: what it did is forgotten, and what
-// it does until then is not held against it. For IPv6 that is the whole /64.
+// Forgive grants amnesty to a source until a time, on a person's word: its offences are
+// dropped, and new ones do not count. For IPv6 the source is the whole /64.
 func (g *Guard) Forgive(addr netip.Addr, until time.Time) {
 	g.forgive(g.source(keyOf(addr.Unmap()), g.now), stamp(until))
 }
 
-// ForgiveNetwork is Forgive for every source of a network, whether it was seen yet or
-// not. Of IPv6 the network is a /64 or wider.
+// ForgiveNetwork grants amnesty to every source of a network, also to those that are seen
+// later. An IPv6 network is a /64 or wider.
 func (g *Guard) ForgiveNetwork(network netip.Prefix, until time.Time) {
 	network = network.Masked()
 	for s := range g.memory.within(network) {
@@ -42,6 +42,7 @@ func (g *Guard) ForgiveNetwork(network netip.Prefix, until time.Time) {
 	}
 }
 
+// forgive drops the offences of a source.
 func (g *Guard) forgive(s *source, until uint32) {
 	s.amnesty = until
 	g.memory.dropOffences(s)

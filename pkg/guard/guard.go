@@ -27,8 +27,8 @@ type Guard struct {
 
 const never = ^uint32(0) // later than any event
 
-// New returns a Guard that has seen nothing. It knows the facts and the networks
-// that stand for no client on the Internet.
+// New returns a Guard without observations. It knows the facts and the special-purpose
+// networks.
 func New(f Facts, o Options) *Guard {
 	g := &Guard{waiting: newWaiting()}
 	g.memory, g.key, g.limits = newMemory(o.HashKey), o.HashKey, o.limits()
@@ -38,19 +38,18 @@ func New(f Facts, o Options) *Guard {
 	return g
 }
 
-// SetFacts replaces the facts, as after a reload. What was observed stays.
+// SetFacts replaces the facts, for example after a reload. Observations stay.
 func (g *Guard) SetFacts(f Facts) {
 	g.never = rules(f)
 	g.matcher = newMatcher(g.never)
 }
 
-// Explain says whether verdicts name what was looked at, in their Checks. They
-// do until it is called.
+// Explain sets whether verdicts have Checks. By default they do.
 func (g *Guard) Explain(on bool) { g.mute = !on }
 
-// Observe takes the next witness or event of the log, in the order of the log
-// and before a scenario sees it. folded says that an earlier line told of the
-// same attempt. The record is only lent.
+// Observe takes the next witness or event of the log, in the order of the log and before
+// the scenarios. folded reports whether an earlier line reported the same attempt. The
+// record may change after the call.
 func (g *Guard) Observe(r *event.Record, folded bool) {
 	at := stamp(r.Time)
 	g.now = max(g.now, at)
@@ -73,7 +72,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	if g.matcher.has(r.Addr) {
-		if class == event.Fault { // of a friend: as if it named no client
+		if class == event.Fault { // of a friend: counted as if it named no client
 			g.site(r, at).Fault(r.Kind, r.Service, health.Client{Cause: cause(r)}, at)
 		}
 		return
@@ -100,7 +99,7 @@ func (k *knowledge) site(r *event.Record, at uint32) *health.Site {
 	return k.sites.Note(health.HostOf(r), r.Host, at)
 }
 
-// stamp turns a time into seconds since 1970; times before that are 0.
+// stamp returns a time in seconds since 1970; earlier times are 0.
 func stamp(t time.Time) uint32 {
 	return uint32(min(max(t.Unix(), 0), int64(never-1)))
 }

@@ -7,26 +7,26 @@ import (
 	"csmail/pkg/event"
 )
 
-// History is what the guard knows of a source, for a person who asks why.
+// History is all that the guard knows about a source, for csmail why.
 type History struct {
-	Source    netip.Prefix // the address; for IPv6 its /64
-	Never     string       // why it is never banned, "" if it may be
-	Amnesty   time.Time    // until then; zero: none
-	Proof     string       // why it is proven, "" if it is not
+	Source    netip.Prefix // the address; for IPv6 the /64
+	Never     string       // why it is never banned; "" if it may be banned
+	Amnesty   time.Time    // end of its amnesty; zero: none
+	Proof     string       // why it is proven; "" if it is not
 	LastLogin time.Time    // zero: none known
-	Accounts  int          // that logged in
-	MailDays  int          // of the last 30, with mail taken
-	First     time.Time    // of the first offence and the last sign of it; zero: none
+	Accounts  int          // number of accounts that logged in
+	MailDays  int          // of the last 30 days, with mail taken
+	First     time.Time    // times of the first offence and of the last activity; zero: none
 	Last      time.Time
-	Offences  []event.Count // kept ones, by kind, in the order of the kinds
-	Tried     int           // accounts that failed
-	Forgotten int           // attempts that had no more room
+	Offences  []event.Count // those that are kept, by kind, in the order of the kinds
+	Tried     int           // number of accounts on which logins failed
+	Forgotten int           // attempts of dropped offences
 	Excuses   []Excuse      // in the order of the rules
-	Waiting   []Waiting     // findings without a last word yet
+	Waiting   []Waiting     // pending findings
 }
 
-// Waiting is a finding that waits for evidence: the right password, a login, a
-// sign that something of ours works.
+// Waiting is a finding that waits for evidence, for example for the right password or for
+// a login of somebody else.
 type Waiting struct {
 	Scenario string
 	Until    time.Time // when it is looked at again at the latest
@@ -34,13 +34,13 @@ type Waiting struct {
 	Reason   string    // the same in words
 }
 
-// Excuse is how many of a source's attempts a rule takes out.
+// Excuse is the number of a source's attempts that a rule excuses.
 type Excuse struct {
 	Rule     Rule
 	Attempts int
 }
 
-// History returns what is known of the source of an address.
+// History returns the history of the source of an address.
 func (g *Guard) History(addr netip.Addr) History {
 	addr = addr.Unmap()
 	key := keyOf(addr)
@@ -90,7 +90,7 @@ func (k *knowledge) tell(h *History, s *source) {
 	h.Tried = len(tried)
 }
 
-// moment is stamp's inverse; 0 is no time.
+// moment is the inverse of stamp; 0 is the zero time.
 func moment(at uint32) time.Time {
 	if at == 0 {
 		return time.Time{}
@@ -98,12 +98,12 @@ func moment(at uint32) time.Time {
 	return time.Unix(int64(at), 0).UTC()
 }
 
-// Breakers returns the state of what the rules hang on, in a fixed order.
+// Breakers returns the states of the services on which rules depend, in a fixed order.
 func (g *Guard) Breakers() []Breaker { return g.sites.Breakers(g.now) }
 
-// Gateway tells of an address of our own that stands for more than half of at
-// least a hundred connections: a container network or a proxy hides the clients
-// behind it, and csmail can ban nobody there. ok is false if there is none.
+// Gateway returns an address of this host that makes more than half of at least a hundred
+// connections. It is likely a container network or a proxy that hides the clients, and
+// csmail can ban none of them. ok is false if there is no such address.
 func (g *Guard) Gateway() (addr netip.Addr, percent int, ok bool) {
 	w := g.gateway
 	if w.total < 100 || w.n <= w.total/2 {
@@ -112,12 +112,11 @@ func (g *Guard) Gateway() (addr netip.Addr, percent int, ok bool) {
 	return w.addr, int(uint64(w.n) * 100 / uint64(w.total)), true
 }
 
-// Forgot returns how many sources had to be forgotten for lack of room, how many
-// of them with a proof (which is remembered), and how many findings could not
-// wait and stay held.
+// Forgot returns the number of dropped sources, the number of these with a proof (which
+// is kept), and the number of findings that could not wait and stay held.
 func (g *Guard) Forgot() (sources, proofs, findings int) {
 	return g.evicted.sources, g.evicted.proofs, g.evicted.pending
 }
 
-// Sources returns how many sources are remembered.
+// Sources returns the number of sources that are remembered.
 func (g *Guard) Sources() int { return g.memory.len() }

@@ -1,19 +1,19 @@
 package guard
 
-// Action is what may be done about a source.
+// Action is the decision of a verdict.
 type Action uint8
 
 // The actions.
 const (
-	None Action = iota // not enough against it
+	None Action = iota // too few attempts count
 	Ban
-	Hold  // enough against it, but a reason not to ban
-	Alert // tell a person, ban nobody
+	Hold  // enough attempts, but a reason not to ban
+	Alert // report it, ban nobody
 )
 
 var actionNames = [...]string{None: "none", Ban: "ban", Hold: "hold", Alert: "alert"}
 
-// String returns the action as it is printed.
+// String returns the action's name.
 func (a Action) String() string { return actionNames[a] }
 
 // MarshalText writes the name.

@@ -5,15 +5,17 @@ import (
 	"net/netip"
 )
 
-// matcher tells fast whether an address is in one of a few networks; it is asked
-// for every connection.
+// matcher reports fast whether an address is in one of a few networks. It is called for
+// every connection.
 type matcher struct {
 	v4 []mask4
 	v6 []mask6
 }
 
+// mask4 is a network of IPv4 addresses.
 type mask4 struct{ mask, network uint32 }
 
+// mask6 is a network of IPv6 addresses, in two halves.
 type mask6 struct{ high, low, highNetwork, lowNetwork uint64 }
 
 func newMatcher(rules []rule) matcher {
@@ -33,6 +35,7 @@ func newMatcher(rules []rule) matcher {
 	return m
 }
 
+// has reports whether a network holds the address.
 func (m *matcher) has(addr netip.Addr) bool {
 	if addr.Is4() {
 		bits := low32(addr)

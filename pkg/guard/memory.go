@@ -11,26 +11,27 @@ import (
 )
 
 const (
-	// maxOffences is what is kept of one source at the least, and shedOffences how
-	// many more there may be until the oldest of them go. A finding that counts more
-	// is judged by the newest.
+	// A source keeps at least its newest maxOffences offences. At
+	// maxOffences+shedOffences the oldest shedOffences are dropped. A finding that counts
+	// more is decided by the newest ones.
 	maxOffences  = 64
 	shedOffences = 16
-	// maxAccounts bounds the accounts kept that logged in from one source, as a
-	// large office or a webmail host has them. With more, every account counts as
-	// known there.
+	// maxAccounts is the number of accounts per source whose logins are remembered,
+	// enough for a large office or a webmail host. A source with more counts as known for
+	// every account.
 	maxAccounts = 256
-	// maxAssumed bounds the accounts of which a login without a name seemed to be.
+	// maxAssumed limits the accounts inferred, per source, from logins that log no user
+	// name.
 	maxAssumed = 8
-	// mistyped is how long before a login without a name the failure may lie that
-	// it makes good.
+	// mistyped is the time in seconds within which a login without a user name counts as
+	// the user of an earlier failure, who has corrected a mistyped password.
 	mistyped = 10 * minute
 )
 
-// memory holds the sources. A flood may come from as many as there is room for, and each
-// of its lines concerns another one, so a line should load as little memory as it can:
-// sources, offences and accounts lie in tables without pointers, which also keeps the
-// garbage collector away from them.
+// memory holds the sources. A flood may come from the greatest number of sources, and
+// each of its lines is about another one, so a line should load little memory. Sources,
+// offences and accounts are in tables without pointers, which the garbage collector does
+// not scan either.
 type memory struct {
 	table    arena.Slab[source]
 	index    arena.Index // by the hash of the key
@@ -42,16 +43,17 @@ type memory struct {
 
 func newMemory(key event.HashKey) memory { return memory{seed: key.Sum("sources") | 1} }
 
-// len is how many sources there are.
+// len returns the number of sources.
 func (m *memory) len() int { return m.table.Len() }
 
+// hash returns the hash of a key for the index.
 func (m *memory) hash(key uint64) uint32 {
 	high, low := bits.Mul64(key^m.seed, 0x9e3779b97f4a7c15)
 	return uint32((high ^ low) >> 16)
 }
 
-// find returns the source with a key, nil if none is known. It stays where it is until
-// it is forgotten.
+// find returns the source of a key, nil if there is none. It keeps its place until it is
+// forgotten.
 func (m *memory) find(key uint64) *source {
 	hash := m.hash(key)
 	for n, at := m.index.First(hash); n != 0; n, at = m.index.Next(hash, at) {
@@ -62,7 +64,7 @@ func (m *memory) find(key uint64) *source {
 	return nil
 }
 
-// add makes the source of a key that is not known.
+// add makes the source of a new key.
 func (m *memory) add(key uint64) *source {
 	n := m.table.Take()
 	m.index.Put(m.hash(key), n)
@@ -71,7 +73,7 @@ func (m *memory) add(key uint64) *source {
 	return s
 }
 
-// forget drops a source and all that belongs to it.
+// forget drops a source with its accounts and offences.
 func (m *memory) forget(key uint64) {
 	hash := m.hash(key)
 	n, at := m.index.First(hash)
@@ -89,7 +91,7 @@ func (m *memory) forget(key uint64) {
 	m.table.Give(n)
 }
 
-// all yields the sources in no order.
+// all yields the sources, in no particular order.
 func (m *memory) all(yield func(*source) bool) {
 	for i := range m.table.Used() {
 		if s := m.table.At(i + 1); s.inUse && !yield(s) {
@@ -98,7 +100,7 @@ func (m *memory) all(yield func(*source) bool) {
 	}
 }
 
-// within yields the sources in a network, in no order.
+// within yields the sources in a network, in no particular order.
 func (m *memory) within(network netip.Prefix) iter.Seq[*source] {
 	return func(yield func(*source) bool) {
 		first, few := keyOf(network.Masked().Addr()), 1
@@ -106,7 +108,7 @@ func (m *memory) within(network netip.Prefix) iter.Seq[*source] {
 		case network.Addr().Is4() && network.Bits() >= 24:
 			few = 1 << (32 - network.Bits())
 		case network.Addr().Is4() || network.Bits() < 64:
-			few = m.len() // more keys than it is worth to ask for
+			few = m.len() // more keys than are worth a lookup
 		}
 		if few < m.len() {
 			for key := first; key < first+uint64(few); key++ {
@@ -163,8 +165,8 @@ func (m *memory) addAccount(r *run, a account) {
 	m.accountsIn(*r)[r.n-1] = a
 }
 
-// loginOf returns when an account last logged in from a source. A failure without a
-// name goes by any login.
+// loginOf returns the time of an account's last login from a source. Without a name it is
+// the last login of any account.
 func (m *memory) loginOf(s *source, name event.AccountHash) uint32 {
 	if name.IsZero() || s.crowded {
 		return s.login
@@ -172,6 +174,7 @@ func (m *memory) loginOf(s *source, name event.AccountHash) uint32 {
 	return latest(m.accountsIn(s.accounts), name)
 }
 
+// latest returns the last login of an account, 0 if there is none.
 func latest(accounts []account, name event.AccountHash) uint32 {
 	var last uint32
 	for _, a := range accounts {
@@ -182,8 +185,8 @@ func latest(accounts []account, name event.AccountHash) uint32 {
 	return last
 }
 
-// noteLogin notes a login. A login without a name is of the account that failed within
-// the last minutes, if only one did: somebody who mistyped.
+// noteLogin adds a login. A login without a user name is taken for the account that
+// failed within the last minutes, if there is only one: its user mistyped.
 func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) {
 	s.login = max(s.login, at)
 	if name.IsZero() {
@@ -204,8 +207,8 @@ func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) {
 	m.addAccount(&s.accounts, account{name, at})
 }
 
-// assume notes that a login seems to be of an account. That is believed once a day of
-// each account, and of no more than a few.
+// assume adds a login that seems to be of an account. It is believed once a day for each
+// account, and for at most maxAssumed accounts.
 func (m *memory) assume(s *source, name event.AccountHash, at uint32) {
 	assumed := m.accountsIn(s.assumed)
 	i := slices.IndexFunc(assumed, func(a account) bool { return a.name == name })
@@ -226,8 +229,8 @@ func (m *memory) assume(s *source, name event.AccountHash, at uint32) {
 	}
 }
 
-// justFailed returns the one account that failed within the last minutes, if only one
-// did.
+// justFailed returns the only account that failed within the last minutes; none if there
+// are several.
 func justFailed(offences []offence, at uint32) event.AccountHash {
 	var only event.AccountHash
 	for _, o := range offences {
@@ -242,7 +245,8 @@ func justFailed(offences []offence, at uint32) event.AccountHash {
 	return only
 }
 
-// addOffence keeps an offence. Equal ones of one second are one with more attempts.
+// addOffence adds an offence. Equal offences within one second become one with more
+// attempts.
 func (m *memory) addOffence(s *source, o offence) {
 	if s.first == 0 {
 		s.first = o.at
@@ -264,7 +268,7 @@ func (m *memory) addOffence(s *source, o offence) {
 	m.push(s, o)
 }
 
-// push puts an offence behind the others.
+// push appends an offence.
 func (m *memory) push(s *source, o offence) {
 	n := int(s.offences.n)
 	s.offences.at = m.offences.Resize(s.offences.at, roomFor(n), roomFor(n+1))
@@ -272,9 +276,9 @@ func (m *memory) push(s *source, o offence) {
 	m.offencesOf(s)[n] = o
 }
 
-// repeats returns how many attempts of an offence only repeat a password that was tried
-// on the same account before. A password that is sent again and again is one guess,
-// however often: a phone holds an old one, a guesser has no use for it.
+// repeats returns the number of attempts of an offence that only repeat a password tried
+// on the same account before. A password that is sent again and again counts as one
+// guess. For example, a phone repeats an old password, and a guesser has no use for that.
 func repeats(offences []offence, i int) int {
 	o := &offences[i]
 	if o.password == 0 || o.account.IsZero() || o.kind != event.AuthFailed {
@@ -288,8 +292,8 @@ func repeats(offences []offence, i int) int {
 	return max(int(o.n), 1) - 1
 }
 
-// roomFor returns how many offences there is room for beside n of them. Who has many
-// will have all that are kept.
+// roomFor returns the number of offences to make room for when there are n of them. A
+// source with many will likely have the greatest number.
 func roomFor(n int) int {
 	if n > maxOffences/2 {
 		return maxOffences + shedOffences
@@ -297,7 +301,7 @@ func roomFor(n int) int {
 	return n
 }
 
-// shed forgets the oldest offences but for their number.
+// shed drops the oldest offences, except for their number.
 func (m *memory) shed(s *source) {
 	kept := m.offencesOf(s)
 	for _, o := range kept[:shedOffences] {
@@ -307,17 +311,16 @@ func (m *memory) shed(s *source) {
 	m.setOffences(s, append(kept[:0], kept[shedOffences:]...))
 }
 
-// setOffences keeps only some of the offences of a source: the first ones, where they
-// lie.
+// setOffences keeps only the first n offences of a source.
 func (m *memory) setOffences(s *source, left []offence) {
 	s.offences.at = m.offences.Resize(s.offences.at, roomFor(int(s.offences.n)), roomFor(len(left)))
 	s.offences.n = uint16(len(left))
 }
 
-// dropOffences forgets the offences of a source.
+// dropOffences drops the offences of a source.
 func (m *memory) dropOffences(s *source) { m.setOffences(s, nil) }
 
-// replaceOffences sets the offences of a source that is restored.
+// replaceOffences sets the offences of a restored source.
 func (m *memory) replaceOffences(s *source, offences []offence) {
 	m.dropOffences(s)
 	for _, o := range offences[max(0, len(offences)-maxOffences-shedOffences):] {
@@ -325,7 +328,7 @@ func (m *memory) replaceOffences(s *source, offences []offence) {
 	}
 }
 
-// replaceAccounts sets one of the runs of accounts of a source that is restored.
+// replaceAccounts sets one of the runs of accounts of a restored source.
 func (m *memory) replaceAccounts(r *run, accounts []account) {
 	m.accounts.Give(r.at, int(r.n))
 	*r = run{}

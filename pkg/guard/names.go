@@ -11,7 +11,7 @@ func Rules() []Rule {
 	return all
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads the form of MarshalText.
 func (a *Action) UnmarshalText(text []byte) error {
 	for i, name := range actionNames {
 		if name == string(text) {
@@ -22,7 +22,7 @@ func (a *Action) UnmarshalText(text []byte) error {
 	return fmt.Errorf("action %q is none", text)
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads the form of MarshalText.
 func (r *Rule) UnmarshalText(text []byte) error {
 	for i, name := range ruleNames {
 		if name == string(text) {

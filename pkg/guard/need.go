@@ -2,12 +2,12 @@ package guard
 
 import "csmail/pkg/event"
 
-// NeedOf reports whether a record tells a Guard, or the scenarios behind it, anything
-// but the time. It mirrors [Guard.Observe] for a Guard that knows no address of its own,
-// so that a host whose records are judged elsewhere can leave the others out. For
-// example, the end of a session and a connection without a verified name are left out.
+// NeedOf reports whether a Guard, or the scenarios after it, need a record for anything
+// but the time. It mirrors [Guard.Observe] for a Guard without own addresses, so that a
+// host whose records are judged elsewhere can leave out the others. For example, it
+// leaves out the end of a session and a connection without a verified name.
 //
-// What [Guard.Gateway] counts is not among it: that is a question of one host.
+// Counts of [Guard.Gateway] are not included, because they concern one host only.
 func NeedOf(r *event.Record, folded bool) bool {
 	class := r.Kind.Class()
 	isConnect := r.Testimony == event.Connected

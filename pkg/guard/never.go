@@ -1,10 +1,14 @@
-// Package guard holds the reasons not to ban: addresses that are never banned,
-// sources that proved themselves, stale passwords, outages of our own. It is
-// given facts about this host as values, watches every witness and event of the
-// log in its order, and answers a scenario's finding with a verdict and its
-// reason. It goes by the times of the events; it is synchronous, bounded in
-// memory, keeps no text of the log (of an account only a hash), and looks
-// nothing up.
+// Package guard holds the reasons not to ban: addresses that are never banned, sources
+// with a proof, stale passwords, outages of the mail server's own services.
+//
+// A ban of the wrong address costs somebody their mail, and the events of honest clients
+// often look like attacks. For example, a phone with an old password fails every few
+// minutes for days. So the guard watches every witness and event of the log in order, and
+// answers each scenario's finding with a verdict and its reason (docs/safety.md).
+//
+// It gets the facts about the host as values. It goes by the times of the events, is
+// synchronous, bounded in memory, keeps no text of the log (of an account only a hash),
+// and looks nothing up.
 package guard
 
 import (
@@ -12,13 +16,13 @@ import (
 	"slices"
 )
 
-// Facts are what is known about this host and its friends.
+// Facts are addresses and networks that are known to be friendly.
 type Facts struct {
 	Own        []netip.Addr   // addresses of this host's interfaces
 	MyNetworks []netip.Prefix // Postfix's mynetworks
 	Allow      []netip.Prefix // guard.allow of the configuration
 	Relays     []netip.Prefix // guard.relays: backup MX, forwarders, webmail
-	Trusted    []netip.Prefix // whom Postfix or Dovecot trusts to name its clients: proxies, webmail
+	Trusted    []netip.Prefix // of proxies and webmail that Postfix or Dovecot trusts to name the client
 	Allowlists []netip.Prefix // the LAPI's allowlists
 	Named      []Named        // what guard.allow_names lead to
 }
@@ -29,7 +33,8 @@ type Named struct {
 	Network netip.Prefix
 }
 
-// special are the networks that stand for no client on the Internet.
+// special are the networks of IANA's special-purpose registries (RFC 6890) in which no
+// client on the Internet has its address.
 var special = [...]struct{ network, reason string }{
 	{"127.0.0.0/8", "loopback address"},
 	{"::1/128", "loopback address"},
@@ -49,12 +54,13 @@ var special = [...]struct{ network, reason string }{
 	{"240.0.0.0/4", "reserved address"},
 }
 
+// rule is a network that is never banned, and why.
 type rule struct {
 	network netip.Prefix
 	reason  string
 }
 
-// rules lists who is never banned.
+// rules returns all networks that are never banned.
 func rules(f Facts) []rule {
 	var all []rule
 	for _, s := range special {
@@ -84,8 +90,9 @@ func rules(f Facts) []rule {
 	return all
 }
 
-// unmapped turns a network of IPv4 addresses in IPv6, as in Debian's mynetworks,
-// into that of the addresses: clients come without the mapping.
+// unmapped turns a network of IPv4-mapped IPv6 addresses into one of IPv4 addresses,
+// since clients have unmapped addresses. For example, Debian's mynetworks holds
+// ::ffff:127.0.0.0/104.
 func unmapped(n netip.Prefix) netip.Prefix {
 	const mapping = 96 // bits of ::ffff:0:0
 	if !n.Addr().Is4In6() || n.Bits() < mapping {

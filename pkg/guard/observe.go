@@ -10,7 +10,7 @@ import (
 	"csmail/pkg/health"
 )
 
-// connected takes a connection. That a name was verified shows that our resolver
+// connected takes a connection. A client with a verified name proves that the resolver
 // works.
 func (g *Guard) connected(r *event.Record, at uint32) {
 	if g.matcher.has(r.Addr) {
@@ -42,7 +42,7 @@ func (k *knowledge) isProvider(name string) bool {
 	return false
 }
 
-// accepted takes a mail from somebody who did not log in.
+// accepted takes a mail of a client that did not log in.
 func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	s.mailOn(at / day)
@@ -52,8 +52,8 @@ func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	g.waiting.sight(ofLists|ofTables, at)
 }
 
-// withdraw takes mail back of which it turned out that none came. That it would
-// have been taken still says that our lists and tables work.
+// withdraw subtracts messages that were accepted and never came. That they were accepted
+// still proves that lists and tables work.
 func (g *Guard) withdraw(key uint64, messages int) {
 	s := g.memory.find(key)
 	if s == nil || !s.unmail(messages) {
@@ -67,8 +67,8 @@ func (g *Guard) withdraw(key uint64, messages int) {
 	}
 }
 
-// loggedIn takes a login. What waits for one to say that our login service works is
-// looked at again.
+// loggedIn takes a login. Findings that wait for evidence of a working login service are
+// decided again.
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
@@ -81,7 +81,7 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	g.waiting.sight(ofLogins, at)
 }
 
-// fault takes trouble of our own, and remembers of a client that met it when.
+// fault takes a fault of this host, and remembers when the client met it.
 func (g *Guard) fault(r *event.Record, key uint64, at uint32) {
 	s := g.memory.find(key)
 	c := health.Client{Key: key}
@@ -100,9 +100,9 @@ func (g *Guard) fault(r *event.Record, key uint64, at uint32) {
 	}
 }
 
-// cause returns a hash of what a fault complains of: of the words before the first
-// number, name in brackets or quotation. For example, "Error: mysql(db1): Connect
-// failed" is "Error: mysql". It is the same under every key, as findings must be.
+// cause returns a hash of the words of a fault before the first number, quotation or name
+// in brackets. For example, it is that of "Error: mysql" for "Error: mysql(db1): Connect
+// failed". It does not depend on the key, so that findings do not either.
 func cause(r *event.Record) uint64 {
 	const most = 32 // bytes
 	words := r.Reason[:min(len(r.Reason), most)]
@@ -115,9 +115,9 @@ func cause(r *event.Record) uint64 {
 	return event.OriginOf("", words).Program
 }
 
-// excuseLast notes of the last offences that they may have had their reason in a fault
-// that the client met: a login that a database could not check fails first, and the
-// database complains when its time is over.
+// excuseLast marks the last offences, since a fault that the client met may be their
+// reason. For example, a login that a database could not check fails first, and the
+// database reports its time-out later.
 func excuseLast(offences []offence, on health.Host, k event.Kind, at uint32) {
 	area := loginArea
 	if k == event.LookupFault {
@@ -143,9 +143,9 @@ func (k *knowledge) metAs(r *event.Record, s *source, at uint32) uint64 {
 	return k.memory.regular(s, r.AccountUnder(&k.key), at, k.limits.login)
 }
 
-// regular returns the name of the account that got in from here within a time, 0 if
-// none did. Without a name it is the one that did last. A source of which no account
-// is known is known by itself.
+// regular returns the hash of the account that logged in from this source within a time,
+// 0 if there is none. Without a name it is the account that logged in last, or the source
+// itself if no account is known.
 func (m *memory) regular(s *source, name event.AccountHash, at, span uint32) uint64 {
 	if !isWithin(m.loginOf(s, name), at, span) {
 		return 0
@@ -162,6 +162,8 @@ func (m *memory) regular(s *source, name event.AccountHash, at, span uint32) uin
 	return cmp.Or(last.name.Name, s.key)
 }
 
+// offence adds an offence to its source, and reports it to the health of the host if it
+// may be a sign of an outage.
 func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	site := g.site(r, at)
@@ -191,8 +193,8 @@ func (g *Guard) offence(r *event.Record, key uint64, at uint32) {
 	g.waiting.nudge(key)
 }
 
-// TakeBack takes back what Observe noted of an event that does not count any more, since
-// a graver one of the same connection does.
+// TakeBack subtracts an event that no longer counts, because a graver one of the same
+// connection does.
 func (g *Guard) TakeBack(r *event.Record) {
 	s := g.memory.find(keyOf(r.Addr))
 	if s == nil {
@@ -211,8 +213,8 @@ func (g *Guard) TakeBack(r *event.Record) {
 	}
 }
 
-// wasGood tells whether an account got in from here until now: it did within
-// span, and did not fail since.
+// wasGood reports whether an account logged in from this source within span and has not
+// failed since.
 func (m *memory) wasGood(s *source, name event.AccountHash, at, span uint32) bool {
 	last := m.loginOf(s, name)
 	if !isWithin(last, at, span) {
@@ -226,12 +228,12 @@ func (m *memory) wasGood(s *source, name event.AccountHash, at, span uint32) boo
 	return true
 }
 
-// sameLogin is how long after a failure another line may tell of it: Dovecot's
-// penalty holds an answer back for up to 15 s, and the session must end.
+// sameLogin is the time in seconds within which another line may report a failure again:
+// Dovecot's penalty delays an answer for up to 15 s, and the session must end.
 const sameLogin = 30
 
-// nameAccount gives the user of a folded line, and the mark of the password, to the
-// failure it belongs to.
+// nameAccount adds the user name of a folded line, and the mark of the password, to the
+// failure that it is about.
 func (g *Guard) nameAccount(r *event.Record, key uint64, at uint32) {
 	s := g.memory.find(key)
 	if s == nil || r.Kind != event.AuthFailed || r.User == "" {
@@ -258,15 +260,16 @@ func (g *Guard) nameAccount(r *event.Record, key uint64, at uint32) {
 	}
 }
 
-// gateway finds out whether one address of our own stands for most clients, as
-// a container network's gateway does that hides them.
+// gateway finds an address of this host from which most connections come, for example
+// that of a container network's gateway.
 type gateway struct {
 	addr  netip.Addr
-	votes uint32 // majority vote (Boyer and Moore) among the addresses never banned
-	n     uint32 // connections of addr since it is the candidate
+	votes uint32 // votes of the candidate, by the majority vote of Boyer and Moore
+	n     uint32 // connections of the candidate since it is one
 	total uint32
 }
 
+// count adds a connection from one of the host's own addresses.
 func (w *gateway) count(addr netip.Addr) {
 	if addr.IsLoopback() {
 		return

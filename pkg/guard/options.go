@@ -9,31 +9,31 @@ import (
 	"csmail/pkg/health"
 )
 
-// Options are the numbers of the rules. A zero value stands for the default,
-// which is in brackets; docs/safety.md explains each under its key of the configuration.
+// Options are the limits of the rules. A zero value takes the default, which is in
+// brackets. docs/safety.md explains each under its key in the configuration.
 type Options struct {
-	// HashKey is the secret under which names of accounts are hashed. A state that
-	// is restored brings its own.
+	// HashKey is the secret for the hashes of account names. A restored state brings its
+	// own.
 	HashKey event.HashKey
 
-	// ProviderNames are the suffixes of verified client names whose hosts are
-	// proven: "provider.example" stands for itself and all names below it. [none]
+	// ProviderNames are suffixes of verified client names whose hosts are proven. For
+	// example, "provider.example" covers itself and all names below it. [none]
 	ProviderNames []string
 
 	LoginProves     time.Duration // how long a login proves its source [336h]
 	MailDays        int           // on how many of the last 30 days mail must have been taken from a source to prove it [3]
 	StalePerHour    int           // failures an hour on one account that a proven source may have [10]
 	UnnamedPerHour  int           // failures an hour without a user name that a recent login outweighs [120]
-	SprayedAccounts int           // from how many accounts on no outage excuses a source [10]
+	SprayedAccounts int           // number of accounts from which on no outage excuses a source [10]
 
-	// Typing is how many failures on one account a new source may have before a
-	// person who mistypes is ruled out, and TypingTime how long the guard waits for
-	// the right password after the last of them. [5, 5m]
+	// Typing is the number of failures on one account up to which a new source may be a
+	// person who mistypes. TypingTime is how long the guard then waits for the right
+	// password after the last failure. [5, 5m]
 	Typing     int
 	TypingTime time.Duration
 
-	// FirstContact is how long the guard waits for a login before a source that it
-	// first saw just then is banned for suspect kinds. [1m]
+	// FirstContact is how long the guard waits for a login before it bans a source for
+	// suspect kinds right after its first offence. [1m]
 	FirstContact time.Duration
 
 	// ResolverQuiet is the longest time between two clients with a verified name
@@ -42,8 +42,8 @@ type Options struct {
 	ResolverQuiet time.Duration
 	ListQuiet     time.Duration
 
-	FaultLasts   time.Duration // how long a fault holds at the least [2m]
-	FaultSilence time.Duration // how long it holds while nobody gets in [30m]
+	FaultLasts   time.Duration // how long a fault holds at least [2m]
+	FaultSilence time.Duration // how long a fault holds while no client gets in [30m]
 
 	VisitsPerHour int // empty visits an hour that no monitoring makes [600]
 	BansPerHour   int // [2000]
@@ -58,7 +58,7 @@ const (
 	day    = 24 * hour
 )
 
-// limits are the Options in the guard's own units, defaults filled in.
+// limits are the Options in seconds and with defaults.
 type limits struct {
 	providers                                        []string
 	login, typingTime, firstContact                  uint32 // seconds
@@ -95,7 +95,7 @@ func (o Options) limits() limits {
 	return l
 }
 
-// health are the numbers that the rules on our own services go by.
+// health returns the limits of the rules about the host's own services.
 func (l *limits) health() health.Limits {
 	return health.Limits{ResolverQuiet: l.resolverQuiet, ListQuiet: l.listQuiet, FaultLasts: l.faultLasts, FaultSilence: l.faultQuiet}
 }

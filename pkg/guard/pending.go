@@ -2,15 +2,15 @@ package guard
 
 import "time"
 
-// Ruling is the final word about a finding that was pending.
+// Ruling is the final verdict on a pending finding.
 type Ruling struct {
 	Finding Finding
 	Verdict Verdict
 	At      time.Time // when the wait ended, to the second
 }
 
-// wait keeps a finding and reports whether there is room for it. A newer one of the
-// same scenario about the same source takes the place of the older.
+// wait keeps a finding and reports whether there is room for it. A finding of the same
+// scenario about the same source replaces the older one.
 func (g *Guard) wait(f Finding, v Verdict) bool {
 	p := &pending{finding: f, key: keyOf(f.Addr), rule: v.Rule, reason: v.Reason}
 	older, known := g.waiting.byID[p.id()]
@@ -28,6 +28,7 @@ func (g *Guard) wait(f Finding, v Verdict) bool {
 	return true
 }
 
+// earlier returns the earlier one of two times.
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -49,9 +50,9 @@ func (g *Guard) Due(now time.Time) []Ruling {
 	return g.pass(until)
 }
 
-// DueBefore is Due for the next record of the log: it ends the waits that are over before
-// the second of the record. Those that end in that second do so when it is over, so that
-// they do not depend on which of its records come before others.
+// DueBefore does the same for the next record of the log: it ends the waits that are over
+// before the second of the record. A wait that ends in that second ends when the second
+// is over, so that it does not depend on the order of the records in it.
 func (g *Guard) DueBefore(next time.Time) []Ruling {
 	at := max(g.now, stamp(next))
 	if g.waiting.next() >= at {
@@ -63,8 +64,8 @@ func (g *Guard) DueBefore(next time.Time) []Ruling {
 	return rulings
 }
 
-// Hurried returns what Due would of the findings whose source did something just now:
-// call it after each Observe.
+// Hurried returns the final verdicts on findings whose source did something just now.
+// Call it after each Observe.
 func (g *Guard) Hurried() []Ruling {
 	if len(g.waiting.due) == 0 {
 		return nil
@@ -72,11 +73,10 @@ func (g *Guard) Hurried() []Ruling {
 	return g.review(nil, 0)
 }
 
-// Settle returns a last word on every pending finding: nothing more will come,
-// as at the end of a log that is not followed. Who waits for a password or a
-// login has had his time; what our resolver or lists have not confirmed stays
-// held. So does what waits until after the time of asking: a log of just now does not
-// tell how it goes on.
+// Settle returns a final verdict on every pending finding, as at the end of a log that is
+// not followed. Waits for a password or a login are over. Findings without evidence about
+// resolver or lists stay held. So do findings that wait until after the time asked,
+// because the log does not show how they would end.
 func (g *Guard) Settle(asked time.Time) []Ruling {
 	now := g.now
 	last := now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
@@ -91,7 +91,7 @@ func (g *Guard) Settle(asked time.Time) []Ruling {
 	return rulings
 }
 
-// pass lets the time pass until then, from the end of one wait to that of the next.
+// pass advances the time to until, from the end of one wait to that of the next.
 func (g *Guard) pass(until uint32) []Ruling {
 	rulings := g.Hurried()
 	for next := g.waiting.next(); next <= until; next = g.waiting.next() {
@@ -102,8 +102,8 @@ func (g *Guard) pass(until uint32) []Ruling {
 	return rulings
 }
 
-// review looks at the pending findings whose time has come until then, and at those
-// whose source did something. What its source did since a finding was made belongs to it.
+// review decides the pending findings that are due by a time, and those whose source did
+// something. Offences of their sources since the finding belong to it.
 func (g *Guard) review(rulings []Ruling, until uint32) []Ruling {
 	now := time.Unix(int64(g.now), 0)
 	for _, p := range g.waiting.take(until) {
@@ -124,5 +124,5 @@ func (g *Guard) review(rulings []Ruling, until uint32) []Ruling {
 	return rulings
 }
 
-// Pending returns how many findings wait.
+// Pending returns the number of pending findings.
 func (g *Guard) Pending() int { return g.waiting.len() }

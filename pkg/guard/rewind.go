@@ -7,10 +7,9 @@ import (
 	"csmail/pkg/health"
 )
 
-// Rewind takes back a time that never was: the clock had been ahead and was set
-// right. What speaks for a source counts as of now; offences from later than now
-// are forgotten; of our own services nothing is known any more, as at the start.
-// Findings that wait have their answer at the next [Guard.Due].
+// Rewind drops state dated after now, once a clock that was ahead is corrected. Proofs
+// dated later count as of now, later offences are dropped, and all evidence about
+// services is lost, as at the start. The next [Guard.Due] decides the pending findings.
 func (g *Guard) Rewind(now time.Time) {
 	at := stamp(now)
 	if g.now <= at {
@@ -24,7 +23,7 @@ func (g *Guard) Rewind(now time.Time) {
 	if g.good.today > at/day {
 		g.good = goodClients{today: at / day}
 	}
-	if g.banned > at/minute { // the bans of the last hour keep counting, from now on
+	if g.banned > at/minute { // the bans of the last hour count from now on
 		var sum uint16
 		for _, n := range g.bans {
 			sum += n
@@ -38,6 +37,7 @@ func (g *Guard) Rewind(now time.Time) {
 	g.waiting.rewind(at)
 }
 
+// rewind applies Rewind to one source.
 func (m *memory) rewind(s *source, at uint32) {
 	for _, t := range []*uint32{&s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.banned, &s.lostAt} {
 		*t = min(*t, at)
@@ -52,5 +52,5 @@ func (m *memory) rewind(s *source, at uint32) {
 	m.setOffences(s, slices.DeleteFunc(m.offencesOf(s), func(o offence) bool { return o.at > at }))
 }
 
-// Now returns the latest time that the guard has seen.
+// Now returns the time of the latest event or call.
 func (g *Guard) Now() time.Time { return moment(g.now) }

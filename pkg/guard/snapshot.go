@@ -18,8 +18,8 @@ import (
 // version 9 no break-ins.
 const snapshotVersion = 10
 
-// AppendSnapshot appends everything that was observed to b. Equal states give
-// equal bytes. Facts and Options are not part of it.
+// AppendSnapshot appends all observations to b. Equal states give equal bytes. Facts and
+// Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
 	c := codec{wire.Codec{B: append(b, snapshotVersion)}}
 	c.B = append(c.B, g.key[:]...)
@@ -28,8 +28,8 @@ func (g *Guard) AppendSnapshot(b []byte) []byte {
 	return c.B
 }
 
-// Restore replaces what was observed by what AppendSnapshot wrote. On an error
-// the guard is as it was.
+// Restore replaces the observations by those of a snapshot. After an error the guard is
+// unchanged.
 func (g *Guard) Restore(b []byte) error {
 	if len(b) == 0 || b[0] != snapshotVersion {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)

@@ -8,45 +8,47 @@ import (
 	"csmail/pkg/health"
 )
 
-// source is what the guard knows of an IPv4 address or an IPv6 /64, in which
-// privacy addresses (RFC 8981) rotate. It belongs to a memory, and holds no pointers.
+// source is the memory of one source: an IPv4 address, or an IPv6 /64, in which privacy
+// addresses (RFC 8981) rotate. Times are seconds since 1970; 0 is never. It belongs to a
+// memory, and holds no pointers.
 type source struct {
-	first       uint32 // offence
-	contact     uint32 // the first offence after a day without one
-	seen        uint32 // last
-	login       uint32 // last; 0: never
+	first       uint32 // time of the first offence
+	contact     uint32 // time of the first offence after a day without one
+	seen        uint32 // time of the last line
+	login       uint32 // time of the last login
 	provider    uint32 // last time with a verified name of a provider
-	faulted     uint32 // last time that one of our faults hit it, which may excuse it
-	amnesty     uint32 // until then
+	faulted     uint32 // last time that it met a fault of the host, which may excuse it
+	amnesty     uint32 // end of its amnesty
 	banned      uint32 // last time that a ban of it was counted
-	mailDay     uint32 // the day since 1970 that bit 0 of mailDays stands for
-	mailDays    uint32 // on which days its mail was taken, newest first
-	mails       uint32 // taken on mailDay
-	mailsBefore uint32 // taken on the day before
+	mailDay     uint32 // day since 1970 of bit 0 of mailDays
+	mailDays    uint32 // bit set of the days on which its mail was taken, newest first
+	mails       uint32 // number of mails taken on mailDay
+	mailsBefore uint32 // number of mails taken on the day before
 	goodDay     uint32 // last day with a success
-	lostAt      uint32 // time of the newest offence that had no more room
-	lost        uint32 // how many those are
+	lostAt      uint32 // time of the newest dropped offence
+	lost        uint32 // number of attempts of dropped offences
 	faultedOn   health.Host
 	key         uint64 // see keyOf; any number is one
 	accounts    run    // that logged in
-	assumed     run    // accounts, of which a login without a name seemed to be
+	assumed     run    // accounts inferred from logins without a user name
 	offences    run    // in the order of the log
 	crowded     bool   // had more than maxAccounts accounts
-	inUse       bool   // its place in the memory is taken
+	inUse       bool   // its place in the memory is in use
 }
 
-// run says where the accounts or offences of a source lie in its memory.
+// run is the place of a source's accounts or offences in its memory.
 type run struct {
 	at uint32
 	n  uint16
 }
 
+// account is an account that logged in.
 type account struct {
 	name event.AccountHash
 	at   uint32 // its last login
 }
 
-// offence is one hostile or suspect line, 32 bytes of it.
+// offence is one hostile or suspect line, in 32 bytes.
 type offence struct {
 	account  event.AccountHash
 	at       uint32
@@ -57,8 +59,8 @@ type offence struct {
 	password event.PasswordMark // 0: not known
 }
 
-// metFault is the bit in an offence's tag of one around which the client met a fault
-// of ours.
+// metFault is the bit in an offence's tag that is set if the client met a fault of the
+// host at about that time.
 const metFault = 1 << 7
 
 // The compiler refuses a constant below zero: more services than a tag has room for.
@@ -68,8 +70,8 @@ func (o offence) met() bool              { return o.tag&metFault != 0 }
 func (o offence) area() health.Area      { return health.Area(o.tag >> 4 & 7) }
 func (o offence) service() event.Service { return event.Service(o.tag & 15) }
 
-// keyOf maps an address to its source: an IPv6 address to its /64, an IPv4
-// address into 0:1::/32, which no client has.
+// keyOf returns the key of an address's source: the upper half of an IPv6 address, or an
+// IPv4 address in 0:1::/32, which no client has.
 func keyOf(addr netip.Addr) uint64 {
 	if addr.Is4() {
 		return 1<<32 | uint64(low32(addr))
@@ -78,7 +80,7 @@ func keyOf(addr netip.Addr) uint64 {
 	return high
 }
 
-// networkOf is keyOf's inverse.
+// networkOf is the inverse of keyOf.
 func networkOf(key uint64) netip.Prefix {
 	if key>>32 == 1 {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(key >> 24), byte(key >> 16), byte(key >> 8), byte(key)}), 32)
@@ -90,7 +92,7 @@ func networkOf(key uint64) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(raw), 64)
 }
 
-// mailOn notes that mail was taken on a day since 1970.
+// mailOn adds a mail that was taken on a day since 1970.
 func (s *source) mailOn(today uint32) {
 	switch {
 	case today > s.mailDay:
@@ -111,8 +113,7 @@ func (s *source) mailOn(today uint32) {
 	}
 }
 
-// unmail takes mail of the latest day with mail back. It reports whether nothing is
-// left of that day.
+// unmail subtracts mails of the latest day. It reports whether none is left on that day.
 func (s *source) unmail(messages int) bool {
 	if s.mails == 0 {
 		return false
@@ -124,18 +125,18 @@ func (s *source) unmail(messages int) bool {
 	return s.mails == 0
 }
 
-// mailedDays counts the days with mail among the last 30 before at.
+// mailedDays returns the number of days with mail among the last 30 before a time.
 func (s *source) mailedDays(at uint32) int {
 	today := at / day
 	mask := uint32(1<<30 - 1)
 	if today < s.mailDay {
-		return bits.OnesCount32(s.mailDays & mask) // an earlier day than the last one with mail
+		return bits.OnesCount32(s.mailDays & mask) // the time is before the last day with mail
 	}
 	return bits.OnesCount32(s.mailDays << min(today-s.mailDay, 32) & mask)
 }
 
-// isWithin tells whether something that last happened at when was no longer than
-// span before at, or later.
+// isWithin reports whether when lies no more than span seconds before at, or after it. 0
+// is never within.
 func isWithin(when, at, span uint32) bool {
 	return when != 0 && uint64(when)+uint64(span) >= uint64(at)
 }

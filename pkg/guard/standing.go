@@ -7,14 +7,14 @@ import (
 	"csmail/pkg/health"
 )
 
-// isProtocol reports whether a hostile kind is about how a client speaks or what it
-// asks for, and not a guess at a password. Mail programs and hosts that are set up
-// wrongly do all of it: who did it decides, and not only what was done.
+// isProtocol reports whether a hostile kind is about the client's way to speak SMTP or
+// its requests, not about a password. Mail programs and misconfigured hosts cause all
+// such kinds, so the source decides, not only the kind.
 func isProtocol(k event.Kind) bool { return k.Class() == event.Hostile && k != event.AuthFailed }
 
-// isOfMailPrograms reports whether a mail program may do this in the session, or
-// just before the session, in which it logs in: with a PC's name as HELO, TLS where
-// STARTTLS is wanted, mail sent before it has logged in.
+// isOfMailPrograms reports whether a mail program may cause the kind in the session in
+// which it logs in, or just before it. For example, it says EHLO with the PC's name,
+// speaks TLS where STARTTLS is expected, or sends mail before it has logged in.
 func isOfMailPrograms(k event.Kind) bool {
 	switch k {
 	case event.Pipelining, event.NonSMTP, event.HeloRejected, event.AccessDenied, event.RelayDenied:
@@ -23,23 +23,22 @@ func isOfMailPrograms(k event.Kind) bool {
 	return false
 }
 
-// mostSlips is how many offences of a mail program a newcomer may have who is about
-// to log in for the first time.
+// mostSlips is the number of such offences that a new client may have before its first
+// login.
 const mostSlips = 2
 
-// isSuspicion reports whether an offence says nothing against a source that proved
-// itself.
+// isSuspicion reports whether the offence does not count against a proven source.
 func (o offence) isSuspicion() bool {
 	return o.kind.Class() == event.Suspect || o.area() != loginArea && isProtocol(o.kind)
 }
 
-// isOfMail reports whether an offence is about mail that a client wanted to bring.
+// isOfMail reports whether the offence is about mail that the client wanted to bring.
 func (o offence) isOfMail() bool {
 	return o.area() != loginArea && o.area() != visitArea && o.service() != event.SSHD
 }
 
-// isProvenFor reports whether the source is proven as far as an offence is concerned:
-// mail that was taken says nothing about whose passwords a client knows.
+// isProvenFor reports whether the source is proven with respect to an offence: mail that
+// was taken is no proof for logins.
 func (j *judgement) isProvenFor(o offence) bool {
 	if o.area() == loginArea {
 		return j.k.hasLoggedIn(j.key, j.s, o.at)
@@ -52,9 +51,9 @@ func (k *knowledge) hasLoggedIn(key uint64, s *source, at uint32) bool {
 	return s != nil && isWithin(s.login, at, k.limits.login) || k.evicted.strengthAt(key, at) >= loginProof
 }
 
-// wasMostlyTaken reports whether more of the source's mail was taken than refused on
-// the day of at and the days beside it: a day may end between the two. It speaks for
-// a provider of which a few customers send spam, from its first day on.
+// wasMostlyTaken reports whether more of the source's mail was taken than refused on the
+// day of at and the days beside it, since a day may end between the two. It is a proof of
+// a provider from its first day on, even if a few of its customers send spam.
 func (j *judgement) wasMostlyTaken(at uint32) bool {
 	today := at / day
 	if j.mailDay == today+1 {
@@ -65,6 +64,7 @@ func (j *judgement) wasMostlyTaken(at uint32) bool {
 	return j.mostlyTaken
 }
 
+// takenAround returns the number of mails taken on a day and the days beside it.
 func (s *source) takenAround(today uint32) int {
 	taken := 0
 	if isNextTo(s.mailDay, today) {
@@ -76,8 +76,8 @@ func (s *source) takenAround(today uint32) int {
 	return taken
 }
 
-// refusedAround counts what the source's mail was refused for, and whatever there was
-// no more room for.
+// refusedAround returns the number of refusals of mail on a day and the days beside it.
+// Dropped offences count as refusals.
 func (j *judgement) refusedAround(today uint32) int {
 	refused := 0
 	for _, o := range j.offences {
@@ -91,20 +91,21 @@ func (j *judgement) refusedAround(today uint32) int {
 	return refused
 }
 
+// isNextTo reports whether two days are the same or follow one another.
 func isNextTo(a, b uint32) bool { return a <= b+1 && b <= a+1 }
 
-// heavyGuessing is from how many failures within a day on a login is no proof of
-// innocence. Who mistypes has found the right password by then.
+// heavyGuessing is the number of failures within a day from which on a login is no proof
+// of innocence, because a person who mistypes has found the right password by then.
 const heavyGuessing = 11
 
 // Guesses are the wrong passwords of a source before a login that may be a break-in.
 type Guesses struct {
-	N     int       // 0: the login is none
-	First time.Time // of them
+	N     int       // 0: the login is no break-in
+	First time.Time // time of the first of them
 }
 
-// Guessed returns what came before the login that was observed last, if that login may
-// be a break-in. It is the one rule for it.
+// Guessed returns the guesses before the login that was observed last, if it may be a
+// break-in.
 func (g *Guard) Guessed() Guesses { return g.guessed }
 
 // breakIn returns the guesses on which a login follows, if they are so many, within

@@ -9,13 +9,12 @@ import (
 	"csmail/pkg/event"
 )
 
-// pending is a finding that waits: until a time, and for evidence that may come
-// before.
+// pending is a finding that waits until a time, or for evidence that may come before it.
 type pending struct {
 	finding Finding
 	key     uint64 // of the source
-	order   uint64 // in which they came
-	until   uint32 // to be looked at then at the latest
+	order   uint64 // of arrival
+	until   uint32 // decided at this time at the latest
 	wants   evidenceOf
 	rule    Rule   // that keeps it back for now; not in a snapshot
 	reason  string // the same
@@ -23,13 +22,13 @@ type pending struct {
 	isDue   bool   // stands in waiting.due
 }
 
-// wait is what a verdict waits for.
+// wait is the time and the evidence that a verdict waits for.
 type wait struct {
 	until uint32
 	wants evidenceOf
 }
 
-// evidenceOf is a set of what can be seen to work.
+// evidenceOf is a set of services that can be seen to work.
 type evidenceOf uint8
 
 const (
@@ -40,13 +39,13 @@ const (
 	kindsOfEvidence = iota
 )
 
-// waitID is what a finding waits under.
+// waitID identifies a finding that waits: a newer one with the same waitID replaces it.
 type waitID struct {
 	scenario string
 	scope    event.Scope
 	network  netip.Prefix
 	account  string
-	key      uint64 // of the source, if it is about one
+	key      uint64 // of the source, for findings about one source
 }
 
 func (p *pending) id() waitID {
@@ -58,19 +57,18 @@ func (p *pending) id() waitID {
 	return id
 }
 
-// waiting holds the findings that wait. Thousands may, and any line may end the wait
-// of one: so they are found by their source, by the evidence that they want, and by
-// the time at which they are due, and a line costs no more for those that it does
-// not concern.
+// waiting holds the pending findings. There may be thousands, and any line may end the
+// wait of one. So they are found by source, by evidence and by time, and a line costs
+// nothing for the findings that it does not concern.
 type waiting struct {
 	byID     map[waitID]*pending
 	bySource map[uint64][]*pending
-	byTime   pendingHeap // the one due first on top
+	byTime   pendingHeap // the next due on top
 	wanting  [kindsOfEvidence]map[*pending]struct{}
-	due      []*pending // to be looked at now, in no order
-	taken    []*pending // memory for take
-	sighted  evidenceOf // seen to work since those who want it were looked at
-	sightDue uint32     // when those are looked at
+	due      []*pending // to be decided now, in no order
+	taken    []*pending // scratch memory of take
+	sighted  evidenceOf // services seen to work since the findings that want them were reviewed
+	sightDue uint32     // when those are reviewed
 	order    uint64     // of the newest
 }
 
@@ -84,7 +82,7 @@ func newWaiting() waiting {
 
 func (w *waiting) len() int { return len(w.byTime) }
 
-// all returns them in the order in which they came.
+// all returns the findings in the order of their arrival.
 func (w *waiting) all() []*pending { return inTheirOrder(slices.Clone(w.byTime)) }
 
 func inTheirOrder(all []*pending) []*pending {
@@ -92,7 +90,7 @@ func inTheirOrder(all []*pending) []*pending {
 	return all
 }
 
-// add takes a finding, the newest.
+// add adds a finding as the newest.
 func (w *waiting) add(p *pending) {
 	w.order++
 	p.order = w.order
@@ -101,8 +99,8 @@ func (w *waiting) add(p *pending) {
 	heap.Push(&w.byTime, p)
 }
 
-// replace puts a newer finding in the place of an older one with the same id, and
-// returns it as it waits.
+// replace replaces a finding by a newer one with the same waitID, and returns the pending
+// entry.
 func (w *waiting) replace(older, newer *pending) *pending {
 	older.finding, older.rule, older.reason = newer.finding, newer.rule, newer.reason
 	if older.key != newer.key { // a network or an account, of which another source came first
@@ -120,7 +118,7 @@ func (w *waiting) forgetSource(p *pending) {
 	}
 }
 
-// restore takes the finding that comes next out of a snapshot, with what it waits for.
+// restore adds the next finding of a snapshot.
 func (w *waiting) restore(p *pending) {
 	isDue := p.isDue
 	p.isDue = false
@@ -131,7 +129,7 @@ func (w *waiting) restore(p *pending) {
 	}
 }
 
-// await has a finding looked at in time.
+// await sets the time and the evidence that a finding waits for.
 func (w *waiting) await(p *pending, until wait) {
 	p.until, p.wants = until.until, until.wants
 	heap.Fix(&w.byTime, p.at)
@@ -144,7 +142,7 @@ func (w *waiting) await(p *pending, until wait) {
 	}
 }
 
-// remove takes out a finding that take returned.
+// remove removes a finding that take returned.
 func (w *waiting) remove(p *pending) {
 	heap.Remove(&w.byTime, p.at)
 	delete(w.byID, p.id())
@@ -154,7 +152,7 @@ func (w *waiting) remove(p *pending) {
 	w.forgetSource(p)
 }
 
-// nudge marks those about a source.
+// nudge marks the findings about a source for review.
 func (w *waiting) nudge(key uint64) {
 	if len(w.byTime) == 0 {
 		return
@@ -164,7 +162,7 @@ func (w *waiting) nudge(key uint64) {
 	}
 }
 
-// mark has a finding looked at next.
+// mark schedules the review of a finding.
 func (w *waiting) mark(p *pending) {
 	if !p.isDue {
 		p.isDue = true
@@ -172,7 +170,7 @@ func (w *waiting) mark(p *pending) {
 	}
 }
 
-// waitFor reports whether a finding wants one of these.
+// waitFor reports whether a finding waits for evidence of one of the services.
 func (w *waiting) waitFor(of evidenceOf) bool {
 	for i, those := range w.wanting {
 		if of>>i&1 == 1 && len(those) > 0 {
@@ -202,8 +200,8 @@ func (w *waiting) next() uint32 {
 	return min(w.byTime[0].until, w.sightDue)
 }
 
-// take returns those to be looked at by now, in the order in which they came. Each
-// must be removed, or wait anew. The slice is valid until the next call.
+// take returns the findings that are due, in the order of their arrival. The caller
+// removes each or sets its next wait. The slice is valid until the next call.
 func (w *waiting) take(now uint32) []*pending {
 	if w.sightDue <= now {
 		for i, those := range w.wanting {
@@ -229,7 +227,7 @@ func (w *waiting) take(now uint32) []*pending {
 	return inTheirOrder(w.taken)
 }
 
-// rewind has all looked at by a time that is earlier than was thought.
+// rewind makes all findings due by an earlier time than was planned.
 func (w *waiting) rewind(at uint32) {
 	for _, p := range w.byTime {
 		p.until = min(p.until, at)
@@ -238,7 +236,7 @@ func (w *waiting) rewind(at uint32) {
 	heap.Init(&w.byTime)
 }
 
-// pendingHeap is a container/heap by the times at which they are due.
+// pendingHeap is a container/heap of findings by the time at which they are due.
 type pendingHeap []*pending
 
 func (h pendingHeap) Len() int { return len(h) }

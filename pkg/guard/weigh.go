@@ -11,25 +11,27 @@ import (
 	"csmail/pkg/health"
 )
 
-// tally is what is left of a finding, and what excuses the rest.
+// tally adds up the attempts of a finding: those that count, and for each rule those that
+// it excuses.
 type tally struct {
-	counted  int                 // attempts that nothing excuses
-	guesses  int                 // of these, at our login service
+	counted  int                 // attempts that count
+	guesses  int                 // of these, the ones at the login service
 	failed   int                 // of these, failed logins
-	others   int                 // hostile ones elsewhere
-	lost     int                 // attempts that the guard had no more room for
-	slips    int                 // hostile ones
-	hostile  bool                // more of them than a mail program makes before it logs in
-	accounts []event.AccountHash // of the guesses that count, each as often as it was tried
-	last     uint32              // of the attempts that count
-	notYet   int                 // attempts excused only until something of ours is seen to work
-	wait     wait                // of those: what they wait for
-	gap      [ruleCount]uint32   // of Resolver and BlockList: the longest that is no sign of an outage
+	others   int                 // hostile attempts elsewhere
+	lost     int                 // attempts of dropped offences
+	slips    int                 // hostile attempts
+	hostile  bool                // there are more of them than a mail program causes before it logs in
+	accounts []event.AccountHash // accounts of the guesses that count, one entry for each guess
+	last     uint32              // time of the last attempt that counts
+	notYet   int                 // attempts that are excused only until there is evidence
+	wait     wait                // the evidence that these wait for
+	gap      [ruleCount]uint32   // for Resolver and BlockList: the longest gap without evidence, in seconds, that counts as usual
 	excused  [ruleCount]int
 	proof    string
-	left     []offence // that count
+	left     []offence // offences that count
 }
 
+// total returns all attempts, counted and excused.
 func (t *tally) total() int {
 	n := t.counted
 	for _, excused := range t.excused {
@@ -73,7 +75,7 @@ func (k *knowledge) weigh(f *Finding, s *source, t *tally) {
 			}
 		}
 	}
-	// Empty visits say something only beside something else.
+	// Empty visits count only together with other offences.
 	if visits > 0 && t.counted == 0 {
 		t.excused[EmptyVisits] += visits
 		t.left = slices.DeleteFunc(t.left, func(o offence) bool { return o.area() == visitArea })
@@ -85,7 +87,7 @@ func (k *knowledge) weigh(f *Finding, s *source, t *tally) {
 	}
 }
 
-// awaits notes an offence that may yet count, and until when.
+// awaits adds an offence that may yet count, and the time until which it may.
 func (t *tally) awaits(o offence, until uint32) {
 	if t.notYet == 0 {
 		t.wait.until = until
@@ -104,7 +106,7 @@ func (t *tally) awaits(o offence, until uint32) {
 	}
 }
 
-// noteGap notes how long nothing may be seen of what a rule goes by.
+// noteGap notes the longest gap without evidence that a rule accepts.
 func (t *tally) noteGap(rule Rule, site *health.Site) {
 	switch rule {
 	case Resolver:
@@ -114,7 +116,7 @@ func (t *tally) noteGap(rule Rule, site *health.Site) {
 	}
 }
 
-// distinct counts accounts, the same ones once, up to a number of them.
+// distinct returns the number of different accounts, at most most.
 func distinct(accounts []event.AccountHash, most int) int {
 	n := 0
 	for i, a := range accounts {
@@ -128,6 +130,7 @@ func distinct(accounts []event.AccountHash, most int) int {
 	return n
 }
 
+// count adds an offence that counts.
 func (t *tally) count(o offence) {
 	t.counted += int(o.n)
 	t.last = max(t.last, o.at)
@@ -151,14 +154,14 @@ func (t *tally) count(o offence) {
 	}
 }
 
-// isTyping tells whether what counts may be a person at one account, with the
-// connections that were lost or cut over it.
+// isTyping reports whether the attempts may be those of a person who mistypes the
+// password of one account, with the connections that were lost or cut over it.
 func (t *tally) isTyping(most int) bool {
 	return t.guesses > 0 && t.others == 0 && t.failed <= most && t.guesses <= 3*most && isOneAccount(t.accounts)
 }
 
-// isOneAccount reports whether all accounts may be the same: a mail program that is
-// set up tries bob@example.org and bob by turns.
+// isOneAccount reports whether all names may be of one account. For example, a mail
+// program that is being set up tries bob@example.org and bob by turns.
 func isOneAccount(accounts []event.AccountHash) bool {
 	for i, a := range accounts {
 		for _, b := range accounts[:i] {
@@ -170,10 +173,10 @@ func isOneAccount(accounts []event.AccountHash) bool {
 	return true
 }
 
-// reaches reports whether what counts would still have made the finding. Of what
-// the guard had no more room for, it takes the same share to count. Where nothing was
-// excused, the scenario's own count stands: a finding about a network names the sources
-// that were in the bucket when it overflowed, not those that had leaked out of it.
+// reaches reports whether the attempts that count would still have made the finding.
+// Dropped attempts are assumed to count in the same proportion. If nothing was excused,
+// the scenario's own count decides: a finding about a network names only the sources that
+// were in the bucket when it overflowed.
 func (t *tally) reaches(f Finding) bool {
 	seen := t.total()
 	if t.counted == 0 || seen == 0 {
@@ -189,8 +192,8 @@ func (t *tally) reaches(f Finding) bool {
 	return f.Leak <= 0 || seen < f.Needed || t.counted == seen || t.overflows(f)
 }
 
-// shortfall says what is missing for a ban. Attempts that are enough in number
-// may be too few at a time once the excused ones are taken out.
+// shortfall describes how much is missing for a ban. Without the excused attempts the
+// rest may be enough in number, but spread over too long a time.
 func (t *tally) shortfall(f Finding) string {
 	if f.Distinct && len(t.accounts) > 0 {
 		return fmt.Sprintf("%s count, %d are needed", count(distinct(t.accounts, len(t.accounts)), "account"), f.Needed)
@@ -202,8 +205,8 @@ func (t *tally) shortfall(f Finding) string {
 	return text
 }
 
-// overflows pours what counts into the finding's bucket again. Its times are
-// whole seconds, so two more of them are allowed for.
+// overflows pours the attempts that count into the finding's bucket again. Times are
+// whole seconds here, so it accepts two seconds more.
 func (t *tally) overflows(f Finding) bool {
 	inOrder(t.left)
 	var level time.Duration
@@ -221,7 +224,7 @@ func (t *tally) overflows(f Finding) bool {
 	return false
 }
 
-// dominant is the rule that excuses most.
+// dominant returns the rule that excuses most attempts.
 func (t *tally) dominant() Rule {
 	best := NoRule
 	for rule, n := range t.excused {
@@ -232,7 +235,7 @@ func (t *tally) dominant() Rule {
 	return best
 }
 
-// judgement is what decides about every offence of one source.
+// judgement holds the properties of one source that decide about each of its offences.
 type judgement struct {
 	k        *knowledge
 	key      uint64
@@ -241,10 +244,10 @@ type judgement struct {
 	accounts []account // that logged in
 	assumed  []account // see source
 	proof    string
-	named    int // strange accounts that it failed on within a day (it never logged in to them), as far as it matters
-	perHour  int // failures on them, at most
-	unnamed  int // failures without a name an hour, at most
-	visiting int // empty visits an hour, at most
+	named    int // strange accounts that it failed on within a day and never logged in to, up to the number that matters
+	perHour  int // most failures on them within an hour
+	unnamed  int // most failures without a user name within an hour
+	visiting int // most empty visits within an hour
 
 	isSurveyed bool // the four above are known
 
@@ -303,14 +306,14 @@ func (j *judgement) madeGood(o offence) bool {
 	})
 }
 
-// room is memory for one judgement, used again for the next.
+// room is the scratch memory of a judgement.
 type room struct {
 	strange, unnamed, visits []offence
 	names                    []event.AccountHash
 }
 
-// excuse finds the rule that takes an offence out, if any. If until is a time, the
-// offence may yet count: what the rule goes by may be seen until then.
+// excuse returns the rule that excuses an offence, NoRule if it counts. If until is not
+// 0, the offence may yet count: evidence may come until then.
 func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	switch {
 	case o.isSuspicion() && j.isProvenFor(o):
@@ -335,10 +338,11 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	return NoRule, 0
 }
 
-// usersPerTypist is how many known accounts of a source make room for one more
-// strange account a day: somebody new, or a mistyped name.
+// usersPerTypist is the number of known accounts of a source for which one strange
+// account a day is accepted: a new user, or a mistyped name.
 const usersPerTypist = 5
 
+// login decides about an offence at the login service.
 func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	j.survey()
 	l := &j.k.limits
@@ -362,7 +366,8 @@ func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	return j.trouble(LoginOutage, o, j.site(o).Login(j.asked(o)))
 }
 
-// trouble turns what is known of our own trouble into the rule that goes by it.
+// trouble turns the answer about an outage into a rule. A doubted outage holds until
+// faultQuiet has passed.
 func (j *judgement) trouble(rule Rule, o offence, excuse health.Excuse) (Rule, uint32) {
 	switch excuse {
 	case health.Excused:
@@ -379,8 +384,8 @@ func (j *judgement) asked(o offence) health.Offence {
 	return health.Offence{Service: o.service(), Key: j.key, At: o.at, Met: o.met(), Now: j.k.now}
 }
 
-// resolver holds what hangs on our DNS. A source whose mail was taken had a name
-// then, by the same rules.
+// resolver decides about an offence that depends on DNS. A source whose mail was taken
+// before had a name then, by the same rules.
 func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 	if j.s.mailedDays(o.at) > 0 {
 		return Proven, 0
@@ -394,6 +399,7 @@ func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 	return Resolver, 0
 }
 
+// list decides about a listing in a block list.
 func (j *judgement) list(o offence) (rule Rule, until uint32) {
 	if j.site(o).ListsRefused(o.at) {
 		return BlockList, 0
@@ -407,7 +413,7 @@ func (j *judgement) list(o offence) (rule Rule, until uint32) {
 	return BlockList, 0
 }
 
-// ruleWords say what a rule found, for a person.
+// ruleWords describe the results of the rules, for a person.
 var ruleWords = [ruleCount]string{
 	Proven:       "a source that proved itself may do this",
 	MailTaken:    "more of its mail was taken on these days than was refused",
@@ -419,6 +425,7 @@ var ruleWords = [ruleCount]string{
 	EmptyVisits:  "connections that asked for nothing",
 }
 
+// reason returns the reason of a verdict by a rule.
 func (t *tally) reason(rule Rule, g *Guard) string {
 	switch {
 	case rule == Proven && t.proof != "":
@@ -432,8 +439,8 @@ func (t *tally) reason(rule Rule, g *Guard) string {
 	return ruleWords[rule]
 }
 
-// checks lists every rule that was looked at: what excused something in a line
-// each, the others together.
+// checks returns the lines of Verdict.Checks: one for each rule that excused something,
+// and one for all others.
 func (t *tally) checks(g *Guard) []string {
 	if g.mute {
 		return nil
@@ -456,7 +463,7 @@ func (t *tally) checks(g *Guard) []string {
 	return append(all, idle, "counts: "+count(t.counted, "attempt"))
 }
 
-// idleRules names the rules that excuse nothing.
+// idleRules returns the line for the rules that excused nothing.
 func idleRules(excused *[ruleCount]int) string {
 	var names []string
 	for rule := Proven; rule <= EmptyVisits; rule++ {

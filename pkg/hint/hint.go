@@ -1,6 +1,8 @@
-// Package hint gives an error a second line: how the user can mend it. It
-// formats nothing for a terminal and ends no process; the command line prints
-// the hint.
+// Package hint gives an error a second line: its remedy. An error says what is wrong
+// ("state: permission denied"), and its hint says how to mend it ("run as the user
+// csmail"). The hint travels with the error through fmt.Errorf and %w, and the command
+// line prints it after the message. The package formats nothing for a terminal and ends
+// no process.
 package hint
 
 import (

@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-// MailSettings is what postconf(1) and doveconf(1) print. An empty text: that server is not on this host, or did not answer.
+// MailSettings is the output of postconf(1) and doveconf(1). An empty text means that the
+// server is not on this host, or did not answer.
 type MailSettings struct {
 	Main, Services, Overrides string // postconf -n, -M, -P
 	Dovecot                   string // doveconf -n
 }
 
-// AskMailSettings asks postconf(1) and doveconf(1), where their files are. What one of them does not answer comes back as an error, beside the rest.
+// AskMailSettings asks postconf(1) and doveconf(1), if their files exist. A failure of
+// one is returned as an error, beside the output of the other.
 func AskMailSettings(ctx context.Context) (MailSettings, error) { return usual().mailSettings(ctx) }
 
 func (p places) mailSettings(ctx context.Context) (MailSettings, error) {
@@ -38,7 +40,7 @@ func (p places) mailSettings(ctx context.Context) (MailSettings, error) {
 	ask(&s.Overrides, main, "postconf", "-P")
 	ask(&s.Dovecot, firstOf(p.dovecot, "dovecot.conf"), "doveconf", "-n")
 	if len(failed) > 0 {
-		s.Services = "" // half of Postfix's answers would say that nobody asks
+		s.Services = "" // half of Postfix's answers would look as if no service asked
 	}
 	return s, errors.Join(failed...)
 }

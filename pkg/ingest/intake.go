@@ -1,7 +1,13 @@
 // Package ingest opens the inputs of a configuration, and turns the lines of each into
-// records. The repetitions of classic syslog ("last message repeated 3 times") get the
-// message that they repeat, also if the process was restarted between the two lines. The
-// package steps nothing and stores nothing.
+// records.
+//
+// Besides parsing it does two things that need the neighbouring lines. The repetitions of
+// classic syslog ("last message repeated 3 times") get the message that they repeat, also
+// if the process was restarted between the two lines. And two inputs that hold the same
+// lines are an error, because each line would count twice: for example mail.log and the
+// journal of the same host.
+//
+// The package steps nothing and stores nothing.
 package ingest
 
 import (
@@ -30,7 +36,7 @@ type Feed struct {
 	Input  input.Input
 	Kind   string // as the configuration names it: file, journalctl, syslog, stdin
 	Counts Counts // of the parsed lines; read it only from the goroutine that calls Parse
-	Flows  bool   // records also get what their lines report about the way of a mail
+	Flows  bool   // records also carry the flow of a mail
 
 	zone    *time.Location
 	reading *logline.Reading

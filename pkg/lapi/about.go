@@ -70,6 +70,8 @@ func (c *Client) About(ctx context.Context, addr netip.Addr) ([]Known, error) {
 	return all, nil
 }
 
+// knownOf returns an alert of the LAPI in csmail's form. It reports false for one that is
+// incomplete.
 func knownOf(m *models.Alert, now time.Time) (Known, bool) {
 	if m == nil || m.Source == nil || m.Source.Value == nil || m.Source.Scope == nil || m.Scenario == nil {
 		return Known{}, false

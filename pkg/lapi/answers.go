@@ -40,6 +40,7 @@ func (b boundedAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// boundedBody is the body of a response that ends with an error at the limit.
 type boundedBody struct {
 	io.ReadCloser
 	left  int64
@@ -66,6 +67,7 @@ type scale struct {
 	escaped bool
 }
 
+// add counts the objects in a part of the text.
 func (s *scale) add(text []byte) {
 	for _, b := range text {
 		switch {

@@ -92,6 +92,7 @@ func clockOf(resp *apiclient.Response) time.Time {
 	return time.Now()
 }
 
+// banOf returns a decision in csmail's form.
 func banOf(d *models.Decision, now time.Time) Ban {
 	if d == nil {
 		return Ban{}

@@ -112,6 +112,7 @@ func valueOf(a event.Alert) string {
 	return cut(clean(a.Account), maxValue)
 }
 
+// messageOf returns the message of an alert, with the value in front if it lacks it.
 func messageOf(a event.Alert, value string) string {
 	if a.Message != "" {
 		return clean(a.Message)
@@ -122,6 +123,7 @@ func messageOf(a event.Alert, value string) string {
 	return fmt.Sprintf("%s %s performed %s, %d times", a.Scope, value, a.Scenario, a.Count)
 }
 
+// sourceOf returns the source of an alert in the LAPI's form.
 func sourceOf(a event.Alert, value string) *models.Source {
 	source := &models.Source{Scope: new(string(a.Scope)), Value: &value}
 	switch a.Scope {

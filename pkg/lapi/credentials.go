@@ -64,6 +64,7 @@ func loadCredentials(path string) (Credentials, error) {
 	return c, nil
 }
 
+// parseCredentials reads the file in the form of cscli machines add.
 func parseCredentials(text []byte) (Credentials, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -99,6 +100,7 @@ func parseCredentials(text []byte) (Credentials, error) {
 	return c, nil
 }
 
+// check returns an error for credentials that cannot work.
 func (c Credentials) check() error {
 	if c.URL == "" {
 		return errors.New("url is empty")

@@ -93,8 +93,8 @@ func (c *Client) explain(what string, status int, err error) error {
 	return e
 }
 
-// networkHint is what mends a call without an answer. crypto/tls and net/http (Go 1.26)
-// have no error of their own for a peer that does not speak TLS.
+// networkHint returns the remedy for a call without an answer. crypto/tls and net/http
+// (Go 1.26) have no error of their own for a peer that does not speak TLS.
 func (c *Client) networkHint(err error) string {
 	text := err.Error()
 	for _, plain := range []string{"first record does not look like a TLS handshake", "server gave HTTP response to HTTPS client"} {
@@ -116,6 +116,7 @@ func (c *Client) inURL(mend string) string {
 	return fmt.Sprintf("%s, in the url of %s", mend, c.credentials.path)
 }
 
+// refusedHint returns the remedy for a refused login, by the LAPI's words.
 func (c *Client) refusedHint(words string) string {
 	login, path := c.credentials.Login, c.credentials.path
 	if login == "" {
@@ -172,6 +173,7 @@ func lapiWords(err error) (words string, isLAPI bool) {
 	return shorten(words), !strings.HasPrefix(words, "http code ") || strings.HasPrefix(words, "http code 422")
 }
 
+// shorten limits the text of an answer in an error.
 func shorten(text string) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " ")
 	if len(text) <= maxWords {
@@ -184,6 +186,7 @@ func shorten(text string) string {
 	return text[:cut] + "…"
 }
 
+// statusOf returns the HTTP status of an error, 0 if there was no answer.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e.status

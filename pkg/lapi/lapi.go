@@ -133,6 +133,7 @@ func shownURL(text string) string {
 	return text
 }
 
+// newTransport returns a transport for HTTP or for the LAPI's unix socket.
 func newTransport(config *tls.Config, socket string) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	t := &http.Transport{

@@ -102,6 +102,7 @@ type push struct {
 	outcomes []Outcome
 }
 
+// run sends the alerts in requests, and splits a request that the LAPI rejects.
 func (p *push) run(ctx context.Context) error {
 	p.rejectUnsendable()
 	if err := p.holdAllowlisted(ctx); err != nil {
@@ -132,6 +133,7 @@ func (p *push) setTime() {
 	}
 }
 
+// settled returns the outcomes of the alerts that need no further attempt.
 func (p *push) settled() []Outcome {
 	settled := make([]Outcome, 0, len(p.outcomes))
 	for _, o := range p.outcomes {
@@ -327,6 +329,7 @@ func priorOf(m *models.Alert, a event.Alert, value string) (priorAlert, bool) {
 	}, true
 }
 
+// holdReported holds back alerts that the LAPI has already.
 func (p *push) holdReported(ctx context.Context) error {
 	for _, i := range p.open() {
 		a := p.alert(i)
@@ -358,6 +361,7 @@ func (p *push) holdReported(ctx context.Context) error {
 	return nil
 }
 
+// reportedBefore describes an alert that the LAPI has already.
 func reportedBefore(number string, last time.Time) string {
 	return fmt.Sprintf("already reported as alert %s, nothing new since %s", number, last.UTC().Format(time.RFC3339))
 }

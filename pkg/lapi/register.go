@@ -124,6 +124,7 @@ func (c Credentials) write(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// syncDir makes the name of a new file durable.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

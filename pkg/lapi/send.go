@@ -18,6 +18,7 @@ import (
 // is stored whole or not at all.
 const sendBatch = 50
 
+// send sends one request.
 func (p *push) send(ctx context.Context) error {
 	items := p.open()
 	for len(items) > 0 {
@@ -170,6 +171,7 @@ func (p *push) readBack(ctx context.Context, items []int) (left []int, err error
 	return left, nil
 }
 
+// numberOf returns the LAPI's number of an alert with an ID.
 func numberOf(list []priorAlert, id string, simulated bool) string {
 	for _, t := range list {
 		if t.id == id && t.simulated == simulated {

@@ -11,11 +11,11 @@ import (
 	"github.com/crowdsecurity/crowdsec/pkg/models"
 )
 
-// Unbanned is what [Client.Unban] did.
+// Unbanned is the effect of [Client.Unban].
 type Unbanned struct {
 	Ended []Decided // by this call, of any origin
-	// Covers are decisions in force on larger networks that cover what was named. They
-	// hit others too, so they go on.
+	// Covers are decisions in force on larger networks that cover the named one. They
+	// also hit other addresses, so they stay.
 	Covers []Decided
 }
 

@@ -1,7 +1,10 @@
-// Package mailer sends the daily report: by SMTP (RFC 5321) to a server, or
-// through sendmail(1). It sends what it is given and reads no log. Text that came
-// from a log gets into the subject and the body only, where the mail library
-// encodes it, and never into an address or another header.
+// Package mailer sends the daily report: by SMTP (RFC 5321) to a server, or through
+// sendmail(1).
+//
+// Texts of the report come from a log, so a client may have written them. They go into
+// the subject and the body only, where the mail library encodes them, and never into an
+// address or another header. For example, a login name with a line break cannot add a
+// recipient. The package reads no log and composes no report.
 package mailer
 
 import (
@@ -71,7 +74,7 @@ func Send(ctx context.Context, o Options, m Mail) error {
 	return nil
 }
 
-// adviceFor says what mends a failed delivery.
+// adviceFor returns the remedy for a failed delivery.
 func adviceFor(err error) string {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return "is a mail server there? report.mail.smtp of the configuration or --smtp names another, --sendmail uses sendmail(1)"
@@ -79,8 +82,8 @@ func adviceFor(err error) string {
 	return "the server's words say why; report.mail of the configuration holds its address and login"
 }
 
-// message builds a multipart/alternative of text and HTML, both in base64: a
-// report quotes what header and body checks refuse, and must pass them itself.
+// message builds a multipart/alternative of text and HTML, both in base64: a report
+// quotes texts that header and body checks refuse, and must pass these checks itself.
 func (m Mail) message() (*mail.Msg, error) {
 	message := mail.NewMsg(mail.WithEncoding(mail.EncodingB64), mail.WithNoDefaultUserAgent())
 	if err := message.From(m.From); err != nil {
@@ -152,8 +155,8 @@ func (o Options) client() (*mail.Client, error) {
 	return client, nil
 }
 
-// isLoopback reports whether a mail server is on this host, where nobody can
-// stand between.
+// isLoopback reports whether a mail server is on this host, so that the connection cannot
+// be intercepted.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// clock is the stream's clock: it goes by the broker's stamps, but a gap in which nobody
-// sent anything counts for a second at most. So an outage of the broker, in which all
-// hosts are silent, makes none of them late.
+// clock is the stream's clock. It follows the broker's stamps, but a gap without any
+// batch counts as one second at most. So an outage of the broker, in which all hosts are
+// silent, makes none of them late.
 type clock struct {
 	now   time.Duration // since the first batch
 	first time.Time     // stamp
 	last  time.Time     // stamp
 }
 
-// time returns the clock's time, which an outage leaves behind the broker's.
+// time returns the clock's time, which stays behind the broker's by its outages.
 func (c *clock) time() time.Time { return c.first.Add(c.now) }
 
-// maxGap is what a gap counts at most. Hosts send each second when they have nothing to
-// say.
+// maxGap is the longest time that a gap counts as. Hosts without lines send each second.
 const maxGap = time.Second
 
 func (c *clock) tick(stamp time.Time) {
@@ -32,18 +31,18 @@ func (c *clock) tick(stamp time.Time) {
 	}
 }
 
-// skew measures how far the clock of a host is from the broker's, by when it sent a
-// batch and when the broker got it. What a batch takes on its way makes a clock look
-// behind, never ahead: so of the latest ones the fastest counts.
+// skew measures the difference between the clocks of a host and the broker, by the times
+// at which a batch was sent and received. The time on the way makes a clock seem behind,
+// never ahead, so the fastest of the latest batches counts.
 type skew struct {
 	offsets []time.Duration // the latest, oldest first
 	shift   time.Duration   // by which the host's times are moved
 }
 
 const (
-	// skewSeen is how many batches are looked at.
+	// skewSeen is the number of batches that are compared.
 	skewSeen = 8
-	// maxSkew is what is left alone.
+	// maxSkew is the difference that is not corrected.
 	maxSkew = 2 * time.Second
 )
 
@@ -54,7 +53,7 @@ func (s *skew) observe(offset time.Duration) {
 	s.offsets = append(s.offsets, offset)
 	measured := s.measured()
 	if measured > 0 && len(s.offsets) < skewSeen {
-		return // it may be the way only
+		return // it may be only the time on the way
 	}
 	if (measured - s.shift).Abs() <= maxSkew {
 		return
@@ -64,7 +63,7 @@ func (s *skew) observe(offset time.Duration) {
 	}
 }
 
-// measured returns how far the clock is behind; it is negative if that is ahead.
+// measured returns by how much the clock is behind; a negative time is ahead.
 func (s *skew) measured() time.Duration {
 	if len(s.offsets) == 0 {
 		return 0

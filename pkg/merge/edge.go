@@ -6,15 +6,15 @@ import (
 	"csmail/pkg/wire"
 )
 
-// edge is what is known of one host.
+// edge is the state of one host.
 type edge struct {
 	name     string
 	expected bool
 	isHeard  bool // it has sent a batch that was taken
 	ended    bool
 
-	epoch, next uint64        // what is to come
-	heard       time.Duration // last, by the stream's clock
+	epoch, next uint64        // expected next
+	heard       time.Duration // time of the last batch, by the stream's clock
 	through     time.Time     // no later fact comes before it
 	lag         time.Duration // of its latest batch behind the stream's clock
 	last        time.Time     // place of the newest fact
@@ -26,8 +26,8 @@ type edge struct {
 	lateFacts, gaps, repeated, lost uint64
 }
 
-// place looks whether a batch comes next, and returns how many of its first facts were
-// taken before.
+// place checks whether a batch is the next one, and returns how many of its first facts
+// were taken before.
 func (e *edge) place(b *wire.Batch) (taken Taken, skip int) {
 	next := e.next
 	switch {
@@ -41,7 +41,7 @@ func (e *edge) place(b *wire.Batch) (taken Taken, skip int) {
 			e.gaps++
 			return Gap, 0
 		}
-		e.lost += b.First - next // the host itself has them no more
+		e.lost += b.First - next // the host itself no longer has them
 		next = b.First
 	}
 	e.isHeard, e.epoch = true, b.Epoch
@@ -60,7 +60,7 @@ func (e *edge) place(b *wire.Batch) (taken Taken, skip int) {
 	return Nothing, skip
 }
 
-// append takes the facts of a batch from the one after skip on, and returns their number.
+// append adds the facts of a batch from the one after skip on, and returns their number.
 func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 	if e.head > 1024 && e.head > len(e.facts)/2 {
 		n := copy(e.facts, e.facts[e.head:])
@@ -81,7 +81,7 @@ func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 	}
 	through := b.Through.Add(shift)
 	if latest := stamp.Add(maxAhead); through.After(latest) {
-		through = latest // no host knows what has not come
+		through = latest // no host can have lines of the future
 	}
 	if through.After(e.through) {
 		e.through = through
@@ -90,7 +90,7 @@ func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 	return len(b.Facts) - skip
 }
 
-// maxAhead is how far a host may say that it is ahead of the broker's clock.
+// maxAhead is how far a host may claim to be ahead of the broker's clock.
 const maxAhead = 2 * time.Second
 
 // move moves all times of a fact.
@@ -108,7 +108,7 @@ func move(f *wire.Fact, by time.Duration) {
 	}
 }
 
-// isBefore compares the first facts that wait of two hosts.
+// isBefore compares the first waiting facts of two hosts.
 func (e *edge) isBefore(other *edge) bool {
 	a, b := &e.facts[e.head], &other.facts[other.head]
 	if c := a.Place.Compare(b.Place); c != 0 {

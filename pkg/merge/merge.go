@@ -19,35 +19,35 @@ import (
 	"csmail/pkg/wire"
 )
 
-// Options are the numbers of a Merger. All judges of a stream need the same.
+// Options are the limits of a Merger. All judges of a stream need the same.
 type Options struct {
 	// Late is how long the others wait for a host that is silent, or that is behind the
-	// foremost one. 10 s if it is 0.
+	// foremost one. 0 is 10 s.
 	Late time.Duration
-	// MaxWaiting bounds the facts that wait for their turn; beyond it the earliest are
-	// released. 500,000 if it is 0.
+	// MaxWaiting is the number of facts that wait for their turn; beyond it the earliest
+	// are released. 0 is 500,000.
 	MaxWaiting int
 }
 
-// Taken says what became of a batch.
+// Taken is the outcome of adding a batch.
 type Taken uint8
 
-// What can become of a batch.
+// The outcomes.
 const (
 	All      Taken = iota // every fact of it is new, or there is none in it
 	Part                  // facts of it were taken before, from another batch
 	Nothing               // all facts of it were taken before
 	Gap                   // facts before it are missing, so that it was refused
 	Stale                 // it is of an earlier life of the host, and was refused
-	Stranger              // the host is none of those that count
+	Stranger              // the host is not a member
 )
 
 var takenNames = [...]string{"taken", "partly repeated", "repeated", "gap", "stale", "stranger"}
 
-// String names what became of a batch, for logs and tests.
+// String returns the outcome's name, for logs and tests.
 func (t Taken) String() string { return takenNames[t] }
 
-// Position says up to which number the facts of a host were taken.
+// Position is the number up to which the facts of a host were taken.
 type Position struct {
 	Epoch, Next uint64
 }
@@ -63,11 +63,11 @@ type Merger struct {
 	clock   clock
 	waiting int // facts
 
-	watermark time.Time // what lies before it was released
+	watermark time.Time // all before it was released
 	released  time.Time // the latest place
 }
 
-// New returns a Merger that has seen nothing.
+// New returns a Merger without hosts.
 func New(o Options) *Merger {
 	m := &Merger{late: o.Late, most: o.MaxWaiting, edges: map[string]*edge{}}
 	if m.late <= 0 {
@@ -79,9 +79,9 @@ func New(o Options) *Merger {
 	return m
 }
 
-// Expect names the hosts that count; batches of others are refused. Each of them is
-// waited for from now on, until it is silent for too long. What is known of a host that
-// is no longer named is kept, should it be named again.
+// Expect names the members; batches of other hosts are refused. The Merger waits for each
+// member from now on, until it has been silent for too long. The state of a host that is
+// no longer named is kept, in case it is named again.
 func (m *Merger) Expect(names []string) {
 	m.strict = true
 	for _, e := range m.all {
@@ -158,14 +158,14 @@ func (m *Merger) Next() (f *wire.Fact, name string) {
 	return f, e.name
 }
 
-// Watermark returns the time before which every fact was released, once Next returns
-// nil; the zero time at the start.
+// Watermark returns the time before which every fact was released, once Next returns nil;
+// the zero time at the start.
 func (m *Merger) Watermark() time.Time { return m.watermark }
 
-// Waiting returns how many facts wait for their turn.
+// Waiting returns the number of facts that wait for their turn.
 func (m *Merger) Waiting() int { return m.waiting }
 
-// Positions returns up to where the facts of each host were taken.
+// Positions returns the number up to which the facts of each host were taken.
 func (m *Merger) Positions() map[string]Position {
 	all := make(map[string]Position, len(m.edges))
 	for _, e := range m.all {
@@ -176,7 +176,7 @@ func (m *Merger) Positions() map[string]Position {
 	return all
 }
 
-// Ended reports whether every host that counts has said that it has no more lines.
+// Ended reports whether every member has declared that it has no more lines.
 func (m *Merger) Ended() bool {
 	ended := false
 	for _, e := range m.all {
@@ -188,7 +188,8 @@ func (m *Merger) Ended() bool {
 	return ended
 }
 
-// advance moves the watermark on to what no host that is waited for can come before.
+// advance moves the watermark up to the earliest time of a fact that a host may still
+// send.
 func (m *Merger) advance() {
 	least, found, lag := time.Time{}, false, m.leastLag()
 	for _, e := range m.all {
@@ -208,8 +209,8 @@ func (m *Merger) advance() {
 	}
 }
 
-// leastLag returns how far the host is behind the stream's clock that is least behind: of
-// logs that are long past all are. It is never negative.
+// leastLag returns by how much the foremost host is behind the stream's clock. In old
+// logs all hosts are behind it. It is never negative.
 func (m *Merger) leastLag() time.Duration {
 	least, found := time.Duration(0), false
 	for _, e := range m.all {
@@ -222,10 +223,9 @@ func (m *Merger) leastLag() time.Duration {
 
 func (m *Merger) isSilent(e *edge) bool { return m.clock.now-e.heard > m.late }
 
-// isWaitedFor reports whether a host may hold the others up: it has not ended, was heard
-// of lately by the stream's clock, and does not read back what is long past. Whether it
-// does shows its latest batch: others may be ahead by now, since they could send before
-// it could.
+// isWaitedFor reports whether the others wait for a host: it has not ended, was heard of
+// lately by the stream's clock, and does not read back old logs. Its latest batch shows
+// whether it does. Others may be ahead by now, since they could send before it could.
 func (m *Merger) isWaitedFor(e *edge, leastLag time.Duration) bool {
 	if e.ended || !e.expected || m.isSilent(e) {
 		return false

@@ -21,8 +21,8 @@ func (m *Merger) AppendSnapshot(b []byte) []byte {
 	return c.B
 }
 
-// Restore replaces the state by what AppendSnapshot wrote. The numbers of the Options
-// stay. On an error the Merger must not be used further.
+// Restore replaces the state by that of AppendSnapshot. The numbers of the Options stay.
+// After an error the Merger must not be used further.
 func (m *Merger) Restore(b []byte) error {
 	if len(b) == 0 || b[0] != snapshotVersion {
 		return ErrSnapshot
@@ -75,7 +75,7 @@ func (e *edge) encode(c *wire.Codec) {
 	}
 }
 
-// chunk is how many facts are encoded together.
+// chunk is the number of facts that are encoded together.
 const chunk = 100
 
 func (e *edge) encodeChunk(c *wire.Codec, i int) {

@@ -2,27 +2,27 @@ package merge
 
 import "time"
 
-// Edge is what is known of a host, for a person.
+// Edge describes a host, for a person.
 type Edge struct {
 	Name     string
-	Expected bool // it counts
-	Heard    bool // it has sent something that counts
+	Expected bool // a member
+	Heard    bool // it has sent a batch that was taken
 	Ended    bool
-	Waited   bool // the others wait for it, if they must
+	Waited   bool // the others wait for it if needed
 
 	Position Position
 	Through  time.Time     // no later fact comes before it
 	Silent   time.Duration // by the stream's clock
-	Skew     time.Duration // by which its times are moved, since its clock is behind by that; negative: ahead
+	Skew     time.Duration // its times are moved by this, since its clock is behind; negative: ahead
 	Waiting  int           // facts that wait for their turn
 
 	LateFacts uint64 // facts that came after their turn
-	Gaps      uint64 // batches refused since facts before them were missing
-	Repeated  uint64 // facts that came again
-	Lost      uint64 // facts that were missing for good
+	Gaps      uint64 // refused batches, since facts before them were missing
+	Repeated  uint64 // facts that came twice
+	Lost      uint64 // facts that are lost
 }
 
-// Edges returns what is known of the hosts, in the order of their names.
+// Edges returns the hosts, in the order of their names.
 func (m *Merger) Edges() []Edge {
 	all := make([]Edge, 0, len(m.all))
 	leastLag := m.leastLag()

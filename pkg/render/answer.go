@@ -15,7 +15,9 @@ import (
 	"csmail/pkg/report"
 )
 
-// verdictLine answers in one line whether the address is banned, and why.
+// verdictLine says in one line whether the address is banned, and why. For example:
+//
+//	192.0.2.7 is banned until Jun  3 08:11: 6 wrong passwords for alice in 54 s
 func (a Answer) verdictLine(zone *time.Location) string {
 	address := a.Addr.String()
 	if d, ok := a.inForce(); ok {
@@ -37,9 +39,9 @@ func (a Answer) verdictLine(zone *time.Location) string {
 	return address + " is not banned: no scenario found it"
 }
 
-// inForce returns the decision on the address that says most: one that bouncers get
-// before a simulated one, one on the address alone before one on its network, and the one
-// that lasts longest.
+// inForce returns the most important decision on the address: one that bouncers enforce
+// before a simulated one, one on the address alone before one on its network, and then
+// the one that lasts longest.
 func (a Answer) inForce() (lapi.Decided, bool) {
 	var all []lapi.Decided
 	for _, k := range a.LAPI {
@@ -58,7 +60,8 @@ func (a Answer) inForce() (lapi.Decided, bool) {
 	}), true
 }
 
-// isOn reports whether the value of a decision is the address or a network with it.
+// isOn reports whether the value of a decision is the address, or a network that holds
+// it.
 func isOn(value string, addr netip.Addr) bool {
 	if network, err := netip.ParsePrefix(value); err == nil {
 		return network.Contains(addr)
@@ -67,6 +70,7 @@ func isOn(value string, addr netip.Addr) bool {
 	return err == nil && single.Unmap() == addr
 }
 
+// falseFirst compares two bools for sorting.
 func falseFirst(a, b bool) int {
 	switch {
 	case a == b:
@@ -77,7 +81,8 @@ func falseFirst(a, b bool) int {
 	return -1
 }
 
-// bannedText says what a decision does, and names its network where it is on one.
+// bannedText describes a decision, with its network if it is on one. For example: "banned
+// in simulation only with 192.0.2.0/24".
 func bannedText(d lapi.Decided, address string) string {
 	text := "banned"
 	if d.Type != "ban" {
@@ -92,7 +97,8 @@ func bannedText(d lapi.Decided, address string) string {
 	return text
 }
 
-// deedOf says for what a scenario found the address: in our words, else in the LAPI's.
+// deedOf describes the offence that a scenario found: in csmail's words, or else in the
+// LAPI's.
 func (a Answer) deedOf(scenario string) string {
 	for _, told := range slices.Backward(a.Alerts) {
 		if told.Scenario == scenario {
@@ -122,8 +128,8 @@ func (a Answer) gravest() (report.Told, bool) {
 // The ranks that are asked for by name.
 const rankHold, rankBan = 2, 3
 
-// rank orders what became of findings: a ban before a hold before what only tells, and
-// what was dropped last.
+// rank orders the outcomes of findings: a ban before a hold before an alert, and dropped
+// ones last.
 func rank(t report.Told) int {
 	switch {
 	case t.State == "dropped":
@@ -136,7 +142,10 @@ func rank(t report.Told) int {
 	return 1
 }
 
-// outcome says what became of a finding while no ban is known to be in force.
+// outcome describes the state of a finding while no ban is known to be in force. For
+// example:
+//
+//	is not banned: 6 wrong passwords in 54 s, but the guard holds the ban back by the rule proven
 func (a Answer) outcome(t report.Told) string {
 	deed := a.deed(t)
 	switch {
@@ -183,7 +192,7 @@ func holdText(t report.Told) string {
 	return text
 }
 
-// deed says what a finding is about: 6 wrong passwords for alice in 54s.
+// deed describes a finding, for example "6 wrong passwords for alice in 54s".
 func (a Answer) deed(t report.Told) string {
 	what := fmt.Sprintf("%d attempts that %s counts", t.Count, t.Scenario)
 	if len(t.Kinds) == 1 {
@@ -198,6 +207,7 @@ func (a Answer) deed(t report.Told) string {
 	return what
 }
 
+// deedText describes one kind of event and its number.
 func deedText(k event.Count) string {
 	if k.Name == event.AuthFailed.String() {
 		return plural(k.N, "wrong password")
@@ -205,7 +215,7 @@ func deedText(k event.Count) string {
 	return fmt.Sprintf("%d × %s", k.N, k.Name)
 }
 
-// names says for whom the passwords were, if all lines of it are there.
+// names returns the accounts of wrong passwords, if all lines of the finding are there.
 func (a Answer) names(t report.Told) string {
 	var names []string
 	if len(a.Evidence) > 0 && a.Evidence[0].Time.After(t.First) {
@@ -228,6 +238,8 @@ func (a Answer) names(t report.Told) string {
 	return fmt.Sprintf(" for %d users", len(names))
 }
 
+// spanText writes a time span in its two largest units. For example 54 s, 5 min, 11 h, 3
+// days; no unit below twice its size.
 func spanText(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
@@ -240,7 +252,8 @@ func spanText(d time.Duration) string {
 	return plural(int(d.Hours())/24, "day")
 }
 
-// nearest says how close the fullest bucket is to its limit.
+// nearest describes how near the fullest bucket is to its limit. For example: "4 of the 6
+// attempts that csmail/auth-bf asks for".
 func (a Answer) nearest() string {
 	var best report.Bucket
 	for _, b := range a.Buckets {
@@ -254,5 +267,5 @@ func (a Answer) nearest() string {
 	return fmt.Sprintf("%d of the %d attempts that %s asks for", best.Count, best.Needed, best.Scenario)
 }
 
-// dayTime is a time with its day, without its year and seconds.
+// dayTime writes a time with its day, without year and seconds.
 func dayTime(t time.Time, zone *time.Location) string { return t.In(zone).Format("Jan _2 15:04") }

@@ -14,8 +14,7 @@ import (
 	"csmail/pkg/report"
 )
 
-// alertLine is one alert as `csmail backtest -o json` prints it. Tools depend on
-// the names.
+// alertLine is one alert of csmail backtest -o json. Tools depend on the names.
 type alertLine struct {
 	Scenario    string       `json:"scenario"`
 	Scope       string       `json:"scope"`
@@ -31,8 +30,8 @@ type alertLine struct {
 	VerdictAt   time.Time    `json:"verdict_at"`
 }
 
-// Alerts prints the object of `csmail backtest -o json` while it comes about, so
-// that no list of alerts is held. Use it from one goroutine at a time.
+// Alerts prints the object of csmail backtest -o json in pieces, so that the list of
+// alerts is never in memory. Use it from one goroutine at a time.
 type Alerts struct {
 	out   *bufio.Writer
 	count int
@@ -68,6 +67,7 @@ func (a *Alerts) Print(findings []engine.Finding) {
 	}
 }
 
+// write writes texts and keeps the first error.
 func (a *Alerts) write(texts ...string) {
 	for _, text := range texts {
 		if a.err == nil {
@@ -76,8 +76,7 @@ func (a *Alerts) write(texts ...string) {
 	}
 }
 
-// Close ends the object with the outcome, and with that of the other scenarios if
-// there are any.
+// Close ends the object with the outcome, and with that of --against if it is not nil.
 func (a *Alerts) Close(o report.Outcome, against *report.Outcome) error {
 	if a.count > 0 {
 		a.write("\n  ")
@@ -93,22 +92,23 @@ func (a *Alerts) Close(o report.Outcome, against *report.Outcome) error {
 	return a.out.Flush()
 }
 
+// outcomeJSON returns the outcome as a JSON object.
 func outcomeJSON(o report.Outcome) string {
 	text, err := json.MarshalIndent(o, "  ", "  ")
 	if err != nil {
-		return "null" // no outcome fails
+		return "null" // an outcome always marshals
 	}
 	return string(escape(text))
 }
 
-// Judged is what came of judging a log by scenarios.
+// Judged is the outcome of judging a log by some scenarios.
 type Judged struct {
 	By string // the names of their sets and files, as they were given
 	report.Outcome
 }
 
-// Backtest prints an outcome for a person, beside that of other scenarios if
-// there are any.
+// Backtest prints an outcome for a person, beside that of other scenarios if against is
+// not nil.
 func Backtest(w io.Writer, o Judged, against *Judged, zone *time.Location, screen Screen) error {
 	var b strings.Builder
 	if o.From.IsZero() {
@@ -160,6 +160,7 @@ var backtestRows = [...]struct {
 	{"Banned, later honest", func(o report.Outcome) string { return fmt.Sprint(o.Good) }},
 }
 
+// percent writes a share.
 func percent(part, whole int) string {
 	if whole == 0 {
 		return "0 %"
@@ -167,6 +168,7 @@ func percent(part, whole int) string {
 	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
 }
 
+// backtestDetail lists the banned sources that later logged in or delivered mail.
 func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, screen Screen) {
 	if len(o.ByDay) > 0 {
 		t := newGrid(screen, "Day", "Scenario", "Bans")
@@ -192,7 +194,7 @@ func backtestDetail(b *strings.Builder, o report.Outcome, zone *time.Location, s
 	fmt.Fprintln(b, t)
 }
 
-// difference lists who is banned by one set of scenarios only.
+// difference lists the sources that only one of the two sets of scenarios bans.
 func difference(b *strings.Builder, these, others Judged) {
 	for _, side := range [...][2]Judged{{these, others}, {others, these}} {
 		var only []string

@@ -8,8 +8,8 @@ import (
 	"csmail/pkg/check"
 )
 
-// Check shows the results of csmail check: a line that counts them, then one line for
-// each. Notes and findings stand below theirs, with what mends them.
+// Check prints the results of csmail check: a line with their numbers, then one line for
+// each. Notes and findings follow their result, each with its remedy.
 func Check(w io.Writer, results []check.Result) error {
 	var b strings.Builder
 	counts := countLevels(results)
@@ -19,7 +19,7 @@ func Check(w io.Writer, results []check.Result) error {
 	return err
 }
 
-// Nagios shows the results in the form of the Monitoring Plugins' guidelines: the first
+// Nagios prints the results in the form of the Monitoring Plugins' guidelines: the first
 // line holds the state and, after "|", performance data; the rest is long output.
 func Nagios(w io.Writer, results []check.Result) error {
 	var b strings.Builder
@@ -51,16 +51,17 @@ func problemsOf(results []check.Result) (texts []string) {
 	return texts
 }
 
-// inOneLine puts the lines of an error that joins several behind each other.
+// inOneLine joins the lines of an error.
 func inOneLine(text string) string {
 	return Printable(strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "))
 }
 
-// nagiosText makes one line of text without "|", at which a monitor ends it.
+// nagiosText returns text in one line without "|", at which a monitor would cut it.
 func nagiosText(text string) string {
 	return strings.ReplaceAll(inOneLine(text), "|", "/")
 }
 
+// countLevels counts the results of each level.
 func countLevels(results []check.Result) map[check.Level]int {
 	counts := map[check.Level]int{}
 	for _, r := range results {
@@ -69,6 +70,7 @@ func countLevels(results []check.Result) map[check.Level]int {
 	return counts
 }
 
+// writeChecks writes the results without the first line.
 func writeChecks(b *strings.Builder, results []check.Result) {
 	for _, r := range results {
 		writeWrapped(b, fmt.Sprintf("%-8s  %-9s  ", r.Level, r.Name), r.Text)

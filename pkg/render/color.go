@@ -15,8 +15,8 @@ const (
 	plain  = "\x1b[0m"
 )
 
-// paint colours a text that a screen shows, unless the screen has no colours. The text
-// must be printable already: what a client wrote may hold colours of its own.
+// paint colours a text, unless the screen has no colours. The text must be printable
+// already, because client text may hold colours of its own.
 func (s Screen) paint(color, text string) string {
 	if !s.Color || color == "" || text == "" {
 		return text
@@ -24,7 +24,7 @@ func (s Screen) paint(color, text string) string {
 	return color + text + plain
 }
 
-// verdictColor is red for who is banned and yellow for who is held.
+// verdictColor returns red for bans and yellow for holds.
 func verdictColor(verdict string) string {
 	switch word, _, _ := strings.Cut(verdict, " "); word {
 	case guard.Ban.String():

@@ -8,7 +8,7 @@ import (
 	"csmail/pkg/control"
 )
 
-// Enforcement shows which decisions are enforced where, and who asks.
+// Enforcement prints the doors, the services that ask at them, and the latest refusals.
 func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 	var b strings.Builder
 	if e == nil {

@@ -12,8 +12,7 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// eventLine is one event as `csmail events -o json` prints it. Tools depend on
-// the names.
+// eventLine is one event of csmail events -o json. Tools depend on the names.
 type eventLine struct {
 	Source    string     `json:"source"`
 	Line      int64      `json:"line"`
@@ -41,7 +40,7 @@ type eventLine struct {
 	LoggedIn  bool       `json:"logged_in,omitempty"`
 }
 
-// EventsForm is how events are printed.
+// EventsForm is the form in which events are printed.
 type EventsForm string
 
 // The forms of events.
@@ -60,7 +59,7 @@ type Events struct {
 	err     error
 }
 
-// NewEvents prints to w; lines for a person have their times in zone.
+// NewEvents prints to w. Times of the form for a person are in zone.
 func NewEvents(w io.Writer, form EventsForm, zone *time.Location) *Events {
 	out := bufio.NewWriter(w)
 	encoder := json.NewEncoder(plainJSON{out})
@@ -68,7 +67,7 @@ func NewEvents(w io.Writer, form EventsForm, zone *time.Location) *Events {
 	return &Events{out: out, encoder: encoder, form: form, zone: zone}
 }
 
-// Print prints one event of a source. After an error it prints nothing more.
+// Print prints one event of a source. After an error it does nothing.
 func (p *Events) Print(source string, r engine.Result) {
 	if p.err != nil {
 		return
@@ -83,7 +82,7 @@ func (p *Events) Print(source string, r engine.Result) {
 	}
 }
 
-// pour prints what scenarios get of the event.
+// pour prints the event as scenarios count it.
 func (p *Events) pour(r engine.Result) error {
 	if !r.IsOffence() {
 		return nil
@@ -91,14 +90,15 @@ func (p *Events) pour(r engine.Result) error {
 	return p.pourEvent(&r.Event, r.Pours())
 }
 
-// PrintReleased prints an offence that was withheld and counts now, for those who print
-// what scenarios count.
+// PrintReleased prints an offence that was withheld and counts now, in the form for
+// CrowdSec.
 func (p *Events) PrintReleased(r *event.Record) {
 	if p.err == nil && p.form == EventsCrowdSec {
 		p.err = p.pourEvent(&r.Event, engine.Result{Record: r}.Pours())
 	}
 }
 
+// pourEvent prints an event once for each attempt.
 func (p *Events) pourEvent(e *event.Event, pours int) error {
 	if pours == 0 {
 		return nil
@@ -112,6 +112,7 @@ func (p *Events) pourEvent(e *event.Event, pours int) error {
 	return nil
 }
 
+// jsonEvent returns the event in the form of -o json.
 func jsonEvent(source string, r engine.Result) eventLine {
 	line := eventLine{
 		Source: source, Line: r.Line, Time: r.Time, Host: r.Host, Service: r.Service.String(), Program: r.Program, PID: r.PID,
@@ -126,7 +127,7 @@ func jsonEvent(source string, r engine.Result) eventLine {
 	return line
 }
 
-// Flush writes what is left and returns the first error.
+// Flush writes the rest and returns the first error.
 func (p *Events) Flush() error {
 	if p.err != nil {
 		return p.err
@@ -134,6 +135,7 @@ func (p *Events) Flush() error {
 	return p.out.Flush()
 }
 
+// humanEvent returns the event as a line for a person.
 func humanEvent(r engine.Result, zone *time.Location) string {
 	address := "-"
 	if r.Addr.IsValid() {

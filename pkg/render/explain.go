@@ -12,16 +12,16 @@ import (
 	"csmail/pkg/guard"
 )
 
-// Step is one line on its way through every stage.
+// Step is one line after every stage.
 type Step struct {
-	Source string // of several; "" is not shown
+	Source string // if there are several sources; "" is not shown
 	Number int64
 	Trace  engine.Trace
 	Result engine.Result  // zero for a line that was not stepped
 	Levels []bucket.Level // of the scenarios that take the event, after it
 }
 
-// Explanation prints steps as trees, as cscli explain does: lines on a terminal,
+// Explanation prints steps as trees, like cscli explain: with lines on a terminal, in
 // ASCII elsewhere. Use it from one goroutine at a time.
 type Explanation struct {
 	w    io.Writer
@@ -31,7 +31,7 @@ type Explanation struct {
 	bar  string
 	err  error
 
-	source string // whose lines were printed last
+	source string // source of the last printed line
 }
 
 // NewExplanation prints to w, with times in zone.
@@ -71,7 +71,7 @@ func (x *Explanation) Step(s Step) {
 	x.tree(stages)
 }
 
-// Findings prints what came out without a line, at the end of the log.
+// Findings prints findings that no line caused, at the end of the log.
 func (x *Explanation) Findings(findings []engine.Finding) {
 	for _, f := range findings {
 		x.print("at the end of the log\n")
@@ -79,6 +79,7 @@ func (x *Explanation) Findings(findings []engine.Finding) {
 	}
 }
 
+// tree prints the branches of one step.
 func (x *Explanation) tree(stages []stage) {
 	for i, s := range stages {
 		branch, bar := x.fork, x.bar
@@ -93,6 +94,7 @@ func (x *Explanation) tree(stages []stage) {
 	x.print("\n")
 }
 
+// print writes a text and keeps the first error.
 func (x *Explanation) print(format string, args ...any) {
 	if x.err == nil {
 		_, x.err = io.WriteString(x.w, printableLines(fmt.Sprintf(format, args...)))
@@ -101,6 +103,7 @@ func (x *Explanation) print(format string, args ...any) {
 
 func (x *Explanation) time(t time.Time) string { return t.In(x.zone).Format("2006-01-02 15:04:05 MST") }
 
+// header describes the header of the line.
 func (x *Explanation) header(t engine.Trace) stage {
 	if !t.HasHeader {
 		return stage{"header: none", []string{"the line does not start with a syslog header, so it is passed over"}}
@@ -134,6 +137,7 @@ var outcomeTexts = map[event.Outcome]string{
 	event.Witness:   "a witness: it counts neither for nor against the client by itself",
 }
 
+// grammar describes the event that the grammar found, and the text of each of its fields.
 func (x *Explanation) grammar(t engine.Trace) stage {
 	r := &t.Record
 	if r.Outcome != event.Noted && r.Outcome != event.Witness {
@@ -160,6 +164,7 @@ func (x *Explanation) grammar(t engine.Trace) stage {
 	return s
 }
 
+// session describes the result of the join.
 func (x *Explanation) session(s Step) stage {
 	r := s.Result
 	switch {
@@ -183,7 +188,7 @@ func (x *Explanation) session(s Step) stage {
 	return stage{fmt.Sprintf("session: counts %d", r.Pours()), decided(r)}
 }
 
-// decided says what a line decides about earlier ones.
+// decided describes the decisions of a line about earlier ones.
 func decided(r engine.Result) []string {
 	var lines []string
 	for i := range r.Released() {
@@ -198,6 +203,7 @@ func decided(r engine.Result) []string {
 	return lines
 }
 
+// addressText describes the client of an event.
 func addressText(r engine.Result) string {
 	if !r.Addr.IsValid() {
 		return "nobody"
@@ -205,6 +211,7 @@ func addressText(r engine.Result) string {
 	return r.Addr.String()
 }
 
+// scenarios describes the buckets that the event was poured into.
 func (x *Explanation) scenarios(s Step) stage {
 	class := s.Result.Kind.Class()
 	switch {
@@ -225,7 +232,7 @@ func (x *Explanation) scenarios(s Step) stage {
 	return st
 }
 
-// LevelText says how full a bucket is: "csmail/auth-bf 3/6, next leak in 4m".
+// LevelText describes a bucket, for example "csmail/auth-bf 3/6, next leak in 4m".
 func LevelText(l bucket.Level, now time.Time, zone *time.Location) string {
 	text := l.Scenario.Name
 	if l.Limit > 0 {
@@ -245,6 +252,7 @@ func LevelText(l bucket.Level, now time.Time, zone *time.Location) string {
 	return text + " (for " + l.Key + ")"
 }
 
+// finding describes a finding and the guard's verdict.
 func (x *Explanation) finding(f engine.Finding) []stage {
 	verdict := stage{name: "guard: " + VerdictText(f.Verdict)}
 	verdict.lines = append(verdict.lines, f.Verdict.Checks...)
@@ -252,7 +260,7 @@ func (x *Explanation) finding(f engine.Finding) []stage {
 	return []stage{verdict, alert}
 }
 
-// VerdictText says what the guard said.
+// VerdictText describes the guard's verdict.
 func VerdictText(v guard.Verdict) string {
 	text := v.Action.String()
 	if v.Rule != guard.NoRule {

@@ -8,16 +8,16 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Screen is where a result is read. The zero value is a file or a pipe.
+// Screen is the place where a result is read. The zero value is a file or a pipe.
 type Screen struct {
 	Terminal bool
-	Columns  int  // 0: any width will do
-	Color    bool // what matters may be coloured
+	Columns  int  // width; 0: any width will do
+	Color    bool // important parts may be coloured
 }
 
-// grid is a table for a person: a rounded box on a terminal, ASCII elsewhere, as
-// cscli draws them. Where the screen is too narrow for it each row is a paragraph,
-// since a table that wraps cannot be read.
+// grid is a table for a person: a rounded box on a terminal, ASCII elsewhere, like
+// cscli's. If the screen is too narrow each row becomes a paragraph, because a wrapped
+// table cannot be read.
 type grid struct {
 	screen Screen
 	header []string
@@ -46,6 +46,7 @@ func (g *grid) String() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// table draws the table in its full width.
 func (g *grid) table() string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleDefault)
@@ -64,8 +65,8 @@ func (g *grid) table() string {
 	return t.Render()
 }
 
-// paragraph prints the first cell on a line of its own, the others with their
-// names below it. An empty cell is left out.
+// paragraph prints the first cell on a line of its own, and the others with their names
+// below it. Empty cells are left out.
 func (g *grid) paragraph(b *strings.Builder, row []any) {
 	fmt.Fprintln(b, oneLine(row[0]))
 	width := max(20, g.screen.Columns-4)
@@ -91,6 +92,7 @@ func (g *grid) paragraph(b *strings.Builder, row []any) {
 	indented(b, line, width)
 }
 
+// indented writes a line at most width columns long, its continuations indented.
 func indented(b *strings.Builder, line string, width int) {
 	indent := "  "
 	for part := range strings.SplitSeq(text.WrapSoft(line, width), "\n") {
@@ -99,6 +101,7 @@ func indented(b *strings.Builder, line string, width int) {
 	}
 }
 
+// oneLine returns the text of a cell without line ends.
 func oneLine(cell any) string {
 	if several, ok := cell.(items); ok {
 		return strings.Join(several, ", ")

@@ -11,8 +11,7 @@ import (
 	"csmail/pkg/report"
 )
 
-// nameless is how a group is shown of which the log, or the geo file, does not say what
-// it is.
+// nameless stands for a group without a known name.
 const nameless = "(unknown)"
 
 // SortGroups returns the groups in the order, in a slice of its own.
@@ -31,7 +30,7 @@ func SortGroups(groups []report.Group, by Order) []report.Group {
 	return groups
 }
 
-// headings are the names of the first column, by what groups the sources.
+// headings are the names of the first column, by grouping.
 var headings = map[string]string{
 	"user": "Login name", "network": "Network", "country": "Country", "as": "AS", "day": "Day", "kind": "Kind",
 }
@@ -48,7 +47,7 @@ func Groups(w io.Writer, groups []report.Group, o Overview, by string, screen Sc
 		return err
 	}
 	fmt.Fprintln(&b, groupTotals(groups, by))
-	if by == "user" { // most tries name nobody, and the totals count them
+	if by == "user" { // most tries name no user, and the totals count them
 		groups = slices.DeleteFunc(slices.Clone(groups), func(g report.Group) bool { return g.Name == "" })
 	}
 	shown := groups
@@ -63,8 +62,8 @@ func Groups(w io.Writer, groups []report.Group, o Overview, by string, screen Sc
 	return err
 }
 
-// groupTotals counts all groups, also those that are not shown. Sources are not summed
-// up: one may be in several groups.
+// groupTotals counts all groups, also those that are not shown. Sources are not added up,
+// because one may be in several groups. For example: "12 countries, 5012 tries".
 func groupTotals(groups []report.Group, by string) string {
 	tries, named, without := 0, 0, 0
 	for _, g := range groups {
@@ -82,10 +81,12 @@ func groupTotals(groups []report.Group, by string) string {
 	return line
 }
 
+// groupCount writes the number of groups with their noun.
 func groupCount(n int, by string) string {
 	return plural(n, singular(by))
 }
 
+// singular returns the noun of one group.
 func singular(by string) string {
 	switch by {
 	case "user":
@@ -96,6 +97,7 @@ func singular(by string) string {
 	return by
 }
 
+// groupRows prints one row a group.
 func groupRows(b *strings.Builder, groups []report.Group, o Overview, by string, columns int) {
 	if len(groups) == 0 {
 		return
@@ -154,8 +156,8 @@ func groupName(g report.Group) string {
 	return Printable(g.Name)
 }
 
-// RawGroups prints the names in byte order, and the tries before each with count. A name
-// that is unknown is an empty line.
+// RawGroups prints the names in byte order, and with count the tries before each. An
+// unknown name is an empty line.
 func RawGroups(w io.Writer, groups []report.Group, count bool) error {
 	groups = slices.Clone(groups)
 	slices.SortFunc(groups, func(a, b report.Group) int { return strings.Compare(a.Name, b.Name) })

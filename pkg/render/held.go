@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	// heldScenario is how wide the column of the scenarios is at the most.
+	// heldScenario is the greatest width of the scenarios' column.
 	heldScenario = 20
-	// longestNetwork is the widest name of a source: an IPv6 address with its length.
+	// longestNetwork is the width of the widest name of a source: an IPv6 address with
+	// its length.
 	longestNetwork = 43
 )
 
-// Held prints what the guard holds back, one line a source, the newest first. Alerts on
-// sources that are never banned, such as those of guard.allow, cannot be released, so
-// they are only counted.
+// Held prints the alerts that the guard holds, one line a source, the newest first.
+// Alerts on sources that are never banned, for example those of guard.allow, cannot be
+// released and are only counted.
 func Held(w io.Writer, alerts []control.Alert) error {
 	var b strings.Builder
 	sources, never := heldSources(alerts)
@@ -46,16 +47,16 @@ func Held(w io.Writer, alerts []control.Alert) error {
 	return err
 }
 
-// heldSource is what is held of one source.
+// heldSource sums up the held alerts on one source.
 type heldSource struct {
-	name, handle   string // as it is shown, and as held release takes it
+	name, handle   string // name as shown, handle as held release takes it
 	scenario, rule string // of the newest alert
-	alerts, others int    // others are further scenarios
+	alerts, others int    // alerts on it; others are further scenarios
 	last           time.Time
 	scenarios      []string
 }
 
-// heldSources groups alerts by source, and counts those that nobody can release.
+// heldSources groups alerts by source, and counts those that cannot be released.
 func heldSources(alerts []control.Alert) (sources []*heldSource, never int) {
 	byValue := map[string]*heldSource{}
 	for _, a := range slices.Backward(alerts) { // they come oldest first
@@ -82,8 +83,9 @@ func heldSources(alerts []control.Alert) (sources []*heldSource, never int) {
 	return sources, never
 }
 
-// handleOf is what held release and held drop take: the address or network, and the ID
-// of an alert on anything else, such as an account, whose name a client has chosen.
+// handleOf returns the argument for held release and held drop: the address or network,
+// or the ID of an alert on anything else. For example, the name of an account is chosen
+// by a client. For example 192.0.2.7, 192.0.2.0/24, or 5f0c81aa for an account.
 func handleOf(a control.Alert) string {
 	if a.Scope == string(event.ScopeIP) || a.Scope == string(event.ScopeRange) {
 		return a.Value
@@ -91,4 +93,5 @@ func handleOf(a control.Alert) string {
 	return shortID(a.ID)
 }
 
+// shortID returns the begin of an ID, which suffices to name it.
 func shortID(id string) string { return id[:min(8, len(id))] }

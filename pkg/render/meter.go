@@ -26,7 +26,7 @@ func NewMeter(w io.Writer, now func() time.Time) *Meter {
 	return &Meter{w: w, now: now, start: t, last: t}
 }
 
-// Show prints how many of total bytes are done; total -1 stands for unknown.
+// Show prints how many of total bytes are done. A total of -1 is unknown.
 func (m *Meter) Show(done, total int64) {
 	t := m.now()
 	if t.Sub(m.start) < meterDelay || t.Sub(m.last) < meterStep {
@@ -40,7 +40,7 @@ func (m *Meter) Show(done, total int64) {
 	fmt.Fprintf(m.w, "\r%d MB read ", done>>20)
 }
 
-// Clear removes the line again.
+// Clear removes the line.
 func (m *Meter) Clear() {
 	if m.shown {
 		fmt.Fprint(m.w, "\r\033[K")

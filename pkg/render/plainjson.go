@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// plainJSON writes JSON on, and escapes in it what could steer a terminal that it is
-// shown on and encoding/json leaves as it is: the control characters from U+007F to
-// U+009F and those that turn the direction of writing. Any parser reads the same.
-// Each Write must be given whole runes, as an Encoder does.
+// plainJSON passes JSON on to w and escapes characters that could steer a terminal and
+// that encoding/json leaves as they are: the control characters from U+007F to U+009F and
+// those that change the direction of writing. Parsers read the same text. Each Write must
+// hold whole runes, as those of an Encoder do.
 type plainJSON struct{ w io.Writer }
 
 func (p plainJSON) Write(b []byte) (int, error) {
@@ -21,11 +21,12 @@ func (p plainJSON) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// EscapedJSON returns a writer that passes JSON on to w without what could steer a
-// terminal.
+// EscapedJSON returns a writer that passes JSON on to w and escapes all that could steer
+// a terminal.
 func EscapedJSON(w io.Writer) io.Writer { return plainJSON{w} }
 
-// escape returns b with what is not printable as \uXXXX: b itself if all of it is.
+// escape returns b with unprintable characters as \uXXXX. It returns b itself if there
+// are none.
 func escape(b []byte) []byte {
 	var out []byte
 	done := 0
@@ -47,6 +48,7 @@ func escape(b []byte) []byte {
 	return append(out, b[done:]...)
 }
 
+// appendEscaped appends the escape of one character, a surrogate pair above U+FFFF.
 func appendEscaped(b []byte, r rune) []byte {
 	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
 		return fmt.Appendf(b, `\u%04x\u%04x`, high, low)

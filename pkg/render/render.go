@@ -1,6 +1,6 @@
-// Package render turns results into text for a terminal, JSON, or bare lines
-// for a shell pipeline. It decides nothing and reads nothing; what came from a
-// log is stripped of control characters before it reaches a terminal.
+// Package render turns results into text for a terminal, JSON, or bare lines for a shell
+// pipeline. It decides nothing and reads nothing. Texts from a log lose their control
+// characters before they reach a terminal, because a client may have written them.
 package render
 
 import (
@@ -20,8 +20,8 @@ import (
 	"csmail/pkg/report"
 )
 
-// Raw prints the addresses in byte order, as `sort` with LC_ALL=C would, so
-// that comm(1) and join(1) take them; with count as `uniq -c` does.
+// Raw prints the addresses in byte order, like sort with LC_ALL=C, for comm(1) and
+// join(1). With count it prints the tries before each address, like uniq -c.
 func Raw(w io.Writer, sources []*report.Source, count bool) error {
 	lines := make([]string, 0, len(sources))
 	counts := map[string]int{}
@@ -44,7 +44,7 @@ func Raw(w io.Writer, sources []*report.Source, count bool) error {
 	return out.Flush() // which returns the first error of all that was written
 }
 
-// SourceRow is a source as csmail scan -o json prints it. Tools depend on the names.
+// SourceRow is a source of csmail scan -o json. Tools depend on the names.
 type SourceRow struct {
 	Source    string         `json:"source"`
 	Count     int            `json:"count"`
@@ -84,6 +84,7 @@ func SourceRows(sources []*report.Source) []SourceRow {
 	return out
 }
 
+// writeJSON writes one indented value.
 func writeJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(plainJSON{w})
 	encoder.SetIndent("", "  ")
@@ -95,7 +96,7 @@ func sorted(texts []string) []string {
 	return append([]string{}, slices.Sorted(slices.Values(texts))...)
 }
 
-// wideTable shows all that a row has.
+// wideTable returns the table of scan --wide, with all that is known of a source.
 func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *grid {
 	header := []string{"Source", "From", "Count", "Kinds", "Users tried", "First seen", "Last seen", "Scenarios", "Verdict"}
 	known := knowsPlaces(sources)
@@ -116,7 +117,7 @@ func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *gr
 	return t
 }
 
-// placeText is the country and the network operator, one a line.
+// placeText returns the country and the network operator, one a line.
 func placeText(s *report.Source) (all items) {
 	for _, known := range []string{s.Country, s.AS} {
 		if known != "" {
@@ -126,6 +127,7 @@ func placeText(s *report.Source) (all items) {
 	return all
 }
 
+// kindsText returns the kinds of a source's events with their numbers.
 func kindsText(kinds []event.Count) items {
 	kinds = slices.Clone(kinds)
 	slices.SortStableFunc(kinds, func(a, b event.Count) int { return b.N - a.N })
@@ -136,6 +138,7 @@ func kindsText(kinds []event.Count) items {
 	return texts
 }
 
+// usersText returns the login names, one a line.
 func usersText(users []string) items {
 	const shown, width = 3, 32
 	users = sorted(users)
@@ -156,7 +159,7 @@ func verdictText(v guard.Verdict, zone *time.Location) string {
 	return v.Action.String()
 }
 
-// Printable replaces what could steer a terminal, line ends among it.
+// Printable replaces characters that could steer a terminal, including line ends.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -166,7 +169,7 @@ func Printable(s string) string {
 	}, s)
 }
 
-// printableLines is Printable for a text of many lines.
+// printableLines does the same and keeps line ends.
 func printableLines(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\n' {

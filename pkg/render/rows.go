@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// printRows prints rows whose columns are as wide as their widest cell, but for the last.
-// A long address in the first has a line of its own; columns of numbers are aligned to
-// the right.
+// printRows prints rows with columns as wide as their widest cell, except for the last. A
+// long address in the first column has a line of its own. Columns of numbers are aligned
+// to the right.
 func printRows(b *strings.Builder, rows [][]string, numbers ...int) {
 	for _, row := range rows {
 		line := ""

@@ -15,6 +15,7 @@ import (
 	"csmail/pkg/scenario/check"
 )
 
+// scenarioRow is one scenario of csmail scenarios list -o json.
 type scenarioRow struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description"`
@@ -22,7 +23,7 @@ type scenarioRow struct {
 	Scope       string   `json:"scope"`
 	Counts      []string `json:"counts"` // kinds of event
 	Threshold   string   `json:"threshold"`
-	Needed      int      `json:"needed"` // so many overflow; 0: not the number decides
+	Needed      int      `json:"needed"` // number that overflows; 0: the scenario does not count
 	Remediation bool     `json:"remediation"`
 	File        string   `json:"file"`
 	Line        int      `json:"line"`
@@ -48,7 +49,8 @@ func scenarioRows(all []*scenario.Scenario) []scenarioRow {
 	return rows
 }
 
-// ThresholdText says when a scenario overflows: "6 within 25m (one leaks each 5m)".
+// ThresholdText describes when a scenario overflows, for example "6 within 25m (one leaks
+// each 5m)".
 func ThresholdText(s *scenario.Scenario) string {
 	what := ""
 	if s.CountsAccounts() {
@@ -58,8 +60,8 @@ func ThresholdText(s *scenario.Scenario) string {
 	case "trigger":
 		return "each one" + blackholeText(s)
 	case "leaky":
-		// One less than capacity has leaked when the last of capacity+1 comes: as
-		// many as fit into the bucket may take that long.
+		// When the last of capacity+1 events comes, one less than capacity have leaked:
+		// so much time may pass for as many events as fit into the bucket.
 		return fmt.Sprintf("%d%s within %s (one leaks each %s)", s.Capacity+1, what, short(time.Duration(s.Capacity)*s.LeakSpeed), short(s.LeakSpeed))
 	case "counter":
 		return "counted for " + short(s.Duration)
@@ -69,6 +71,7 @@ func ThresholdText(s *scenario.Scenario) string {
 	return "its odds, within " + short(s.LeakSpeed)
 }
 
+// blackholeText describes the time without further alerts.
 func blackholeText(s *scenario.Scenario) string {
 	if s.Blackhole <= 0 {
 		return ""
@@ -76,7 +79,7 @@ func blackholeText(s *scenario.Scenario) string {
 	return ", then silent for " + short(s.Blackhole)
 }
 
-// short writes a duration without the units that are zero: 5m, 1h30m, 2d.
+// short writes a duration without units that are zero: 5m, 1h30m, 2d.
 func short(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
@@ -96,7 +99,7 @@ func ScenariosJSON(w io.Writer, all []*scenario.Scenario) error {
 	return writeJSON(w, scenarioRows(all))
 }
 
-// ScenariosRaw prints them as CSV with a header, as cscli does.
+// ScenariosRaw prints them as CSV with a header, like cscli.
 func ScenariosRaw(w io.Writer, all []*scenario.Scenario) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{{"name", "type", "scope", "counts", "threshold", "remediation", "file"}}
@@ -143,6 +146,7 @@ func TrialsJSON(w io.Writer, runs []check.Run) error {
 	return writeJSON(w, rows)
 }
 
+// trialRow is one test run of csmail scenarios test -o json.
 type trialRow struct {
 	check.Run
 	Passed bool `json:"passed"`

@@ -14,17 +14,17 @@ import (
 	"csmail/pkg/report"
 )
 
-// Order is by what sources are sorted on a screen.
+// Order is the order of sources on a screen.
 type Order string
 
-// The orders. Equals are sorted by address.
+// The orders. Equal sources are sorted by address.
 const (
 	ByTries Order = "tries" // most attempts first
-	ByLast  Order = "last"  // seen last first
+	ByLast  Order = "last"  // latest first
 	ByUsers Order = "users" // most login names first
 )
 
-// Orders are all of them, the default first.
+// Orders returns all orders, the default first.
 func Orders() []string { return []string{string(ByTries), string(ByLast), string(ByUsers)} }
 
 // Sort returns the sources in the order, in a slice of its own.
@@ -46,13 +46,12 @@ func Sort(sources []*report.Source, by Order) []*report.Source {
 	return sources
 }
 
-// defaultColumns is the width of a screen that does not say how wide it is: a pipe, a
-// file, a mail.
+// defaultColumns is the width of a screen of unknown width: a pipe, a file, a mail.
 const defaultColumns = 80
 
-// Overview says what is printed of the sources.
+// Overview says which sources are printed, and how.
 type Overview struct {
-	Top  int // so many at the most; 0: all
+	Top  int // number of sources at most; 0: all
 	Zone *time.Location
 	Wide bool // with all kinds, names, times and the guard's whole reason
 
@@ -60,9 +59,9 @@ type Overview struct {
 	BreakIns []report.BreakIn
 }
 
-// Sources prints the totals in the first line and then one line a source. A full
-// address of IPv6 that would take the room of the others has a line of its own, as in
-// df(1), so that it can always be copied whole.
+// Sources prints the totals in the first line and then one line a source. A long IPv6
+// address, which would take the room of the other columns, has a line of its own, like
+// long names in df(1), so that it can be copied whole.
 func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) error {
 	var b strings.Builder
 	for _, found := range o.BreakIns {
@@ -90,7 +89,10 @@ func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) e
 	return err
 }
 
-// breakInText is the most important line of a screen.
+// breakInText describes a break-in, the most important line of a screen. For example:
+//
+//	! BREAK-IN? 192.0.2.7 logged in as alice at Jun  3 04:11
+//	  after 12 wrong passwords: csmail why 192.0.2.7
 func breakInText(b report.BreakIn, zone *time.Location) string {
 	user := ""
 	if b.User != "" {
@@ -112,7 +114,8 @@ func breakInsFirst(sources []*report.Source, breakIns []report.BreakIn) []*repor
 	return sources
 }
 
-// totalsText counts all sources, also those that are not shown.
+// totalsText counts all sources, also those that are not shown. For example: "214
+// sources, 5012 tries, 12 ban, 3 hold, 199 none".
 func totalsText(sources []*report.Source) string {
 	tries, verdicts := 0, map[guard.Action]int{}
 	for _, s := range sources {
@@ -140,13 +143,15 @@ func plural(n int, noun string) string {
 }
 
 const (
-	// longestAddress is the widest address beside which the other columns have room.
+	// longestAddress is the width of the widest address that leaves enough room for the
+	// other columns.
 	longestAddress = 24
-	// leastWhat and leastUsers are the narrowest columns that still say something.
+	// leastWhat and leastUsers are the narrowest widths of these columns that are still
+	// useful.
 	leastWhat, leastUsers = 12, 8
 )
 
-// The columns of the overview. From is left out where no place is known.
+// The columns of the overview. From is left out if no place is known.
 const (
 	sourceColumn = iota
 	fromColumn
@@ -158,8 +163,8 @@ const (
 	allColumns
 )
 
-// overview prints the rows. The columns What and Users share the room that the others
-// leave.
+// overview prints the rows. The columns What and Users share the room that is left by the
+// others.
 func overview(b *strings.Builder, sources []*report.Source, zone *time.Location, screen Screen) {
 	columns := cmp.Or(screen.Columns, defaultColumns)
 	newest := sources[0].Last
@@ -197,14 +202,14 @@ func overview(b *strings.Builder, sources []*report.Source, zone *time.Location,
 	}
 }
 
-// fromText is the country and the number of the network operator: DE AS64496.
+// fromText returns the country and the number of the network operator: DE AS64496.
 func fromText(s *report.Source) string {
 	number, _, _ := strings.Cut(s.AS, " ")
 	return strings.TrimSpace(Printable(s.Country + " " + number))
 }
 
-// shortenFrom leaves the network operators out where they would narrow What and Users,
-// and the whole column where no place is known.
+// shortenFrom leaves out the network operators if they would narrow What and Users, and
+// the whole column if no place is known.
 func shortenFrom(rows [][allColumns]string, sources []*report.Source, columns int) {
 	wanted := 2*(allColumns-1) - max(0, maxWidths(rows)[sourceColumn]-longestAddress)
 	for _, w := range maxWidths(rows) {
@@ -224,10 +229,12 @@ func shortenFrom(rows [][allColumns]string, sources []*report.Source, columns in
 	}
 }
 
+// knowsPlaces reports whether the place of any source is known.
 func knowsPlaces(sources []*report.Source) bool {
 	return slices.ContainsFunc(sources, func(s *report.Source) bool { return s.Country != "" || s.AS != "" })
 }
 
+// maxWidths returns the width of the widest cell of each column.
 func maxWidths(rows [][allColumns]string) (widths [allColumns]int) {
 	for _, row := range rows {
 		for i, cell := range row {
@@ -237,6 +244,7 @@ func maxWidths(rows [][allColumns]string) (widths [allColumns]int) {
 	return widths
 }
 
+// columnWidths distributes the columns of the screen.
 func columnWidths(rows [][allColumns]string, columns int) [allColumns]int {
 	widths := maxWidths(rows)
 	what, users := widths[whatColumn], widths[usersColumn]
@@ -260,9 +268,10 @@ func columnWidths(rows [][allColumns]string, columns int) [allColumns]int {
 	return widths
 }
 
-// width is how many columns a text takes.
+// width returns the number of columns of a text.
 func width(cell string) int { return text.RuneWidthWithoutEscSequences(cell) }
 
+// pad fills a cell up to a width.
 func pad(cell string, columns int, right bool) string {
 	space := strings.Repeat(" ", max(0, columns-width(cell)))
 	if right {
@@ -271,7 +280,7 @@ func pad(cell string, columns int, right bool) string {
 	return cell + space
 }
 
-// clip shortens a cell, and shows that it did.
+// clip shortens a cell to a width and marks the cut.
 func clip(cell string, columns int) string {
 	if width(cell) <= columns {
 		return cell
@@ -289,7 +298,8 @@ func clipName(cell string, columns int) string {
 	return clip(name, max(1, columns-len(more))) + more
 }
 
-// kindText names what a source did most, and how many other kinds there were.
+// kindText returns the most frequent kind of a source's events, and the number of other
+// kinds. For example: "auth-failed +2".
 func kindText(s *report.Source) string {
 	best, others := "", -1
 	most := 0
@@ -302,8 +312,8 @@ func kindText(s *report.Source) string {
 	return withOthers(best, others)
 }
 
-// userText names the first of the login names, and how many others there were. A blank
-// in a name would read as the end of it.
+// userText returns the first of the login names, and the number of others. Blanks in a
+// name are made visible, because they would look like its end.
 func userText(users []string) string {
 	if len(users) == 0 {
 		return ""
@@ -319,8 +329,8 @@ func withOthers(name string, others int) string {
 	return fmt.Sprintf("%s +%d", name, others)
 }
 
-// shortTime writes a time as syslog does, without its seconds; one of another year than
-// the newest with its year, as ls(1) does.
+// shortTime writes a time like syslog, without seconds. A time of another year than the
+// newest has its year, as in ls(1).
 func shortTime(t, newest time.Time, zone *time.Location) string {
 	t = t.In(zone)
 	if t.Year() != newest.In(zone).Year() {
@@ -329,8 +339,9 @@ func shortTime(t, newest time.Time, zone *time.Location) string {
 	return t.Format("Jan _2 15:04")
 }
 
-// shortVerdict is the verdict and the one word for its reason: the scenario that found
-// the source, or the guard's rule that keeps it back (docs/safety.md).
+// shortVerdict returns the verdict with one word for its reason: the scenario that found
+// the source, or the guard's rule that holds it back (docs/safety.md). For example: "ban
+// auth-bf", "hold proven".
 func shortVerdict(s *report.Source) string {
 	verdict := s.Verdict.Action.String()
 	switch {

@@ -14,12 +14,12 @@ import (
 // AsJSON prints any answer of the daemon as one indented object.
 func AsJSON(w io.Writer, v any) error { return writeJSON(w, v) }
 
-// fewFindings is how many of the latest findings a screen shows.
+// fewFindings is the number of findings on a screen.
 const fewFindings = 8
 
-// Status prints how the daemon is doing, for a person: whether it works, and whom it has
-// banned, in the first line; then what is wrong and how to mend it, one line a log, and
-// the latest findings.
+// Status prints the state of the daemon for a person. The first line says whether it
+// works and how many sources it has banned. Then come faults with their remedies, one
+// line a log, and the latest findings.
 func Status(w io.Writer, s control.Status, screen Screen) error {
 	var b strings.Builder
 	color := green
@@ -85,8 +85,8 @@ func statusLine(s control.Status) string {
 	return line
 }
 
-// troubles prints what is wrong, each with what mends it. What is wrong with a log, the
-// LAPI or the state file is said once, though the daemon may not call it trouble yet.
+// troubles prints faults, each with its remedy. A fault of a log, the LAPI or the state
+// file is printed once, also before the daemon counts it as trouble.
 func troubles(b *strings.Builder, s control.Status, screen Screen) {
 	type problem struct{ about, text, hint string }
 	problems := []problem{{"the last reload failed: ", s.Reload, s.ReloadHint}, {"the LAPI: ", s.LAPI.Error, s.LAPI.Hint}, {"the state file: ", s.State.Error, s.State.Hint}}
@@ -111,7 +111,11 @@ func troubles(b *strings.Builder, s control.Status, screen Screen) {
 	}
 }
 
-// logRows prints one line a log. Its name comes last, so that it may be as long as it is.
+// logRows prints one line a log. Its name comes last, so it may have any length. For
+// example:
+//
+//	State      Lines   Behind  Last line            Log
+//	following  120034  0 bytes 2026-06-03 04:11:09  /var/log/mail.log
 func logRows(b *strings.Builder, sources []control.Source) {
 	rows := [][]string{{"State", "Lines", "Behind", "Last line", "Log"}}
 	for _, f := range sources {
@@ -124,7 +128,7 @@ func logRows(b *strings.Builder, sources []control.Source) {
 	printRows(b, rows, 1, 2)
 }
 
-// findingRows prints one line a finding: when, on whom, what came of it, and by what.
+// findingRows prints one line a finding: its time, source, verdict and scenario.
 func findingRows(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	longest := 0
 	for _, a := range alerts {
@@ -140,6 +144,10 @@ func findingRows(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	}
 }
 
+// trouble prints one fault. For example:
+//
+//	! the LAPI: lapi unreachable: connection refused
+//	  hint: systemctl status crowdsec
 func trouble(b *strings.Builder, about, problem, advice string) {
 	if problem == "" {
 		return
@@ -150,7 +158,7 @@ func trouble(b *strings.Builder, about, problem, advice string) {
 	}
 }
 
-// since tells of a time, and nothing of one that never was.
+// since writes words and a time, and nothing for the zero time.
 func since(words string, t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -165,6 +173,7 @@ func moment(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
+// behind describes how far the reading is behind the log.
 func behind(lag int64) string {
 	if lag < 0 {
 		return "?"
@@ -172,6 +181,7 @@ func behind(lag int64) string {
 	return fmt.Sprintf("%d bytes", lag)
 }
 
+// drops describes lost lines by reason. For example: "3 line too long".
 func drops(counts map[string]int64) []string {
 	var texts []string
 	for reason, n := range counts {
@@ -195,6 +205,7 @@ func AlertList(w io.Writer, alerts []control.Alert, screen Screen) error {
 	return err
 }
 
+// alertTable prints alerts as a table.
 func alertTable(b *strings.Builder, alerts []control.Alert, screen Screen) {
 	t := newGrid(screen, "ID", "Scenario", "Value", "Events", "Last event", "Status", "Reason")
 	for _, a := range alerts {

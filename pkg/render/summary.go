@@ -10,10 +10,10 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// Totals are the numbers of a whole scan.
+// Totals are the counts of a whole scan.
 type Totals struct {
 	Lines     int64
-	Found     string // what came of them: "3 events, 2 sources"
+	Found     string // the result, for example "3 events, 2 sources"
 	Missed    int64  // lines of known daemons that no grammar matched
 	Ambiguous int64  // lines that can be read in two ways
 	NoHeader  int64  // lines that are no log lines

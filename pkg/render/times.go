@@ -8,12 +8,12 @@ import (
 
 var stamp = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b`)
 
-// utc is how the guard writes a time in a reason.
+// utc is the form of times in the guard's reasons.
 const utc = time.DateTime + " UTC"
 
-// inZone rewrites the times in a text of ours that carry UTC or an offset. The daemon and the LAPI
-// do not know the zone of the person who asks, so their texts carry UTC; beside
-// the times of the log that would read as another moment.
+// inZone rewrites times in csmail's own texts that carry UTC or an offset. The daemon and
+// the LAPI do not know the time zone of the person who reads, so their texts carry UTC.
+// Beside the times of the log these would look like other moments.
 func inZone(text string, zone *time.Location) string {
 	return stamp.ReplaceAllStringFunc(text, func(s string) string {
 		layout := time.RFC3339

@@ -17,24 +17,25 @@ import (
 	"csmail/pkg/report"
 )
 
-// Answer is what csmail why found out.
+// Answer is the result of csmail why.
 type Answer struct {
 	report.Why
 	LAPI    []lapi.Known `json:"lapi"`
 	LAPIErr string       `json:"lapi_error,omitempty"` // why the LAPI was not asked
-	NoLAPI  bool         `json:"-"`                    // because the person did not want it
-	Advice  string       `json:"lapi_hint,omitempty"`  // what mends that
+	NoLAPI  bool         `json:"-"`                    // the person did not want it
+	Advice  string       `json:"lapi_hint,omitempty"`  // the remedy for LAPIErr
 	Place   string       `json:"place,omitempty"`      // country and network operator, if they are known
 }
 
 // WhyJSON prints it as one object.
 func WhyJSON(w io.Writer, a Answer) error { return writeJSON(w, a) }
 
-// fewLines is how many log lines, and how many findings, the short answer shows.
+// fewLines is the number of log lines, and of findings, in the short answer.
 const fewLines = 5
 
-// Why prints it for a person: whether the address is banned and why in the first line,
-// then how to change that and the newest log lines; verbose prints all that is known.
+// Why prints the answer for a person. The first line says whether the address is banned
+// and why. Then come commands that change it and the newest log lines. With verbose it
+// prints all that is known.
 func Why(w io.Writer, a Answer, zone *time.Location, verbose bool, screen Screen) error {
 	var top, b strings.Builder
 	fmt.Fprintln(&top, screen.paint(a.color(), wrapped(printableLines(inZone(a.verdictLine(zone), zone)), cmp.Or(screen.Columns, defaultColumns))))
@@ -82,7 +83,7 @@ func (a Answer) color() string {
 	return green
 }
 
-// remedy names the commands that change the answer.
+// remedy lists the commands that change the answer.
 func remedy(b *strings.Builder, a Answer) {
 	_, banned := a.inForce()
 	told, found := a.gravest()
@@ -96,7 +97,7 @@ func remedy(b *strings.Builder, a Answer) {
 	}
 }
 
-// brief prints the newest findings and lines, each in one line of the screen.
+// brief prints the newest findings and lines, one line each.
 func brief(b *strings.Builder, a Answer, zone *time.Location) {
 	if len(a.Alerts) > 0 {
 		b.WriteString("\n")
@@ -161,8 +162,7 @@ func all(b *strings.Builder, a Answer, zone *time.Location) {
 	known(b, a, zone)
 }
 
-// remedies tells what would have spared a source that is banned, and what spares
-// it from now on.
+// remedies lists settings that would have prevented the ban, or prevent the next one.
 func remedies(b *strings.Builder, a Answer) {
 	if !slices.ContainsFunc(a.Alerts, func(t report.Told) bool { return t.Verdict == guard.Ban.String() }) {
 		return
@@ -173,12 +173,14 @@ func remedies(b *strings.Builder, a Answer) {
 	fmt.Fprintf(b, "  csmail unban %s: ends the ban, forgets what it did and lets it be for 24 hours\n", a.Addr)
 }
 
+// none prints a text if a list is empty.
 func none(b *strings.Builder, n int, text string) {
 	if n == 0 {
 		fmt.Fprintf(b, "  %s\n", text)
 	}
 }
 
+// toldText describes a finding and its outcome.
 func toldText(t report.Told) string {
 	text := t.Verdict
 	if t.Rule != "" {
@@ -203,7 +205,7 @@ func toldText(t report.Told) string {
 	return text
 }
 
-// stateText names the list of the daemon in which an alert is, for a person.
+// stateText describes, for a person, the daemon's list that holds an alert.
 func stateText(list string) string {
 	switch list {
 	case string(control.Outbox):
@@ -214,6 +216,7 @@ func stateText(list string) string {
 	return list
 }
 
+// bucketText describes an open bucket.
 func bucketText(l report.Bucket, at func(time.Time) string) string {
 	text := fmt.Sprintf("%s %d", l.Scenario, l.Count)
 	if l.Needed > 0 {
@@ -232,6 +235,7 @@ func bucketText(l report.Bucket, at func(time.Time) string) string {
 	return text
 }
 
+// known prints the LAPI's alerts and decisions.
 func known(b *strings.Builder, a Answer, zone *time.Location) {
 	if a.LAPIErr != "" {
 		fmt.Fprintf(b, "  not asked: %s\n", a.LAPIErr)

@@ -1,7 +1,14 @@
-// Package replay sends finished logs through the engine. It reads the sources in blocks,
-// parses the blocks on all cores, and steps the records in the order of the logs, those
-// of several sources merged by their times. It holds a bounded number of blocks of each
-// open source, and makes no decision about the records.
+// Package replay sends finished logs through the engine, for every command that reads old
+// logs.
+//
+// The problem: parsing costs most of the time and needs no order, while the engine's Step
+// needs the lines in order. The mechanism: sources are read in blocks, the blocks are
+// parsed on all cores, and the records are stepped in the order of the logs, those of
+// several sources merged by their times. For example, mail.log.2.gz, mail.log.1 and
+// mail.log of one host give the same result as one log with all their lines.
+//
+// It holds a bounded number of blocks of each open source, and makes no decision about
+// the records.
 package replay
 
 import (

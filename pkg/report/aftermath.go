@@ -8,13 +8,13 @@ import (
 	"csmail/pkg/event"
 )
 
-// Aftermath follows what became of those who were banned: which attempts came during a
-// ban, and which of the banned turned out to be honest. It keeps one small entry a
-// banned value. Use it from one goroutine at a time.
+// Aftermath follows the banned sources: the attempts during their bans, and those of them
+// that turned out to be honest. It keeps one small entry a banned value. Use it from one
+// goroutine at a time.
 type Aftermath struct {
 	duration time.Duration
 	bans     bans
-	broken   map[netip.Addr]bool // sources that broke in: what they do later is no proof
+	broken   map[netip.Addr]bool // sources that broke in: their later logins are no proof
 }
 
 // NewAftermath returns an Aftermath of bans that last for the duration.
@@ -43,8 +43,8 @@ func (a *Aftermath) Prevented(e *event.Event) bool {
 	return found != nil && found.lasts(e.Time)
 }
 
-// Good takes a login or an accepted mail and returns the ban that it shows to be wrong,
-// the first time; else ok is false. What a source does after it broke in shows nothing.
+// Good takes a login or an accepted mail, and returns the ban that it shows to be wrong,
+// at the first time; else ok is false. After a break-in nothing proves a source.
 func (a *Aftermath) Good(r *engine.Result) (c Collateral, ok bool) {
 	proof := ""
 	switch {
@@ -82,7 +82,7 @@ func (a *Aftermath) Forget(before time.Time) {
 	}
 }
 
-// AftermathState is what an Aftermath holds, for encoding/gob.
+// AftermathState is the content of an Aftermath, for encoding/gob.
 type AftermathState struct {
 	Bans   []BanState
 	Broken []netip.Addr
@@ -96,7 +96,7 @@ type BanState struct {
 	Good         bool
 }
 
-// State returns a copy of what the Aftermath holds.
+// State returns a copy of the content.
 func (a *Aftermath) State() AftermathState {
 	var state AftermathState
 	for value, one := range a.bans.on {

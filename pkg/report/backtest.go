@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// maxCollateral bounds the list of banned sources that turned out well; all
-	// are counted.
+	// maxCollateral is the number of banned sources that turned out well and are listed;
+	// all are counted.
 	maxCollateral = 1000
-	// maxOffenders bounds the sources whose first offence is remembered.
+	// maxOffenders is the number of sources whose first offence is remembered.
 	maxOffenders = 1_000_000
 )
 
-// Backtest works out what a log would have led to: who would have been banned and
-// when, which offences the bans would have prevented, and which of the banned
-// turned out to be honest. It keeps counts and one small entry a source. Use it
-// from one goroutine at a time.
+// Backtest computes the effect that bans would have had in a log: the bans and their
+// times, the offences that they would have prevented, and the banned sources that turned
+// out to be honest. It keeps counts and one small entry a source. Use it from one
+// goroutine at a time.
 type Backtest struct {
 	scope  Scope
 	after  *Aftermath
@@ -52,13 +52,13 @@ type Collateral struct {
 	InBan    bool      `json:"in_ban"` // while the ban lasted: the mail would have been lost
 }
 
-// Outcome is what a backtest came to.
+// Outcome is the result of a backtest.
 type Outcome struct {
 	From       time.Time      `json:"from,omitzero"`
 	To         time.Time      `json:"to,omitzero"`
-	Bans       int            `json:"bans"`    // values newly banned
+	Bans       int            `json:"bans"`    // values banned for the first time, or again after a ban
 	Renewed    int            `json:"renewed"` // findings on a value while it was banned
-	Alerts     int            `json:"alerts"`  // that ban nobody
+	Alerts     int            `json:"alerts"`  // findings that ban nothing
 	Holds      int            `json:"holds"`
 	HeldBy     map[string]int `json:"held_by"` // by the guard's rule
 	ByDay      []DayBans      `json:"by_day"`
@@ -73,7 +73,7 @@ type Outcome struct {
 	Unseen     int            `json:"offenders_dropped"` // offences of sources beyond those that are remembered
 }
 
-// NewBacktest returns a Backtest of what the scope holds, whose bans last for the
+// NewBacktest returns a Backtest of the lines in the scope, with bans of the given
 // duration.
 func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	return &Backtest{
@@ -82,8 +82,8 @@ func NewBacktest(scope Scope, duration time.Duration) *Backtest {
 	}
 }
 
-// Add takes the next result and what was found with it. The verdicts that came
-// while the log was silent come first.
+// Add takes the next result and its findings. Findings that came in the silence of the
+// log come first.
 func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
 	for len(findings) > 0 && findings[0].At.Before(r.Time) {
 		b.AddFindings(findings[:1])
@@ -97,6 +97,7 @@ func (b *Backtest) Add(r engine.Result, findings []engine.Finding) {
 	b.AddFindings(findings)
 }
 
+// observe counts one result.
 func (b *Backtest) observe(r engine.Result) {
 	widen(&b.result.From, &b.result.To, r.Time)
 	if !r.Addr.IsValid() {
@@ -114,6 +115,7 @@ func (b *Backtest) observe(r engine.Result) {
 	}
 }
 
+// offence counts an offence, as prevented if its source is banned.
 func (b *Backtest) offence(r engine.Result) {
 	if !r.Counts() {
 		return
@@ -132,7 +134,7 @@ func (b *Backtest) offence(r engine.Result) {
 	b.first[r.Addr] = r.Time
 }
 
-// takeBack uncounts offences that do not count any more.
+// takeBack subtracts offences that no longer count.
 func (b *Backtest) takeBack(records []event.Record) {
 	for i := range records {
 		e := &records[i].Event
@@ -146,7 +148,7 @@ func (b *Backtest) takeBack(records []event.Record) {
 	}
 }
 
-// AddFindings takes what was found without a line of its own.
+// AddFindings takes findings that no line caused.
 func (b *Backtest) AddFindings(findings []engine.Finding) {
 	for _, f := range findings {
 		switch f.Verdict.Action {
@@ -161,6 +163,7 @@ func (b *Backtest) AddFindings(findings []engine.Finding) {
 	}
 }
 
+// ban records a ban, or renews one.
 func (b *Backtest) ban(f engine.Finding) {
 	at := f.At
 	if !b.after.Ban(&f) {
@@ -175,7 +178,7 @@ func (b *Backtest) ban(f engine.Finding) {
 	}
 }
 
-// Outcome returns what came of it so far.
+// Outcome returns the present result.
 func (b *Backtest) Outcome() Outcome {
 	o := b.result
 	o.ByDay, o.Values = []DayBans{}, []string{}

@@ -10,17 +10,18 @@ import (
 type ban struct {
 	since, until time.Time
 	scenario     string
-	good         bool // counted as collateral
+	good         bool // counted in Collateral
 }
 
-// lasts is true from after the moment of the ban to before its end.
+// lasts reports whether the ban is in force: after the moment of its begin and before its
+// end.
 func (b *ban) lasts(at time.Time) bool { return at.After(b.since) && at.Before(b.until) }
 
-// bans are those of a run, by what they are on.
+// bans are the bans of a run, by address or network.
 type bans struct {
 	on map[netip.Prefix]*ban
-	// lengths4 and lengths6 are the prefix lengths that occur, the longest first:
-	// mostly one or two, so that few look-ups tell whom no ban hits.
+	// lengths4 and lengths6 are the prefix lengths of the bans, the longest first. There
+	// are mostly one or two, so few look-ups show that an address is not banned.
 	lengths4, lengths6 []int
 }
 
@@ -38,8 +39,8 @@ func (b *bans) add(value netip.Prefix, entry *ban) {
 	}
 }
 
-// of returns the ban that hits the address: the narrowest of those that last at
-// that time, or else the narrowest there was; nil if there was none.
+// of returns the ban of an address: the narrowest of those in force at that time, else
+// the narrowest of all; nil if there is none.
 func (b *bans) of(addr netip.Addr, at time.Time) *ban {
 	lengths := b.lengths4
 	if addr.Is6() {

@@ -9,15 +9,15 @@ import (
 	"csmail/pkg/engine"
 )
 
-// BreakIn is a login of a source that had guessed passwords before.
+// BreakIn is a login of a source that guessed passwords before.
 type BreakIn struct {
 	Addr    netip.Addr
-	User    string // in lower case; "" where the log does not say
+	User    string // in lower case; "" if the log does not name it
 	Guesses int    // wrong passwords before it
 	At      time.Time
 }
 
-// maxBreakIns bounds what is kept of them.
+// maxBreakIns is the number of break-ins that are kept.
 const maxBreakIns = 1000
 
 // BreakIns returns the first login of each source on each account, in the order of the log.

@@ -1,7 +1,6 @@
-// Package report gathers what the engine made of a log into one row a source,
-// with the scenarios that found it and the guard's word on it. It is synchronous,
-// keeps nothing of the text it was given, bounds what it keeps of each source,
-// decides nothing, and prints nothing.
+// Package report sums up the engine's results of a log: one row a source, with the
+// scenarios that found it and the guard's verdict. It is synchronous, copies the texts
+// that it keeps, bounds the memory of each source, decides nothing, and prints nothing.
 package report
 
 import (
@@ -16,43 +15,43 @@ import (
 )
 
 const (
-	// maxUsers bounds the names kept of one source; a spraying source tries
-	// thousands, and nobody reads more.
+	// maxUsers is the number of names that are kept of one source. A spraying source
+	// tries thousands, and more than these are of no use to a reader.
 	maxUsers = 64
 
-	// maxUserName bounds what is kept of each name, in bytes: clients choose them, and
-	// make them as long as a line can be.
+	// maxUserName is the number of bytes that are kept of each name, because clients may
+	// choose names as long as a line.
 	maxUserName = 96
 )
 
-// Scope is what of a log is looked at. The zero value looks at everything.
+// Scope selects the lines of a log. The zero value selects all.
 type Scope struct {
 	Since, Until time.Time      // zero: no bound; Until is not included
 	Only         []netip.Prefix // empty: every source
 }
 
-// Source is what one address did. (What each event touches comes first.)
+// Source sums up one address. The fields that each event changes come first.
 type Source struct {
 	Addr     netip.Addr
 	Count    int          // attempts of hostile and suspect kinds
 	Hostile  int          // attempts of hostile kinds
-	kinds    [4]kindCount // most sources do few kinds of things
+	kinds    [4]kindCount // most sources cause few kinds
 	First    time.Time
 	Last     time.Time
 	named    []uint32 // hashes of the names in Users
-	Users    []string // as tried, in lower case; at most 64, and the first 96 bytes of each
+	Users    []string // that it tried, in lower case; at most 64, and the first 96 bytes of each
 	services event.ServiceSet
-	triedIt  bool // it tried the login name that is sought
+	triedIt  bool // it tried the name given to Seek
 	more     []kindCount
 
 	Kinds    []event.Count
 	Services []string
 
-	Country string // ISO 3166-1 code, "" if unknown; for the caller to set
+	Country string // ISO 3166-1 code, "" if unknown; set by the caller
 	AS      string // network operator, like "AS64496 Example Hosting"
 
-	// Scenarios are those that overflowed for the source or its network, by name;
-	// Verdict is the guard's gravest word on them, and By the scenario that it is about.
+	// Scenarios are those that overflowed for the source or its network, by name. Verdict
+	// is the guard's gravest verdict on them, and By the scenario of that verdict.
 	Scenarios []string
 	Verdict   guard.Verdict
 	By        string
@@ -63,7 +62,7 @@ type kindCount struct {
 	n    uint32 // attempts
 }
 
-// Collector gathers results. Use it from one goroutine at a time.
+// Collector collects results. Use it from one goroutine at a time.
 type Collector struct {
 	scope    Scope
 	sources  sourceTable
@@ -74,15 +73,15 @@ type Collector struct {
 	sought   string // a login name in lower case
 }
 
-// Seek has the collector note which sources try a login name, however many others they
-// try. A name without a domain stands for that name in each domain. It must come before
-// the first result.
+// Seek makes the collector note which sources try a login name, even if they try more
+// names than are kept. A name without a domain stands for that name in each domain. Call
+// it before the first result.
 func (c *Collector) Seek(user string) { c.sought = strings.ToLower(user) }
 
-// Tried reports whether the source tried the login name that is sought.
+// Tried reports whether the source tried the name given to Seek.
 func (s *Source) Tried() bool { return s.triedIt }
 
-// seek notes whether a name is the one that is sought.
+// seek notes whether a name is the one given to Seek.
 func (c *Collector) seek(s *Source, name string) {
 	if c.sought == "" || s.triedIt {
 		return
@@ -97,10 +96,10 @@ func NewCollector(scope Scope) *Collector {
 	return &Collector{scope: scope, sources: newSourceTable(), findings: newMerged()}
 }
 
-// Events returns how many events were looked at, folded ones left out.
+// Events returns the number of events in the scope, without folded ones.
 func (c *Collector) Events() int { return c.events }
 
-// Add takes the next result. It keeps no string of it without a copy.
+// Add takes the next result. It copies the texts that it keeps.
 func (c *Collector) Add(r engine.Result) {
 	c.AddFindings(r.Findings)
 	if r.Guessed > 0 && c.scope.Holds(&r.Event) {
@@ -125,8 +124,8 @@ func (c *Collector) Add(r engine.Result) {
 	}
 }
 
-// takeBack uncounts events that do not count any more. A source without any other is no
-// source.
+// takeBack subtracts events that no longer count. A source without other events is
+// dropped.
 func (c *Collector) takeBack(records []event.Record) {
 	for i := range records {
 		e := &records[i].Event
@@ -142,18 +141,18 @@ func (c *Collector) takeBack(records []event.Record) {
 	}
 }
 
-// AddFindings takes findings that no line made, but the time or the log's end.
+// AddFindings takes findings that no line caused.
 func (c *Collector) AddFindings(findings []engine.Finding) {
 	for i := range findings {
 		c.findings.add(&findings[i], findings[i].At)
 	}
 }
 
-// Findings returns the findings, one for each scenario and value, those of one
-// source together; the last verdict stands.
+// Findings returns the findings, one for each scenario and value, those of one source
+// together, with the last verdict.
 func (c *Collector) Findings() []engine.Finding { return c.findings.list() }
 
-// nameUser keeps the user of a line that told of a known attempt: the first line
+// nameUser keeps the user named by a line about a known attempt, because the first line
 // may have named none.
 func (c *Collector) nameUser(e *event.Event) {
 	if e.User == "" {
@@ -165,7 +164,7 @@ func (c *Collector) nameUser(e *event.Event) {
 	}
 }
 
-// Holds tells whether an event is looked at.
+// Holds reports whether the scope selects an event.
 func (s Scope) Holds(e *event.Event) bool {
 	if !s.Since.IsZero() && e.Time.Before(s.Since) {
 		return false
@@ -179,6 +178,7 @@ func (s Scope) Holds(e *event.Event) bool {
 	return slices.ContainsFunc(s.Only, func(p netip.Prefix) bool { return p.Contains(e.Addr) })
 }
 
+// source returns the row of an address, a new one if there is none.
 func (c *Collector) source(addr netip.Addr) *Source {
 	if c.latest != nil && c.latest.Addr == addr {
 		return c.latest
@@ -191,8 +191,8 @@ func (c *Collector) source(addr netip.Addr) *Source {
 	return s
 }
 
-// Sources returns the sources with a hostile or suspect event and what was found
-// about them, those with the most events first, equals by address.
+// Sources returns the sources with a hostile or suspect event and their findings, those
+// with the most events first, equal ones by address.
 func (c *Collector) Sources() []*Source {
 	w := newWords()
 	for s := range c.sources.all {
@@ -202,13 +202,13 @@ func (c *Collector) Sources() []*Source {
 	return c.sources.byAddress(func(s *Source) int { return -s.Count })
 }
 
-// nameUser keeps a name in lower case.
+// nameUser adds a name in lower case.
 func (s *Source) nameUser(name string) {
 	if len(s.Users) >= maxUsers {
 		return
 	}
 	name = strings.ToLower(name)
-	hash := nameHash(name) // of all of it: long names that begin alike stay two
+	hash := nameHash(name) // of the whole name, since long names may begin alike
 	name = clipUser(name)
 	for i, known := range s.named {
 		if known == hash && s.Users[i] == name {
@@ -219,7 +219,7 @@ func (s *Source) nameUser(name string) {
 	s.Users = append(s.Users, strings.Clone(name))
 }
 
-// clipUser shortens a login name to what is kept of it.
+// clipUser shortens a login name to the part that is kept.
 func clipUser(name string) string {
 	if len(name) <= maxUserName {
 		return name
@@ -243,6 +243,7 @@ func nameHash(name string) uint32 {
 	return uint32(h ^ h>>32)
 }
 
+// offence counts an event of the source.
 func (s *Source) offence(e *event.Event) {
 	s.Count += e.Attempts
 	s.countKind(e.Kind, e.Attempts)
@@ -256,6 +257,7 @@ func (s *Source) offence(e *event.Event) {
 	}
 }
 
+// takeBack subtracts an event of the source.
 func (s *Source) takeBack(e *event.Event) {
 	s.Count -= e.Attempts
 	if e.Kind.Class() == event.Hostile {

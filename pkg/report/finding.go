@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/guard"
 )
 
-// merged holds one finding for each scenario and value: a source that goes on
+// merged holds one finding for each scenario and value, because a source that goes on
 // overflows its bucket again and again.
 type merged struct {
 	order []*mergedFinding
@@ -24,12 +24,12 @@ type mergedFinding struct {
 	since time.Time // when the first of them was decided
 }
 
-// findingKey is a scenario and a value. A network has many sources, so its key
-// holds the first address of it and its size.
+// findingKey is a scenario and a value. A network has many sources, so its key holds its
+// first address and its size.
 type findingKey struct {
 	scenario string
 	scope    event.Scope
-	network  netip.Prefix // of an address that one
+	network  netip.Prefix // for an address, of full length
 	account  string
 }
 
@@ -43,8 +43,8 @@ func keyOf(a event.Alert) findingKey {
 
 func newMerged() merged { return merged{byKey: make(map[findingKey]*mergedFinding)} }
 
-// add merges a finding into the one that is there, whose counts are the merged
-// one's own. The gravest verdict stands, of equals the last.
+// add merges a finding into the one with the same key, whose counts belong to merged. The
+// gravest verdict stays, among equal ones the last.
 func (m *merged) add(f *engine.Finding, since time.Time) {
 	key := keyOf(f.Alert)
 	known := m.byKey[key]
@@ -75,6 +75,7 @@ func isGraver(a, b *engine.Finding) bool {
 	return cmp.Or(weight(a.Verdict.Action)-weight(b.Verdict.Action), a.At.Compare(b.At), strings.Compare(a.Verdict.Reason, b.Verdict.Reason)) >= 0
 }
 
+// weight orders verdicts by their gravity.
 func weight(a guard.Action) int {
 	switch a {
 	case guard.Ban:
@@ -125,7 +126,7 @@ func (m *merged) judge(sources *sourceTable) {
 	for s := range sources.all {
 		s.Scenarios, s.By, s.Verdict = nil, "", guard.Verdict{Reason: "no scenario overflowed"}
 	}
-	var inOrder []*Source           // by address, once a network asks for it
+	var inOrder []*Source           // by address, made for the first network
 	byTime := slices.Clone(m.order) // windows that are merged come in any order
 	slices.SortStableFunc(byTime, func(a, b *mergedFinding) int {
 		return cmp.Or(a.since.Compare(b.since), strings.Compare(a.Alert.Scenario, b.Alert.Scenario))
@@ -147,8 +148,8 @@ func (m *merged) judge(sources *sourceTable) {
 	}
 }
 
-// within returns the sources of a network, out of a list in the order of their
-// addresses; none for a network that is not valid.
+// within returns the sources of a network, from a list in the order of their addresses;
+// none for an invalid network.
 func within(inOrder []*Source, network netip.Prefix) []*Source {
 	from, _ := slices.BinarySearchFunc(inOrder, network.Masked().Addr(), func(s *Source, first netip.Addr) int { return s.Addr.Compare(first) })
 	to := from
@@ -158,6 +159,7 @@ func within(inOrder []*Source, network netip.Prefix) []*Source {
 	return inOrder[from:to]
 }
 
+// found adds a finding to the source.
 func (s *Source) found(f *engine.Finding) {
 	if !slices.Contains(s.Scenarios, f.Alert.Scenario) {
 		s.Scenarios = append(s.Scenarios, f.Alert.Scenario)

@@ -12,32 +12,34 @@ import (
 )
 
 const (
-	// maxGroups bounds the groups that are kept apart: clients choose login names, and a
-	// guesser can make up one for each try. The tries of all others are in OtherGroups.
+	// maxGroups is the number of groups that are counted apart. Clients choose login
+	// names, and a guesser can invent one for each try. The tries of all other groups are
+	// in OtherGroups.
 	maxGroups = 100_000
-	// maxMembers bounds the pairs of a group and a source, and of a group and a login
-	// name. Beyond it the numbers of sources and names are too small, the tries right.
+	// maxMembers is the number of pairs of a group and a source, and of a group and a
+	// login name. Beyond it the numbers of sources and names are too small; the tries
+	// stay right.
 	maxMembers = 1_000_000
 )
 
-// OtherGroups is the name of the group of all that are too many to be kept apart.
+// OtherGroups is the name of the group of all that are not counted apart.
 const OtherGroups = "(others)"
 
-// Group is what the sources did that have something in common, such as a country, or a
-// login name that they tried.
+// Group sums up the attempts that have something in common, for example a country, or a
+// login name.
 type Group struct {
-	Name    string    `json:"name"` // "" where the log or the geo file does not say
+	Name    string    `json:"name"` // "" if the log or the geo file does not name it
 	Tries   int       `json:"tries"`
 	Sources int       `json:"sources"`
-	Banned  int       `json:"banned"` // those of the sources whose verdict is ban
+	Banned  int       `json:"banned"` // number of sources with the verdict ban
 	Users   int       `json:"users"`  // different login names
 	First   time.Time `json:"first_seen"`
 	Last    time.Time `json:"last_seen"`
 }
 
-// Groups counts attempts by a property of theirs instead of by source. Which sources the
-// groups are made of is decided in the end, so that sums of the ones that are banned can
-// be asked for. Use it from one goroutine at a time.
+// Groups counts attempts by one of their properties instead of by source. The selection
+// of sources comes at the end, so that a sum of only the banned ones can be computed. Use
+// it from one goroutine at a time.
 type Groups struct {
 	scope   Scope
 	nameOf  func(*event.Event) string
@@ -54,7 +56,7 @@ type member struct {
 	addr  netip.Addr
 }
 
-// share is what a source has part in a group.
+// share is the part of a source in a group.
 type share struct {
 	tries       int
 	first, last time.Time
@@ -67,28 +69,28 @@ type groupUser struct {
 	user  uint32
 }
 
-// unnamed is the latest attempt of a source, while no line has named its user.
+// unnamed is the latest attempt of a source of which no line has named the user.
 type unnamed struct {
 	tries int
 	at    time.Time
 }
 
-// NewGroups returns an empty Groups. nameOf names the group of an event; the text that it
-// returns is copied.
+// NewGroups returns empty Groups. nameOf returns the group of an event; Groups copies the
+// text.
 func NewGroups(scope Scope, nameOf func(*event.Event) string) *Groups {
 	return &Groups{scope: scope, nameOf: nameOf, ids: map[string]uint32{}, members: map[member]*share{}, users: map[groupUser]struct{}{}}
 }
 
-// NewUserGroups returns an empty Groups by login name in lower case. A line that tells of
-// a known attempt may name its user when the line before it did not: Postfix says that a
-// login failed, and Dovecot whose it was.
+// NewUserGroups returns empty Groups by login name in lower case. The second line about
+// an attempt may name the user when the first did not. For example, Postfix logs that a
+// login failed, and then Dovecot logs the name.
 func NewUserGroups(scope Scope) *Groups {
 	g := NewGroups(scope, func(e *event.Event) string { return clipUser(strings.ToLower(e.User)) })
 	g.unnamed = map[netip.Addr]unnamed{}
 	return g
 }
 
-// Add takes the next result, of which the Collector of the same scope makes the sources.
+// Add takes the next result. A Collector with the same scope makes the sources.
 func (g *Groups) Add(r engine.Result) {
 	g.takeBack(r.Excused())
 	g.takeBack(r.Superseded())
@@ -127,8 +129,8 @@ func (g *Groups) noteUser(id uint32, e *event.Event) {
 	}
 }
 
-// nameUser keeps the user whom a later line of a known attempt names. Where the groups
-// are login names, the source's latest attempt moves to that one.
+// nameUser takes the user named by a later line about a known attempt. If the groups are
+// login names, the source's latest attempt moves to that group.
 func (g *Groups) nameUser(e *event.Event) {
 	if e.User == "" {
 		return
@@ -180,8 +182,8 @@ func (g *Groups) id(name string) uint32 {
 	return id
 }
 
-// share returns the source's part in a group. Where there are too many sources, all
-// further ones share one part.
+// share returns the source's part in a group. Beyond the limit all further sources share
+// one part.
 func (g *Groups) share(of member) *share {
 	s := g.members[of]
 	if s == nil && len(g.members) >= maxMembers {
@@ -195,7 +197,8 @@ func (g *Groups) share(of member) *share {
 	return s
 }
 
-// Of returns the groups of the sources, those with the most tries first, equals by name.
+// Of returns the groups of the sources, those with the most tries first, equal ones by
+// name.
 func (g *Groups) Of(sources []*Source, isBanned func(*Source) bool) []Group {
 	all := make([]Group, len(g.names))
 	banned := make(map[netip.Addr]bool, len(sources))
@@ -225,7 +228,7 @@ func (g *Groups) Of(sources []*Source, isBanned func(*Source) bool) []Group {
 	return all
 }
 
-// countUsers counts each login name once in a group, whoever tried it.
+// countUsers counts each login name once a group.
 func (g *Groups) countUsers(all []Group, wanted map[netip.Addr]bool) {
 	seen := make(map[groupUser]struct{}, len(g.users))
 	for of := range g.users {

@@ -10,15 +10,15 @@ import (
 	"csmail/pkg/guard"
 )
 
-// CollectorState is what a Collector counted, in a form that encoding/gob keeps. Kinds,
-// actions and rules go by their names, so another release can read it.
+// CollectorState is the content of a Collector in a form for encoding/gob. Kinds, actions
+// and rules have their names, so another release can read it.
 type CollectorState struct {
 	Sources  []SourceState
 	Findings []FindingState
 	Events   int
 }
 
-// SourceState is what is counted of one source.
+// SourceState is the content of one source.
 type SourceState struct {
 	Addr           netip.Addr
 	Count, Hostile int
@@ -38,7 +38,7 @@ type FindingState struct {
 	Action, Rule, Reason     string
 }
 
-// State returns a copy of what the Collector counted.
+// State returns a copy of the content.
 func (c *Collector) State() CollectorState {
 	state := CollectorState{Events: c.events}
 	w := newWords()
@@ -58,9 +58,9 @@ func (c *Collector) State() CollectorState {
 	return state
 }
 
-// Merge adds what another Collector counted, the earlier one first: names are listed in
-// the order in which they were tried. A kind that this release does not know is left out
-// of the kinds, not of the sum.
+// Merge adds the content of another Collector, the earlier one first: names are listed in
+// the order of their first attempts. A kind that this release does not know is left out
+// of the kinds, but not of the sum.
 func (c *Collector) Merge(state CollectorState) {
 	c.events += state.Events
 	for i := range state.Sources {

@@ -12,11 +12,11 @@ import (
 	"csmail/pkg/guard"
 )
 
-// Why is what is known of one source, for a person who asks why it is banned or
-// is not.
+// Why is all that is known of one source, for a person who asks why it is banned or is
+// not.
 type Why struct {
 	Addr     netip.Addr `json:"ip"`
-	History  []string   `json:"history"` // what the guard knows, in words
+	History  []string   `json:"history"` // the guard's memory, in words
 	Buckets  []Bucket   `json:"buckets"`
 	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
 	Enforced []string   `json:"enforced,omitempty"` // what enforcement does and did, in words
@@ -32,21 +32,21 @@ type Waiting struct {
 	Reason   string    `json:"reason,omitempty"`
 }
 
-// unknown is the history of a source of which the guard knows nothing.
+// unknown is the history of a source without any.
 const unknown = "nothing is known of it"
 
-// IsUnknown reports whether nothing at all is known of the source itself. A bucket of its
-// network may be open all the same.
+// IsUnknown reports whether nothing is known of the source itself. A bucket of its
+// network may be open nevertheless.
 func (w Why) IsUnknown() bool {
 	return len(w.Evidence) == 0 && len(w.Alerts) == 0 && len(w.Waiting) == 0 && len(w.Enforced) == 0 && (len(w.History) == 0 || slices.Equal(w.History, []string{unknown}))
 }
 
-// Bucket is where one scenario stands with the source.
+// Bucket is the state of one scenario for the source.
 type Bucket struct {
 	Scenario string    `json:"scenario"`
 	Key      string    `json:"key"`
 	Count    int       `json:"count"`
-	Needed   int       `json:"needed"` // so many overflow; 0: not the number decides
+	Needed   int       `json:"needed"` // number that overflows; 0: the scenario does not count
 	NextLeak time.Time `json:"next_leak,omitzero"`
 	Ends     time.Time `json:"ends,omitzero"` // when an open counter overflows
 	Silent   time.Time `json:"silent_until,omitzero"`
@@ -62,7 +62,7 @@ type Evidence struct {
 	Line    string    `json:"line,omitempty"`
 }
 
-// Told is one alert about the source, and what came of it.
+// Told is one alert about the source and its outcome.
 type Told struct {
 	Scenario string    `json:"scenario"`
 	Scope    string    `json:"scope"`
@@ -96,7 +96,7 @@ func ruleText(r guard.Rule) string {
 	return r.String()
 }
 
-// EvidenceOf describes an event. It shares no text with the log.
+// EvidenceOf returns an event in the form for a person. It shares no text with the log.
 func EvidenceOf(e *event.Event) Evidence {
 	return Evidence{
 		Time: e.Time, Kind: e.Kind.String(), Class: e.Kind.Class().String(), Service: e.Service.String(),
@@ -104,7 +104,7 @@ func EvidenceOf(e *event.Event) Evidence {
 	}
 }
 
-// StateOf asks an engine what it knows of a source now.
+// StateOf returns the engine's present knowledge of a source.
 func StateOf(e *engine.Engine, addr netip.Addr) Why {
 	known := e.Guard().History(addr)
 	w := Why{Addr: addr, History: historyTexts(known), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}

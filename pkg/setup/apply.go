@@ -11,8 +11,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Apply takes a step. What it did is added to the undo file, also if it fails in the
-// middle; a whole step that fails is taken back at once instead.
+// Apply does a step. Its effects are added to the undo file, also if it fails in the
+// middle. A step that can be undone as a whole is undone at once instead.
 func Apply(ctx context.Context, host Host, s Step, warn func(string)) error {
 	done, err := readUndo(host)
 	if err != nil {
@@ -42,8 +42,8 @@ func Apply(ctx context.Context, host Host, s Step, warn func(string)) error {
 	return failed
 }
 
-// do takes the actions of a step one after the other and returns how many it took. What one of them fills in is put
-// into the rest of the step and its undo.
+// do does the actions of a step one after the other and returns the number of those done.
+// A value that one of them returns is put into the rest of the step and its undo.
 func do(ctx context.Context, host Host, s *Step, warn func(string)) (did int, err error) {
 	for i := range s.Do {
 		a := s.Do[i] // filled in by one before it
@@ -62,7 +62,8 @@ func do(ctx context.Context, host Host, s *Step, warn func(string)) (did int, er
 	return len(s.Do), nil
 }
 
-// filled returns the actions with a word replaced in what they write, from one on.
+// filled returns the actions with a word replaced in the texts that they write, from one
+// of them on.
 func filled(actions []Action, from int, word, value string) []Action {
 	all := append([]Action(nil), actions...)
 	for i := from; i < len(all); i++ {
@@ -117,7 +118,7 @@ func restoreOf(host Host, saved []Saved) (Action, bool) {
 	return a, len(a.Restore) > 0
 }
 
-// act runs one action and returns what its program printed.
+// act runs one action and returns the output of its program.
 func act(ctx context.Context, host Host, a Action) (string, error) {
 	switch {
 	case len(a.Run) > 0:
@@ -143,8 +144,8 @@ func act(ctx context.Context, host Host, a Action) (string, error) {
 	return "", host.Remove(a.Remove)
 }
 
-// restore puts the files back byte for byte. If somebody has changed one of them since,
-// that work stays, and the actions that stand for it take out csmail's part alone.
+// restore puts the files back byte for byte. A file that has been changed since keeps
+// these changes, and the actions for this case remove only csmail's part.
 func restore(ctx context.Context, host Host, a Action) error {
 	changed := false
 	for _, s := range a.Restore {
@@ -180,7 +181,7 @@ func forget(ctx context.Context, host Host, a Action) error {
 	return err
 }
 
-// errChanged is what an undo says of a file that it leaves alone.
+// errChanged means that an undo leaves a file alone.
 var errChanged = errors.New("it was changed since, and stays as it is")
 
 // isUnchanged returns an error if a file is not as setup wrote it; "" is any.

@@ -23,10 +23,10 @@ type Doors struct {
 	AuthPolicyKey string
 }
 
-// keyWord stands for the bouncer's key in what is shown, until cscli has made it.
+// keyWord stands for the bouncer's key until cscli has made it.
 const keyWord = "KEY-THAT-CSCLI-PRINTS"
 
-// bouncer gives csmail a key with which it follows the LAPI's decisions. It goes into
+// bouncer gives csmail a key by which it follows the LAPI's decisions. The key goes into
 // csmail.yaml.local.
 func (p *planner) bouncer() error {
 	if !p.options.Enforce {
@@ -92,11 +92,11 @@ func (p *planner) enforcement() error {
 	return p.dovecotDoor()
 }
 
-// postfixDoor puts csmail's policy service into the client restrictions: those of main.cf
-// for every service that has none of its own, and for each that has, into a setting of
+// postfixDoor adds csmail's policy service to the client restrictions: those of main.cf,
+// for every service that has none of its own, and for each other service a setting of
 // main.cf that its line in master.cf then names. (postconf -P takes no blanks in a value,
-// Postfix 3.7.) What stood in the lists stays behind it, in its order, so only csmail's
-// refusals are new; smtpd_delay_reject stays as it is.
+// Postfix 3.7.) The rest of the lists stays behind it in its order, so only csmail's
+// refusals are new. smtpd_delay_reject stays.
 func (p *planner) postfixDoor() error {
 	place := policyPlace(p.options.Doors.Policy)
 	if place == "" || !p.host.Has("postconf") {
@@ -160,7 +160,7 @@ type postfixChange struct {
 	word                string // csmail's part of a setting of main.cf
 }
 
-// postfixChanges returns what is missing so that every service of smtpd that takes
+// postfixChanges returns the changes after which every service of smtpd that accepts
 // strangers asks csmail.
 func postfixChanges(s wiring.Settings, doors wiring.Doors, place string) (changes []postfixChange) {
 	main, overrides := wiring.Values(s.Main), wiring.Values(s.Overrides)
@@ -237,7 +237,7 @@ func policyPlace(listen []string) string {
 
 const queueFolder = "/var/spool/postfix/"
 
-// reachable is the address at which a program of this host reaches a listening one.
+// reachable returns the address by which a program on this host reaches a listener.
 func reachable(place string) string {
 	host, port, err := net.SplitHostPort(place)
 	if err != nil {
@@ -266,10 +266,10 @@ const (
 	dovecotDoor = "/etc/dovecot/conf.d/90-csmail.conf"
 )
 
-// includesFolder finds the line by which dovecot.conf reads its folder conf.d.
+// includesFolder matches the line by which dovecot.conf reads its folder conf.d.
 var includesFolder = regexp.MustCompile(`(?m)^\s*!include(_try)?\s+(/etc/dovecot/)?conf\.d/\*\.conf\s*$`)
 
-// dovecotDoor has Dovecot ask csmail by its auth policy, in a file of its own.
+// dovecotDoor makes Dovecot ask csmail by its auth policy, in a file of its own.
 func (p *planner) dovecotDoor() error {
 	if len(p.options.Doors.AuthPolicy) == 0 || !p.host.Has("doveconf") {
 		return nil
@@ -304,9 +304,9 @@ func (p *planner) dovecotDoor() error {
 	return nil
 }
 
-// dovecotText is the file for Dovecot 2.3 or 2.4, by the version in the first line of
-// doveconf -n. Reports stay off: with them Dovecot 2.3 may let nobody log in while csmail
-// hangs (docs/enforcement.md).
+// dovecotText returns the file for Dovecot 2.3 or 2.4, by the version in the first line
+// of doveconf -n. Reports stay off: with them Dovecot 2.3 may let no user log in while
+// csmail hangs (docs/enforcement.md).
 func dovecotText(settings string, d Doors) string {
 	nonce := make([]byte, 16)
 	rand.Read(nonce) // it never fails (crypto/rand)

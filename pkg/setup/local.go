@@ -9,8 +9,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// localFile is csmail.yaml.local, to which setup adds keys. What stands in the file
-// already is the administrator's and stays, comments and order included.
+// localFile is csmail.yaml.local, to which setup adds keys. The rest of the file belongs
+// to the administrator and stays, including comments and order.
 type localFile struct {
 	before   string
 	isThere  bool
@@ -91,7 +91,7 @@ func find(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// makeChild returns the value of a key, which is made if it is missing.
+// makeChild returns the value of a key, a new one if it is missing.
 func makeChild(mapping *yaml.Node, key string) *yaml.Node {
 	if value := find(mapping, key); value != nil {
 		return value

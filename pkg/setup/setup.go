@@ -22,10 +22,10 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Host is what setup needs of the machine; tests bring one of their own.
+// Host is the machine; tests use one of their own.
 type Host interface {
-	// Run runs a program and returns what it printed on stdout. The error of a
-	// program that failed holds what it printed on stderr.
+	// Run runs a program and returns its stdout. The error of a program that failed holds
+	// its stderr.
 	Run(ctx context.Context, name string, args ...string) (string, error)
 	// Has reports whether a program is installed.
 	Has(name string) bool
@@ -55,7 +55,7 @@ const (
 // serviceUser is the user that csmail run runs as.
 const serviceUser = "csmail"
 
-// Options are what the administrator chose.
+// Options are the administrator's choices.
 type Options struct {
 	Live     bool          // ban from the first minute, without a day of simulation
 	Simulate time.Duration // how long alerts are only simulated, unless Live
@@ -74,7 +74,7 @@ type Options struct {
 
 // Step is one thing that is missing.
 type Step struct {
-	Title string   // what it does: "register at the Local API"
+	Title string   // its effect, for example "register at the Local API"
 	Why   string   // a sentence for the administrator
 	Do    []Action // in this order
 	Undo  []Action // in this order
@@ -85,7 +85,7 @@ type Step struct {
 	Instead []Action
 	// Whole means that a step that fails in the middle is taken back at once.
 	Whole bool
-	// Enforce marks the steps of --enforce, which can be taken back alone.
+	// Enforce marks the steps of --enforce, which can be undone separately.
 	Enforce bool
 }
 
@@ -101,12 +101,12 @@ type Action struct {
 
 	Remove string `json:"remove,omitempty"` // the path of a file
 
-	// Wrote is what setup wrote into the file, in an undo: a file that has been
-	// changed since is somebody's work and stays.
+	// Wrote is the text that setup wrote into the file, for an undo: a file that has been
+	// changed since stays.
 	Wrote string `json:"wrote,omitempty"`
 
-	// Fill is a word of the actions behind this one that stands for what the command
-	// prints, such as a key that cscli makes.
+	// Fill is a word in the later actions that stands for the output of the command, for
+	// example a key that cscli makes.
 	Fill string `json:"-"`
 
 	// Restore puts files back, in an undo; Instead is for files that were changed since.
@@ -166,8 +166,7 @@ func shellWord(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Plan returns the steps that are missing on this host, in the order in which
-// they must be taken.
+// Plan returns the steps that are missing on this host, in their order.
 func Plan(ctx context.Context, host Host, o Options) ([]Step, error) {
 	if !host.IsDir("/etc/csmail") {
 		return nil, hint.Wrap(errors.New("csmail is not installed: there is no /etc/csmail"), "install the package, or: sudo make install")
@@ -187,7 +186,7 @@ type planner struct {
 	host    Host
 	options Options
 	steps   []Step
-	local   localFile // what csmail.yaml.local is to hold
+	local   localFile // the new content of csmail.yaml.local
 }
 
 func (p *planner) add(s Step) { p.steps = append(p.steps, s) }

@@ -47,8 +47,8 @@ func (p *planner) logs() error {
 	return nil
 }
 
-// isRegistered reports whether csmail knows a Local API: it has credentials, or a
-// token to get some.
+// isRegistered reports whether csmail has credentials for a Local API, or a token to get
+// some.
 func (p *planner) isRegistered() (bool, error) {
 	if _, err := p.host.ReadFile(CredentialsPath); err == nil {
 		return true, nil
@@ -227,7 +227,7 @@ func (p *planner) service() error {
 	return nil
 }
 
-// configuration writes what the steps before asked for into csmail.yaml.local.
+// configuration writes the settings that the other steps need into csmail.yaml.local.
 func (p *planner) configuration() error {
 	s, err := p.writeLocal()
 	if err != nil || s.Title == "" {

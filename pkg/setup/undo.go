@@ -44,8 +44,8 @@ func writeUndo(host Host, done []undone) error {
 	return nil
 }
 
-// UndoPlan returns the steps that take back what Apply did, the last first; with
-// onlyEnforce those of setup --enforce alone.
+// UndoPlan returns the steps that undo those of Apply, the last first; with onlyEnforce
+// only those of setup --enforce.
 func UndoPlan(host Host, onlyEnforce bool) ([]Step, error) {
 	done, err := readUndo(host)
 	if err != nil {
@@ -88,8 +88,7 @@ func Undo(ctx context.Context, host Host, onlyEnforce bool, report func(title st
 	return host.Remove(UndoPath)
 }
 
-// takeBack undoes one step. kept names the files that were changed since, which
-// stay.
+// takeBack undoes one step. kept names the files that were changed since, which stay.
 func takeBack(ctx context.Context, host Host, u undone) (kept, problem error) {
 	for _, a := range u.Actions {
 		_, err := act(ctx, host, a)

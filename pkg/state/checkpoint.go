@@ -87,7 +87,7 @@ func (d *Draft) putAside() {
 	d.isAside, d.packed, d.size = true, nil, 0
 }
 
-// removeAside removes what is left of an older draft.
+// removeAside removes the rest of an older draft.
 func removeAside(meta *bolt.Bucket) error {
 	if meta.Bucket(checkpointBucket) == nil {
 		return nil
@@ -115,7 +115,7 @@ func (s *Store) Checkpoint(state []byte, at Mark) error {
 	return d.Store(at, Beside{})
 }
 
-// Store does what [Store.Checkpoint] does with what was added, and stores more in the
+// Store does the work of [Store.Checkpoint] with the added data, and stores more in the
 // same transaction. It returns the first error of the whole draft. Nothing may be added
 // any more.
 func (d *Draft) Store(at Mark, beside Beside) error {

@@ -50,6 +50,7 @@ func (c *codec) fail(format string, args ...any) {
 	}
 }
 
+// uint writes or reads an unsigned varint.
 func (c *codec) uint(v *uint64) {
 	if c.err != nil {
 		return
@@ -70,6 +71,8 @@ func (c *codec) uint(v *uint64) {
 	c.fail("a number does not end")
 }
 
+// int64 writes or reads a signed number in zigzag form, so that small negative numbers
+// stay short.
 func (c *codec) int64(v *int64) {
 	u := uint64(*v<<1) ^ uint64(*v>>63)
 	c.uint(&u)

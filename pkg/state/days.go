@@ -19,15 +19,16 @@ const (
 	maxDaysSize = 64 << 20
 )
 
-// Beside is what is stored with a checkpoint, in the same transaction.
+// Beside is the data that is stored with a checkpoint, in the same transaction.
 type Beside struct {
 	Kept map[string][]byte // by name, as Keep has it; an empty value forgets
-	// Days are what is known of hours and days that are over. The key of an hour is its
-	// beginning in UTC, like 2026-11-28T13:00Z, that of a day its date, like 2026-11-28.
+	// Days holds the data of hours and days that are over. The key of an hour is its
+	// begin in UTC, for example 2026-11-28T13:00Z, that of a day its date, for example
+	// 2026-11-28.
 	Days map[string][]byte
 }
 
-// putBeside stores what must agree with a checkpoint.
+// putBeside stores the data that must agree with a checkpoint.
 func (s *Store) putBeside(tx *bolt.Tx, beside Beside) error {
 	meta := tx.Bucket(metaBucket)
 	for name, data := range beside.Kept {
@@ -81,7 +82,7 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 	return nil
 }
 
-// Hours returns what is stored of the hours from one key to before another, by key.
+// Hours returns the data of the hours from one key to before another, by key.
 func (s *Store) Hours(from, to string) (hours map[string][]byte, err error) {
 	hours = map[string][]byte{}
 	err = s.view("read the hours from "+from, func(tx *bolt.Tx) error {
@@ -127,7 +128,7 @@ func (s *Store) FirstHour() (first string, err error) {
 	return first, err
 }
 
-// Day returns what is stored of a date or an hour, nil if nothing is.
+// Day returns the data of a date or an hour, nil if there is none.
 func (s *Store) Day(date string) (data []byte, err error) {
 	k := []byte(date)
 	err = s.view("read the day "+date, func(tx *bolt.Tx) error {

@@ -10,6 +10,7 @@ import (
 // codec's versions 1 and 2, in which grammars did not set them. They copy the rules of
 // the session join and the guard of that time and must not change.
 
+// phaseOf returns the phase of an event by its text.
 func phaseOf(e *event.Event) event.Phase {
 	switch {
 	case e.Kind == event.AuthFault && strings.HasPrefix(e.Reason, "Warning: "):
@@ -27,6 +28,7 @@ func phaseOf(e *event.Event) event.Phase {
 	return event.NoPhase
 }
 
+// causeOf returns the cause of an event by its text.
 func causeOf(e *event.Event) event.Cause {
 	switch e.Kind {
 	case event.SenderRejected:

@@ -46,6 +46,8 @@ func (c *codec) kind(v *event.Kind) {
 	}
 }
 
+// event writes or reads an event. New fields go to the end, with a new version of the
+// codec.
 func (c *codec) event(e *event.Event) {
 	service := uint8(e.Service)
 	c.time(&e.Time)
@@ -101,6 +103,7 @@ func (c *codec) facts(e *event.Event) {
 	e.Password = event.PasswordMark(password)
 }
 
+// record writes or reads a record with its outcome and testimony.
 func (c *codec) record(r *event.Record) {
 	outcome, testimony := uint8(r.Outcome), uint8(r.Testimony)
 	c.byte(&outcome)
@@ -161,6 +164,7 @@ func (c *codec) input(in *Input) {
 	}
 }
 
+// alert writes or reads an alert with its evidence.
 func (c *codec) alert(a *event.Alert) {
 	scope := scopeText(a)
 	c.string(&a.Scenario)
@@ -191,6 +195,7 @@ func scopeText(a *event.Alert) string {
 	return string(a.Scope) + "/" + strconv.Itoa(a.Bits)
 }
 
+// entry writes or reads an entry of a list.
 func (c *codec) entry(e *Entry) {
 	c.version()
 	c.string(&e.ID)
@@ -205,6 +210,7 @@ func (c *codec) entry(e *Entry) {
 	c.string(&e.Reason)
 }
 
+// An alert of the history with its outcome.
 func (c *codec) told(t *Told) {
 	status := uint8(t.Status)
 	version := c.version()

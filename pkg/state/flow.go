@@ -118,6 +118,7 @@ func (c *codec) setFlow(f *event.Flow, kind, action, level, set uint8) {
 	f.Proxied, f.HasCounts = set&flowProxied != 0, set&flowCounts != 0
 }
 
+// flowSet packs the flags of a flow.
 func flowSet(f *event.Flow) (set uint8) {
 	for _, one := range [...]struct {
 		is  bool

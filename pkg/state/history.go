@@ -19,6 +19,7 @@ func fileSize(path string) (int64, error) {
 	return info.Size(), nil
 }
 
+// key returns the key of an alert in the history, in the order of time.
 func (t *Told) key() []byte { return timeKey(t.Sent, t.ID) }
 
 // valueKey is the prefix of the keys of all alerts on one value, in the order of time.

@@ -68,6 +68,7 @@ func (s *file) Mark() Mark {
 	return s.mark
 }
 
+// chunk is a part of a batch's inputs, as it is stored.
 type chunk struct {
 	last Mark
 	data []byte // sealed and compressed

@@ -32,6 +32,7 @@ var (
 	markKey   = []byte("mark")
 )
 
+// buckets returns the names of all buckets. A file with any other is damaged.
 func buckets() [][]byte {
 	return [][]byte{
 		metaBucket, inputsBucket, checkpointBucket, cursorsBucket, outboxBucket, parkedBucket, heldBucket,
@@ -88,6 +89,7 @@ func isNewest(tx *bolt.Tx) error {
 	return nil
 }
 
+// version returns the schema of the file, 0 if it has none.
 func version(tx *bolt.Tx) uint64 { return number(tx.Bucket(metaBucket).Get(schemaKey)) }
 
 // checkSchema returns an error for a file of another program, and for a schema that is
@@ -119,6 +121,7 @@ func checkSchema(tx *bolt.Tx) error {
 	})
 }
 
+// create makes the buckets that are missing.
 func create(tx *bolt.Tx) error {
 	for _, name := range buckets() {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -199,10 +202,12 @@ func unsealIndex(tx *bolt.Tx, k, v []byte) ([]byte, error) {
 // read it.
 func sealedMark(version uint64) []byte { return slices.Concat(markKey, schemaKey, key(version)) }
 
+// putMark stores the mark of the newest checkpoint.
 func putMark(tx *bolt.Tx, mark Mark) error {
 	return tx.Bucket(metaBucket).Put(markKey, seal(sealedMark(schema), key(uint64(mark))))
 }
 
+// readMark returns the mark of the newest checkpoint.
 func readMark(tx *bolt.Tx) (Mark, error) {
 	value, version := tx.Bucket(metaBucket).Get(markKey), version(tx)
 	if version <= bareIndexes {
@@ -218,10 +223,12 @@ func readMark(tx *bolt.Tx) (Mark, error) {
 	return Mark(number(mark)), nil
 }
 
+// putCursor stores the position in a source.
 func putCursor(tx *bolt.Tx, source, cursor string) error {
 	return tx.Bucket(cursorsBucket).Put([]byte(source), seal([]byte(source), []byte(cursor)))
 }
 
+// readCursors returns the positions in all sources.
 func readCursors(tx *bolt.Tx) (map[string]string, error) {
 	cursors := map[string]string{}
 	bare := version(tx) == bareCursors
@@ -304,6 +311,7 @@ func checkSequences(tx *bolt.Tx) error {
 	return nil
 }
 
+// key returns a number as a key, big-endian so that keys sort as numbers.
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // number reads a key that key made; 0 is invalid.

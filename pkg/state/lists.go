@@ -53,6 +53,7 @@ func (s *Store) limit(list []byte) int {
 	return s.options.MaxPending
 }
 
+// size returns the number of entries in a list.
 func (s *Store) size(list []byte) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

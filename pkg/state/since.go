@@ -7,7 +7,7 @@ import (
 )
 
 // EachSince calls f with each alert that left the lists at that time or later, oldest
-// first. What f is given shares no memory with the file.
+// first. The argument of f shares no memory with the file.
 func (s *Store) EachSince(from time.Time, f func(*Told)) error {
 	return s.view("read the history", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(historyBucket).Cursor()

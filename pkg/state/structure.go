@@ -69,6 +69,7 @@ func lock(f *os.File, how int, timeout time.Duration) error {
 	}
 }
 
+// structure is the state of a check: it marks each page that is in use.
 type structure struct {
 	file     io.ReaderAt
 	pageSize uint64
@@ -103,6 +104,7 @@ func checkPages(file io.ReaderAt, size int64) error {
 	return s.freelist(meta.freelist)
 }
 
+// metaPage holds the fields of a meta page that the check needs.
 type metaPage struct {
 	pageSize, root, freelist, pages, transaction uint64
 }

@@ -13,8 +13,9 @@ type Input struct {
 	Record *event.Record // it may be none that the engine steps, and have a Flow
 	Tick   time.Time
 
-	// Lines are those that were read since the Input before, this one included, and
-	// Missed those of them that no grammar matched. Both are 0 where nobody counts.
+	// Lines is the number of lines read since the Input before, including this one, and
+	// Missed the number of those that no grammar matched. Both are 0 if they are not
+	// counted.
 	Lines, Missed uint64
 }
 

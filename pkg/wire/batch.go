@@ -14,8 +14,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// Batch is what a host sends at a time: Facts with consecutive numbers, or none, and how
-// far it is.
+// Batch is the unit that a host sends: Facts with consecutive numbers, or none, and its
+// position in its logs.
 type Batch struct {
 	// Epoch tells apart the lives of a host's state file: it is larger in each. The
 	// numbers of the Facts begin at 0 in each.
@@ -24,14 +24,14 @@ type Batch struct {
 
 	// Sent is when the host sent it, by its own clock.
 	Sent time.Time
-	// Oldest is the number of the oldest Fact that the host still keeps: what is missing
-	// before it is not to be had any more.
+	// Oldest is the number of the oldest Fact that the host still keeps. Facts missing
+	// before it are lost.
 	Oldest uint64
-	// Through says that no later Fact of the host has an earlier place.
+	// Through declares that no later Fact of the host has an earlier place.
 	Through time.Time
 	Ended   bool // the host has no more lines, and needs no waiting for
 
-	// Own are the addresses of the host's own interfaces; nil says nothing of them.
+	// Own are the addresses of the host's own interfaces; nil: not given.
 	Own []netip.Addr
 
 	Facts []Fact
@@ -43,14 +43,14 @@ func (b *Batch) Next() uint64 { return b.First + uint64(len(b.Facts)) }
 const (
 	batchVersion = 2
 
-	// MaxBatch bounds an encoded batch, in bytes: what a NATS server takes by default
-	// (max_payload).
+	// MaxBatch is the size of an encoded batch in bytes, the default limit of a NATS
+	// server (max_payload).
 	MaxBatch = 1 << 20
-	// maxUnpacked bounds the memory that a batch can take.
+	// maxUnpacked bounds the memory of a decoded batch.
 	maxUnpacked = 16 << 20
 	// MaxFacts bounds the Facts of a batch.
 	MaxFacts = 1 << 16
-	// MaxOwn bounds the addresses that a host may call its own.
+	// MaxOwn is the number of addresses that a host may call its own.
 	MaxOwn = 64
 )
 
@@ -71,12 +71,12 @@ const (
 	batchHead    = 30
 )
 
-// ErrVersion is a batch of another release, whose numbers mean other things. It is
-// refused, never misread.
+// ErrVersion means that a batch is of another release, with other numbers. It is refused,
+// never misread.
 var ErrVersion = errors.New("of another release of csmail")
 
-// Vocabulary returns a number that differs between releases whose kinds, services or
-// testimonies have other numbers.
+// Vocabulary returns a number that differs between releases with other numbers of kinds,
+// services or testimonies.
 func Vocabulary() uint64 {
 	h := fnv.New64a()
 	for _, k := range event.Kinds() {
@@ -120,15 +120,15 @@ func AppendBatch(b []byte, batch *Batch) []byte {
 	return b
 }
 
-// SetSent notes in an encoded batch when it is sent and what the host keeps then, since
-// it may have waited for long.
+// SetSent sets, in an encoded batch, the time of sending and the oldest batch that the
+// host keeps then, since the batch may have waited for long.
 func SetSent(b []byte, at time.Time, oldest uint64) {
 	binary.BigEndian.PutUint64(b[atSent:], uint64(at.UnixNano()))
 	binary.BigEndian.PutUint64(b[atOldest:], oldest)
 }
 
-// ReadBatch decodes what AppendBatch wrote. It shares no memory with b. Nothing that b
-// may hold takes more than some 80 MiB, or gives a Fact that no AppendBatch could write.
+// ReadBatch decodes an encoded batch. It shares no memory with b. No content of b takes
+// more than about 80 MiB, or gives a Fact that AppendBatch could not write.
 func ReadBatch(b []byte) (*Batch, error) {
 	switch {
 	case len(b) > MaxBatch:
@@ -170,8 +170,7 @@ func PackFacts(facts []Fact) []byte {
 	return s2.Encode(nil, c.B)
 }
 
-// UnpackFacts decodes what PackFacts made of a number of facts. They share no memory
-// with it.
+// UnpackFacts decodes a number of packed facts. They share no memory with the input.
 func UnpackFacts(packed []byte, count int) ([]Fact, error) {
 	n, err := s2.DecodedLen(packed)
 	if err != nil || n > maxUnpacked || count > n {

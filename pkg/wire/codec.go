@@ -1,7 +1,7 @@
-// Package wire is the encoding of what csmail keeps of its state: unsigned
-// varints, and texts with their length before them. One list of fields both
-// writes and reads a value, so the two cannot differ. It holds no version and no
-// layout of its own: those belong to the package whose state it is.
+// Package wire is the encoding of csmail's state: unsigned varints, and texts with their
+// length before them. One list of fields both writes and reads a value, so the two cannot
+// differ. It holds no version and no layout of its own: those belong to the package of
+// the state.
 package wire
 
 import (
@@ -22,12 +22,12 @@ var ErrDamaged = errors.New("damaged")
 //
 // While reading, the first error stays in Err and every later value is zero.
 type Codec struct {
-	B       []byte // what was written, or what is left to read
+	B       []byte // the bytes written, or those left to read
 	Reading bool
 	Err     error
 }
 
-// Fail notes that what was read cannot be right.
+// Fail notes that the value read cannot be right.
 func (c *Codec) Fail() { c.Err, c.B = ErrDamaged, nil }
 
 // Number writes v and returns it, or returns the number read.
@@ -70,7 +70,7 @@ func (c *Codec) Bools(all ...*bool) {
 	}
 }
 
-// Text takes a string. What is read shares no memory with B.
+// Text takes a string. A string that is read shares no memory with B.
 func (c *Codec) Text(p *string) {
 	n := c.Number(uint64(len(*p)))
 	if !c.Reading {

@@ -8,16 +8,16 @@ import (
 	"csmail/pkg/event"
 )
 
-// Fact is what one host tells those who judge for many: one line, after the lines of its
-// session were joined. It is no more than a judge looks at.
+// Fact is one line of a host for the judges of many hosts, after the lines of its session
+// were joined. It holds only the fields that a judge needs.
 type Fact struct {
-	// Place is where it stands in the order of its host: no earlier than any Fact before
-	// it, nor than any line that was left out. It is the time of the line, unless that
-	// came late.
+	// Place is its place in the order of its host: no earlier than any Fact before it,
+	// nor than any line that was left out. It is the time of the line, unless that came
+	// late.
 	Place time.Time
 
-	// Expired is set for an offence that waited for the end of its session until Place.
-	// It comes before everything that happened then, on whatever host.
+	// Expired marks an offence that waited for the end of its session until Place. It
+	// precedes everything that happened then, on any host.
 	Expired bool
 
 	Folded   bool // earlier lines have reported the attempt
@@ -25,8 +25,8 @@ type Fact struct {
 
 	Record event.Record // without Line, Flow and Origin
 
-	Released   []Release      // offences that were withheld until this line, and count
-	Superseded []event.Record // events that counted until this line, and no longer do
+	Released   []Release      // offences that were withheld until this line and now count
+	Superseded []event.Record // events that counted until this line and no longer do
 }
 
 // Release is an offence that was withheld, and counts from a time on.
@@ -45,11 +45,12 @@ const (
 )
 
 const (
-	// maxFactText bounds each text of a Fact. Longer ones are shortened as a line is
-	// read (event.MaxMessage, and what session keeps of an offence that is withheld).
+	// maxFactText is the number of bytes of each text of a Fact. Longer ones are
+	// shortened when a line is read (event.MaxMessage, and the texts of withheld offences
+	// in pkg/session).
 	maxFactText = 4096
-	// maxRecords bounds the records of a batch: its Facts, and the earlier records about
-	// which they decide.
+	// maxRecords is the number of records of a batch: its Facts, and the earlier records
+	// about which they decide.
 	maxRecords = 2 * MaxFacts
 	// maxCount bounds attempts, process IDs and messages taken back.
 	maxCount = 1 << 31
@@ -159,7 +160,7 @@ func enum[N ~uint8](c *factCodec, p *N, last N) {
 	*p = N(v)
 }
 
-// texts takes the texts behind a set of those that are not empty.
+// texts takes a set of the texts that are not empty, and then these.
 func (c *factCodec) texts(e *event.Event) {
 	all := [...]*string{
 		&e.Host, &e.Program, &e.ClientName, &e.Session, &e.User, &e.Reason, &e.Code, &e.Message, &e.Helo, &e.Sender, &e.Recipient, &e.Mechanism,
@@ -179,7 +180,7 @@ func (c *factCodec) texts(e *event.Event) {
 	}
 }
 
-// text takes a text. What is read of the names that most facts share is read once.
+// text takes a text. Names that most facts share are read into one string.
 func (c *factCodec) text(p *string) {
 	if !c.Reading {
 		c.Text(p)
@@ -206,7 +207,7 @@ func (c *factCodec) text(p *string) {
 // minNano and maxNano bound the times: 1970 to 2200.
 const minNano, maxNano = 0, 7_258_118_400_000_000_000
 
-// time takes a time as what it differs from the fact's place, with its offset from UTC.
+// time takes a time as its difference from the fact's place, with its offset from UTC.
 func (c *factCodec) time(p *time.Time) {
 	_, offset := p.Zone()
 	nano := c.signed(p.UnixNano()-c.place) + c.place

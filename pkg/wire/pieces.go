@@ -30,7 +30,7 @@ type Reader struct {
 	ended bool
 }
 
-// NewReader returns a Reader of what next returns.
+// NewReader returns a Reader of the pieces that next returns.
 func NewReader(next Next) *Reader { return &Reader{next: next} }
 
 // Peek returns the next n bytes without taking them, or fewer at the end. They are valid

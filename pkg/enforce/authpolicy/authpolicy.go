@@ -1,11 +1,11 @@
 // Package authpolicy is the door for Dovecot: an auth policy server, as Dovecot 2.2.27
 // and later ask one (src/auth/auth-policy.c, 2.3.19 and 2.4.4). Dovecot posts JSON over
-// HTTP: command=allow before it looks at a password, command=report when it knows how
-// the login ended. That covers IMAP, POP3, ManageSieve, submission, and the logins of a
-// Postfix that asks Dovecot.
+// HTTP: command=allow before it checks a password, command=report after the login. This
+// covers IMAP, POP3, ManageSieve, submission, and the logins of a Postfix that asks
+// Dovecot.
 //
-// Reports are handed on as events: a source that needs no log. The package never sees a
-// password, and answers "go on" to whatever it does not understand.
+// Reports are handed on as events, which need no log. The package never sees a password,
+// and lets a client go on if it does not understand the question.
 package authpolicy
 
 import (
@@ -42,7 +42,7 @@ type Report struct {
 	Session  string
 	Password event.PasswordMark // 0: not known
 	Success  bool
-	Policy   bool   // refused by a policy server, which is us
+	Policy   bool   // refused by a policy server, that is, by csmail
 	FailType string // 2.4: credentials, account, disabled, expired, policy, internal
 }
 
@@ -80,7 +80,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return ctx.Err()
 }
 
-// request is what Dovecot posts. What it does not know by default is left out.
+// request is the JSON that Dovecot posts, without fields that it does not send by
+// default.
 type request struct {
 	Login        string `json:"login"`
 	Remote       string `json:"remote"`
@@ -124,7 +125,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bound cuts what a client can make as long as it likes.
+// bound shortens the fields that a client can make long.
 func (q *request) bound() {
 	for _, text := range []*string{&q.Login, &q.Remote, &q.Protocol, &q.Session, &q.PasswordHash, &q.Mechanism, &q.FailType} {
 		if len(*text) > maxText {

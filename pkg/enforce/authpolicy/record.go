@@ -9,14 +9,14 @@ import (
 	"csmail/pkg/event"
 )
 
-// Record returns a report as a line of Dovecot's auth process would have it, so that
-// whatever the log tells of the same attempt joins it and counts once. The host is the
-// one that the log's lines of Dovecot carry.
+// Record returns a report as a line of Dovecot's auth process, so that the log's lines
+// about the same attempt join it and it counts once. The host is that of Dovecot's log
+// lines.
 //
-// A version before 2.4 does not say why a login failed: a backend that is out of order
-// looks like a wrong password there. The log's line about the same attempt is stepped
-// first (the daemon holds reports back for two seconds), and the guard's breaker for what
-// befalls us stands before every ban.
+// Versions before 2.4 do not report why a login failed, so a failed backend looks like a
+// wrong password. The log's line about the same attempt is stepped first (the daemon
+// delays reports by two seconds), and the guard's breaker for outages protects against
+// bans.
 func (r Report) Record(host string) event.Record {
 	e := event.Event{
 		Time: r.At, Service: event.Dovecot, Program: "dovecot/auth", Host: host, Attempts: 1,
@@ -48,10 +48,10 @@ const (
 	maxHash = 128
 )
 
-// mark returns the mark of the password. There is one only for PLAIN and LOGIN, which
-// send the password: with CRAM-MD5, SCRAM and the like Dovecot has none to hash, and the
-// pwhash of every try on an account is the same (auth_policy_create_json in
-// src/auth/auth-policy.c, 2.3.19). So without the mechanism's name there is no mark.
+// mark returns the mark of the password. Only PLAIN and LOGIN send the password. With
+// CRAM-MD5, SCRAM and the like Dovecot has no password to hash, and pwhash is the same
+// for every attempt on an account (auth_policy_create_json in src/auth/auth-policy.c,
+// 2.3.19). So without the mechanism's name there is no mark.
 func (q *request) mark() event.PasswordMark {
 	if !strings.EqualFold(q.Mechanism, "PLAIN") && !strings.EqualFold(q.Mechanism, "LOGIN") {
 		return 0

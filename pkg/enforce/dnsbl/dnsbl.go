@@ -1,10 +1,10 @@
-// Package dnsbl is the door for everybody who has no other: a DNS block list (RFC 5782)
-// over UDP, for Exim, rspamd, OpenSMTPD, and Postfix's reject_rbl_client. A banned address
-// has an A record, 127.0.0.2 (a captcha 127.0.0.3), and a TXT record that says whom to
-// write to. The zone holds the test entry of RFC 5782 section 5.
+// Package dnsbl is the door for mail servers without another one: a DNS block list (RFC
+// 5782) over UDP, for Exim, rspamd, OpenSMTPD, and Postfix's reject_rbl_client. A banned
+// address has an A record, 127.0.0.2 (a captcha 127.0.0.3), and a TXT record with the
+// contact. The zone holds the test entry of RFC 5782 section 5.
 //
-// It answers for its zone alone and is no resolver. Whoever may ask it learns which
-// addresses are banned, so it must not be reached from outside.
+// It answers only for its zone and is no resolver. Its clients can find out which
+// addresses are banned, so it must not be reachable from outside.
 package dnsbl
 
 import (
@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	ttl       = 30   // seconds, also of "there is none": a ban may begin and end at any time
+	ttl       = 30   // seconds, also for answers without an entry: a ban may begin and end at any time
 	maxPacket = 1232 // bytes of a question
 )
 
@@ -46,7 +46,7 @@ func (s *Server) Serve(ctx context.Context, c net.PacketConn) error {
 		}
 		if answer := s.Answer(buffer[:n]); answer != nil {
 			_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-			_, _ = c.WriteTo(answer, from) // whoever needs it asks again
+			_, _ = c.WriteTo(answer, from) // a client without an answer asks again
 		}
 	}
 }
@@ -76,8 +76,8 @@ func refuse(h dnsmessage.Header, code dnsmessage.RCode) []byte {
 	return b
 }
 
-// reply answers a question. What is not of our zone is refused; a name without an entry
-// does not exist.
+// reply answers a question. Names outside of the zone are refused; a name without an
+// entry does not exist.
 func (s *Server) reply(h dnsmessage.Header, q dnsmessage.Question) []byte {
 	name := strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))
 	zone := strings.ToLower(strings.Trim(s.Zone, "."))

@@ -1,11 +1,11 @@
-// Package policyd is the door for Postfix: a policy service as SMTPD_POLICY_README of
-// Postfix (2.1 and later) describes it. A question is lines NAME=VALUE and an empty line;
-// the answer is action=WORD and an empty line; a connection carries many. The answers
-// come from a fixed table, for Postfix takes a word that it does not know for an error of
-// its own and defers the client's mail.
+// Package policyd is the door for Postfix: a policy service as in SMTPD_POLICY_README of
+// Postfix (2.1 and later). A question consists of lines NAME=VALUE and an empty line; the
+// answer is action=WORD and an empty line; a connection carries many. The answers come
+// from a fixed table, because Postfix treats an unknown word as a server error and defers
+// the client's mail.
 //
-// It reads no mail, keeps nothing of a question, and answers DUNNO to whatever it does
-// not understand.
+// It reads no mail, keeps nothing of a question, and answers DUNNO to a question that it
+// does not understand.
 package policyd
 
 import (
@@ -24,8 +24,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// The bounds of a question. Postfix sends some thirty attributes; the longest hold what a
-// client sent, of which it takes 2,048 bytes a line (line_length_limit).
+// The limits of a question. Postfix sends about thirty attributes; the longest hold
+// client text, of which it takes 2,048 bytes a line (line_length_limit).
 const (
 	maxRequest = 64 << 10
 	maxLine    = 16 << 10
@@ -38,7 +38,7 @@ const (
 	atWork = 10 * time.Second
 )
 
-// Code is what a ban answers: 421 (come back later) or 521 (never).
+// Code is the SMTP code of a refusal: 421 (come back later) or 521 (never).
 type Code int
 
 // The codes. Both end the session at once, so that no further command fails in it.
@@ -51,8 +51,9 @@ const (
 type Server struct {
 	Gate *enforce.Gate
 
-	// MX is what a ban answers where mail comes in, Submission where users send theirs.
-	// On port 25 an innocent's mail comes later with 421, and would be lost with 521.
+	// MX is the code for services that receive mail, Submission for those of users. On
+	// port 25 the mail of an innocent client comes later with 421, and would be lost with
+	// 521.
 	MX, Submission Code
 }
 
@@ -90,7 +91,7 @@ func (s *Server) converse(c net.Conn) {
 	}
 }
 
-// Request is what csmail reads of a question.
+// Request holds the attributes that csmail reads.
 type Request struct {
 	ClientAddress netip.Addr
 	ClientPort    int    // 0 before Postfix 3.0
@@ -123,8 +124,8 @@ func reply(c Code, text string) string {
 	return "421 4.7.1 " + text
 }
 
-// isSubmission reports whether a user's mail program asks. The context says so, else the
-// port (3.2 and later), or that somebody has logged in.
+// isSubmission reports whether a user's mail program asks, by the context, by the port
+// (3.2 and later), or because the client has logged in.
 func (r *Request) isSubmission() bool {
 	switch r.Context {
 	case "submission", "submissions", "smtps":
@@ -146,7 +147,7 @@ var (
 	errNoPolicy = errors.New("the question is none of a policy service")
 )
 
-// read reads one question. What it does not know, it reads over.
+// read reads one question and skips unknown attributes.
 func (q *question) read(r *bufio.Reader) error {
 	q.Request, q.left = Request{}, maxRequest
 	known := false

@@ -1,11 +1,11 @@
 // Package socketmap is the door for postscreen: a socketmap server (Postfix's
-// socketmap_table(5)) for postscreen_access_list. It cuts a client off before the
+// socketmap_table(5)) for postscreen_access_list. It ends a connection before the
 // greeting. A question is a netstring "MAP ADDRESS", the answer one of "OK reject" and
-// "NOTFOUND ": of any other answer postscreen says that the rest of the list is ignored.
+// "NOTFOUND ". After any other answer postscreen ignores the rest of the list.
 //
-// It fails open when csmail is dead. A csmail that hangs takes port 25 down, because
+// It fails open when csmail is dead. If csmail hangs, port 25 goes down, because
 // postscreen waits for it and its own watchdog ends it after ten seconds (measured with
-// 3.7 and 3.10): so this door is opt-in.
+// 3.7 and 3.10). So this door is opt-in.
 package socketmap
 
 import (
@@ -63,7 +63,7 @@ func (s *Server) converse(c net.Conn) {
 	}
 }
 
-// answer knows whole addresses only.
+// answer answers for whole addresses only.
 func (s *Server) answer(question string) string {
 	_, key, _ := strings.Cut(question, " ")
 	addr, ok := event.ParseAddr(key)
@@ -73,7 +73,7 @@ func (s *Server) answer(question string) string {
 	if s.Gate.Ask(enforce.Query{Door: enforce.Socketmap, Addr: addr, Service: "postscreen"}).Action == enforce.Refuse {
 		return "OK reject"
 	}
-	return "NOTFOUND " // postscreen knows no "later" for a captcha
+	return "NOTFOUND " // postscreen has no temporary answer for a captcha
 }
 
 var errForm = errors.New("no netstring")

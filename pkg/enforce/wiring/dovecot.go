@@ -5,7 +5,8 @@ import "strings"
 // dovecotFile is where docs/enforcement.md puts csmail's settings.
 const dovecotFile = "/etc/dovecot/conf.d/90-csmail.conf"
 
-// attributes23 is what Dovecot 2.3 should send: its default, the address of the server and the mechanism.
+// attributes23 is the recommended setting for Dovecot 2.3: its default, the address of
+// the server and the mechanism.
 const attributes23 = "login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}"
 
 // mend24 has Dovecot 2.4 send the mechanism beside its default attributes; a block takes lines of its own.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// restrictions are the lists in which check_policy_service may stand (postconf(5)).
+// restrictions are the lists that may hold check_policy_service (postconf(5)).
 var restrictions = []string{
 	"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
 	"smtpd_recipient_restrictions", "smtpd_data_restrictions", "smtpd_end_of_data_restrictions", "smtpd_etrn_restrictions",
@@ -22,8 +22,8 @@ type smtpd struct {
 
 // question is one check_policy_service.
 type question struct {
-	list  string // the setting that it stands in
-	word  string // as it stands there
+	list  string // the setting that holds it
+	word  string // in the form of the setting
 	place string // "unix:path", "inet:host:port"
 	attrs map[string]string
 }
@@ -192,7 +192,8 @@ func (p postfix) inQueue(file string) string {
 	return path.Join(folder, file)
 }
 
-// judge looks for what makes a dead csmail close the service, and for a socket that it cannot reach.
+// judge finds settings with which a dead csmail would close the service, and sockets that
+// the service cannot reach.
 func (r *Report) judge(p postfix, service smtpd, q question) {
 	fallback, _ := p.value(service.name, "smtpd_policy_service_default_action")
 	action, inline := q.attrs["default_action"]
@@ -212,8 +213,9 @@ func (r *Report) judge(p postfix, service smtpd, q question) {
 	}
 }
 
-// mend is the command that has the service go on without csmail. postconf -P takes no value with blanks in it (Postfix 3.7), so for a service with
-// lists of its own it sets the default of the service, which holds for its other policy services too.
+// mend returns the command after which the service continues without csmail. postconf -P
+// takes no value with blanks (Postfix 3.7), so for a service with lists of its own it
+// sets the default of the service, which also holds for its other policy services.
 func (p postfix) mend(service string, q question) string {
 	raw, override := p.value(service, q.list)
 	if _, inline := q.attrs["default_action"]; inline {

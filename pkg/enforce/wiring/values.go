@@ -10,8 +10,8 @@ func Values(text string) map[string]string { return parse(text) }
 // closes begins the problems that shut clients out.
 const closes = "while csmail "
 
-// Closes reports whether the setting shuts honest clients out while csmail is dead or
-// hangs. The other findings are settings with which csmail does less than it could.
+// Closes reports whether the setting shuts out honest clients while csmail is dead or
+// hangs. With the settings of the other findings csmail only does less than it could.
 func (f Finding) Closes() bool { return strings.HasPrefix(f.Problem, closes) }
 
 // DovecotAttributes is the value of auth_policy_request_attributes that Dovecot 2.3 should

@@ -1,5 +1,7 @@
-// Package wiring says which services of Postfix and Dovecot ask csmail before they let a client in, and which of their settings would keep honest
-// clients out while csmail is dead. It reads what postconf(1) and doveconf(1) print; it runs no program, opens no file and changes nothing.
+// Package wiring finds the services of Postfix and Dovecot that ask csmail before they
+// let a client in, and those of their settings that would shut out honest clients while
+// csmail is dead. It reads the output of postconf(1) and doveconf(1). It runs no program,
+// opens no file and changes nothing.
 package wiring
 
 import (
@@ -34,7 +36,7 @@ type Finding struct {
 	Mend    string `json:"mend"`
 }
 
-// Report is what the settings say.
+// Report describes the settings.
 type Report struct {
 	Services []Service `json:"services"`
 	Findings []Finding `json:"findings"`

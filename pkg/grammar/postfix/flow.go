@@ -45,6 +45,7 @@ func lastElement(tag string) string {
 // flowGrammar reads one message of one daemon.
 type flowGrammar func(message string, f *event.Flow) bool
 
+// flowOf returns the grammar of a daemon's lines about the way of a mail.
 func flowOf(daemon string) flowGrammar {
 	switch daemon {
 	case "smtpd":
@@ -78,6 +79,7 @@ func isPostfixDaemon(name string) bool {
 // noFlow is for daemons of which only warnings and errors are counted.
 func noFlow(string, *event.Flow) bool { return false }
 
+// masterFlow reads lines of master(8), for example that Postfix was reloaded.
 func masterFlow(message string, f *event.Flow) bool {
 	f.Kind, f.Text = event.FlowMaster, message
 	return message != ""
@@ -134,6 +136,7 @@ func smtpdFlow(message string, f *event.Flow) bool {
 	return refusalFlow(message, f)
 }
 
+// connectFlow reads "connect from" and "disconnect from".
 func connectFlow(message, prefix string, kind event.FlowKind, f *event.Flow) bool {
 	text, ok := strings.CutPrefix(message, prefix)
 	if !ok {

@@ -52,6 +52,7 @@ func refusalFlow(message string, f *event.Flow) bool {
 	return refusedClient(rest, stage, action, f)
 }
 
+// actionOf returns the action of a word like reject, hold or discard.
 func actionOf(word string) event.Action {
 	switch word {
 	case "reject":
@@ -81,6 +82,7 @@ func refusedClient(text, stage string, action event.Action, f *event.Flow) bool 
 	return true
 }
 
+// proxyRefusal reads a refusal of a before-queue filter (smtpd_proxy_filter).
 func proxyRefusal(text string, f *event.Flow) bool {
 	stage, rest, ok := strings.Cut(text, ": ")
 	if !ok || len(stage) > longestToken {

@@ -67,6 +67,7 @@ var complaints = [...]complaint{
 	{"BDAT without valid RCPT from ", "", event.ProtocolError},
 }
 
+// read reads the address and the rest of a complaint.
 func (c complaint) read(text string, e *event.Event) result {
 	words := ""
 	if c.between != "" {

@@ -283,6 +283,7 @@ func anyObject(reason string) (event.Kind, bool) {
 	return event.NoKind, false
 }
 
+// clientRejected returns the kind of a "Client host rejected" by its reason.
 func clientRejected(reason string, temporary bool) (event.Kind, bool) {
 	switch {
 	case strings.HasPrefix(reason, "cannot find your "):
@@ -311,6 +312,7 @@ func heloRejected(reason string, temporary bool) (event.Kind, bool) {
 	return event.NoKind, true
 }
 
+// senderRejected returns the kind of a "Sender address rejected".
 func senderRejected(reason string, temporary bool) (event.Kind, bool) {
 	for _, known := range [...]string{"Domain not found", "Domain ", "Malformed DNS", "not owned by user", "not logged in",
 		"need fully-qualified address", "undeliverable address", "User unknown"} {
@@ -339,6 +341,7 @@ func isFull(code, reason string) bool {
 	return false
 }
 
+// recipientRejected returns the kind of a "Recipient address rejected".
 func recipientRejected(reason string, temporary bool) (event.Kind, bool) {
 	switch {
 	case strings.HasPrefix(reason, "User unknown"):

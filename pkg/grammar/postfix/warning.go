@@ -145,6 +145,8 @@ func addressWarning(text string, e *event.Event) result {
 	return ourWarning(text)
 }
 
+// mismatch reads "hostname NAME does not resolve to address ADDR", with or without a
+// reason.
 func mismatch(name, address, reason string, e *event.Event) result {
 	addr, ok := event.ParseAddr(address)
 	if !ok {

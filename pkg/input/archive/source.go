@@ -1,8 +1,10 @@
-// Package archive reads logs that are already written: files, plain or
-// compressed with gzip, bzip2, xz or zstd, standard input, and the journal by
-// journalctl(1). It hands them out in blocks of whole lines. It understands no
-// line, keeps no more than a block of any source, and never takes a source that
-// it could not read to its end for a quiet one.
+// Package archive reads finished logs: files, plain or compressed with gzip, bzip2, xz or
+// zstd, standard input, and the journal by journalctl(1). It hands them out in blocks of
+// whole lines, so that parsing can run on all cores.
+//
+// It does not interpret lines, and keeps no more than a block of any source in memory. A
+// source that breaks off is an error, never a short log. For example, a gzip file with a
+// damaged end fails, although its first lines could be read.
 package archive
 
 import (

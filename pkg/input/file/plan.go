@@ -24,6 +24,7 @@ type plan struct {
 	expect map[*tail][]byte // the start of the content of tails from which nothing was read
 }
 
+// loss is a part of a log that is gone, with its reason.
 type loss struct{ reason, path string }
 
 // clockStep is how far a file's mtime may lag behind the clock.
@@ -338,6 +339,7 @@ func isCopy(m *member, newer []*member) bool {
 	})
 }
 
+// isHeld reports whether a file is open already.
 func isHeld(tails []*tail, m *member) bool {
 	return slices.ContainsFunc(tails, func(t *tail) bool { return t.sameFile(m.info) })
 }
@@ -388,6 +390,7 @@ func (l *log) abandon(next plan, members []*member) {
 	closeUnused(members)
 }
 
+// closeUnused closes the files that the plan does not need.
 func closeUnused(members []*member) {
 	for _, m := range members {
 		if m.file != nil && !m.lent {

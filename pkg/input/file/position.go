@@ -30,6 +30,7 @@ type fingerprint struct {
 	Sum string `json:"sum,omitempty"`
 }
 
+// fingerprintOf returns the checksum of the first bytes of a file.
 func fingerprintOf(b []byte) fingerprint {
 	sum := sha256.Sum256(b)
 	return fingerprint{len(b), hex.EncodeToString(sum[:12])}
@@ -56,6 +57,7 @@ func identity(info os.FileInfo) (device, inode uint64) {
 	return 0, 0
 }
 
+// sameFile reports whether a file has the device and inode of the position.
 func (p position) sameFile(info os.FileInfo) bool {
 	device, inode := identity(info)
 	return p.Device == device && p.Inode == inode
@@ -82,6 +84,7 @@ type filesCursor struct {
 // filesVersion is the version of a filesCursor.
 const filesVersion = 1
 
+// encode returns the positions as a cursor.
 func (c filesCursor) encode() input.Cursor {
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -90,6 +93,7 @@ func (c filesCursor) encode() input.Cursor {
 	return input.Cursor(text)
 }
 
+// decodeFilesCursor reads a cursor, and names the remedy if a newer csmail wrote it.
 func decodeFilesCursor(from input.Cursor) (filesCursor, error) {
 	var c filesCursor
 	if from == "" {
@@ -110,6 +114,7 @@ func decodeFilesCursor(from input.Cursor) (filesCursor, error) {
 	return c, nil
 }
 
+// checkPositions returns an error for positions that no csmail writes.
 func checkPositions(positions []position) error {
 	for _, p := range positions {
 		if !p.isPossible() {

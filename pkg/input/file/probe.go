@@ -30,6 +30,7 @@ func Probe(globs []string) (problems []error) {
 	return problems
 }
 
+// probeFile opens and closes a file, to see whether it can be read.
 func probeFile(path string) error {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {

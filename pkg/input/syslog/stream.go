@@ -52,6 +52,7 @@ func (s *syslogServer) serveStream(ctx context.Context) error {
 	}
 }
 
+// serveConnection reads the frames of one client until it ends or is silent for too long.
 func (s *syslogServer) serveConnection(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
@@ -153,6 +154,7 @@ func (f *frames) count() (n int, ok bool, err error) {
 	return 0, false, errBadFrame
 }
 
+// counted reads a frame with its length in front (RFC 6587, octet counting).
 func (f *frames) counted(n int) ([]byte, error) {
 	message := make([]byte, min(n, f.max))
 	if _, err := io.ReadFull(f.in, message); err != nil {

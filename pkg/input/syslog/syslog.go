@@ -1,7 +1,10 @@
 // Package syslog receives syslog over UDP, TCP and unix sockets (RFC 3164, RFC 5424, RFC
-// 5426, RFC 6587). The protocol has no acknowledgement, so messages that are under way
-// when the process ends are lost. Messages that are dropped because the queue is full
-// are counted. The package sends no answer.
+// 5426, RFC 6587).
+//
+// The protocol has no acknowledgement, so messages that are under way when the process
+// ends are lost. Messages that are dropped because the queue is full are counted, and so
+// are those that the kernel dropped on Linux (SO_RXQ_OVFL). For example, csmail status
+// shows "12 queue full" beside the input. The package sends no answer.
 package syslog
 
 import (
@@ -126,6 +129,7 @@ func (s *syslogServer) listen(ctx context.Context) {
 	}
 }
 
+// explain adds a hint to an error of listening.
 func (s *syslogServer) explain(err error) error {
 	err = fmt.Errorf("receiving syslog on %s: %w", s.Name(), err)
 	switch {
@@ -141,6 +145,7 @@ func (s *syslogServer) explain(err error) error {
 	return err
 }
 
+// serve receives until the context ends.
 func (s *syslogServer) serve(ctx context.Context) error {
 	if strings.HasPrefix(s.Network, "unix") {
 		if err := clearStale(s.Network, s.Address); err != nil {

@@ -6,7 +6,7 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// chart is a bar chart of the 24 hours, as the numbers that an SVG needs.
+// chart is a bar chart of the 24 hours, in the numbers of an SVG.
 type chart struct {
 	Title string
 	Class string
@@ -25,8 +25,8 @@ const (
 	chartHeight = 60
 )
 
-// charts shows what happened by hour: attempts to log in, refusals, deliveries,
-// logins. A chart of nothing is left out.
+// charts returns the charts by hour: attempts to log in, refusals, deliveries, logins. A
+// chart without data is left out.
 func charts(d *document.Document) []chart {
 	var out []chart
 	for _, c := range []struct {
@@ -45,6 +45,7 @@ func charts(d *document.Document) []chart {
 	return out
 }
 
+// draw scales a chart to its greatest value.
 func draw(title, class string, of func(hour string) int) chart {
 	c := chart{Title: title, Class: class}
 	for h := range 24 {

@@ -41,7 +41,7 @@ func CSV(w io.Writer, d *document.Document, top int) error {
 	return nil
 }
 
-// details writes what is counted by reason and text.
+// details writes counts by reason and text.
 func (t table) details(d *document.Document, top int) {
 	t.refusals("reject_detail", d.RejectDetail, top)
 	t.refusals("reject_warning_detail", d.WarningDetail, top)
@@ -65,7 +65,7 @@ func (t table) details(d *document.Document, top int) {
 	t.counts("tls", "", d.TLS, 0)
 }
 
-// judged writes what was banned and what needs a person.
+// judged writes the bans and the findings.
 func (t table) judged(d *document.Document) {
 	for _, list := range []struct {
 		name string
@@ -89,6 +89,7 @@ type total struct {
 	n   int64
 }
 
+// totals returns the grand totals in their order.
 func totals(d *document.Document) []total {
 	var list []total
 	for _, t := range []struct {
@@ -120,8 +121,8 @@ func totals(d *document.Document) []total {
 
 type table struct{ w *csv.Writer }
 
-// row writes cells that no spreadsheet takes for a formula. An error shows at
-// the end.
+// row writes cells that a spreadsheet does not take for formulas. An error shows at the
+// end.
 func (t table) row(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = inert(plain(cell))
@@ -129,7 +130,7 @@ func (t table) row(cells ...string) {
 	_ = t.w.Write(cells)
 }
 
-// inert puts a quote before what a spreadsheet would run.
+// inert puts a quote before a text that a spreadsheet would evaluate, for example =cmd().
 func inert(cell string) string {
 	if cell == "" {
 		return cell
@@ -149,6 +150,7 @@ func (t table) number(section, group, key string, n int64) {
 	t.row(section, group, key, strconv.FormatInt(n, 10))
 }
 
+// counts writes the counts of a group, the greatest first.
 func (t table) counts(section, group string, counts map[string]int, top int) {
 	rows, _ := byCount(counts, top)
 	for _, r := range rows {
@@ -156,6 +158,7 @@ func (t table) counts(section, group string, counts map[string]int, top int) {
 	}
 }
 
+// hours writes counts by hour.
 func (t table) hours(section string, hours map[string]daily.Hour) {
 	for _, key := range sortedKeys(hours) {
 		h := hours[key]
@@ -167,6 +170,7 @@ func (t table) hours(section string, hours map[string]daily.Hour) {
 	}
 }
 
+// volumes writes messages and bytes by name.
 func (t table) volumes(section string, volumes map[string]document.Volume, top int) {
 	counts := make(map[string]int, len(volumes))
 	for key, v := range volumes {
@@ -179,6 +183,7 @@ func (t table) volumes(section string, volumes map[string]document.Volume, top i
 	}
 }
 
+// refusals writes refusals by reason.
 func (t table) refusals(section string, refusals document.Refusals, top int) {
 	for _, stage := range sortedKeys(refusals) {
 		for _, reason := range sortedKeys(refusals[stage]) {

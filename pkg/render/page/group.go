@@ -16,7 +16,7 @@ type group struct {
 	size       int
 }
 
-// neighbourhood is from how many bans in one /24 or /64 on they are one row.
+// neighbourhood is the number of bans in one /24 or /64 from which on they share one row.
 const neighbourhood = 3
 
 // reasonOf is a verdict's message without the name of its scenario, which stands above.

@@ -13,12 +13,12 @@ import (
 //go:embed report.html.tmpl
 var htmlText string
 
-// maxHTML bounds the page: Gmail cuts a mail at 102 KB.
+// maxHTML bounds the page in bytes: Gmail cuts a mail at 102 KB.
 const maxHTML = 100_000
 
-// HTML writes the report as one page without scripts and without anything from
-// elsewhere. Lists show their first top rows; of a page that would be too large
-// for a mail program fewer.
+// HTML writes the report as one page without scripts and without links to other files.
+// Lists show their first top rows, or fewer if the page would be too large for a mail
+// program.
 func HTML(w io.Writer, d *document.Document, top int) error {
 	if top <= 0 {
 		top = 50
@@ -38,6 +38,7 @@ func HTML(w io.Writer, d *document.Document, top int) error {
 	}
 }
 
+// htmlOf makes the page with so many rows a list.
 func htmlOf(d *document.Document, top int) (string, error) {
 	page, err := template.New("report").Funcs(template.FuncMap{"plain": plain, "thousands": thousands, "bytes": humanBytes}).Parse(htmlText)
 	if err != nil {
@@ -50,7 +51,7 @@ func htmlOf(d *document.Document, top int) (string, error) {
 	return b.String(), nil
 }
 
-// humanBytes shows a size.
+// humanBytes writes a size.
 func humanBytes(n int64) string {
 	switch {
 	case n >= 1_000_000_000:
@@ -63,7 +64,7 @@ func humanBytes(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// view is the report as the template needs it.
+// view is the report in the form of the template.
 type view struct {
 	Title, Period, Needs string
 	Numbers              []labelled
@@ -116,6 +117,7 @@ type subsection struct {
 	More  int
 }
 
+// newView fills the view.
 func newView(d *document.Document, top int) view {
 	v := view{
 		Title: d.Title(), Period: d.Period(), Needs: capital(needs(d)) + ".", Comparison: d.Comparison(), Prevented: d.Prevented, Lines: d.Lines,
@@ -132,6 +134,7 @@ func newView(d *document.Document, top int) view {
 	return v
 }
 
+// addFindings adds the findings that need a person.
 func (v *view) addFindings(d *document.Document) {
 	for _, f := range shown(d.Findings) {
 		item := findingView{Class: string(f.Severity), Title: clip(f.Title, maxTitle), Detail: clip(f.Detail, maxDetail), Advice: plain(f.Advice)}
@@ -142,6 +145,7 @@ func (v *view) addFindings(d *document.Document) {
 	}
 }
 
+// addJudged adds bans, holds and attackers.
 func (v *view) addJudged(d *document.Document, top int) {
 	for _, name := range d.Bans.ScenariosByCount() {
 		v.Scenarios = append(v.Scenarios, row2{d.Bans.ByScenario[name], plain(name)})
@@ -166,6 +170,7 @@ func (v *view) addJudged(d *document.Document, top int) {
 	}
 }
 
+// addTotals adds the grand totals.
 func (v *view) addTotals(d *document.Document) {
 	for _, t := range totals(d) {
 		if t.n == 0 && t.key != "received" && t.key != "delivered" && t.key != "rejected" {
@@ -183,6 +188,7 @@ func (v *view) addTotals(d *document.Document) {
 	}
 }
 
+// addSections adds the lists of pflogsumm.
 func (v *view) addSections(d *document.Document, top int) {
 	deliveries := map[string]int{}
 	for domain, t := range d.DeliveryDomains {
@@ -215,6 +221,7 @@ func (v *view) addSections(d *document.Document, top int) {
 	v.list("TLS versions", d.TLS, top)
 }
 
+// list adds a list of counts.
 func (v *view) list(title string, counts map[string]int, top int) {
 	if len(counts) == 0 {
 		return
@@ -224,6 +231,7 @@ func (v *view) list(title string, counts map[string]int, top int) {
 	v.Sections = append(v.Sections, section{Title: title, Sub: []subsection{sub}})
 }
 
+// rowsOf returns the first rows of a list and the number of the others.
 func rowsOf(counts map[string]int, top int) ([]row2, int) {
 	rows, more := byCount(counts, top)
 	var out []row2

@@ -1,7 +1,7 @@
-// Package page turns a daily report (report/document) into text, HTML, CSV and
-// JSON. Every text in a report may be a client's: in the text and the mail it
-// loses its control characters, in HTML it is escaped, in CSV it cannot become a
-// formula. The package decides nothing about what a report says.
+// Package page turns a daily report (report/document) into text, HTML, CSV and JSON. Any
+// text in a report may be a client's. In text and mail it loses its control characters,
+// in HTML it is escaped, in CSV it cannot become a formula. The package does not decide
+// about the content of a report.
 package page
 
 import (
@@ -37,8 +37,8 @@ func JSON(w io.Writer, d *document.Document) error {
 	return nil
 }
 
-// plain shows client text: what a terminal, a mail program or a browser would
-// act on is written as \u202e.
+// plain returns client text in which characters that a terminal, a mail program or a
+// browser would act on are written like \u202e.
 func plain(text string) string {
 	if strings.IndexFunc(text, isUnsafe) < 0 {
 		return text
@@ -54,20 +54,20 @@ func plain(text string) string {
 	return b.String()
 }
 
-// isUnsafe reports whether a character is a control character or changes the
-// direction of the text around it.
+// isUnsafe reports whether a character is a control character or changes the direction of
+// the text around it.
 func isUnsafe(c rune) bool {
 	return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028' || c == '\u2029' || c == unicode.ReplacementChar
 }
 
-// row is one line of a list: a number and what it counts.
+// row is one line of a list: a number and its name.
 type row struct {
 	n    int
 	text string
 }
 
-// byCount lists a map, the most first, equals by text; top 0 is all. more is how
-// many were left out.
+// byCount lists a map, the greatest first, equal ones by text; top 0 is all. more is the
+// number of rows that were left out.
 func byCount(counts map[string]int, top int) (rows []row, more int) {
 	for text, n := range counts {
 		rows = append(rows, row{n, text})
@@ -76,6 +76,7 @@ func byCount(counts map[string]int, top int) (rows []row, more int) {
 	return cut(rows, top)
 }
 
+// cut returns the first rows; 0 is all.
 func cut[T any](rows []T, top int) ([]T, int) {
 	if top <= 0 || len(rows) <= top {
 		return rows, 0
@@ -94,7 +95,7 @@ func clip(text string, width int) string {
 	return string(runes[:max(width-3, 0)]) + "..."
 }
 
-// needs says how many findings need a person.
+// needs describes how many findings need a person.
 func needs(d *document.Document) string {
 	n := 0
 	for _, f := range d.Findings {
@@ -111,7 +112,7 @@ func needs(d *document.Document) string {
 	return fmt.Sprintf("%d findings", n)
 }
 
-// Subject is the mail's subject: what the day was like, in the words of the most
+// Subject returns the mail's subject: the state of the day, in the words of the most
 // important finding.
 func Subject(d *document.Document) string {
 	text := fmt.Sprintf("%s: %d banned, %s", d.Title(), d.Bans.Total, needs(d))

@@ -10,8 +10,8 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// pflogsumm writes the figures in the words and the order of pflogsumm 1.1.5, so
-// that who reads it each day finds them again.
+// pflogsumm writes the figures in the words and the order of pflogsumm 1.1.5, so that its
+// readers find them again.
 func (p *printer) pflogsumm(d *document.Document) {
 	p.grandTotals(d)
 	p.hours(d)
@@ -30,6 +30,7 @@ func (p *printer) pflogsumm(d *document.Document) {
 	p.master(d)
 }
 
+// grandTotals writes pflogsumm's first section.
 func (p *printer) grandTotals(d *document.Document) {
 	p.section("Grand Totals")
 	p.line("messages\n")
@@ -112,7 +113,8 @@ func note(show bool, format string, n int) string {
 	return fmt.Sprintf(format, n)
 }
 
-// amount writes a number as pflogsumm does: above 512 k in k, above 512 M in M.
+// amount writes a number like pflogsumm: above 512 k in k, above 512 M in M. For example,
+// 1,572,864 becomes 1536k.
 func (p *printer) amount(n int64, what string) {
 	p.line(" %s  %s", scaled(n), what)
 }
@@ -128,6 +130,9 @@ func scaled(n int64) string {
 	return fmt.Sprintf("%6d ", n)
 }
 
+// hours writes the traffic by hour. For example:
+//
+//	04:00-05:00        12         11          1          0        214
 func (p *printer) hours(d *document.Document) {
 	if d.Days > 1 {
 		p.traffic("Per-Day Traffic Summary", "date", d.PerDay, func(day string) string {
@@ -148,6 +153,8 @@ func (p *printer) hours(d *document.Document) {
 	})
 }
 
+// traffic writes counts of received, delivered, deferred, bounced and rejected mails in
+// columns.
 func (p *printer) traffic(title, first string, rows map[string]daily.Hour, name func(string) string) {
 	p.section(title)
 	p.line("    %-11s   %8s  %9s   %8s    %7s     %8s", first, "received", "delivered", "deferred", "bounced", "rejected")
@@ -162,6 +169,7 @@ func (p *printer) traffic(title, first string, rows map[string]daily.Hour, name 
 	}
 }
 
+// domains writes the domains by volume.
 func (p *printer) domains(d *document.Document) {
 	counts := map[string]int{}
 	for domain, t := range d.DeliveryDomains {
@@ -190,7 +198,8 @@ func (p *printer) domains(d *document.Document) {
 	}
 }
 
-// delay shows seconds as pflogsumm does.
+// delay writes seconds like pflogsumm. For example: "2.5 s", "3.0 m", "1.2 h", by the
+// unit that fits.
 func delay(seconds float64) string {
 	switch {
 	case seconds >= 86400:
@@ -219,6 +228,7 @@ func volumeBytes(volumes map[string]document.Volume) map[string]int {
 	return counts
 }
 
+// addresses writes senders and recipients by messages and size.
 func (p *printer) addresses(d *document.Document) {
 	p.list("Senders by message count", volumeCounts(d.SendersBy))
 	p.list("Recipients by message count", volumeCounts(d.RecipientsBy))
@@ -258,7 +268,7 @@ func (p *printer) details(title string, details map[string]document.Detail) {
 	}
 }
 
-// refusal writes one reason with the addresses of the clients, the most first.
+// refusal writes one reason with the addresses of the clients, the most frequent first.
 func (p *printer) refusal(reason string, r *document.Refusal) {
 	total := fmt.Sprintf("(total: %d)", r.Total)
 	if r.Temporary == r.Total {
@@ -286,6 +296,7 @@ func (p *printer) refusal(reason string, r *document.Refusal) {
 	}
 }
 
+// master writes the messages of Postfix's master daemon.
 func (p *printer) master(d *document.Document) {
 	const title = "Master daemon messages"
 	if len(d.Master) == 0 {

@@ -10,12 +10,11 @@ import (
 	"csmail/pkg/report/document"
 )
 
-// width is the longest line of the text: a terminal, or a mail that is quoted
+// width is the longest line of the text. It fits a terminal, also if the mail is quoted
 // once.
 const width = 78
 
-// Text writes the report for a person; lists show their first top rows, all if
-// top is 0.
+// Text writes the report for a person. Lists show their first top rows, all if top is 0.
 func Text(w io.Writer, d *document.Document, top int) error {
 	p := &printer{out: bufio.NewWriter(w), top: top, short: top > 0 && isQuiet(d)}
 	if p.short {
@@ -37,8 +36,7 @@ func Text(w io.Writer, d *document.Document, top int) error {
 	return nil
 }
 
-// Pflogsumm writes pflogsumm's sections alone, in its layout, for scripts that
-// read it.
+// Pflogsumm writes only pflogsumm's sections, in its layout, for scripts that read it.
 func Pflogsumm(w io.Writer, d *document.Document, top int) error {
 	p := &printer{out: bufio.NewWriter(w), top: top}
 	p.pflogsumm(d)
@@ -48,8 +46,7 @@ func Pflogsumm(w io.Writer, d *document.Document, top int) error {
 	return nil
 }
 
-// printer writes sections and remembers which had nothing to say. Its writer
-// keeps the first error.
+// printer writes sections and remembers the empty ones. Its writer keeps the first error.
 type printer struct {
 	out   *bufio.Writer
 	top   int
@@ -72,7 +69,7 @@ func (p *printer) section(title string) {
 	p.line("\n%s\n%s", title, strings.Repeat("-", len([]rune(title))))
 }
 
-// counted begins a section that lists n things, of which it shows some.
+// counted begins a section with a list of n items, of which it shows some.
 func (p *printer) counted(title string, n int) {
 	if p.top > 0 && n > p.top {
 		p.section(fmt.Sprintf("%s (top %d of %d)", title, p.top, n))
@@ -105,6 +102,7 @@ func (p *printer) wrap(first, rest, text string) {
 	p.line("%s", line)
 }
 
+// head writes the title and the window of the report.
 func (p *printer) head(d *document.Document) {
 	p.line("csmail report for %s", clip(d.Title(), 60))
 	p.line("%s", d.Period())
@@ -113,7 +111,7 @@ func (p *printer) head(d *document.Document) {
 	p.line("%d banned, %d held back; %s; %s received, %d delivered.", d.Bans.Total, d.Holds.Total, plural(d.Rejected, "refusal"), plural(d.Received, "mail"), d.Delivered)
 }
 
-// plural puts a number before a word.
+// plural writes a number and a word. For example: "1 mail", "2 mails".
 func plural(n int, word string) string {
 	switch {
 	case n == 1:
@@ -162,6 +160,7 @@ func shown(findings []document.Finding) []document.Finding {
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
+// findings writes the findings that need a person.
 func (p *printer) findings(d *document.Document) {
 	if len(d.Findings) == 0 {
 		return
@@ -186,7 +185,7 @@ func (p *printer) findings(d *document.Document) {
 	}
 }
 
-// span shows when something was.
+// span writes the time of a finding.
 func span(d *document.Document, f document.Finding) string {
 	const form = "2 Jan 15:04"
 	since, until := f.Since.In(d.Zone()), f.Until.In(d.Zone())
@@ -199,6 +198,7 @@ func span(d *document.Document, f document.Finding) string {
 	return since.Format(form) + " to " + until.Format(form)
 }
 
+// comparison writes the figures that differ from earlier days.
 func (p *printer) comparison(d *document.Document) {
 	rows := d.Comparison()
 	if len(rows) == 0 {
@@ -211,6 +211,7 @@ func (p *printer) comparison(d *document.Document) {
 	}
 }
 
+// bans writes the bans.
 func (p *printer) bans(d *document.Document) {
 	if d.Bans.Total == 0 {
 		p.empty = append(p.empty, "Banned")
@@ -231,6 +232,7 @@ func (p *printer) bans(d *document.Document) {
 	}
 }
 
+// holds writes the alerts that are held.
 func (p *printer) holds(d *document.Document) {
 	if d.Holds.Total == 0 {
 		p.empty = append(p.empty, "Held back")
@@ -244,6 +246,7 @@ func (p *printer) holds(d *document.Document) {
 	p.more("         ", more)
 }
 
+// attackers writes the sources with the most attempts.
 func (p *printer) attackers(d *document.Document) {
 	if d.Attackers.Total == 0 {
 		p.empty = append(p.empty, "Attackers")
@@ -264,6 +267,7 @@ func (p *printer) attackers(d *document.Document) {
 	p.more("          ", more)
 }
 
+// logins writes the logins.
 func (p *printer) logins(d *document.Document) {
 	if d.Logins.OK+d.Logins.Failed == 0 {
 		p.empty = append(p.empty, "Logins")
@@ -281,6 +285,7 @@ func (p *printer) logins(d *document.Document) {
 	}
 }
 
+// accounts writes the accounts with the most failures.
 func (p *printer) accounts(d *document.Document) {
 	if len(d.Accounts) == 0 {
 		return
@@ -293,6 +298,7 @@ func (p *printer) accounts(d *document.Document) {
 	p.more("          ", more)
 }
 
+// foot writes remarks about the logs, and the empty sections.
 func (p *printer) foot(d *document.Document) {
 	p.line("")
 	if len(p.empty) > 0 {
@@ -305,6 +311,7 @@ func (p *printer) foot(d *document.Document) {
 	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))
 }
 
+// thousands writes a number with separators. For example 1,234,567.
 func thousands(n int64) string {
 	text := fmt.Sprint(n)
 	for at := len(text) - 3; at > 0; at -= 3 {
@@ -313,7 +320,8 @@ func thousands(n int64) string {
 	return text
 }
 
-// refusals writes message reject detail and its like in pflogsumm's layout.
+// refusals writes the section "message reject detail", and others of its form, in
+// pflogsumm's layout.
 func (p *printer) refusals(title string, refusals document.Refusals) {
 	if len(refusals) == 0 {
 		p.empty = append(p.empty, title)

@@ -2,10 +2,9 @@ package daily
 
 import "strings"
 
-// Counts counts by a key that a client may have written. The keys are copies, so
-// that the text of the log need not be kept. The values are pointers because an
-// assignment to a key that a map has already replaces the map's copy of the key by
-// the one that was given.
+// Counts counts by keys that a client may have written. The keys are copies, so that the
+// text of the log can be released. The values are pointers, because an assignment to an
+// existing key would replace the map's copy of the key by the given one.
 type Counts map[string]*int
 
 // Plain returns the counts by themselves.
@@ -57,7 +56,7 @@ func addTraffic(traffic map[string]*Traffic, key string, t Traffic) {
 	*sum = sum.plus(t)
 }
 
-// dropEmpty takes out what was counted and then taken back.
+// dropEmpty removes counts of 0.
 func dropEmpty(traffic map[string]*Traffic) {
 	for key, t := range traffic {
 		if t.isEmpty() {

@@ -8,7 +8,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// delivery counts what became of one recipient.
+// delivery counts the delivery to one recipient.
 func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
 	m := t.open(r, f.QueueID)
 	switch f.Status {
@@ -26,7 +26,7 @@ func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
 	}
 }
 
-// relayKey is the relay's name, or "none".
+// relayKey returns the relay's name, or "none".
 func relayKey(f *event.Flow) string {
 	if f.Relay == "" {
 		return "none"
@@ -63,6 +63,7 @@ func (f *Figures) addHour(hour string, h Hour) {
 	*f.latest.hour = f.latest.hour.Plus(h)
 }
 
+// deferred counts a delivery that Postfix will try again.
 func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
 	t.attempt(m, f, true)
 	if m.isNear && m.parent == nil && len(m.deferrals) < maxDeliveries {
@@ -139,8 +140,8 @@ func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figu
 	m.deliveries = append(m.deliveries, d)
 }
 
-// agentName returns a name that needs no room of its own for Postfix's delivery
-// agents.
+// agentName returns the name of a delivery agent as a constant if it is one of Postfix's,
+// which needs no memory.
 func agentName(daemon string) string {
 	for _, name := range [...]string{"smtp", "lmtp", "virtual", "local", "pipe", "relay", "error", "retry", "discard"} {
 		if daemon == name {
@@ -180,10 +181,10 @@ func (t *Tracker) requeue(m *mail, index int) {
 	})
 }
 
-// childOf returns the queue file that the answer to a delivery names ("queued as
-// B"), if it can be the mail that came back: received by smtpd on this host
-// while the delivery was under way. A remote server's queue ID that looks like
-// one of this host's fails that test.
+// childOf returns the queue file that the answer to a delivery names ("queued as B"), if
+// it can be the mail that came back: smtpd on this host received it while the delivery
+// was under way. A queue ID of a remote server that looks like one of this host's fails
+// that test.
 func (t *Tracker) childOf(m *mail, r *event.Record, f *event.Flow) *mail {
 	at := strings.LastIndex(f.Text, "queued as ")
 	if at < 0 {
@@ -204,8 +205,8 @@ func isIDRune(c rune) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// link makes child the continuation of parent, and takes back what child was
-// counted as by itself.
+// link makes child the continuation of parent, and undoes the counts of child as a mail
+// of its own.
 func (t *Tracker) link(child, parent *mail) {
 	if child.parent != nil || parent.root() == child {
 		return
@@ -241,8 +242,8 @@ func (t *Tracker) moveDeferrals(child *mail, before, root uint64) {
 	child.deferrals = nil
 }
 
-// linkByOrigin links a mail whose client= line names the queue file before the
-// filter (XFORWARD IDENT), and finds the delivery that handed it over.
+// linkByOrigin links a mail whose client= line names the queue file before the filter
+// (XFORWARD IDENT), and finds the delivery to the filter.
 func (t *Tracker) linkByOrigin(child, parent *mail) {
 	t.link(child, parent)
 	parent.children++
@@ -255,14 +256,14 @@ func (m *mail) cameBack(at time.Time, transmitted time.Duration) bool {
 	return m.children > 0 && !m.lastChild.Before(at.Add(-transmitted-2*time.Second))
 }
 
-// maxBetween is the longest time between a mail and what a filter that calls
-// sendmail(1) made of it.
+// maxBetween is the longest time between a mail and the one that a filter made of it and
+// handed to sendmail(1).
 const maxBetween = time.Hour
 
-// matchParent looks for mails that a pipe(8) filter handed to sendmail(1) or to
-// this host's smtpd: the same Message-ID, sender and recipient within an hour. A
-// mailing list or a Sieve redirect changes the recipient or the sender, so it is
-// none. Either of the two lines may come first.
+// matchParent finds mails that a pipe(8) filter handed to sendmail(1) or to this host's
+// smtpd: they have the same Message-ID, sender and recipient within an hour. A mailing
+// list or a Sieve redirect changes the recipient or the sender, so it does not match.
+// Either of the two lines may come first.
 func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 	if m.messageID == "" || !m.isLocal && f.Daemon != "pipe" {
 		return

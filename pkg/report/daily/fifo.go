@@ -2,7 +2,7 @@ package daily
 
 import "slices"
 
-// fifo is a queue that gives its memory back as it is emptied.
+// fifo is a queue that frees its memory as it is emptied.
 type fifo[T any] struct {
 	items []T
 	first int
@@ -11,10 +11,10 @@ type fifo[T any] struct {
 func (q *fifo[T]) push(item T) { q.items = append(q.items, item) }
 func (q *fifo[T]) len() int    { return len(q.items) - q.first }
 
-// all returns the items, the oldest first. They are the queue's own.
+// all returns the items, the oldest first, in the queue's own memory.
 func (q *fifo[T]) all() []T { return q.items[q.first:] }
 
-// drop takes out what is not wanted any more.
+// drop removes the unwanted items.
 func (q *fifo[T]) drop(unwanted func(T) bool) {
 	q.items, q.first = slices.DeleteFunc(q.items[q.first:], unwanted), 0
 }

@@ -1,14 +1,13 @@
-// Package daily counts what a mail system did in a window of time: mails
-// received, delivered, deferred, bounced and refused, by hour, domain, sender,
-// reason. It takes the flow records of Postfix (event.Flow) and the events of
-// the engine in the order of the log.
+// Package daily counts the work of a mail system in a window of time: mails received,
+// delivered, deferred, bounced and refused, by hour, domain, sender, reason. It takes the
+// flow records of Postfix (event.Flow) and the events of the engine in the order of the
+// log.
 //
-// The problem: one mail is many log lines and often several queue files. A mail
-// that passes a content filter is received and delivered twice in the log, and
-// counting lines counts it twice. The mechanism: a Tracker follows each queue
-// file from birth to removal and links the file that a filter handed back to the
-// one it was made from. What is known then goes into Figures, which are sums and
-// sets, so two halves of a day merge into the day.
+// The problem: one mail is many log lines and often several queue files. A mail that
+// passes a content filter is received and delivered twice in the log, and counting lines
+// counts it twice. The mechanism: a Tracker follows each queue file from birth to removal
+// and links the file that a filter handed back to the one it was made from. The results
+// go into Figures, which are sums and sets, so two halves of a day merge into the day.
 //
 // The package does no I/O and reads no clock. It never decides about a client.
 package daily
@@ -21,9 +20,9 @@ import (
 	"csmail/pkg/event"
 )
 
-// Figures are the counts of one window. The zero value is not ready: use
-// NewFigures. All fields can be stored and merged. What is taken back after its
-// window was stored is a negative count in other Figures, which are merged later.
+// Figures are the counts of one window. The zero value is not ready: use NewFigures. All
+// fields can be stored and merged. A correction after its window was stored is a negative
+// count in other Figures, which are merged later.
 type Figures struct {
 	ReceivedBy  Counts `json:"received_by"`  // mx, submission, local
 	DeliveredBy Counts `json:"delivered_by"` // by delivery agent: lmtp, smtp …
@@ -89,7 +88,7 @@ type latestRefusal struct {
 	entry                 *Refusal
 }
 
-// Hour counts what happened in one hour.
+// Hour holds the counts of one hour.
 type Hour struct {
 	Received  int `json:"received"`
 	Delivered int `json:"delivered"`
@@ -100,13 +99,13 @@ type Hour struct {
 	Connections int `json:"-"` // of smtpd but this host's, and of postscreen
 }
 
-// LoginHour counts the logins of one hour.
+// LoginHour holds the logins of one hour.
 type LoginHour struct {
 	OK     int `json:"ok"`
 	Failed int `json:"failed"`
 }
 
-// Plus adds two hours.
+// Plus returns the sum of two hours.
 func (h Hour) Plus(o Hour) Hour {
 	return Hour{
 		h.Received + o.Received, h.Delivered + o.Delivered, h.Deferrals + o.Deferrals, h.Bounced + o.Bounced, h.Rejected + o.Rejected, h.Connections + o.Connections,
@@ -154,7 +153,7 @@ type SentHour struct {
 	Failed     int `json:"failed"` // bounced, or deferred at the first attempt
 }
 
-// isEmpty reports whether nothing is left, as after a mail was taken back.
+// isEmpty reports whether nothing is left, for example after the only mail was undone.
 func (t Traffic) isEmpty() bool { return t.Count == 0 && t.Deferrals == 0 && t.Bytes == 0 }
 
 // Refusal counts the refused commands of one reason.

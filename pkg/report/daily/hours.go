@@ -2,7 +2,7 @@ package daily
 
 import "time"
 
-// hours names the hours of times. Many lines are of one minute, and a minute has
+// hours returns the names of hours. Many lines are of the same minute, and a minute has
 // one hour in every zone, so the names of the latest minutes are kept.
 type hours struct {
 	zone *time.Location

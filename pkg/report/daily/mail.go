@@ -10,20 +10,20 @@ import (
 	"csmail/pkg/event"
 )
 
-// clientAddr is the address of a client; the zero Addr where it is unknown.
+// clientAddr is the address of a client; the zero Addr if it is unknown.
 type clientAddr = netip.Addr
 
 // mail is one queue file.
 //
-// A content filter takes a mail out of one queue file and brings it back in
-// another. Such a child is linked to its parent; the root of the chain is the
-// mail that counts. Since the lines that prove the link come late, a child may
-// have been counted already: everything it was counted as can be taken back.
+// A content filter takes a mail out of one queue file and brings it back in another. Such
+// a child is linked to its parent; the root of the chain is the mail that counts. Since
+// the lines that prove the link come late, a child may have been counted already, so all
+// its counts can be undone.
 type mail struct {
 	host      *host
 	id        string
-	seen      time.Time // when the first line about it was logged
-	born      time.Time // when it was received or submitted; zero if that was not seen
+	seen      time.Time // time of the first line about it
+	born      time.Time // when it was received or submitted; zero if the log does not show it
 	removedAt time.Time
 
 	client    clientAddr
@@ -41,19 +41,19 @@ type mail struct {
 
 	parent    *mail
 	children  int       // linked by orig_queue_id
-	lastChild time.Time // when the latest of them was born
+	lastChild time.Time // birth of the latest of them
 
 	received   bool // it is counted as received, as counted says
 	counted    receipt
 	incomplete bool
 	forgotten  bool // it was removed long ago
 
-	deliveries []delivery  // the latest, which a link may still change
+	deliveries []delivery  // the latest ones, which a link may still change
 	deferrals  []time.Time // of a mail that may turn out to be a filter's
-	recipients []string    // of a local mail, to recognise a filter by
+	recipients []string    // of a local mail, to recognise a filter
 }
 
-// receipt is what a mail was counted as when it was received.
+// receipt describes how a mail was counted when it was received.
 type receipt struct {
 	hour   string
 	sender string
@@ -71,10 +71,10 @@ type delivery struct {
 	requeued            bool
 }
 
-// maxDeliveries bounds what is kept of one mail's deliveries and recipients.
+// maxDeliveries is the number of deliveries and recipients that are kept of one mail.
 const maxDeliveries = 64
 
-// root returns the mail that a chain of queue files began with.
+// root returns the first mail of a chain of queue files.
 func (m *mail) root() *mail {
 	for range maxChain {
 		if m.parent == nil {
@@ -85,10 +85,11 @@ func (m *mail) root() *mail {
 	return m
 }
 
-// maxChain bounds how many filters one mail passes.
+// maxChain is the number of filters that one mail may pass.
 const maxChain = 16
 
-// offset is how long the mail had been under way when this queue file was born.
+// offset returns how long the mail had been under way when this queue file was born, in
+// seconds.
 func (m *mail) offset() time.Duration {
 	root := m.root()
 	if root == m || root.born.IsZero() || m.born.IsZero() || m.born.Before(root.born) {
@@ -97,7 +98,7 @@ func (m *mail) offset() time.Duration {
 	return m.born.Sub(root.born)
 }
 
-// key is the mail's member of Figures.Deferred.
+// key returns the mail's member of Figures.Deferred.
 func (m *mail) key() uint64 {
 	h := fnv.New64a()
 	for _, part := range [...]string{m.host.name, m.id, strconv.FormatInt(m.born.UnixNano(), 36)} {
@@ -107,8 +108,7 @@ func (m *mail) key() uint64 {
 	return h.Sum64()
 }
 
-// open returns the entry of a queue file, a new one if it is seen for the first
-// time.
+// open returns the entry of a queue file, a new one if there is none.
 func (t *Tracker) open(r *event.Record, id string) *mail {
 	h := t.host(r.Host)
 	if m := h.mails[id]; m != nil {
@@ -117,6 +117,7 @@ func (t *Tracker) open(r *event.Record, id string) *mail {
 	return t.openNew(h, id, r.Time)
 }
 
+// openNew makes the entry of a queue file.
 func (t *Tracker) openNew(h *host, id string, seen time.Time) *mail {
 	m := &mail{host: h, id: strings.Clone(id), seen: seen, size: -1}
 	h.mails[m.id] = m
@@ -124,8 +125,8 @@ func (t *Tracker) openNew(h *host, id string, seen time.Time) *mail {
 	return m
 }
 
-// birth begins a queue file. Short queue IDs are used again within a day, so an
-// older one of the same ID is another mail.
+// birth begins a queue file. Short queue IDs are used again within a day, so an older one
+// with the same ID is another mail.
 func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 	h := t.host(r.Host)
 	m := t.openNew(h, f.QueueID, r.Time)
@@ -160,7 +161,7 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 	}
 }
 
-// origin says where a mail came from: from this host, a user, or another server.
+// origin returns the origin of a mail: this host, a user, or another server.
 func origin(m *mail, f *event.Flow) string {
 	switch {
 	case m.isLocal:
@@ -171,6 +172,7 @@ func origin(m *mail, f *event.Flow) string {
 	return "mx"
 }
 
+// named notes the Message-ID of a queue file, by which a filter's mail is recognised.
 func (t *Tracker) named(r *event.Record, f *event.Flow) {
 	m := t.open(r, f.QueueID)
 	if len(f.ID) < len("<a>") || len(f.ID) > maxText || m.messageID != "" {
@@ -194,10 +196,11 @@ func (m *mail) index() {
 	}
 }
 
-// maxSameID bounds the queue files that are compared because their Message-ID is
-// the same: a client chooses it.
+// maxSameID is the number of queue files that are compared because of the same
+// Message-ID, which a client chooses.
 const maxSameID = 8
 
+// forgetID removes the queue file from the index of Message-IDs.
 func (m *mail) forgetID() {
 	if !m.indexed {
 		return
@@ -217,11 +220,11 @@ func (m *mail) forgetID() {
 	m.host.byID[m.messageID] = list
 }
 
-// queued notes sender and size, with which a queue file becomes a mail.
+// queued notes sender and size, by which a queue file becomes a mail.
 func (t *Tracker) queued(r *event.Record, f *event.Flow) {
 	m := t.open(r, f.QueueID)
 	if m.size >= 0 {
-		return // a deferred mail is tried again
+		return // a deferred mail that is tried again
 	}
 	m.sender, m.size = strings.Clone(strings.ToLower(f.Sender)), f.Size
 	if m.received { // it was on hold
@@ -230,8 +233,8 @@ func (t *Tracker) queued(r *event.Record, f *event.Flow) {
 	t.receive(m)
 }
 
-// reserve counts a mail that was put on hold or discarded: the queue manager may
-// never name its size.
+// reserve counts a mail that was held or discarded, since the queue manager may never log
+// its size.
 func (t *Tracker) reserve(m *mail, sender string) {
 	m.reserved = true
 	if m.sender == "" {
@@ -240,8 +243,7 @@ func (t *Tracker) reserve(m *mail, sender string) {
 	t.receive(m)
 }
 
-// receive counts a mail as received, at its birth, unless a filter brought it
-// back.
+// receive counts a mail as received, at its birth, unless a filter brought it back.
 func (t *Tracker) receive(m *mail) {
 	if m.born.IsZero() || m.parent != nil || m.received {
 		return
@@ -272,7 +274,7 @@ func (f *Figures) receive(m *mail, n int) {
 	addTraffic(f.ReceivedDomains, domainOf(m.counted.sender), Traffic{Count: n, Bytes: bytes})
 }
 
-// addressKey shows the null sender as it stands in SMTP.
+// addressKey returns an address as a key; the null sender in its form in SMTP.
 func addressKey(address string) string {
 	if address == "" {
 		return "<>"
@@ -280,7 +282,7 @@ func addressKey(address string) string {
 	return clip(address)
 }
 
-// domainOf returns what stands behind the last @.
+// domainOf returns the part after the last @.
 func domainOf(address string) string {
 	if address == "" {
 		return "<>"
@@ -292,7 +294,7 @@ func domainOf(address string) string {
 	return clip(address[at+1:])
 }
 
-// remove notes that a queue file is gone.
+// remove notes that a queue file has gone.
 func (t *Tracker) remove(r *event.Record, f *event.Flow) {
 	m := t.host(r.Host).mails[f.QueueID]
 	if m == nil || !m.removedAt.IsZero() {
@@ -317,8 +319,8 @@ func (m *mail) isAbandoned() bool {
 	return !m.born.IsZero() && m.parent == nil && m.size < 0 && !m.reserved && !m.incomplete
 }
 
-// giveUp counts a queue file that ended before it became a mail: the client left
-// after RCPT, or a filter refused the message at its end.
+// giveUp counts a queue file that ended before it became a mail: the client left after
+// RCPT, or a filter refused the message at its end.
 func (t *Tracker) giveUp(m *mail) {
 	if !m.isAbandoned() {
 		return

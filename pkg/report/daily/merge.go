@@ -28,7 +28,7 @@ func (s Set[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the form of MarshalJSON.
 func (s *Set[T]) UnmarshalJSON(text []byte) error {
 	var list []T
 	if err := json.Unmarshal(text, &list); err != nil {
@@ -54,6 +54,7 @@ func (t Tally) add(mail uint64, n int) {
 	}
 }
 
+// mergeSets adds the values of a set as long as there is room.
 func mergeSets[T comparable](into, from Set[T]) {
 	for v := range from {
 		into.add(v)
@@ -96,6 +97,7 @@ func (f *Figures) Merge(o *Figures) {
 	f.mergeMaps(o)
 }
 
+// mergeMaps adds the maps of o.
 func (f *Figures) mergeMaps(o *Figures) {
 	for _, pair := range [...][2]Counts{
 		{f.ReceivedBy, o.ReceivedBy}, {f.DeliveredBy, o.DeliveredBy}, {f.RejectedBy, o.RejectedBy}, {f.Master, o.Master}, {f.TLS, o.TLS},
@@ -128,6 +130,7 @@ func (f *Figures) mergeMaps(o *Figures) {
 	}
 }
 
+// merge adds the counts of o.
 func (r *Refusal) merge(o *Refusal) {
 	r.Total += o.Total
 	r.Temporary += o.Temporary
@@ -220,6 +223,6 @@ func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	return reasons[reason]
 }
 
-// maxReasons bounds the reasons of one stage: a policy server may put client
-// text into each.
+// maxReasons is the number of reasons of one stage, because a policy server may put
+// client text into each.
 const maxReasons = 5000

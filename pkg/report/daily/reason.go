@@ -2,10 +2,10 @@ package daily
 
 import "strings"
 
-// Reason makes the reply to a refused command comparable: it takes out what
-// differs from client to client, so that equal reasons count together. For
-// example, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using
-// zen.example; https://…; from=<a@b>" becomes "blocked using zen.example".
+// Reason makes the reply to a refused command comparable: it removes the parts that
+// differ from client to client, so that equal reasons count together. For example, "554
+// 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example;
+// https://…; from=<a@b>" becomes "blocked using zen.example".
 func Reason(text string, filter bool) string {
 	_, text = cutCodes(text)
 	text = cutQuoted(text)
@@ -20,9 +20,9 @@ func Reason(text string, filter bool) string {
 	return reason
 }
 
-// cutCodes takes the SMTP code and the enhanced code (RFC 3463) off a reply and
-// returns the digit that says whether the refusal is temporary, 0 if there is no
-// code.
+// cutCodes removes the SMTP code and the enhanced code (RFC 3463) from a reply. It
+// returns the digit by which a refusal is temporary (4) or permanent (5), 0 if there is
+// no code.
 func cutCodes(text string) (digit byte, rest string) {
 	if len(text) >= 4 && isDigits(text[:3]) && (text[3] == ' ' || text[3] == '-') {
 		digit, text = text[0], text[4:]
@@ -46,7 +46,7 @@ func isDigits(text string) bool {
 	return text != ""
 }
 
-// isDotted reports whether a word has digits and dots only, and a digit at all.
+// isDotted reports whether a word consists of digits and dots, with at least one digit.
 func isDotted(word string) bool {
 	digits := 0
 	for i := range len(word) {
@@ -60,8 +60,8 @@ func isDotted(word string) bool {
 	return digits > 0
 }
 
-// IsTemporary reports whether a refusal is one for now: 4xx, 4.x.x, or
-// postscreen's own overload.
+// IsTemporary reports whether a refusal is temporary: 4xx, 4.x.x, or postscreen's own
+// overload.
 func IsTemporary(text string) bool {
 	digit, rest := cutCodes(text)
 	switch digit {
@@ -73,15 +73,14 @@ func IsTemporary(text string) bool {
 	return false
 }
 
-// quotedEnds are Postfix's own words behind the text that a reply quotes.
+// quotedEnds are Postfix's own words after the text that a reply quotes.
 var quotedEnds = [...]string{
 	"Client host", "Unverified Client host", "Helo command", "Sender address", "Recipient address", "Data command",
 	"End-of-data", "ETRN command", "Relay access denied", "User unknown", "Temporary lookup failure", "Server configuration", "Insufficient system",
 }
 
-// cutQuoted takes a leading "<…>: " off. The quoted text is a client's and may
-// hold ">: " itself, so the end is the one that Postfix's own words follow, if
-// there is one.
+// cutQuoted removes a leading "<…>: ". The quoted text is a client's and may hold ">: "
+// itself, so its end is the one before Postfix's own words, if there is one.
 func cutQuoted(text string) string {
 	if !strings.HasPrefix(text, "<") {
 		return text
@@ -108,7 +107,7 @@ func cutQuoted(text string) string {
 	return text[first:]
 }
 
-// cutTrailer cuts what the client claimed.
+// cutTrailer removes the client's claims at the end.
 func cutTrailer(text string) string {
 	for at := 0; ; {
 		next := strings.IndexByte(text[at:], ';')
@@ -171,7 +170,7 @@ func bounceReason(text string) string {
 	return clip(strings.TrimSpace(replaceAddresses(text)))
 }
 
-// maxText bounds a text that is kept as a key.
+// maxText is the number of bytes of a text that is kept as a key.
 const maxText = 200
 
 func clip(text string) string {

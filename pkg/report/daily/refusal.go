@@ -23,8 +23,8 @@ func (t *Tracker) refusal(r *event.Record, f *event.Flow) {
 	s.heldNext, s.sender = true, strings.Clone(clip(f.Sender))
 }
 
-// refusedClient is the client that Postfix names in the line; for a header or
-// body check that of the mail, and for a proxy filter that of the session.
+// refusedClient returns the client that Postfix names in the line; for a header or body
+// check that of the mail, and for a proxy filter that of the session.
 func (t *Tracker) refusedClient(r *event.Record, f *event.Flow) clientAddr {
 	if f.Addr.IsValid() {
 		return f.Addr
@@ -41,6 +41,7 @@ func (t *Tracker) refusedClient(r *event.Record, f *event.Flow) clientAddr {
 	return clientAddr{}
 }
 
+// refuse counts a refusal by daemon and hour.
 func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 	temporary := 0
 	if IsTemporary(flow.Text) {
@@ -64,6 +65,7 @@ func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 	f.detail(flow, addr, temporary)
 }
 
+// detail counts a refusal by stage and reason.
 func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
 	reason := clip(Reason(flow.Text, flow.Filter))
 	entry := f.refusal(actionNames[flow.Action], clip(flow.Stage), reason)
@@ -78,8 +80,8 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
 	}
 }
 
-// addMail counts the mail address that a refusal is about: that of the envelope,
-// else the one that the reply quotes.
+// addMail counts the mail address of a refusal: that of the envelope, or else the one
+// that the reply quotes.
 func addMail(counts *Counts, address string, flow *event.Flow) {
 	if address == "" {
 		address = quotedAddress(flow.Text)
@@ -90,6 +92,7 @@ func addMail(counts *Counts, address string, flow *event.Flow) {
 	addCount(*counts, addressKey(strings.ToLower(address)), 1)
 }
 
+// quotedAddress returns the mail address that a reply quotes.
 func quotedAddress(text string) string {
 	_, text = cutCodes(text)
 	inner, ok := strings.CutPrefix(text, "<")
@@ -103,7 +106,7 @@ func quotedAddress(text string) string {
 	return address
 }
 
-// session returns what is known of the line's smtpd process.
+// session returns the entry of the line's smtpd process.
 func (t *Tracker) session(r *event.Record) *session {
 	h := t.host(r.Host)
 	s := h.sessions[r.PID]

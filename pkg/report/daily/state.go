@@ -22,7 +22,7 @@ func (s Set[T]) GobEncode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// GobDecode reads what GobEncode wrote.
+// GobDecode reads the form of GobEncode.
 func (s *Set[T]) GobDecode(data []byte) error {
 	var list []T
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&list); err != nil {
@@ -35,7 +35,7 @@ func (s *Set[T]) GobDecode(data []byte) error {
 	return nil
 }
 
-// State is what a Tracker follows, in a form that encoding/gob keeps.
+// State is the content of a Tracker in a form for encoding/gob.
 type State struct {
 	Now, Swept time.Time
 	Mails      []mailState // in the order in which they were first seen, then those that are only parents
@@ -43,6 +43,7 @@ type State struct {
 	Sessions   []sessionState
 }
 
+// mailState is one mail.
 type mailState struct {
 	Host, ID              string
 	Seen, Born, RemovedAt time.Time
@@ -67,6 +68,7 @@ type mailState struct {
 	Known, Named          bool // by queue ID, by Message-ID
 }
 
+// deliveryState is one delivery of a mail.
 type deliveryState struct {
 	At                  time.Time
 	Agent, Hour         string
@@ -76,6 +78,7 @@ type deliveryState struct {
 	Unsized, Requeued   bool
 }
 
+// sessionState is one session of smtpd.
 type sessionState struct {
 	Host         string
 	PID          int
@@ -85,7 +88,7 @@ type sessionState struct {
 	Sender, User string
 }
 
-// State returns what the Tracker follows.
+// State returns the content of the Tracker.
 func (t *Tracker) State() State {
 	t.compact()
 	state := State{Now: t.now, Swept: t.swept}
@@ -129,6 +132,7 @@ func (t *Tracker) State() State {
 	return state
 }
 
+// stateOf returns the state of one mail.
 func stateOf(m *mail) mailState {
 	one := mailState{
 		Host: m.host.name, ID: m.id, Seen: m.seen, Born: m.born, RemovedAt: m.removedAt, Client: m.client, From: m.from, BySMTPD: m.bySMTPD,
@@ -172,6 +176,7 @@ func (t *Tracker) Restore(state State) error {
 	return nil
 }
 
+// restoreMail returns the mail of a state.
 func (t *Tracker) restoreMail(one *mailState) *mail {
 	h := t.host(one.Host)
 	m := &mail{

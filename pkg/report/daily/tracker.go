@@ -7,36 +7,36 @@ import (
 	"csmail/pkg/event"
 )
 
-// Options are what a Tracker needs.
+// Options are the settings of a Tracker.
 type Options struct {
 	Zone *time.Location // of hours and days; nil means UTC
 
-	// At returns the figures that something at a time counts for, nil if the
-	// time is in no window. It may give others later, which take what is corrected:
-	// all that it gives for one window are to be merged.
+	// At returns the figures for a time, nil if the time is in no window. It may return
+	// other figures later, which take corrections. All figures of one window must be
+	// merged.
 	At func(time.Time) *Figures
 }
 
-// Tracker follows the mails of a log and counts them. It keeps one entry a queue
-// file until that is removed, and for some time after, because what a content
-// filter made of it may be logged later. Use it from one goroutine at a time.
+// Tracker follows the mails of a log and counts them. It keeps an entry for each queue
+// file until its removal, and for some time after, because the log may show later that a
+// content filter continued it. Use it from one goroutine at a time.
 type Tracker struct {
 	options  Options
 	hosts    map[string]*host
-	latest   *host       // most lines are of the host of the line before
+	latest   *host       // most lines are of the same host as the one before
 	births   fifo[*mail] // in the order in which they were first seen
 	removed  fifo[*mail] // in the order of their removal, those that a filter may have to do with
 	settled  fifo[*mail] // the others, in the order of their removal
 	sessions int         // of all hosts
 	now      time.Time
-	swept    time.Time // when old mails were looked for
+	swept    time.Time // time of the last look for old mails
 	hours    hours
 
 	spare     []*session // that have ended, to be used again
 	forgotten int        // mails among the births that are only waited for
 }
 
-// host is what is followed on one host: queue IDs and processes are its own.
+// host holds the mails of one host, whose queue IDs and processes are its own.
 type host struct {
 	name     string
 	mails    map[string]*mail   // by queue ID
@@ -44,7 +44,7 @@ type host struct {
 	sessions map[int]*session   // by smtpd process
 }
 
-// session is what is known of the client of an smtpd process.
+// session is the client of an smtpd process.
 type session struct {
 	client   clientAddr
 	since    time.Time // of the connection
@@ -54,12 +54,12 @@ type session struct {
 }
 
 const (
-	// maxMails bounds the queue files that are followed.
+	// maxMails is the number of queue files that are followed.
 	maxMails = 500_000
 	// longestQueued is Postfix's default maximal_queue_lifetime.
 	longestQueued = 5 * 24 * time.Hour
-	// afterRemoval is how long a removed queue file may still turn out to be a
-	// filter's, and maxRemoved how many are kept for that.
+	// afterRemoval is how long a removed queue file may still turn out to be a filter's,
+	// and maxRemoved the number of those that are kept for that.
 	afterRemoval = time.Hour
 	maxRemoved   = 65_536
 	// afterSettled is how long another removed queue file is kept: lines of other
@@ -69,7 +69,7 @@ const (
 	maxSpare     = 64
 )
 
-// NewTracker returns a Tracker that has seen nothing.
+// NewTracker returns a Tracker without mails.
 func NewTracker(o Options) *Tracker {
 	if o.Zone == nil {
 		o.Zone = time.UTC
@@ -77,7 +77,7 @@ func NewTracker(o Options) *Tracker {
 	return &Tracker{options: o, hours: hours{zone: o.Zone}, hosts: map[string]*host{}}
 }
 
-// host returns what is followed on a host.
+// host returns the entry of a host.
 func (t *Tracker) host(name string) *host {
 	if t.latest != nil && t.latest.name == name {
 		return t.latest
@@ -91,7 +91,7 @@ func (t *Tracker) host(name string) *host {
 	return h
 }
 
-// leave forgets a host of which nothing is followed any more.
+// leave drops a host without mails and sessions.
 func (t *Tracker) leave(h *host) {
 	if len(h.mails) > 0 || len(h.sessions) > 0 || t.hosts[h.name] != h {
 		return
@@ -102,14 +102,15 @@ func (t *Tracker) leave(h *host) {
 	}
 }
 
-// Add takes what one line reports about the way of a mail. The record gives its
-// time, host and process. Lines must come in the order of the log.
+// Add takes a line about the way of a mail. The record has its time, host and process.
+// Lines must come in the order of the log.
 func (t *Tracker) Add(r *event.Record, f *event.Flow) {
 	for range max(f.Repeat, 1) {
 		t.addOnce(r, f)
 	}
 }
 
+// addOnce counts a line a single time; Add repeats it for "message repeated N times".
 func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
 	if r.Time.After(t.now) {
 		t.now = r.Time
@@ -143,8 +144,8 @@ func (t *Tracker) addOnce(r *event.Record, f *event.Flow) {
 	}
 }
 
-// AddEvent counts logins, which csmail's own events report. Folded lines, which
-// report attempts a second time, must not be given.
+// AddEvent counts logins, which csmail's own events report. Folded events, which report
+// attempts a second time, must be left out.
 func (t *Tracker) AddEvent(e *event.Event) {
 	switch {
 	case e.Kind == event.AuthFailed:
@@ -157,8 +158,8 @@ func (t *Tracker) AddEvent(e *event.Event) {
 	}
 }
 
-// Finish counts what is still open at the end of a log. Nothing may be added
-// after it.
+// Finish counts the mails that are open at the end of a log. Nothing may be added after
+// it.
 func (t *Tracker) Finish() {
 	for m, ok := t.births.pop(); ok; m, ok = t.births.pop() {
 		t.giveUp(m)
@@ -167,7 +168,7 @@ func (t *Tracker) Finish() {
 	t.latest = nil
 }
 
-// count runs add on the figures of a time, if there are some.
+// count runs add on the figures of a time, if there are any.
 func (t *Tracker) count(at time.Time, add func(*Figures)) {
 	if figures := t.options.At(at); figures != nil {
 		add(figures)
@@ -177,7 +178,7 @@ func (t *Tracker) count(at time.Time, add func(*Figures)) {
 // hour returns the key of a time's hour.
 func (t *Tracker) hour(at time.Time) string { return t.hours.key(at) }
 
-// sweep looks for old queue files, once a second of the log.
+// sweep drops old queue files, once a second of the log.
 func (t *Tracker) sweep() {
 	if t.now.Sub(t.swept) >= time.Second || t.births.len() > maxMails || t.removed.len() > maxRemoved || t.settled.len() > maxRemoved {
 		t.swept = t.now
@@ -185,8 +186,8 @@ func (t *Tracker) sweep() {
 	}
 }
 
-// forgetOld drops queue files that were removed long ago, and those that were
-// first seen longer ago than Postfix keeps a mail.
+// forgetOld drops queue files that were removed long ago, and those that are older than
+// Postfix keeps a mail.
 func (t *Tracker) forgetOld() {
 	t.forgetRemoved(&t.settled, afterSettled)
 	t.forgetRemoved(&t.removed, afterRemoval)
@@ -218,7 +219,7 @@ func (t *Tracker) compact() {
 	t.forgotten = 0
 }
 
-// forget takes a queue file out of the indexes, unless a newer one has its ID.
+// forget removes a queue file from the indexes, unless a newer one has its ID.
 func (t *Tracker) forget(m *mail) {
 	if m.host.mails[m.id] == m {
 		delete(m.host.mails, m.id)
@@ -230,6 +231,7 @@ func (t *Tracker) forget(m *mail) {
 	}
 }
 
+// trouble counts a warning or worse.
 func (t *Tracker) trouble(r *event.Record, f *event.Flow) {
 	if figures := t.options.At(r.Time); figures != nil {
 		daemons := inner2(figures.Trouble, levelNames[f.Level])
@@ -237,6 +239,7 @@ func (t *Tracker) trouble(r *event.Record, f *event.Flow) {
 	}
 }
 
+// addUser counts an account that logged in.
 func (f *Figures) addUser(user string) {
 	if user == "" {
 		return

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// addressByte reports for each byte whether an IP address may hold it.
+// addressByte reports for each byte whether an IP address may contain it.
 var addressByte = func() (is [256]bool) {
 	for _, c := range "0123456789abcdefABCDEF:." {
 		is[c] = true
@@ -13,7 +13,7 @@ var addressByte = func() (is [256]bool) {
 	return is
 }()
 
-// replaceAddresses puts ADDR in the place of each IP address.
+// replaceAddresses replaces each IP address by ADDR.
 func replaceAddresses(text string) string {
 	if !strings.ContainsAny(text, ".:") {
 		return text
@@ -43,8 +43,8 @@ func replaceAddresses(text string) string {
 	return out.String()
 }
 
-// isAddress reports whether a word is an IP address. Most words are told apart by
-// their separators alone.
+// isAddress reports whether a word is an IP address. Most words are excluded by their
+// separators.
 func isAddress(word string) bool {
 	if len(word) < len("::1") || strings.Count(word, ".") != 3 && strings.Count(word, ":") < 2 {
 		return false
@@ -53,7 +53,7 @@ func isAddress(word string) bool {
 	return err == nil
 }
 
-// replaceClients puts CLIENT in the place of each NAME[ADDR] and NAME[ADDR]:PORT.
+// replaceClients replaces each NAME[ADDR] and NAME[ADDR]:PORT by CLIENT.
 func replaceClients(text string) string {
 	var out strings.Builder
 	copied := 0
@@ -103,8 +103,8 @@ func clientEnd(text string, open int) int {
 	return port
 }
 
-// cutHostnames puts "hostname does not resolve to its address" in the place of
-// "hostname NAME does not resolve to address ADDR" (src/smtpd/smtpd_peer.c).
+// cutHostnames replaces "hostname NAME does not resolve to address ADDR" by "hostname
+// does not resolve to its address" (src/smtpd/smtpd_peer.c).
 func cutHostnames(text string) string {
 	const before, middle, short = "hostname ", " does not resolve to address ", "hostname does not resolve to its address"
 	for at := 0; ; {
@@ -131,7 +131,7 @@ func cutHostnames(text string) string {
 	}
 }
 
-// troubleText makes a warning comparable: clients and addresses go.
+// troubleText makes a warning comparable by removing clients and addresses.
 func troubleText(text string) string {
 	return replaceAddresses(replaceClients(cutHostnames(clip(text))))
 }

@@ -9,12 +9,12 @@ import (
 	"csmail/pkg/report"
 )
 
-// Surroundings are what a report says beyond the lines of its window.
+// Surroundings are the parts of a report that the lines of its window do not hold.
 type Surroundings struct {
 	Since      time.Time `json:"since"` // the borders of the window
 	Until      time.Time `json:"until"`
 	Before     []Day     `json:"before,omitempty"`   // the days before it
-	Findings   []Finding `json:"findings,omitempty"` // that others made, as of what waits for the LAPI
+	Findings   []Finding `json:"findings,omitempty"` // made elsewhere, for example about alerts that wait for the LAPI
 	Habits     Habits    `json:"habits"`
 	Unfinished int       `json:"unfinished,omitempty"` // mails that were begun and would not be completed if the log ended now
 }
@@ -28,7 +28,7 @@ func (s Surroundings) Store() ([]byte, error) {
 	return text, nil
 }
 
-// Maker says how a report is made from what was stored.
+// Maker describes how a report is made from stored data.
 type Maker struct {
 	Generated time.Time
 	Zone      *time.Location

@@ -9,9 +9,10 @@ import (
 	"csmail/pkg/report"
 )
 
-// BanEffect follows what bans prevented and whom they hit, and writes it into the
-// window of the event that shows it. A ban goes on over the border of a window, so the
-// bans are followed beside the windows. Use it from one goroutine at a time.
+// BanEffect follows the attempts that bans prevented and the honest clients that they
+// hit, and writes them into the window of the event that shows it. A ban may last over
+// the border of a window, so bans are followed outside of the windows. Use it from one
+// goroutine at a time.
 type BanEffect struct {
 	after *report.Aftermath
 	at    func(time.Time) *Window // nil: in no window
@@ -64,7 +65,7 @@ func (b *BanEffect) takeBack(records []event.Record) {
 	}
 }
 
-// AddFindings takes what was found without a line of its own.
+// AddFindings takes findings that no line caused.
 func (b *BanEffect) AddFindings(findings []engine.Finding) {
 	for i := range findings {
 		if findings[i].Verdict.Action == guard.Ban {

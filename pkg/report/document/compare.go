@@ -2,7 +2,7 @@ package document
 
 import "fmt"
 
-// comparisons are figures far from the mean of the days before.
+// comparisons returns findings for figures far from the mean of the earlier days.
 func (d *Document) comparisons() []Finding {
 	if len(d.Before) == 0 || d.Days != 1 {
 		return nil
@@ -24,17 +24,17 @@ func (d *Document) comparisons() []Finding {
 	return found
 }
 
-// Compared is one figure beside those of the days before.
+// Compared is one figure with those of the earlier days.
 type Compared struct {
 	Name              string
 	Day, Before, Mean int
 	Note              string
 }
 
-// muchMore is how many there must be for a comparison to say something.
+// muchMore is the least figure for which a comparison is meaningful.
 const muchMore = 20
 
-// Comparison sets the day beside the days before, at most seven.
+// Comparison compares the day with the earlier days, at most seven.
 func (d *Document) Comparison() []Compared {
 	if len(d.Before) == 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// DaysOptions are what Days need.
+// DaysOptions are the settings of Days.
 type DaysOptions struct {
 	Zone     *time.Location // of the hours and days
 	ZoneName string         // as in /usr/share/zoneinfo
@@ -32,8 +32,8 @@ type Days struct {
 	options DaysOptions
 	tracker *daily.Tracker
 	open    map[string]*Window // by key
-	latest  *Window            // of the line before
-	over    map[string][]byte  // encoded hours that nobody has taken, by key
+	latest  *Window            // of the last line
+	over    map[string][]byte  // encoded hours that were not taken yet, by key
 	first   time.Time          // of the first line ever: hours after it are whole
 	now     time.Time          // of the newest line
 	turn    time.Time          // when the next hour may be over
@@ -53,7 +53,7 @@ const (
 	maxAge = 40 * 24 * time.Hour
 )
 
-// NewDays returns Days without any.
+// NewDays returns Days without any day.
 func NewDays(o DaysOptions) *Days {
 	if o.Zone == nil {
 		o.Zone = time.Local
@@ -64,7 +64,7 @@ func NewDays(o DaysOptions) *Days {
 	return d
 }
 
-// Add takes what one line reports about the way of a mail, if it does.
+// Add takes a line about the way of a mail.
 func (d *Days) Add(record *event.Record) {
 	d.see(record.Time)
 	if w := d.window(record.Time); w != nil {
@@ -73,7 +73,7 @@ func (d *Days) Add(record *event.Record) {
 	d.tracker.Add(record, record.Flow)
 }
 
-// Count counts lines that were read, up to one of the given time.
+// Count counts lines read up to one of the given time.
 func (d *Days) Count(at time.Time, lines, missed uint64) {
 	if w := d.window(at); w != nil {
 		w.Lines += int64(lines)
@@ -96,11 +96,11 @@ func (d *Days) AddResult(result engine.Result) {
 	d.AddFindings(result.Findings)
 	result.Findings = nil
 	for _, w := range d.open {
-		w.Add(result) // each takes back what it had counted itself
+		w.Add(result) // each undoes its own counts
 	}
 }
 
-// AddFindings takes findings that no line made.
+// AddFindings takes findings that no line caused.
 func (d *Days) AddFindings(findings []engine.Finding) {
 	for i := range findings {
 		if w := d.window(findings[i].At); w != nil {
@@ -115,6 +115,7 @@ func (d *Days) AddSilent(findings []engine.Finding) {
 	d.AddFindings(findings)
 }
 
+// see notes the time of a line.
 func (d *Days) see(at time.Time) {
 	if at.IsZero() {
 		return
@@ -220,8 +221,8 @@ func mergeEncoded(parts ...[]byte) ([]byte, error) {
 	return w.Encode()
 }
 
-// Take returns the encoded hours that are over, by key. They are the caller's to store,
-// merged into what it has of the same hour.
+// Take returns the encoded hours that are over, by key. The caller stores them, merged
+// into its data of the same hour.
 func (d *Days) Take() (map[string][]byte, error) {
 	taken, err := d.over, d.err
 	d.over, d.err = map[string][]byte{}, nil
@@ -265,7 +266,7 @@ func (d *Days) Unfinished(since, until time.Time) int {
 	return d.tracker.Unfinished(func(at time.Time) bool { return !at.Before(since) && at.Before(until) })
 }
 
-// HabitsOf returns what is known of the accounts that logged in within a window.
+// HabitsOf returns the habits of the accounts that logged in within a window.
 func (d *Days) HabitsOf(w *Window) Habits { return d.habits.of(w.Accounts()) }
 
 // Ordered returns parts in the order of their keys.

@@ -11,14 +11,14 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// daysVersion changes with the form of what Snapshot writes.
+// daysVersion changes with the form of a snapshot.
 const daysVersion = 2
 
 // errDays is a snapshot of another release, or none.
 var errDays = errors.New("the open hours are damaged or of another version")
 
-// daysState is what Days hold. Hours that are over are not among it: the caller stores
-// them with it.
+// daysState is the content of Days, without the hours that are over: the caller stores
+// these with it.
 type daysState struct {
 	Version       int
 	Zone          string
@@ -31,8 +31,8 @@ type daysState struct {
 	HabitsChecked string
 }
 
-// Snapshot returns what the Days hold, for RestoreDays. What was over must be taken
-// before.
+// Snapshot returns the content of the Days, for RestoreDays. Hours that are over must be
+// taken before.
 func (d *Days) Snapshot() ([]byte, error) {
 	state := daysState{
 		Version: daysVersion, Zone: d.options.Zone.String(), First: d.first, Now: d.now, Open: map[string][]byte{}, Tracker: d.tracker.State(),

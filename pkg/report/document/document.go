@@ -1,8 +1,7 @@
-// Package document puts together what the daily report says: the figures of the
-// mail system (report/daily), what the engine found (report), and the findings
-// that need a person. It knows the report's JSON contract and decides what is a
-// finding. It does no I/O, and how a report looks is the business of
-// render/page.
+// Package document composes the daily report: the figures of the mail system
+// (report/daily), the engine's findings (report), and the findings that need a person. It
+// knows the report's JSON contract and decides what is a finding. It does no I/O; the
+// look of a report is the business of render/page.
 package document
 
 import (
@@ -142,14 +141,14 @@ type Verdict struct {
 	At time.Time `json:"-"` // when it was decided
 }
 
-// Attackers are the sources of a scan.
+// Attackers are the sources as csmail scan lists them.
 type Attackers struct {
 	Total    int              `json:"total"`
 	Attempts int              `json:"attempts"`
 	List     []*report.Source `json:"-"` // printed as csmail scan prints them
 }
 
-// Connections counts clients, those from this host left out.
+// Connections counts clients, without those on this host.
 type Connections struct {
 	SMTPD             int `json:"smtpd"`
 	SMTPDClients      int `json:"smtpd_clients"`
@@ -167,7 +166,7 @@ type Volume struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// Delivery is what was delivered to one domain. Delays are in seconds.
+// Delivery sums up the deliveries to one domain. Delays are in seconds.
 type Delivery struct {
 	Count     int     `json:"count"`
 	Bytes     int64   `json:"bytes"`
@@ -203,7 +202,7 @@ type Account struct {
 	LoggedIn  bool   `json:"logged_in"`
 }
 
-// Day is what an earlier day came to, to compare with.
+// Day is an earlier day in the figures that are compared.
 type Day struct {
 	Date      string `json:"date"`
 	Received  int    `json:"received"`
@@ -215,12 +214,12 @@ type Day struct {
 	Logins    int    `json:"logins"`
 }
 
-// DayOf sums figures up.
+// DayOf returns the day of some figures.
 func DayOf(date string, f *daily.Figures) Day {
 	return Day{date, f.Received(), f.Delivered(), len(f.Deferred), f.Bounced, f.Rejected(), f.LoginsFailed, f.LoginsOK}
 }
 
-// Input is what a report is made from.
+// Input is all that a report is made from.
 type Input struct {
 	Generated time.Time
 	From, To  time.Time // of the first and the last line in the window, or its borders
@@ -238,7 +237,7 @@ type Input struct {
 	Collateral []report.Collateral // banned, and then honest
 	Watch      *Watch
 
-	// Place names country and network operator of an address; nil: nobody knows.
+	// Place returns country and network operator of an address; nil: unknown.
 	Place func(netip.Addr) (country, as string)
 
 	Others []Finding // that are not made from the logs
@@ -266,14 +265,14 @@ func New(in Input) *Document {
 	return d
 }
 
-// calendarDays counts the days that a window touches.
+// calendarDays returns the number of days that a window touches.
 func calendarDays(from, to time.Time) int {
 	if from.IsZero() || to.Before(from) {
 		return 0
 	}
 	first := time.Date(from.Year(), from.Month(), from.Day(), 12, 0, 0, 0, time.UTC)
 	last := time.Date(to.Year(), to.Month(), to.Day(), 12, 0, 0, 0, time.UTC)
-	if to.Equal(startOfDay(to)) && to.After(from) { // a border, which is not part of the window
+	if to.Equal(startOfDay(to)) && to.After(from) { // the end of the window is not part of it
 		last = last.AddDate(0, 0, -1)
 	}
 	return int(last.Sub(first).Hours()/24) + 1
@@ -283,7 +282,7 @@ func startOfDay(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
 }
 
-// Title says whose report it is and of when.
+// Title returns the host and the time of the report.
 func (d *Document) Title() string {
 	host := d.Host
 	if host == "" && len(d.Hosts) > 0 {
@@ -295,7 +294,7 @@ func (d *Document) Title() string {
 	return host
 }
 
-// Period shows the window in the report's zone.
+// Period returns the window in the report's zone.
 func (d *Document) Period() string {
 	if d.From.IsZero() {
 		return "no lines"

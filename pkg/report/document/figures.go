@@ -13,7 +13,7 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// addFigures takes over the totals and traffic.
+// addFigures adds the totals and the traffic.
 func (d *Document) addFigures(f *daily.Figures) {
 	f.Clean()
 	d.Received, d.ReceivedBy = f.Received(), f.ReceivedBy.Plain()
@@ -43,8 +43,10 @@ func (d *Document) addFigures(f *daily.Figures) {
 	}
 }
 
+// oneDecimal rounds to one decimal.
 func oneDecimal(x float64) float64 { return float64(int(x*10+0.5)) / 10 }
 
+// volumes copies traffic into the form of the contract.
 func volumes(traffic map[string]*daily.Traffic) map[string]Volume {
 	out := make(map[string]Volume, len(traffic))
 	for key, t := range traffic {
@@ -66,6 +68,7 @@ func perHour(hours map[string]*daily.Hour) map[string]daily.Hour {
 	return out
 }
 
+// loginsPerHour adds up logins by the hour of the day.
 func loginsPerHour(hours map[string]daily.LoginHour) map[string]daily.LoginHour {
 	out := make(map[string]daily.LoginHour, 24)
 	for h := range 24 {
@@ -87,7 +90,7 @@ func perDay(hours map[string]*daily.Hour) map[string]daily.Hour {
 	return out
 }
 
-// addDetails takes over what is counted by reason and text.
+// addDetails adds the counts by reason and text.
 func (d *Document) addDetails(f *daily.Figures) {
 	d.RejectDetail, d.WarningDetail = refusalsOf(f, "reject"), refusalsOf(f, "warning")
 	d.HoldDetail, d.DiscardDetail = refusalsOf(f, "hold"), refusalsOf(f, "discard")
@@ -109,6 +112,7 @@ func refusalsOf(f *daily.Figures, action string) Refusals {
 	return out
 }
 
+// details copies counts by a name and a text.
 func details(counts map[string]daily.Counts) map[string]Detail {
 	out := make(map[string]Detail, len(counts))
 	for key, by := range counts {
@@ -121,6 +125,7 @@ func details(counts map[string]daily.Counts) map[string]Detail {
 	return out
 }
 
+// troubleOf copies the messages of one severity.
 func troubleOf(counts map[string]daily.Counts) Trouble {
 	t := Trouble{By: details(counts)}
 	for _, detail := range t.By {
@@ -129,8 +134,8 @@ func troubleOf(counts map[string]daily.Counts) Trouble {
 	return t
 }
 
-// addVerdicts takes over what was banned, what the guard held back, and what was
-// only reported: the first of each value.
+// addVerdicts adds the values that were banned, held, or only reported, each with its
+// first finding.
 func (d *Document) addVerdicts(in Input) {
 	d.Attackers = Attackers{Total: len(in.Sources), List: in.Sources}
 	for _, s := range in.Sources {
@@ -156,6 +161,7 @@ func (d *Document) addVerdicts(in Input) {
 	}
 }
 
+// newVerdicts returns an empty list, which JSON shows as [] instead of null.
 func newVerdicts() Verdicts { return Verdicts{ByScenario: map[string]int{}, List: []Verdict{}} }
 
 func (v *Verdicts) add(entry Verdict) {
@@ -177,6 +183,7 @@ func (v *Verdicts) locate(place func(netip.Addr) (country, as string)) {
 	}
 }
 
+// verdictOf describes a finding.
 func verdictOf(f engine.Finding) Verdict {
 	v := Verdict{
 		Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Scenario: f.Alert.Scenario, StartAt: f.Alert.First, StopAt: f.Alert.Last,
@@ -194,8 +201,7 @@ func verdictOf(f engine.Finding) Verdict {
 	return v
 }
 
-// neighbours is the /24 or /64 of an address, the network in which a report puts
-// sources together.
+// neighbours returns the /24 or /64 of an address, by which the report joins sources.
 func neighbours(f engine.Finding) string {
 	bits := 64
 	if f.Alert.Source.Is4() {
@@ -208,7 +214,7 @@ func neighbours(f engine.Finding) string {
 	return prefix.String()
 }
 
-// ScenariosByCount lists scenarios, those with the most values first.
+// ScenariosByCount returns the scenarios, those with the most values first.
 func (v Verdicts) ScenariosByCount() []string {
 	names := slices.Sorted(maps.Keys(v.ByScenario))
 	slices.SortStableFunc(names, func(a, b string) int { return v.ByScenario[b] - v.ByScenario[a] })

@@ -13,18 +13,18 @@ import (
 	"csmail/pkg/guard"
 )
 
-// Severity says how much a finding matters.
+// Severity is the importance of a finding.
 type Severity string
 
-// The severities. Urgent: somebody loses mail or an account. Warn: somebody
-// will. Note: worth to know.
+// The severities. Urgent: mail or an account is being lost. Warn: it will be. Note: good
+// to know.
 const (
 	Urgent Severity = "urgent"
 	Warn   Severity = "warn"
 	Note   Severity = "note"
 )
 
-// Finding is something that needs a person, with what to do about it.
+// Finding is a fact that needs a person, with the remedy.
 type Finding struct {
 	ID       string    `json:"id"`
 	Severity Severity  `json:"severity"`
@@ -37,7 +37,7 @@ type Finding struct {
 	Count    int       `json:"count"`
 }
 
-// FindingIDs are all that a finding may be called, for --fail-on.
+// FindingIDs are the IDs of all findings, for --fail-on.
 var FindingIDs = []string{
 	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "provider-refused", "backend-fault",
 	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
@@ -46,7 +46,7 @@ var FindingIDs = []string{
 	"held-waiting", "lapi-unreachable", "outbox-grows", "source-lags", "cap-reached",
 }
 
-// findings looks for everything that needs a person, the gravest first.
+// findings returns all that needs a person, the gravest first.
 func (d *Document) findings(in Input) []Finding {
 	found := []Finding{}
 	add := func(list ...Finding) { found = append(found, list...) }
@@ -82,7 +82,7 @@ func (d *Document) findings(in Input) []Finding {
 
 func rank(s Severity) int { return slices.Index([]Severity{Urgent, Warn, Note}, s) }
 
-// statusOf is the report in one word.
+// statusOf returns the report in one word.
 func statusOf(findings []Finding) string {
 	status := "quiet"
 	for _, f := range findings {
@@ -96,7 +96,7 @@ func statusOf(findings []Finding) string {
 	return status
 }
 
-// breakIns: the most important line of the day.
+// breakIns returns the break-ins, the most important lines of the day.
 func (w *Watch) breakIns() []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {
@@ -121,7 +121,7 @@ func (w *Watch) namesBreakIn(addr netip.Addr) bool {
 	return false
 }
 
-// finding describes a break-in. Where the log names no user, the address has to do.
+// finding describes a break-in. If the log names no user, the address stands for it.
 func (b breakIn) finding(name string) Finding {
 	f := Finding{
 		ID: "login-after-guessing", Severity: Urgent, Count: b.guesses, Since: b.at, Until: b.at,
@@ -136,9 +136,11 @@ func (b breakIn) finding(name string) Finding {
 	return f
 }
 
-// manySources is from how many addresses failures on one account are an attack.
+// manySources is the number of addresses with failures on one account from which on it
+// counts as an attack.
 const manySources = 20
 
+// attackedAccounts returns the accounts under attack.
 func (w *Watch) attackedAccounts() []Finding {
 	var names []string
 	for name, a := range w.accounts {
@@ -165,6 +167,7 @@ func (w *Watch) attackedAccounts() []Finding {
 	return found
 }
 
+// bannedThenHonest returns banned sources that later logged in or brought mail.
 func bannedThenHonest(in Input) []Finding {
 	var found []Finding
 	for _, c := range in.Collateral {
@@ -177,11 +180,11 @@ func bannedThenHonest(in Input) []Finding {
 	return found
 }
 
-// listNames are words of remote servers that refuse an address because a block
-// list names it. S3140 and S3150 are Microsoft's.
+// listNames are words of remote servers that refuse an address because of a block list.
+// S3140 and S3150 are Microsoft's.
 var listNames = []string{"S3140", "S3150", "spamhaus", "barracuda", "spamcop", "sorbs", "uceprotect", "blocked using", "block list", "blocklist", "blacklist", "listed at", "dnsbl"}
 
-// ownAddressListed looks at what other servers answered to our mail.
+// ownAddressListed looks for other servers' answers that name a block list.
 func (d *Document) ownAddressListed() []Finding {
 	count, example := 0, ""
 	for _, details := range []map[string]Detail{d.BounceDetail, d.DeferralDetail} {
@@ -205,8 +208,8 @@ func (d *Document) ownAddressListed() []Finding {
 	}}
 }
 
-// refusedProviders are networks in which a neighbour of the refused servers has
-// brought mail: they are a provider's.
+// refusedProviders are networks in which a neighbour of the refused servers has brought
+// mail, so they belong to a provider.
 func (w *Watch) refusedProviders() []Finding {
 	var found []Finding
 	prefixes := slices.SortedFunc(maps.Keys(w.networks), func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
@@ -229,7 +232,7 @@ func (w *Watch) refusedProviders() []Finding {
 	return found
 }
 
-// troubles are outages of our own services.
+// troubles returns the outages of the host's own services.
 func (w *Watch) troubles() []Finding {
 	var found []Finding
 	for _, row := range []struct {
@@ -261,9 +264,11 @@ func (w *Watch) troubles() []Finding {
 	return found
 }
 
-// manyTimeouts is how many unanswered queries to one list are trouble.
+// manyTimeouts is the number of unanswered queries to one list that count as trouble.
 const manyTimeouts = 3
 
+// blockListTrouble returns block lists that did not answer, or refuse this host's
+// queries.
 func (d *Document) blockListTrouble() []Finding {
 	timeouts := map[string]int{}
 	for text, n := range d.Warnings.By["postscreen"].By {
@@ -286,6 +291,7 @@ func (d *Document) blockListTrouble() []Finding {
 	return found
 }
 
+// certificates returns expired or invalid certificates that the log reports.
 func (d *Document) certificates() []Finding {
 	count, example := 0, ""
 	for _, t := range []Trouble{d.Warnings, d.Errors, d.Fatals} {
@@ -310,6 +316,7 @@ func (d *Document) certificates() []Finding {
 	}}
 }
 
+// disk returns reports of a full disk.
 func (d *Document) disk() []Finding {
 	var found []Finding
 	if n := d.Fatals.Total + d.Panics.Total; n > 0 {
@@ -376,8 +383,7 @@ func (d *Document) ownNetworks() []Finding {
 	return found
 }
 
-// caps are bans that the guard did not make because there had been too many, or
-// because they would have hit too many of the day's clients.
+// caps returns the bans that the guard held because of a cap.
 func (d *Document) caps() []Finding {
 	var values []string
 	for _, v := range d.Holds.List {
@@ -395,6 +401,7 @@ func (d *Document) caps() []Finding {
 	}}
 }
 
+// linesNotUnderstood returns a high share of lines that no grammar matched.
 func linesNotUnderstood(in Input) []Finding {
 	if in.Missed <= 100 && in.Missed*100 <= in.Lines {
 		return nil
@@ -405,6 +412,7 @@ func linesNotUnderstood(in Input) []Finding {
 	}}
 }
 
+// restarts returns frequent restarts of Postfix.
 func (d *Document) restarts() []Finding {
 	count := 0
 	for text, n := range d.Master {
@@ -435,10 +443,12 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// joined lists names with their counts.
 func joined(counts map[string]int) string {
 	return strings.Join(slices.Sorted(maps.Keys(counts)), ", ")
 }
 
+// mostFrequent returns the name with the largest count.
 func mostFrequent(counts map[string]int) string {
 	best := ""
 	for _, text := range slices.Sorted(maps.Keys(counts)) {

@@ -45,7 +45,7 @@ const (
 
 func newHabits() *habits { return &habits{Accounts: map[string]*Habit{}} }
 
-// learn takes what a window of one date showed.
+// learn takes the habits shown by a window of one date.
 func (h *habits) learn(date string, w *Window) {
 	h.Since = cmp.Or(h.Since, date)
 	if date > h.pruned {
@@ -80,7 +80,7 @@ func (h *habits) account(name string) *Habit {
 	return one
 }
 
-// prune forgets what is older than 30 days.
+// prune drops habits older than 30 days.
 func (h *habits) prune(date string) {
 	h.pruned = date
 	oldest := daysBefore(date, habitDays)
@@ -125,7 +125,7 @@ func (one *Habit) loggedIn(date string, addr netip.Addr) {
 	day.Networks = max(day.Networks, count)
 }
 
-// before returns what was known before a date; ok is false if that is nothing.
+// before returns the habits before a date; ok is false if there are none.
 func (one *Habit) before(date string) (known []netip.Addr, networks, sent int, ok bool) {
 	if one == nil {
 		return nil, 0, 0, false
@@ -144,7 +144,7 @@ func (one *Habit) before(date string) (known []netip.Addr, networks, sent int, o
 	return known, networks, sent, ok
 }
 
-// Habits are what is known of the accounts of a window.
+// Habits are the habits of the accounts of a window.
 type Habits struct {
 	Since    string            `json:"since"` // the date from which on they are known
 	Accounts map[string]*Habit `json:"accounts"`

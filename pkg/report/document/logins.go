@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// maxFrom bounds the networks of one account's logins.
+	// maxFrom is the number of networks that are kept of one account's logins.
 	maxFrom = 32
-	// manyNetworks is from how many networks, which are those of different providers,
-	// hardly anybody logs in on one day; manyCountries the same of countries.
+	// manyNetworks is the number of different providers' networks from which an account
+	// rarely logs in on one day; manyCountries is that of countries.
 	manyNetworks  = 4
 	manyCountries = 3
 )
 
-// providerOf is the /16 or /32 of an address, which mostly is one provider's.
+// providerOf returns the /16 or /32 of an address, which mostly belongs to one provider.
 func providerOf(addr netip.Addr) netip.Prefix {
 	bits := 32
 	if addr.Is4() {
@@ -46,8 +46,8 @@ func (a *account) cameFrom(addr netip.Addr) {
 	}
 }
 
-// manyOrigins are accounts that logged in from more networks than on any day
-// before, as far as that is known. Where it is known, the country decides.
+// manyOrigins returns accounts that logged in from more networks than on any known
+// earlier day. If countries are known, they decide.
 func (w *Watch) manyOrigins(in Input) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(w.accounts)) {

@@ -10,23 +10,23 @@ import (
 	"csmail/pkg/report"
 )
 
-// Of a day that is over two things may be stored under its date: since the hours are
-// kept, what it came to, so that a report need not read seven days of hours; before
-// that, its finished report.
+// The data of a day that is over has one of two forms: its sums, since hours are stored,
+// so that a report need not read seven days of hours; or, in older files, its finished
+// report.
 
 // sumVersion is the version of the first of them; the other has that of the report.
 const sumVersion = 2
 
-// dayState is what is stored under a date.
+// dayState is the stored form of a day.
 type dayState struct {
 	Version int `json:"version"`
 	Sum     Day `json:"sum"`
 }
 
-// errDay is something else than what is stored under a date.
+// errDay means that the data is not that of a day.
 var errDay = errors.New("a stored day is damaged or of another version")
 
-// StoreDay writes what a day came to, for LoadDay.
+// StoreDay encodes the sums of a day, for LoadDay.
 func StoreDay(day Day) ([]byte, error) {
 	text, err := json.Marshal(dayState{sumVersion, day})
 	if err != nil {
@@ -35,7 +35,7 @@ func StoreDay(day Day) ([]byte, error) {
 	return text, nil
 }
 
-// LoadDay reads what is stored under a date, whichever of the two it is.
+// LoadDay reads the data of a day in either form.
 func LoadDay(text []byte, zone *time.Location) (Day, error) {
 	var state dayState
 	if err := json.Unmarshal(text, &state); err != nil {
@@ -54,7 +54,7 @@ func LoadDay(text []byte, zone *time.Location) (Day, error) {
 	return Day{}, fmt.Errorf("%w: version %d", errDay, state.Version)
 }
 
-// IsFinished reports whether what is stored under a date is a finished report.
+// IsFinished reports whether the data of a day is a finished report.
 func IsFinished(text []byte) bool {
 	var state dayState
 	return json.Unmarshal(text, &state) == nil && state.Version == Version

@@ -12,9 +12,9 @@ import (
 	"csmail/pkg/guard"
 )
 
-// Watch gathers from the engine's results what findings are made from: which
-// accounts were attacked, from where they logged in, which of our services were
-// in trouble. What it keeps is bounded. Use it from one goroutine at a time.
+// Watch collects the data of findings from the engine's results: accounts under attack,
+// the origins of logins, services in trouble. Its memory is bounded. Use it from one
+// goroutine at a time.
 type Watch struct {
 	counts   func(*event.Event) bool
 	accounts map[string]*account
@@ -35,7 +35,7 @@ type account struct {
 	from       []netip.Addr // of the logins, the lowest of each network, at most maxFrom
 }
 
-// breakIn is a login from an address that had been guessing.
+// breakIn is a login from an address that guessed passwords before.
 type breakIn struct {
 	addr    netip.Addr
 	at      time.Time
@@ -52,7 +52,7 @@ type network struct {
 	last     time.Time
 }
 
-// fault is trouble of one kind on our side.
+// fault is trouble of one kind of the host's own services.
 type fault struct {
 	count   int
 	refused int // clients that were refused for now because of it
@@ -86,7 +86,7 @@ const (
 	maxPerItem  = 1000 // addresses of an account, accounts of an address
 )
 
-// NewWatch returns a Watch over the events that counts accepts.
+// NewWatch returns a Watch over the events for which counts is true.
 func NewWatch(counts func(*event.Event) bool) *Watch {
 	return &Watch{
 		counts: counts, accounts: map[string]*account{}, networks: map[netip.Prefix]*network{},
@@ -119,7 +119,7 @@ func (w *Watch) Add(r engine.Result) {
 	}
 }
 
-// AddFindings notes the first ban, hold and alert of each value.
+// AddFindings notes the first ban, hold and alert on each value.
 func (w *Watch) AddFindings(findings []engine.Finding) {
 	for _, f := range findings {
 		first := w.verdictsOf(f.Alert.Value())
@@ -144,7 +144,8 @@ func (w *Watch) verdictsOf(value string) *firstVerdicts {
 	return first
 }
 
-// nameOf is how an account is counted: lower case, without a name there is none.
+// nameOf returns an account in the form in which it is counted: lower case; "" for no
+// name.
 func nameOf(e *event.Event) string { return strings.ToLower(e.User) }
 
 // account returns the account of a name, nil if it is a new one and there are most.
@@ -157,6 +158,7 @@ func (w *Watch) account(name string, most int) *account {
 	return a
 }
 
+// failed counts a failed login.
 func (w *Watch) failed(e *event.Event) {
 	name := nameOf(e)
 	if name == "" || !e.Addr.IsValid() {
@@ -171,6 +173,7 @@ func (w *Watch) failed(e *event.Event) {
 	}
 }
 
+// loggedIn counts a login, and a break-in if guesses came before it.
 func (w *Watch) loggedIn(r engine.Result) {
 	name := nameOf(&r.Event)
 	if name == "" && r.Guessed == 0 {
@@ -198,6 +201,7 @@ func (a *account) addBreakIn(b breakIn) {
 	}
 }
 
+// network returns the entry of an address's network.
 func (w *Watch) network(addr netip.Addr) *network {
 	bits := 64
 	if addr.Is4() {
@@ -215,6 +219,7 @@ func (w *Watch) network(addr netip.Addr) *network {
 	return n
 }
 
+// accepted counts a mail that was taken.
 func (w *Watch) accepted(e *event.Event) {
 	n := w.network(e.Addr)
 	if n == nil {
@@ -226,6 +231,7 @@ func (w *Watch) accepted(e *event.Event) {
 	}
 }
 
+// refused counts a mail that was refused.
 func (w *Watch) refused(e *event.Event) {
 	n := w.network(e.Addr)
 	if n == nil || len(n.refused) >= maxPerItem {
@@ -268,6 +274,7 @@ func (w *Watch) fault(e *event.Event) {
 	widen(&f.first, &f.last, e.Time)
 }
 
+// widen extends a span of time.
 func widen(first, last *time.Time, t time.Time) {
 	if first.IsZero() || t.Before(*first) {
 		*first = t
@@ -277,7 +284,7 @@ func widen(first, last *time.Time, t time.Time) {
 	}
 }
 
-// accountsTried lists the accounts with failed logins, the most first.
+// accountsTried returns the accounts with failed logins, the most tried first.
 func (w *Watch) accountsTried() []Account {
 	out := []Account{}
 	for name, a := range w.accounts {

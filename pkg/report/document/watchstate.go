@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// watchState is what a Watch holds, in a form that encoding/gob keeps.
+// watchState is the content of a Watch in a form for encoding/gob.
 type watchState struct {
 	Accounts map[string]accountState
 	Networks map[netip.Prefix]networkState
@@ -53,8 +53,8 @@ type verdictsState struct {
 	Ban, Hold, Alert *Verdict
 }
 
-// state returns what the Watch holds. It shares maps, so it is to be used before
-// the next Add.
+// state returns the content of the Watch. It shares maps, so it must be used before the
+// next Add.
 func (w *Watch) state() watchState {
 	state := watchState{
 		Accounts: map[string]accountState{}, Networks: map[netip.Prefix]networkState{}, Faults: map[string]faultState{},
@@ -83,7 +83,7 @@ func (w *Watch) state() watchState {
 	return state
 }
 
-// restoreWatch returns a Watch that goes on where another left off.
+// restoreWatch returns a Watch that continues with the state.
 func restoreWatch(counts func(*event.Event) bool, state watchState) *Watch {
 	w := NewWatch(counts)
 	for name, one := range state.Accounts {
@@ -114,7 +114,7 @@ func restoreWatch(counts func(*event.Event) bool, state watchState) *Watch {
 	return w
 }
 
-// filled returns a map that can be written to: gob leaves empty ones out.
+// filled returns a map that can be written to, since gob leaves out empty ones.
 func filled[K comparable, V any](m map[K]V) map[K]V {
 	if m == nil {
 		return map[K]V{}
@@ -122,8 +122,8 @@ func filled[K comparable, V any](m map[K]V) map[K]V {
 	return m
 }
 
-// merge adds what another Watch holds. Bounds that are reached leave out the rest, as
-// they do while lines come in.
+// merge adds the content of another Watch. Beyond the limits the rest is left out, as
+// while lines come in.
 func (w *Watch) merge(o *Watch) {
 	for name, a := range o.accounts {
 		most := maxTried

@@ -11,10 +11,9 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// Window gathers what a report of one window of time is made from. It is a value that
-// merges: the windows of the hours of a day come to that of the day, those of several
-// hosts to that of all of them, in whatever order they are merged. Use it from one
-// goroutine at a time.
+// Window collects the data for the report of one window of time. It is a value that
+// merges: the windows of the hours of a day make that of the day, those of several hosts
+// make that of all, in any order. Use it from one goroutine at a time.
 type Window struct {
 	Scope         report.Scope
 	Figures       *daily.Figures // a daily.Tracker fills them
@@ -31,7 +30,7 @@ type Window struct {
 }
 
 const (
-	// maxHosts bounds the hosts that a report names.
+	// maxHosts is the number of hosts that a report names.
 	maxHosts = 1000
 	// maxCollateral bounds the banned sources that turned out to be honest.
 	maxCollateral = 1000
@@ -44,14 +43,14 @@ func NewWindow(scope report.Scope) *Window {
 	}
 }
 
-// Add takes a result of the engine. It keeps nothing of it without a copy.
+// Add takes a result of the engine. It copies the texts that it keeps.
 func (w *Window) Add(result engine.Result) {
 	w.Note(result.Record)
 	w.sources.Add(result)
 	w.watch.Add(result)
 }
 
-// AddFindings takes findings that no line made, but the time or the log's end.
+// AddFindings takes findings that no line caused.
 func (w *Window) AddFindings(findings []engine.Finding) {
 	w.sources.AddFindings(findings)
 	w.watch.AddFindings(findings)
@@ -81,8 +80,8 @@ func (w *Window) Holds(at time.Time) bool {
 	return (w.Scope.Since.IsZero() || !at.Before(w.Scope.Since)) && (w.Scope.Until.IsZero() || at.Before(w.Scope.Until))
 }
 
-// Merge adds what another window gathered. Of windows that follow each other the
-// earlier one comes first, so that lists in the order of appearance keep it.
+// Merge adds another window. If the windows follow each other, the earlier one comes
+// first, so that lists in the order of appearance keep it.
 func (w *Window) Merge(o *Window) {
 	w.Figures.Merge(o.Figures)
 	w.Lines += o.Lines
@@ -106,8 +105,8 @@ func (w *Window) addCollateral(all ...report.Collateral) {
 	w.collateral = append(w.collateral, all[:min(len(all), max(maxCollateral-len(w.collateral), 0))]...)
 }
 
-// Input is what a report of the window is made from. The caller adds who makes it,
-// when, and in which zone. A window without a border ends with its lines.
+// Input returns the input of the window's report. The caller adds the maker, the time and
+// the zone. A window without a border ends with its lines.
 func (w *Window) Input() Input {
 	in := Input{
 		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Watch: w.watch, Prevented: w.prevented,

@@ -11,8 +11,8 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// windowVersion changes when an older csmail would misread what Encode writes. A new
-// field does not change it: gob leaves out what one side does not know.
+// windowVersion changes when an older csmail would misread the output of Encode. A new
+// field does not change it, because gob leaves out fields that one side does not know.
 const windowVersion = 1
 
 // errWindow is the encoding of another release, or none.
@@ -44,7 +44,7 @@ func (w *Window) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// DecodeWindow reads what Encode wrote.
+// DecodeWindow reads the output of Encode.
 func DecodeWindow(scope report.Scope, text []byte) (*Window, error) {
 	w := NewWindow(scope)
 	var state windowState
