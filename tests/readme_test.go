@@ -39,7 +39,7 @@ func TestReadme(t *testing.T) {
 }
 
 // shownLine begins a block of a command with what it prints.
-var shownLine = regexp.MustCompile("^\\$ ")
+var shownLine = regexp.MustCompile(`^\$ `)
 
 // checkWidth finds lines of screens that are too wide for 80 columns, and screens of which
 // no test knows whether csmail prints them. explain repeats the line that it was given.

@@ -22,7 +22,7 @@ type Limits struct {
 	Events   int // events in queues whose text is kept for expressions; default 65,536
 }
 
-// NoEvidence, as Limits.Texts, saves the Evidence of overflows, for a caller that shows
+// NoEvidence as Limits.Texts saves the Evidence of overflows, for a caller that shows
 // none.
 const NoEvidence = -1
 

@@ -58,7 +58,7 @@ func (w *Window) AddFindings(findings []engine.Finding) {
 
 // Note takes the host and time of a line in the window.
 func (w *Window) Note(record *event.Record) {
-	if record.Time == w.noted && record.Host == w.host {
+	if record.Time.Equal(w.noted) && record.Host == w.host {
 		return // as the line before, or the other half of one line
 	}
 	if record.Time.IsZero() || !w.Holds(record.Time) {
