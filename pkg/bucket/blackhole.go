@@ -63,7 +63,7 @@ func (e *Engine) Held(h Blackhole) {
 	e.silence(b, -until)
 }
 
-// groupBy returns the group of a blackhole, 0 if there is none any more.
+// groupBy returns the group of a blackhole, 0 if it is gone.
 func (m *memory) groupBy(h Blackhole) uint32 {
 	if h.IsText {
 		return m.groups.findHash(h.Text)

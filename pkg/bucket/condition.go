@@ -21,7 +21,7 @@ func (c *current) meetsCondition(s *scenario.Scenario, b *bucket) bool {
 	return s.Bayes != nil && c.posterior(s, b) > s.Threshold
 }
 
-// turnTo makes the machine forget the bucket that it was about before.
+// turnTo makes the machine forget the previous bucket.
 func (c *current) turnTo() {
 	c.machine.Facts, c.machine.Queue = c.machine.Facts[:0], nil
 }
@@ -48,8 +48,8 @@ func leakyOf(b *bucket, now time.Time) *expression.Leaky {
 	}
 }
 
-// posterior follows pkg/leakybucket/bayesian.go (v1.7.8), in its precision. A
-// condition that fails is left out.
+// posterior follows pkg/leakybucket/bayesian.go (v1.7.8), also in its precision. A
+// condition that fails to evaluate is left out.
 func (c *current) posterior(s *scenario.Scenario, b *bucket) float32 {
 	p := s.Prior
 	for i, given := range s.Bayes {

@@ -66,7 +66,7 @@ func (e *Engine) await(d deadline) {
 	e.due.push(d)
 }
 
-// advance moves the time and lets the counters overflow that have ended.
+// advance passes the time, so that counters that have ended overflow.
 func (e *Engine) advance(now int64) {
 	e.now = max(e.now, now)
 	for len(e.due) > 0 && e.due[0].at <= e.now {

@@ -25,7 +25,7 @@ type details struct {
 	limits Limits
 }
 
-// layout says where things are in a detail.
+// layout describes a detail.
 type layout struct {
 	values uint16 // that distinct has seen
 	queued uint16 // events in the queue
@@ -69,7 +69,7 @@ func (d *details) detailOf(b *bucket) (layout, []uint64) {
 	return l, d.words.At(b.detail, l.size())
 }
 
-// needDetail is detailOf that makes one if there is none.
+// needDetail returns the detail of a bucket, a new one if there is none.
 func (d *details) needDetail(b *bucket) (layout, []uint64) {
 	if b.detail == 0 {
 		b.detail = d.words.Take(kindsWord)
@@ -78,8 +78,8 @@ func (d *details) needDetail(b *bucket) (layout, []uint64) {
 	return d.detailOf(b)
 }
 
-// enlarge makes room in a detail for another layout: what it holds moves to its new
-// places. Words that are new hold anything.
+// enlarge changes the layout of a detail: its content moves to its new places. New words
+// hold anything.
 func (d *details) enlarge(b *bucket, from, to layout) []uint64 {
 	b.detail = d.words.Resize(b.detail, from.size(), to.size())
 	w := d.words.At(b.detail, to.size())
@@ -89,15 +89,14 @@ func (d *details) enlarge(b *bucket, from, to layout) []uint64 {
 	return w
 }
 
-// silentUntil returns until when overflows of the bucket are silent; 0: they are
-// told.
+// silentUntil returns the end of the bucket's blackhole; 0 if overflows are reported.
 func (d *details) silentUntil(b *bucket) int64 { return max(0, d.silentWordOf(b)) }
 
-// heldUntil returns until when an overflow of the bucket comes within the blackhole of
-// one that was held; 0: none was.
+// heldUntil returns the end of a blackhole that was lifted because its finding was held;
+// 0 if there is none.
 func (d *details) heldUntil(b *bucket) int64 { return max(0, -d.silentWordOf(b)) }
 
-// silentWordOf returns the end of the blackhole, negative if what began it was held.
+// silentWordOf returns the end of the blackhole, negative if its finding was held.
 func (d *details) silentWordOf(b *bucket) int64 {
 	if b.detail == 0 {
 		return 0
@@ -110,7 +109,7 @@ func (d *details) silence(b *bucket, until int64) {
 	w[silentWord] = uint64(until)
 }
 
-// freeDetail frees all but the silence.
+// freeDetail frees all but the blackhole.
 func (d *details) freeDetail(b *bucket) {
 	l, w := d.detailOf(b)
 	if w == nil {

@@ -10,10 +10,10 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// isNew is distinct: it remembers the value and reports whether the bucket has
-// not seen it (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many
-// values as it may remember takes no more: it never counts one twice. Where the
-// expression fails, the event counts.
+// isNew implements distinct: it remembers the value and reports whether it is new to the
+// bucket (pkg/leakybucket/uniq.go, v1.7.8). A bucket that has seen as many values as it
+// may remember takes no more, so it never counts one twice. If the expression fails, the
+// event counts.
 func (c *current) isNew(s *scenario.Scenario, b *bucket) bool {
 	value, ok := c.distinctHash(s)
 	if !ok {

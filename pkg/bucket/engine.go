@@ -62,7 +62,7 @@ type Stats struct {
 type Engine struct {
 	current
 	due  deadlines
-	hole Blackhole // of the overflow at hand
+	hole Blackhole // of the overflow in progress
 	out  []Overflow
 
 	warmed uint64 // keeps the compiler from leaving out what Warm reads
@@ -137,7 +137,7 @@ func (e *Engine) End(now time.Time) []Overflow {
 	return e.out
 }
 
-// nanoseconds returns the Unix time, within the years that it can tell.
+// nanoseconds returns the Unix time, bounded to the years that fit.
 func nanoseconds(t time.Time) int64 {
 	const latest = 1 << 32 // seconds: the year 2106
 	return time.Unix(max(0, min(t.Unix(), latest)), int64(t.Nanosecond())).UnixNano()

@@ -187,7 +187,7 @@ func (c *clone) event() event.Event {
 	return e
 }
 
-// remember notes the event at hand as evidence of the group.
+// remember adds the current event to the evidence of the group.
 func (c *current) remember(g *group) {
 	if len(c.ring.clones) == 0 {
 		return
@@ -246,7 +246,7 @@ func (m *memory) evidenceOf(g *group, kinds event.KindSet, from int64) []event.E
 	return found
 }
 
-// resolve finds the event in the ring, or tells of it in its few facts.
+// resolve returns the event from the ring, or only the facts of the reference.
 func (m *memory) resolve(ref reference, g *group) event.Event {
 	var found event.Event
 	if c := m.ring.find(ref); c != nil {

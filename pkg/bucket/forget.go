@@ -64,7 +64,7 @@ func (m *memory) forgetPart(g *group, network netip.Prefix) {
 	}
 }
 
-// unqueue takes the events of a network out of a queue and returns how many they were.
+// unqueue removes the events of a network from a queue and returns their number.
 func (d *details) unqueue(b *bucket, network netip.Prefix) int {
 	from, w := d.detailOf(b)
 	var kept []uint64
@@ -90,9 +90,9 @@ func (d *details) unqueue(b *bucket, network netip.Prefix) int {
 	return int(from.queued - to.queued)
 }
 
-// makeRoom forgets a source that was not seen for long, if the limit is reached: the
-// one of the next few that was used least recently. A source with a blackhole
-// stays: without it the source would be told of twice.
+// makeRoom evicts a source if the limit is reached: among the next few the one that was
+// used least recently. A source with a blackhole stays, because without it the source
+// would be reported twice.
 func (m *memory) makeRoom() bool {
 	if m.groups.Len() < m.limits.Sources && m.events.Len() < m.limits.Events {
 		return true
@@ -128,7 +128,7 @@ func (m *memory) isSilenced(g *group) bool {
 	return false
 }
 
-// sweep looks at the next n groups and gives back what is dead.
+// sweep frees the dead buckets of the next n groups.
 func (m *memory) sweep(n int) {
 	for range min(n, int(m.groups.Used())) {
 		m.cursor = m.cursor%m.groups.Used() + 1

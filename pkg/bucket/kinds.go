@@ -11,13 +11,13 @@ import (
 // itself.
 const kindShift = 32
 
-// countMore counts a kind beyond the two that a bucket has room for.
+// countMore counts a kind beyond the two that fit into the bucket.
 func (d *details) countMore(b *bucket, kind event.Kind) {
 	*d.kindWord(b, kind)++
 }
 
-// kindWord returns the word of a kind, which it makes if there is none. It is valid
-// until the next change of any detail.
+// kindWord returns the word of a kind, a new one if there is none. It is valid until the
+// next change of any detail.
 func (d *details) kindWord(b *bucket, kind event.Kind) *uint64 {
 	l, w := d.needDetail(b)
 	for i := range w[kindsWord:l.set()] {
@@ -59,7 +59,7 @@ func (d *details) servicesOf(b *bucket) event.ServiceSet {
 	return set
 }
 
-// uncountKind takes back one event of a kind; total is the caller's.
+// uncountKind subtracts one event of a kind; the caller changes total.
 func (d *details) uncountKind(b *bucket, kind event.Kind) {
 	if kind == b.kinds[1] && b.second > 0 {
 		b.second--
@@ -74,7 +74,7 @@ func (d *details) uncountKind(b *bucket, kind event.Kind) {
 	}
 }
 
-// kindsOf returns how often each kind was poured, the most frequent first.
+// kindsOf returns the number of events of each kind, the most frequent kind first.
 func (d *details) kindsOf(b *bucket) []event.Count {
 	l, w := d.detailOf(b)
 	counts := make([]event.Count, 0, 2+l.kinds)

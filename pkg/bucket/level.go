@@ -47,7 +47,7 @@ func (e *Engine) Levels(ev *event.Event) []Level {
 	return levels
 }
 
-// keyAtHand is the value of groupby for the event at hand.
+// keyAtHand returns the value of groupby for the current event.
 func (c *current) keyAtHand(s *scenario.Scenario) string {
 	if by := c.networkBy(s.GroupField); by != expression.NoField {
 		key := networkOf(by, c.in.Event.Addr)

@@ -19,8 +19,8 @@ const (
 	evictionChoice = 32
 )
 
-// groupOf finds or makes the group of the event at hand; 0 if there is no room, or
-// groupby fails: then the event does not count.
+// groupOf returns the group of the current event, a new one if there is none. It returns
+// 0 if there is no room or groupby fails; then the event does not count.
 func (c *current) groupOf(s *scenario.Scenario) uint32 {
 	by := c.networkBy(s.GroupField)
 	if by == expression.NoField {
@@ -71,8 +71,8 @@ func (c *current) textHash(s *scenario.Scenario, text []byte) uint64 {
 	return c.key.SumBytes(text)
 }
 
-// networkBy tells whether a groupby is the address or a network of the event at
-// hand: FieldSourceIP or FieldSourceRange; of anything else the text is the key.
+// networkBy returns FieldSourceIP or FieldSourceRange if groupby is that of the current
+// event. For anything else the text is the key.
 func (c *current) networkBy(groupBy expression.Field) expression.Field {
 	addr := &c.in.Event.Addr
 	switch {
@@ -93,7 +93,7 @@ func networkOf(by expression.Field, addr netip.Addr) groupKey {
 	return rangeKey(addr)
 }
 
-// findGroup is groupOf without making one.
+// findGroup returns the group of the current event, 0 if there is none.
 func (c *current) findGroup(s *scenario.Scenario) uint32 {
 	if by := c.networkBy(s.GroupField); by != expression.NoField {
 		return c.groups.findNetwork(networkOf(by, c.in.Event.Addr))
@@ -105,7 +105,7 @@ func (c *current) findGroup(s *scenario.Scenario) uint32 {
 	return c.groups.findText(text, c.key.SumBytes(text))
 }
 
-// touch notes, once a pour, that the event at hand counts for the group.
+// touch notes, once a pour, that the current event counts for the group.
 func (c *current) touch(gi uint32) {
 	if g := c.groups.At(gi); g.used != uint32(c.pours) {
 		g.used = uint32(c.pours)

@@ -53,8 +53,8 @@ func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
 	e.restart(b)
 }
 
-// dropped runs overflow_filter; one that fails drops nothing. It is about the
-// bucket and sees no event at hand.
+// dropped runs overflow_filter. A filter that fails drops nothing. It is about the bucket
+// and has no current event.
 func (c *current) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
 	c.turnTo()
 	c.nobody = event.Event{Time: stamp(at)}

@@ -84,7 +84,7 @@ func (l layout) nth(w []uint64, n int) []uint64 {
 	return l.at(w, (int(l.oldest)+n)%int(l.queued))
 }
 
-// queueLimitOf is how many events the queue of a bucket may hold.
+// queueLimitOf returns the number of events that the queue of a bucket may hold.
 func (d *details) queueLimitOf(s *scenario.Scenario) int {
 	if s.QueueLimit < 0 || s.QueueLimit > d.limits.Queue {
 		return d.limits.Queue
@@ -92,8 +92,8 @@ func (d *details) queueLimitOf(s *scenario.Scenario) int {
 	return s.QueueLimit
 }
 
-// hold puts the event at hand into the bucket's queue, if anything will read it:
-// an expression, or the list of sources of a bucket of more than one address.
+// hold adds the current event to the bucket's queue, if anything will read it: an
+// expression, or the list of sources of a bucket with several addresses.
 func (c *current) hold(s *scenario.Scenario, g *group, b *bucket) {
 	if g.bits == 128 && !s.KeepFacts && !s.KeepEvents {
 		return
@@ -123,7 +123,7 @@ func keptEvent(ev *event.Event) event.Event {
 	return copied.Clone()
 }
 
-// enqueue adds an event to a queue; if it is full, the oldest one gives its place.
+// enqueue adds an event to a queue. In a full queue it replaces the oldest one.
 func (d *details) enqueue(b *bucket, q queued, stride uint8, limit int) {
 	l, w := d.needDetail(b)
 	if int(l.queued) < limit {
@@ -169,7 +169,7 @@ func (d *details) appendFacts(list []expression.Facts, b *bucket) []expression.F
 	return list
 }
 
-// queueView builds "queue" of an expression.
+// queueView builds the variable "queue" of an expression.
 func (d *details) queueView(b *bucket, s *scenario.Scenario) *expression.Queue {
 	l, w := d.detailOf(b)
 	view := &expression.Queue{Queue: make([]*expression.Evt, 0, l.queued), L: math.MaxInt}

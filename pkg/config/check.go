@@ -85,6 +85,7 @@ func (g Guard) checkNames() error {
 	return nil
 }
 
+// check returns an error for a source with missing or unknown settings.
 func (s Source) check() error {
 	if !slices.Contains(sources, s.Source) {
 		return hint.Wrap(fmt.Errorf("source %q: must be one of %s", s.Source, strings.Join(sources, ", ")), "to follow a log file: source: file, filenames: [/var/log/mail.log]")

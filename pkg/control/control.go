@@ -28,8 +28,8 @@ type Daemon interface {
 	// Probe has a test client refused at every door for some seconds. Only a client that
 	// cannot be anybody's is taken.
 	Probe(ctx context.Context, client netip.AddrPort) error
-	// Report returns what the daemon knows of the hours from one time to another, which
-	// are whole hours of the zone of that name. A zero until is now.
+	// Report returns the daemon's data about the hours from one time to another, which
+	// are whole hours in the zone of that name. A zero until is now.
 	Report(ctx context.Context, since, until time.Time, zone string) (Report, error)
 	// List returns the alerts of a list, oldest first.
 	List(ctx context.Context, list List) ([]Alert, error)

@@ -48,8 +48,8 @@ type caps struct {
 	banned uint32     // the minute of the latest ban
 }
 
-// capped holds a ban that goes beyond the caps, and counts one that does not. What
-// several scenarios say of one source within the hour is one ban.
+// capped holds a ban beyond the caps, and counts any other. Several findings about one
+// source within an hour are one ban.
 func (c *caps) capped(f Finding, v Verdict) Verdict {
 	c.rollBans()
 	s := c.banOf(f)
@@ -111,9 +111,9 @@ const manyAccounts = 3
 // not.
 func (b basis) isGuessing() bool { return b.others == 0 && b.accounts >= manyAccounts }
 
-// goodHit counts the day's successful clients that a ban would hit, and that none
-// has hit yet on that day. Of guesses at passwords it is those that logged in: mail
-// that was taken from a client says nothing about its logins.
+// goodHit counts the day's successful clients that a ban would hit for the first time on
+// that day. If the ban is for guesses at passwords, only clients that logged in count:
+// mail that was taken from a client says nothing about its logins.
 func (c *caps) goodHit(f Finding, b basis) int {
 	isGood := c.good.isGood
 	if b.guesses > 0 && b.others == 0 {

@@ -131,8 +131,8 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	return v
 }
 
-// nothingKnown answers for a finding of which the guard saw nothing: it would
-// have to ban on somebody else's word.
+// nothingKnown answers for a finding of which the guard has no offences. It holds it,
+// because it cannot check whether a rule excuses them.
 func nothingKnown(f Finding, v Verdict) Verdict {
 	if f.Informational || f.Scope == event.ScopeAccount {
 		v.Action, v.Reason = Ban, "nothing speaks against it" // becomes an alert
@@ -142,7 +142,8 @@ func nothingKnown(f Finding, v Verdict) Verdict {
 	return v
 }
 
-// patience holds what may yet turn out to be a person.
+// patience delays a ban while the source may still turn out to be a person, who mistypes
+// a password or is about to log in for the first time.
 func (k *knowledge) patience(f Finding, t *tally) (rule Rule, until uint32, reason string) {
 	until = t.last + k.limits.typingTime
 	if t.isTyping(k.limits.typing) && k.now < until {
@@ -159,8 +160,7 @@ func (k *knowledge) patience(f Finding, t *tally) (rule Rule, until uint32, reas
 	return NoRule, 0, ""
 }
 
-// widen returns the /64 of an IPv6 address, unless somebody in it is never
-// banned.
+// widen returns the /64 of an IPv6 address, unless part of it is never banned.
 func (k *knowledge) widen(addr netip.Addr) netip.Prefix {
 	if !addr.Is6() || addr.Is4In6() {
 		return netip.Prefix{}
@@ -172,7 +172,7 @@ func (k *knowledge) widen(addr netip.Addr) netip.Prefix {
 	return network
 }
 
-// proof tells why a source is proven at a time, "" if it is not.
+// proof returns why a source is proven at a time, "" if it is not.
 func (k *knowledge) proof(key uint64, s *source, at uint32) string {
 	switch {
 	case s != nil && isWithin(s.login, at, k.limits.login):
@@ -187,7 +187,7 @@ func (k *knowledge) proof(key uint64, s *source, at uint32) string {
 	return ""
 }
 
-// isProven is true where proof has a reason to give.
+// isProven reports whether proof has a reason.
 func (k *knowledge) isProven(key uint64, s *source, at uint32) bool {
 	return s != nil && (isWithin(s.login, at, k.limits.login) || s.mailedDays(at) >= k.limits.mailDays ||
 		isWithin(s.provider, at, 30*day)) || k.evicted.strengthAt(key, at) > noProof

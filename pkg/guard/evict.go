@@ -47,8 +47,9 @@ func compareRanks(a, b ranked) int {
 	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.key, b.key))
 }
 
-// rankOf puts sources without a proof first, then those that had a mail taken, then
-// by the strength of the proof; of equal ones those that were silent longest.
+// rankOf ranks sources without a proof lowest, then those that had a mail taken, then by
+// the strength of the proof. Among equal ones those that have been silent longest rank
+// lowest.
 func (k *knowledge) rankOf(s *source) ranked {
 	r := ranked{key: s.key, proof: k.proofOf(s)}
 	r.rank = uint64(r.proof.strength)<<33 | uint64(s.seen)
@@ -58,8 +59,8 @@ func (k *knowledge) rankOf(s *source) ranked {
 	return r
 }
 
-// evict makes room for as many sources as it forgets: an eighth, so that each new one
-// pays for a fixed part of the work.
+// evict drops an eighth of the sources, so that the cost is spread over the sources that
+// are added until the next call.
 func (k *knowledge) evict() {
 	all := make([]ranked, 0, k.memory.len())
 	for s := range k.memory.all {
@@ -113,7 +114,7 @@ func partition(all []ranked) int {
 	}
 }
 
-// proofOf returns the strongest proof of a source, and when that ends.
+// proofOf returns the strongest proof of a source and its end.
 func (k *knowledge) proofOf(s *source) proof {
 	until := s.amnesty
 	if s.login != 0 {

@@ -51,7 +51,8 @@ func (g *Guard) forgive(s *source, until uint32) {
 	g.waiting.nudge(s.key)
 }
 
-// amnestyOf returns until when the networks that a new source is in have amnesty.
+// amnestyOf returns the end of the amnesty of a source that is seen for the first time, 0
+// for none.
 func (k *knowledge) amnestyOf(key uint64) uint32 {
 	var until uint32
 	for _, f := range k.forgiven {
@@ -62,7 +63,7 @@ func (k *knowledge) amnestyOf(key uint64) uint32 {
 	return until
 }
 
-// isForgiven tells whether a network touches one that has amnesty.
+// isForgiven reports whether a network overlaps one with amnesty, and returns that one.
 func (k *knowledge) isForgiven(network netip.Prefix) (by forgiven, ok bool) {
 	i := slices.IndexFunc(k.forgiven, func(f forgiven) bool { return k.now < f.until && f.network.Overlaps(network) })
 	if i < 0 {

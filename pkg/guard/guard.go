@@ -16,13 +16,13 @@ import (
 // be banned), and the Guard, which observes, decides, and keeps what waits.
 type Guard struct {
 	caps
-	waiting waiting // findings without a last word
+	waiting waiting // pending findings
 	gateway gateway
-	guessed Guesses // before the login that was observed last
+	guessed Guesses // guesses before the login that was observed last
 
 	left []offence // memory for the tally of a finding
-	idle string    // the check where no rule excuses anything
-	mute bool      // verdicts go without their checks
+	idle string    // the line of Checks if no rule excuses anything
+	mute bool      // leave Verdict.Checks empty
 }
 
 const never = ^uint32(0) // later than any event
@@ -94,7 +94,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 	}
 }
 
-// site returns what is known of the host that logged a record.
+// site returns the health of the host that logged a record.
 func (k *knowledge) site(r *event.Record, at uint32) *health.Site {
 	return k.sites.Note(health.HostOf(r), r.Host, at)
 }

@@ -29,7 +29,7 @@ type History struct {
 // a login of somebody else.
 type Waiting struct {
 	Scenario string
-	Until    time.Time // when it is looked at again at the latest
+	Until    time.Time // when it is decided at the latest
 	Rule     Rule      // that keeps it back meanwhile; NoRule after a restart
 	Reason   string    // the same in words
 }

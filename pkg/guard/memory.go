@@ -38,7 +38,7 @@ type memory struct {
 	offences arena.Blocks[offence]
 	accounts arena.Blocks[account]
 	warmed   uint32 // keeps the compiler from leaving out what Warm reads
-	seed     uint64 // keeps a client from choosing addresses that collide; no result depends on it
+	seed     uint64 // keeps clients from choosing addresses that collide; results do not depend on it
 }
 
 func newMemory(key event.HashKey) memory { return memory{seed: key.Sum("sources") | 1} }
@@ -126,7 +126,7 @@ func (m *memory) within(network netip.Prefix) iter.Seq[*source] {
 	}
 }
 
-// source returns what is known under key, and makes room for it.
+// source returns the source of a key, a new one if there is none.
 func (k *knowledge) source(key uint64, at uint32) *source {
 	s := k.memory.find(key)
 	if s == nil {

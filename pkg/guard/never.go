@@ -101,7 +101,7 @@ func unmapped(n netip.Prefix) netip.Prefix {
 	return netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-mapping)
 }
 
-// Never tells whether an address must not be banned whatever it does, and why.
+// Never reports whether an address is never banned, and why.
 func (k *knowledge) Never(addr netip.Addr) (reason string, held bool) {
 	if !addr.IsValid() || !k.matcher.has(addr) {
 		return "", false
@@ -113,7 +113,7 @@ func (k *knowledge) Never(addr netip.Addr) (reason string, held bool) {
 	return k.never[i].reason, true
 }
 
-// Touches tells whether a network overlaps one that is never banned, and why.
+// Touches reports whether a network overlaps one that is never banned, and why.
 func (k *knowledge) Touches(network netip.Prefix) (reason string, held bool) {
 	i := slices.IndexFunc(k.never, func(r rule) bool { return r.network.Overlaps(network) })
 	if i < 0 {

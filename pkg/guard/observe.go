@@ -31,7 +31,8 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 	s.provider = max(s.provider, at)
 }
 
-// isProvider compares suffixes at a dot, without case.
+// isProvider reports whether a name is below a provider's. It compares suffixes at a dot,
+// without case.
 func (k *knowledge) isProvider(name string) bool {
 	for _, p := range k.limits.providers {
 		rest := len(name) - len(p)
@@ -130,9 +131,9 @@ func excuseLast(offences []offence, on health.Host, k event.Kind, at uint32) {
 	}
 }
 
-// metAs returns as whom a source is known to what met a fault: by the account that
-// it got in with, or, where mail was refused, by the mail that is taken from it; 0 of
-// a stranger.
+// metAs returns the identity of a source as a regular client that met a fault: the
+// account that it logged in with, or, for a fault about mail, the source itself if its
+// mail is usually taken. It is 0 for a stranger.
 func (k *knowledge) metAs(r *event.Record, s *source, at uint32) uint64 {
 	if r.Kind != event.AuthFault {
 		if s.mailedDays(at) >= k.limits.mailDays {

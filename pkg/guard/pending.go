@@ -36,11 +36,10 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Due returns the findings whose wait is over, in the order in which they came:
-// bans and alerts, and holds that are final. It is cheap when none is: call it
-// when time passes without events. Each wait ends at its
-// own time, however long nobody asked: a log of which the next line comes hours
-// later is judged as one that was watched.
+// Due returns the findings whose wait is over, in the order of their arrival: bans,
+// alerts, and holds that are final. Call it as time passes without events; it is cheap if
+// no wait is over. Each wait ends at its own time, whatever the time of the call, so a
+// log with pauses of hours gives the same verdicts as one that was followed.
 func (g *Guard) Due(now time.Time) []Ruling {
 	until := max(g.now, stamp(now))
 	if until < g.waiting.next() {

@@ -46,7 +46,7 @@ func (j *judgement) isProvenFor(o offence) bool {
 	return j.k.isProven(j.key, j.s, o.at)
 }
 
-// hasLoggedIn reports whether a source is proven by a login.
+// hasLoggedIn reports whether a login proves the source.
 func (k *knowledge) hasLoggedIn(key uint64, s *source, at uint32) bool {
 	return s != nil && isWithin(s.login, at, k.limits.login) || k.evicted.strengthAt(key, at) >= loginProof
 }
@@ -108,10 +108,10 @@ type Guesses struct {
 // break-in.
 func (g *Guard) Guessed() Guesses { return g.guessed }
 
-// breakIn returns the guesses on which a login follows, if they are so many, within
-// a day, that it may be one of them that was right; else none. An account that logged in there
-// before is no guess; behind an address where others logged in, only the failures on
-// the account itself are. What our own trouble excuses does not count.
+// breakIn returns the guesses before a login, if they are so many within a day that one
+// of them may have been right. An account that logged in from here before is no guess.
+// Behind an address with logins of others only failures on the account itself are
+// guesses. Failures during an outage do not count.
 func (k *knowledge) breakIn(s *source, name event.AccountHash, at uint32) Guesses {
 	shared := isWithin(s.login, at, k.limits.login)
 	accounts := k.memory.accountsIn(s.accounts)

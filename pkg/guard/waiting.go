@@ -18,8 +18,8 @@ type pending struct {
 	wants   evidenceOf
 	rule    Rule   // that keeps it back for now; not in a snapshot
 	reason  string // the same
-	at      int    // in the heap of waiting
-	isDue   bool   // stands in waiting.due
+	at      int    // index in the heap of waiting
+	isDue   bool   // in waiting.due
 }
 
 // wait is the time and the evidence that a verdict waits for.
@@ -103,7 +103,7 @@ func (w *waiting) add(p *pending) {
 // entry.
 func (w *waiting) replace(older, newer *pending) *pending {
 	older.finding, older.rule, older.reason = newer.finding, newer.rule, newer.reason
-	if older.key != newer.key { // a network or an account, of which another source came first
+	if older.key != newer.key { // for a network or an account the first source may differ
 		w.forgetSource(older)
 		older.key = newer.key
 		w.bySource[older.key] = append(w.bySource[older.key], older)
@@ -189,7 +189,7 @@ func (w *waiting) sight(of evidenceOf, at uint32) {
 	}
 }
 
-// next returns when one may have its answer.
+// next returns the earliest time at which a finding may be decided.
 func (w *waiting) next() uint32 {
 	switch {
 	case len(w.due) > 0:

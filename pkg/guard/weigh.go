@@ -40,7 +40,7 @@ func (t *tally) total() int {
 	return n
 }
 
-// weigh sorts the offences of one source that a finding counts.
+// weigh adds the offences of one source that the scenario counts.
 func (k *knowledge) weigh(f *Finding, s *source, t *tally) {
 	j := k.judgement(s)
 	from, to := stamp(f.First), stamp(f.Last)
@@ -251,7 +251,7 @@ type judgement struct {
 
 	isSurveyed bool // the four above are known
 
-	mailDay     uint32 // of mostlyTaken, plus one; 0: not worked out yet
+	mailDay     uint32 // day of mostlyTaken plus one; 0: not computed yet
 	mostlyTaken bool
 }
 

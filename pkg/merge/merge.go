@@ -198,7 +198,7 @@ func (m *Merger) advance() {
 		}
 	}
 	if !found {
-		for _, e := range m.all { // all have ended: nothing comes any more
+		for _, e := range m.all { // all have ended, and no fact will come
 			if end := e.through.Add(1); end.After(least) {
 				least = end
 			}

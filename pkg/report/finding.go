@@ -121,7 +121,7 @@ func (m *merged) list() []engine.Finding {
 	return all
 }
 
-// judge gives the sources what was found about them or their networks.
+// judge gives each source the findings about it or its networks.
 func (m *merged) judge(sources *sourceTable) {
 	for s := range sources.all {
 		s.Scenarios, s.By, s.Verdict = nil, "", guard.Verdict{Reason: "no scenario overflowed"}

@@ -19,8 +19,8 @@ type Why struct {
 	History  []string   `json:"history"` // the guard's memory, in words
 	Buckets  []Bucket   `json:"buckets"`
 	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
-	Enforced []string   `json:"enforced,omitempty"` // what enforcement does and did, in words
-	Alerts   []Told     `json:"alerts"`             // what scenarios found, oldest first
+	Enforced []string   `json:"enforced,omitempty"` // decisions on it and refusals, in words
+	Alerts   []Told     `json:"alerts"`             // findings of scenarios, oldest first
 	Waiting  []Waiting  `json:"waiting,omitempty"`  // what they found and the guard has not decided yet
 }
 

@@ -82,7 +82,7 @@ func (o *Earlier) add(r *event.Record, loggedIn bool, at time.Time) {
 	o.Released = append(o.Released, Release{*r, at})
 }
 
-// Earlier returns what the latest call of Join, Expire or ReleaseAll decided.
+// Earlier returns the decisions of the latest call of Join, Expire or ReleaseAll.
 func (j *Joiner) Earlier() *Earlier { return &j.earlier }
 
 // Waiting reports whether an offence is withheld, so that time alone may release it.

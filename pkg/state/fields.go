@@ -135,6 +135,7 @@ func formOf(in *Input) uint8 {
 	return recordForm
 }
 
+// input writes or reads an input: a tick of the clock, or a record with its source.
 func (c *codec) input(in *Input) {
 	form := formOf(in)
 	c.byte(&form)

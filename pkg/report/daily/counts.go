@@ -16,8 +16,8 @@ func (c Counts) Plain() map[string]int {
 	return plain
 }
 
-// addCount adds n to a key, or to the others where there is no room for a new
-// key. A count that comes to nothing is forgotten.
+// addCount adds n to a key, or to the others if there is no room for a new key. A count
+// of 0 is dropped.
 func addCount(counts Counts, key string, n int) { addUpTo(maxKeys, counts, key, n) }
 
 // addText counts the words of a log line, which clients make up in part.

@@ -209,13 +209,13 @@ func (c Clients) add(addr netip.Addr, n int) {
 	*count += n
 }
 
-// maxKeys bounds each map and set: client text makes the keys.
+// maxKeys bounds each map and set, because the keys are client text.
 const maxKeys = 200_000
 
 // maxTexts bounds the maps whose keys are the words of log lines, which are long.
 const maxTexts = 5000
 
-// others is the key that counts what found no room.
+// others is the key of all that found no room.
 const others = "(others)"
 
 // NewFigures returns empty figures.

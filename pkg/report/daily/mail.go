@@ -314,7 +314,7 @@ func (t *Tracker) keepRemoved(m *mail) {
 	}
 }
 
-// isAbandoned reports whether a queue file that ends now did not become a mail.
+// isAbandoned reports whether a queue file that ends now never became a mail.
 func (m *mail) isAbandoned() bool {
 	return !m.born.IsZero() && m.parent == nil && m.size < 0 && !m.reserved && !m.incomplete
 }

@@ -164,6 +164,7 @@ func (f *Figures) addSent(account, hour string, sent SentHour) {
 	sum.Failed += sent.Failed
 }
 
+// mergeCounts adds counts by key.
 func mergeCounts(into, from Counts) {
 	for key, n := range from {
 		addCount(into, key, *n)

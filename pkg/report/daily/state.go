@@ -62,7 +62,7 @@ type mailState struct {
 	CountedSize           int64
 	Deliveries            []deliveryState
 	Recipients            []string
-	Waits                 bool // among the births
+	Waits                 bool // in the queue of births
 	Piped, Near           bool
 	User                  string
 	Known, Named          bool // by queue ID, by Message-ID

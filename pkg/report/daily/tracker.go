@@ -33,7 +33,7 @@ type Tracker struct {
 	hours    hours
 
 	spare     []*session // that have ended, to be used again
-	forgotten int        // mails among the births that are only waited for
+	forgotten int        // mails among the births that only wait to be dropped
 }
 
 // host holds the mails of one host, whose queue IDs and processes are its own.
@@ -48,9 +48,9 @@ type host struct {
 type session struct {
 	client   clientAddr
 	since    time.Time // of the connection
-	heldNext bool      // a HOLD or DISCARD without queue ID: it is the next mail's
+	heldNext bool      // a HOLD or DISCARD without queue ID was logged, about the next mail
 	sender   string    // of that mail
-	user     string    // who sent mail after a login
+	user     string    // login name of the sender
 }
 
 const (
@@ -213,7 +213,7 @@ func (t *Tracker) forgetRemoved(removed *fifo[*mail], after time.Duration) {
 	}
 }
 
-// compact takes what is forgotten out of the births.
+// compact removes dropped mails from the births.
 func (t *Tracker) compact() {
 	t.births.drop(func(m *mail) bool { return m.forgotten })
 	t.forgotten = 0

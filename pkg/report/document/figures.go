@@ -55,7 +55,7 @@ func volumes(traffic map[string]*daily.Traffic) map[string]Volume {
 	return out
 }
 
-// perHour sums by the hour of the day. All hours are there.
+// perHour adds up by the hour of the day. All 24 hours are in the result.
 func perHour(hours map[string]*daily.Hour) map[string]daily.Hour {
 	out := make(map[string]daily.Hour, 24)
 	for h := range 24 {

@@ -354,6 +354,7 @@ func (t Trouble) first() string {
 	return ""
 }
 
+// highBounces returns a share of bounces that is unusually high.
 func (d *Document) highBounces() []Finding {
 	outgoing := d.DeliveredBy["smtp"] + d.Bounced
 	if outgoing < 20 || d.Bounced*5 < outgoing {
@@ -366,8 +367,8 @@ func (d *Document) highBounces() []Finding {
 	}}
 }
 
-// ownNetworks are offences from an address that is never banned: a webmail, a
-// gateway of containers, this host. The clients behind it are hidden.
+// ownNetworks returns offences from an address that is never banned: a webmail, a gateway
+// of containers, this host. It hides the clients behind it.
 func (d *Document) ownNetworks() []Finding {
 	var found []Finding
 	for _, v := range d.Holds.List {
@@ -436,6 +437,7 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
+// times writes a number of times in words.
 func times(n int) string {
 	if n == 1 {
 		return "once"

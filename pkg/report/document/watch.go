@@ -258,6 +258,7 @@ func (w *Watch) refusedInOutage(e *event.Event) {
 	}
 }
 
+// fault counts trouble of the host's own services.
 func (w *Watch) fault(e *event.Event) {
 	f := w.faults[e.Kind]
 	if f == nil {

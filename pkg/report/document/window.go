@@ -24,7 +24,7 @@ type Window struct {
 	prevented   int // attempts during a ban
 	collateral  []report.Collateral
 	hosts       map[string]bool
-	host        string    // of the line before
+	host        string    // of the last line
 	noted       time.Time // of the line before
 	first, last time.Time
 }
