@@ -3,7 +3,7 @@
 // settings of the mail servers.
 //
 // The problem: each of these can fail while the rest goes on, and then bans do not come
-// or, worse, mail does not. The mechanism: a [Probe] for each, which asks one program,
+// or, worse, mail does not. The mechanism: a [Probe] for each; it asks one program,
 // file or service through a small interface, and returns findings. Each finding has a
 // level and the command that mends it. For example, a bouncer key that was revoked is
 // critical, and its mend is "sudo cscli bouncers add csmail".
@@ -33,6 +33,7 @@ const (
 
 var levelNames = []string{"ok", "note", "warning", "critical"}
 
+// String returns the level as csmail check prints it.
 func (l Level) String() string { return levelNames[l] }
 
 // MarshalText implements [encoding.TextMarshaler].

@@ -56,7 +56,7 @@ func doorsOf(c config.Config) wiring.Doors {
 	return wiring.Doors{Policy: c.Enforce.Policy.Listen, AuthPolicy: c.Enforce.AuthPolicy.Listen, Socketmap: c.Enforce.Socketmap.Listen}
 }
 
-// closedDoors returns the configured doors at which csmail does not listen.
+// closedDoors returns the configured doors without csmail listening there.
 func closedDoors(c config.Config, e *control.Enforcement) (found []Finding) {
 	if e == nil {
 		return nil // the bouncer's probe reports it

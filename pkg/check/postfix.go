@@ -36,7 +36,7 @@ func (p *prober) postfix(ctx context.Context) (string, []Finding) {
 	return "its log has what csmail needs", found
 }
 
-// postfixAdvice finds settings without which csmail has fewer facts.
+// postfixAdvice finds settings that leave csmail fewer facts.
 func postfixAdvice(main map[string]string) (found []Finding) {
 	if main["enable_long_queue_ids"] != "yes" {
 		found = append(found, note("sudo postconf -e enable_long_queue_ids=yes && sudo postfix reload",
@@ -60,7 +60,7 @@ func postfixAdvice(main map[string]string) (found []Finding) {
 // variable is $name, ${...} or $(...) in a setting.
 var variable = regexp.MustCompile(`\$(\w+|\{[^}]*\}|\([^)]*\))`)
 
-// syslogNames returns the values of syslog_name under which csmail would not recognise
+// syslogNames returns the values of syslog_name that keep csmail from recognising
 // smtpd's lines, by the grammar itself.
 func syslogNames(main, overrides map[string]string) (found []Finding) {
 	names := map[string]string{"main.cf": main["syslog_name"]}

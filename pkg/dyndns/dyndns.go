@@ -2,7 +2,7 @@
 // or a person with dynamic DNS. It asks the host's resolver for A and AAAA records once a
 // minute, with a timeout, and keeps the last good answer while the resolver fails, also
 // over restarts. It decides nothing about a client, and never answers a question by
-// asking the resolver: who needs an address gets what is known.
+// asking the resolver: a caller gets the addresses known by then.
 package dyndns
 
 import (
@@ -52,7 +52,7 @@ type Options struct {
 	Keep   func([]byte) error // stores the answers for the next start; nil: nobody does
 }
 
-// Address is one address of a name: a host of IPv4, or the /64 of one of IPv6, in which
+// Address is one address of a name: a host of IPv4, or the /64 of one of IPv6, as
 // privacy addresses change (RFC 8981).
 type Address struct {
 	Name    string
@@ -69,7 +69,7 @@ type Names struct {
 	wake    chan struct{}
 }
 
-// answer is what is known of a name.
+// answer holds the known addresses of a name.
 type answer struct {
 	Good      time.Time `json:"good"` // the last look-up that named an address
 	Addresses []seen    `json:"addresses"`
@@ -98,7 +98,7 @@ func New(o Options) *Names {
 	return &Names{options: o, answers: map[string]*answer{}, wake: make(chan struct{}, 1)}
 }
 
-// Set replaces the names. What is known of those that stay is kept.
+// Set replaces the names. The addresses of those that stay are kept.
 func (n *Names) Set(names []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -139,7 +139,7 @@ func (n *Names) Restore(kept []byte) error {
 	return nil
 }
 
-// Unknown returns the names of which no address is known.
+// Unknown returns the names without a known address.
 func (n *Names) Unknown() (names []string) {
 	known := n.Addresses()
 	n.mu.Lock()
@@ -152,7 +152,7 @@ func (n *Names) Unknown() (names []string) {
 	return names
 }
 
-// Addresses returns what is known now, in the order of the names and the addresses.
+// Addresses returns the addresses known now, in the order of the names and the addresses.
 func (n *Names) Addresses() (all []Address) {
 	now := n.options.Now()
 	n.mu.Lock()
@@ -284,7 +284,7 @@ func (a *answer) see(hosts []netip.Addr, now time.Time) {
 // leads to 0.0.0.0 or 127.0.0.1.
 func isHost(addr netip.Addr) bool { return addr.IsGlobalUnicast() }
 
-// keep stores what is known.
+// keep stores the known addresses.
 func (n *Names) keep() {
 	if n.options.Keep == nil {
 		return

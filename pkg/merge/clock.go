@@ -14,7 +14,7 @@ type clock struct {
 	last  time.Time     // stamp
 }
 
-// time returns the clock's time, which stays behind the broker's by its outages.
+// time returns the clock's time. It stays behind the broker's by its outages.
 func (c *clock) time() time.Time { return c.first.Add(c.now) }
 
 // maxGap is the longest time that a gap counts as. Hosts without lines send each second.

@@ -47,7 +47,7 @@ var takenNames = [...]string{"taken", "partly repeated", "repeated", "gap", "sta
 // String returns the outcome's name, for logs and tests.
 func (t Taken) String() string { return takenNames[t] }
 
-// Position is the number up to which the facts of a host were taken.
+// Position is the epoch of a host and the number of its next fact.
 type Position struct {
 	Epoch, Next uint64
 }
@@ -132,7 +132,7 @@ func (m *Merger) append(e *edge, b *wire.Batch, skip int, stamp time.Time) {
 	}
 }
 
-// Next returns the next fact whose turn has come, and its host; nil if there is none. It
+// Next returns the next fact that is due, and its host; nil if there is none. It
 // is valid until the next call of the Merger.
 func (m *Merger) Next() (f *wire.Fact, name string) {
 	if len(m.order) == 0 {
@@ -158,7 +158,7 @@ func (m *Merger) Next() (f *wire.Fact, name string) {
 	return f, e.name
 }
 
-// Watermark returns the time before which every fact was released, once Next returns nil;
+// Watermark returns the time with every earlier fact released, once Next returns nil;
 // the zero time at the start.
 func (m *Merger) Watermark() time.Time { return m.watermark }
 

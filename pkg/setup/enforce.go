@@ -26,7 +26,7 @@ type Doors struct {
 // keyWord stands for the bouncer's key until cscli has made it.
 const keyWord = "KEY-THAT-CSCLI-PRINTS"
 
-// bouncer gives csmail a key by which it follows the LAPI's decisions. The key goes into
+// bouncer gives csmail a key to follow the LAPI's decisions. The key goes into
 // csmail.yaml.local.
 func (p *planner) bouncer() error {
 	if !p.options.Enforce {
@@ -237,7 +237,7 @@ func policyPlace(listen []string) string {
 
 const queueFolder = "/var/spool/postfix/"
 
-// reachable returns the address by which a program on this host reaches a listener.
+// reachable returns the address for a program on this host to reach a listener.
 func reachable(place string) string {
 	host, port, err := net.SplitHostPort(place)
 	if err != nil {
@@ -266,7 +266,7 @@ const (
 	dovecotDoor = "/etc/dovecot/conf.d/90-csmail.conf"
 )
 
-// includesFolder matches the line by which dovecot.conf reads its folder conf.d.
+// includesFolder matches the line that makes dovecot.conf read its folder conf.d.
 var includesFolder = regexp.MustCompile(`(?m)^\s*!include(_try)?\s+(/etc/dovecot/)?conf\.d/\*\.conf\s*$`)
 
 // dovecotDoor makes Dovecot ask csmail by its auth policy, in a file of its own.

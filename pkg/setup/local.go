@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// localFile is csmail.yaml.local, to which setup adds keys. The rest of the file belongs
+// localFile is csmail.yaml.local; setup adds keys to it. The rest of the file belongs
 // to the administrator and stays, including comments and order.
 type localFile struct {
 	before   string

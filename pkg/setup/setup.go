@@ -85,7 +85,7 @@ type Step struct {
 	Instead []Action
 	// Whole means that a step that fails in the middle is taken back at once.
 	Whole bool
-	// Enforce marks the steps of --enforce, which can be undone separately.
+	// Enforce marks the steps of --enforce. They can be undone separately.
 	Enforce bool
 }
 
@@ -113,10 +113,10 @@ type Action struct {
 	Restore []Saved  `json:"restore,omitempty"`
 	Instead []Action `json:"instead,omitempty"`
 
-	// Unregister is a credentials file whose machine the LAPI forgets; the file goes with it.
+	// Unregister is a credentials file. The LAPI forgets its machine, and the file goes with it.
 	Unregister string `json:"unregister,omitempty"`
 
-	// Forget is a setting of main.cf out of which Word is taken.
+	// Forget is a setting of main.cf; Word is taken out of it.
 	Forget string `json:"forget,omitempty"`
 	Word   string `json:"word,omitempty"`
 

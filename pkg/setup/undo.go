@@ -88,7 +88,7 @@ func Undo(ctx context.Context, host Host, onlyEnforce bool, report func(title st
 	return host.Remove(UndoPath)
 }
 
-// takeBack undoes one step. kept names the files that were changed since, which stay.
+// takeBack undoes one step. kept names the files that were changed since and so stay.
 func takeBack(ctx context.Context, host Host, u undone) (kept, problem error) {
 	for _, a := range u.Actions {
 		_, err := act(ctx, host, a)

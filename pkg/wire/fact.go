@@ -105,7 +105,7 @@ func (c *factCodec) earlier(f *Fact) {
 	records(c, &f.Superseded, c.record)
 }
 
-// records takes a list whose elements hold a record each.
+// records takes a list of elements that hold a record each.
 func records[T any](c *factCodec, p *[]T, element func(*T)) {
 	n := c.Number(uint64(len(*p)))
 	if c.Reading && n > 0 {

@@ -1,4 +1,4 @@
-// Package country remembers from which countries each account logged in, for the rule
+// Package country remembers the countries that each account logged in from, for the rule
 // that refuses or reports a login from anywhere else. It learns from successful logins
 // only. In doubt a login is not strange: an account that is new, one of many countries, a
 // country that is not known, a time in which nothing could be learned. It looks no address
@@ -53,7 +53,7 @@ type day uint16
 
 func dayOf(t time.Time) day { return day(max(t.Unix(), 0) / (24 * 60 * 60)) }
 
-// Memory remembers the countries of accounts, whose names it keeps as hashes only. Its
+// Memory remembers the countries of accounts. It keeps their names as hashes only. Its
 // methods are safe for concurrent use.
 type Memory struct {
 	mu       sync.Mutex
@@ -241,7 +241,7 @@ func (m *Memory) Len() int {
 
 const version = 1
 
-// TakeSnapshot returns what is known in the form that Restore reads, and whether it
+// TakeSnapshot returns the memory in the form that Restore reads, and whether it
 // changed since the snapshot before.
 func (m *Memory) TakeSnapshot() (snapshot []byte, changed bool) {
 	m.mu.Lock()
@@ -255,7 +255,7 @@ func (m *Memory) TakeSnapshot() (snapshot []byte, changed bool) {
 	return c.B, true
 }
 
-// Restore replaces what is known by what TakeSnapshot returned, with its key. On an error
+// Restore replaces the memory by the result of TakeSnapshot, with its key. On an error
 // the memory is as it was.
 func (m *Memory) Restore(b []byte) error {
 	if len(b) == 0 {

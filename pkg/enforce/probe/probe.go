@@ -101,10 +101,10 @@ func AuthPolicy(ctx context.Context, place, key string, addr netip.Addr) (string
 	return strings.TrimSpace(string(text)), err
 }
 
-// TestAccount is whom a probe logs in as. No mail server should have it.
+// TestAccount is the account that a probe logs in as. No mail server should have it.
 const TestAccount = "csmail-test"
 
-// ListName is the name under which a block list has an address: 7.2.0.192.ZONE. for
+// ListName is the name of an address in a block list: 7.2.0.192.ZONE. for
 // 192.0.2.7 (RFC 5782 section 2.1).
 func ListName(zone string, addr netip.Addr) string {
 	var b strings.Builder

@@ -18,7 +18,7 @@ import (
 // seconds for a policy service that hangs.
 const smtpTimeout = 25 * time.Second
 
-// Session is what an SMTP server said to a client that wanted to send a mail.
+// Session holds the replies of an SMTP server to a client that wanted to send a mail.
 type Session struct {
 	Stage string // in answer to what: CONNECT, EHLO, MAIL, RCPT
 	Reply string // the reply that ended it, or the last one
