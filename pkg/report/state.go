@@ -73,7 +73,7 @@ func (c *Collector) Merge(state CollectorState) {
 		for _, k := range one.Kinds {
 			var kind event.Kind
 			if kind.UnmarshalText([]byte(k.Name)) == nil {
-				s.addKind(kind, uint32(min(max(k.N, 0), math.MaxUint32)))
+				s.addKind(kind, uint32(min(uint64(max(k.N, 0)), math.MaxUint32)))
 			}
 		}
 		for _, service := range event.Services() {

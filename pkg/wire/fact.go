@@ -53,7 +53,7 @@ const (
 	// about which they decide.
 	maxRecords = 2 * MaxFacts
 	// maxCount bounds attempts, process IDs and messages taken back.
-	maxCount = 1 << 31
+	maxCount = math.MaxInt32
 )
 
 // factCodec writes or reads the facts of one batch.
@@ -142,7 +142,7 @@ func (c *factCodec) record(r *event.Record) {
 	c.time(&r.Time)
 	c.addr(&r.Addr)
 	for _, n := range [...]*int{&r.Attempts, &r.PID, &r.Withdrawn} {
-		if c.Ints(n); *n < 0 || *n >= maxCount {
+		if c.Ints(n); *n < 0 || *n > maxCount {
 			c.Fail()
 			return
 		}
