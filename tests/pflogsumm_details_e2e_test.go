@@ -96,7 +96,8 @@ var detailRules = map[string][]detailRule{
 		{`[-+] message bounce detail \(by relay\)\|mx.far.example(\[198.51.100.7\]:25)? 40`, relayName},
 	},
 	"mail-rfc3339.log": {
-		{`- Host/Domain Summary: Message Delivery\|.*example (4|14)`, noDelivery}, {`- Host/Domain Summary: Message Delivery\|.*example.org 14`, noDelivery},
+		{`- Host/Domain Summary: Message Delivery\|.*example (4|14)`, noDelivery},
+		{`- Host/Domain Summary: Message Delivery\|.*example.org 14`, noDelivery},
 		{`- Recipients by message (count|size)\|(alice|carol|friend)@\S+ \d+`, noDelivery},
 		{`[-+] Per-Hour Traffic Summary\|03 18 (18|0) 0 6 80`, noDelivery},
 		{`[-+] message bounce detail \(by relay\)\|(203.0.113.250|2001:db8:250::250)(\[.*\]:25)? 3`, relayName},

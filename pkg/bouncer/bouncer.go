@@ -144,8 +144,11 @@ func New(o Options) (*Bouncer, error) {
 		value *time.Duration
 		unset time.Duration
 	}{
-		{&o.Config.UpdateFrequency, defaultFrequency}, {&o.CompareLocal, defaultCompareLocal}, {&o.CompareAll, defaultCompareAll},
-		{&o.SecondLook, defaultSecondLook}, {&o.Timeout, defaultTimeout},
+		{&o.Config.UpdateFrequency, defaultFrequency},
+		{&o.CompareLocal, defaultCompareLocal},
+		{&o.CompareAll, defaultCompareAll},
+		{&o.SecondLook, defaultSecondLook},
+		{&o.Timeout, defaultTimeout},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.unset

@@ -114,36 +114,74 @@ func TestTypes(t *testing.T) {
 		"scope that fails tells of nobody, and silences": {"type: leaky\ngroupby: evt.Meta.source_ip\ncapacity: 1\nleakspeed: 1m\nblackhole: 10s\n" +
 			"scope: {type: Domain, expression: \"Split(evt.Meta.username, '@')[1]\"}\n" + head, each(one, "x@b x x@b x@b x@b x@b", 0, 1, 2, 3, 12, 13), []string{"b 2@13"}},
 		"trigger": {"type: trigger\ngroupby: evt.Meta.source_ip\nblackhole: 5s\n" + head, each(one, "a", 0, 1, 5, 6), []string{"192.0.2.1 1@0", "192.0.2.1 1@5"}},
-		"counter ends by time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head, each(one, "a", 0, 10, 29, 31, 50),
-			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"}},
-		"counter with overflow_filter": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: leaky.Total_count > 2\n" + head,
-			each(one, "a", 0, 10, 29, 31, 50), []string{"192.0.2.1 3@30"}},
-		"counter knows when its last event came": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: (leaky.Last_ts - leaky.First_ts).Seconds() > 20 && leaky.Ovflw_ts > leaky.Last_ts\n" + head,
-			each(one, "a", 0, 19, 31, 52), []string{"192.0.2.1 2@61"}},
-		"counter begun anew ends by its own time": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
-			each(one, "a ok a a", 0, 10, 20, 35), []string{"192.0.2.1 2@50"}},
-		"a late line begins no counter before the end of the one before": {"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head,
-			[]at{{0, one, "a"}, {40, two, "a"}, {20, one, "a"}}, []string{"192.0.2.1 1@30", "192.0.2.1 1@60", "192.0.2.2 1@70"}},
-		"conditional by the median interval": {"type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 4h\ncondition: |\n" +
-			"  len(queue.Queue) >= 4 && MedianInterval(map(queue.Queue[-4:], {#.Time})) >= duration(\"20m\")\n" + head,
-			each(one, "a", 0, 1, 2, 3, 1300, 2600, 3900), []string{"192.0.2.1 6@2600"}},
-		"bayesian": {"type: bayesian\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 60s\nbayesian_prior: 0.5\nbayesian_threshold: 0.8\nbayesian_conditions:\n" +
-			"  - {condition: evt.Meta.username == 'root', prob_given_evil: 0.8, prob_given_benign: 0.2, guillotine: true}\n" +
-			"  - {condition: len(queue.Queue) > 2, prob_given_evil: 0.7, prob_given_benign: 0.3}\n" + head,
-			each(one, "root a a", 0, 1, 2), []string{"192.0.2.1 3@2"}},
-		"scope Range": {"type: leaky\ngroupby: evt.Meta.source_range\ndistinct: evt.Meta.source_ip\ncapacity: 1\nleakspeed: 1m\nscope: {type: Range, expression: evt.Meta.source_range}\n" + head,
-			[]at{{0, one, "a"}, {1, one, "a"}, {2, two, "a"}}, []string{"192.0.2.0/24 2@2"}},
-		"scope Username": {"type: leaky\ngroupby: evt.Meta.username\ndistinct: evt.Meta.source_block\ncapacity: 1\nleakspeed: 1m\nscope: {type: Username, expression: evt.Meta.username}\n" + head,
-			[]at{{0, one, "Bob"}, {1, one, "bob"}, {2, two, "BOB"}}, []string{"bob 2@2"}},
-		"scope by an expression of the event": {"type: leaky\ngroupby: evt.Meta.account\ncapacity: 1\nleakspeed: 1m\nscope: {type: Username, expression: Upper(evt.Meta.username)}\n" + head,
-			[]at{{0, one, "bob@a"}, {2, two, "bob@b"}}, []string{"BOB@A 2@2", "BOB@B 2@2"}},
-		"one alert for each source of the queue": {"type: leaky\ngroupby: evt.Meta.username\ncapacity: 2\nleakspeed: 1m\n" + head,
-			[]at{{0, two, "a"}, {1, one, "a"}, {2, two, "a"}}, []string{"192.0.2.2 3@2", "192.0.2.1 3@2"}},
-		"a /64 counts as one": {"type: leaky\ngroupby: evt.Meta.source_block\ncapacity: 1\nleakspeed: 1m\n" + head,
-			[]at{{0, "2001:db8::1", "a"}, {1, "2001:db8::2", "a"}}, []string{"2001:db8::1 2@1", "2001:db8::2 2@1"}},
+		"counter ends by time": {
+			"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head, each(one, "a", 0, 10, 29, 31, 50),
+			[]string{"192.0.2.1 3@30", "192.0.2.1 2@61"},
+		},
+		"counter with overflow_filter": {
+			"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: leaky.Total_count > 2\n" + head,
+			each(one, "a", 0, 10, 29, 31, 50),
+			[]string{"192.0.2.1 3@30"},
+		},
+		"counter knows when its last event came": {
+			"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\noverflow_filter: (leaky.Last_ts - leaky.First_ts).Seconds() > 20 && leaky.Ovflw_ts > leaky.Last_ts\n" + head,
+			each(one, "a", 0, 19, 31, 52),
+			[]string{"192.0.2.1 2@61"},
+		},
+		"counter begun anew ends by its own time": {
+			"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\ncancel_on: evt.Meta.username == 'ok'\n" + head,
+			each(one, "a ok a a", 0, 10, 20, 35),
+			[]string{"192.0.2.1 2@50"},
+		},
+		"a late line begins no counter before the end of the one before": {
+			"type: counter\ngroupby: evt.Meta.source_ip\ncapacity: -1\nduration: 30s\n" + head,
+			[]at{{0, one, "a"}, {40, two, "a"}, {20, one, "a"}},
+			[]string{"192.0.2.1 1@30", "192.0.2.1 1@60", "192.0.2.2 1@70"},
+		},
+		"conditional by the median interval": {
+			"type: conditional\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 4h\ncondition: |\n" +
+				"  len(queue.Queue) >= 4 && MedianInterval(map(queue.Queue[-4:], {#.Time})) >= duration(\"20m\")\n" + head,
+			each(one, "a", 0, 1, 2, 3, 1300, 2600, 3900),
+			[]string{"192.0.2.1 6@2600"},
+		},
+		"bayesian": {
+			"type: bayesian\ngroupby: evt.Meta.source_ip\ncapacity: -1\nleakspeed: 60s\nbayesian_prior: 0.5\nbayesian_threshold: 0.8\nbayesian_conditions:\n" +
+				"  - {condition: evt.Meta.username == 'root', prob_given_evil: 0.8, prob_given_benign: 0.2, guillotine: true}\n" +
+				"  - {condition: len(queue.Queue) > 2, prob_given_evil: 0.7, prob_given_benign: 0.3}\n" + head,
+			each(one, "root a a", 0, 1, 2),
+			[]string{"192.0.2.1 3@2"},
+		},
+		"scope Range": {
+			"type: leaky\ngroupby: evt.Meta.source_range\ndistinct: evt.Meta.source_ip\ncapacity: 1\nleakspeed: 1m\nscope: {type: Range, expression: evt.Meta.source_range}\n" + head,
+			[]at{{0, one, "a"}, {1, one, "a"}, {2, two, "a"}},
+			[]string{"192.0.2.0/24 2@2"},
+		},
+		"scope Username": {
+			"type: leaky\ngroupby: evt.Meta.username\ndistinct: evt.Meta.source_block\ncapacity: 1\nleakspeed: 1m\nscope: {type: Username, expression: evt.Meta.username}\n" + head,
+			[]at{{0, one, "Bob"}, {1, one, "bob"}, {2, two, "BOB"}},
+			[]string{"bob 2@2"},
+		},
+		"scope by an expression of the event": {
+			"type: leaky\ngroupby: evt.Meta.account\ncapacity: 1\nleakspeed: 1m\nscope: {type: Username, expression: Upper(evt.Meta.username)}\n" + head,
+			[]at{{0, one, "bob@a"}, {2, two, "bob@b"}},
+			[]string{"BOB@A 2@2", "BOB@B 2@2"},
+		},
+		"one alert for each source of the queue": {
+			"type: leaky\ngroupby: evt.Meta.username\ncapacity: 2\nleakspeed: 1m\n" + head,
+			[]at{{0, two, "a"}, {1, one, "a"}, {2, two, "a"}},
+			[]string{"192.0.2.2 3@2", "192.0.2.1 3@2"},
+		},
+		"a /64 counts as one": {
+			"type: leaky\ngroupby: evt.Meta.source_block\ncapacity: 1\nleakspeed: 1m\n" + head,
+			[]at{{0, "2001:db8::1", "a"}, {1, "2001:db8::2", "a"}},
+			[]string{"2001:db8::1 2@1", "2001:db8::2 2@1"},
+		},
 		"no groupby is one bucket": {"type: leaky\ncapacity: 1\nleakspeed: 1m\n" + head, []at{{0, one, "a"}, {1, two, "a"}}, []string{"192.0.2.1 2@1", "192.0.2.2 2@1"}},
-		"the time of the event": {"type: trigger\ngroupby: evt.Meta.source_ip\nname: test/t\ndescription: test\nfilter: TimeNow() == '2026-03-01T12:00:05Z'\n",
-			each(one, "a", 0, 5, 6), []string{"192.0.2.1 1@5"}},
+		"the time of the event": {
+			"type: trigger\ngroupby: evt.Meta.source_ip\nname: test/t\ndescription: test\nfilter: TimeNow() == '2026-03-01T12:00:05Z'\n",
+			each(one, "a", 0, 5, 6),
+			[]string{"192.0.2.1 1@5"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -70,7 +70,8 @@ func (r reference) number() uint32 {
 	return uint32(r>>(attemptsBits+kindBits+refService)) & (1<<numberBits - 1)
 }
 
-func (r reference) attempts() int          { return int(r >> (kindBits + refService) & mostAttempts) }
+func (r reference) attempts() int { return int(r >> (kindBits + refService) & mostAttempts) }
+
 func (r reference) kind() event.Kind       { return event.Kind(r >> refService & (1<<kindBits - 1)) }
 func (r reference) service() event.Service { return event.Service(r & (1<<refService - 1)) }
 

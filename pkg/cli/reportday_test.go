@@ -49,7 +49,9 @@ func TestReportOfDaemonEqualsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, window := range [][]string{
-		{"--day", "2026-11-28"}, {"--since", "2026-11-28", "--until", "2026-11-28 12:00"}, {"--since", "2026-11-28 09:00", "--until", "2026-11-29 09:00"},
+		{"--day", "2026-11-28"},
+		{"--since", "2026-11-28", "--until", "2026-11-28 12:00"},
+		{"--since", "2026-11-28 09:00", "--until", "2026-11-29 09:00"},
 		{"--since", "2026-11-28", "--until", "2026-11-30"},
 	} {
 		for _, output := range []string{"json", "csv"} {

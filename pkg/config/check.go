@@ -39,9 +39,14 @@ func (c Config) check() error {
 		name string
 		n    int
 	}{
-		{"mail_days", c.Guard.MailDays}, {"stale_per_hour", c.Guard.StalePerHour}, {"unnamed_per_hour", c.Guard.UnnamedPerHour},
-		{"sprayed_accounts", c.Guard.SprayedAccounts}, {"typing", c.Guard.Typing}, {"visits_per_hour", c.Guard.VisitsPerHour},
-		{"bans_per_hour", c.Guard.BansPerHour}, {"good_share", c.Guard.GoodShare},
+		{"mail_days", c.Guard.MailDays},
+		{"stale_per_hour", c.Guard.StalePerHour},
+		{"unnamed_per_hour", c.Guard.UnnamedPerHour},
+		{"sprayed_accounts", c.Guard.SprayedAccounts},
+		{"typing", c.Guard.Typing},
+		{"visits_per_hour", c.Guard.VisitsPerHour},
+		{"bans_per_hour", c.Guard.BansPerHour},
+		{"good_share", c.Guard.GoodShare},
 	} {
 		if count.n < 1 {
 			return hint.Wrap(fmt.Errorf("guard.%s %d: must be at least 1", count.name, count.n), "leave the key out for the default; docs/safety.md explains it")

@@ -77,6 +77,7 @@ func TestLoadRefuses(t *testing.T) {
 		"sources: [{source: syslog, listen_port: 70000}]": "sources, number 1: listen_port 70000",
 		"guard:\n  allow: [192.0.2.300]":                  `line 2: "192.0.2.300" is neither an address nor a network`,
 		"guard:\n  allow: [\"::ffff:203.0.113.0/120\"]":   "write it as IPv4",
+
 		"guard: [":                                  "yaml",
 		"history: soon":                             `line 1: "soon" is no duration`,
 		"lapi: {decisions: mine}":                   `lapi.decisions "mine": must be profiles or explicit`,
@@ -87,7 +88,9 @@ func TestLoadRefuses(t *testing.T) {
 		"guard: {allow_names: [localhost]}":         `guard.allow_names "localhost": is no host name`,
 		"guard: {allow_names: [\"*.example.org\"]}": `guard.allow_names "*.example.org": is no host name`,
 		"guard: {allow_names: [a..example]}":        `guard.allow_names "a..example": is no host name`,
-		"guard: {allow_names: [a_b.example.org, bücher.example]}":                    `guard.allow_names "bücher.example": is no host name`,
+
+		"guard: {allow_names: [a_b.example.org, bücher.example]}": `guard.allow_names "bücher.example": is no host name`,
+
 		"guard: {allow_names: [" + strings.Repeat("a.example, ", 257) + "]}":         "guard.allow_names: 257 names, at most 256",
 		"enforce: {countries: {mode: ban}}":                                          `enforce.countries.mode "ban": must be off, report or refuse`,
 		"enforce: {countries: {mode: refuse}}":                                       `enforce.countries.mode "refuse": needs detect and bouncer.api_key`,

@@ -168,9 +168,17 @@ func TestReportPageBeyondThisHost(t *testing.T) {
 		anywhere bool
 		want     bool
 	}{
-		{"127.0.0.1", false, true}, {"::1", false, true}, {"localhost", false, true}, {"127.8.8.8", false, true},
-		{"0.0.0.0", false, false}, {"::", false, false}, {"", false, false}, {"192.0.2.1", false, false}, {"mx1.example.org", false, false},
-		{"0.0.0.0", true, true}, {"192.0.2.1", true, true},
+		{"127.0.0.1", false, true},
+		{"::1", false, true},
+		{"localhost", false, true},
+		{"127.8.8.8", false, true},
+		{"0.0.0.0", false, false},
+		{"::", false, false},
+		{"", false, false},
+		{"192.0.2.1", false, false},
+		{"mx1.example.org", false, false},
+		{"0.0.0.0", true, true},
+		{"192.0.2.1", true, true},
 	} {
 		d := &Daemon{}
 		d.config.Report.Enabled, d.config.Report.ListenAnywhere, d.config.Prometheus.ListenAddr = true, tt.anywhere, tt.addr

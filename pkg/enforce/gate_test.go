@@ -371,8 +371,12 @@ func TestAbroad(t *testing.T) {
 		addr, account string
 		want          Action
 	}{
-		{"198.51.100.7", "bob", Refuse}, {"198.51.100.7", "eve", Pass}, {"198.51.100.7", "", Pass},
-		{"198.51.100.9", "bob", Pass}, {"127.0.0.1", "bob", Pass}, {"", "bob", Pass},
+		{"198.51.100.7", "bob", Refuse},
+		{"198.51.100.7", "eve", Pass},
+		{"198.51.100.7", "", Pass},
+		{"198.51.100.9", "bob", Pass},
+		{"127.0.0.1", "bob", Pass},
+		{"", "bob", Pass},
 	} {
 		addr, _ := netip.ParseAddr(c.addr)
 		v := g.Ask(Query{Door: AuthPolicy, Addr: addr, Account: c.account, Service: "imap", Session: "s"})

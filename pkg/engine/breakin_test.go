@@ -39,16 +39,26 @@ func TestBreakInFinding(t *testing.T) {
 		facts  guard.Facts
 		want   string // messages
 	}{
-		"40 guesses and the login": {log: append(guesses(40, "alice"), login(time.Hour, attacker, "alice")),
-			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)"},
-		"it logs in again and again": {log: append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(2*time.Hour, attacker, "ALICE"), login(3*time.Hour, attacker, "alice")),
-			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)"},
-		"the end of the session, which names nobody": {log: append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(61*time.Minute, attacker, "")),
-			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)"},
-		"nobody is named at all": {log: append(guesses(40, ""), login(time.Hour, attacker, ""), login(61*time.Minute, attacker, "")),
-			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)"},
-		"two accounts": {log: append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(61*time.Minute, attacker, "bob")),
-			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)\n203.0.113.99 logged in on dovecot after 40 wrong passwords within 61m (csmail/break-in)"},
+		"40 guesses and the login": {
+			log:  append(guesses(40, "alice"), login(time.Hour, attacker, "alice")),
+			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)",
+		},
+		"it logs in again and again": {
+			log:  append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(2*time.Hour, attacker, "ALICE"), login(3*time.Hour, attacker, "alice")),
+			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)",
+		},
+		"the end of the session, which names nobody": {
+			log:  append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(61*time.Minute, attacker, "")),
+			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)",
+		},
+		"nobody is named at all": {
+			log:  append(guesses(40, ""), login(time.Hour, attacker, ""), login(61*time.Minute, attacker, "")),
+			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)",
+		},
+		"two accounts": {
+			log:  append(guesses(40, "alice"), login(time.Hour, attacker, "alice"), login(61*time.Minute, attacker, "bob")),
+			want: "203.0.113.99 logged in on dovecot after 40 wrong passwords within 60m (csmail/break-in)\n203.0.113.99 logged in on dovecot after 40 wrong passwords within 61m (csmail/break-in)",
+		},
 		"ten mistakes":            {log: append(guesses(10, "alice"), login(time.Hour, attacker, "alice"))},
 		"a login from elsewhere":  {log: append(guesses(40, "alice"), login(time.Hour, "198.51.100.7", "alice"))},
 		"a friend's host":         {log: append(guesses(40, "alice"), login(time.Hour, attacker, "alice")), facts: guard.Facts{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}},

@@ -69,8 +69,12 @@ func TestHeldBeginsNoBlackhole(t *testing.T) {
 				minute int
 				want   string
 			}{
-				{0, "[hold amnesty]"}, {5, "[]"}, {9, "[]"},
-				{20, "[ban none]"}, {25, "[]"}, {79, "[]"}, // the ban's blackhole
+				{0, "[hold amnesty]"},
+				{5, "[]"},
+				{9, "[]"},
+				{20, "[ban none]"},
+				{25, "[]"},
+				{79, "[]"}, // the ban's blackhole
 				{81, "[ban none]"},
 			} {
 				if got := fmt.Sprint(three(step.minute)); got != step.want {

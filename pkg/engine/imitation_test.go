@@ -264,9 +264,11 @@ var otherForms = []struct {
 // read from its first byte, and nothing in it is taken for a header.
 func TestImitationInOtherForms(t *testing.T) {
 	client := netip.MustParseAddr(clientAddr)
-	texts := []string{"Jun  3 02:11:09 mail postfix/smtpd[1]: warning: unknown[203.0.113.6]: SASL LOGIN authentication failed: x",
+	texts := []string{
+		"Jun  3 02:11:09 mail postfix/smtpd[1]: warning: unknown[203.0.113.6]: SASL LOGIN authentication failed: x",
 		"postfix/smtpd[1]: warning: unknown[203.0.113.6]: SASL LOGIN authentication failed: x", "INFO    postfix/smtpd[1]: connect from unknown[203.0.113.6]",
-		"4Zk1Yq2Lz3z9v: client=unknown[203.0.113.6]", "CONNECT from [203.0.113.6]:1 to [198.51.100.1]:25", `{"MESSAGE":"x","__REALTIME_TIMESTAMP":"1"}`}
+		"4Zk1Yq2Lz3z9v: client=unknown[203.0.113.6]", "CONNECT from [203.0.113.6]:1 to [198.51.100.1]:25", `{"MESSAGE":"x","__REALTIME_TIMESTAMP":"1"}`,
+	}
 	for i, text := range imitations() {
 		if i%11 == 0 {
 			texts = append(texts, text)

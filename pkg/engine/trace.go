@@ -48,9 +48,15 @@ func taken(line string, e *event.Event) []Taken {
 		add("address", text, at)
 	}
 	for _, f := range [...]Taken{
-		{Field: "client name", Text: e.ClientName}, {Field: "user", Text: e.User}, {Field: "mechanism", Text: e.Mechanism},
-		{Field: "code", Text: e.Code}, {Field: "sender", Text: e.Sender}, {Field: "recipient", Text: e.Recipient},
-		{Field: "helo", Text: e.Helo}, {Field: "session", Text: e.Session}, {Field: "reason", Text: e.Reason},
+		{Field: "client name", Text: e.ClientName},
+		{Field: "user", Text: e.User},
+		{Field: "mechanism", Text: e.Mechanism},
+		{Field: "code", Text: e.Code},
+		{Field: "sender", Text: e.Sender},
+		{Field: "recipient", Text: e.Recipient},
+		{Field: "helo", Text: e.Helo},
+		{Field: "session", Text: e.Session},
+		{Field: "reason", Text: e.Reason},
 	} {
 		add(f.Field, f.Text, offset(line, f.Text))
 	}

@@ -57,7 +57,8 @@ func TestOtherKindOfSourceOfTheSameLines(t *testing.T) {
 		"the same lines": {[]line{{at(100), "mx", "a"}, {at(5000), "mx", "b"}}, []line{{at(100), "mx", "a"}, {at(5000), "mx", "b"}, {at(5200), "mx", "c"}}, []string{"c"}},
 		"three alike, then one more": {
 			[]line{{at(100), "mx", "a"}, {at(200), "mx", "a"}, {at(300), "mx", "a"}},
-			[]line{{at(100), "mx", "a"}, {at(200), "mx", "a"}, {at(300), "mx", "a"}, {at(400), "mx", "a"}}, []string{"a"},
+			[]line{{at(100), "mx", "a"}, {at(200), "mx", "a"}, {at(300), "mx", "a"}, {at(400), "mx", "a"}},
+			[]string{"a"},
 		},
 		"the seconds do not agree": {[]line{{at(999), "mx", "a"}}, []line{{at(1001), "mx", "a"}, {at(1500), "mx", "b"}}, []string{"b"}},
 		"a name with its domain":   {[]line{{at(100), "MX.example.org", "a"}}, []line{{at(100), "mx", "a"}}, nil},

@@ -20,19 +20,23 @@ func TestLoadCredentials(t *testing.T) {
 	}{
 		"as cscli writes it": {
 			"url: http://127.0.0.1:8080/\nlogin: csmail\npassword: s3cret\n",
-			Credentials{URL: "http://127.0.0.1:8080/", Login: "csmail", Password: "s3cret"}, "",
+			Credentials{URL: "http://127.0.0.1:8080/", Login: "csmail", Password: "s3cret"},
+			"",
 		},
 		"with the console's url": {
 			"url: http://127.0.0.1:8080\nlogin: csmail\npassword: 12345678\npapi_url: https://papi.example.org/\n",
-			Credentials{URL: "http://127.0.0.1:8080", Login: "csmail", Password: "12345678"}, "",
+			Credentials{URL: "http://127.0.0.1:8080", Login: "csmail", Password: "12345678"},
+			"",
 		},
 		"unix socket": {
 			"url: /run/crowdsec.sock\nlogin: csmail\npassword: s3cret\n",
-			Credentials{URL: "/run/crowdsec.sock", Login: "csmail", Password: "s3cret"}, "",
+			Credentials{URL: "/run/crowdsec.sock", Login: "csmail", Password: "s3cret"},
+			"",
 		},
 		"certificate": {
 			"url: https://lapi.example.org/\ncert_path: c.pem\nkey_path: k.pem\nca_cert_path: ca.pem\n",
-			Credentials{URL: "https://lapi.example.org/", CertPath: "c.pem", KeyPath: "k.pem", CACertPath: "ca.pem"}, "",
+			Credentials{URL: "https://lapi.example.org/", CertPath: "c.pem", KeyPath: "k.pem", CACertPath: "ca.pem"},
+			"",
 		},
 		"empty file":          {"", Credentials{}, "the file is empty"},
 		"comment only":        {"# nothing\n", Credentials{}, "the file is empty"},

@@ -21,13 +21,15 @@ func TestCrowdSecEvent(t *testing.T) {
 		{
 			"fractions of a second, another zone",
 			time.Date(2026, 11, 23, 13, 1, 12, 1500, berlin),
-			map[string]string{"kind": "auth-failed", "class": "hostile"}, map[string]string{"program": "postfix/smtpd"},
+			map[string]string{"kind": "auth-failed", "class": "hostile"},
+			map[string]string{"program": "postfix/smtpd"},
 			`{"time":"2026-11-23T12:01:12.0000015Z","meta":{"class":"hostile","kind":"auth-failed"},"parsed":{"program":"postfix/smtpd"}}`,
 		},
 		{
 			"text of a client that would end the line or the string",
 			time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-			map[string]string{"username": "x\r\n"}, map[string]string{"message": "a\n\"}<\\r\x00\xff"},
+			map[string]string{"username": "x\r\n"},
+			map[string]string{"message": "a\n\"}<\\r\x00\xff"},
 			`{"time":"2026-01-02T03:04:05Z","meta":{"username":"x\r\n"},"parsed":{"message":"a\n\"}<\\r\u0000\ufffd"}}`,
 		},
 		{"nothing but a time", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), nil, nil, `{"time":"2026-01-02T03:04:05Z","meta":{},"parsed":{}}`},

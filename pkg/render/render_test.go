@@ -84,9 +84,12 @@ func TestPushed(t *testing.T) {
 	var out bytes.Buffer
 	alert := event.Alert{Scenario: "csmail/auth-bf", Scope: event.ScopeIP, Source: netip.MustParseAddr("192.0.2.1")}
 	Pushed(&out, []engine.Finding{held(netip.MustParseAddr("192.0.2.20"))}, []lapi.Outcome{
-		{Alert: alert, Status: lapi.Pushed, ID: "7"}, {Alert: alert, Status: lapi.HeldBack, Reason: "nothing new since 2026-06-03T22:11:11Z"},
+		{Alert: alert, Status: lapi.Pushed, ID: "7"},
+		{Alert: alert, Status: lapi.HeldBack, Reason: "nothing new since 2026-06-03T22:11:11Z"},
 		{Alert: alert, Status: lapi.Rejected, Reason: "bad"},
-		{Alert: alert, Status: lapi.Pushed, ID: "8"}, {Alert: alert, Status: lapi.Pushed, ID: "9"}, {Alert: alert, Status: lapi.Pushed, ID: "10"},
+		{Alert: alert, Status: lapi.Pushed, ID: "8"},
+		{Alert: alert, Status: lapi.Pushed, ID: "9"},
+		{Alert: alert, Status: lapi.Pushed, ID: "10"},
 	}, map[string]lapi.Look{
 		"8":  {Known: true, Bans: []lapi.Ban{{Type: "ban", Until: time.Date(2026, 6, 3, 8, 11, 0, 0, time.UTC)}}},
 		"9":  {Known: true, Bans: []lapi.Ban{{Type: "captcha", Simulated: true}}},

@@ -111,8 +111,10 @@ func TestHeld(t *testing.T) {
 		want   string
 	}{
 		"nothing": {nil, "Nothing is held\n"},
-		"who is never banned": {[]control.Alert{never, held("Ip", "192.0.2.8", "auth-bf", "amnesty: a person forgave it", 5)},
-			"2 alerts on sources that are never banned or have amnesty; --all shows them\n"},
+		"who is never banned": {
+			[]control.Alert{never, held("Ip", "192.0.2.8", "auth-bf", "amnesty: a person forgave it", 5)},
+			"2 alerts on sources that are never banned or have amnesty; --all shows them\n",
+		},
 		"one line a source, the newest first": {
 			[]control.Alert{
 				held("Ip", "203.0.113.10", "auth-bf", "login-outage: the login service", 0), never,
@@ -126,7 +128,8 @@ Source             Alerts  Found by       Held by       Last event
 To ban one all the same: csmail held release 203.0.113.10
 To forget it: csmail held drop 203.0.113.10
 1 alert on sources that are never banned or have amnesty; --all shows them
-`},
+`,
+		},
 		"an account, of whatever name": {
 			[]control.Alert{held(string(event.ScopeAccount), "all\x1b\n"+strings.Repeat("x", 99), "mine", "bans-per-hour: 2000", 0)}, `1 source held, with 1 alert
 Source  Alerts  Found by  Held by        Last event
@@ -134,7 +137,8 @@ all??xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
              1  mine      bans-per-hour  Jun  3 04:00
 To ban one all the same: csmail held release 01234567
 To forget it: csmail held drop 01234567
-`},
+`,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -67,9 +67,11 @@ type bayesSpec struct {
 
 // keys are the keys that a document may have, and those of its sections.
 var keys = map[string][]string{
-	"": {"type", "name", "description", "format", "version", "author", "references", "debug", "reprocess", "filter", "groupby",
+	"": {
+		"type", "name", "description", "format", "version", "author", "references", "debug", "reprocess", "filter", "groupby",
 		"distinct", "capacity", "leakspeed", "duration", "blackhole", "cancel_on", "overflow_filter", "condition", "cache_size",
-		"scope", "labels", "data", "bayesian_prior", "bayesian_threshold", "bayesian_conditions"},
+		"scope", "labels", "data", "bayesian_prior", "bayesian_threshold", "bayesian_conditions",
+	},
 	"scope":               {"type", "expression"},
 	"data":                {"source_url", "dest_file", "type", "strategy", "size", "ttl", "cache"},
 	"bayesian_conditions": {"condition", "prob_given_evil", "prob_given_benign", "guillotine"},

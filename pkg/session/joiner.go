@@ -81,7 +81,6 @@ type Joiner struct {
 	earlier      Earlier
 	settling     []withheld // scratch memory of settle
 	withholdings uint64     // number of offences withheld so far
-
 }
 
 // since returns the time from at to r, in which at is a time.Time.UnixNano.

@@ -43,7 +43,8 @@ func anyTime() *rapid.Generator[time.Time] {
 
 func anyAddr() *rapid.Generator[netip.Addr] {
 	return rapid.SampledFrom([]netip.Addr{
-		{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"),
+		{},
+		netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"),
 		netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("fe80::1%eth0"),
 	})
 }

@@ -62,8 +62,14 @@ func (m *mxLog) visit() {
 		share int
 		visit func()
 	}{
-		{shareInternal, m.internal}, {shareInbound, m.inbound}, {shareOutbound, m.outbound}, {shareReading, m.reading}, {shareBot, m.bot},
-		{shareGuess, m.guessing}, {shareNameless, m.nameless}, {shareNewClient, m.newClient},
+		{shareInternal, m.internal},
+		{shareInbound, m.inbound},
+		{shareOutbound, m.outbound},
+		{shareReading, m.reading},
+		{shareBot, m.bot},
+		{shareGuess, m.guessing},
+		{shareNameless, m.nameless},
+		{shareNewClient, m.newClient},
 	} {
 		if n < v.share {
 			v.visit()

@@ -64,8 +64,10 @@ func cast(all []scenario) []*Client {
 	var players []*Client
 	for _, s := range all {
 		for family, addr := range map[string]string{"v4": s.v4, "v6": s.v6} {
-			players = append(players, &Client{Name: s.name + "-" + family, Addr: netip.MustParseAddr(addr),
-				Hostile: s.hostile, name: s.naming, act: s.act})
+			players = append(players, &Client{
+				Name: s.name + "-" + family, Addr: netip.MustParseAddr(addr),
+				Hostile: s.hostile, name: s.naming, act: s.act,
+			})
 		}
 	}
 	return players

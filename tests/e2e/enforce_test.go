@@ -335,8 +335,10 @@ func (d *doorman) awaitAsked(state string, all []guest) {
 // inside is csmail on the mail host, where it sees Postfix and Dovecot with their
 // settings, programs and sockets.
 func (d *doorman) inside(args ...string) *exec.Cmd {
-	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(d.server.cmd.Process.Pid), "--mount", "--net", "--root", "--wd",
-		filepath.Join(d.dir, "csmail", "program")}, args...)...)
+	cmd := exec.Command("nsenter", append([]string{
+		"--target", strconv.Itoa(d.server.cmd.Process.Pid), "--mount", "--net", "--root", "--wd",
+		filepath.Join(d.dir, "csmail", "program"),
+	}, args...)...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC"}
 	return cmd
 }

@@ -31,8 +31,10 @@ func checkMachine() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("must run as root: the tests make network namespaces and start mail servers in them")
 	}
-	for _, program := range []string{"postfix", "dovecot", "/usr/sbin/sshd", "ssh", "ssh-keygen", "openssl", "ip", "nsenter", "journalctl", "/lib/systemd/systemd-journal-remote",
-		"systemd-analyze", "setpriv", "unshare", "nft", "ipset", "iptables"} {
+	for _, program := range []string{
+		"postfix", "dovecot", "/usr/sbin/sshd", "ssh", "ssh-keygen", "openssl", "ip", "nsenter", "journalctl", "/lib/systemd/systemd-journal-remote",
+		"systemd-analyze", "setpriv", "unshare", "nft", "ipset", "iptables",
+	} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%s is missing: run tests/e2e/install.sh", program)
 		}

@@ -72,8 +72,10 @@ var values = map[string][]string{
 // freeFields the others.
 var (
 	enumerated = []string{"kind", "class", "service", "log_type", "log_type_enh", "action", "dovecot_login_result", "pregreet"}
-	freeFields = []string{"source_ip", "source_block", "source_range", "username", "account", "target_user", "code", "helo",
-		"client_name", "mechanism", "never"}
+	freeFields = []string{
+		"source_ip", "source_block", "source_range", "username", "account", "target_user", "code", "helo",
+		"client_name", "mechanism", "never",
+	}
 	parsedOnes = []string{"program", "user", "remote_addr", "dovecot_user", "sshd_invalid_user", "smtp_return_codes", "action", "never"}
 )
 

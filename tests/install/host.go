@@ -118,8 +118,10 @@ func (h *host) kill() {
 
 // command is a command on the host, as root.
 func (h *host) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := append([]string{"-t", fmt.Sprint(h.process.pid()), "-m", "-p", "-n", "-u", "-i", "-C", "--",
-		"env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"}, args...)
+	all := append([]string{
+		"-t", fmt.Sprint(h.process.pid()), "-m", "-p", "-n", "-u", "-i", "-C", "--",
+		"env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
+	}, args...)
 	return exec.CommandContext(ctx, "nsenter", all...)
 }
 

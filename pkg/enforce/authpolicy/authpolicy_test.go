@@ -26,8 +26,10 @@ func server(t testing.TB) (*Server, *[]Report) {
 	t.Helper()
 	table := decision.New(0)
 	for i, r := range []decision.Raw{
-		{Scope: "Ip", Value: "192.0.2.1", Type: "ban"}, {Scope: "Ip", Value: "192.0.2.3", Type: "captcha"},
-		{Scope: "Range", Value: "2001:db8:bad::/48", Type: "ban"}, {Scope: "Username", Value: "bob", Type: "ban"},
+		{Scope: "Ip", Value: "192.0.2.1", Type: "ban"},
+		{Scope: "Ip", Value: "192.0.2.3", Type: "captcha"},
+		{Scope: "Range", Value: "2001:db8:bad::/48", Type: "ban"},
+		{Scope: "Username", Value: "bob", Type: "ban"},
 	} {
 		r.ID, r.Duration = int64(i+1), "1h"
 		d, err := decision.Parse(r, time.Now())

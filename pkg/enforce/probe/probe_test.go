@@ -61,8 +61,10 @@ func TestDoors(t *testing.T) {
 		no   string
 	}{
 		{"policy", func(a netip.Addr) (string, error) { return Policy(t.Context(), policy, a) }, "421 4.7.1 CrowdSec decision 999999999 on your address", "DUNNO"},
-		{"auth policy", func(a netip.Addr) (string, error) { return AuthPolicy(t.Context(), auth, "k", a) },
-			`{"status":-1,"msg":"CrowdSec decision 999999999 on your address"}`, `{"status":0,"msg":""}`},
+		{
+			"auth policy", func(a netip.Addr) (string, error) { return AuthPolicy(t.Context(), auth, "k", a) },
+			`{"status":-1,"msg":"CrowdSec decision 999999999 on your address"}`, `{"status":0,"msg":""}`,
+		},
 		{"socketmap", func(a netip.Addr) (string, error) { return Socketmap(t.Context(), screen, a) }, "OK reject", "NOTFOUND"},
 		{"block list", func(a netip.Addr) (string, error) {
 			return BlockList(t.Context(), packets.LocalAddr().String(), "bl.test", a)
@@ -120,8 +122,11 @@ func TestSMTP(t *testing.T) {
 		failed  bool
 	}{
 		"at the greeting": {[]string{refused}, Session{"CONNECT", refused, true}, false},
-		"at the recipient": {[]string{"220 mx1 ESMTP", "250-mx1\r\n250 SIZE", "250 2.1.0 Ok", refused},
-			Session{"RCPT", refused, true}, false},
+		"at the recipient": {
+			[]string{"220 mx1 ESMTP", "250-mx1\r\n250 SIZE", "250 2.1.0 Ok", refused},
+			Session{"RCPT", refused, true},
+			false,
+		},
 		"let in":            {[]string{"220 mx1 ESMTP", "250 mx1", "250 Ok", "250 2.1.5 Ok"}, Session{"RCPT", "250 2.1.5 Ok", false}, false},
 		"for another fault": {[]string{"220 mx1", "250 mx1", "530 5.7.0 Authentication required"}, Session{"MAIL", "530 5.7.0 Authentication required", true}, false},
 		"no TLS after all":  {[]string{"220 mx1", "250 mx1", "530 5.7.0 Must issue a STARTTLS command first", "454 4.7.0 TLS not available"}, Session{}, true},

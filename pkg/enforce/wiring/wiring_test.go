@@ -28,14 +28,22 @@ func TestRecorded(t *testing.T) {
 	want := Report{
 		Services: []Service{{Name: "smtp/inet", Asks: true}, {Name: "submission/inet", Asks: true}, {Name: "smtps/inet"}, {Name: "dovecot", Asks: true}},
 		Findings: []Finding{
-			{"submission/inet", `while csmail is dead everybody is answered "451 4.3.5 Server configuration problem" (smtpd_client_restrictions)`,
-				`postconf -P 'submission/inet/smtpd_policy_service_default_action=DUNNO' && postfix reload`},
-			{"submission/inet", "the service runs in a chroot and cannot see /run/csmail/policy.sock: nobody is refused",
-				"install -d -o csmail -g postfix -m 0710 '/var/spool/postfix/csmail', then unix:csmail/policy.sock in smtpd_client_restrictions and enforce.policy.listen: [unix:/var/spool/postfix/csmail/policy.sock]"},
-			{"dovecot", "while csmail hangs Dovecot 2.3 may let nobody log in (auth_policy_report_after_auth)",
-				"echo 'auth_policy_report_after_auth = no' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload"},
-			{"dovecot", "an old password that a phone repeats counts as guesses (auth_policy_request_attributes does not name mech)",
-				"echo 'auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload"},
+			{
+				"submission/inet", `while csmail is dead everybody is answered "451 4.3.5 Server configuration problem" (smtpd_client_restrictions)`,
+				`postconf -P 'submission/inet/smtpd_policy_service_default_action=DUNNO' && postfix reload`,
+			},
+			{
+				"submission/inet", "the service runs in a chroot and cannot see /run/csmail/policy.sock: nobody is refused",
+				"install -d -o csmail -g postfix -m 0710 '/var/spool/postfix/csmail', then unix:csmail/policy.sock in smtpd_client_restrictions and enforce.policy.listen: [unix:/var/spool/postfix/csmail/policy.sock]",
+			},
+			{
+				"dovecot", "while csmail hangs Dovecot 2.3 may let nobody log in (auth_policy_report_after_auth)",
+				"echo 'auth_policy_report_after_auth = no' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload",
+			},
+			{
+				"dovecot", "an old password that a phone repeats counts as guesses (auth_policy_request_attributes does not name mech)",
+				"echo 'auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} local=%{lip} device_id=%{client_id} protocol=%s session_id=%{session} mech=%{mech}' >> /etc/dovecot/conf.d/90-csmail.conf && doveadm reload",
+			},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -57,6 +57,7 @@ func TestAuth(t *testing.T) {
 		"auth: plain(?,192.0.2.1): Username character disallowed by auth_username_chars: 0x2c (username: x,203.0.113.6,<abc>): unknown user)":               {event.Noted, event.AuthFailed, "192.0.2.1", "", ""},
 		"auth(?,192.0.2.1,sasl:plain)<s>: plain: Username character disallowed by auth_username_chars: 0x2c (username: x,203.0.113.6,<abc>): unknown user)": {event.Noted, event.AuthFailed, "192.0.2.1", "", "s"},
 		// no end of a request, no client in it, or another process's bracket
+
 		"auth: sql(a,192.0.2.1":                             {event.Missed, event.NoKind, "", "", ""},
 		"auth: sql(a,192.0.2.1,<s: unknown user":            {event.Missed, event.NoKind, "", "", ""},
 		"auth: sql(a,192.0.2.1) unknown user":               {event.Missed, event.NoKind, "", "", ""},
@@ -64,6 +65,7 @@ func TestAuth(t *testing.T) {
 		"auth: (a,192.0.2.1): unknown user":                 {event.Missed, event.NoKind, "", "", ""},
 		"auth(a,192.0.2.1)<s: sql: unknown user":            {event.Missed, event.NoKind, "", "", ""},
 		"auth: sql(a)b,192.0.2.1,<s>): unknown user":        {event.Ambiguous, event.NoKind, "", "", ""},
+
 		"auth: started":                                                           {event.Missed, event.NoKind, "", "", ""},
 		"auth: sql(a): unknown user":                                              {event.Noted, event.AuthFailed, "invalid IP", "a", ""},
 		"auth: sql(a,b,<s>): unknown user":                                        {event.Ambiguous, event.NoKind, "", "", ""},

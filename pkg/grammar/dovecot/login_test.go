@@ -247,6 +247,7 @@ func TestLoginTrouble(t *testing.T) {
 		"Disconnected: Input buffer full (no auth attempts in 9 secs)":                                        event.NoAuth,
 		"Disconnected: Logging in timed out (state=banner, duration=30s)":                                     event.NoKind,
 		"Disconnected: Auth process broken (no auth attempts in 9 secs)":                                      event.NoKind,
+
 		"Pre-login ID sent: name=x":                                                                 event.NoKind,
 		"Pre-login ID sent: name=x: user=<u>, rip=203.0.113.6":                                      event.NoKind,
 		"Pre-login internal ID sent from untrusted client - ignoring: x-originating-ip=203.0.113.6": event.NoKind,

@@ -314,8 +314,10 @@ func heloRejected(reason string, temporary bool) (event.Kind, bool) {
 
 // senderRejected returns the kind of a "Sender address rejected".
 func senderRejected(reason string, temporary bool) (event.Kind, bool) {
-	for _, known := range [...]string{"Domain not found", "Domain ", "Malformed DNS", "not owned by user", "not logged in",
-		"need fully-qualified address", "undeliverable address", "User unknown"} {
+	for _, known := range [...]string{
+		"Domain not found", "Domain ", "Malformed DNS", "not owned by user", "not logged in",
+		"need fully-qualified address", "undeliverable address", "User unknown",
+	} {
 		if strings.HasPrefix(reason, known) {
 			return event.SenderRejected, true
 		}

@@ -51,7 +51,8 @@ func aboutClient(message string, e *event.Event) result {
 	if !ok {
 		return missed
 	}
-	for _, known := range [...]string{": Untrusted: ", ": Trusted: ", ": Verified: ", ": Anonymous", ": subject_CN=",
+	for _, known := range [...]string{
+		": Untrusted: ", ": Trusted: ", ": Verified: ", ": Anonymous", ": subject_CN=",
 		": replacing command ", ": Reusing old session", ": Issuing session ticket", ": Decrypting session ticket",
 		": looking up session ", ": save session ", ": remove session ", ": reloaded session ", ": depth=", ": verify=",
 	} {

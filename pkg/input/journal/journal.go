@@ -171,8 +171,10 @@ type emitError struct{ error }
 // --merge also opens the journals of other hosts and of containers. The match on
 // _MACHINE_ID leaves these out.
 func (j *journal) arguments() []string {
-	args := []string{"--no-pager", "--all", "--follow", "--no-tail", "--merge", "-o", "json",
-		"--output-fields=" + archive.JournalFields + ",MESSAGE_ID,N_DROPPED"}
+	args := []string{
+		"--no-pager", "--all", "--follow", "--no-tail", "--merge", "-o", "json",
+		"--output-fields=" + archive.JournalFields + ",MESSAGE_ID,N_DROPPED",
+	}
 	if j.Directory != "" {
 		args = append(args, "--directory="+j.Directory)
 	}

@@ -133,8 +133,10 @@ func TestJournalWithoutTheCursor(t *testing.T) {
 	from := journalCursor{Entry: "s=1;i=2;b=2;m=3;t=1e8480;x=2", Micros: 2000000}.encode()
 	tests := map[string][]string{
 		"the nearest entry is another": {prints(entryLine(1, ""), entryLine(5, "")) + "exec sleep 60"},
-		"journalctl refuses it": {"echo 'Failed to seek to cursor: Invalid argument' >&2; exit 1",
-			prints(entryLine(1, ""), entryLine(2, ""), entryLine(5, "")) + "exec sleep 60"},
+		"journalctl refuses it": {
+			"echo 'Failed to seek to cursor: Invalid argument' >&2; exit 1",
+			prints(entryLine(1, ""), entryLine(2, ""), entryLine(5, "")) + "exec sleep 60",
+		},
 	}
 	for name, runs := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -172,10 +174,14 @@ func TestJournalCountsSuppressed(t *testing.T) {
 func TestJournalErrors(t *testing.T) {
 	denied, _ := fakeJournalctl(t, "echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1")
 	tests := map[string]struct{ command, text, hint string }{
-		"no journalctl": {"/nonexistent/journalctl", "starting journalctl: fork/exec /nonexistent/journalctl: no such file or directory",
-			"without systemd's journal, follow the log file: sources: [{source: file, filenames: [/var/log/mail.log]}]"},
-		"no permission": {denied, `journalctl ended: exit status 1, it says "No journal files were opened due to insufficient permissions."`,
-			"let csmail's user join the group systemd-journal"},
+		"no journalctl": {
+			"/nonexistent/journalctl", "starting journalctl: fork/exec /nonexistent/journalctl: no such file or directory",
+			"without systemd's journal, follow the log file: sources: [{source: file, filenames: [/var/log/mail.log]}]",
+		},
+		"no permission": {
+			denied, `journalctl ended: exit status 1, it says "No journal files were opened due to insufficient permissions."`,
+			"let csmail's user join the group systemd-journal",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -96,10 +96,23 @@ func totals(d *document.Document) []total {
 		key string
 		n   int
 	}{
-		{"received", d.Received}, {"delivered", d.Delivered}, {"forwarded", d.Forwarded}, {"requeued", d.Requeued}, {"deferred", d.Deferred},
-		{"deferrals", d.Deferrals}, {"bounced", d.Bounced}, {"expired", d.Expired}, {"not_completed", d.Incomplete}, {"unsized", d.Unsized},
-		{"rejected", d.Rejected}, {"rejected_temporary", d.RejectedTemporary}, {"rejected_clients", d.RejectedClients},
-		{"reject_warnings", d.RejectWarnings}, {"held", d.Held}, {"discarded", d.Discarded}, {"discarded_by_filter", d.DiscardedByFilter},
+		{"received", d.Received},
+		{"delivered", d.Delivered},
+		{"forwarded", d.Forwarded},
+		{"requeued", d.Requeued},
+		{"deferred", d.Deferred},
+		{"deferrals", d.Deferrals},
+		{"bounced", d.Bounced},
+		{"expired", d.Expired},
+		{"not_completed", d.Incomplete},
+		{"unsized", d.Unsized},
+		{"rejected", d.Rejected},
+		{"rejected_temporary", d.RejectedTemporary},
+		{"rejected_clients", d.RejectedClients},
+		{"reject_warnings", d.RejectWarnings},
+		{"held", d.Held},
+		{"discarded", d.Discarded},
+		{"discarded_by_filter", d.DiscardedByFilter},
 	} {
 		list = append(list, total{t.key, int64(t.n)})
 	}
@@ -108,11 +121,22 @@ func totals(d *document.Document) []total {
 		key string
 		n   int
 	}{
-		{"senders", d.Senders}, {"sending_domains", d.SendingDomains}, {"recipients", d.Recipients}, {"recipient_domains", d.RecipientDomains},
-		{"connections_smtpd", d.Connections.SMTPD}, {"clients_smtpd", d.Connections.SMTPDClients},
-		{"connections_postscreen", d.Connections.Postscreen}, {"clients_postscreen", d.Connections.PostscreenClients},
-		{"logins_ok", d.Logins.OK}, {"logins_failed", d.Logins.Failed}, {"logins_users", d.Logins.Users},
-		{"banned", d.Bans.Total}, {"held_back", d.Holds.Total}, {"attackers", d.Attackers.Total}, {"attempts", d.Attackers.Attempts}, {"prevented", d.Prevented},
+		{"senders", d.Senders},
+		{"sending_domains", d.SendingDomains},
+		{"recipients", d.Recipients},
+		{"recipient_domains", d.RecipientDomains},
+		{"connections_smtpd", d.Connections.SMTPD},
+		{"clients_smtpd", d.Connections.SMTPDClients},
+		{"connections_postscreen", d.Connections.Postscreen},
+		{"clients_postscreen", d.Connections.PostscreenClients},
+		{"logins_ok", d.Logins.OK},
+		{"logins_failed", d.Logins.Failed},
+		{"logins_users", d.Logins.Users},
+		{"banned", d.Bans.Total},
+		{"held_back", d.Holds.Total},
+		{"attackers", d.Attackers.Total},
+		{"attempts", d.Attackers.Attempts},
+		{"prevented", d.Prevented},
 	} {
 		list = append(list, total{t.key, int64(t.n)})
 	}

@@ -92,13 +92,16 @@ type row2 struct {
 	Text string
 }
 
-type findingView struct{ Class, Title, Detail, Advice, Span string }
-type groupView struct{ At, Name, What string }
-type holdView struct{ At, Value, Reason string }
-type attackerView struct {
-	Count                       int
-	Addr, Verdict, Kinds, Place string
-}
+type (
+	findingView  struct{ Class, Title, Detail, Advice, Span string }
+	groupView    struct{ At, Name, What string }
+	holdView     struct{ At, Value, Reason string }
+	attackerView struct {
+		Count                       int
+		Addr, Verdict, Kinds, Place string
+	}
+)
+
 type hourView struct {
 	Hour                                            string
 	Received, Delivered, Deferrals, Bounced, Refuse int

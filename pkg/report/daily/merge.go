@@ -64,12 +64,23 @@ func mergeSets[T comparable](into, from Set[T]) {
 // Merge adds o to f. The order of merges does not matter.
 func (f *Figures) Merge(o *Figures) {
 	for _, pair := range [...][2]*int{
-		{&f.Forwarded, &o.Forwarded}, {&f.Requeued, &o.Requeued}, {&f.Deferrals, &o.Deferrals}, {&f.Bounced, &o.Bounced},
-		{&f.Expired, &o.Expired}, {&f.NotCompleted, &o.NotCompleted}, {&f.Unsized, &o.Unsized},
-		{&f.RejectedTemporary, &o.RejectedTemporary}, {&f.RejectWarnings, &o.RejectWarnings}, {&f.Held, &o.Held},
-		{&f.Discarded, &o.Discarded}, {&f.DiscardedByFilter, &o.DiscardedByFilter},
-		{&f.SMTPDConnections, &o.SMTPDConnections}, {&f.SMTPDSeconds, &o.SMTPDSeconds}, {&f.ScreenConnections, &o.ScreenConnections},
-		{&f.LoginsOK, &o.LoginsOK}, {&f.LoginsFailed, &o.LoginsFailed},
+		{&f.Forwarded, &o.Forwarded},
+		{&f.Requeued, &o.Requeued},
+		{&f.Deferrals, &o.Deferrals},
+		{&f.Bounced, &o.Bounced},
+		{&f.Expired, &o.Expired},
+		{&f.NotCompleted, &o.NotCompleted},
+		{&f.Unsized, &o.Unsized},
+		{&f.RejectedTemporary, &o.RejectedTemporary},
+		{&f.RejectWarnings, &o.RejectWarnings},
+		{&f.Held, &o.Held},
+		{&f.Discarded, &o.Discarded},
+		{&f.DiscardedByFilter, &o.DiscardedByFilter},
+		{&f.SMTPDConnections, &o.SMTPDConnections},
+		{&f.SMTPDSeconds, &o.SMTPDSeconds},
+		{&f.ScreenConnections, &o.ScreenConnections},
+		{&f.LoginsOK, &o.LoginsOK},
+		{&f.LoginsFailed, &o.LoginsFailed},
 	} {
 		*pair[0] += *pair[1]
 	}

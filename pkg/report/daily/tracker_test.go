@@ -62,10 +62,24 @@ func totals(f *Figures) string {
 		name string
 		n    int
 	}{
-		{"received", f.Received()}, {"delivered", f.Delivered()}, {"requeued", f.Requeued}, {"forwarded", f.Forwarded}, {"deferred", len(f.Deferred)},
-		{"deferrals", f.Deferrals}, {"bounced", f.Bounced}, {"expired", f.Expired}, {"rejected", f.Rejected()}, {"temporary", f.RejectedTemporary},
-		{"warnings", f.RejectWarnings}, {"held", f.Held}, {"discarded", f.Discarded}, {"by filter", f.DiscardedByFilter},
-		{"incomplete", f.NotCompleted}, {"unsized", f.Unsized}, {"bytes", int(f.BytesReceived)}, {"out", int(f.BytesDelivered)},
+		{"received", f.Received()},
+		{"delivered", f.Delivered()},
+		{"requeued", f.Requeued},
+		{"forwarded", f.Forwarded},
+		{"deferred", len(f.Deferred)},
+		{"deferrals", f.Deferrals},
+		{"bounced", f.Bounced},
+		{"expired", f.Expired},
+		{"rejected", f.Rejected()},
+		{"temporary", f.RejectedTemporary},
+		{"warnings", f.RejectWarnings},
+		{"held", f.Held},
+		{"discarded", f.Discarded},
+		{"by filter", f.DiscardedByFilter},
+		{"incomplete", f.NotCompleted},
+		{"unsized", f.Unsized},
+		{"bytes", int(f.BytesReceived)},
+		{"out", int(f.BytesDelivered)},
 	} {
 		if figure.n != 0 {
 			words = append(words, fmt.Sprintf("%s %d", figure.name, figure.n))
@@ -76,7 +90,8 @@ func totals(f *Figures) string {
 
 // Each trap is a set-up in which counting lines counts wrong.
 var traps = map[string]struct{ log, want string }{
-	"one mail": {`
+	"one mail": {
+		`
 		09:00:00 smtpd[1]: connect from a.example[203.0.113.7]
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
@@ -84,8 +99,10 @@ var traps = map[string]struct{ log, want string }{
 		09:00:02 lmtp[4]: AAAAAA1: to=<bob@example.org>, relay=mx1[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 saved)
 		09:00:02 qmgr[3]: AAAAAA1: removed
 		09:00:02 smtpd[1]: disconnect from a.example[203.0.113.7] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5`,
-		"received 1, delivered 1, bytes 1000, out 1000"},
-	"after-queue filter, two recipients": {`
+		"received 1, delivered 1, bytes 1000, out 1000",
+	},
+	"after-queue filter, two recipients": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
@@ -98,8 +115,10 @@ var traps = map[string]struct{ log, want string }{
 		09:00:04 lmtp[6]: BBBBBB2: to=<bob@example.org>, relay=x[private/l], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
 		09:00:04 lmtp[6]: BBBBBB2: to=<eve@example.org>, relay=x[private/l], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
 		09:00:04 qmgr[3]: BBBBBB2: removed`,
-		"received 1, delivered 2, requeued 2, bytes 1000, out 3000"},
-	"filter whose mail is delivered before its own line": {`
+		"received 1, delivered 2, requeued 2, bytes 1000, out 3000",
+	},
+	"filter whose mail is delivered before its own line": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:03 10025/smtpd[5]: BBBBBB2: client=localhost[127.0.0.1]
@@ -107,21 +126,27 @@ var traps = map[string]struct{ log, want string }{
 		09:00:03 lmtp[6]: BBBBBB2: to=<bob@example.org>, relay=x[private/l], delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 ok)
 		09:00:03 qmgr[3]: BBBBBB2: removed
 		09:00:04 amavis/smtp[4]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=3, delays=0/0/0/3, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as BBBBBB2)`,
-		"received 1, delivered 1, requeued 1, bytes 1000, out 1500"},
-	"filter that keeps the queue ID (XFORWARD)": {`
+		"received 1, delivered 1, requeued 1, bytes 1000, out 1500",
+	},
+	"filter that keeps the queue ID (XFORWARD)": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:03 10025/smtpd[5]: BBBBBB2: client=localhost[127.0.0.1], orig_queue_id=AAAAAA1, orig_client=a.example[203.0.113.7]
 		09:00:03 qmgr[3]: BBBBBB2: from=<s@a.example>, size=1500, nrcpt=1 (queue active)
 		09:00:04 smtp[4]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=3, delays=0/0/0/3, dsn=2.0.0, status=sent (250 passed on)
 		09:00:05 lmtp[6]: BBBBBB2: to=<bob@example.org>, relay=x[private/l], delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 ok)`,
-		"received 1, delivered 1, requeued 1, bytes 1000, out 1500"},
-	"filter threw it away": {`
+		"received 1, delivered 1, requeued 1, bytes 1000, out 1500",
+	},
+	"filter threw it away": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:03 smtp[4]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2, delays=0/0/0/2, dsn=2.7.0, status=sent (250 2.7.0 Ok, discarded, id=00123-01 - spam)`,
-		"received 1, discarded 1, by filter 1, bytes 1000"},
-	"pipe filter with sendmail": {`
+		"received 1, discarded 1, by filter 1, bytes 1000",
+	},
+	"pipe filter with sendmail": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
@@ -131,8 +156,10 @@ var traps = map[string]struct{ log, want string }{
 		09:00:04 qmgr[3]: AAAAAA1: removed
 		09:00:04 qmgr[3]: BBBBBB2: from=<s@a.example>, size=1400, nrcpt=1 (queue active)
 		09:00:05 local[6]: BBBBBB2: to=<bob@example.org>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered to mailbox)`,
-		"received 1, delivered 1, requeued 1, bytes 1000, out 1400"},
-	"mailing list through a pipe is no filter": {`
+		"received 1, delivered 1, requeued 1, bytes 1000, out 1400",
+	},
+	"mailing list through a pipe is no filter": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
@@ -141,86 +168,117 @@ var traps = map[string]struct{ log, want string }{
 		09:00:05 cleanup[2]: BBBBBB2: message-id=<1@a.example>
 		09:00:05 qmgr[3]: BBBBBB2: from=<list-bounces@example.org>, size=1400, nrcpt=1 (queue active)
 		09:00:06 smtp[6]: BBBBBB2: to=<carol@example.com>, relay=mx.example.com[198.51.100.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok queued as 77777777)`,
-		"received 2, delivered 2, bytes 2400, out 2400"},
-	"client gave up after RCPT": {`
+		"received 2, delivered 2, bytes 2400, out 2400",
+	},
+	"client gave up after RCPT": {
+		`
 		09:00:01 smtpd[1]: connect from a.example[203.0.113.7]
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:02 smtpd[1]: lost connection after RCPT from a.example[203.0.113.7]
 		09:00:02 smtpd[1]: disconnect from a.example[203.0.113.7] ehlo=1 mail=1 rcpt=1 commands=3`,
-		"incomplete 1"},
-	"canceled by Postfix 3.10": {`
+		"incomplete 1",
+	},
+	"canceled by Postfix 3.10": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:02 cleanup[2]: AAAAAA1: removed (canceled)`,
-		"incomplete 1"},
-	"two milter rejects at END-OF-MESSAGE": {`
+		"incomplete 1",
+	},
+	"two milter rejects at END-OF-MESSAGE": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:02 cleanup[2]: AAAAAA1: milter-reject: END-OF-MESSAGE from a.example[203.0.113.7]: 5.7.1 spam; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a>
 		09:00:03 smtpd[1]: BBBBBB1: client=a.example[203.0.113.7]
 		09:00:04 cleanup[2]: BBBBBB1: milter-reject: END-OF-MESSAGE from a.example[203.0.113.7]: 4.7.1 later; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a>`,
-		"rejected 2, temporary 1, incomplete 2"},
-	"one bad recipient of two": {`
+		"rejected 2, temporary 1, incomplete 2",
+	},
+	"one bad recipient of two": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 smtpd[1]: AAAAAA1: reject: RCPT from a.example[203.0.113.7]: 550 5.1.1 <nope@example.org>: Recipient address rejected: User unknown in virtual mailbox table; from=<s@a.example> to=<nope@example.org> proto=ESMTP helo=<a.example>
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)`,
-		"received 1, rejected 1, bytes 1000"},
-	"a held mail and a normal one": {`
+		"received 1, rejected 1, bytes 1000",
+	},
+	"a held mail and a normal one": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 cleanup[2]: AAAAAA1: hold: header Subject: wait from a.example[203.0.113.7]; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a.example>: checked by hand
 		09:00:05 smtpd[1]: BBBBBB2: client=a.example[203.0.113.7]
 		09:00:05 qmgr[3]: BBBBBB2: from=<s@a.example>, size=500, nrcpt=1 (queue active)`,
-		"received 2, held 1, bytes 500"},
-	"held before it has a queue ID": {`
+		"received 2, held 1, bytes 500",
+	},
+	"held before it has a queue ID": {
+		`
 		09:00:00 smtpd[1]: connect from a.example[203.0.113.7]
 		09:00:01 smtpd[1]: NOQUEUE: hold: RCPT from a.example[203.0.113.7]: <bob@example.org>: Recipient address triggers HOLD action; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a>
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]`,
-		"received 1, held 1"},
-	"discard(8)": {`
+		"received 1, held 1",
+	},
+	"discard(8)": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:02 discard[4]: AAAAAA1: to=<bob@example.org>, relay=none, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (example.org)`,
-		"received 1, discarded 1, bytes 1000"},
-	"submissions, a name of one's own": {`
+		"received 1, discarded 1, bytes 1000",
+	},
+	"submissions, a name of one's own": {
+		`
 		09:00:01 submissions/smtpd[1]: AAAAAA1: client=a.example[203.0.113.7], sasl_method=PLAIN, sasl_username=bob@example.org
 		09:00:01 qmgr[3]: AAAAAA1: from=<bob@example.org>, size=1000, nrcpt=1 (queue active)
 		09:00:01 submissions/smtpd[1]: NOQUEUE: milter-reject: RCPT from b.example[203.0.113.8]: 550 5.7.1 no; from=<> to=<x@example.org> proto=ESMTP helo=<b>`,
-		"received 1, rejected 1, bytes 1000"},
-	"soft bounce, expired": {`
+		"received 1, rejected 1, bytes 1000",
+	},
+	"soft bounce, expired": {
+		`
 		09:00:01 smtp[1]: AAAAAA1: to=<x@example.com>, relay=none, delay=1, delays=1/0/0/0, dsn=5.0.0, status=SOFTBOUNCE (no such user)
 		09:00:02 smtp[1]: AAAAAA1: to=<y@example.com>, relay=none, delay=1, delays=1/0/0/0, dsn=4.0.0, status=deferred (timeout)
 		09:00:03 qmgr[3]: AAAAAA1: from=<s@a.example>, status=expired, returned to sender`,
-		"deferred 1, deferrals 2, expired 1"},
-	"proxy filter": {`
+		"deferred 1, deferrals 2, expired 1",
+	},
+	"proxy filter": {
+		`
 		09:00:00 smtpd[1]: connect from a.example[203.0.113.7]
 		09:00:01 smtpd[1]: NOQUEUE: client=a.example[203.0.113.7]
 		09:00:01 smtpd[8]: AAAAAA1: client=localhost[127.0.0.1]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:02 smtpd[1]: proxy-reject: END-OF-MESSAGE: 554 5.7.0 Reject, id=1 - spam; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a>`,
-		"received 1, rejected 1, bytes 1000"},
-	"postscreen's first contact": {`
+		"received 1, rejected 1, bytes 1000",
+	},
+	"postscreen's first contact": {
+		`
 		09:00:00 postscreen[1]: CONNECT from [203.0.113.7]:4711 to [192.0.2.1]:25
 		09:00:06 postscreen[1]: NOQUEUE: reject: RCPT from [203.0.113.7]:4711: 450 4.3.2 Service currently unavailable; from=<s@a.example>, to=<bob@example.org>, proto=ESMTP, helo=<a.example>
 		09:00:07 postscreen[1]: NOQUEUE: reject: CONNECT from [203.0.113.8]:4712: all server ports busy`,
-		"rejected 2, temporary 2"},
-	"a queue ID used again": {`
+		"rejected 2, temporary 2",
+	},
+	"a queue ID used again": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:00:02 qmgr[3]: AAAAAA1: removed
 		10:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		10:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)`,
-		"received 2, bytes 2000"},
-	"a remote server's queue ID that is one of this host's": {`
+		"received 2, bytes 2000",
+	},
+	"a remote server's queue ID that is one of this host's": {
+		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
 		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
 		09:30:01 pickup[1]: BBBBBB1: uid=0 from=<root>
 		09:30:01 qmgr[3]: BBBBBB1: from=<root@example.org>, size=300, nrcpt=1 (queue active)
 		09:30:02 smtp[4]: BBBBBB1: to=<x@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 ok queued as AAAAAA1)`,
-		"received 2, delivered 1, bytes 1300, out 300"},
-	"repeated": {`
+		"received 2, delivered 1, bytes 1300, out 300",
+	},
+	"repeated": {
+		`
 		09:00:02 smtp[1]: message repeated 3 times: [ AAAAAA1: to=<y@example.com>, relay=none, delay=1, delays=1/0/0/0, dsn=4.0.0, status=deferred (timeout)]`,
-		"deferred 1, deferrals 3"},
-	"a recipient that imitates a delivery is not read": {`
+		"deferred 1, deferrals 3",
+	},
+	"a recipient that imitates a delivery is not read": {
+		`
 		09:00:02 local[1]: AAAAAA1: to=<x>, relay=none, delay=1, delays=1/0/0/0, dsn=5.0.0, status=bounced (no)@example.org>, relay=local, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (ok)`,
-		""},
+		"",
+	},
 }
 
 func TestTraps(t *testing.T) {

@@ -40,8 +40,13 @@ func (d *Document) Comparison() []Compared {
 		return nil
 	}
 	rows := []Compared{
-		{Name: "received", Day: d.Received}, {Name: "delivered", Day: d.Delivered}, {Name: "deferred", Day: d.Deferred},
-		{Name: "bounced", Day: d.Bounced}, {Name: "rejected", Day: d.Rejected}, {Name: "failed logins", Day: d.Logins.Failed}, {Name: "logins", Day: d.Logins.OK},
+		{Name: "received", Day: d.Received},
+		{Name: "delivered", Day: d.Delivered},
+		{Name: "deferred", Day: d.Deferred},
+		{Name: "bounced", Day: d.Bounced},
+		{Name: "rejected", Day: d.Rejected},
+		{Name: "failed logins", Day: d.Logins.Failed},
+		{Name: "logins", Day: d.Logins.OK},
 	}
 	for i, get := range []func(Day) int{
 		func(b Day) int { return b.Received }, func(b Day) int { return b.Delivered }, func(b Day) int { return b.Deferred },

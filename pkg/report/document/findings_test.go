@@ -101,22 +101,32 @@ func TestFindings(t *testing.T) {
 	}{
 		"199 recipients, all bounced": {lines: sent(hour, "AAAAAA1", 199, 199), id: "account-sends-bulk"},
 		"200 recipients, few bounced": {lines: sent(hour, "AAAAAA1", 200, 39), id: "account-sends-bulk"},
-		"200 recipients, a fifth bounced": {lines: sent(hour, "AAAAAA1", 200, 40), id: "account-sends-bulk",
-			want: "urgent 200 alice sent mail to 200 recipients in one hour, 40 of them bounced or were deferred"},
+		"200 recipients, a fifth bounced": {
+			lines: sent(hour, "AAAAAA1", 200, 40), id: "account-sends-bulk",
+			want: "urgent 200 alice sent mail to 200 recipients in one hour, 40 of them bounced or were deferred",
+		},
 		"bounces over two hours": {lines: slices.Concat(sent(hour, "AAAAAA1", 150, 150), sent(2*hour, "AAAAAA2", 150, 150)), id: "account-sends-bulk"},
-		"bounces of two mails": {lines: slices.Concat(sent(hour, "AAAAAA1", 150, 50), sent(hour+minute, "AAAAAA2", 150, 50)), id: "account-sends-bulk",
-			want: "urgent 300 alice sent mail to 300 recipients in one hour, 100 of them bounced or were deferred"},
-		"ten times as many as ever": {lines: sent(hour, "AAAAAA1", 200, 0), habits: known(old), id: "account-sends-bulk",
-			want: "urgent 200 alice sent mail to 200 recipients in one hour, 0 of them bounced or were deferred"},
+		"bounces of two mails": {
+			lines: slices.Concat(sent(hour, "AAAAAA1", 150, 50), sent(hour+minute, "AAAAAA2", 150, 50)), id: "account-sends-bulk",
+			want: "urgent 300 alice sent mail to 300 recipients in one hour, 100 of them bounced or were deferred",
+		},
+		"ten times as many as ever": {
+			lines: sent(hour, "AAAAAA1", 200, 0), habits: known(old), id: "account-sends-bulk",
+			want: "urgent 200 alice sent mail to 200 recipients in one hour, 0 of them bounced or were deferred",
+		},
 		"ten times as many, habits young": {lines: sent(hour, "AAAAAA1", 200, 0), habits: known(young), id: "account-sends-bulk"},
 
-		"deferred for four hours": {lines: deferrals(hour, 30*minute, 10, "d.example"), id: "destination-stuck",
-			want: "warn 10 No mail to d.example was delivered for 4 hours, 10 attempts were deferred"},
+		"deferred for four hours": {
+			lines: deferrals(hour, 30*minute, 10, "d.example"), id: "destination-stuck",
+			want: "warn 10 No mail to d.example was delivered for 4 hours, 10 attempts were deferred",
+		},
 		"deferred for three hours":    {lines: deferrals(hour, 20*minute, 10, "d.example"), id: "destination-stuck"},
 		"nine deferrals":              {lines: deferrals(hour, hour, 9, "d.example"), id: "destination-stuck"},
 		"deferred, delivered at last": {lines: append(deferrals(hour, hour, 10, "d.example"), delivered(12*hour, "d.example")), id: "destination-stuck"},
-		"delivered, then deferred": {lines: append([]string{delivered(minute, "d.example")}, deferrals(hour, hour, 10, "d.example")...), id: "destination-stuck",
-			want: "warn 10 No mail to d.example was delivered for 9 hours, 10 attempts were deferred"},
+		"delivered, then deferred": {
+			lines: append([]string{delivered(minute, "d.example")}, deferrals(hour, hour, 10, "d.example")...), id: "destination-stuck",
+			want: "warn 10 No mail to d.example was delivered for 9 hours, 10 attempts were deferred",
+		},
 
 		"six silent hours":  {lines: append(connects(0, 10), connects(16, 24)...), id: "silent", want: "urgent 6 No mail for 6 hours, after some in each of the hours before"},
 		"five silent hours": {lines: append(connects(0, 10), connects(15, 24)...), id: "silent"},
@@ -126,13 +136,19 @@ func TestFindings(t *testing.T) {
 		"nothing at all":    {id: "silent", want: "urgent 0 No mail and no login is in the log of this time"},
 
 		"a login from where it always is": {lines: []string{loginAt(hour, "198.51.2.2")}, habits: known(old), atlas: true, id: "login-from-new-country"},
-		"a login from a new country": {lines: []string{loginAt(hour, "192.0.2.77")}, habits: known(old), atlas: true, id: "login-from-new-country",
-			want: "warn 1 alice logged in from BR, for the first time in 30 days"},
+		"a login from a new country": {
+			lines: []string{loginAt(hour, "192.0.2.77")}, habits: known(old), atlas: true, id: "login-from-new-country",
+			want: "warn 1 alice logged in from BR, for the first time in 30 days",
+		},
 		"a login from a new network of a known country": {lines: []string{loginAt(hour, "203.9.0.1")}, habits: known(old), atlas: true, id: "login-from-new-country"},
-		"a login from a new network": {lines: []string{loginAt(hour, "203.9.0.1")}, habits: known(old), atlas: true, id: "login-from-new-network",
-			want: "note 1 alice logged in from a network that is new for it"},
-		"a login from a new network, no atlas": {lines: []string{loginAt(hour, "192.0.2.77")}, habits: known(old), id: "login-from-new-network",
-			want: "note 1 alice logged in from a network that is new for it"},
+		"a login from a new network": {
+			lines: []string{loginAt(hour, "203.9.0.1")}, habits: known(old), atlas: true, id: "login-from-new-network",
+			want: "note 1 alice logged in from a network that is new for it",
+		},
+		"a login from a new network, no atlas": {
+			lines: []string{loginAt(hour, "192.0.2.77")}, habits: known(old), id: "login-from-new-network",
+			want: "note 1 alice logged in from a network that is new for it",
+		},
 		"a new network, habits young": {lines: []string{loginAt(hour, "192.0.2.77")}, habits: known(young), atlas: true, id: "login-from-new-network"},
 		"a new account":               {lines: []string{loginAt(hour, "192.0.2.77")}, habits: Habits{Since: old}, atlas: true, id: "login-from-new-network"},
 

@@ -36,8 +36,10 @@ func TestBytesAreText(t *testing.T) {
 
 // TestNativeIsExpr compares the two ways in which an expression runs.
 func TestNativeIsExpr(t *testing.T) {
-	texts := []string{"evt.Meta.kind", "evt.Meta.username", "evt.Meta.source_ip", "evt.Meta.nothing", "evt.Parsed.message", "evt.Meta['account']",
-		"'bob'", "'auth-failed'", "'b'", "''", "Lower(evt.Meta.client_name)", "evt.Meta.kind + '/' + evt.Meta.account"}
+	texts := []string{
+		"evt.Meta.kind", "evt.Meta.username", "evt.Meta.source_ip", "evt.Meta.nothing", "evt.Parsed.message", "evt.Meta['account']",
+		"'bob'", "'auth-failed'", "'b'", "''", "Lower(evt.Meta.client_name)", "evt.Meta.kind + '/' + evt.Meta.account",
+	}
 	c := NewCompiler(NewDataFiles())
 	var condition func(t *rapid.T, depth int) string
 	condition = func(t *rapid.T, depth int) string {

@@ -17,11 +17,17 @@ func TestView(t *testing.T) {
 		ev   *event.Event
 		want map[string]string
 	}{
-		"SASL failure": {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL login authentication failed: x"),
-			map[string]string{"log_type": "postfix", "log_type_enh": "spam-attempt", "action": "", "username": "bob@example.com", "account": "bob",
-				"source_ip": "2001:db8::5", "source_block": "2001:db8::/64", "source_range": "2001:db8::/64", "kind": "auth-failed", "class": "hostile", "service": "postfix"}},
-		"SASL mechanism that the hub does not know": {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL XOAUTH2 authentication failed: x"),
-			map[string]string{"log_type": "", "log_type_enh": ""}},
+		"SASL failure": {
+			ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL login authentication failed: x"),
+			map[string]string{
+				"log_type": "postfix", "log_type_enh": "spam-attempt", "action": "", "username": "bob@example.com", "account": "bob",
+				"source_ip": "2001:db8::5", "source_block": "2001:db8::/64", "source_range": "2001:db8::/64", "kind": "auth-failed", "class": "hostile", "service": "postfix",
+			},
+		},
+		"SASL mechanism that the hub does not know": {
+			ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]: SASL XOAUTH2 authentication failed: x"),
+			map[string]string{"log_type": "", "log_type_enh": ""},
+		},
 		"SASL failure with a port":     {ev(event.Postfix, "postfix/smtpd", event.AuthFailed, "warning: unknown[2001:db8::5]:4711: SASL LOGIN authentication failed: x"), map[string]string{"log_type": ""}},
 		"lost connection of 3.10":      {ev(event.Postfix, "postfix/smtps/smtpd", event.LostConnection, "NOQUEUE: lost connection after AUTH from unknown[2001:db8::5]"), map[string]string{"log_type_enh": "spam-attempt"}},
 		"non-SMTP":                     {ev(event.Postfix, "postfix/smtpd", event.NonSMTP, event.NonSMTP.Example()[len("postfix/smtpd[42]: "):]), map[string]string{"log_type_enh": "non-smtp-command", "service": "postfix"}},
