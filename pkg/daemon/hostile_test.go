@@ -31,8 +31,8 @@ func TestHostileClientsAtTheDoors(t *testing.T) {
 		says  string
 		times int
 	}{
-		{"policy", "", 1100},
-		{"auth", "", 1100},
+		{"policy", "", 5000},
+		{"auth", "", 5000},
 		{"policy", "request=smtpd_access_policy\nclient_address=192.0.2.7\n", 100},
 		{"auth", "POST /?command=allow HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n{", 100},
 		{"policy", "request=smtpd_access_policy\nclient_name=" + strings.Repeat("x", 1<<20), 20},
