@@ -47,14 +47,9 @@ type flood struct {
 // floods are those of an independent attack on csmail: names as long as Linux-PAM logs
 // them, the same at a Postfix that does not cut, as Postfix 3.7 cuts them, and longer.
 var floods = []flood{
-	{"pam-660", 234_000, 660, pamLine},
 	{"postfix-660", 234_000, 660, saslLine},
 	{"postfix-92", 440_000, 92, saslLine},
 	{"postfix-2000", 120_000, 2000, saslLine},
-}
-
-func pamLine(at time.Time, pid, addr int, name string) string {
-	return fmt.Sprintf("%s mx1 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=%s rhost=%s  user=%s\n", at.Format(time.RFC3339), name[:20], address(addr), name)
 }
 
 func saslLine(at time.Time, pid, addr int, name string) string {
