@@ -44,8 +44,8 @@ type flood struct {
 	line  func(at time.Time, pid, addr int, name string) string
 }
 
-// floods are those of an independent attack on csmail: names as long as Linux-PAM logs
-// them, the same at a Postfix that does not cut, as Postfix 3.7 cuts them, and longer.
+// floods are those of an independent attack on csmail: names of a length that a Postfix
+// logs which does not cut them, as Postfix 3.7 cuts them, and longer.
 var floods = []flood{
 	{"postfix-660", 234_000, 660, saslLine},
 	{"postfix-92", 440_000, 92, saslLine},
