@@ -190,6 +190,9 @@ func TestRefusalsAreNoOffences(t *testing.T) {
 // Dovecot's reports are a source by themselves; what the log tells of the same attempts
 // counts no second time.
 func TestReportsCountOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for seconds")
+	}
 	_, url := newDecisions(t)
 	r := newRig(t)
 	r.enforcing(url, "")

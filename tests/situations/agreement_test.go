@@ -33,6 +33,9 @@ func csmail(t *testing.T, args ...string) string {
 // explain the same alerts in the same order, why those of an address, and scan of
 // each source the scenarios and the gravest verdict.
 func TestCommandsAgree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every situation by four commands")
+	}
 	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
 	t.Setenv("MAIL_CONFIG", t.TempDir())
 	dir := t.TempDir()
