@@ -57,11 +57,7 @@ func writeCountries(t *testing.T, path string) {
 // loginAt writes a successful login into the log.
 func (r *rig) loginAt(at time.Time, user, addr string) {
 	r.t.Helper()
-	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer f.Close()
+	f := r.openLog()
 	r.pid++
 	fmt.Fprintf(f, "%s mx1 dovecot: imap-login: Login: user=<%s>, method=PLAIN, rip=%s, lip=192.0.2.1, mpid=%d, session=<s%d>\n",
 		at.UTC().Format("2006-01-02T15:04:05.000000Z"), user, addr, r.pid, r.pid)

@@ -187,6 +187,17 @@ func TestRefusalsAreNoOffences(t *testing.T) {
 	}
 }
 
+// openLog opens the log to append lines to it, until the test ends.
+func (r *rig) openLog() *os.File {
+	r.t.Helper()
+	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
 // Dovecot's reports are a source by themselves; what the log tells of the same attempts
 // counts no second time.
 func TestReportsCountOnce(t *testing.T) {
@@ -197,11 +208,7 @@ func TestReportsCountOnce(t *testing.T) {
 	r := newRig(t)
 	r.enforcing(url, "")
 	r.start()
-	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := r.openLog()
 	stamp := func() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z") }
 	fmt.Fprintf(f, "%s mx1 dovecot: imap-login: Login: user=<ann>, method=PLAIN, rip=192.0.2.50, lip=192.0.2.1, mpid=1, session=<s0>\n", stamp())
 	r.eventually("Dovecot's host is known", func() bool { return r.lines() == 1 })
@@ -232,11 +239,7 @@ func TestStalePasswordIsNoGuessing(t *testing.T) {
 	r := newRig(t)
 	r.enforcing(url, "")
 	r.start()
-	f, err := os.OpenFile(r.path("mail.log"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := r.openLog()
 	fail := func(addr, hash, mech string, i int) {
 		session := fmt.Sprint(addr, "-", i)
 		r.asksAuth("allow", fmt.Sprintf(`{"login":"bob@example.org","remote":%q,"protocol":"imap","session_id":%q,"pwhash":%q,"mech":%q}`, addr, session, hash, mech))

@@ -38,9 +38,7 @@ var headings = map[string]string{
 // Groups prints the totals in the first line and then one line a group.
 func Groups(w io.Writer, groups []report.Group, o Overview, by string, screen Screen) error {
 	var b strings.Builder
-	for _, found := range o.BreakIns {
-		fmt.Fprintln(&b, screen.paint(urgent, breakInText(found, o.Zone)))
-	}
+	writeBreakIns(&b, o, screen)
 	if len(groups) == 0 {
 		fmt.Fprintln(&b, "No hostile or suspect sources")
 		_, err := io.WriteString(w, b.String())

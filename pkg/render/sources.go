@@ -59,14 +59,19 @@ type Overview struct {
 	BreakIns []report.BreakIn
 }
 
+// writeBreakIns writes a line for each break-in, since it comes before everything else.
+func writeBreakIns(b *strings.Builder, o Overview, screen Screen) {
+	for _, found := range o.BreakIns {
+		fmt.Fprintln(b, screen.paint(urgent, breakInText(found, o.Zone)))
+	}
+}
+
 // Sources prints the totals in the first line and then one line a source. A long IPv6
 // address, which would take the room of the other columns, has a line of its own, like
 // long names in df(1), so that it can be copied whole.
 func Sources(w io.Writer, sources []*report.Source, o Overview, screen Screen) error {
 	var b strings.Builder
-	for _, found := range o.BreakIns {
-		fmt.Fprintln(&b, screen.paint(urgent, breakInText(found, o.Zone)))
-	}
+	writeBreakIns(&b, o, screen)
 	if len(sources) == 0 {
 		fmt.Fprintln(&b, "No hostile or suspect sources")
 		_, err := io.WriteString(w, b.String())
