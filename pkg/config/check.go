@@ -43,6 +43,7 @@ func (c Config) check() error {
 		{"stale_per_hour", c.Guard.StalePerHour},
 		{"unnamed_per_hour", c.Guard.UnnamedPerHour},
 		{"sprayed_accounts", c.Guard.SprayedAccounts},
+		{"shared_accounts", c.Guard.SharedAccounts},
 		{"typing", c.Guard.Typing},
 		{"visits_per_hour", c.Guard.VisitsPerHour},
 		{"bans_per_hour", c.Guard.BansPerHour},

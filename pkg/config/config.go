@@ -83,6 +83,7 @@ type Guard struct {
 	StalePerHour    int      `yaml:"stale_per_hour" doc:"Failures an hour on one account that a proven source may have."`
 	UnnamedPerHour  int      `yaml:"unnamed_per_hour" doc:"Failures an hour without a user name in the log that a login of the source outweighs."`
 	SprayedAccounts int      `yaml:"sprayed_accounts" doc:"From how many accounts on no outage excuses a source."`
+	SharedAccounts  int      `yaml:"shared_accounts" doc:"From how many accounts that log in from an address, for a day or longer, a person decides about its ban."`
 	Typing          int      `yaml:"typing" doc:"How many failures on one account somebody new may have before the guard no longer waits for the right password."`
 	TypingTime      Duration `yaml:"typing_time" doc:"How long it waits."`
 	FirstContact    Duration `yaml:"first_contact" doc:"How long the guard waits for a login of somebody whom it saw for the first time just then."`
@@ -144,7 +145,7 @@ func Default() Config {
 		State:     "/var/lib/csmail/csmail.db",
 		Socket:    "/run/csmail/csmail.sock",
 		Guard: Guard{
-			LoginProves: Duration(14 * 24 * time.Hour), MailDays: 3, StalePerHour: 10, UnnamedPerHour: 120, SprayedAccounts: 10,
+			LoginProves: Duration(14 * 24 * time.Hour), MailDays: 3, StalePerHour: 10, UnnamedPerHour: 120, SprayedAccounts: 10, SharedAccounts: 10,
 			Typing: 5, TypingTime: Duration(5 * time.Minute), FirstContact: Duration(time.Minute),
 			ResolverQuiet: Duration(30 * time.Minute), ListQuiet: Duration(2 * time.Hour),
 			FaultLasts: Duration(2 * time.Minute), FaultSilence: Duration(30 * time.Minute),

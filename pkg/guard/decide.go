@@ -122,6 +122,10 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		}
 		v.Widen = g.widen(f.Addr)
 	}
+	if s := g.sharedAmong(f); s != nil {
+		return hold(SharedAddress, fmt.Sprintf("%s log in from here, since %s: a ban would lock them out. If it is a webmail or a gateway, add it to guard.relays",
+			count(g.usersAt(s, g.now), "account"), date(s.shared)))
+	}
 	v.Action = Ban
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
 	v.Reason = strconv.Itoa(t.counted) + " attempts count, " + strconv.Itoa(f.Needed) + " are enough"

@@ -47,28 +47,29 @@ type Rule uint8
 
 // The rules.
 const (
-	NoRule       Rule = iota // no reason against a ban
-	NeverListed              // an address that is never banned
-	Amnesty                  // a person has granted amnesty to the source
-	Proven                   // a proven source, for kinds that honest hosts cause too
-	MailTaken                // most of its mail was taken on the same day
-	Stale                    // a stale or mistyped password
-	Typing                   // one account and few failures: wait for the right password
-	FirstContact             // first seen just now: wait for a login
-	LoginOutage              // the login service is in trouble
-	Resolver                 // the resolver is not known to work
-	BlockList                // the block lists are not known to work
-	UserDatabase             // the tables of recipients are in trouble
-	EmptyVisits              // connections that asked for nothing
-	TooManyBans              // the cap on bans an hour
-	TooManyGood              // the cap on bans of a day's successful clients
-	Forgotten                // the offences were dropped, or a proof may have been
+	NoRule        Rule = iota // no reason against a ban
+	NeverListed               // an address that is never banned
+	Amnesty                   // a person has granted amnesty to the source
+	Proven                    // a proven source, for kinds that honest hosts cause too
+	MailTaken                 // most of its mail was taken on the same day
+	Stale                     // a stale or mistyped password
+	Typing                    // one account and few failures: wait for the right password
+	FirstContact              // first seen just now: wait for a login
+	LoginOutage               // the login service is in trouble
+	Resolver                  // the resolver is not known to work
+	BlockList                 // the block lists are not known to work
+	UserDatabase              // the tables of recipients are in trouble
+	EmptyVisits               // connections that asked for nothing
+	SharedAddress             // many users log in from the address
+	TooManyBans               // the cap on bans an hour
+	TooManyGood               // the cap on bans of a day's successful clients
+	Forgotten                 // the offences were dropped, or a proof may have been
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	"none", "never", "amnesty", "proven", "mail-taken", "stale-password", "typing", "first-contact", "login-outage", "resolver",
-	"block-list", "user-database", "empty-visits", "bans-per-hour", "successful-clients", "forgotten",
+	"block-list", "user-database", "empty-visits", "shared-address", "bans-per-hour", "successful-clients", "forgotten",
 }
 
 // String returns the rule's name, as in JSON, metrics and docs/safety.md.

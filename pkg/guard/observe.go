@@ -75,6 +75,7 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	name := r.AccountUnder(&g.key)
 	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(g.guessed, key, name, at) {
 		g.memory.noteLogin(s, name, at)
+		g.noteShared(s, at)
 		g.good.count(s, at)
 	}
 	g.site(r, at).LoggedIn(r.Service, key, at)

@@ -26,6 +26,10 @@ type Options struct {
 	UnnamedPerHour  int           // failures an hour without a user name that a recent login outweighs [120]
 	SprayedAccounts int           // number of accounts from which on no outage excuses a source [10]
 
+	// SharedAccounts is the number of accounts that log in from a source, for a day or
+	// longer, from which on a person decides about its ban. [10]
+	SharedAccounts int
+
 	// Typing is the number of failures on one account up to which a new source may be a
 	// person who mistypes. TypingTime is how long the guard then waits for the right
 	// password after the last failure. [5, 5m]
@@ -60,11 +64,11 @@ const (
 
 // limits are the Options in seconds and with defaults.
 type limits struct {
-	providers                                        []string
-	login, typingTime, firstContact                  uint32 // seconds
-	resolverQuiet, listQuiet, faultLasts, faultQuiet uint32
-	mailDays, stale, unnamed, sprayed, typing        int
-	visits, bans, share, sources, pending            int
+	providers                                         []string
+	login, typingTime, firstContact                   uint32 // seconds
+	resolverQuiet, listQuiet, faultLasts, faultQuiet  uint32
+	mailDays, stale, unnamed, sprayed, shared, typing int
+	visits, bans, share, sources, pending             int
 }
 
 func (o Options) limits() limits {
@@ -80,6 +84,7 @@ func (o Options) limits() limits {
 		stale:         cmp.Or(o.StalePerHour, 10),
 		unnamed:       cmp.Or(o.UnnamedPerHour, 120),
 		sprayed:       cmp.Or(o.SprayedAccounts, 10),
+		shared:        cmp.Or(o.SharedAccounts, 10),
 		typing:        cmp.Or(o.Typing, 5),
 		visits:        cmp.Or(o.VisitsPerHour, 600),
 		bans:          cmp.Or(o.BansPerHour, 2000),

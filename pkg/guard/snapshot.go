@@ -15,8 +15,8 @@ import (
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
 // version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,
-// version 9 no break-ins.
-const snapshotVersion = 10
+// version 9 no break-ins, version 10 not since when many users share an address.
+const snapshotVersion = 11
 
 // AppendSnapshot appends all observations to b. Equal states give equal bytes. Facts and
 // Options are not part of it.
@@ -155,7 +155,7 @@ func (c *codec) sources(g *Guard) {
 }
 
 func (c *codec) source(m *memory, s *source) {
-	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
+	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.shared, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
 	numbers(c, &s.faultedOn)
 	c.bools(&s.crowded)
 	c.accounts(m, &s.accounts)

@@ -16,6 +16,7 @@ type source struct {
 	contact     uint32 // time of the first offence after a day without one
 	seen        uint32 // time of the last line
 	login       uint32 // time of the last login
+	shared      uint32 // since when many accounts log in; see noteShared
 	provider    uint32 // last time with a verified name of a provider
 	faulted     uint32 // last time that it met a fault of the host, which may excuse it
 	amnesty     uint32 // end of its amnesty

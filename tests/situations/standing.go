@@ -60,7 +60,7 @@ func Standing() []Situation {
 		withoutAuth("a customer without SMTP AUTH on 25", mx, relayDenied),
 		withoutAuth("a PC's name as HELO", smtps, noFQDN),
 		loggedInPC(), startTLSPort(), pipeliningUser(), accountSetup(), newAccount(), slowTypist(),
-		ownAccount(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
+		ownAccount(), throughWebmail(), throughCarrier(), fewOwnAccounts(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
 	}
 }
 
@@ -169,6 +169,58 @@ func ownAccount() Situation {
 		l.rejected(day+time.Duration(i)*2*minute, submission, attacker, relayDenied, "")
 	}
 	return Situation{Name: "a guesser with an account of his own", Log: l, Attackers: []string{attacker}}
+}
+
+// throughWebmail guesses at a page through which everybody reads mail, and which nobody
+// has listed as a relay.
+func throughWebmail() Situation {
+	l := NewLog()
+	l.life(4)
+	l.everybody(0, 4*day, provider, 30)
+	for i := range 60 {
+		l.imapFailure(2*day+time.Duration(i)*2*minute, provider, fmt.Sprintf("staff%d@example.org", i), 1)
+	}
+	for i := range 40 {
+		l.submissionFailure(3*day+time.Duration(i)*time.Minute, provider, fmt.Sprintf("boss%d@example.org", i%4))
+	}
+	l.attack(day+3*hour, attacker)
+	return Situation{Name: "guesses through a webmail page", Log: l, Attackers: []string{attacker}, Held: true}
+}
+
+// throughCarrier is a phone network's address with twelve users and a client that guesses.
+func throughCarrier() Situation {
+	l := NewLog()
+	l.life(4)
+	l.everybody(0, 4*day, provider, 12)
+	for i := range 300 {
+		l.imapFailure(2*day+time.Duration(i)*time.Minute, provider, fmt.Sprintf("user%d@example.org", i%40), 1)
+	}
+	l.attack(day+3*hour, attacker)
+	return Situation{Name: "guesses from a carrier's shared address", Log: l, Attackers: []string{attacker}, Held: true}
+}
+
+// fewOwnAccounts has five accounts of its own, not enough to pass for many users. Another
+// one broke into twelve within one day.
+func fewOwnAccounts() Situation {
+	l := NewLog()
+	l.life(4)
+	l.everybody(0, 4*day, attacker, 5)
+	const second = "203.0.113.67"
+	l.everybody(2*day-8*hour, 2*day, second, 12)
+	for i := range 60 {
+		l.imapFailure(2*day+time.Duration(i)*2*minute, attacker, fmt.Sprintf("staff%d@example.org", i), 1)
+		l.imapFailure(2*day+time.Duration(i)*2*minute, second, fmt.Sprintf("staff%d@example.org", i), 1)
+	}
+	return Situation{Name: "guessers with a few accounts of their own", Log: l, Attackers: []string{attacker, second}}
+}
+
+// everybody has users log in from one address every two hours.
+func (l *Log) everybody(from, to time.Duration, ip string, users int) {
+	for at := from; at < to; at += 2 * hour {
+		for i := range users {
+			l.imapLogin(at+time.Duration(i)*minute, ip, fmt.Sprintf("member%d@example.org", i))
+		}
+	}
 }
 
 // ownAccountTwoTargets spells his own name as others do, and has only two targets.
