@@ -38,12 +38,13 @@ demo: build crowdsec
 e2e: crowdsec
 	tests/e2e/install.sh
 	tests/crowdsec/debian.sh
+	tests/nats/build.sh
 	tests/e2e/booted.sh bookworm trixie
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
 	$(GO) test -tags e2e -count=1 -run 'Pflogsumm|Hubtest' ./tests
 	GOWORK=off $(GO) -C tests/prometheus run . ../../config/prometheus/csmail.rules.yaml ../../config/grafana/csmail.json
 	$(GO) test -tags e2e -count=1 -timeout 20m ./tests/install
-	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/...
+	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/... ./tests/cluster/...
 
 bench: build
 	$(GO) run ./tests/bench -csmail bin/csmail

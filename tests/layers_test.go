@@ -35,6 +35,7 @@ var layers = map[string]layer{
 	"session":             {imports: []string{"arena", "event"}},
 	"wire":                {imports: []string{"event"}},
 	"merge":               {imports: []string{"wire"}},
+	"cluster":             {imports: []string{"hint", "merge", "wire"}, io: true},
 	"health":              {imports: []string{"event", "wire"}},
 	"engine":              {imports: []string{"bucket", "wire", "grammar/dovecot", "event", "guard", "grammar/postfix", "scenario", "session", "grammar/sshd", "logline"}},
 	"guard":               {imports: []string{"arena", "event", "health", "wire"}},
@@ -72,7 +73,7 @@ var layers = map[string]layer{
 	"delivery":            {imports: []string{"clock", "event", "hint", "lapi", "state"}, io: true},
 	"render":              {imports: []string{"bucket", "check", "control", "engine", "event", "scenario/expression", "guard", "lapi", "report", "scenario", "scenario/check"}, io: true},
 	"daemon": {imports: []string{
-		"bouncer", "clock", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "detect", "scenario", "state", "wire",
+		"cluster", "merge", "bouncer", "clock", "config", "control", "decision", "delivery", "enforce", "enforce/authpolicy", "enforce/dnsbl", "enforce/policyd", "enforce/socketmap", "engine", "event", "input", "geo", "guard", "hint", "host", "ingest", "lapi", "render/page", "report", "report/document", "detect", "scenario", "state", "wire",
 	}, io: true},
 	"check":   {imports: []string{"config", "control", "enforce/wiring", "engine", "event", "hint", "host", "logline", "scenario", "setup"}, io: true},
 	"detect":  {imports: []string{"bucket", "config", "engine", "event", "guard", "hint", "host", "scenario"}, io: true},

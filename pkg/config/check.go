@@ -62,6 +62,9 @@ func (c Config) check() error {
 	if err := c.checkEnforcement(); err != nil {
 		return err
 	}
+	if err := c.checkCluster(); err != nil {
+		return err
+	}
 	for i, s := range c.Sources {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("sources, number %d: %w", i+1, err)

@@ -26,6 +26,7 @@ type Config struct {
 	Guard      Guard      `yaml:"guard" doc:"Who is never banned."`
 	Bouncer    Bouncer    `yaml:"bouncer" doc:"How CrowdSec's decisions are followed. A change takes a restart."`
 	Enforce    Enforce    `yaml:"enforce" doc:"Where and how they are enforced (docs/enforcement.md). A change of listen, key or report takes a restart."`
+	Cluster    Cluster    `yaml:"cluster" doc:"Many hosts counted as one, over NATS JetStream (docs/cluster.md)."`
 	History    Duration   `yaml:"history" doc:"How long csmail remembers the alerts that it delivered."`
 	LogLevel   string     `yaml:"log_level" doc:"debug, info, warn or error; csmail run logs to stderr in a form that journald reads."`
 	Geo        Geo        `yaml:"geo" doc:"Files that know country and network operator of an address. Default: those that CrowdSec keeps in /var/lib/crowdsec/data, if they are there."`
@@ -153,6 +154,7 @@ func Default() Config {
 		},
 		Bouncer:  defaultBouncer(),
 		Enforce:  defaultEnforce(),
+		Cluster:  defaultCluster(),
 		History:  Duration(30 * 24 * time.Hour),
 		LogLevel: "info",
 		Report:   Report{Enabled: true, Mail: ReportMail{To: []string{"root"}}},

@@ -94,6 +94,8 @@ type Status struct {
 
 	Enforcement *Enforcement `json:"enforcement,omitempty"` // nil: nothing is enforced
 
+	Cluster *Cluster `json:"cluster,omitempty"` // nil: this host counts alone
+
 	// Troubles are why the daemon does not do its work, though it runs: a log is not
 	// read, or bans do not get to the LAPI. Empty while all is well.
 	Troubles []string `json:"troubles"`
@@ -127,6 +129,52 @@ type Source struct {
 	Lag      int64            `json:"lag_bytes"` // -1: unknown
 	LastLine time.Time        `json:"last_line,omitzero"`
 	Drops    map[string]int64 `json:"drops,omitempty"`
+}
+
+// Cluster is what a host knows of the cluster that it is part of.
+type Cluster struct {
+	Name      string `json:"name"`
+	Connected bool   `json:"connected"` // a server answers
+
+	Edge  *ClusterEdge  `json:"edge,omitempty"`
+	Judge *ClusterJudge `json:"judge,omitempty"`
+}
+
+// ClusterEdge is how what this host reads gets to the judges.
+type ClusterEdge struct {
+	Sent     uint64    `json:"sent_facts"` // since the start
+	LastSent time.Time `json:"last_sent,omitzero"`
+	Kept     uint64    `json:"kept_facts"` // that some judge has not stored yet
+	Bytes    int64     `json:"kept_bytes"`
+	Full     bool      `json:"full"` // reading waits, since no more may be kept
+	Error    string    `json:"error,omitempty"`
+	Since    time.Time `json:"error_since,omitzero"`
+}
+
+// ClusterJudge is what a judge knows of the others.
+type ClusterJudge struct {
+	Leads     bool        `json:"leads"`
+	Leader    string      `json:"leader"`
+	SameRules bool        `json:"same_rules"` // the leader judges by the same scenarios and numbers
+	Sequence  uint64      `json:"sequence"`   // of the newest message of the stream that was taken
+	Watermark time.Time   `json:"watermark,omitzero"`
+	Waiting   int         `json:"waiting_facts"` // for their turn
+	Edges     []EdgeState `json:"edges"`
+}
+
+// EdgeState is what a judge knows of an edge.
+type EdgeState struct {
+	Name    string        `json:"name"`
+	Heard   bool          `json:"heard"`
+	Waited  bool          `json:"waited_for"`
+	Behind  time.Duration `json:"behind_ns"` // of the foremost edge
+	Silent  time.Duration `json:"silent_ns"`
+	Skew    time.Duration `json:"skew_ns"` // of its clock; corrected
+	Late    uint64        `json:"late_facts"`
+	Gaps    uint64        `json:"gaps"`
+	Again   uint64        `json:"repeated_facts"`
+	Lost    uint64        `json:"lost_facts"`
+	Refused string        `json:"refused,omitempty"` // why what it sends is refused
 }
 
 // OutboxStatus counts the alerts that are not delivered yet.

@@ -92,6 +92,7 @@ func (d answers) status() control.Status {
 	for _, a := range slices.Backward(d.shown.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}
+	s.Cluster = d.cluster.status()
 	d.checkHealth(&s)
 	return s
 }
@@ -247,11 +248,23 @@ func (d answers) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 	if err := checkWidth(network); err != nil {
 		return u, err
 	}
+	if d.cluster.isJudge() {
+		return u, d.cluster.order(ctx, order{Unban: network, Until: u.Amnesty})
+	}
 	var stored error
 	err := d.ask(ctx, func() { stored = d.forgive(network, u.Amnesty) })
 	if err = cmp.Or(err, stored); err != nil {
 		return u, err
 	}
+	if u.Dropped, err = d.dropWaiting(network, time.Now()); err != nil {
+		return u, err
+	}
+	d.log.Info("forgiven by a person", "network", network.String(), "until", u.Amnesty.Format(time.RFC3339))
+	return u, nil
+}
+
+// dropWaiting drops the alerts on a network that were not sent yet.
+func (d answers) dropWaiting(network netip.Prefix, now time.Time) (dropped int, err error) {
 	var ids []string
 	for _, read := range d.lists() {
 		err := eachOf(read, func(e *state.Entry) {
@@ -260,16 +273,15 @@ func (d answers) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 			}
 		})
 		if err != nil {
-			return u, err
+			return 0, err
 		}
 	}
 	if len(ids) > 0 {
-		if u.Dropped, err = d.store.Drop(ids, time.Now()); err != nil && !errors.Is(err, state.ErrUnknown) {
-			return u, err
+		if dropped, err = d.store.Drop(ids, now); err != nil && !errors.Is(err, state.ErrUnknown) {
+			return dropped, err
 		}
 	}
-	d.log.Info("forgiven by a person", "network", network.String(), "until", u.Amnesty.Format(time.RFC3339))
-	return u, nil
+	return dropped, nil
 }
 
 // List implements [control.Daemon].
@@ -312,7 +324,10 @@ func (d answers) Move(ctx context.Context, list control.List, id string, move co
 	}
 	n := 0
 	if len(ids) > 0 {
-		if n, err = d.move(list, ids, move); err != nil && !errors.Is(err, state.ErrUnknown) { // the others have left the list in the meantime
+		if d.cluster.isJudge() {
+			return len(ids), d.cluster.order(ctx, order{List: list, Move: move, IDs: ids, At: time.Now()})
+		}
+		if n, err = d.move(list, ids, move, time.Now()); err != nil && !errors.Is(err, state.ErrUnknown) { // the others have left the list in the meantime
 			return n, err
 		}
 	}
@@ -356,14 +371,14 @@ func (d answers) isNever(a event.Alert) (reason string, held bool) {
 }
 
 // move changes the list of some entries, as far as the list permits the move.
-func (d answers) move(list control.List, ids []string, move control.Move) (int, error) {
+func (d answers) move(list control.List, ids []string, move control.Move, now time.Time) (int, error) {
 	switch {
 	case move == control.Drop:
-		return d.store.Drop(ids, time.Now())
+		return d.store.Drop(ids, now)
 	case move == control.Release && list == control.Held:
-		return d.store.Release(ids, time.Now())
+		return d.store.Release(ids, now)
 	case move == control.Retry && list == control.Parked:
-		return d.store.Retry(ids, time.Now())
+		return d.store.Retry(ids, now)
 	}
 	return 0, hint.Wrap(fmt.Errorf("an alert in the list %s cannot be moved by %s", list, move), "held alerts are released, parked ones retried, and all may be dropped")
 }

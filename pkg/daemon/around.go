@@ -43,7 +43,8 @@ func (d *Daemon) surround(ctx context.Context) {
 		Now:           d.options.Now,
 		Log:           d.log,
 	})
-	if !c.Detect {
+	d.cluster.surround(ctx, a, d.sender.Wake)
+	if !c.Detect || d.cluster.isEdge() && !d.cluster.isJudge() {
 		return // without detection there are no alerts, and the LAPI needs no machine
 	}
 	sender := d.sender
@@ -96,7 +97,8 @@ func (in *inbox) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) 
 // machine is csmail as a machine of the LAPI.
 type machine struct {
 	version    string
-	connecting sync.Mutex // held while the credentials are read or made
+	leads      func() bool // may alerts be sent? nil: always
+	connecting sync.Mutex  // held while the credentials are read or made
 }
 
 // connect logs in at the LAPI with credentials read anew, and registers the machine first
@@ -115,7 +117,11 @@ func (m *machine) connect(ctx context.Context, c config.LAPI) (*lapi.Client, err
 	if err != nil {
 		return nil, err
 	}
-	return lapi.New(credentials, m.version)
+	client, err := lapi.New(credentials, m.version)
+	if err == nil && m.leads != nil {
+		client.SendOnlyWhile(m.leads)
+	}
+	return client, err
 }
 
 // errStopping is returned to callers while the daemon shuts down.
@@ -135,6 +141,9 @@ func (in *inbox) ask(ctx context.Context, f func()) error {
 
 // unbanned grants a source amnesty, since a person has deleted its decision in the LAPI.
 func (d *Daemon) unbanned(ctx context.Context, u delivery.Unbanned) error {
+	if d.cluster.isJudge() {
+		return d.cluster.order(ctx, order{Unban: engine.Network(u.Alert), Until: time.Now().Add(amnesty)})
+	}
 	var stored error
 	err := d.ask(ctx, func() {
 		until := time.Now().Add(amnesty)

@@ -104,6 +104,7 @@ type Daemon struct {
 	gateway   bool // the warning about it was logged
 
 	reports *reports // nil: no report is made
+	cluster *clustered
 
 	metrics *metrics
 	memory  *memoryLimit
@@ -188,7 +189,11 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.recallCounters() // before the first checkpoint, which holds them
 	d.openNames(ctx)
+	if err := d.openCluster(); err != nil {
+		return errors.Join(err, d.store.Close())
+	}
 	if err := d.recover(ctx); err != nil {
+		d.cluster.close()
 		return errors.Join(err, d.store.Close())
 	}
 	d.recallUsage(&d.presence.Before)
@@ -203,7 +208,7 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	facts, warnings, err := detect.Facts(ctx, c)
+	facts, warnings, err := factsFor(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -222,6 +227,15 @@ func (d *Daemon) judgeBy(ctx context.Context, c config.Config) error {
 	return nil
 }
 
+// factsFor gathers the guard's facts. Those of a judge are the same on whatever host it
+// runs: what its own configuration says, and what the edges tell of themselves.
+func factsFor(ctx context.Context, c config.Config) (guard.Facts, []string, error) {
+	if c.Cluster.IsJudge() && !c.Cluster.IsEdge() {
+		return detect.SharedFacts(c), nil, nil
+	}
+	return detect.Facts(ctx, c)
+}
+
 // historyBack returns how far the first start reads back: as far as a login proves its
 // source, and as far as offences count.
 func historyBack(c config.Config) time.Duration {
@@ -231,7 +245,7 @@ func historyBack(c config.Config) time.Duration {
 // openSources opens the configured sources. There are none if csmail only enforces
 // decisions.
 func (o *Options) openSources(ctx context.Context, c config.Config) ([]*ingest.Feed, error) {
-	if !c.Detect {
+	if !c.Detect || c.Cluster.IsJudge() && !c.Cluster.IsEdge() {
 		return nil, nil
 	}
 	return ingest.Open(ctx, c.Sources, ingest.Options{Back: historyBack(c), Journal: o.Journal, Stdin: o.Stdin, Logger: o.Log, Now: o.Now})
@@ -248,6 +262,7 @@ func (o *Options) applyLevel(c config.Config) {
 // close waits for the checkpoint under way and closes the state file.
 func (d *Daemon) close() {
 	d.awaitCheckpoint()
+	d.cluster.close()
 	if err := d.store.Close(); err != nil {
 		d.log.Error("closing the state file", "error", err)
 	}

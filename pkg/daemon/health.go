@@ -122,5 +122,5 @@ func (d answers) checkHealth(s *control.Status) {
 	if f := d.presence.Failure(); f.Err != nil && f.Err.Error() == s.LAPI.Error {
 		s.LAPI.Hint = hint.Of(f.Err) // the sender knows only the words
 	}
-	s.Troubles = d.health.troubles(*s, failing, now, cmp.Or(d.options.Grace, 1))
+	s.Troubles = append(d.health.troubles(*s, failing, now, cmp.Or(d.options.Grace, 1)), clusterTroubles(s.Cluster, now)...)
 }

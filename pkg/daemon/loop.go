@@ -23,6 +23,13 @@ func (d *Daemon) loop(ctx context.Context) error {
 		if d.commitErr != nil {
 			batches, reported = nil, nil // the sources wait, since records that cannot be stored must not pile up
 		}
+		arrived := d.cluster.arrived()
+		if d.commitErr != nil {
+			arrived = nil
+		}
+		if d.cluster.isEdge() && d.cluster.edge.isFull() {
+			batches = nil // until the judges have what is kept for them
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -30,6 +37,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 			return err
 		case m := <-batches:
 			d.take(m)
+		case m := <-arrived:
+			d.takeMessage(m)
 		case r := <-reported:
 			d.takeReported(r)
 		case f := <-d.ended:
@@ -121,7 +130,7 @@ func (d *Daemon) found(findings []engine.Finding) {
 		} else {
 			d.pending.Alerts = append(d.pending.Alerts, entry)
 		}
-		level("finding", "scenario", f.Alert.Scenario, "scope", string(f.Alert.Scope), "value", shown(f.Alert),
+		level("finding", "id", f.Alert.ID(), "at", f.At.UTC().Format(time.RFC3339Nano), "scenario", f.Alert.Scenario, "scope", string(f.Alert.Scope), "value", shown(f.Alert),
 			"verdict", f.Verdict.Action.String(), "rule", f.Verdict.Rule.String(), "reason", f.Verdict.Reason)
 		d.hurry = true
 	}
@@ -184,6 +193,12 @@ func alertOf(e state.Entry, status string) control.Alert {
 // advance gives the engine the time while the logs are silent and something waits for it,
 // for example a counter that ends.
 func (d *Daemon) advance(now time.Time) {
+	if d.cluster != nil { // judges go by the stream, and edges judge nobody
+		if d.cluster.isEdge() {
+			d.advanceEdge(now)
+		}
+		return
+	}
 	if !d.engine.Waits() || d.commitErr != nil || !d.isCaughtUp(d.feeds) {
 		return
 	}

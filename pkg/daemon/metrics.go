@@ -27,6 +27,7 @@ type metrics struct {
 	writable         prometheus.Gauge
 	unbanned         prometheus.Counter
 	clockJumps       *prometheus.CounterVec
+	cluster          clusterMetrics
 }
 
 func newMetrics() *metrics {
@@ -56,6 +57,7 @@ func newMetrics() *metrics {
 		clockJumps:     counter("clock_jumps_total", "How often the clock was set by more than five seconds.", "direction"),
 		unbanned:       prometheus.NewCounter(prometheus.CounterOpts{Namespace: "csmail", Name: "unbanned_total", Help: "Bans that a person ended early."}),
 	}
+	m.cluster = newClusterMetrics(gauge)
 	m.registry.MustRegister(m.lines, m.missed, m.events, m.verdicts, m.lag, m.drops, m.sourceUp, m.outbox, m.outboxAge, m.breaker,
 		m.tracked, m.lapi, m.lapiSeconds, m.commitFailures, m.writable, m.unbanned, m.clockJumps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -100,6 +102,9 @@ func (m *metrics) observe(d *Daemon) {
 	m.tracked.WithLabelValues("guarded").Set(float64(d.engine.Guard().Sources()))
 	for _, b := range d.engine.Guard().Breakers() {
 		m.breaker.WithLabelValues(b.Name).Set(truth(b.Holds))
+	}
+	if status := d.cluster.status(); status != nil {
+		m.cluster.observe(m.registry, status)
 	}
 }
 

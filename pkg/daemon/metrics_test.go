@@ -17,7 +17,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := make(chan *prometheus.Desc, 1000)
-	registry := newMetrics().registry
+	all := newMetrics()
+	registry := all.registry
+	all.cluster.register(registry)
 	registry.MustRegister(enforcementMetrics{})
 	registry.Describe(described)
 	close(described)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -29,6 +30,10 @@ func (d *Daemon) recover(ctx context.Context) error {
 		if replayed++; replayed%100_000 == 0 {
 			d.memory.tune()
 		}
+		if in.Record == nil && d.cluster.isEdge() {
+			d.cluster.edge.reach(in.Tick)
+			return nil
+		}
 		if in.Record == nil {
 			d.reports.findings(d.engine.Advance(in.Tick))
 			return nil
@@ -42,10 +47,11 @@ func (d *Daemon) recover(ctx context.Context) error {
 		}
 	}
 	d.rewind()
-	first := len(cursors) == 0 && replayed == 0
+	d.cluster.recovered()
+	first := len(cursors) == 0 && replayed == 0 && (d.cluster == nil || d.cluster.isEdge())
 	if first {
 		d.log.Info("first start: reading back", "logins", historyBack(d.config), "offences", offencesBack)
-		d.engine.CountSince(d.started.Add(-offencesBack))
+		d.countSince(d.started.Add(-offencesBack))
 	}
 	if err := d.resume(cursors); err != nil {
 		return err
@@ -77,7 +83,17 @@ func (d *Daemon) restore(open wire.Open) error {
 		return err
 	}
 	d.restoreReports()
-	return nil
+	return d.cluster.restore(d.store, d.engine)
+}
+
+// countSince has what happened before a time speak for its source only.
+func (d *Daemon) countSince(t time.Time) {
+	switch {
+	case d.cluster.isEdge():
+		d.cluster.edge.edge.CountSince(t)
+	case d.cluster == nil:
+		d.engine.CountSince(t)
+	}
 }
 
 // resume lets each feed continue where its source was read to, also if the configuration
@@ -109,13 +125,14 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 		return nil, cause // the file itself cannot be used
 	}
 	d.log.Warn("the engine's state cannot be read; logs are read back, and counting starts now", "error", cause)
-	facts, _, err := detect.Facts(ctx, d.config)
+	facts, _, err := factsFor(ctx, d.config)
 	if err != nil {
 		return nil, err
 	}
 	facts.Named = detect.Named(d.names)
 	d.engine = detect.Criteria{Guard: d.config.Guard, Set: d.set, Facts: facts}.Engine()
-	d.engine.CountSince(d.started)
+	d.cluster.startAnew()
+	d.countSince(d.started)
 	d.reports = nil
 	d.startReports()
 	return nil, d.storeNow()
@@ -158,6 +175,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 		return err
 	}
 	d.engine.TakeOver(old)
+	d.cluster.reloaded(d)
 	d.options.applyLevel(c)
 	d.names.Set(c.Guard.AllowNames)
 	d.useNames()
@@ -174,6 +192,9 @@ func fixedKeys(old, next config.Config) []string {
 	}
 	if next.Socket != old.Socket {
 		keys = append(keys, "socket")
+	}
+	if !reflect.DeepEqual(next.Cluster, old.Cluster) {
+		keys = append(keys, "cluster")
 	}
 	if next.Prometheus != old.Prometheus {
 		keys = append(keys, "prometheus")

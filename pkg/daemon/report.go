@@ -143,7 +143,11 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 		return result, false
 	}
 	d.clock.seen(record.Time)
-	result = d.engine.Step(record)
+	if d.cluster.isEdge() {
+		result = d.cluster.edge.step(record)
+	} else {
+		result = d.engine.Step(record)
+	}
 	d.reports.result(result)
 	return result, true
 }

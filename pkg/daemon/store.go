@@ -22,6 +22,8 @@ type stateWriter struct {
 	log      *slog.Logger
 	notify   func(message string) // sd_notify(3)
 	failures prometheus.Counter   // of commits
+	prepare  func(*state.Batch)   // called before a batch is stored, to add to it
+	sealed   func()               // called after a batch was stored
 	complete func([]state.Input)  // called with the inputs of a batch before it is stored
 	wake     func()               // called after alerts were stored
 
@@ -47,6 +49,8 @@ type stateWriter struct {
 func newStateWriter(d *Daemon) stateWriter {
 	w := stateWriter{log: d.log, notify: d.options.Notify, failures: d.metrics.commitFailures, due: time.NewTimer(time.Hour)}
 	w.due.Stop()
+	w.prepare = func(b *state.Batch) { d.cluster.seal(b) }
+	w.sealed = func() { d.cluster.sealed() }
 	w.complete = func(inputs []state.Input) { d.reports.settle(inputs) }
 	w.wake = func() {
 		if d.sender != nil {
@@ -59,9 +63,15 @@ func newStateWriter(d *Daemon) stateWriter {
 			return nil, state.Beside{}, err
 		}
 		beside, err := d.beside()
+		d.cluster.beside(&beside)
 		return draft, beside, err
 	}
-	w.stored = func(err error) { d.reports.stored(err) }
+	w.stored = func(err error) {
+		d.reports.stored(err)
+		if err == nil {
+			d.cluster.stored()
+		}
+	}
 	return w
 }
 
@@ -93,7 +103,8 @@ func (w *stateWriter) tryCommit() {
 
 // commit stores the pending batch and wakes the sender.
 func (w *stateWriter) commit() error {
-	if len(w.pending.Inputs) == 0 && len(w.pending.Cursors) == 0 && len(w.pending.Alerts) == 0 && len(w.pending.Held) == 0 {
+	w.prepare(&w.pending)
+	if len(w.pending.Outgoing) == 0 && len(w.pending.Inputs) == 0 && len(w.pending.Cursors) == 0 && len(w.pending.Alerts) == 0 && len(w.pending.Held) == 0 {
 		return nil
 	}
 	w.complete(w.pending.Inputs)
@@ -103,6 +114,7 @@ func (w *stateWriter) commit() error {
 	if len(w.pending.Alerts) > 0 {
 		w.wake()
 	}
+	w.sealed()
 	clear(w.pending.Inputs) // they keep the text of whole batches in memory
 	w.pending = state.Batch{Inputs: w.pending.Inputs[:0]}
 	w.hurry, w.text, w.waits = false, 0, false

@@ -108,6 +108,7 @@ type Sender struct {
 	// Used by Run alone:
 	lapi      LAPI
 	after     uint64        // the place in the outbox that this round is at
+	follows   bool          // another judge delivers what this round left behind
 	left      error         // why this round left an entry behind
 	unsettled []result      // known outcomes that could not be stored yet
 	fresh     []state.Told  // delivered, and their bans not looked at yet
@@ -261,7 +262,7 @@ func (s *Sender) idle(ctx context.Context, look <-chan time.Time) {
 			if err != nil {
 				s.options.Log.Debug("looking at the bans failed", "error", err)
 			}
-			if renewed {
+			if renewed || s.follows {
 				return
 			}
 		}

@@ -18,6 +18,7 @@ func (s *Sender) round(ctx context.Context) error {
 		return err
 	}
 	sent := false
+	s.follows = false
 	for {
 		if err := s.settle(); err != nil {
 			return err
@@ -41,7 +42,12 @@ func (s *Sender) round(ctx context.Context) error {
 		if err := s.connect(ctx); err != nil {
 			return err
 		}
-		if err := s.sendBatch(ctx, takeBatch(pending)); err != nil {
+		err = s.sendBatch(ctx, takeBatch(pending))
+		if errors.Is(err, lapi.ErrFollows) {
+			s.follows = true
+			return nil // whoever delivers now brings what is left
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -348,3 +348,22 @@ func TestAccountsAreNotNamedInLogs(t *testing.T) {
 		}
 	})
 }
+
+// A judge that does not deliver keeps its alerts, and calls that no trouble; when it
+// begins to deliver, it sends what is left.
+func TestWhoFollowsWaits(t *testing.T) {
+	inLab(t, func(t *testing.T, l *lab) {
+		l.lapi.set(func() { l.lapi.fails = lapi.ErrFollows })
+		l.start()
+		l.add(1, 3)
+		l.wait(time.Minute)
+		l.wantLists(3, 0)
+		if s := l.sender.Stats(); s.LastError != "" || s.Failures != 0 {
+			t.Errorf("got error %q and %d failures of a judge that follows, want none", s.LastError, s.Failures)
+		}
+		l.lapi.set(func() { l.lapi.fails = nil })
+		l.sender.Wake()
+		l.wait(time.Second)
+		l.wantStored("1 2 3")
+	})
+}

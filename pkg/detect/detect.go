@@ -25,7 +25,7 @@ import (
 // Facts gathers the guard's facts about this host. The warnings name settings that could
 // not be read in full: an address in them could be banned.
 func Facts(ctx context.Context, c config.Config) (f guard.Facts, warnings []string, err error) {
-	f = guard.Facts{Allow: config.Prefixes(c.Guard.Allow), Relays: config.Prefixes(c.Guard.Relays)}
+	f = SharedFacts(c)
 	if f.Own, err = host.Addresses(); err != nil {
 		return f, nil, err
 	}
@@ -70,6 +70,12 @@ func Named(names *dyndns.Names) (named []guard.Named) {
 		named = append(named, guard.Named{Name: a.Name, Network: a.Network})
 	}
 	return named
+}
+
+// SharedFacts are the guard's facts that the configuration says, so that they are the same
+// on every host that has it.
+func SharedFacts(c config.Config) guard.Facts {
+	return guard.Facts{Allow: config.Prefixes(c.Guard.Allow), Relays: config.Prefixes(c.Guard.Relays)}
 }
 
 // spared warns of networks that hold every address.

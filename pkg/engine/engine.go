@@ -38,6 +38,8 @@ type Result struct {
 	// valid until the next call of the engine that joined it.
 	Earlier *session.Earlier
 
+	spared bool // it speaks for its source at the most
+
 	// Findings are those that this Record caused, and those whose wait it ended. The
 	// slice is valid until the next Step; the caller owns its elements.
 	Findings []Finding

@@ -99,7 +99,7 @@ func (j *Judge) take(r Result) {
 	if j.buckets == nil {
 		return
 	}
-	j.release(r.Released())
+	j.release(r.Released(), r.spared)
 	for i := range r.Superseded() {
 		j.guard.TakeBack(&r.Superseded()[i])
 	}
@@ -114,7 +114,9 @@ func (j *Judge) take(r Result) {
 	if len(j.waiting) > 0 {
 		j.settle(moved(j.guard.Hurried(), r.Time))
 	}
-	j.pour(r.Record, r.Pours(), r.Time)
+	if !r.spared {
+		j.pour(r.Record, r.Pours(), r.Time)
+	}
 }
 
 // pour pours an offence into the scenarios, and judges the overflows.
@@ -128,7 +130,7 @@ func (j *Judge) pour(r *event.Record, pours int, now time.Time) {
 }
 
 // release pours offences that were withheld, each at its own time.
-func (j *Judge) release(released []session.Release) {
+func (j *Judge) release(released []session.Release, spared bool) {
 	for i := range released {
 		r, at := &released[i].Record, released[i].At
 		if j.timed {
@@ -136,7 +138,9 @@ func (j *Judge) release(released []session.Release) {
 		}
 		j.settle(j.guard.DueBefore(at))
 		j.guard.Observe(r, false)
-		j.pour(r, min(r.Attempts, maxPours), at)
+		if !spared {
+			j.pour(r, min(r.Attempts, maxPours), at)
+		}
 	}
 }
 
@@ -144,7 +148,7 @@ func (j *Judge) release(released []session.Release) {
 func (j *Judge) takeReleased(released []session.Release) []Finding {
 	j.begin()
 	if j.buckets != nil {
-		j.release(released)
+		j.release(released, false)
 	}
 	return j.findings
 }

@@ -75,7 +75,7 @@ func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 	if f.Place.After(f.Record.Time) {
 		j.take(silence(f.Place))
 	}
-	result := Result{Record: &f.Record, Folded: f.Folded, Repeated: f.Repeated}
+	result := Result{Record: &f.Record, Folded: f.Folded, Repeated: f.Repeated, spared: f.Spared}
 	if len(f.Released)+len(f.Superseded) > 0 {
 		earlier := &session.Earlier{Superseded: f.Superseded}
 		for i := range f.Released {
@@ -86,6 +86,12 @@ func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 	j.take(result)
 	return j.findings
 }
+
+// TakeFact judges a fact of another host, see [Judge.TakeFact].
+func (e *Engine) TakeFact(f *wire.Fact) []Finding { return e.judge.TakeFact(f) }
+
+// Tell judges what is due, see [Judge.Tell].
+func (e *Engine) Tell(now time.Time) []Finding { return e.judge.Tell(now) }
 
 // Tell judges what is due, now that the log is known until a time. It has the effect of a
 // line without content. The slice is valid until the next call.

@@ -48,6 +48,7 @@ type Client struct {
 	jwt         *apiclient.JWTTransport
 	transport   *http.Transport
 	timeout     time.Duration // of one call
+	may         func() bool   // send; nil: always
 
 	clock        *serverClock // the LAPI's
 	loginUntil   time.Time    // zero: not logged in
@@ -88,6 +89,11 @@ func New(c Credentials, version string) (*Client, error) {
 	jwt.RetryConfig = apiclient.NewRetryConfig()
 	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}, nil
 }
+
+// SendOnlyWhile has Push send nothing unless may reports that this csmail delivers: it is
+// asked right before each request. Of what is to be pushed the LAPI is asked in any case,
+// and what it has already is settled.
+func (c *Client) SendOnlyWhile(may func() bool) { c.may = may }
 
 // Close closes the idle connections. The client can be used again after it.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

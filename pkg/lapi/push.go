@@ -366,6 +366,10 @@ func reportedBefore(number string, last time.Time) string {
 	return fmt.Sprintf("already reported as alert %s, nothing new since %s", number, last.UTC().Format(time.RFC3339))
 }
 
+// ErrFollows says that another csmail delivers now, so that nothing was sent. What the LAPI
+// has by now was settled.
+var ErrFollows = errors.New("another judge delivers now")
+
 // ErrTakesNone says that the LAPI answered 500 to each alert of a batch, sent
 // alone: its disk or database, rather than the alerts. It comes with
 // [ErrUnreachable].

@@ -427,3 +427,19 @@ func TestPushLAPIThatWasUpgraded(t *testing.T) {
 		t.Errorf("%d decisions before, %d after, want 1, m 0", n, m)
 	}
 }
+
+// A judge that does not deliver asks what the LAPI has, and sends nothing.
+func TestPushOnlyWhile(t *testing.T) {
+	f := &fakeLAPI{}
+	c := f.serve(t)
+	old, fresh := alertOn("192.0.2.1"), alertOn("192.0.2.2")
+	mustPush(t, c, PushOptions{}, old)
+	leads := false
+	c.SendOnlyWhile(func() bool { return leads })
+	outcomes, err := c.Push(t.Context(), []event.Alert{old, fresh}, PushOptions{})
+	if !errors.Is(err, ErrFollows) || len(outcomes) != 1 || outcomes[0].ID != "1" || len(f.stored()) != 1 {
+		t.Errorf("got %+v, %v and %d stored, want the first one as alert 1, %v and 1", outcomes, err, len(f.stored()), ErrFollows)
+	}
+	leads = true
+	wantText(t, "as the leader", mustPush(t, c, PushOptions{}, fresh), "192.0.2.2 pushed 2")
+}

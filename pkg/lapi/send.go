@@ -127,6 +127,9 @@ func (p *push) post(ctx context.Context, items []int) error {
 	for _, i := range items {
 		request = append(request, toModel(p.alert(i), p.optionsFor(p.alert(i))))
 	}
+	if may := p.client.may; may != nil && !may() {
+		return ErrFollows
+	}
 	var ids models.AddAlertsResponse
 	err := p.client.call(ctx, "send alerts", func(ctx context.Context) (*apiclient.Response, error) {
 		answer, resp, err := p.client.api.Alerts.Add(ctx, request)

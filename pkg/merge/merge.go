@@ -101,6 +101,20 @@ func (m *Merger) add(e *edge) {
 	m.all = slices.Insert(m.all, at, e)
 }
 
+// Late returns how long the others wait for a host.
+func (m *Merger) Late() time.Duration { return m.late }
+
+// Expected returns the names of the hosts that count.
+func (m *Merger) Expected() []string {
+	var names []string
+	for _, e := range m.all {
+		if e.expected {
+			names = append(names, e.name)
+		}
+	}
+	return names
+}
+
 // Add takes the next batch of the stream, of a host, with the broker's stamp.
 func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
 	m.clock.tick(stamp)

@@ -242,7 +242,7 @@ func TestNewerAndForeignFiles(t *testing.T) {
 	must(t, os.WriteFile(empty, nil, 0o600)) // as a process that was killed at its first start leaves it
 	open(t, empty, Options{})
 	_, err := Open(newer, Options{})
-	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is 5, this one knows 4", newer)
+	want := fmt.Sprintf("state %q: the state file is of a newer csmail: its version is %d, this one knows %d", newer, schema+1, schema)
 	if !errors.Is(err, ErrNewer) || err.Error() != want || hint.Of(err) == "" {
 		t.Errorf("newer: %v, want %q, err %v, a hint", err, ErrNewer, want)
 	}

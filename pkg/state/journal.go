@@ -40,6 +40,9 @@ func (s *Store) Commit(b Batch) error {
 				return err
 			}
 		}
+		if err := putOutgoing(tx, b.Outgoing, counted); err != nil {
+			return err
+		}
 		return s.addAll(tx, b, counted)
 	})
 }

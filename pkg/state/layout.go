@@ -24,6 +24,7 @@ var (
 	knownBucket      = []byte("known")      // ID → when it was added
 	historyBucket    = []byte("history")    // time and ID → Told
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
+	outgoingBucket   = []byte("outgoing")   // number of its first fact → batch that an edge has to send
 	daysBucket       = []byte("days")       // date → what the daily report knows of it
 	runningBucket    = []byte("running")    // key of the history → nothing while a ban of it may run, its end once it is over
 	// (all that is nothing has a checksum of its key)
@@ -36,7 +37,7 @@ var (
 func buckets() [][]byte {
 	return [][]byte{
 		metaBucket, inputsBucket, checkpointBucket, cursorsBucket, outboxBucket, parkedBucket, heldBucket,
-		knownBucket, historyBucket, valuesBucket, runningBucket, daysBucket,
+		knownBucket, historyBucket, valuesBucket, runningBucket, daysBucket, outgoingBucket,
 	}
 }
 
@@ -71,7 +72,7 @@ func (s *file) load() error {
 // complete finds a bucket that is missing.
 func complete(tx *bolt.Tx) error {
 	for _, name := range buckets() {
-		if bytes.Equal(name, daysBucket) && version(tx) <= noDays {
+		if bytes.Equal(name, daysBucket) && version(tx) <= noDays || bytes.Equal(name, outgoingBucket) && version(tx) <= noOutgoing {
 			continue
 		}
 		if tx.Bucket(name) == nil {
@@ -136,6 +137,7 @@ const (
 	bareCursors = 1
 	bareIndexes = 2 // and before
 	noDays      = 3 // and before
+	noOutgoing  = 4 // and before
 )
 
 // upgrade brings a new file, or one of an older schema, to the newest.
@@ -251,7 +253,11 @@ func (s *file) count(tx *bolt.Tx) error {
 	}
 	keys := map[string]int{}
 	for _, name := range buckets() {
-		cursor := tx.Bucket(name).Cursor()
+		bucket := tx.Bucket(name)
+		if bucket == nil {
+			continue // of an older schema
+		}
+		cursor := bucket.Cursor()
 		for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 			keys[string(name)]++
 			if err := checkValue(tx, name, k, v); err != nil {
@@ -274,6 +280,9 @@ func (s *file) count(tx *bolt.Tx) error {
 		return err
 	}
 	s.mark = max(s.mark, mark)
+	if err := s.countOutgoing(tx); err != nil {
+		return err
+	}
 	s.stats.Pending, s.stats.Parked, s.stats.Held = keys[string(outboxBucket)], keys[string(parkedBucket)], keys[string(heldBucket)]
 	s.stats.FileBytes = tx.Size()
 	return nil
@@ -283,7 +292,7 @@ func (s *file) count(tx *bolt.Tx) error {
 // key would otherwise hide its alert, or cause it to be delivered again.
 func checkValue(tx *bolt.Tx, bucket, k, v []byte) (err error) {
 	switch {
-	case isOneOf(bucket, lists()):
+	case isOneOf(bucket, lists()), bytes.Equal(bucket, outgoingBucket):
 		_, err = unseal(k, v)
 	case isOneOf(bucket, indexes()):
 		_, err = unsealIndex(tx, k, v)

@@ -15,6 +15,7 @@ type change struct {
 	commits, checkpoints, added, repeated, overflowed uint64
 	pending, parked, held, inputs                     int
 	journal                                           int64
+	out                                               *outgoing // as it is now; nil: unchanged
 }
 
 // apply adds the effect of a transaction to the figures. It is called only after the
@@ -32,6 +33,9 @@ func (s *file) apply(c change) {
 	s.stats.Parked += c.parked
 	s.stats.Held += c.held
 	s.stats.JournalBytes += c.journal
+	if c.out != nil {
+		s.out = *c.out
+	}
 }
 
 // of returns the figure of a list.

@@ -34,8 +34,8 @@ import (
 
 // schema is the version of the file's layout. One that is older is brought up to it;
 // from version 2 on cursors and keys have checksums, from 3 on the indexes and the
-// mark, too; version 4 has the bucket of days.
-const schema = 4
+// mark, too; version 4 has the bucket of days, 5 that of batches to send.
+const schema = 5
 
 // The limits of the lists. When one is full, its oldest entry goes into the
 // history as dropped, and is counted.
@@ -86,6 +86,7 @@ type file struct {
 
 	mu     sync.Mutex // guards the fields below
 	mark   Mark       // after the newest input
+	out    outgoing
 	stats  Stats
 	broken error // ErrDamaged, once seen
 }

@@ -28,6 +28,8 @@ type Batch struct {
 	Cursors map[string]string // by source name; sources that are not named keep theirs
 	Alerts  []Entry           // to be delivered; only the fields that their comments say are set
 	Held    []Entry           // to be kept back, with the reason
+
+	Outgoing []Outgoing // batches to be sent, in the order of their numbers
 }
 
 // Entry is one alert in the outbox, parked, or held.

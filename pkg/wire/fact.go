@@ -22,6 +22,7 @@ type Fact struct {
 
 	Folded   bool // earlier lines have reported the attempt
 	Repeated bool // the same session was refused for the same before
+	Spared   bool // it is from before offences count, and speaks for its source at the most
 
 	Record event.Record // without Line, Flow and Origin
 
@@ -41,7 +42,8 @@ const (
 	factFolded
 	factRepeated
 	factEarlier // it has Released or Superseded
-	factFlags   = 1<<iota - 1
+	factSpared
+	factFlags = 1<<iota - 1
 )
 
 const (
@@ -71,7 +73,7 @@ type factCodec struct {
 func (c *factCodec) fact(f *Fact) {
 	flags := uint64(0)
 	if !c.Reading {
-		flags = flag(f.Expired, factExpired) | flag(f.Folded, factFolded) | flag(f.Repeated, factRepeated) |
+		flags = flag(f.Expired, factExpired) | flag(f.Folded, factFolded) | flag(f.Repeated, factRepeated) | flag(f.Spared, factSpared) |
 			flag(len(f.Released)+len(f.Superseded) > 0, factEarlier)
 	}
 	flags = c.Number(flags)
@@ -80,6 +82,7 @@ func (c *factCodec) fact(f *Fact) {
 		return
 	}
 	f.Expired, f.Folded, f.Repeated = flags&factExpired != 0, flags&factFolded != 0, flags&factRepeated != 0
+	f.Spared = flags&factSpared != 0
 	step := uint64(f.Place.UnixNano() - c.place)
 	if step = c.Number(step); step > 1<<62 || int64(step) > maxNano-c.place {
 		c.Fail()

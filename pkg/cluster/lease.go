@@ -1,0 +1,153 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Lease says which judge delivers: the one that holds a key which the server forgets after
+// five seconds. Who holds it renews it each second, and relies on it for two seconds from
+// the moment before he asked, by his own clock. So nobody relies on it any more when the
+// next one gets it.
+type Lease struct {
+	judges *Judges
+	value  []byte
+	name   string
+
+	mu     sync.Mutex
+	until  time.Time // with the monotonic reading
+	leader Leader
+	moved  func(leads bool)
+	leads  bool
+	resign bool
+}
+
+// Leader is who delivers, as the key has it.
+type Leader struct {
+	Name  string `json:"name"`
+	Rules string `json:"rules"` // a hash of what the judge judges by
+}
+
+const (
+	renewEvery = time.Second
+	reliedFor  = 2 * time.Second
+)
+
+// NewLease returns a Lease that is not held before Run. moved is called, by Run, when this
+// judge begins or ends to lead.
+func (j *Judges) NewLease(rules string, moved func(leads bool)) *Lease {
+	value, _ := json.Marshal(Leader{Name: j.conn.options.Name, Rules: rules}) // of two texts
+	return &Lease{judges: j, value: value, name: j.conn.options.Name, moved: moved}
+}
+
+// Leads reports whether this judge may deliver now.
+func (l *Lease) Leads() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Now().Before(l.until)
+}
+
+// Leader returns who delivers, as far as is known; the zero Leader if that is nobody.
+func (l *Lease) Leader() Leader {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leader
+}
+
+// Resign gives the lease up for a while, so that another judge gets it.
+func (l *Lease) Resign() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until, l.resign = time.Time{}, true
+}
+
+// Run holds the lease, or tries to get it, until the context ends.
+func (l *Lease) Run(ctx context.Context) {
+	var revision uint64
+	for ctx.Err() == nil {
+		asked := time.Now()
+		held, err := l.renew(ctx, &revision)
+		l.note(asked, held)
+		if err != nil && ctx.Err() == nil {
+			l.judges.conn.log.Debug("the lease", "error", err)
+		}
+		wait := renewEvery
+		if l.resigned() {
+			l.note(asked, false)
+			revision, wait = 0, leaseTTL+2*renewEvery
+		}
+		pause(ctx, wait)
+	}
+}
+
+func (l *Lease) resigned() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	resigned := l.resign
+	l.resign = false
+	return resigned
+}
+
+// renew writes the key at the revision that this judge wrote last, or anew if there is
+// none.
+func (l *Lease) renew(ctx context.Context, revision *uint64) (held bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reliedFor)
+	defer cancel()
+	kv, err := l.judges.bucket(ctx, leaseBucket)
+	if err != nil {
+		return false, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
+	}
+	if *revision == 0 {
+		*revision, err = kv.Create(ctx, leaderKey, l.value)
+	} else {
+		*revision, err = kv.Update(ctx, leaderKey, l.value, *revision)
+	}
+	if err == nil {
+		return true, nil
+	}
+	*revision = 0
+	entry, getErr := kv.Get(ctx, leaderKey)
+	if errors.Is(getErr, jetstream.ErrKeyNotFound) {
+		l.know(Leader{})
+		return false, nil
+	}
+	if getErr != nil {
+		return false, getErr
+	}
+	var leader Leader
+	if json.Unmarshal(entry.Value(), &leader) == nil {
+		l.know(leader)
+	}
+	if leader.Name == l.name && string(entry.Value()) == string(l.value) {
+		*revision = entry.Revision() // ours: the answer to an update was lost, or this judge was restarted
+	}
+	return false, nil
+}
+
+func (l *Lease) know(leader Leader) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leader = leader
+}
+
+// note takes the outcome of asking.
+func (l *Lease) note(asked time.Time, held bool) {
+	l.mu.Lock()
+	if held {
+		l.until = asked.Add(reliedFor)
+		l.leader = Leader{Name: l.name}
+	}
+	leads := time.Now().Before(l.until)
+	changed := leads != l.leads
+	l.leads = leads
+	l.mu.Unlock()
+	if changed {
+		l.moved(leads)
+	}
+}

@@ -1,0 +1,291 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"csmail/pkg/cluster"
+	"csmail/pkg/config"
+	"csmail/pkg/detect"
+	"csmail/pkg/engine"
+	"csmail/pkg/event"
+	"csmail/pkg/input"
+	"csmail/pkg/scenario"
+	"csmail/pkg/state"
+)
+
+// clustered is the part of a daemon whose host is one of many that are counted as one. An
+// edge sends what its Join makes of the lines, instead of judging it; a judge judges what
+// all edges send. A daemon may be both. Nil: it counts alone.
+//
+// The loop alone touches it, as the daemon's own state; the edge's sender, the judge's lease
+// and what it tells the edges run beside it.
+type clustered struct {
+	edge  *edgePart  // nil: this host is no edge
+	judge *judgePart // nil: it is no judge
+	conn  *cluster.Conn
+	name  string
+}
+
+// openCluster connects to the cluster that the configuration names, if it does.
+func (d *Daemon) openCluster() error {
+	c := d.config.Cluster
+	if c.Role == "" {
+		return nil
+	}
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("cluster.name: %w", err)
+		}
+		c.Name = cluster.NameOf(host)
+	}
+	for _, name := range slices.Concat([]string{c.Name}, c.Judges, c.Edges) {
+		if err := cluster.CheckName(name); err != nil {
+			return err
+		}
+	}
+	conn, err := cluster.Connect(cluster.Options{
+		Name: c.Name, Servers: c.Servers, Credentials: c.Credentials, CA: c.CA, Stream: c.Stream, Replicas: c.Replicas, Log: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	d.cluster = &clustered{conn: conn, name: c.Name}
+	if c.IsEdge() {
+		if d.cluster.edge, err = newEdgePart(conn, d.store, c); err != nil {
+			conn.Close()
+			return err
+		}
+		d.cluster.edge.own = ownAddresses(d.facts.Own)
+	}
+	if c.IsJudge() {
+		if d.cluster.judge, err = newJudgePart(conn, c, rulesOf(d.config, d.set)); err != nil {
+			conn.Close()
+			return err
+		}
+	}
+	if d.cluster.isJudge() {
+		d.machine.leads = d.cluster.leads
+	}
+	d.cluster.reloaded(d)
+	return nil
+}
+
+// close gives the connection up.
+func (k *clustered) close() {
+	if k != nil {
+		k.conn.Close()
+	}
+}
+
+func (k *clustered) isEdge() bool  { return k != nil && k.edge != nil }
+func (k *clustered) isJudge() bool { return k != nil && k.judge != nil }
+
+// rulesOf is a hash of what a judge judges by: judges that differ would drift apart.
+func rulesOf(c config.Config, set *scenario.Set) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%+v\n%v\n%v\n", c.Guard, slices.Sorted(slices.Values(c.Cluster.Edges)), c.Cluster.Late)
+	for _, s := range set.Scenarios() {
+		_, _ = fmt.Fprintf(h, "%s %v %d %v %v\n", s.Name, s.Type, s.Capacity, s.LeakSpeed, s.Labels.Remediation)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// surround starts what runs beside the loop. wake has the sender look at the outbox.
+func (k *clustered) surround(ctx context.Context, a *around, wake func()) {
+	if k.isEdge() {
+		a.group.Go(func() { k.edge.sender.Run(ctx) })
+	}
+	if !k.isJudge() {
+		return
+	}
+	j := k.judge
+	from := j.place
+	j.wake = wake
+	a.group.Go(func() { j.lease.Run(ctx) })
+	a.group.Go(func() { j.at.Run(ctx) })
+	a.group.Go(func() {
+		_ = j.judges.Follow(ctx, from, func(m cluster.Message) error { // it ends with the context alone
+			select {
+			case j.arrivals <- m:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
+	})
+}
+
+// arrived is where messages of the stream come from; nil if there are none to take now.
+func (k *clustered) arrived() <-chan cluster.Message {
+	if !k.isJudge() {
+		return nil
+	}
+	return k.judge.arrivals
+}
+
+// leads reports whether this daemon may push alerts.
+func (k *clustered) leads() bool { return !k.isJudge() || k.judge.lease.Leads() }
+
+// beside adds to a checkpoint what the cluster's part must know after a restart.
+func (k *clustered) beside(b *state.Beside) {
+	if k == nil {
+		return
+	}
+	kept := maps.Clone(b.Kept)
+	if kept == nil {
+		kept = map[string][]byte{}
+	}
+	if k.edge != nil {
+		kept[edgeKept] = k.edge.edge.AppendSnapshot(nil)
+	}
+	if k.judge != nil {
+		kept[judgeKept] = k.judge.snapshot()
+		k.judge.storing = k.judge.merger.Positions()
+	}
+	b.Kept = kept
+}
+
+// stored is called when the checkpoint is on the disk.
+func (k *clustered) stored() {
+	if k.isJudge() && k.judge.storing != nil {
+		k.judge.at.Stored(k.judge.storing)
+		k.judge.storing = nil
+	}
+}
+
+// restore takes what beside added to the newest checkpoint.
+func (k *clustered) restore(store *state.Store, e *engine.Engine) error {
+	if k == nil {
+		return nil
+	}
+	if k.edge != nil {
+		b, err := store.Kept(edgeKept)
+		if err == nil && b != nil {
+			err = k.edge.edge.Restore(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if k.judge == nil {
+		return nil
+	}
+	b, err := store.Kept(judgeKept)
+	if err == nil && b != nil {
+		err = k.judge.restore(b)
+	}
+	if err != nil {
+		return err
+	}
+	k.judge.applyOwn(e)
+	k.judge.storing = k.judge.merger.Positions()
+	k.stored()
+	return nil
+}
+
+// The names under which the parts are kept beside a checkpoint.
+const (
+	edgeKept  = "cluster edge"
+	judgeKept = "cluster judge"
+)
+
+// advanceEdge tells the judges, while the logs are silent, that nothing comes from before
+// now any more.
+func (d *Daemon) advanceEdge(now time.Time) {
+	if d.commitErr != nil || !d.isFollowing(now) {
+		return
+	}
+	at, ok := d.clock.now(now)
+	if !ok {
+		at = now
+	}
+	at = at.Add(-lineDelay)
+	e := d.cluster.edge
+	if e.edge.Waits() { // the Join may release something, which a replay must do too
+		d.schedule()
+		d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
+	}
+	e.reach(at)
+	if len(e.facts) > 0 {
+		d.schedule()
+		return
+	}
+	e.sender.Reached(e.edge.Through(), false)
+}
+
+// lineDelay is how long a line may take from its stamp until it is read.
+const lineDelay = time.Second
+
+// isFollowing reports whether every log was read to its end: before that an edge does not
+// know what comes.
+func (d *Daemon) isFollowing(now time.Time) bool {
+	if now.Sub(d.started) < startGrace || !d.isCaughtUp(d.feeds) {
+		return false
+	}
+	for _, f := range d.feeds {
+		if s := f.Input.Status(); s.State != input.Following {
+			return false
+		}
+	}
+	return true
+}
+
+// startGrace is how long the sources may take until they know how far they are behind.
+const startGrace = 3 * time.Second
+
+// ownAddresses are those of this host that its judges should know: what everybody has is
+// never banned anyway.
+func ownAddresses(all []netip.Addr) []netip.Addr {
+	own := []netip.Addr{}
+	for _, a := range all {
+		a = a.Unmap().WithZone("")
+		if a.IsGlobalUnicast() && !a.IsPrivate() && !slices.Contains(own, a) && len(own) < maxOwnAddresses {
+			own = append(own, a)
+		}
+	}
+	return own
+}
+
+const maxOwnAddresses = 64
+
+// recovered is called after the journal of inputs was replayed: what it came to was stored
+// in batches with it.
+func (k *clustered) recovered() {
+	if k.isEdge() {
+		k.edge.facts = nil
+	}
+}
+
+// startAnew is for a state that cannot be read.
+func (k *clustered) startAnew() {
+	if k.isEdge() {
+		k.edge.edge, k.edge.facts = engine.NewEdge(event.HashKey{}), nil
+	}
+}
+
+// reloaded is called after the engine was built anew.
+func (k *clustered) reloaded(d *Daemon) {
+	if k.isJudge() {
+		k.judge.facts = detect.SharedFacts(d.config)
+		k.judge.applyOwn(d.engine)
+	}
+}
+
+// order puts what a person wants into the stream, for all judges.
+func (k *clustered) order(ctx context.Context, o order) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return k.judge.judges.Order(ctx, text)
+}

@@ -1,0 +1,220 @@
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"csmail/pkg/cluster"
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/engine"
+	"csmail/pkg/guard"
+	"csmail/pkg/merge"
+	"csmail/pkg/wire"
+)
+
+// judgePart is a daemon that judges what the edges send.
+type judgePart struct {
+	rules    string // a hash of what it judges by
+	judges   *cluster.Judges
+	lease    *cluster.Lease
+	at       *cluster.At
+	arrivals chan cluster.Message
+	wake     func() // has the sender look at the outbox
+
+	merger  *merge.Merger
+	place   cluster.Place             // of the newest message that was taken
+	own     map[string][]netip.Addr   // addresses of the edges, by edge
+	facts   guard.Facts               // what the configuration says
+	storing map[string]merge.Position // in the checkpoint under way
+	refused map[string]string         // why batches of an edge were refused last
+	missing map[string]time.Time      // when a gap was last reported
+	settled bool
+}
+
+func newJudgePart(conn *cluster.Conn, c config.Cluster, rules string) (*judgePart, error) {
+	judges, err := conn.Judges()
+	if err != nil {
+		return nil, err
+	}
+	j := &judgePart{
+		rules: rules, judges: judges, at: judges.NewAt(), arrivals: make(chan cluster.Message, 64), merger: merge.New(merge.Options{Late: time.Duration(c.Late)}),
+		own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {},
+	}
+	j.merger.Expect(c.Edges)
+	j.lease = judges.NewLease(rules, func(leads bool) {
+		if leads {
+			conn.Log().Info("this judge delivers now")
+		} else {
+			conn.Log().Info("this judge does not deliver any more")
+		}
+		j.wake()
+	})
+	return j, nil
+}
+
+// snapshot is what a restart must know besides the engine's state.
+func (j *judgePart) snapshot() []byte {
+	c := &wire.Codec{}
+	j.encode(c)
+	return j.merger.AppendSnapshot(c.B)
+}
+
+func (j *judgePart) restore(b []byte) error {
+	c := &wire.Codec{B: b, Reading: true}
+	j.encode(c)
+	if c.Err != nil {
+		return fmt.Errorf("what a judge knows of its edges: %w", c.Err)
+	}
+	expected := j.merger
+	merger := merge.New(merge.Options{Late: expected.Late()})
+	if err := merger.Restore(c.B); err != nil {
+		return err
+	}
+	merger.Expect(expected.Expected())
+	j.merger = merger
+	return nil
+}
+
+func (j *judgePart) encode(c *wire.Codec) {
+	version, created := uint64(1), uint64(j.place.Created)
+	wire.Numbers(c, &version, &created, &j.place.Sequence)
+	if version != 1 {
+		c.Fail()
+	}
+	j.place.Created = int64(created)
+	names := slices.Sorted(maps.Keys(j.own))
+	wire.List(c, &names, func(name *string) {
+		c.Text(name)
+		all := j.own[*name]
+		wire.List(c, &all, c.Addr)
+		j.own[*name] = all
+	})
+}
+
+// applyOwn has the guard spare the addresses of the edges.
+func (j *judgePart) applyOwn(e *engine.Engine) {
+	facts := j.facts
+	for _, name := range slices.Sorted(maps.Keys(j.own)) {
+		facts.Own = append(facts.Own, j.own[name]...)
+	}
+	e.Guard().SetFacts(facts)
+}
+
+// takeMessage takes the next message of the stream. It goes by nothing else, so that
+// every judge comes to the same.
+func (d *Daemon) takeMessage(m cluster.Message) {
+	j := d.cluster.judge
+	j.place = m.Place
+	if m.Edge == "" {
+		d.obey(m)
+		return
+	}
+	b, err := wire.ReadBatch(m.Data)
+	if err != nil {
+		j.refuse(d, m.Edge, err.Error())
+		return
+	}
+	switch taken := j.merger.Add(m.Edge, b, m.Stamp); taken {
+	case merge.Stranger:
+		j.refuse(d, m.Edge, "it is not in cluster.edges")
+		return
+	case merge.Stale:
+		j.refuse(d, m.Edge, "it is of an earlier life of the host, or another host has its name")
+		return
+	case merge.Gap:
+		j.miss(d, m.Edge, b)
+		return
+	default:
+		delete(j.refused, m.Edge)
+	}
+	if b.Own != nil && !slices.Equal(b.Own, j.own[m.Edge]) {
+		j.own[m.Edge] = ownAddresses(b.Own)
+		j.applyOwn(d.engine)
+	}
+	d.judgeMerged(m.Stamp)
+}
+
+// judgeMerged judges the facts whose turn has come.
+func (d *Daemon) judgeMerged(stamp time.Time) {
+	j := d.cluster.judge
+	for f, _ := j.merger.Next(); f != nil; f, _ = j.merger.Next() {
+		d.clock.seen(f.Place)
+		d.found(d.engine.TakeFact(f))
+	}
+	if at := j.merger.Watermark(); !at.IsZero() {
+		d.found(d.engine.Tell(at))
+	}
+	if ended := j.merger.Ended(); ended != j.settled {
+		if j.settled = ended; ended {
+			d.found(d.engine.Settle(stamp))
+		}
+	}
+	if d.hurry || len(d.pending.Alerts)+len(d.pending.Held) > 0 {
+		d.tryCommit()
+	}
+}
+
+// refuse says once why an edge's batches are refused.
+func (j *judgePart) refuse(d *Daemon, edge, why string) {
+	if j.refused[edge] != why {
+		d.log.Warn("what a host sends is refused", "edge", edge, "why", why, "hint", "csmail cluster status; upgrade the judges first, then the edges")
+	}
+	j.refused[edge] = why
+}
+
+// miss asks an edge for what is missing before a batch.
+func (j *judgePart) miss(d *Daemon, edge string, b *wire.Batch) {
+	p := j.merger.Positions()[edge]
+	if p.Epoch != b.Epoch {
+		p = merge.Position{Epoch: b.Epoch}
+	}
+	if time.Since(j.missing[edge]) < missAgain {
+		return
+	}
+	j.missing[edge] = time.Now()
+	d.log.Warn("facts of a host are missing in the stream; it is asked for them", "edge", edge, "from", p.Next, "to", b.First)
+	j.at.Misses(edge, p.Epoch, p.Next)
+}
+
+// missAgain is how long an edge has to send what it was asked for.
+const missAgain = 5 * time.Second
+
+// order is what a person wants of all judges. It takes effect where it stands in the
+// stream, so that they stay the same.
+type order struct {
+	Unban netip.Prefix `json:"unban,omitzero"`
+	Until time.Time    `json:"until,omitzero"`
+
+	List control.List `json:"list,omitempty"`
+	Move control.Move `json:"move,omitempty"`
+	IDs  []string     `json:"ids,omitempty"`
+	At   time.Time    `json:"at,omitzero"`
+}
+
+// obey does what a person wants.
+func (d *Daemon) obey(m cluster.Message) {
+	var o order
+	if err := json.Unmarshal(m.Data, &o); err != nil {
+		d.log.Warn("an order in the stream cannot be read", "error", err)
+		return
+	}
+	lists := answers{d}
+	if o.Unban.IsValid() {
+		d.engine.Unban(o.Unban, o.Until)
+		if _, err := lists.dropWaiting(o.Unban, o.Until.Add(-amnesty)); err != nil {
+			d.log.Error("dropping alerts on what was forgiven", "error", err)
+		}
+		d.log.Info("forgiven by a person", "network", o.Unban.String(), "until", o.Until.Format(time.RFC3339))
+	}
+	if len(o.IDs) > 0 {
+		if _, err := lists.move(o.List, o.IDs, o.Move, o.At); err != nil {
+			d.log.Debug("an order in the stream", "error", err) // it is done already, as after a restart
+		}
+		d.sender.Wake()
+	}
+}

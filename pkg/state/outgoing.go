@@ -1,0 +1,191 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Outgoing is a batch that this host has to send to the judges of its cluster. The
+// numbers of its facts begin with First and end before Next.
+type Outgoing struct {
+	First, Next uint64
+	Data        []byte
+}
+
+// outgoing says what is kept of the batches.
+type outgoing struct {
+	epoch        uint64 // of the file: larger in each; 0: nothing is sent
+	oldest, next uint64 // numbers of the oldest fact that is kept, and of the next new one
+	bytes        int64  // as stored
+}
+
+var outgoingKey = []byte("outgoing")
+
+// StartOutgoing says that this host sends batches, and returns the epoch of its numbers:
+// the one that is given, or that of an earlier start.
+func (s *Store) StartOutgoing(epoch uint64) (uint64, error) {
+	err := s.update("start sending", func(tx *bolt.Tx, counted *change) error {
+		out, err := readOutgoing(tx)
+		if err != nil || out.epoch != 0 {
+			return err
+		}
+		out.epoch = epoch
+		counted.out = &out
+		return out.put(tx)
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.epoch, err
+}
+
+// putOutgoing adds batches, and refuses a gap between their numbers.
+func putOutgoing(tx *bolt.Tx, batches []Outgoing, counted *change) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	out, err := readOutgoing(tx)
+	if err != nil {
+		return err
+	}
+	bucket := tx.Bucket(outgoingBucket)
+	bucket.FillPercent = 1 // keys only grow
+	for _, b := range batches {
+		if b.First != out.next || b.Next <= b.First {
+			return fmt.Errorf("a batch of the facts from %d to %d, while the next is %d", b.First, b.Next, out.next)
+		}
+		k := key(b.First)
+		if err := bucket.Put(k, seal(k, append(key(b.Next), b.Data...))); err != nil {
+			return err
+		}
+		out.next, out.bytes = b.Next, out.bytes+int64(len(b.Data))
+	}
+	counted.out = &out
+	return out.put(tx)
+}
+
+// put stores what countOutgoing reads.
+func (o *outgoing) put(tx *bolt.Tx) error {
+	var b []byte
+	for _, n := range [...]uint64{o.epoch, o.oldest, o.next, uint64(o.bytes)} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return tx.Bucket(metaBucket).Put(outgoingKey, seal(outgoingKey, b))
+}
+
+func readOutgoing(tx *bolt.Tx) (out outgoing, err error) {
+	value := tx.Bucket(metaBucket).Get(outgoingKey)
+	if value == nil {
+		return out, nil
+	}
+	b, err := unseal(outgoingKey, value)
+	if err == nil && len(b) != 32 {
+		err = fmt.Errorf("%w: %d bytes", errDamaged, len(b))
+	}
+	if err != nil {
+		return out, fmt.Errorf("the numbers of the batches to send: %w", err)
+	}
+	out.epoch, out.oldest = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
+	out.next, out.bytes = binary.BigEndian.Uint64(b[16:]), int64(binary.BigEndian.Uint64(b[24:]))
+	return out, nil
+}
+
+// countOutgoing finds batches that contradict their numbers. A damaged one would be sent,
+// or be missed, for ever.
+func (s *file) countOutgoing(tx *bolt.Tx) error {
+	out, err := readOutgoing(tx)
+	if err != nil {
+		return err
+	}
+	s.out = out
+	bucket := tx.Bucket(outgoingBucket)
+	if bucket == nil {
+		return nil
+	}
+	next := out.oldest
+	err = bucket.ForEach(func(k, v []byte) error {
+		b, err := readBatch(k, v)
+		if err == nil && (b.First > next || b.Next <= next) {
+			err = fmt.Errorf("%w: a batch of the facts from %d to %d, while the next is %d", errDamaged, b.First, b.Next, next)
+		}
+		next = b.Next
+		return err
+	})
+	if err == nil && next != out.next {
+		err = fmt.Errorf("%w: the batches to send end with %d, and %d is next", errDamaged, next, out.next)
+	}
+	return err
+}
+
+func readBatch(k, v []byte) (Outgoing, error) {
+	b, err := unseal(k, v)
+	if err == nil && len(b) < 8 {
+		err = fmt.Errorf("%w: a batch of %d bytes", errDamaged, len(b))
+	}
+	if err != nil {
+		return Outgoing{}, err
+	}
+	return Outgoing{First: number(k), Next: binary.BigEndian.Uint64(b), Data: append([]byte{}, b[8:]...)}, nil
+}
+
+// OutgoingBatch returns the batch that holds a fact; false if there is none, since the
+// fact is not there yet. Of a fact that is not kept any more it returns the oldest batch.
+func (s *Store) OutgoingBatch(fact uint64) (b Outgoing, found bool, err error) {
+	if _, next, _ := s.OutgoingBounds(); fact >= next {
+		return b, false, nil
+	}
+	err = s.view("read a batch to send", func(tx *bolt.Tx) error {
+		cursor := tx.Bucket(outgoingBucket).Cursor()
+		k, v := cursor.Seek(key(fact))
+		if k == nil || number(k) > fact {
+			if k, v = cursor.Prev(); k == nil { // Seek went beyond the batch that holds it
+				k, v = cursor.First()
+			}
+		}
+		if k == nil {
+			return nil
+		}
+		found = true
+		b, err = readBatch(k, v)
+		return err
+	})
+	return b, found, err
+}
+
+// OutgoingBounds returns the number of the oldest fact that is kept, that of the next new
+// one, and how many bytes the batches take.
+func (s *Store) OutgoingBounds() (oldest, next uint64, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.oldest, s.out.next, s.out.bytes
+}
+
+// DropOutgoing forgets the batches all of whose facts are before a number.
+func (s *Store) DropOutgoing(before uint64) error {
+	if oldest, _, _ := s.OutgoingBounds(); before <= oldest {
+		return nil
+	}
+	return s.update("forget batches that were sent", func(tx *bolt.Tx, counted *change) error {
+		out, err := readOutgoing(tx)
+		if err != nil {
+			return err
+		}
+		cursor := tx.Bucket(outgoingBucket).Cursor()
+		for k, v := cursor.First(); k != nil; k, v = cursor.First() {
+			b, err := readBatch(k, v)
+			if err != nil {
+				return err
+			}
+			if b.Next > before {
+				break
+			}
+			if err := cursor.Delete(); err != nil {
+				return err
+			}
+			out.oldest, out.bytes = b.Next, out.bytes-int64(len(b.Data))
+		}
+		counted.out = &out
+		return out.put(tx)
+	})
+}
