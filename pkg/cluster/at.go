@@ -57,9 +57,13 @@ const (
 
 // Run tells until the context ends.
 func (a *At) Run(ctx context.Context) {
-	again := time.Now()
+	again := time.Time{}
 	for ctx.Err() == nil {
 		if time.Since(again) >= againEvery {
+			if _, err := a.judges.bucket(ctx, atBucket); err != nil { // it is made if it is not there
+				pause(ctx, tellEvery)
+				continue
+			}
 			a.forget()
 			again = time.Now()
 		}

@@ -293,6 +293,10 @@ func (e *Edge) askJudges(ctx context.Context) error {
 	least, known := ^uint64(0), true
 	for _, judge := range e.options.Judges {
 		newest, err := e.conn.newest(ctx, "KV_"+atBucket, atSubject(judge, e.conn.options.Name))
+		if errors.Is(err, errNoStream) { // no judge has made the bucket yet, or the server has lost it: sending must not wait for that
+			known = false
+			continue
+		}
 		if err != nil {
 			return err
 		}
