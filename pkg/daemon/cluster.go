@@ -18,6 +18,7 @@ import (
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/input"
+	"csmail/pkg/merge"
 	"csmail/pkg/scenario"
 	"csmail/pkg/state"
 )
@@ -109,14 +110,14 @@ func (k *clustered) surround(ctx context.Context, a *around, wake func()) {
 		return
 	}
 	j := k.judge
-	from := j.place
-	j.wake = wake
+	from, arrivals := j.place, make(chan cluster.Message, 64)
+	j.wake, j.arrivals = wake, arrivals // what an earlier Follow left in its channel comes again
 	a.group.Go(func() { j.lease.Run(ctx) })
 	a.group.Go(func() { j.at.Run(ctx) })
 	a.group.Go(func() {
 		_ = j.judges.Follow(ctx, from, func(m cluster.Message) error { // it ends with the context alone
 			select {
-			case j.arrivals <- m:
+			case arrivals <- m:
 				return nil
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -201,8 +202,8 @@ const (
 
 // advanceEdge tells the judges, while the logs are silent, that nothing comes from before
 // now any more.
-func (d *Daemon) advanceEdge(now time.Time) {
-	if d.commitErr != nil || !d.isFollowing(now) {
+func (k *clustered) advanceEdge(d *Daemon, now time.Time) {
+	if d.commitErr != nil || !isFollowing(d, now) {
 		return
 	}
 	at, ok := d.clock.now(now)
@@ -210,7 +211,7 @@ func (d *Daemon) advanceEdge(now time.Time) {
 		at = now
 	}
 	at = at.Add(-lineDelay)
-	e := d.cluster.edge
+	e := k.edge
 	if e.edge.Waits() { // the Join may release something, which a replay must do too
 		d.schedule()
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
@@ -228,7 +229,7 @@ const lineDelay = time.Second
 
 // isFollowing reports whether every log was read to its end: before that an edge does not
 // know what comes.
-func (d *Daemon) isFollowing(now time.Time) bool {
+func isFollowing(d *Daemon, now time.Time) bool {
 	if now.Sub(d.started) < startGrace || !d.isCaughtUp(d.feeds) {
 		return false
 	}
@@ -266,10 +267,28 @@ func (k *clustered) recovered() {
 	}
 }
 
-// startAnew is for a state that cannot be read.
-func (k *clustered) startAnew() {
+// startAnew is for a state that cannot be read. A judge reads the stream from its start.
+func (k *clustered) startAnew(e *engine.Engine) {
 	if k.isEdge() {
 		k.edge.edge, k.edge.facts = engine.NewEdge(event.HashKey{}), nil
+	}
+	if k.isJudge() {
+		j := k.judge
+		expected := j.merger.Expected()
+		j.merger = merge.New(merge.Options{Late: j.merger.Late()})
+		j.merger.Expect(expected)
+		j.place, j.own, j.storing = cluster.Place{}, map[string][]netip.Addr{}, nil
+		j.applyOwn(e)
+	}
+}
+
+// countSince has what happened before a time speak for its source only.
+func (k *clustered) countSince(e *engine.Engine, t time.Time) {
+	switch {
+	case k.isEdge():
+		k.edge.edge.CountSince(t)
+	case k == nil:
+		e.CountSince(t)
 	}
 }
 
@@ -279,6 +298,16 @@ func (k *clustered) reloaded(d *Daemon) {
 		k.judge.facts = detect.SharedFacts(d.config)
 		k.judge.applyOwn(d.engine)
 	}
+}
+
+// setFacts gives the guard its facts: those of this host, or on a judge those that all
+// judges have.
+func (k *clustered) setFacts(d *Daemon) {
+	if k.isJudge() {
+		k.judge.applyOwn(d.engine)
+		return
+	}
+	d.engine.Guard().SetFacts(d.facts)
 }
 
 // order puts what a person wants into the stream, for all judges.

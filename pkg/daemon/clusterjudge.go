@@ -42,7 +42,7 @@ func newJudgePart(conn *cluster.Conn, c config.Cluster, rules string) (*judgePar
 		return nil, err
 	}
 	j := &judgePart{
-		rules: rules, judges: judges, at: judges.NewAt(), arrivals: make(chan cluster.Message, 64), merger: merge.New(merge.Options{Late: time.Duration(c.Late)}),
+		rules: rules, judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Late)}),
 		own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {},
 	}
 	j.merger.Expect(c.Edges)
@@ -107,11 +107,13 @@ func (j *judgePart) applyOwn(e *engine.Engine) {
 
 // takeMessage takes the next message of the stream. It goes by nothing else, so that
 // every judge comes to the same.
-func (d *Daemon) takeMessage(m cluster.Message) {
-	j := d.cluster.judge
+func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
+	if m.Place.Created == j.place.Created && m.Place.Sequence <= j.place.Sequence {
+		return // it was taken
+	}
 	j.place = m.Place
 	if m.Edge == "" {
-		d.obey(m)
+		j.obey(d, m)
 		return
 	}
 	b, err := wire.ReadBatch(m.Data)
@@ -136,12 +138,11 @@ func (d *Daemon) takeMessage(m cluster.Message) {
 		j.own[m.Edge] = ownAddresses(b.Own)
 		j.applyOwn(d.engine)
 	}
-	d.judgeMerged(m.Stamp)
+	j.judgeMerged(d, m.Stamp)
 }
 
 // judgeMerged judges the facts whose turn has come.
-func (d *Daemon) judgeMerged(stamp time.Time) {
-	j := d.cluster.judge
+func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, _ := j.merger.Next(); f != nil; f, _ = j.merger.Next() {
 		d.clock.seen(f.Place)
 		d.found(d.engine.TakeFact(f))
@@ -197,7 +198,7 @@ type order struct {
 }
 
 // obey does what a person wants.
-func (d *Daemon) obey(m cluster.Message) {
+func (j *judgePart) obey(d *Daemon, m cluster.Message) {
 	var o order
 	if err := json.Unmarshal(m.Data, &o); err != nil {
 		d.log.Warn("an order in the stream cannot be read", "error", err)

@@ -138,16 +138,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Daemon{
-		reported: make(chan event.Record),
-		inbox:    newInbox(),
-		options:  o, started: o.Now(), wall: clock.Reading{Shown: o.Now(), At: time.Now()}, metrics: newMetrics(),
-	}
-	d.log = o.Log
-	d.machine.version = o.Version
-	d.stateWriter = newStateWriter(d)
-	name, version := osRelease()
-	d.presence = &delivery.Presence{Version: o.Version, OSName: name, OSVersion: version, Started: d.started, Log: o.Log}
+	d := newDaemon(o)
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -168,6 +159,21 @@ func Run(ctx context.Context, o Options) error {
 	err = d.loop(ctx)
 	d.options.Notify("STOPPING=1")
 	return d.finish(err)
+}
+
+// newDaemon returns a daemon that has neither state nor configuration before start.
+func newDaemon(o Options) *Daemon {
+	d := &Daemon{
+		reported: make(chan event.Record),
+		inbox:    newInbox(),
+		options:  o, started: o.Now(), wall: clock.Reading{Shown: o.Now(), At: time.Now()}, metrics: newMetrics(),
+	}
+	d.log = o.Log
+	d.machine.version = o.Version
+	d.stateWriter = newStateWriter(d)
+	name, version := osRelease()
+	d.presence = &delivery.Presence{Version: o.Version, OSName: name, OSVersion: version, Started: d.started, Log: o.Log}
+	return d
 }
 
 // start reads the configuration, opens the state file and restores the engine from it.

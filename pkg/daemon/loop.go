@@ -38,7 +38,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case m := <-batches:
 			d.take(m)
 		case m := <-arrived:
-			d.takeMessage(m)
+			d.cluster.judge.takeMessage(d, m)
 		case r := <-reported:
 			d.takeReported(r)
 		case f := <-d.ended:
@@ -195,7 +195,7 @@ func alertOf(e state.Entry, status string) control.Alert {
 func (d *Daemon) advance(now time.Time) {
 	if d.cluster != nil { // judges go by the stream, and edges judge nobody
 		if d.cluster.isEdge() {
-			d.advanceEdge(now)
+			d.cluster.advanceEdge(d, now)
 		}
 		return
 	}

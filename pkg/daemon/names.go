@@ -35,7 +35,7 @@ func (d *Daemon) openNames(ctx context.Context) {
 // useNames gives the guard and the doors what the names lead to now.
 func (d *Daemon) useNames() {
 	d.facts.Named = detect.Named(d.names)
-	d.engine.Guard().SetFacts(d.facts)
+	d.cluster.setFacts(d)
 	d.enforcer.reset(d.config, d.facts)
 }
 

@@ -51,7 +51,7 @@ func (d *Daemon) recover(ctx context.Context) error {
 	first := len(cursors) == 0 && replayed == 0 && (d.cluster == nil || d.cluster.isEdge())
 	if first {
 		d.log.Info("first start: reading back", "logins", historyBack(d.config), "offences", offencesBack)
-		d.countSince(d.started.Add(-offencesBack))
+		d.cluster.countSince(d.engine, d.started.Add(-offencesBack))
 	}
 	if err := d.resume(cursors); err != nil {
 		return err
@@ -84,16 +84,6 @@ func (d *Daemon) restore(open wire.Open) error {
 	}
 	d.restoreReports()
 	return d.cluster.restore(d.store, d.engine)
-}
-
-// countSince has what happened before a time speak for its source only.
-func (d *Daemon) countSince(t time.Time) {
-	switch {
-	case d.cluster.isEdge():
-		d.cluster.edge.edge.CountSince(t)
-	case d.cluster == nil:
-		d.engine.CountSince(t)
-	}
 }
 
 // resume lets each feed continue where its source was read to, also if the configuration
@@ -131,8 +121,8 @@ func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string,
 	}
 	facts.Named = detect.Named(d.names)
 	d.engine = detect.Criteria{Guard: d.config.Guard, Set: d.set, Facts: facts}.Engine()
-	d.cluster.startAnew()
-	d.countSince(d.started)
+	d.cluster.startAnew(d.engine)
+	d.cluster.countSince(d.engine, d.started)
 	d.reports = nil
 	d.startReports()
 	return nil, d.storeNow()
