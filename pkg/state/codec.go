@@ -1,226 +1,118 @@
 package state
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"net/netip"
-	"time"
+	"csmail/pkg/event"
+	"csmail/pkg/wire"
 )
 
 // errDamaged: the bytes are not in the format of this package.
-var errDamaged = errors.New("damaged")
+var errDamaged = wire.ErrDamaged
 
-// codec writes values to data, or reads them from text. Each type has one function that
-// lists its fields for both directions, so that writing and reading cannot differ. After
-// the first error it does nothing more.
-//
-// Integers are varints (encoding/binary), texts their length and bytes.
-type codec struct {
-	reading bool
-	data    []byte // written so far
-	text    string // still to be read; texts that were read point into it
-	err     error
-	at      uint8 // the version that is read or written
+// The versions of the stored form (see wire.StoredVersion) in which fields of this package
+// were added.
+const (
+	createdSince = 2 // Told.Created
+	flowSince    = 4 // Record.Flow, Input.Lines, Input.Missed
+	shortSince   = 6 // the short form of a line that only the report reads
+)
 
-	zone *time.Location // the last one read, as most times share theirs
-}
+// codec writes or reads the types of this package. Each has one function that lists its
+// fields for both directions, so that writing and reading cannot differ.
+type codec struct{ *wire.Stored }
 
 // encode returns the bytes that the function writes.
-func encode(fields func(*codec)) ([]byte, error) {
-	c := &codec{at: codecVersion}
-	fields(c)
-	return c.data, c.err
+func encode(fields func(codec)) ([]byte, error) {
+	return wire.Store(func(s *wire.Stored) { fields(codec{s}) })
 }
 
 // decode makes the function read the bytes, and fails if it leaves some.
-func decode(data []byte, fields func(*codec)) error {
-	c := &codec{at: codecVersion, reading: true, text: string(data)}
-	fields(c)
-	if c.err == nil && c.text != "" {
-		c.fail("%d bytes too many", len(c.text))
-	}
-	return c.err
+func decode(data []byte, fields func(codec)) error {
+	return wire.Load(data, func(s *wire.Stored) { fields(codec{s}) })
 }
 
-// fail notes the first error. Later calls change nothing.
-func (c *codec) fail(format string, args ...any) {
-	if c.err == nil {
-		c.err = fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
+// The forms of an input.
+const (
+	tickForm = iota
+	recordForm
+	flowForm // a line that only the report reads, since version 6
+	inputForms
+)
+
+func formOf(in *Input) uint8 {
+	switch {
+	case in.Record == nil:
+		return tickForm
+	case in.Record.Flow != nil && in.Record.Outcome < event.Witness:
+		return flowForm
 	}
+	return recordForm
 }
 
-// uint writes or reads an unsigned varint.
-func (c *codec) uint(v *uint64) {
-	if c.err != nil {
+// input writes or reads an input: a tick of the clock, or a record with its source.
+func (c codec) input(in *Input) {
+	form := formOf(in)
+	wire.Numbers(&c.Codec, &form)
+	if form == tickForm {
+		c.Stamp(&in.Tick)
 		return
 	}
-	if !c.reading {
-		c.data = binary.AppendUvarint(c.data, *v)
+	if form >= inputForms || form == flowForm && c.Version < shortSince {
+		c.Failf("input of form %d", form)
 		return
 	}
-	var value uint64
-	for i := range min(len(c.text), binary.MaxVarintLen64) {
-		b := c.text[i]
-		value |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			c.text, *v = c.text[i+1:], value
-			return
-		}
+	if c.Reading {
+		in.Record = new(event.Record)
 	}
-	c.fail("a number does not end")
-}
-
-// int64 writes or reads a signed number in zigzag form, so that small negative numbers
-// stay short.
-func (c *codec) int64(v *int64) {
-	u := uint64(*v<<1) ^ uint64(*v>>63)
-	c.uint(&u)
-	if c.reading {
-		*v = int64(u>>1) ^ -int64(u&1)
+	c.Text(&in.Source)
+	if form == flowForm {
+		wire.Numbers(&c.Codec, &in.Lines, &in.Missed)
+		c.ShortRecord(in.Record)
+		return
 	}
-}
-
-func (c *codec) int(v *int) {
-	wide := int64(*v)
-	c.int64(&wide)
-	if c.reading {
-		*v = int(wide)
+	c.Record(in.Record)
+	if c.Version >= flowSince {
+		wire.Numbers(&c.Codec, &in.Lines, &in.Missed)
+		c.Flow(in.Record)
 	}
 }
 
-func (c *codec) byte(v *uint8) {
-	wide := uint64(*v)
-	c.uint(&wide)
-	if wide > 255 {
-		c.fail("%d is no byte", wide)
-		return
-	}
-	*v = uint8(wide)
+// entry writes or reads an entry of a list.
+func (c codec) entry(e *Entry) {
+	c.Begin()
+	c.Text(&e.ID)
+	c.Alert(&e.Alert)
+	c.Duration(&e.Duration)
+	c.Stamp(&e.Until)
+	c.Bools(&e.Simulate)
+	c.SignedInts(&e.Renewal)
+	c.Stamp(&e.Queued)
+	c.SignedInts(&e.Tries)
+	c.Stamp(&e.Refused)
+	c.Text(&e.Reason)
 }
 
-// bool writes or reads one byte, 0 or 1; any other value is damage.
-func (c *codec) bool(v *bool) {
-	var b uint8
-	if *v {
-		b = 1
-	}
-	c.byte(&b)
-	if b > 1 {
-		c.fail("%d is neither yes nor no", b)
-		return
-	}
-	*v = b == 1
-}
-
-func (c *codec) string(v *string) {
-	n := uint64(len(*v))
-	c.uint(&n)
-	if c.err != nil {
-		return
-	}
-	if !c.reading {
-		c.data = append(c.data, *v...)
-		return
-	}
-	if n > uint64(len(c.text)) {
-		c.fail("a text of %d bytes where %d are left", n, len(c.text))
-		return
-	}
-	*v, c.text = c.text[:n], c.text[n:]
-}
-
-// addr keeps an address exactly: mapped, with its zone, or the zero Addr.
-func (c *codec) addr(v *netip.Addr) {
-	var text string
-	if !c.reading {
-		data, err := v.MarshalBinary()
-		if err != nil {
-			c.err = err // no address fails
-			return
-		}
-		text = string(data)
-	}
-	c.string(&text)
-	if !c.reading || c.err != nil {
-		return
-	}
-	if err := v.UnmarshalBinary([]byte(text)); err != nil {
-		c.fail("an address of %d bytes", len(text))
+// told writes or reads an alert of the history with its outcome.
+func (c codec) told(t *Told) {
+	version := c.Begin()
+	c.Text(&t.ID)
+	c.Text(&t.Number)
+	wire.Enum(&c.Codec, &t.Status, lastStatus)
+	c.Text(&t.Reason)
+	c.Stamp(&t.Sent)
+	c.Alert(&t.Alert)
+	c.Duration(&t.Duration)
+	c.Bools(&t.Simulate)
+	c.SignedInts(&t.Renewal)
+	wire.List(&c.Codec, &t.Bans, c.ban)
+	c.Bools(&t.Looked)
+	c.Stamp(&t.Unbanned)
+	if version >= createdSince {
+		c.Stamp(&t.Created)
 	}
 }
 
-// maxZone is more than any offset from UTC, in seconds.
-const maxZone = 24 * 60 * 60
-
-// time keeps the instant and the offset from UTC, not the zone's name.
-func (c *codec) time(v *time.Time) {
-	_, offset := v.Zone()
-	seconds, nanos, zone := v.Unix(), uint64(v.Nanosecond()), int64(offset)
-	c.int64(&seconds)
-	c.uint(&nanos)
-	c.int64(&zone)
-	if !c.reading || c.err != nil {
-		return
-	}
-	if nanos > 999_999_999 || zone <= -maxZone || zone >= maxZone {
-		c.fail("no time")
-		return
-	}
-	*v = time.Unix(seconds, int64(nanos)).In(c.location(int(zone)))
-}
-
-// location returns the zone of an offset in seconds. It keeps the last one, because
-// neighbouring times mostly share it.
-func (c *codec) location(offset int) *time.Location {
-	if offset == 0 {
-		return time.UTC
-	}
-	if c.zone != nil {
-		if _, last := (time.Time{}).In(c.zone).Zone(); last == offset {
-			return c.zone
-		}
-	}
-	c.zone = time.FixedZone("", offset)
-	return c.zone
-}
-
-func (c *codec) duration(v *time.Duration) {
-	wide := int64(*v)
-	c.int64(&wide)
-	if c.reading {
-		*v = time.Duration(wide)
-	}
-}
-
-// list writes or reads a list whose items take at least one byte each, so that
-// a damaged length cannot ask for more memory than there are bytes.
-func list[T any](c *codec, v *[]T, item func(*T)) {
-	n := uint64(len(*v))
-	c.uint(&n)
-	if c.err != nil {
-		return
-	}
-	if c.reading {
-		if n > uint64(len(c.text)) {
-			c.fail("a list of %d where %d bytes are left", n, len(c.text))
-			return
-		}
-		*v = nil
-		if n > 0 {
-			*v = make([]T, 0, min(n, 64))
-		}
-		for range n {
-			var one T
-			item(&one)
-			if c.err != nil {
-				return
-			}
-			*v = append(*v, one)
-		}
-		return
-	}
-	for i := range *v {
-		item(&(*v)[i])
-	}
+func (c codec) ban(b *Ban) {
+	b.ID = c.Signed(b.ID)
+	c.Text(&b.Type)
+	c.Stamp(&b.Until)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/wire"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -137,7 +138,7 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput().Draw(t, "input")
 		var got Input
-		roundTrip(t, func(c *codec) { c.input(&in) }, func(c *codec) { c.input(&got) })
+		roundTrip(t, func(c codec) { c.input(&in) }, func(c codec) { c.input(&got) })
 		if formOf(&in) == flowForm { // only this of it is kept
 			e := event.Event{Time: in.Record.Time, Host: in.Record.Host, PID: in.Record.PID}
 			in.Record = &event.Record{Event: e, Flow: in.Record.Flow}
@@ -153,7 +154,7 @@ func TestRoundTrip(t *testing.T) {
 			Refused: anyTime().Draw(t, "refused"),
 		}
 		var gotEntry Entry
-		roundTrip(t, func(c *codec) { c.entry(&e) }, func(c *codec) { c.entry(&gotEntry) })
+		roundTrip(t, func(c codec) { c.entry(&e) }, func(c codec) { c.entry(&gotEntry) })
 		if d := cmp.Diff(e, gotEntry, sameTime); d != "" {
 			t.Fatalf("entry (-want +got):\n%s", d)
 		}
@@ -166,14 +167,14 @@ func TestRoundTrip(t *testing.T) {
 			Looked: rapid.Bool().Draw(t, "looked"), Unbanned: anyTime().Draw(t, "unbanned"), Created: anyTime().Draw(t, "created"),
 		}
 		var gotTold Told
-		roundTrip(t, func(c *codec) { c.told(&told) }, func(c *codec) { c.told(&gotTold) })
+		roundTrip(t, func(c codec) { c.told(&told) }, func(c codec) { c.told(&gotTold) })
 		if d := cmp.Diff(told, gotTold, sameTime); d != "" {
 			t.Fatalf("told (-want +got):\n%s", d)
 		}
 	})
 }
 
-func roundTrip(t *rapid.T, write, read func(*codec)) {
+func roundTrip(t *rapid.T, write, read func(codec)) {
 	data, err := encode(write)
 	if err != nil {
 		t.Fatal(err)
@@ -196,31 +197,31 @@ func TestEveryFieldIsKept(t *testing.T) {
 		"event.Count":  {event.Count{}, 2},
 	} {
 		if got := reflect.TypeOf(tt.of).NumField(); got != tt.want {
-			t.Errorf("%s has %d fields, the codec was written for %d: add them to fields.go and to the tests", name, got, tt.want)
+			t.Errorf("%s has %d fields, the codec was written for %d: add them to pkg/wire/stored.go and to the tests", name, got, tt.want)
 		}
 	}
 }
 
 func TestDecodeRefuses(t *testing.T) {
 	e := Entry{Alert: event.Alert{Evidence: []event.Event{{Message: "x"}}}}
-	good, err := encode(func(c *codec) { c.entry(&e) })
+	good, err := encode(func(c codec) { c.entry(&e) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := append([]byte{codecVersion + 1}, good[1:]...)
+	newer := append([]byte{wire.StoredVersion + 1}, good[1:]...)
 	for name, data := range map[string][]byte{
 		"nothing": nil, "newer": newer, "one byte too many": append(good[:len(good):len(good)], 0), "no end of a number": {1, 0xff, 0xff},
 		"a long text": {1, 0xff, 0xff, 0xff, 0xff, 0x0f, 'x'},
 	} {
-		if err := decode(data, func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
+		if err := decode(data, func(c codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
 			t.Errorf("%s: got %v, want %q", name, err, errDamaged)
 		}
 	}
-	if err := decode(append([]byte{0}, good[1:]...), func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
+	if err := decode(append([]byte{0}, good[1:]...), func(c codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
 		t.Errorf("no version: %v, want %q", err, errDamaged)
 	}
 	for n := range good {
-		if err := decode(good[:n], func(c *codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
+		if err := decode(good[:n], func(c codec) { c.entry(new(Entry)) }); !errors.Is(err, errDamaged) {
 			t.Errorf("cut after %d of %d bytes: %v, want %q", n, len(good), err, errDamaged)
 		}
 	}
@@ -229,13 +230,13 @@ func TestDecodeRefuses(t *testing.T) {
 // What was told before there was a field is read without it.
 func TestToldOfBefore(t *testing.T) {
 	want := Told{ID: "id", Number: "7", Looked: true, Unbanned: now}
-	data, err := encode(func(c *codec) { c.told(&want) })
+	data, err := encode(func(c codec) { c.told(&want) })
 	must(t, err)
-	none, err := encode(func(c *codec) { c.time(new(time.Time)) })
+	none, err := encode(func(c codec) { c.Stamp(new(time.Time)) })
 	must(t, err)
-	before := append([]byte{oldestVersion}, data[1:len(data)-len(none)]...)
+	before := append([]byte{createdSince - 1}, data[1:len(data)-len(none)]...)
 	var got Told
-	must(t, decode(before, func(c *codec) { c.told(&got) }))
+	must(t, decode(before, func(c codec) { c.told(&got) }))
 	if d := cmp.Diff(want, got, sameTime); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -261,11 +262,11 @@ func TestFactsOfBefore(t *testing.T) {
 		{Service: event.Postfix, Kind: event.AuthFailed, Reason: "x after AUTH"},
 		{Service: event.Postfix, Kind: event.AuthFault, Reason: "Connection lost to authentication server", Cause: event.NoAnswer},
 	} {
-		data, err := encode(func(c *codec) { c.version(); c.event(&e) })
+		data, err := encode(func(c codec) { c.Begin(); c.Event(&e) })
 		must(t, err)
-		before := append([]byte{factsSince - 1}, data[1:len(data)-3]...)
+		before := append([]byte{2}, data[1:len(data)-3]...)
 		var got event.Event
-		must(t, decode(before, func(c *codec) { c.version(); c.event(&got) }))
+		must(t, decode(before, func(c codec) { c.Begin(); c.Event(&got) }))
 		if got.Phase != e.Phase || got.Cause != e.Cause || got.Reason != e.Reason {
 			t.Errorf("%s %s: got phase %d, cause %d, want %d, %d", e.Kind, e.Reason, got.Phase, got.Cause, e.Phase, e.Cause)
 		}
@@ -278,28 +279,28 @@ func FuzzDecode(f *testing.F) {
 	in := Input{Source: "mail.log", Record: &event.Record{Outcome: event.Noted, Event: event.Event{
 		Time: time.Unix(1, 2).In(time.FixedZone("", 3600)), Addr: netip.MustParseAddr("192.0.2.1"), Kind: event.AuthFailed, Message: "m",
 	}}}
-	data, _ := encode(func(c *codec) { c.input(&in) })
+	data, _ := encode(func(c codec) { c.input(&in) })
 	f.Add(data)
 	e := Entry{Alert: event.Alert{Kinds: []event.Count{{Name: "k", N: 1}}, Evidence: []event.Event{in.Record.Event}}}
-	data, _ = encode(func(c *codec) { c.entry(&e) })
+	data, _ = encode(func(c codec) { c.entry(&e) })
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = unpack(nil, data)
 		_ = readInputs(data, func(Input) {})
 		var told Told
-		_ = decode(data, func(c *codec) { c.told(&told) })
+		_ = decode(data, func(c codec) { c.told(&told) })
 		var in, again Input
-		if decode(data, func(c *codec) { c.input(&in) }) == nil {
-			check(t, in, func(c *codec) { c.input(&in) }, func(c *codec) { c.input(&again) }, func() any { return again })
+		if decode(data, func(c codec) { c.input(&in) }) == nil {
+			check(t, in, func(c codec) { c.input(&in) }, func(c codec) { c.input(&again) }, func() any { return again })
 		}
 		var e, other Entry
-		if decode(data, func(c *codec) { c.entry(&e) }) == nil {
-			check(t, e, func(c *codec) { c.entry(&e) }, func(c *codec) { c.entry(&other) }, func() any { return other })
+		if decode(data, func(c codec) { c.entry(&e) }) == nil {
+			check(t, e, func(c codec) { c.entry(&e) }, func(c codec) { c.entry(&other) }, func() any { return other })
 		}
 	})
 }
 
-func check(t *testing.T, want any, write, read func(*codec), got func() any) {
+func check(t *testing.T, want any, write, read func(codec), got func() any) {
 	t.Helper()
 	data, err := encode(write)
 	if err != nil {
@@ -315,10 +316,10 @@ func check(t *testing.T, want any, write, read func(*codec), got func() any) {
 
 // A status that there is not has no name to print.
 func TestToldOfNoStatus(t *testing.T) {
-	data, err := encode(func(c *codec) { c.told(&Told{}) })
+	data, err := encode(func(c codec) { c.told(&Told{}) })
 	must(t, err)
 	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
-	if err := decode(data, func(c *codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "status 3") {
-		t.Errorf("got %v, want %q, it to contain \"status 3\"", err, errDamaged)
+	if err := decode(data, func(c codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "3 where 2 is the largest") {
+		t.Errorf("got %v, want %q and why", err, errDamaged)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"csmail/pkg/wire"
+
 	"github.com/klauspost/compress/s2"
 	bolt "go.etcd.io/bbolt"
 )
@@ -81,25 +83,25 @@ type chunk struct {
 // input. Chunks are bounded, so that Recover can read one at a time.
 func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 	var chunks []chunk
-	c := &codec{}
+	c := codec{&wire.Stored{}}
 	flush := func() error {
-		if c.err != nil || len(c.data) == 0 {
-			return c.err
+		if c.Err != nil || len(c.B) == 0 {
+			return c.Err
 		}
-		if len(c.data) > maxUnpacked {
-			return fmt.Errorf("an input of %d bytes is too long", len(c.data))
+		if len(c.B) > maxUnpacked {
+			return fmt.Errorf("an input of %d bytes is too long", len(c.B))
 		}
-		chunks = append(chunks, chunk{mark, seal(key(uint64(mark)), s2.Encode(nil, c.data))})
-		c.data = c.data[:0]
+		chunks = append(chunks, chunk{mark, seal(key(uint64(mark)), s2.Encode(nil, c.B))})
+		c.B = c.B[:0]
 		return nil
 	}
 	for i := range inputs {
-		if len(c.data) == 0 {
-			c.version()
+		if len(c.B) == 0 {
+			c.Begin()
 		}
 		c.input(&inputs[i])
 		mark++
-		if len(c.data) >= chunkSize {
+		if len(c.B) >= chunkSize {
 			if err := flush(); err != nil {
 				return nil, err
 			}
@@ -128,11 +130,11 @@ func unpack(k, value []byte) ([]byte, error) {
 
 // readInputs calls f with each input of a chunk. Their texts share memory.
 func readInputs(data []byte, f func(Input)) error {
-	return decode(data, func(c *codec) {
-		c.version()
-		for c.err == nil && c.text != "" {
+	return decode(data, func(c codec) {
+		c.Begin()
+		for c.Err == nil && len(c.B) > 0 {
 			var in Input
-			if c.input(&in); c.err == nil {
+			if c.input(&in); c.Err == nil {
 				f(in)
 			}
 		}

@@ -367,7 +367,7 @@ func checksum(parts ...[]byte) (sum uint32) {
 }
 
 // put stores the codec's output.
-func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
+func put(bucket *bolt.Bucket, key []byte, fields func(codec)) error {
 	data, err := encode(fields)
 	if err != nil {
 		return err
@@ -376,7 +376,7 @@ func put(bucket *bolt.Bucket, key []byte, fields func(*codec)) error {
 }
 
 // get reads a value that put stored. It copies, so that nothing points into the file.
-func get(key, value []byte, fields func(*codec)) error {
+func get(key, value []byte, fields func(codec)) error {
 	data, err := unseal(key, value)
 	if err != nil {
 		return err

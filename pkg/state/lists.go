@@ -93,7 +93,7 @@ func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error
 			break
 		}
 		var oldest Entry
-		if err := get(k, v, func(c *codec) { c.entry(&oldest) }); err != nil {
+		if err := get(k, v, func(c codec) { c.entry(&oldest) }); err != nil {
 			return err
 		}
 		reason := fmt.Sprintf("%s was full with %d alerts", list, s.limit(list))
@@ -111,7 +111,7 @@ func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error
 		return err
 	}
 	*counted.of(list)++
-	return put(bucket, key(seq), func(c *codec) { c.entry(&e) })
+	return put(bucket, key(seq), func(c codec) { c.entry(&e) })
 }
 
 // read returns up to limit entries of a list after a sequence number, in order.
@@ -121,7 +121,7 @@ func (s *Store) read(list []byte, after uint64, limit int) ([]Entry, error) {
 		cursor := tx.Bucket(list).Cursor()
 		for k, v := cursor.Seek(key(after + 1)); k != nil && len(entries) < limit; k, v = cursor.Next() {
 			e := Entry{}
-			if err := get(k, v, func(c *codec) { c.entry(&e) }); err != nil {
+			if err := get(k, v, func(c codec) { c.entry(&e) }); err != nil {
 				return err
 			}
 			e.Seq = number(k)
@@ -176,7 +176,7 @@ func take(tx *bolt.Tx, list []byte, seq uint64, counted *change) (*Entry, error)
 		return nil, nil
 	}
 	e := &Entry{}
-	if err := get(key(seq), value, func(c *codec) { c.entry(e) }); err != nil {
+	if err := get(key(seq), value, func(c codec) { c.entry(e) }); err != nil {
 		return nil, err
 	}
 	e.Seq = seq
@@ -193,14 +193,14 @@ func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
 			return nil
 		}
 		e := Entry{}
-		if err := get(key(seq), value, func(c *codec) { c.entry(&e) }); err != nil {
+		if err := get(key(seq), value, func(c codec) { c.entry(&e) }); err != nil {
 			return err
 		}
 		e.Tries, e.Reason = e.Tries+1, reason
 		if e.Refused.IsZero() {
 			e.Refused = at
 		}
-		return put(bucket, key(seq), func(c *codec) { c.entry(&e) })
+		return put(bucket, key(seq), func(c codec) { c.entry(&e) })
 	})
 }
 
@@ -265,7 +265,7 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (found []uint64, err error)
 	}
 	err = tx.Bucket(list).ForEach(func(k, v []byte) error {
 		var e Entry
-		if err := get(k, v, func(c *codec) { c.entry(&e) }); err != nil {
+		if err := get(k, v, func(c codec) { c.entry(&e) }); err != nil {
 			return err
 		}
 		if wanted[e.ID] {

@@ -130,12 +130,12 @@ func (c *factCodec) record(r *event.Record) {
 		c.Fail()
 		return
 	}
-	enum(c, &r.Outcome, event.Noted)
-	enum(c, &r.Testimony, event.LastTestimony)
-	enum(c, &r.Service, event.Service(event.ServiceCount-1))
-	enum(c, &r.Kind, event.Kind(event.KindCount-1))
-	enum(c, &r.Phase, event.LastPhase)
-	enum(c, &r.Cause, event.LastCause)
+	Enum(&c.Codec, &r.Outcome, event.Noted)
+	Enum(&c.Codec, &r.Testimony, event.LastTestimony)
+	Enum(&c.Codec, &r.Service, event.Service(event.ServiceCount-1))
+	Enum(&c.Codec, &r.Kind, event.Kind(event.KindCount-1))
+	Enum(&c.Codec, &r.Phase, event.LastPhase)
+	Enum(&c.Codec, &r.Cause, event.LastCause)
 	if mark := c.Number(uint64(r.Password)); mark > math.MaxUint16 {
 		c.Fail()
 		return
@@ -151,16 +151,6 @@ func (c *factCodec) record(r *event.Record) {
 		}
 	}
 	c.texts(&r.Event)
-}
-
-// enum takes a value of an enumeration with a largest value.
-func enum[N ~uint8](c *factCodec, p *N, last N) {
-	v := c.Number(uint64(*p))
-	if v > uint64(last) {
-		c.Fail()
-		return
-	}
-	*p = N(v)
 }
 
 // texts takes a set of the texts that are not empty, and then these.
@@ -189,20 +179,14 @@ func (c *factCodec) text(p *string) {
 		c.Text(p)
 		return
 	}
-	n := c.Number(0)
-	if n > maxFactText || n > uint64(len(c.B)) {
-		c.Fail()
-		return
-	}
-	raw := c.B[:n]
-	c.B = c.B[n:]
+	raw := c.textUpTo(maxFactText)
 	const short, most = 40, 256
 	if known, ok := c.names[string(raw)]; ok {
 		*p = known
 		return
 	}
 	*p = string(raw)
-	if n <= short && len(c.names) < most {
+	if len(raw) <= short && len(c.names) < most {
 		c.names[*p] = *p
 	}
 }
@@ -213,13 +197,12 @@ const minNano, maxNano = 0, 7_258_118_400_000_000_000
 // time takes a time as its difference from the fact's place, with its offset from UTC.
 func (c *factCodec) time(p *time.Time) {
 	_, offset := p.Zone()
-	nano := c.signed(p.UnixNano()-c.place) + c.place
-	offset = int(c.signed(int64(offset)))
+	nano := c.Signed(p.UnixNano()-c.place) + c.place
+	offset = int(c.Signed(int64(offset)))
 	if !c.Reading || c.Err != nil {
 		return
 	}
-	const most = 24 * 60 * 60
-	if nano < minNano || nano > maxNano || offset <= -most || offset >= most {
+	if nano < minNano || nano > maxNano || offset <= -maxZone || offset >= maxZone {
 		c.Fail()
 		return
 	}
@@ -240,29 +223,9 @@ func (c *factCodec) zone(offset int) *time.Location {
 	return c.zones[0].zone
 }
 
-// signed takes a number that may be negative, in zigzag.
-func (c *factCodec) signed(v int64) int64 {
-	u := c.Number(uint64(v<<1) ^ uint64(v>>63))
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-// addr takes an address as 0, 4 or 16 bytes behind their number.
+// addr takes an address that is not mapped from IPv4 to IPv6.
 func (c *factCodec) addr(p *netip.Addr) {
-	if !c.Reading {
-		raw := p.AsSlice()
-		c.Number(uint64(len(raw)))
-		c.B = append(c.B, raw...)
-		return
-	}
-	n := c.Number(0)
-	if n > uint64(len(c.B)) || n > 16 {
+	if c.PlainAddr(p); p.Is4In6() {
 		c.Fail()
-		return
 	}
-	addr, ok := netip.AddrFromSlice(c.B[:n])
-	if ok != (n > 0) || addr.Is4In6() {
-		c.Fail()
-		return
-	}
-	*p, c.B = addr, c.B[n:]
 }

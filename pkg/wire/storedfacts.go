@@ -1,4 +1,4 @@
-package state
+package wire
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 	"csmail/pkg/event"
 )
 
-// phaseOf and causeOf derive the facts of an event from its text, for files of the
-// codec's versions 1 and 2, in which grammars did not set them. They copy the rules of
+// phaseOf and causeOf derive the facts of an event from its text, for values of
+// versions 1 and 2, in which grammars did not set them. They copy the rules of
 // the session join and the guard of that time and must not change.
 
 // phaseOf returns the phase of an event by its text.
