@@ -32,7 +32,7 @@ var layers = map[string]layer{
 	"grammar/pam":         {imports: []string{"event"}},
 	"grammar/dovecot":     {imports: []string{"event", "grammar/pam"}},
 	"grammar/sshd":        {imports: []string{"event", "grammar/pam", "grammar/probe"}},
-	"session":             {imports: []string{"arena", "event"}},
+	"session":             {imports: []string{"arena", "event", "wire"}},
 	"wire":                {imports: []string{"event"}},
 	"merge":               {imports: []string{"wire"}},
 	"cluster":             {imports: []string{"hint", "merge", "wire"}, io: true},

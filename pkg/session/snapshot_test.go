@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -170,4 +171,20 @@ func twice(snapshot []byte) []byte {
 	first := snapshot[head+1 : head+1+name+pid+addr+attempts+messages+kinds+waiting+flags]
 	b := append(bytes.Clone(snapshot[:head]), snapshot[head]+1)
 	return append(append(b, first...), snapshot[head+1:]...)
+}
+
+// A snapshot that an older csmail of the same version wrote is read, and written again
+// byte by byte.
+func TestSnapshotOfAnOlderRelease(t *testing.T) {
+	want, err := os.ReadFile("testdata/snapshot-11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := NewJoiner(event.HashKey{})
+	if err := j.Restore(want); err != nil {
+		t.Fatal(err)
+	}
+	if got := j.AppendSnapshot(nil); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d others: if the layout has changed, change the version", len(got), len(want))
+	}
 }
