@@ -44,7 +44,7 @@ var layers = map[string]layer{
 	"arena":               {},
 	"bucket":              {imports: []string{"arena", "event", "scenario/expression", "scenario", "wire"}},
 	"scenario/check":      {imports: []string{"bucket", "engine", "event", "scenario", "logline"}},
-	"decision":            {},
+	"decision":            {imports: []string{"wire"}},
 	"report/document":     {imports: []string{"engine", "event", "guard", "report", "report/daily"}},
 	"render/page":         {imports: []string{"render", "report/daily", "report/document"}, io: true},
 	"setup":               {imports: []string{"enforce/wiring", "hint"}, io: true},

@@ -1,10 +1,12 @@
 package decision
 
 import (
-	"encoding/binary"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
+
+	"csmail/pkg/wire"
 )
 
 // snapshotVersion is the first byte of a snapshot. A snapshot of another version is
@@ -19,58 +21,30 @@ var errSnapshot = errors.New("damaged snapshot of decisions")
 // AppendSnapshot appends the table in a form that [Table.Restore] reads. It is the
 // writer's. Labels are stored once, so a decision takes some 25 bytes.
 func (t *Table) AppendSnapshot(b []byte) []byte {
-	b = append(b, snapshotVersion)
-	b = binary.AppendUvarint(b, uint64(len(t.byID)))
-	labels := map[string]uint64{}
+	c := codec{Codec: wire.Codec{B: append(b, snapshotVersion)}, numbers: map[string]uint64{}}
+	c.Number(uint64(len(t.byID)))
 	for _, d := range t.byID {
-		b = binary.AppendVarint(b, d.ID)
-		b = append(b, byte(d.Type))
-		b = binary.AppendVarint(b, d.Until.Unix())
-		if d.Account != "" {
-			b = appendText(append(b, 0), d.Account)
-		} else {
-			raw := d.Network.Addr().AsSlice()
-			b = append(append(b, byte(len(raw))), raw...)
-			b = append(b, byte(d.Network.Bits()))
-		}
-		b = appendLabel(b, labels, d.Origin)
-		b = appendLabel(b, labels, d.Scenario)
+		c.decision(d)
 	}
-	return b
-}
-
-func appendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
-// appendLabel writes 0 and the text of a label at its first time, and its number
-// from then on.
-func appendLabel(b []byte, labels map[string]uint64, text string) []byte {
-	if n, known := labels[text]; known {
-		return binary.AppendUvarint(b, n)
-	}
-	labels[text] = uint64(len(labels) + 1)
-	return appendText(append(b, 0), text)
+	return c.B
 }
 
 // Restore replaces the table by a snapshot. Decisions that have ended since are left
 // out. So are those that end later than longest from now, because the clock at the time
 // of the snapshot may have been years ahead. With an error the table is as it was.
 func (t *Table) Restore(b []byte, now time.Time, longest time.Duration) error {
-	d := decoder{b: b}
-	if d.byte() != snapshotVersion {
+	c := codec{Codec: wire.Codec{B: b, Reading: true}}
+	if c.Byte(0) != snapshotVersion {
 		return errSnapshot
 	}
 	var all []Decision
-	for n := d.uvarint(); n > 0 && !d.bad; n-- {
-		decision := d.decision()
-		if until := decision.Until; !d.bad && until.After(now) && !until.After(now.Add(longest)) {
-			all = append(all, decision)
-		}
-	}
-	if d.bad || len(d.b) > 0 {
+	wire.List(&c.Codec, &all, c.decision)
+	if c.End(); c.Err != nil {
 		return errSnapshot
 	}
+	all = slices.DeleteFunc(all, func(d Decision) bool {
+		return !d.Until.After(now) || d.Until.After(now.Add(longest))
+	})
 	fresh := New(t.limit)
 	fresh.Apply(all, nil, now)
 	t.byID, t.local, t.other = fresh.byID, fresh.local, fresh.other
@@ -78,100 +52,70 @@ func (t *Table) Restore(b []byte, now time.Time, longest time.Duration) error {
 	return nil
 }
 
-// decoder reads a snapshot. After the first fault it gives nothing but zeros.
-type decoder struct {
-	b      []byte
-	bad    bool
-	labels []string
+// codec writes or reads decisions.
+type codec struct {
+	wire.Codec
+	numbers map[string]uint64 // of the labels that were written
+	labels  []string          // that were read
 }
 
-func (d *decoder) take(n uint64) []byte {
-	if d.bad || n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	taken := d.b[:n]
-	d.b = d.b[n:]
-	return taken
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) text(most uint64) string {
-	n := d.uvarint()
-	if n > most {
-		d.bad = true
-	}
-	return string(d.take(n))
-}
-
-func (d *decoder) label() string {
-	n := d.uvarint()
-	if n == 0 {
-		text := label(d.text(maxLabel))
-		if !d.bad {
-			d.labels = append(d.labels, text)
+func (c *codec) decision(d *Decision) {
+	c.Int64s(&d.ID)
+	wire.Enum(&c.Codec, &d.Type, Ban)
+	seconds := c.Signed(d.Until.Unix())
+	if c.Reading {
+		if seconds < 0 || seconds > lastSecond {
+			c.Fail()
+			return
 		}
-		return text
+		d.Until = time.Unix(seconds, 0)
 	}
-	if n > uint64(len(d.labels)) {
-		d.bad = true
-		return ""
-	}
-	return d.labels[n-1]
+	c.target(d)
+	c.label(&d.Origin)
+	c.label(&d.Scenario)
 }
 
-func (d *decoder) decision() Decision {
-	var r Decision
-	r.ID, r.Type = d.varint(), Type(d.byte())
-	seconds := d.varint()
-	if r.Type > Ban || seconds < 0 || seconds > lastSecond {
-		d.bad = true
-		return r
+// target takes the network of a decision; or a 0 and its account.
+func (c *codec) target(d *Decision) {
+	addr, bits := d.Network.Addr(), byte(d.Network.Bits())
+	if d.Account != "" {
+		addr = netip.Addr{}
 	}
-	r.Until = time.Unix(seconds, 0)
-	if n := d.byte(); n == 0 {
-		if r.Account = Fold(d.text(maxAccount)); r.Account == "" {
-			d.bad = true
+	if c.PlainAddr(&addr); !addr.IsValid() {
+		c.TextUpTo(&d.Account, maxAccount)
+		if c.Reading {
+			if d.Account = Fold(d.Account); d.Account == "" {
+				c.Fail()
+			}
 		}
-	} else {
-		r.Network = d.network(n)
+		return
 	}
-	r.Origin, r.Scenario = d.label(), d.label()
-	return r
+	bits = c.Byte(bits)
+	if !c.Reading {
+		return
+	}
+	if network := netip.PrefixFrom(addr, int(bits)); !addr.Is4In6() && network.IsValid() {
+		d.Network = network.Masked()
+		return
+	}
+	c.Fail()
 }
 
-func (d *decoder) network(n byte) netip.Prefix {
-	addr, ok := netip.AddrFromSlice(d.take(uint64(n)))
-	network := netip.PrefixFrom(addr, int(d.byte()))
-	if !ok || addr.Is4In6() || !network.IsValid() {
-		d.bad = true
-		return netip.Prefix{}
+// label takes 0 and the text of a label at its first time, and its number from then on.
+func (c *codec) label(text *string) {
+	n := c.Number(c.numbers[*text])
+	switch {
+	case n == 0 && !c.Reading:
+		c.numbers[*text] = uint64(len(c.numbers) + 1)
+		c.Text(text)
+	case !c.Reading:
+	case n == 0:
+		c.TextUpTo(text, maxLabel)
+		*text = label(*text)
+		c.labels = append(c.labels, *text)
+	case n > uint64(len(c.labels)):
+		c.Fail()
+	default:
+		*text = c.labels[n-1]
 	}
-	return network.Masked()
 }

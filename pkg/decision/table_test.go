@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -187,6 +188,28 @@ func TestSnapshot(t *testing.T) {
 		if err := restored.Restore(bad, start, time.Hour); err == nil || restored.Len() != 3 {
 			t.Errorf("%.20v: %v, %d decisions", bad, err, restored.Len())
 		}
+	}
+}
+
+// A snapshot that an older csmail of the same version wrote is read.
+func TestSnapshotOfAnOlderRelease(t *testing.T) {
+	b, err := os.ReadFile("testdata/snapshot-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1_780_000_000, 0)
+	table := New(0)
+	if err := table.Restore(b, now, 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for d := range table.All() {
+		got = append(got, fmt.Sprintf("%d %s %s %s %s", d.ID, d.Value(), d.Until.Sub(now), d.Origin, d.Scenario))
+	}
+	slices.Sort(got)
+	want := []string{"-5 192.0.2.1 1h0m0s csmail a/b", "300 bob@example.org 3h0m0s cscli manual", "7 2001:db8::/64 2h0m0s csmail a/b"}
+	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -155,13 +155,6 @@ func (c *codec) copies(all *copies) {
 
 func (c *codec) fixed(v *uint64) { c.Fixed(v) }
 
-// signed takes numbers that may be negative, times for example.
-func (c *codec) signed(all ...*int64) {
-	for _, p := range all {
-		*p = c.Signed(*p)
-	}
-}
-
 func (c *codec) kind(k *event.Kind) { wire.Enum(&c.Codec, k, event.Kind(len(event.Kinds()))) }
 
 func (c *codec) service(s *event.Service) {
@@ -190,5 +183,5 @@ func (c *codec) smtp(s *smtpSession) {
 
 func (c *codec) smtpEnd(e *smtpEnd) {
 	c.PlainAddr(&e.addr)
-	c.signed(&e.at)
+	c.Int64s(&e.at)
 }

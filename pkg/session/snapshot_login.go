@@ -9,7 +9,7 @@ func (c *codec) sshKey(k *sshKey) {
 
 func (c *codec) ssh(s *sshSession) {
 	c.PlainAddr(&s.addr)
-	c.signed(&s.first)
+	c.Int64s(&s.first)
 	for i := range s.modules {
 		c.Fixed(&s.modules[i])
 	}
@@ -27,7 +27,7 @@ func (c *codec) pamKey(k *pamKey) {
 
 func (c *codec) pam(s *pamSession) {
 	c.SignedInts(&s.attempts)
-	c.signed(&s.last)
+	c.Int64s(&s.last)
 }
 
 func (c *codec) loginKey(k *loginKey) { c.Fixed(&k.host, &k.session) }
@@ -42,12 +42,12 @@ func (c *codec) sasl(s *saslClient) {
 	c.reported(&s.dovecot)
 	c.reported(&s.postfix)
 	c.reported(&s.fault)
-	c.signed(&s.failed)
+	c.Int64s(&s.failed)
 }
 
 func (c *codec) reported(p *reported) {
 	c.SignedInts(&p.attempts)
-	c.signed(&p.last)
+	c.Int64s(&p.last)
 	c.account(&p.user)
 }
 
@@ -57,7 +57,7 @@ func (c *codec) connectionKey(k *connectionKey) {
 }
 
 func (c *codec) screening(s *screening) {
-	c.signed(&s.first, &s.last)
+	c.Int64s(&s.first, &s.last)
 	c.kind(&s.kind)
 	c.SignedInts(&s.attempts)
 	c.Bools(&s.hungUp)
@@ -66,7 +66,7 @@ func (c *codec) screening(s *screening) {
 func (c *codec) modules(m *moduleReports) {
 	for i := range m {
 		c.account(&m[i].user)
-		c.signed(&m[i].at)
+		c.Int64s(&m[i].at)
 		for n := range m[i].modules {
 			c.Fixed(&m[i].modules[n])
 		}

@@ -19,10 +19,10 @@ func (c *codec) withheld(w *withheld) {
 	c.kind(&r.Kind)
 	wire.Enum(&c.Codec, &r.Phase, event.LastPhase)
 	wire.Enum(&c.Codec, &r.Cause, event.LastCause)
-	c.signed(&r.Line)
+	c.Int64s(&r.Line)
 	c.SignedInts(&r.PID, &r.Attempts)
 	at := r.Time.UnixNano()
-	c.signed(&at)
+	c.Int64s(&at)
 	c.PlainAddr(&r.Addr)
 	for _, text := range withheldTexts(&r.Event) {
 		c.Text(text)

@@ -112,7 +112,7 @@ func (c codec) told(t *Told) {
 }
 
 func (c codec) ban(b *Ban) {
-	b.ID = c.Signed(b.ID)
+	c.Int64s(&b.ID)
 	c.Text(&b.Type)
 	c.Stamp(&b.Until)
 }

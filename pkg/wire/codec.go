@@ -24,7 +24,8 @@ var ErrDamaged = errors.New("damaged")
 //
 //	func (s *span) Encode(c *wire.Codec) { wire.Numbers(c, &s.start, &s.end) }
 //
-// While reading, the first error stays in Err and every later value is zero.
+// While reading, the first error stays in Err and every later value is zero. Writing
+// assigns nothing, so other goroutines may read the value meanwhile.
 type Codec struct {
 	B       []byte // the bytes written, or those left to read
 	Reading bool
@@ -120,7 +121,14 @@ func Numbers[N ~uint8 | ~uint16 | ~uint32 | ~uint64](c *Codec, all ...*N) {
 			c.Failf("%d is too large", v)
 			v = 0
 		}
-		*p = N(v)
+		set(c, p, N(v))
+	}
+}
+
+// set assigns a value that was read.
+func set[T any](c *Codec, p *T, v T) {
+	if c.Reading {
+		*p = v
 	}
 }
 
@@ -131,7 +139,7 @@ func Enum[N ~uint8](c *Codec, p *N, last N) {
 		c.Failf("%d where %d is the largest", v, last)
 		v = 0
 	}
-	*p = N(v)
+	set(c, p, N(v))
 }
 
 // Ints takes ints that are not negative.
@@ -142,7 +150,7 @@ func (c *Codec) Ints(all ...*int) {
 			c.Failf("%d is too large", v)
 			v = 0
 		}
-		*p = int(v)
+		set(c, p, int(v))
 	}
 }
 
@@ -154,7 +162,14 @@ func (c *Codec) SignedInts(all ...*int) {
 			c.Failf("%d is too large", v)
 			v = 0
 		}
-		*p = int(v)
+		set(c, p, int(v))
+	}
+}
+
+// Int64s takes numbers that may be negative, for example times.
+func (c *Codec) Int64s(all ...*int64) {
+	for _, p := range all {
+		set(c, p, c.Signed(*p))
 	}
 }
 
@@ -168,7 +183,7 @@ func (c *Codec) Bools(all ...*bool) {
 		if v = c.Number(v); v > 1 {
 			c.Failf("%d is neither yes nor no", v)
 		}
-		*p = v == 1
+		set(c, p, v == 1)
 	}
 }
 

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ func (c *Stored) location(offset int) *time.Location {
 }
 
 // Duration takes a duration, which may be negative.
-func (c *Stored) Duration(p *time.Duration) { *p = time.Duration(c.Signed(int64(*p))) }
+func (c *Stored) Duration(p *time.Duration) { c.Int64s((*int64)(p)) }
 
 // Kind takes a kind by its name.
 func (c *Stored) Kind(p *event.Kind) {
@@ -144,7 +143,7 @@ func (c *Stored) Event(e *event.Event) {
 // facts are the phase and the cause that a grammar set, and the mark of the password.
 // Files older than these facts hold the text only.
 func (c *Stored) facts(e *event.Event) {
-	if c.Version < factsSince {
+	if c.Reading && c.Version < factsSince {
 		e.Phase, e.Cause = phaseOf(e), causeOf(e)
 		return
 	}
@@ -153,19 +152,14 @@ func (c *Stored) facts(e *event.Event) {
 	if c.Version < passwordSince {
 		return
 	}
-	password := c.Number(uint64(e.Password))
-	if password > math.MaxUint16 {
-		c.Failf("password mark %d", password)
-		return
-	}
-	e.Password = event.PasswordMark(password)
+	Numbers(&c.Codec, &e.Password)
 }
 
 // Record takes a record with its outcome and testimony, without its Flow.
 func (c *Stored) Record(r *event.Record) {
 	Enum(&c.Codec, &r.Outcome, event.Noted)
 	Enum(&c.Codec, &r.Testimony, event.LastTestimony)
-	r.Line = c.Signed(r.Line)
+	c.Int64s(&r.Line)
 	c.Event(&r.Event)
 }
 
@@ -185,6 +179,9 @@ func (c *Stored) Alert(a *event.Alert) {
 	List(&c.Codec, &a.Evidence, c.Event)
 	c.Bools(&a.Informational)
 	List(&c.Codec, &a.Checks, c.Text)
+	if !c.Reading {
+		return
+	}
 	name, bits, named := strings.Cut(scope, "/")
 	if a.Scope = event.Scope(name); named {
 		a.Bits, _ = strconv.Atoi(bits)

@@ -48,14 +48,15 @@ func (c *Stored) ShortRecord(r *event.Record) {
 			c.Text(text)
 		}
 	}
-	f.Repeat = max(f.Repeat, 1)
+	repeat := max(f.Repeat, 1)
 	if has&hasNumbers != 0 {
-		c.SignedInts(&f.Repeat)
+		c.SignedInts(&repeat)
 		c.flowNumbers(f)
 	}
 	if has&hasAddr != 0 {
 		c.Addr(&f.Addr)
 	}
+	set(&c.Codec, &f.Repeat, repeat)
 }
 
 // flowParts returns a bit for each text of a flow that is not empty, then one for its
@@ -71,7 +72,7 @@ func flowParts(f *event.Flow) (has uint64) {
 
 // flowNumbers takes the numbers of a flow but Repeat.
 func (c *Stored) flowNumbers(f *event.Flow) {
-	f.Size = c.Signed(f.Size)
+	c.Int64s(&f.Size)
 	c.Duration(&f.Delay)
 	Enum(&c.Codec, &f.Action, event.DiscardMail)
 	Enum(&c.Codec, &f.Level, event.Panic)
@@ -88,15 +89,15 @@ func flowTexts(f *event.Flow) [14]*string {
 // flags takes the flags of a flow as one number.
 func (c *Stored) flags(f *event.Flow) {
 	all := [...]*bool{&f.HasSender, &f.Local, &f.Filter, &f.Proxied, &f.HasCounts}
-	set := uint64(0)
+	bits := uint64(0)
 	for i, one := range all {
-		set |= flag(*one, 1<<i)
+		bits |= flag(*one, 1<<i)
 	}
-	if set = c.Number(set); set >= 1<<len(all) {
-		c.Failf("flags %b", set)
+	if bits = c.Number(bits); bits >= 1<<len(all) {
+		c.Failf("flags %b", bits)
 		return
 	}
 	for i, one := range all {
-		*one = set>>i&1 == 1
+		set(&c.Codec, one, bits>>i&1 == 1)
 	}
 }
