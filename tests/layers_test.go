@@ -62,7 +62,7 @@ var layers = map[string]layer{
 	"host":                {io: true},
 	"config":              {imports: []string{"hint"}, io: true},
 	"lapi":                {imports: []string{"clock", "event", "hint"}, io: true},
-	"state":               {imports: []string{"event", "hint"}, io: true},
+	"state":               {imports: []string{"event", "hint", "wire"}, io: true},
 	"enforce":             {imports: []string{"decision", "event", "hint"}, io: true},
 	"enforce/authpolicy":  {imports: []string{"enforce", "event"}, io: true},
 	"enforce/policyd":     {imports: []string{"enforce", "event"}, io: true},
