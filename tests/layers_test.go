@@ -57,7 +57,7 @@ var layers = map[string]layer{
 	"input/file":          {imports: []string{"hint", "input", "input/archive"}, io: true},
 	"input/journal":       {imports: []string{"hint", "input", "input/archive"}, io: true},
 	"input/syslog":        {imports: []string{"hint", "input"}, io: true},
-	"ingest":              {imports: []string{"input/archive", "input/file", "input/journal", "input/syslog", "config", "engine", "event", "input", "hint", "logline"}, io: true},
+	"ingest":              {imports: []string{"input/archive", "input/file", "input/journal", "input/syslog", "config", "engine", "event", "input", "hint", "logline", "wire"}, io: true},
 	"replay":              {imports: []string{"input/archive", "engine", "event", "hint", "logline"}, io: true},
 	"host":                {io: true},
 	"config":              {imports: []string{"hint"}, io: true},

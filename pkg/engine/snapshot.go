@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -114,9 +111,7 @@ func (j *Judge) takeOver(old *Judge) {
 	}
 }
 
-// pending is the part of the state that belongs to no other package. It is encoded by
-// gob, which keeps texts byte for byte. JSON keeps only UTF-8, and clients may send
-// anything.
+// pending is the part of the state that belongs to no other package.
 type pending struct {
 	Since    time.Time
 	Waiting  []waiting // in the order of their times
@@ -130,9 +125,8 @@ type broken struct {
 	At   time.Time
 }
 
-// gobPart is the first byte of a gob-encoded part. Older snapshots hold JSON, which
-// starts with '{'.
-const gobPart = 1
+// wirePart is the first byte of the part. Older ones begin with gobPart or with '{'.
+const wirePart = 2
 
 func (j *Judge) appendWaiting(b []byte) ([]byte, error) {
 	p := pending{Since: j.since, Waiting: slices.SortedFunc(maps.Values(j.waiting), func(a, b waiting) int {
@@ -144,11 +138,31 @@ func (j *Judge) appendWaiting(b []byte) ([]byte, error) {
 	slices.SortFunc(p.BrokenIn, func(a, b broken) int {
 		return cmp.Or(a.At.Compare(b.At), a.Addr.Compare(b.Addr), strings.Compare(a.User, b.User))
 	})
-	part := bytes.NewBuffer(append(b, gobPart))
-	if err := gob.NewEncoder(part).Encode(p); err != nil {
+	part, err := wire.Store(p.encode)
+	if err != nil {
 		return nil, fmt.Errorf("the findings that wait: %w", err)
 	}
-	return part.Bytes(), nil
+	return append(append(b, wirePart), part...), nil
+}
+
+func (p *pending) encode(c *wire.Stored) {
+	c.Begin()
+	c.Stamp(&p.Since)
+	wire.List(&c.Codec, &p.Waiting, func(w *waiting) {
+		c.Alert(&w.Alert)
+		c.SignedInts(&w.Needed)
+		h := &w.Blackhole
+		c.Text(&h.Scenario)
+		c.Text(&h.Key)
+		c.Bools(&h.IsText)
+		c.Fixed(&h.Text)
+		c.Int64s(&h.Until, &h.Held)
+	})
+	wire.List(&c.Codec, &p.BrokenIn, func(b *broken) {
+		c.Addr(&b.Addr)
+		c.Text(&b.User)
+		c.Stamp(&b.At)
+	})
 }
 
 func (j *Judge) restoreWaiting(b []byte) error {
@@ -167,22 +181,10 @@ func (j *Judge) restoreWaiting(b []byte) error {
 	return nil
 }
 
-func readWaiting(b []byte) (pending, error) {
-	var p pending
-	if len(b) > 0 && b[0] == gobPart {
-		err := gob.NewDecoder(bytes.NewReader(b[1:])).Decode(&p)
+func readWaiting(b []byte) (p pending, err error) {
+	if len(b) > 0 && b[0] == wirePart {
+		err = wire.Load(b[1:], p.encode)
 		return p, err
 	}
-	var before struct {
-		Since   time.Time
-		Waiting map[string]waiting
-	}
-	if err := json.Unmarshal(b, &before); err != nil {
-		return p, err
-	}
-	p.Since = before.Since
-	for _, name := range slices.Sorted(maps.Keys(before.Waiting)) {
-		p.Waiting = append(p.Waiting, before.Waiting[name])
-	}
-	return p, nil
+	return readOlderWaiting(b)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -49,6 +50,30 @@ func TestSnapshotKeepsEveryByte(t *testing.T) {
 	again, err := restored.AppendSnapshot(nil)
 	if err != nil || string(again) != string(b) {
 		t.Errorf("the same state gives other bytes: %v", err)
+	}
+}
+
+// The part as csmail wrote it by encoding/gob is read.
+func TestRestoreWaitingOfGob(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	refused(e, 0, "192.0.2.1")
+	refused(e, 1, "192.0.2.1")
+	want, err := e.judge.appendWaiting(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := readWaiting(want)
+	if err != nil || len(p.Waiting) == 0 {
+		t.Fatalf("got %d findings and error %v, want some", len(p.Waiting), err)
+	}
+	p.BrokenIn = []broken{{netip.MustParseAddr("192.0.2.1"), ill, time.Unix(8, 9)}}
+	older := bytes.NewBuffer([]byte{gobPart})
+	if err := gob.NewEncoder(older).Encode(p); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readWaiting(older.Bytes())
+	if d := cmp.Diff(p, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); err != nil || d != "" {
+		t.Errorf("error %v, (-want +got):\n%s", err, d)
 	}
 }
 

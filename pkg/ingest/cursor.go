@@ -1,25 +1,26 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/gob"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
 	"csmail/pkg/input"
 	"csmail/pkg/input/file"
+	"csmail/pkg/wire"
 )
 
 // repeatable begins a cursor that carries more than the place: the events that
 // the next line of their log may repeat.
-const repeatable = "repeatable:"
+const repeatable = "latest:"
 
 // readUpTo begins a cursor that says how far the source was read in terms that other
 // kinds of sources share; see reach.
-const readUpTo = "read:"
+const readUpTo = "reach:"
 
 // Cursor returns how far the feed was read once a batch has been parsed, for
 // Resume. It is "" if the source cannot resume and no record was read.
@@ -28,7 +29,7 @@ const readUpTo = "read:"
 // next line may say no more than that it came again.
 func (f *Feed) Cursor(b input.Batch) string {
 	at := f.place(b)
-	if text := f.reach.encode(); text != "" {
+	if text := f.reach.text(); text != "" {
 		return readUpTo + text + ":" + at
 	}
 	return at
@@ -48,11 +49,11 @@ func (f *Feed) place(b input.Batch) string {
 	if len(latest) == 0 {
 		return string(b.Cursor)
 	}
-	var packed bytes.Buffer
-	if err := gob.NewEncoder(&packed).Encode(latest); err != nil {
-		return string(b.Cursor) // cannot be: no type in a Record fails
+	packed, err := wire.Store(func(c *wire.Stored) { encodeLatest(c, latest) })
+	if err != nil {
+		return string(b.Cursor) // no reader makes such a record
 	}
-	return repeatable + base64.StdEncoding.EncodeToString(packed.Bytes()) + ":" + string(b.Cursor)
+	return repeatable + base64.StdEncoding.EncodeToString(packed) + ":" + string(b.Cursor)
 }
 
 // Resume continues at the cursor, and returns the place from which the source is to be
@@ -96,25 +97,53 @@ func (f *Feed) badCursor(err error) error {
 
 // splitCursor returns the part of a cursor that all kinds of inputs share, and the rest.
 func splitCursor(cursor string) (r reach, at string, err error) {
-	rest, ok := strings.CutPrefix(cursor, readUpTo)
-	if !ok {
-		return r, cursor, nil
+	packed, at, err := cutPrefix(cursor, readUpTo)
+	switch {
+	case err != nil:
+		return r, at, err
+	case packed == nil:
+		return splitOlderCursor(cursor)
 	}
-	text, at, _ := strings.Cut(rest, ":")
-	r, err = decodeReach(text)
+	err = wire.Load(packed, r.encode)
 	return r, at, err
 }
 
 // splitRepeatable returns the events that a next line may repeat, by log, and the rest.
 func splitRepeatable(at string) (latest map[string]event.Record, from input.Cursor, err error) {
-	rest, ok := strings.CutPrefix(at, repeatable)
-	if !ok {
-		return nil, input.Cursor(at), nil
+	packed, place, err := cutPrefix(at, repeatable)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case packed == nil:
+		return splitOlderRepeatable(at)
 	}
-	text, place, _ := strings.Cut(rest, ":")
-	packed, err := base64.StdEncoding.DecodeString(text)
-	if err == nil {
-		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&latest)
-	}
+	latest = map[string]event.Record{}
+	err = wire.Load(packed, func(c *wire.Stored) { encodeLatest(c, latest) })
 	return latest, input.Cursor(place), err
+}
+
+// cutPrefix returns the bytes that stand in a cursor behind a prefix, and the rest of the
+// cursor. Without the prefix it returns no bytes.
+func cutPrefix(cursor, prefix string) (packed []byte, rest string, err error) {
+	text, ok := strings.CutPrefix(cursor, prefix)
+	if !ok {
+		return nil, cursor, nil
+	}
+	text, rest, _ = strings.Cut(text, ":")
+	packed, err = base64.StdEncoding.AppendDecode([]byte{}, []byte(text))
+	return packed, rest, err
+}
+
+// encodeLatest takes the records that the next line of each log may repeat, by the name
+// of the log.
+func encodeLatest(c *wire.Stored, latest map[string]event.Record) {
+	c.Begin()
+	names := slices.Sorted(maps.Keys(latest))
+	wire.List(&c.Codec, &names, func(name *string) {
+		c.Text(name)
+		r := latest[*name]
+		c.Record(&r)
+		c.Flow(&r)
+		latest[*name] = r
+	})
 }

@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/gob"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"csmail/pkg/config"
 	"csmail/pkg/event"
@@ -183,6 +188,37 @@ func TestCursorKeepsBytes(t *testing.T) {
 	})
 }
 
+// A cursor that an older csmail encoded by encoding/gob is read.
+func TestOlderCursor(t *testing.T) {
+	f := open1(t, "UTC")
+	parse(f, "a", failed)
+	latest, _, err := splitRepeatable(f.place(input.Batch{Cursor: "x"}))
+	if err != nil || len(latest) != 1 {
+		t.Fatalf("got %d records and error %v, want one", len(latest), err)
+	}
+	older := olderReadUpTo + packGob(t, f.reach) + ":" + olderRepeatable + packGob(t, latest) + ":there"
+	after := open1(t, "UTC")
+	from, err := after.Resume(older)
+	if err != nil || from != "there" {
+		t.Fatalf("got from %q and error %v, want from \"there\"", from, err)
+	}
+	if d := cmp.Diff(f.reach, after.reach); d != "" {
+		t.Errorf("reach (-want +got):\n%s", d)
+	}
+	if got, want := parse(after, "a", again)[0], "2 event 3 192.0.2.1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func packGob(t *testing.T, v any) string {
+	t.Helper()
+	var packed bytes.Buffer
+	if err := gob.NewEncoder(&packed).Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(packed.Bytes())
+}
+
 func TestCursorOfSourceThatCannotResume(t *testing.T) {
 	f := open1(t, "UTC")
 	parse(f, "a", foreign)
@@ -196,7 +232,7 @@ func TestCursorOfSourceThatCannotResume(t *testing.T) {
 }
 
 func TestResumeRefuses(t *testing.T) {
-	for _, cursor := range []string{repeatable, repeatable + "!:x", repeatable + "AAAA:x", readUpTo, readUpTo + "!:x", readUpTo + "AAAA:x"} {
+	for _, cursor := range []string{repeatable, repeatable + "!:x", repeatable + "AAAA:x", olderRepeatable, olderRepeatable + "AAAA:x", olderReadUpTo + "AAAA:x", readUpTo, readUpTo + "!:x", readUpTo + "AAAA:x"} {
 		if from, err := open1(t, "UTC").Resume(cursor); err == nil || hint.Of(err) != "was it stored by a newer csmail?" {
 			t.Errorf("%q: %q, %v", cursor, from, err)
 		}

@@ -1,17 +1,17 @@
 package ingest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/gob"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/wire"
 )
 
 // reach is how far a source was read, in terms that every transport shares: when each
@@ -93,26 +93,40 @@ func keyOf(e *event.Record) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// encode returns it as text without a colon, "" if nothing was read.
-func (r *reach) encode() string {
+// text returns it as text without a colon, "" if nothing was read.
+func (r *reach) text() string {
 	if len(r.Hosts) == 0 {
 		return ""
 	}
 	stored := *r
 	stored.Newest = r.Newest[max(0, len(r.Newest)-maxNewest):]
-	var packed bytes.Buffer
-	if err := gob.NewEncoder(&packed).Encode(stored); err != nil {
-		return "" // cannot be: no type in it fails
+	packed, err := wire.Store(stored.encode)
+	if err != nil {
+		return "" // cannot be: it has no value that is out of range
 	}
-	return base64.StdEncoding.EncodeToString(packed.Bytes())
+	return base64.StdEncoding.EncodeToString(packed)
 }
 
-func decodeReach(text string) (r reach, err error) {
-	packed, err := base64.StdEncoding.DecodeString(text)
-	if err == nil {
-		err = gob.NewDecoder(bytes.NewReader(packed)).Decode(&r)
+func (r *reach) encode(c *wire.Stored) {
+	c.Begin()
+	names := slices.Sorted(maps.Keys(r.Hosts))
+	if c.Reading {
+		r.Hosts = map[string]*hostReach{}
 	}
-	return r, err
+	wire.List(&c.Codec, &names, func(name *string) {
+		c.Text(name)
+		host := r.Hosts[*name]
+		if host == nil {
+			host = &hostReach{}
+			r.Hosts[*name] = host
+		}
+		c.Stamp(&host.Last)
+		wire.Numbers(&c.Codec, &host.Services)
+	})
+	wire.List(&c.Codec, &r.Newest, func(n *keyed) {
+		c.Stamp(&n.At)
+		c.Fixed(&n.Key)
+	})
 }
 
 // readBefore is the reach of sources that are no longer followed. An offence that one of
