@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/bits"
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
@@ -29,17 +30,19 @@ func (e *Engine) Restore(open wire.Open) error {
 	if err != nil {
 		return err
 	}
-	r := &stateReader{in: wire.NewReader(next), left: size}
-	r.take(len(snapshotMagic))
+	in := wire.NewReader(next)
+	in.Limit(size)
+	r := &stateReader{Codec: wire.Streaming(in)}
+	r.Take(len(snapshotMagic))
 	var key event.HashKey
-	copy(key[:], r.take(len(key)))
+	r.Bytes(key[:])
 	fresh := New(e.set, e.limits, key)
 	r.scenarios(e.set)
 	r.state(fresh)
 	switch {
-	case r.in.Err != nil:
-		return r.in.Err
-	case r.bad || r.left > 0:
+	case in.Err != nil:
+		return in.Err
+	case r.Err != nil || r.Left() > 0:
 		return errDamaged
 	}
 	*e = *fresh
@@ -90,85 +93,31 @@ func checkSnapshot(open wire.Open) (size uint64, err error) {
 	return size, nil
 }
 
-// stateReader reads the parts of a snapshot, after a checksum has proved it whole. A
-// missing part sets bad.
+// stateReader reads the parts of a snapshot, after a checksum has proved it whole.
 type stateReader struct {
-	in    *wire.Reader
-	left  uint64 // bytes before the checksum
+	wire.Codec
 	now   int64
-	bad   bool
 	owner []int // the number that each scenario of the snapshot has now, or -1
 }
 
-// peek returns the next n bytes, or as many as are left. They are valid until the next
-// call.
-func (r *stateReader) peek(n int) []byte { return r.in.Peek(int(min(uint64(n), r.left))) }
-
-func (r *stateReader) fail() { r.bad, r.left = true, 0 }
-
-func (r *stateReader) skip(size int) {
-	if size <= 0 {
-		r.fail()
-		return
-	}
-	r.in.Skip(size)
-	r.left -= uint64(size)
-}
-
-func (r *stateReader) number() uint64 {
-	n, size := binary.Uvarint(r.peek(binary.MaxVarintLen64))
-	r.skip(size)
-	return n
-}
-
-func (r *stateReader) signed() int64 {
-	n, size := binary.Varint(r.peek(binary.MaxVarintLen64))
-	r.skip(size)
-	return n
-}
-
-func (r *stateReader) byte() byte {
-	b := r.take(1)
-	if b == nil {
-		return 0
-	}
-	return b[0]
-}
+func (r *stateReader) number() uint64 { return r.Number(0) }
 
 func (r *stateReader) fixed() uint64 {
-	b := r.take(8)
-	if b == nil {
-		return 0
-	}
-	return binary.BigEndian.Uint64(b)
+	var n uint64
+	r.Fixed(&n)
+	return bits.ReverseBytes64(n) // the most significant byte comes first
 }
 
-func (r *stateReader) text() string {
-	n := r.number()
-	if n > r.left {
-		r.fail()
-		return ""
-	}
-	return string(r.take(int(n)))
-}
-
-// take reads n bytes, nil if there are not as many. They are valid until the next call.
-func (r *stateReader) take(n int) []byte {
-	b := r.peek(n)
-	if len(b) < n {
-		r.fail()
-		return nil
-	}
-	r.in.Skip(n)
-	r.left -= uint64(n)
-	return b
+func (r *stateReader) text() (s string) {
+	r.Text(&s)
+	return s
 }
 
 func (r *stateReader) time() int64 {
 	if r.number() == 0 {
 		return 0
 	}
-	return r.now - r.signed()
+	return r.now - r.Signed(0)
 }
 
 // scenarios finds the present number of each scenario of the snapshot.
@@ -184,43 +133,35 @@ func (r *stateReader) scenarios(set *scenario.Set) {
 		}
 		r.owner = append(r.owner, index)
 	}
-	r.bad = r.bad || n > scenario.MaxScenarios
+	if n > scenario.MaxScenarios {
+		r.Fail()
+	}
 }
 
 // state reads the whole state, in the order of AppendSnapshot.
 func (r *stateReader) state(e *Engine) {
-	r.now = r.signed()
+	r.now = r.Signed(0)
 	e.now = r.now
 	e.pours, e.cursor, e.hand = r.number(), uint32(r.number()), uint32(r.number())
 	e.stats.Evicted, e.stats.Untracked = int64(r.number()), int64(r.number())
 	r.ring(&e.ring)
-	used, free := r.count(), r.count()
+	used, free := r.Count(0), r.Count(0)
 	for range free {
 		e.groups.AddFree(uint32(r.number()))
 	}
 	for range used {
 		e.groups.Grow()
 		r.group(e, e.groups.Used())
-		if r.bad {
+		if r.Err != nil {
 			return
 		}
 	}
 }
 
-// count reads how many records follow; each takes a byte at least.
-func (r *stateReader) count() uint64 {
-	n := r.number()
-	if n > r.left {
-		r.fail()
-		return 0
-	}
-	return n
-}
-
 // ring reads the texts of the newest events.
 func (r *stateReader) ring(ring *ring) {
 	ring.number = uint32(r.number())
-	for range r.count() {
+	for range r.Count(0) {
 		number := uint32(r.number())
 		found := r.event()
 		if ring.number-number < uint32(len(ring.clones)) {
@@ -231,10 +172,8 @@ func (r *stateReader) ring(ring *ring) {
 
 func (r *stateReader) event() event.Event {
 	e := event.Event{Time: stamp(r.time())}
-	if err := e.Addr.UnmarshalBinary([]byte(r.text())); err != nil {
-		r.bad = true
-	}
-	e.PID, e.Attempts = int(r.signed()), int(r.signed())
+	r.Addr(&e.Addr)
+	e.PID, e.Attempts = int(r.Signed(0)), int(r.Signed(0))
 	e.Kind, e.Service = event.Kind(r.number()), event.Service(r.number())
 	for _, text := range textsOf(&e) {
 		*text = r.text()
@@ -245,22 +184,22 @@ func (r *stateReader) event() event.Event {
 // group reads a group with all that belongs to it.
 func (r *stateReader) group(e *Engine, gi uint32) {
 	g := e.groups.At(gi)
-	switch g.bits = r.byte(); g.bits {
+	switch g.bits = r.Byte(0); g.bits {
 	case 0:
 		return
 	case isText:
 		g.hi = r.fixed()
 		length := int(min(r.number(), math.MaxInt32))
-		g.lo = uint64(e.groups.texts.putBeginning(r.take(min(length, maxKept)), length))
+		g.lo = uint64(e.groups.texts.putBeginning(r.Take(min(length, maxKept)), length))
 	default:
 		g.hi, g.lo = r.fixed(), r.fixed()
 	}
 	e.groups.enter(gi)
 	g.used = uint32(e.pours) - uint32(r.number())
 	r.evidence(e, g)
-	for range r.count() {
+	for range r.Count(0) {
 		r.bucket(e, gi)
-		if r.bad {
+		if r.Err != nil {
 			return
 		}
 	}
@@ -268,7 +207,7 @@ func (r *stateReader) group(e *Engine, gi uint32) {
 
 // evidence reads the references of a group.
 func (r *stateReader) evidence(e *Engine, g *group) {
-	told := told(r.byte() % (2 * evidencePerGroup))
+	told := told(r.Byte(0) % (2 * evidencePerGroup))
 	for range told.seen() {
 		g.told = g.told.more()
 		e.setEvidence(g, reference(r.fixed()))
@@ -283,7 +222,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 	b.kinds[0], b.kinds[1] = event.Kind(r.number()), event.Kind(r.number())
 	was := b.owner.scenario()
 	if was >= len(r.owner) {
-		r.bad = true
+		r.Fail()
 		return
 	}
 	limit := e.limits.Queue
@@ -291,7 +230,7 @@ func (r *stateReader) bucket(e *Engine, gi uint32) {
 		limit = e.queueLimitOf(e.set.Scenarios()[now])
 	}
 	r.detail(e, &b, limit)
-	if r.owner[was] < 0 || r.bad {
+	if r.owner[was] < 0 || r.Err != nil {
 		l, w := e.detailOf(&b)
 		e.freeEvents(l, w)
 		e.words.Give(b.detail, len(w))
@@ -315,8 +254,8 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 	e.needDetail(b)
 	fixed := l
 	fixed.queued, fixed.oldest = 0, 0
-	if uint64(fixed.size()) > r.left/8+kindsWord || l.stride > strideAll {
-		r.bad = true
+	if uint64(fixed.size()) > r.Left()/8+kindsWord || l.stride > strideAll {
+		r.Fail()
 		return
 	}
 	w := e.enlarge(b, layout{}, fixed)
@@ -325,7 +264,7 @@ func (r *stateReader) detail(e *Engine, b *bucket, limit int) {
 	}
 	for range l.queued {
 		e.enqueue(b, r.queued(e), l.stride, limit)
-		if r.bad {
+		if r.Err != nil {
 			return
 		}
 	}

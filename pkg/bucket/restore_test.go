@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -164,5 +165,21 @@ func TestTakeOverEqualsRestore(t *testing.T) {
 		if got, want := pour(taken, 60, 200), pour(restored, 60, 200); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: got %d overflows, want the same %d as of the restored one", name, len(got), len(want))
 		}
+	}
+}
+
+// A snapshot that an older csmail of the same version wrote is read, and written again
+// byte by byte.
+func TestSnapshotOfAnOlderRelease(t *testing.T) {
+	want, err := os.ReadFile("testdata/snapshot-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := load(t, several)
+	if err := restore(e, want); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.AppendSnapshot(nil); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d others: if the layout has changed, change the version", len(got), len(want))
 	}
 }

@@ -3,9 +3,11 @@ package bucket
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math/bits"
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
+	"csmail/pkg/wire"
 )
 
 // snapshotMagic begins a snapshot; its last byte is the version of the format.
@@ -24,19 +26,20 @@ func (e *Engine) AppendSnapshot(b []byte) []byte {
 // memory: all that decides about the next events, and the texts for the alerts.
 // [Engine.Restore] reads it. take must not keep a piece.
 func (e *Engine) Snapshot(take func(piece []byte)) {
-	w := &writer{take: take, b: append(make([]byte, 0, pieceSize+pieceSize/4), snapshotMagic...), now: e.now}
-	w.b = append(w.b, e.key[:]...)
+	w := &writer{take: take, now: e.now}
+	w.B = append(make([]byte, 0, pieceSize+pieceSize/4), snapshotMagic...)
+	w.Bytes(e.key[:])
 	w.scenarios(e.set)
-	w.signed(e.now)
+	w.Signed(e.now)
 	for _, n := range [...]uint64{e.pours, uint64(e.cursor), uint64(e.hand), uint64(e.stats.Evicted), uint64(e.stats.Untracked)} {
-		w.number(n)
+		w.Number(n)
 	}
 	w.ring(&e.ring)
-	w.number(uint64(e.groups.Used()))
+	w.Number(uint64(e.groups.Used()))
 	// The free list too, so that numbers are handed out again in the same order.
-	w.number(uint64(len(e.groups.Free())))
+	w.Number(uint64(len(e.groups.Free())))
 	for _, i := range e.groups.Free() {
-		w.number(uint64(i))
+		w.Number(uint64(i))
 		w.flushIfLong()
 	}
 	for i := range e.groups.Used() {
@@ -50,61 +53,61 @@ func (e *Engine) Snapshot(take func(piece []byte)) {
 // writer hands out the parts of a snapshot. Times are written as their distance
 // from now.
 type writer struct {
+	wire.Codec
 	take func(piece []byte)
-	b    []byte // not handed out yet
 	sum  uint32 // CRC of the bytes so far
 	now  int64
 }
 
 func (w *writer) flush() {
-	w.sum = crc32.Update(w.sum, crc32.IEEETable, w.b)
-	w.take(w.b)
-	w.b = w.b[:0]
+	w.sum = crc32.Update(w.sum, crc32.IEEETable, w.B)
+	w.take(w.B)
+	w.B = w.B[:0]
 }
 
 func (w *writer) flushIfLong() {
-	if len(w.b) >= pieceSize {
+	if len(w.B) >= pieceSize {
 		w.flush()
 	}
 }
 
-func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
-func (w *writer) signed(n int64)  { w.b = binary.AppendVarint(w.b, n) }
-func (w *writer) text(s *string)  { w.number(uint64(len(*s))); w.b = append(w.b, *s...) }
-func (w *writer) fixed(n uint64)  { w.b = binary.BigEndian.AppendUint64(w.b, n) }
+func (w *writer) fixed(n uint64) {
+	n = bits.ReverseBytes64(n) // the most significant byte comes first
+	w.Fixed(&n)
+}
 
 // time writes a time; 0, which stands for none, stays 0.
 func (w *writer) time(t int64) {
 	if t == 0 {
-		w.number(0)
+		w.Number(0)
 		return
 	}
-	w.number(1)
-	w.signed(w.now - t)
+	w.Number(1)
+	w.Signed(w.now - t)
 }
 
 // scenarios writes the names and hashes of the scenarios, by which Restore finds them.
 func (w *writer) scenarios(set *scenario.Set) {
-	w.number(uint64(len(set.Scenarios())))
+	w.Number(uint64(len(set.Scenarios())))
 	for _, s := range set.Scenarios() {
-		w.text(&s.Name)
+		w.Text(&s.Name)
 		w.fixed(s.Hash)
 	}
 }
 
 // ring writes the texts of the newest events.
 func (w *writer) ring(r *ring) {
-	w.number(uint64(r.number))
+	w.Number(uint64(r.number))
 	held := 0
 	for i := range r.clones {
 		if r.clones[i].number != 0 {
 			held++
 		}
 	}
-	w.number(uint64(held))
+	w.Number(uint64(held))
 	for i := range r.clones {
 		if c := &r.clones[i]; c.number != 0 {
-			w.number(uint64(c.number))
+			w.Number(uint64(c.number))
 			copied := c.event()
 			w.event(&copied)
 			w.flushIfLong()
@@ -114,40 +117,38 @@ func (w *writer) ring(r *ring) {
 
 func (w *writer) event(e *event.Event) {
 	w.time(nanoseconds(e.Time))
-	raw, _ := e.Addr.MarshalBinary()
-	addr := string(raw)
-	w.text(&addr)
-	w.signed(int64(e.PID))
-	w.signed(int64(e.Attempts))
-	w.number(uint64(e.Kind))
-	w.number(uint64(e.Service))
+	w.Addr(&e.Addr)
+	w.Signed(int64(e.PID))
+	w.Signed(int64(e.Attempts))
+	w.Number(uint64(e.Kind))
+	w.Number(uint64(e.Service))
 	for _, text := range textsOf(e) {
-		w.text(text)
+		w.Text(text)
 	}
 }
 
 // group writes a group with all that belongs to it.
 func (w *writer) group(e *Engine, g *group) {
-	w.b = append(w.b, g.bits)
+	w.Byte(g.bits)
 	switch g.bits {
 	case 0:
 		return
 	case isText:
 		ref := textRef(g.lo)
 		w.fixed(g.hi)
-		w.number(uint64(ref.length()))
-		w.b = append(w.b, e.groups.texts.beginning(ref)...)
+		w.Number(uint64(ref.length()))
+		w.B = append(w.B, e.groups.texts.beginning(ref)...)
 	default:
 		w.fixed(g.hi)
 		w.fixed(g.lo)
 	}
-	w.number(uint64(uint32(e.pours) - g.used))
-	w.b = append(w.b, byte(g.told))
+	w.Number(uint64(uint32(e.pours) - g.used))
+	w.Byte(byte(g.told))
 	for i := range g.told.seen() {
 		w.fixed(uint64(e.evidenceAt(g, i)))
 	}
 	buckets := e.bucketsOf(g)
-	w.number(uint64(len(buckets)))
+	w.Number(uint64(len(buckets)))
 	for i := range buckets {
 		w.bucket(e, &buckets[i])
 	}
@@ -161,15 +162,15 @@ func (w *writer) bucket(e *Engine, b *bucket) {
 	for _, n := range [...]uint64{
 		uint64(b.owner), uint64(b.total), uint64(b.poured), uint64(b.second), uint64(b.kinds[0]), uint64(b.kinds[1]),
 	} {
-		w.number(n)
+		w.Number(n)
 	}
 	l, words := e.detailOf(b)
 	if words == nil {
-		w.number(0)
+		w.Number(0)
 		return
 	}
-	w.number(uint64(len(words)))
-	w.number(l.word())
+	w.Number(uint64(len(words)))
+	w.Number(l.word())
 	w.time(int64(words[silentWord]))
 	for _, word := range words[kindsWord:l.queue()] {
 		w.fixed(word)
@@ -180,14 +181,14 @@ func (w *writer) bucket(e *Engine, b *bucket) {
 }
 
 func (w *writer) queued(e *Engine, q queued) {
-	w.number(uint64(q.facts))
+	w.Number(uint64(q.facts))
 	w.time(q.time)
-	w.number(q.hi)
-	w.number(q.lo)
+	w.Number(q.hi)
+	w.Number(q.lo)
 	if q.event == 0 {
-		w.number(0)
+		w.Number(0)
 		return
 	}
-	w.number(1)
+	w.Number(1)
 	w.event(&e.events.At(q.event).Event)
 }

@@ -91,8 +91,8 @@ func (c codec) entry(e *Entry) {
 	c.Text(&e.Reason)
 }
 
-// told writes or reads an alert of the history with its outcome.
-func (c codec) told(t *Told) {
+// settled takes an alert of the history with its outcome.
+func (c codec) settled(t *Told) {
 	version := c.Begin()
 	c.Text(&t.ID)
 	c.Text(&t.Number)

@@ -167,7 +167,7 @@ func TestRoundTrip(t *testing.T) {
 			Looked: rapid.Bool().Draw(t, "looked"), Unbanned: anyTime().Draw(t, "unbanned"), Created: anyTime().Draw(t, "created"),
 		}
 		var gotTold Told
-		roundTrip(t, func(c codec) { c.told(&told) }, func(c codec) { c.told(&gotTold) })
+		roundTrip(t, func(c codec) { c.settled(&told) }, func(c codec) { c.settled(&gotTold) })
 		if d := cmp.Diff(told, gotTold, sameTime); d != "" {
 			t.Fatalf("told (-want +got):\n%s", d)
 		}
@@ -230,13 +230,13 @@ func TestDecodeRefuses(t *testing.T) {
 // What was told before there was a field is read without it.
 func TestToldOfBefore(t *testing.T) {
 	want := Told{ID: "id", Number: "7", Looked: true, Unbanned: now}
-	data, err := encode(func(c codec) { c.told(&want) })
+	data, err := encode(func(c codec) { c.settled(&want) })
 	must(t, err)
 	none, err := encode(func(c codec) { c.Stamp(new(time.Time)) })
 	must(t, err)
 	before := append([]byte{createdSince - 1}, data[1:len(data)-len(none)]...)
 	var got Told
-	must(t, decode(before, func(c codec) { c.told(&got) }))
+	must(t, decode(before, func(c codec) { c.settled(&got) }))
 	if d := cmp.Diff(want, got, sameTime); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -288,7 +288,7 @@ func FuzzDecode(f *testing.F) {
 		_, _ = unpack(nil, data)
 		_ = readInputs(data, func(Input) {})
 		var told Told
-		_ = decode(data, func(c codec) { c.told(&told) })
+		_ = decode(data, func(c codec) { c.settled(&told) })
 		var in, again Input
 		if decode(data, func(c codec) { c.input(&in) }) == nil {
 			check(t, in, func(c codec) { c.input(&in) }, func(c codec) { c.input(&again) }, func() any { return again })
@@ -316,10 +316,10 @@ func check(t *testing.T, want any, write, read func(codec), got func() any) {
 
 // A status that there is not has no name to print.
 func TestToldOfNoStatus(t *testing.T) {
-	data, err := encode(func(c codec) { c.told(&Told{}) })
+	data, err := encode(func(c codec) { c.settled(&Told{}) })
 	must(t, err)
 	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
-	if err := decode(data, func(c codec) { c.told(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "3 where 2 is the largest") {
+	if err := decode(data, func(c codec) { c.settled(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "3 where 2 is the largest") {
 		t.Errorf("got %v, want %q and why", err, errDamaged)
 	}
 }

@@ -57,7 +57,7 @@ func putRunning(tx *bolt.Tx, k, end []byte) error {
 
 // putTold writes an alert of the history under its key.
 func putTold(tx *bolt.Tx, t *Told) error {
-	return put(tx.Bucket(historyBucket), t.key(), func(c codec) { c.told(t) })
+	return put(tx.Bucket(historyBucket), t.key(), func(c codec) { c.settled(t) })
 }
 
 // readTold reads the alert of a key that an index names. If the history lacks it, index
@@ -68,7 +68,7 @@ func readTold(tx *bolt.Tx, k []byte) (Told, error) {
 		return Told{}, fmt.Errorf("%w: the history lacks an alert", errDamaged)
 	}
 	var t Told
-	err := get(k, value, func(c codec) { c.told(&t) })
+	err := get(k, value, func(c codec) { c.settled(&t) })
 	return t, err
 }
 
@@ -111,7 +111,7 @@ func (s *Store) Recent(limit int) ([]Told, error) {
 		cursor := tx.Bucket(historyBucket).Cursor()
 		for k, v := cursor.Last(); k != nil && len(found) < limit; k, v = cursor.Prev() {
 			var t Told
-			if err := get(k, v, func(c codec) { c.told(&t) }); err != nil {
+			if err := get(k, v, func(c codec) { c.settled(&t) }); err != nil {
 				return err
 			}
 			found = append(found, t)

@@ -13,7 +13,7 @@ func (s *Store) EachSince(from time.Time, f func(*Told)) error {
 		cursor := tx.Bucket(historyBucket).Cursor()
 		for k, v := cursor.Seek(timeKey(from, "")); k != nil; k, v = cursor.Next() {
 			var t Told
-			if err := get(k, v, func(c codec) { c.told(&t) }); err != nil {
+			if err := get(k, v, func(c codec) { c.settled(&t) }); err != nil {
 				return err
 			}
 			f(&t)

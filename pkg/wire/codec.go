@@ -63,7 +63,7 @@ func (c *Codec) fail(err error) {
 
 // End notes an error if bytes are left.
 func (c *Codec) End() {
-	if n := c.left(); n > 0 {
+	if n := c.Left(); n > 0 {
 		c.Failf("%d bytes too many", n)
 	}
 }
@@ -83,8 +83,8 @@ func (c *Codec) peek(n int) []byte {
 	return c.B[:min(n, len(c.B))]
 }
 
-// left returns the number of bytes that are left to read.
-func (c *Codec) left() uint64 {
+// Left returns the number of bytes that are left to read.
+func (c *Codec) Left() uint64 {
 	if c.in == nil {
 		return uint64(len(c.B))
 	}
@@ -203,10 +203,13 @@ func (c *Codec) Bytes(b []byte) {
 	clear(b[copy(b, c.take(uint64(len(b)))):])
 }
 
+// Take reads n bytes, nil if there are not as many. They are valid until the next call.
+func (c *Codec) Take(n int) []byte { return c.take(uint64(n)) }
+
 // take reads n bytes, nil if there are not as many. They are valid until the next call.
 func (c *Codec) take(n uint64) []byte {
-	if n > c.left() {
-		c.Failf("%d bytes where %d are left", n, c.left())
+	if n > c.Left() {
+		c.Failf("%d bytes where %d are left", n, c.Left())
 		return nil
 	}
 	b := c.peek(int(n))
@@ -330,8 +333,8 @@ func List[T any](c *Codec, p *[]T, element func(*T)) {
 // number that is read is no larger than the number of bytes left.
 func (c *Codec) Count(n int) int {
 	v := c.Number(uint64(n))
-	if c.Reading && v > c.left() {
-		c.Failf("a list of %d where %d bytes are left", v, c.left())
+	if c.Reading && v > c.Left() {
+		c.Failf("a list of %d where %d bytes are left", v, c.Left())
 		return 0
 	}
 	return int(v)
