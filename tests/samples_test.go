@@ -225,7 +225,7 @@ func missed(t *testing.T, log string) (lines []string) {
 	}
 	tally, err := replay.Run(t.Context(), sources, replay.Options{
 		Zone:   time.UTC,
-		Result: func(string, engine.Result) {},
+		Result: func(string, *engine.Result) {},
 		Missed: func(line string) { lines = append(lines, line) },
 	})
 	if err != nil || tally.Outcomes[event.Noted] == 0 {

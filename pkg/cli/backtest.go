@@ -179,12 +179,12 @@ func (b backtest) run(ctx context.Context, files []string, judge *engine.Engine,
 	if b.other != nil {
 		otherJudge, otherTest = b.engine(b.other, b.input.scope.Holds), report.NewBacktest(b.input.scope, b.duration)
 	}
-	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+	tally, err := b.input.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r *engine.Result) {
 		findings := b.only.keep(r.Findings)
 		show(findings)
-		test.Add(r, findings)
+		test.Add(*r, findings)
 		if otherTest != nil {
-			otherTest.Add(r, b.only.keep(otherJudge.Judge(r)))
+			otherTest.Add(*r, b.only.keep(otherJudge.Judge(*r)))
 		}
 	}}, std)
 	if err != nil {

@@ -83,7 +83,8 @@ func runEvents(ctx context.Context, o eventsOptions, files []string, std Streams
 	p := newEventPrinter(o, in, std)
 	joiner := engine.New(engine.Options{})
 	tally, err := in.replay(ctx, files, replay.Options{Engine: joiner, Result: p.print}, std)
-	p.end(joiner.EndSessions(time.Now()))
+	ended := joiner.EndSessions(time.Now())
+	p.end(&ended)
 	if flushErr := p.flush(); err == nil {
 		err = flushErr
 	}
@@ -114,7 +115,7 @@ func newEventPrinter(o eventsOptions, in reading, std Streams) *eventPrinter {
 }
 
 // print prints one result if it is selected.
-func (p *eventPrinter) print(source string, r engine.Result) {
+func (p *eventPrinter) print(source string, r *engine.Result) {
 	if p.options.output == string(render.EventsCrowdSec) {
 		p.end(r)
 	}
@@ -125,11 +126,11 @@ func (p *eventPrinter) print(source string, r engine.Result) {
 	if r.Addr.IsValid() {
 		p.seen[r.Addr] = struct{}{}
 	}
-	p.out.Print(source, r)
+	p.out.Print(source, *r)
 }
 
 // end prints the offences of sessions that have ended without a login.
-func (p *eventPrinter) end(r engine.Result) {
+func (p *eventPrinter) end(r *engine.Result) {
 	for i := range r.Released() {
 		if p.in.scope.Holds(&r.Released()[i].Record.Event) {
 			p.out.PrintReleased(&r.Released()[i].Record)

@@ -164,7 +164,8 @@ func (f *follower) take(feed *ingest.Feed, b input.Batch) error {
 		f.tally.Lines++
 		f.tally.Outcomes[r.Outcome]++
 		if r.Outcome >= event.Witness {
-			f.printer.print(b.Log, f.engine.Step(r))
+			result := f.engine.Step(r)
+			f.printer.print(b.Log, &result)
 		}
 	})
 	return f.printer.flush()

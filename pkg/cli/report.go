@@ -300,7 +300,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 			c.Note(record)
 			c.tracker.Add(record, record.Flow)
 		},
-		Result: func(_ string, result engine.Result) { c.add(result) },
+		Result: func(_ string, result *engine.Result) { c.add(result) },
 	}, std)
 	if err != nil {
 		return nil, tally, err
@@ -311,9 +311,9 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 }
 
 // add adds a result of the engine.
-func (c *collected) add(result engine.Result) {
-	c.bans.Add(&result)
-	c.Add(result)
+func (c *collected) add(result *engine.Result) {
+	c.bans.Add(result)
+	c.Add(*result)
 	if result.Outcome == event.Noted && !result.Folded {
 		c.tracker.AddEvent(&result.Event)
 	}

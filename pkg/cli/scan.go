@@ -150,7 +150,7 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		return err
 	}
 	judge := s.engine(s.set, s.input.scope.Holds)
-	tally, err := s.replay(ctx, files, judge, func(r engine.Result) {
+	tally, err := s.replay(ctx, files, judge, func(r *engine.Result) {
 		collector.Add(r)
 		if groups != nil {
 			groups.Add(r)
@@ -178,9 +178,9 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 }
 
 // replay reads the logs through the engine.
-func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, add func(engine.Result), std Streams) (replay.Tally, error) {
+func (s scan) replay(ctx context.Context, files []string, judge *engine.Engine, add func(*engine.Result), std Streams) (replay.Tally, error) {
 	var writeErr error
-	options := replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+	options := replay.Options{Engine: judge, Result: func(_ string, r *engine.Result) {
 		r.Findings = s.only.keep(r.Findings)
 		add(r)
 	}}

@@ -174,7 +174,7 @@ func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, fi
 			}
 		}
 	}
-	_, err := in.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r engine.Result) {
+	_, err := in.replay(ctx, files, replay.Options{Engine: judge, Result: func(_ string, r *engine.Result) {
 		keep(r.Findings)
 		if r.Outcome != event.Noted || r.Addr != addr || !in.scope.Holds(&r.Event) {
 			return

@@ -63,7 +63,7 @@ func (r *Result) Keep() {
 const maxPours = 20
 
 // Released returns the offences that were withheld until this Record and now count.
-func (r Result) Released() []session.Release {
+func (r *Result) Released() []session.Release {
 	if r.Earlier == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (r Result) Released() []session.Release {
 }
 
 // Excused returns the offences that were withheld until this Record and never count.
-func (r Result) Excused() []event.Record {
+func (r *Result) Excused() []event.Record {
 	if r.Earlier == nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (r Result) Excused() []event.Record {
 }
 
 // Superseded returns the events that counted until this Record and no longer do.
-func (r Result) Superseded() []event.Record {
+func (r *Result) Superseded() []event.Record {
 	if r.Earlier == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (r Result) Superseded() []event.Record {
 // Pours returns how often the result counts for a scenario: once for each attempt that no
 // earlier line has reported. It is 0 for a record without an event, for a repetition, and
 // for a withheld offence.
-func (r Result) Pours() int {
+func (r *Result) Pours() int {
 	if !r.Counts() || r.Withheld {
 		return 0
 	}
@@ -98,13 +98,13 @@ func (r Result) Pours() int {
 
 // Counts reports whether the result is an event of its own, not a repetition of an
 // earlier one. It may still be withheld.
-func (r Result) Counts() bool {
+func (r *Result) Counts() bool {
 	return r.Outcome == event.Noted && !r.Folded && !r.Repeated && !r.LoggedIn
 }
 
 // IsOffence reports whether the result can count against a client: it is an event with an
 // address and of a class that says something about the client.
-func (r Result) IsOffence() bool { return r.Record != nil && isOffence(r.Record) }
+func (r *Result) IsOffence() bool { return r.Record != nil && isOffence(r.Record) }
 
 // Engine holds both halves on one host: a Join, and the Judge of its Results. Use it from
 // one goroutine at a time.
@@ -130,11 +130,14 @@ func (e *Engine) Step(r *event.Record) Result {
 // another completes the Results, in the same order.
 func (e *Engine) Join(r *event.Record) Result { return e.join.Take(r) }
 
+// JoinTo is Join for a Result that is part of something else.
+func (e *Engine) JoinTo(r *Result, record *event.Record) { e.join.takeTo(r, record) }
+
 // Complete is the second half of Step: it judges what Join returned, and adds the
 // Findings. A Result that is not completed before the next Join must be kept by
 // [Result.Keep].
 func (e *Engine) Complete(r *Result) {
-	r.Findings = e.judge.Take(*r)
+	r.Findings = e.judge.takeAt(r)
 	r.Guessed = e.judge.guessed
 }
 
@@ -159,13 +162,15 @@ func (e *Engine) Advance(now time.Time) []Finding {
 	if e.judge.buckets == nil {
 		return nil
 	}
-	return e.judge.advance(e.join.Expire(now).Released(), now)
+	expired := e.join.Expire(now)
+	return e.judge.advance(expired.Released(), now)
 }
 
 // Settle ends the wait of every offence and finding, as at the end of a log that is not
 // followed. A finding that would still wait at the time asked is held.
 func (e *Engine) Settle(asked time.Time) []Finding {
-	return e.judge.settleAll(e.join.End(asked).Released(), asked)
+	ended := e.join.End(asked)
+	return e.judge.settleAll(ended.Released(), asked)
 }
 
 // Unban grants amnesty to a source, or to a whole network; see [Judge.Unban].

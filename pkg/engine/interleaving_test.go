@@ -196,7 +196,8 @@ func (c counted) add(result Result) {
 	what := func(r *event.Record) string { return fmt.Sprint(r.Host, " ", r.Addr, " ", r.Kind) }
 	for i := range result.Released() {
 		r := &result.Released()[i].Record
-		c[what(r)] += Result{Record: r}.Pours()
+		again := Result{Record: r}
+		c[what(r)] += again.Pours()
 	}
 	for i := range result.Superseded() {
 		r := &result.Superseded()[i]

@@ -23,12 +23,26 @@ type Join struct {
 func NewJoin(key event.HashKey) *Join { return &Join{session.NewJoiner(key)} }
 
 // Take takes the next Record of the log. The Result points to it and has no Findings.
-func (j *Join) Take(r *event.Record) Result {
+func (j *Join) Take(r *event.Record) (result Result) {
+	j.takeTo(&result, r)
+	return result
+}
+
+// takeTo is Take that writes a Result, which may hold anything, where it will stay.
+func (j *Join) takeTo(result *Result, r *event.Record) {
 	status := j.sessions.Join(r)
-	return Result{
-		Record: r, Earlier: j.sessions.Earlier(),
-		Folded: status == session.Folded || status == session.Copy, Repeated: status == session.Repeat,
-		Copy: status == session.Copy, Withheld: status == session.Withheld, LoggedIn: status == session.LoggedIn,
+	*result = Result{Record: r, Earlier: j.sessions.Earlier()}
+	switch status {
+	case session.Folded:
+		result.Folded = true
+	case session.Copy:
+		result.Folded, result.Copy = true, true
+	case session.Repeat:
+		result.Repeated = true
+	case session.Withheld:
+		result.Withheld = true
+	case session.LoggedIn:
+		result.LoggedIn = true
 	}
 }
 

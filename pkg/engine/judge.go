@@ -72,7 +72,10 @@ func NewJudge(o Options) *Judge {
 }
 
 // Take judges a joined line of the log. The slice is valid until the next call.
-func (j *Judge) Take(r Result) []Finding {
+func (j *Judge) Take(r Result) []Finding { return j.takeAt(&r) }
+
+// takeAt is Take of a Result that lies in memory: copying it costs more than a look at it.
+func (j *Judge) takeAt(r *Result) []Finding {
 	j.begin()
 	j.take(r)
 	return j.findings
@@ -95,7 +98,7 @@ func (j *Judge) begin() { j.findings, j.guessed = j.findings[:0], 0 }
 
 // take judges a Result in the order of time: counters that ended, waits that ended, then
 // the record itself.
-func (j *Judge) take(r Result) {
+func (j *Judge) take(r *Result) {
 	if j.buckets == nil {
 		return
 	}

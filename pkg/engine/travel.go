@@ -83,7 +83,7 @@ func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 		}
 		result.Earlier = earlier
 	}
-	j.take(result)
+	j.take(&result)
 	return j.findings
 }
 
@@ -102,6 +102,6 @@ func (j *Judge) Tell(now time.Time) []Finding {
 }
 
 // silence is a line that carries only the time.
-func silence(at time.Time) Result {
-	return Result{Record: &event.Record{Outcome: event.Witness, Event: event.Event{Time: at}}}
+func silence(at time.Time) *Result {
+	return &Result{Record: &event.Record{Outcome: event.Witness, Event: event.Event{Time: at}}}
 }

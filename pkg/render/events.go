@@ -94,7 +94,8 @@ func (p *Events) pour(r engine.Result) error {
 // CrowdSec.
 func (p *Events) PrintReleased(r *event.Record) {
 	if p.err == nil && p.form == EventsCrowdSec {
-		p.err = p.pourEvent(&r.Event, engine.Result{Record: r}.Pours())
+		released := engine.Result{Record: r}
+		p.err = p.pourEvent(&r.Event, released.Pours())
 	}
 }
 

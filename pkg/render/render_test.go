@@ -19,7 +19,7 @@ func rows(t *testing.T, users ...string) []*report.Source {
 	c := report.NewCollector(report.Scope{})
 	for i, user := range users {
 		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(20 - i/5)})
-		c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
+		c.Add(&engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
 			Time: time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC), Addr: addr,
 			User: user, Kind: event.AuthFailed, Attempts: 1, Service: event.Dovecot,
 		}}, Findings: []engine.Finding{held(addr)}})

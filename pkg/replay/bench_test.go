@@ -26,7 +26,7 @@ func BenchmarkRun(b *testing.B) {
 	b.SetBytes(int64(len(blocks) * log.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		tally, err := Run(b.Context(), []archive.Input{blocks}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
+		tally, err := Run(b.Context(), []archive.Input{blocks}, Options{Zone: time.UTC, Result: func(string, *engine.Result) {}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func TestRealJournalTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	var events []string
-	tally, err := Run(t.Context(), sources, Options{Zone: time.UTC, Result: func(_ string, r engine.Result) {
+	tally, err := Run(t.Context(), sources, Options{Zone: time.UTC, Result: func(_ string, r *engine.Result) {
 		if r.Outcome == event.Noted {
 			events = append(events, fmt.Sprintf("%s %s", r.Addr, r.Kind))
 		}

@@ -69,7 +69,7 @@ func TestMerge(t *testing.T) {
 			return cmp.Or(a.latest-b.latest, a.source-b.source, a.line-b.line)
 		})
 		var got []string
-		_, err := Run(context.Background(), sources, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+		_, err := Run(context.Background(), sources, Options{Zone: time.UTC, Result: func(source string, r *engine.Result) {
 			got = append(got, fmt.Sprintf("%s:%d", source, r.Line))
 		}})
 		if err != nil {
@@ -92,7 +92,7 @@ func TestRotated(t *testing.T) {
 	first := named{text: text{prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"}, name: "mail.log.1", opens: &opens[0]}
 	second := named{text: text{strings.Replace(prefix, "04:11", "04:12", 1) + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n"}, name: "mail.log", opens: &opens[1]}
 	var seen []string
-	_, err := Run(t.Context(), []archive.Input{first, second}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+	_, err := Run(t.Context(), []archive.Input{first, second}, Options{Zone: time.UTC, Result: func(source string, r *engine.Result) {
 		seen = append(seen, fmt.Sprintf("%s %v %d", source, r.Folded, opens))
 	}})
 	if got, want := fmt.Sprint(seen), "[mail.log.1 false [2 1] mail.log true [2 2]]"; err != nil || got != want {
@@ -114,7 +114,7 @@ func (b broken) Read(ctx context.Context, yield func(archive.Block) error) error
 
 func TestOneOfManyFails(t *testing.T) {
 	good, bad := text{prefix + "connect from a[192.0.2.1]\n", strings.Replace(prefix, "04:11", "04:12", 1) + "connect from a[192.0.2.1]\n"}, broken{text{prefix + "connect from a[192.0.2.1]\n"}}
-	tally, err := Run(t.Context(), []archive.Input{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, engine.Result) {}})
+	tally, err := Run(t.Context(), []archive.Input{good, bad, endless{}}, Options{Zone: time.UTC, Result: func(string, *engine.Result) {}})
 	if !errors.Is(err, errDisk) || tally.Lines != 1+1 {
 		t.Errorf("error %v, %d lines, want %q, Lines %d", err, tally.Lines, errDisk, 1+1)
 	}
@@ -128,7 +128,7 @@ func TestRepetition(t *testing.T) {
 	one := named{name: "one", text: text{failed, repeated, repeated}}
 	two := named{name: "two", text: text{prefix + "connect from a[192.0.2.2]\n" + repeated}}
 	attempts := map[string]int{}
-	_, err := Run(t.Context(), []archive.Input{one, two}, Options{Zone: time.UTC, Result: func(source string, r engine.Result) {
+	_, err := Run(t.Context(), []archive.Input{one, two}, Options{Zone: time.UTC, Result: func(source string, r *engine.Result) {
 		if r.Outcome == event.Noted {
 			attempts[source] += r.Attempts
 		}
@@ -152,16 +152,16 @@ func TestEveryLine(t *testing.T) {
 		}
 	}
 	var results, stepped, lines []string
-	say := func(source string, r engine.Result) string {
+	say := func(source string, r *engine.Result) string {
 		return fmt.Sprintf("%s:%d %s %s %d", source, r.Line, r.Kind, r.Addr, r.Pours())
 	}
-	if _, err := Run(t.Context(), sources(), Options{Zone: time.UTC, Result: func(source string, r engine.Result) { results = append(results, say(source, r)) }}); err != nil {
+	if _, err := Run(t.Context(), sources(), Options{Zone: time.UTC, Result: func(source string, r *engine.Result) { results = append(results, say(source, r)) }}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Run(t.Context(), sources(), Options{Zone: time.UTC, Line: func(source string, trace engine.Trace, r engine.Result) {
 		lines = append(lines, fmt.Sprintf("%s:%d %d", source, trace.Line.Number, len(trace.Line.Text)))
 		if r.Record != nil {
-			stepped = append(stepped, say(source, r))
+			stepped = append(stepped, say(source, &r))
 		}
 	}})
 	if err != nil {

@@ -178,7 +178,7 @@ func (b *batch) show(o *Options) {
 			o.Missed(it.result.Message)
 			continue
 		}
-		o.Result(it.source.source.Name(), it.result)
+		o.Result(it.source.source.Name(), &it.result)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestPipelineChangesNothing(t *testing.T) {
 	results := func(cores int) []string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 		var all []string
-		_, err := Run(t.Context(), []archive.Input{log}, Options{Zone: time.UTC, Engine: judging(t), Result: func(source string, r engine.Result) {
+		_, err := Run(t.Context(), []archive.Input{log}, Options{Zone: time.UTC, Engine: judging(t), Result: func(source string, r *engine.Result) {
 			all = append(all, fmt.Sprint(source, r.Line, r.Kind, r.Attempts, r.Folded, r.Guessed, len(r.Excused()), len(r.Released()), len(r.Superseded())))
 			for _, f := range r.Findings {
 				all = append(all, fmt.Sprint(f.Alert.Scenario, f.Alert.Value(), f.Alert.Last, f.Verdict.Action))
@@ -56,7 +56,7 @@ func TestPipelineChangesNothing(t *testing.T) {
 // A pipeline begins in a flood and ends behind it.
 func TestPipelineBegins(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	r := newRun(Options{Result: func(string, engine.Result) {}, Engine: engine.New(engine.Options{})}, nil)
+	r := newRun(Options{Result: func(string, *engine.Result) {}, Engine: engine.New(engine.Options{})}, nil)
 	for _, tt := range []struct {
 		offences int
 		want     bool

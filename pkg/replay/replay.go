@@ -33,9 +33,10 @@ type Options struct {
 	Engine *engine.Engine
 
 	// Result gets every witness and event, in order, with the name of its source. The
-	// record is valid only during the call; clone it to keep it. The Engine may be some
-	// records ahead, and must not be asked anything before Run returns.
-	Result func(source string, r engine.Result)
+	// Result and its record are valid only during the call; clone the record to keep it.
+	// The Engine may be some records ahead, and must not be asked anything before Run
+	// returns.
+	Result func(source string, r *engine.Result)
 	// Flow, if it is set, gets every line that reports something about the way of a
 	// mail, before Result gets it: the record has its time, host and process, and a
 	// Flow. It is only lent, as that of Result.
@@ -111,7 +112,8 @@ type run struct {
 	feeds    []*feed
 	pipeline *pipeline // nil while the merge does everything
 	load     load
-	work     chan *job // for any worker
+	result   engine.Result // of the record that is stepped
+	work     chan *job     // for any worker
 	spare    chan room
 	tally    Tally
 	total    int64
@@ -151,23 +153,25 @@ func (r *run) step(f *feed, record *event.Record) {
 	if record.Flow != nil {
 		r.options.Flow(f.source.Name(), record)
 	}
-	result := engine.Result{Record: record}
+	result := &r.result // copied, a Result that was just written costs more than the join
 	if record.Outcome >= event.Witness {
 		f.order.Take(record)
-		result = r.engine.Join(record)
+		r.engine.JoinTo(result, record)
 	} else if r.options.Missed == nil || record.Outcome < event.Missed {
 		return
+	} else {
+		*result = engine.Result{Record: record}
 	}
-	if r.load.note(&result) {
+	if r.load.note(result) {
 		r.spread()
 	}
 	switch {
 	case r.pipeline != nil:
-		r.pipeline.add(f, &result)
+		r.pipeline.add(f, result)
 	case record.Outcome < event.Witness:
 		r.options.Missed(record.Message)
 	default:
-		r.engine.Complete(&result)
+		r.engine.Complete(result)
 		r.options.Result(f.source.Name(), result)
 	}
 }

@@ -45,7 +45,7 @@ func TestOrderAndNumbers(t *testing.T) {
 		blocks = append(blocks, fmt.Sprintf(prefix+"connect from unknown[192.0.2.1]\n"+prefix+"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: %d\nno header\n", i))
 	}
 	var lines []int64
-	tally, err := Run(t.Context(), []archive.Input{blocks}, Options{Zone: time.UTC, Result: func(_ string, r engine.Result) {
+	tally, err := Run(t.Context(), []archive.Input{blocks}, Options{Zone: time.UTC, Result: func(_ string, r *engine.Result) {
 		lines = append(lines, r.Line)
 		if r.Kind == event.AuthFailed && r.Reason != fmt.Sprint(r.Line/3) {
 			t.Fatalf("line %d says %q", r.Line, r.Reason)
@@ -67,7 +67,7 @@ func TestSessionsAreJoined(t *testing.T) {
 	_, err := Run(t.Context(), []archive.Input{text{
 		prefix + "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n",
 		prefix + "disconnect from unknown[192.0.2.1] auth=0/1 commands=0/1\n",
-	}}, Options{Result: func(_ string, r engine.Result) {
+	}}, Options{Result: func(_ string, r *engine.Result) {
 		if !r.Folded {
 			kept++
 		}
@@ -91,7 +91,7 @@ func TestMissedAndProgress(t *testing.T) {
 	var missed []string
 	var last int64
 	_, err := Run(t.Context(), []archive.Input{text{prefix + "news\n"}, text{prefix + "connect from a[192.0.2.1]\n"}}, Options{
-		Result:   func(string, engine.Result) {},
+		Result:   func(string, *engine.Result) {},
 		Missed:   func(line string) { missed = append(missed, line) },
 		Progress: func(done, total int64) { last = done*1000 + total },
 	})
@@ -114,7 +114,7 @@ func (endless) Read(ctx context.Context, yield func(archive.Block) error) error 
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	_, err := Run(ctx, []archive.Input{endless{}}, Options{Result: func(string, engine.Result) {
+	_, err := Run(ctx, []archive.Input{endless{}}, Options{Result: func(string, *engine.Result) {
 		if n++; n == 100 {
 			cancel()
 		}

@@ -86,7 +86,7 @@ func TestReplayIsStepped(t *testing.T) {
 	}
 	_, err := Run(t.Context(), []archive.Input{blocks}, Options{
 		Zone: time.UTC, Engine: judging(t),
-		Result: func(_ string, r engine.Result) { got = append(got, told(r)) },
+		Result: func(_ string, r *engine.Result) { got = append(got, told(*r)) },
 		Missed: func(line string) { got = append(got, line) },
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func TestHourThatComesTwice(t *testing.T) {
 			return []archive.Input{named{name: "local", text: local}, named{name: "zoned", text: zoned}}
 		}
 		var results, lines []string
-		_, err := Run(t.Context(), sources(), Options{Zone: zone, Missed: func(string) {}, Result: func(_ string, r engine.Result) { results = append(results, say(r)) }})
+		_, err := Run(t.Context(), sources(), Options{Zone: zone, Missed: func(string) {}, Result: func(_ string, r *engine.Result) { results = append(results, say(*r)) }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,13 +37,13 @@ func TestBansOfAnySize(t *testing.T) {
 		t.Run(value, func(t *testing.T) {
 			b := NewBacktest(Scope{}, time.Hour)
 			b.AddFindings([]engine.Finding{banOn(value, 0)})
-			b.Add(result(60, tt.outside, "", event.AuthFailed, 1), nil)
-			b.Add(result(61, tt.outside, "bob", event.LoginOK, 1), nil)
+			b.Add(*result(60, tt.outside, "", event.AuthFailed, 1), nil)
+			b.Add(*result(61, tt.outside, "bob", event.LoginOK, 1), nil)
 			if o := b.Outcome(); o.Prevented != 0 || o.Good != 0 {
 				t.Errorf("outside: %d prevented, %d honest", o.Prevented, o.Good)
 			}
-			b.Add(result(62, tt.inside, "", event.AuthFailed, 1), nil)
-			b.Add(result(63, tt.inside, "bob", event.LoginOK, 1), nil)
+			b.Add(*result(62, tt.inside, "", event.AuthFailed, 1), nil)
+			b.Add(*result(63, tt.inside, "bob", event.LoginOK, 1), nil)
 			if o := b.Outcome(); o.Prevented != 1 || o.Good != 1 {
 				t.Errorf("inside: %d prevented, %d honest, want 1 and 1", o.Prevented, o.Good)
 			}
@@ -85,7 +85,7 @@ func TestBlockedIsWithinALastingBan(t *testing.T) {
 			}
 		}
 		before := b.Outcome().Prevented
-		b.Add(r, nil)
+		b.Add(*r, nil)
 		if got := b.Outcome().Prevented - before; got != want {
 			t.Fatalf("second %d, %s: %d prevented, want %d", second, addr, got, want)
 		}
@@ -99,7 +99,7 @@ func TestBlockedIsWithinALastingBan(t *testing.T) {
 func TestBacktest(t *testing.T) {
 	b := NewBacktest(Scope{}, time.Hour)
 	step := func(second int, addr string, kind event.Kind, findings ...engine.Finding) {
-		b.Add(result(second, addr, "", kind, 1), findings)
+		b.Add(*result(second, addr, "", kind, 1), findings)
 	}
 	step(0, "203.0.113.1", event.AuthFailed)
 	step(60, "203.0.113.1", event.AuthFailed, finding("csmail/auth-bf", "203.0.113.1", 60, guard.Ban))
@@ -135,7 +135,7 @@ func TestBansTogether(t *testing.T) {
 	}
 	offend := func(second int) int {
 		before := b.Outcome().Prevented
-		b.Add(result(second, "192.0.2.1", "", event.AuthFailed, 1), nil)
+		b.Add(*result(second, "192.0.2.1", "", event.AuthFailed, 1), nil)
 		return b.Outcome().Prevented - before
 	}
 	ban("192.0.2.1", 0)
@@ -147,12 +147,12 @@ func TestBansTogether(t *testing.T) {
 	}
 	ban("198.51.100.1", 300)
 	ban("198.51.100.1", 250)
-	b.Add(result(399, "198.51.100.1", "", event.AuthFailed, 1), nil)
+	b.Add(*result(399, "198.51.100.1", "", event.AuthFailed, 1), nil)
 	if o := b.Outcome(); o.Prevented != 5 || o.Renewed != 1 {
 		t.Errorf("%d prevented, %d renewed", o.Prevented, o.Renewed)
 	}
-	b.Add(result(410, "198.51.100.1", "bob", event.LoginOK, 1), nil)
-	b.Add(result(150, "192.0.2.1", "bob", event.LoginOK, 1), nil)
+	b.Add(*result(410, "198.51.100.1", "bob", event.LoginOK, 1), nil)
+	b.Add(*result(150, "192.0.2.1", "bob", event.LoginOK, 1), nil)
 	o := b.Outcome()
 	if len(o.Collateral) != 2 || o.Collateral[0].InBan || !o.Collateral[1].InBan {
 		t.Errorf("%+v", o.Collateral)
@@ -179,7 +179,7 @@ func TestBanBeginsWithTheVerdict(t *testing.T) {
 	waited := finding("csmail/strict-auth", "203.0.113.1", 0, guard.Ban)
 	waited.At = start.Add(300 * time.Second)
 	at := func(second int, kind event.Kind, findings ...engine.Finding) {
-		b.Add(result(second, "203.0.113.1", "", kind, 1), findings)
+		b.Add(*result(second, "203.0.113.1", "", kind, 1), findings)
 	}
 	at(0, event.AuthFailed)
 	at(100, event.AuthFailed)

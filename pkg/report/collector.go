@@ -100,10 +100,10 @@ func NewCollector(scope Scope) *Collector {
 func (c *Collector) Events() int { return c.events }
 
 // Add takes the next result. It copies the texts that it keeps.
-func (c *Collector) Add(r engine.Result) {
+func (c *Collector) Add(r *engine.Result) {
 	c.AddFindings(r.Findings)
 	if r.Guessed > 0 && c.scope.Holds(&r.Event) {
-		c.breakIns = addBreakIn(c.breakIns, &r)
+		c.breakIns = addBreakIn(c.breakIns, r)
 	}
 	c.takeBack(r.Excused())
 	c.takeBack(r.Superseded())

@@ -91,7 +91,7 @@ func NewUserGroups(scope Scope) *Groups {
 }
 
 // Add takes the next result. A Collector with the same scope makes the sources.
-func (g *Groups) Add(r engine.Result) {
+func (g *Groups) Add(r *engine.Result) {
 	g.takeBack(r.Excused())
 	g.takeBack(r.Superseded())
 	if r.Outcome != event.Noted || !r.Addr.IsValid() || !g.scope.Holds(&r.Event) {

@@ -13,12 +13,12 @@ import (
 )
 
 // both adds a result to the sources and to the groups.
-func both(c *Collector, g *Groups, r engine.Result) {
+func both(c *Collector, g *Groups, r *engine.Result) {
 	c.Add(r)
 	g.Add(r)
 }
 
-func folded(second int, addr, user string) engine.Result {
+func folded(second int, addr, user string) *engine.Result {
 	r := result(second, addr, user, event.AuthFailed, 0)
 	r.Folded = true
 	return r

@@ -57,7 +57,8 @@ func TestOneNumber(t *testing.T) {
 			if r.Outcome < event.Witness {
 				t.Fatalf("%s: %s", r.Outcome, text)
 			}
-			c.Add(e.Step(&r))
+			result := e.Step(&r)
+			c.Add(&result)
 		}
 		for n := range tt.connections {
 			at = at.Add(time.Second)

@@ -16,8 +16,8 @@ import (
 
 var start = time.Date(2026, 6, 3, 4, 11, 9, 0, time.UTC)
 
-func result(second int, addr, user string, kind event.Kind, attempts int) engine.Result {
-	return engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
+func result(second int, addr, user string, kind event.Kind, attempts int) *engine.Result {
+	return &engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{
 		Time: start.Add(time.Duration(second) * time.Second), Addr: netip.MustParseAddr(addr), User: user,
 		Kind: kind, Attempts: attempts, Service: event.Postfix, Message: fmt.Sprint("line ", second),
 	}}}
@@ -51,11 +51,11 @@ func TestSources(t *testing.T) {
 	add(c, 5, "192.0.2.2", "", event.NoHostname, 1)
 	add(c, 5, "192.0.2.3", "", event.AuthFault, 1)
 	add(c, 5, "192.0.2.4", "eve", event.LoginOK, 1)
-	c.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed, Attempts: 1}}})
+	c.Add(&engine.Result{Record: &event.Record{Outcome: event.Noted, Event: event.Event{Kind: event.AuthFailed, Attempts: 1}}})
 	folded := result(6, "192.0.2.2", "Joe", event.AuthFailed, 0)
 	folded.Folded = true
 	c.Add(folded)
-	c.Add(engine.Result{Record: &event.Record{Outcome: event.Witness}})
+	c.Add(&engine.Result{Record: &event.Record{Outcome: event.Witness}})
 	sources := c.Sources()
 	if len(sources) != 2 || c.Events() != 7 {
 		t.Fatalf("%d sources, %d events", len(sources), c.Events())

@@ -243,7 +243,7 @@ func TestManyHostsAsOne(t *testing.T) {
 		}
 		var want []string
 		e := engine.New(engine.Options{Scenarios: set, Guard: guard.New(guard.Facts{}, guard.Options{})})
-		if _, err := replay.Run(t.Context(), inputs, replay.Options{Engine: e, Zone: time.UTC, Result: func(_ string, r engine.Result) {
+		if _, err := replay.Run(t.Context(), inputs, replay.Options{Engine: e, Zone: time.UTC, Result: func(_ string, r *engine.Result) {
 			want = describe(want, r.Findings)
 		}}); err != nil {
 			t.Fatal(err)

@@ -48,7 +48,7 @@ func documentOf(t testing.TB, lines []string) *document.Document {
 		}
 		if r.Outcome >= event.Witness {
 			result := steps.Step(&r)
-			collector.Add(result)
+			collector.Add(&result)
 			watch.Add(result)
 			if r.Outcome == event.Noted && !result.Folded {
 				tracker.AddEvent(&r.Event)

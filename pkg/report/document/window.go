@@ -46,7 +46,7 @@ func NewWindow(scope report.Scope) *Window {
 // Add takes a result of the engine. It copies the texts that it keeps.
 func (w *Window) Add(result engine.Result) {
 	w.Note(result.Record)
-	w.sources.Add(result)
+	w.sources.Add(&result)
 	w.watch.Add(result)
 }
 
