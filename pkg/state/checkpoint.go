@@ -28,7 +28,7 @@ const (
 // a crash, do not count, and the next draft removes them. Of a store there is one draft
 // at a time.
 type Draft struct {
-	store   *Store
+	store   *journal
 	rest    []byte   // less than a part
 	packed  [][]byte // parts that are not in the file yet
 	size    int      // of these
@@ -39,7 +39,7 @@ type Draft struct {
 }
 
 // Draft begins a checkpoint.
-func (s *Store) Draft() *Draft { return &Draft{store: s, most: asideSize} }
+func (s *journal) Draft() *Draft { return &Draft{store: s, most: asideSize} }
 
 // Add takes more of the state. It keeps nothing of b.
 func (d *Draft) Add(b []byte) {
@@ -109,7 +109,7 @@ func (d *Draft) put(bucket *bolt.Bucket) error {
 // Checkpoint stores the engine's whole state at the mark, replaces the older checkpoint,
 // and removes the inputs up to the mark. Later inputs stay, so commits may go on while a
 // checkpoint is stored. An empty state counts as no checkpoint.
-func (s *Store) Checkpoint(state []byte, at Mark) error {
+func (s *journal) Checkpoint(state []byte, at Mark) error {
 	d := s.Draft()
 	d.Add(state)
 	return d.Store(at, Beside{})
@@ -180,7 +180,7 @@ func removeInputs(tx *bolt.Tx, at Mark, counted *change) error {
 }
 
 // hasCheckpoint reports whether there is a checkpoint, and returns its mark.
-func (s *Store) hasCheckpoint() (isThere bool, mark Mark, err error) {
+func (s *journal) hasCheckpoint() (isThere bool, mark Mark, err error) {
 	err = s.view("recover", func(tx *bolt.Tx) (err error) {
 		first, _ := tx.Bucket(checkpointBucket).Cursor().First()
 		isThere = first != nil
@@ -191,7 +191,7 @@ func (s *Store) hasCheckpoint() (isThere bool, mark Mark, err error) {
 }
 
 // openCheckpoint begins to read the checkpoint, a part at a time; see [Store.Recover].
-func (s *Store) openCheckpoint() (next func() ([]byte, error), err error) {
+func (s *journal) openCheckpoint() (next func() ([]byte, error), err error) {
 	part := uint64(0) // the one to be read next
 	return func() (state []byte, err error) {
 		err = s.view("recover", func(tx *bolt.Tx) (err error) {

@@ -19,6 +19,9 @@ const (
 	maxDaysSize = 64 << 20
 )
 
+// days holds the data of the daily report: the hours and days that are over.
+type days struct{ *file }
+
 // Beside is the data that is stored with a checkpoint, in the same transaction.
 type Beside struct {
 	Kept map[string][]byte // by name, as Keep has it; an empty value forgets
@@ -29,7 +32,7 @@ type Beside struct {
 }
 
 // putBeside stores the data that must agree with a checkpoint.
-func (s *Store) putBeside(tx *bolt.Tx, beside Beside) error {
+func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
 	meta := tx.Bucket(metaBucket)
 	for name, data := range beside.Kept {
 		k := []byte(keptPrefix + name)
@@ -83,7 +86,7 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 }
 
 // Hours returns the data of the hours from one key to before another, by key.
-func (s *Store) Hours(from, to string) (hours map[string][]byte, err error) {
+func (s *days) Hours(from, to string) (hours map[string][]byte, err error) {
 	hours = map[string][]byte{}
 	err = s.view("read the hours from "+from, func(tx *bolt.Tx) error {
 		days := tx.Bucket(daysBucket)
@@ -110,7 +113,7 @@ func (s *Store) Hours(from, to string) (hours map[string][]byte, err error) {
 func isHour(k []byte) bool { return len(k) > len(time.DateOnly) }
 
 // FirstHour returns the key of the oldest hour that is stored, "" if none is.
-func (s *Store) FirstHour() (first string, err error) {
+func (s *days) FirstHour() (first string, err error) {
 	err = s.view("read the first hour", func(tx *bolt.Tx) error {
 		days := tx.Bucket(daysBucket)
 		if days == nil {
@@ -129,7 +132,7 @@ func (s *Store) FirstHour() (first string, err error) {
 }
 
 // Day returns the data of a date or an hour, nil if there is none.
-func (s *Store) Day(date string) (data []byte, err error) {
+func (s *days) Day(date string) (data []byte, err error) {
 	k := []byte(date)
 	err = s.view("read the day "+date, func(tx *bolt.Tx) error {
 		days := tx.Bucket(daysBucket)

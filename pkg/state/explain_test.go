@@ -11,7 +11,7 @@ import (
 // A file system that fails is mounted read-only by the system; what is said of it is
 // not that the user is the wrong one.
 func TestReadOnlyFileSystem(t *testing.T) {
-	s := &Store{file{path: "/var/lib/csmail/csmail.db"}}
+	s := newStore("/var/lib/csmail/csmail.db", Options{})
 	err := s.explain("commit", &fs.PathError{Op: "write", Path: s.path, Err: syscall.EROFS})
 	const want = `state "/var/lib/csmail/csmail.db": commit: write /var/lib/csmail/csmail.db: read-only file system`
 	if err.Error() != want || hint.Of(err) != "a file system that fails is mounted read-only: sudo dmesg; nothing is lost meanwhile" {

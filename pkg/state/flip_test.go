@@ -22,7 +22,7 @@ func observe(s *Store, ids []string) (string, error) {
 		func(in Input) error { _, err := fmt.Fprintln(&text, in.Source, in.Record.Message); return err },
 	)
 	fmt.Fprintln(&text, cursors)
-	for _, list := range lists() {
+	for _, list := range listBuckets() {
 		entries, listErr := s.read(list, 0, 100)
 		err = errors.Join(err, listErr)
 		for _, e := range entries {

@@ -11,6 +11,13 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
+// history holds the alerts that left the lists, and says which of their bans may still
+// run.
+type history struct {
+	*file
+	lists *lists // a renewed ban enters the outbox in the same transaction
+}
+
 func fileSize(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -74,7 +81,7 @@ func readTold(tx *bolt.Tx, k []byte) (Told, error) {
 
 // History returns up to limit alerts on one value ([event.Alert.Value]) that were
 // delivered, held back by the LAPI, or dropped, newest first.
-func (s *Store) History(value string, limit int) ([]Told, error) {
+func (s *history) History(value string, limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the history", func(tx *bolt.Tx) error {
 		prefix := valueKey(value, nil)
@@ -105,7 +112,7 @@ func before(cursor *bolt.Cursor, k []byte) []byte {
 }
 
 // Recent returns the newest alerts of the history, newest first.
-func (s *Store) Recent(limit int) ([]Told, error) {
+func (s *history) Recent(limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the history", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(historyBucket).Cursor()
@@ -123,7 +130,7 @@ func (s *Store) Recent(limit int) ([]Told, error) {
 
 // Running returns up to limit delivered alerts with a ban that may still run. They come
 // in the order of time, from the one after the given alert on (nil: from the oldest).
-func (s *Store) Running(after *Told, limit int) ([]Told, error) {
+func (s *history) Running(after *Told, limit int) ([]Told, error) {
 	var found []Told
 	err := s.view("read the running bans", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(runningBucket).Cursor()
@@ -152,7 +159,7 @@ func (s *Store) Running(after *Told, limit int) ([]Told, error) {
 
 // Looked stores the bans that the LAPI made of a delivered alert, and the time when the
 // LAPI stored it, by the LAPI's clock.
-func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
+func (s *history) Looked(t Told, created time.Time, bans []Ban) error {
 	return s.change(t, func(_ *bolt.Tx, t *Told, _ *change) error {
 		t.Bans, t.Created, t.Looked = bans, created, true
 		return nil
@@ -161,7 +168,7 @@ func (s *Store) Looked(t Told, created time.Time, bans []Ban) error {
 
 // Unbanned stores that a person ended the bans of an alert early. The alert is no longer
 // watched.
-func (s *Store) Unbanned(t Told, at time.Time) error {
+func (s *history) Unbanned(t Told, at time.Time) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
 		t.Unbanned = at
 		return tx.Bucket(runningBucket).Delete(t.key())
@@ -170,7 +177,7 @@ func (s *Store) Unbanned(t Told, at time.Time) error {
 
 // Over says that the bans of the alert have reached their end by the clock of the
 // LAPI. It is watched no longer, unless [Store.Revive] finds that the clock was ahead.
-func (s *Store) Over(t Told) error {
+func (s *history) Over(t Told) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
 		watched, err := isWatched(tx, t.key())
 		if !watched || err != nil {
@@ -183,7 +190,7 @@ func (s *Store) Over(t Told) error {
 // Revive resumes watching the alerts that were marked as over and whose bans end after
 // now, and returns their number. It undoes the marks that were set while the clock ran
 // ahead.
-func (s *Store) Revive(now time.Time) (revived int, err error) {
+func (s *history) Revive(now time.Time) (revived int, err error) {
 	var keys [][]byte
 	err = s.view("read the running bans", func(tx *bolt.Tx) error {
 		keys = nil
@@ -216,16 +223,16 @@ func (s *Store) Revive(now time.Time) (revived int, err error) {
 }
 
 // Ended says that no ban of the alert runs any more, or can be known of.
-func (s *Store) Ended(t Told) error {
+func (s *history) Ended(t Told) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error { return tx.Bucket(runningBucket).Delete(t.key()) })
 }
 
 // Renew puts the alert into the outbox once more, to ban until the given time,
 // and watches the ban before no longer.
-func (s *Store) Renew(t Told, until, now time.Time) error {
+func (s *history) Renew(t Told, until, now time.Time) error {
 	return s.change(t, func(tx *bolt.Tx, t *Told, counted *change) error {
 		e := Entry{Alert: t.Alert, Duration: t.Duration, Simulate: t.Simulate, Queued: now, Until: until, Renewal: t.Renewal + 1}
-		if err := s.add(tx, outboxBucket, e, counted); err != nil {
+		if err := s.lists.add(tx, outboxBucket, e, counted); err != nil {
 			return err
 		}
 		return tx.Bucket(runningBucket).Delete(t.key())
@@ -234,7 +241,7 @@ func (s *Store) Renew(t Told, until, now time.Time) error {
 
 // change changes an alert of the history. An alert that the history no longer holds is
 // ignored.
-func (s *Store) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
+func (s *history) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
 	return s.update("change the history", func(tx *bolt.Tx, counted *change) error {
 		if tx.Bucket(historyBucket).Get(t.key()) == nil {
 			return nil
@@ -256,7 +263,7 @@ const pruneBatch = 1000
 // Prune removes alerts that are older than the history's limit. It keeps alerts with a
 // ban that may still run, because the clock may be wrong and the LAPI decides when they
 // are over. If there are more of these than the outbox may hold, they go as well.
-func (s *Store) Prune(now time.Time) error {
+func (s *history) Prune(now time.Time) error {
 	limit := now.Add(-s.options.History)
 	for spared := s.options.MaxPending; ; {
 		n := 0

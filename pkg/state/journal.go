@@ -19,9 +19,16 @@ const (
 	maxUnpacked = 64 << 20
 )
 
+// journal holds the inputs of the engine since the newest checkpoint, the checkpoint, and
+// how far each source was read.
+type journal struct {
+	*file
+	lists *lists // alerts enter them in the transaction of their inputs
+}
+
 // Commit stores a batch in one transaction: all of it, or, with an error, nothing,
 // and the caller may try again. When it returns, the batch is on the disk.
-func (s *Store) Commit(b Batch) error {
+func (s *journal) Commit(b Batch) error {
 	mark := s.Mark()
 	chunks, err := packInputs(b.Inputs, mark)
 	if err != nil {
@@ -51,14 +58,14 @@ func (s *Store) Commit(b Batch) error {
 
 // addAll adds the alerts of a batch to their lists, in the transaction that stores the
 // inputs that caused them.
-func (s *Store) addAll(tx *bolt.Tx, b Batch, counted *change) error {
+func (s *journal) addAll(tx *bolt.Tx, b Batch, counted *change) error {
 	for _, e := range b.Alerts {
-		if err := s.add(tx, outboxBucket, e, counted); err != nil {
+		if err := s.lists.add(tx, outboxBucket, e, counted); err != nil {
 			return err
 		}
 	}
 	for _, e := range b.Held {
-		if err := s.add(tx, heldBucket, e, counted); err != nil {
+		if err := s.lists.add(tx, heldBucket, e, counted); err != nil {
 			return err
 		}
 	}
@@ -149,7 +156,7 @@ func readInputs(data []byte, f func(Input)) error {
 //
 // open begins to read the checkpoint from its start, and may be called several times.
 // next returns a part of it, and nil at its end.
-func (s *Store) Recover(restore func(open func() (next func() ([]byte, error), err error)) error, replay func(Input) error) (cursors map[string]string, err error) {
+func (s *journal) Recover(restore func(open func() (next func() ([]byte, error), err error)) error, replay func(Input) error) (cursors map[string]string, err error) {
 	isThere, mark, err := s.hasCheckpoint()
 	if err != nil {
 		return nil, err
@@ -177,7 +184,7 @@ func (s *Store) Recover(restore func(open func() (next func() ([]byte, error), e
 }
 
 // nextInputs reads the chunk after a mark, none at the end.
-func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
+func (s *journal) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 	err = s.view("recover", func(tx *bolt.Tx) error {
 		k, v := tx.Bucket(inputsBucket).Cursor().Seek(key(uint64(after) + 1))
 		if k == nil {
@@ -194,7 +201,7 @@ func (s *Store) nextInputs(after Mark) (inputs []Input, last Mark, err error) {
 }
 
 // Cursors returns how far each source was read at the newest commit.
-func (s *Store) Cursors() (cursors map[string]string, err error) {
+func (s *journal) Cursors() (cursors map[string]string, err error) {
 	err = s.view("read the cursors", func(tx *bolt.Tx) (err error) {
 		cursors, err = readCursors(tx)
 		return err

@@ -41,8 +41,8 @@ func buckets() [][]byte {
 	}
 }
 
-// lists are the buckets of entries.
-func lists() [][]byte { return [][]byte{outboxBucket, parkedBucket, heldBucket} }
+// listBuckets are the buckets of entries.
+func listBuckets() [][]byte { return [][]byte{outboxBucket, parkedBucket, heldBucket} }
 
 // indexes are the buckets whose values got checksums with schema 3.
 func indexes() [][]byte { return [][]byte{knownBucket, valuesBucket, runningBucket} }
@@ -292,7 +292,7 @@ func (s *file) count(tx *bolt.Tx) error {
 // key would otherwise hide its alert, or cause it to be delivered again.
 func checkValue(tx *bolt.Tx, bucket, k, v []byte) (err error) {
 	switch {
-	case isOneOf(bucket, lists()), bytes.Equal(bucket, outgoingBucket):
+	case isOneOf(bucket, listBuckets()), bytes.Equal(bucket, outgoingBucket):
 		_, err = unseal(k, v)
 	case isOneOf(bucket, indexes()):
 		_, err = unsealIndex(tx, k, v)
@@ -311,7 +311,7 @@ func checkSequences(tx *bolt.Tx) error {
 	if first, _ := tx.Bucket(inputsBucket).Cursor().First(); first != nil && Mark(number(first)) <= mark {
 		return fmt.Errorf("%w: input %d is older than the checkpoint's mark %d", errDamaged, number(first), mark)
 	}
-	for _, name := range lists() {
+	for _, name := range listBuckets() {
 		last, _ := tx.Bucket(name).Cursor().Last()
 		if next := tx.Bucket(name).Sequence(); last != nil && number(last) > next {
 			return fmt.Errorf("%w: %s holds number %d and counts %d", errDamaged, name, number(last), next)

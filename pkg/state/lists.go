@@ -9,6 +9,10 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
+// lists are the alerts that are to be delivered (outbox), could not be (parked) or are kept
+// back (held).
+type lists struct{ *file }
+
 // change is the effect of a transaction on the figures. It counts once the transaction
 // is on the disk.
 type change struct {
@@ -50,7 +54,7 @@ func (c *change) of(list []byte) *int {
 }
 
 // limit returns the number of entries that a list may hold.
-func (s *Store) limit(list []byte) int {
+func (s *lists) limit(list []byte) int {
 	if bytes.Equal(list, heldBucket) {
 		return s.options.MaxHeld
 	}
@@ -58,14 +62,14 @@ func (s *Store) limit(list []byte) int {
 }
 
 // size returns the number of entries in a list.
-func (s *Store) size(list []byte) int {
+func (s *lists) size(list []byte) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *(&change{pending: s.stats.Pending, parked: s.stats.Parked, held: s.stats.Held}).of(list)
 }
 
 // add puts a new entry into a list, unless its ID is known.
-func (s *Store) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
+func (s *lists) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 	e.ID = e.Alert.ID()
 	if e.Renewal > 0 {
 		e.ID = fmt.Sprintf("%s-%d", e.ID, e.Renewal)
@@ -85,7 +89,7 @@ func (s *Store) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 }
 
 // insert puts an entry at the end of a list, and drops the oldest of a full one.
-func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
+func (s *lists) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 	bucket := tx.Bucket(list)
 	for s.size(list)+*counted.of(list) >= s.limit(list) {
 		k, v := bucket.Cursor().First()
@@ -115,7 +119,7 @@ func (s *Store) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error
 }
 
 // read returns up to limit entries of a list after a sequence number, in order.
-func (s *Store) read(list []byte, after uint64, limit int) ([]Entry, error) {
+func (s *lists) read(list []byte, after uint64, limit int) ([]Entry, error) {
 	var entries []Entry
 	err := s.view("read "+string(list), func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(list).Cursor()
@@ -134,23 +138,23 @@ func (s *Store) read(list []byte, after uint64, limit int) ([]Entry, error) {
 
 // Pending returns up to limit entries of the outbox that come after a sequence
 // number (0: from the first on), oldest first.
-func (s *Store) Pending(after uint64, limit int) ([]Entry, error) {
+func (s *lists) Pending(after uint64, limit int) ([]Entry, error) {
 	return s.read(outboxBucket, after, limit)
 }
 
 // Parked returns up to limit alerts that the LAPI will not take, oldest first.
-func (s *Store) Parked(after uint64, limit int) ([]Entry, error) {
+func (s *lists) Parked(after uint64, limit int) ([]Entry, error) {
 	return s.read(parkedBucket, after, limit)
 }
 
 // Held returns up to limit alerts that are kept back, oldest first.
-func (s *Store) Held(after uint64, limit int) ([]Entry, error) {
+func (s *lists) Held(after uint64, limit int) ([]Entry, error) {
 	return s.read(heldBucket, after, limit)
 }
 
 // Settle takes entries out of the outbox and stores their outcomes. An entry that is no
 // longer in the outbox is ignored.
-func (s *Store) Settle(settlements []Settlement) error {
+func (s *lists) Settle(settlements []Settlement) error {
 	return s.update("settle", func(tx *bolt.Tx, counted *change) error {
 		for _, settled := range settlements {
 			e, err := take(tx, outboxBucket, settled.Seq, counted)
@@ -185,7 +189,7 @@ func take(tx *bolt.Tx, list []byte, seq uint64, counted *change) (*Entry, error)
 }
 
 // Refused stores that the LAPI did not take an entry. The entry stays in the outbox.
-func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
+func (s *lists) Refused(seq uint64, reason string, at time.Time) error {
 	return s.update("note a refusal", func(tx *bolt.Tx, _ *change) error {
 		bucket := tx.Bucket(outboxBucket)
 		value := bucket.Get(key(seq))
@@ -206,7 +210,7 @@ func (s *Store) Refused(seq uint64, reason string, at time.Time) error {
 
 // Park moves an entry of the outbox to those that the LAPI will not take. ErrUnknown
 // if it is not there.
-func (s *Store) Park(seq uint64, reason string) error {
+func (s *lists) Park(seq uint64, reason string) error {
 	return s.update("park", func(tx *bolt.Tx, counted *change) error {
 		e, err := take(tx, outboxBucket, seq, counted)
 		switch {
@@ -222,17 +226,17 @@ func (s *Store) Park(seq uint64, reason string) error {
 
 // Retry moves parked alerts back into the outbox, in one transaction, and returns their
 // number. ErrUnknown if no parked alert has one of the IDs.
-func (s *Store) Retry(ids []string, now time.Time) (int, error) {
+func (s *lists) Retry(ids []string, now time.Time) (int, error) {
 	return s.requeue("retry", parkedBucket, ids, now)
 }
 
 // Release moves held alerts into the outbox, as Retry does with parked ones.
-func (s *Store) Release(ids []string, now time.Time) (int, error) {
+func (s *lists) Release(ids []string, now time.Time) (int, error) {
 	return s.requeue("release", heldBucket, ids, now)
 }
 
 // requeue moves entries of a list to the end of the outbox, all of them or none.
-func (s *Store) requeue(what string, from []byte, ids []string, now time.Time) (moved int, err error) {
+func (s *lists) requeue(what string, from []byte, ids []string, now time.Time) (moved int, err error) {
 	err = s.update(what, func(tx *bolt.Tx, counted *change) error {
 		found, err := findAll(tx, from, ids)
 		if err != nil {
@@ -278,10 +282,10 @@ func findAll(tx *bolt.Tx, list []byte, ids []string) (found []uint64, err error)
 
 // Drop permanently removes alerts from the outbox, the parked and the held ones, in one
 // transaction, and returns their number. ErrUnknown if no alert has one of the IDs.
-func (s *Store) Drop(ids []string, now time.Time) (dropped int, err error) {
+func (s *lists) Drop(ids []string, now time.Time) (dropped int, err error) {
 	err = s.update("drop", func(tx *bolt.Tx, counted *change) error {
 		dropped = 0
-		for _, list := range lists() {
+		for _, list := range listBuckets() {
 			found, err := findAll(tx, list, ids)
 			if err != nil {
 				return err

@@ -14,6 +14,9 @@ type Outgoing struct {
 	Data        []byte
 }
 
+// sending holds the batches that this host has to send.
+type sending struct{ *file }
+
 // outgoing says what is kept of the batches.
 type outgoing struct {
 	epoch        uint64 // of the file: larger in each; 0: nothing is sent
@@ -25,7 +28,7 @@ var outgoingKey = []byte("outgoing")
 
 // StartOutgoing says that this host sends batches, and returns the epoch of its numbers:
 // the one that is given, or that of an earlier start.
-func (s *Store) StartOutgoing(epoch uint64) (uint64, error) {
+func (s *sending) StartOutgoing(epoch uint64) (uint64, error) {
 	err := s.update("start sending", func(tx *bolt.Tx, counted *change) error {
 		out, err := readOutgoing(tx)
 		if err != nil || out.epoch != 0 {
@@ -131,7 +134,7 @@ func readBatch(k, v []byte) (Outgoing, error) {
 
 // OutgoingBatch returns the batch that holds a fact; false if there is none, since the
 // fact is not there yet. Of a fact that is not kept any more it returns the oldest batch.
-func (s *Store) OutgoingBatch(fact uint64) (b Outgoing, found bool, err error) {
+func (s *sending) OutgoingBatch(fact uint64) (b Outgoing, found bool, err error) {
 	if _, next, _ := s.OutgoingBounds(); fact >= next {
 		return b, false, nil
 	}
@@ -155,14 +158,14 @@ func (s *Store) OutgoingBatch(fact uint64) (b Outgoing, found bool, err error) {
 
 // OutgoingBounds returns the number of the oldest fact that is kept, that of the next new
 // one, and how many bytes the batches take.
-func (s *Store) OutgoingBounds() (oldest, next uint64, bytes int64) {
+func (s *sending) OutgoingBounds() (oldest, next uint64, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.oldest, s.out.next, s.out.bytes
 }
 
 // DropOutgoing forgets the batches all of whose facts are before a number.
-func (s *Store) DropOutgoing(before uint64) error {
+func (s *sending) DropOutgoing(before uint64) error {
 	if oldest, _, _ := s.OutgoingBounds(); before <= oldest {
 		return nil
 	}

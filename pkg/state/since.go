@@ -8,7 +8,7 @@ import (
 
 // EachSince calls f with each alert that left the lists at that time or later, oldest
 // first. The argument of f shares no memory with the file.
-func (s *Store) EachSince(from time.Time, f func(*Told)) error {
+func (s *history) EachSince(from time.Time, f func(*Told)) error {
 	return s.view("read the history", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(historyBucket).Cursor()
 		for k, v := cursor.Seek(timeKey(from, "")); k != nil; k, v = cursor.Next() {

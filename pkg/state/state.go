@@ -72,8 +72,24 @@ type Options struct {
 	History    time.Duration // how long the history is kept; default Keep
 }
 
-// Store is an open state file. It is safe for concurrent use.
-type Store struct{ file }
+// Store is an open state file. It is safe for concurrent use. Its parts share the file
+// and its transactions.
+type Store struct {
+	*file
+	journal
+	lists
+	history
+	days
+	sending
+}
+
+func newStore(path string, o Options) *Store {
+	f := &file{path: path, options: o.withDefaults()}
+	s := &Store{file: f, lists: lists{f}, days: days{f}, sending: sending{f}}
+	s.journal = journal{file: f, lists: &s.lists}
+	s.history = history{file: f, lists: &s.lists}
+	return s
+}
 
 // file is the file below a Store: it creates, opens and verifies it, runs transactions,
 // and keeps the figures. From the first damage on every call fails.
@@ -95,7 +111,7 @@ type file struct {
 // reading only. Errors are ErrLocked, ErrDamaged, ErrNewer or the system's, and
 // carry a hint. The caller calls Close.
 func Open(path string, o Options) (*Store, error) {
-	s := &Store{file{path: path, options: o.withDefaults()}}
+	s := newStore(path, o)
 	if err := s.prepare(); err != nil {
 		return nil, s.explain("open", err)
 	}
