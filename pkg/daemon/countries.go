@@ -65,7 +65,7 @@ func newCountries(c config.Config, store *state.Store, log *slog.Logger) *countr
 	var key event.HashKey
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand, Go 1.24)
 	n := &countries{memory: country.New(key, time.Duration(c.Enforce.Countries.Learn)), store: store, log: log}
-	kept, err := store.KeptLarge(keptCountries)
+	kept, err := store.Kept(keptCountries)
 	if err == nil {
 		err = n.memory.Restore(kept)
 	}
@@ -99,7 +99,7 @@ func (n *countries) run(ctx context.Context) {
 		if !changed {
 			continue
 		}
-		if err := n.store.KeepLarge(keptCountries, snapshot); err != nil {
+		if err := n.store.Keep(keptCountries, snapshot); err != nil {
 			n.log.Warn("the countries that accounts came from cannot be kept for the next start", "error", err)
 		}
 	}

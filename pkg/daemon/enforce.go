@@ -75,7 +75,7 @@ func (d *Daemon) openEnforcer(ctx context.Context) error {
 	var err error
 	e.bouncer, err = bouncer.New(bouncer.Options{
 		Config: BouncerConfig(c), Version: d.options.Version, Log: d.log, Now: d.options.Now, Usage: e.takeUsage,
-		Keep: func(b []byte) error { return d.store.KeepLarge(keptDecisions, b) },
+		Keep: func(b []byte) error { return d.store.Keep(keptDecisions, b) },
 	})
 	if err != nil {
 		return err
@@ -165,12 +165,12 @@ func neverRefused(f guard.Facts) func(netip.Addr) (string, bool) {
 // restore loads the data of the previous run. Unreadable data is left out: the LAPI sends
 // the decisions again, and csmail's own refusals are recognised by their text in the log.
 func (e *enforcer) restore() {
-	decisions, err := e.store.KeptLarge(keptDecisions)
+	decisions, err := e.store.Kept(keptDecisions)
 	if err != nil {
 		e.log.Warn("reading the decisions that were kept", "error", err)
 	}
 	e.bouncer.Restore(decisions)
-	refusals, err := e.store.KeptLarge(keptRefusals)
+	refusals, err := e.store.Kept(keptRefusals)
 	if err != nil {
 		e.log.Warn("reading the refusals that were kept", "error", err)
 	}
@@ -241,7 +241,7 @@ func (e *enforcer) keepRefusals(ctx context.Context) {
 		if !changed {
 			continue
 		}
-		err := e.store.KeepLarge(keptRefusals, snapshot)
+		err := e.store.Keep(keptRefusals, snapshot)
 		if err != nil && !failed {
 			e.log.Warn("what was refused cannot be kept for the next start", "error", err)
 		}

@@ -23,10 +23,9 @@ const (
 //	err := engine.Snapshot(draft.Add)
 //	err = draft.Store(mark, Beside{})
 //
-// The parts that are in the file already lie in a bucket aside, within that of the meta
-// data, which Store moves to its place. Parts of a draft that was never stored, as after
-// a crash, do not count, and the next draft removes them. Of a store there is one draft
-// at a time.
+// The parts that are in the file already lie in a bucket within the bucket draft, which
+// Store moves to its place. Parts of a draft that was never stored, as after a crash, do
+// not count, and the next draft removes them. Of a store there is one draft at a time.
 type Draft struct {
 	store   *journal
 	rest    []byte   // less than a part
@@ -72,13 +71,13 @@ func (d *Draft) pack(part []byte) {
 // putAside writes the parts that are packed to the file.
 func (d *Draft) putAside() {
 	d.err = d.store.update("checkpoint", func(tx *bolt.Tx, _ *change) error {
-		meta := tx.Bucket(metaBucket)
+		draft := tx.Bucket(draftBucket)
 		if !d.isAside {
-			if err := removeAside(meta); err != nil {
+			if err := removeAside(draft); err != nil {
 				return err
 			}
 		}
-		aside, err := meta.CreateBucketIfNotExists(checkpointBucket)
+		aside, err := draft.CreateBucketIfNotExists(checkpointBucket)
 		if err != nil {
 			return err
 		}
@@ -88,11 +87,11 @@ func (d *Draft) putAside() {
 }
 
 // removeAside removes the rest of an older draft.
-func removeAside(meta *bolt.Bucket) error {
-	if meta.Bucket(checkpointBucket) == nil {
+func removeAside(draft *bolt.Bucket) error {
+	if draft.Bucket(checkpointBucket) == nil {
 		return nil
 	}
-	return meta.DeleteBucket(checkpointBucket)
+	return draft.DeleteBucket(checkpointBucket)
 }
 
 // put puts the parts that are packed into a bucket.
@@ -150,14 +149,14 @@ func (d *Draft) replace(tx *bolt.Tx) error {
 	if err := tx.DeleteBucket(checkpointBucket); err != nil {
 		return err
 	}
-	meta := tx.Bucket(metaBucket)
+	draft := tx.Bucket(draftBucket)
 	if d.isAside {
-		if err := tx.MoveBucket(checkpointBucket, meta, nil); err != nil {
+		if err := tx.MoveBucket(checkpointBucket, draft, nil); err != nil {
 			return err
 		}
 		return d.put(tx.Bucket(checkpointBucket))
 	}
-	if err := removeAside(meta); err != nil {
+	if err := removeAside(draft); err != nil {
 		return err
 	}
 	bucket, err := tx.CreateBucket(checkpointBucket)

@@ -49,7 +49,7 @@ func draft(s *Store, state string) *Draft {
 func aside(t *testing.T, s *Store) (n int) {
 	t.Helper()
 	must(t, s.view("", func(tx *bolt.Tx) error {
-		if b := tx.Bucket(metaBucket).Bucket(checkpointBucket); b != nil {
+		if b := tx.Bucket(draftBucket).Bucket(checkpointBucket); b != nil {
 			n = b.Stats().KeyN
 		}
 		return nil

@@ -33,16 +33,8 @@ type Beside struct {
 
 // putBeside stores the data that must agree with a checkpoint.
 func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
-	meta := tx.Bucket(metaBucket)
 	for name, data := range beside.Kept {
-		k := []byte(keptPrefix + name)
-		if len(data) == 0 {
-			if err := meta.Delete(k); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := meta.Put(k, seal(k, data)); err != nil {
+		if err := keep(tx, name, data); err != nil {
 			return err
 		}
 	}

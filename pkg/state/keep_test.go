@@ -26,7 +26,7 @@ func TestKeep(t *testing.T) {
 	must(t, s.Keep("usage", nil))
 	want("")
 	must(t, s.Close())
-	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keptPrefix+"other"), []byte("12345")) })
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(chunkKey("other", 0), []byte("12345")) })
 	s = open(t, p, Options{})
 	if _, err := s.Kept("other"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
@@ -57,16 +57,77 @@ func TestKeepLarge(t *testing.T) {
 	s := open(t, p, Options{})
 	for _, size := range []int{3 << 20, 100, 16 << 10, 0, 40_000} {
 		data := bytes.Repeat([]byte{7}, size)
-		must(t, s.KeepLarge("decisions", data))
+		must(t, s.Keep("decisions", data))
 		s = reopen(t, s, Options{})
-		if got, err := s.KeptLarge("decisions"); !bytes.Equal(got, data) || err != nil {
+		if got, err := s.Kept("decisions"); !bytes.Equal(got, data) || err != nil {
 			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
 		}
 	}
 	must(t, s.Close())
-	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put(chunkKey("decisions", 1), []byte("12345")) })
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(chunkKey("decisions", 1), []byte("12345")) })
 	s = open(t, p, Options{})
-	if _, err := s.KeptLarge("decisions"); !errors.Is(err, ErrDamaged) {
+	if _, err := s.Kept("decisions"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
+	}
+}
+
+// keptInMetaOf makes a file one of schema 5, which holds a short value, a long one, and a
+// draft that was never stored, all in the bucket meta.
+func keptInMetaOf(short, long []byte) func(*bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		mark, err := readMark(tx)
+		meta := tx.Bucket(metaBucket)
+		put := func(k, v []byte) { err = errors.Join(err, meta.Put(k, seal(k, v))) }
+		put([]byte(keptPrefix+"usage"), short)
+		for n := 0; len(long) > 0; n++ {
+			part := long[:min(len(long), keptChunk)]
+			put([]byte(keptPrefix+string(chunkKey("decisions", n))), part)
+			long = long[len(part):]
+		}
+		aside, err2 := meta.CreateBucket(checkpointBucket)
+		return errors.Join(err, err2, aside.Put(key(0), []byte("part")), tx.DeleteBucket(keptBucket), tx.DeleteBucket(draftBucket),
+			meta.Put(markKey, seal(sealedMark(keptInMeta), key(uint64(mark)))), meta.Put(schemaKey, key(keptInMeta)))
+	}
+}
+
+// A file of schema 5 is read as it is, and brought up to the newest.
+func TestKeptOfOlderFiles(t *testing.T) {
+	p := path(t)
+	s := open(t, p, Options{})
+	must(t, s.Commit(Batch{Inputs: []Input{record(1), record(2)}}))
+	must(t, s.Checkpoint([]byte("state"), 1))
+	must(t, s.Close())
+	short, long := []byte("short"), bytes.Repeat([]byte("long"), 10_000)
+	edit(t, p, keptInMetaOf(short, long))
+	for _, o := range []Options{{ReadOnly: true}, {}, {ReadOnly: true}} {
+		s := open(t, p, o)
+		for name, want := range map[string][]byte{"usage": short, "decisions": long, "other": nil} {
+			if got, err := s.Kept(name); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("read-only %t, %s: got %d bytes and error %v, want %d", o.ReadOnly, name, len(got), err, len(want))
+			}
+		}
+		if got := s.Mark(); got != 2 {
+			t.Errorf("read-only %t: got mark %d, want 2", o.ReadOnly, got)
+		}
+		must(t, s.Close())
+	}
+	edit(t, p, func(tx *bolt.Tx) error {
+		return tx.Bucket(metaBucket).ForEach(func(k, _ []byte) error {
+			if bytes.HasPrefix(k, []byte(keptPrefix)) || bytes.Equal(k, checkpointBucket) {
+				t.Errorf("the bucket meta still holds %q", k)
+			}
+			return nil
+		})
+	})
+}
+
+// A value that is damaged in an older file stops the start, as anywhere.
+func TestDamagedKeptOfOlderFile(t *testing.T) {
+	p := path(t)
+	must(t, open(t, p, Options{}).Close())
+	edit(t, p, keptInMetaOf([]byte("short"), nil))
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keptPrefix+"usage"), []byte("12345")) })
+	if _, err := Open(p, Options{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got error %v, want %v", err, ErrDamaged)
 	}
 }

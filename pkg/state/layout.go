@@ -14,9 +14,11 @@ import (
 
 // The buckets of the file.
 var (
-	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint; the values of Keep
+	metaBucket       = []byte("meta")       // schema; the mark of the checkpoint; the numbers of outgoing batches
+	keptBucket       = []byte("kept")       // name and number → part of a value of Keep
 	inputsBucket     = []byte("inputs")     // number of its last input → chunk of inputs
 	checkpointBucket = []byte("checkpoint") // number → part of the engine's state
+	draftBucket      = []byte("draft")      // a checkpoint that is not complete yet, as a bucket
 	cursorsBucket    = []byte("cursors")    // source → cursor
 	outboxBucket     = []byte("outbox")     // sequence → Entry
 	parkedBucket     = []byte("parked")     // the same
@@ -37,8 +39,21 @@ var (
 func buckets() [][]byte {
 	return [][]byte{
 		metaBucket, inputsBucket, checkpointBucket, cursorsBucket, outboxBucket, parkedBucket, heldBucket,
-		knownBucket, historyBucket, valuesBucket, runningBucket, daysBucket, outgoingBucket,
+		knownBucket, historyBucket, valuesBucket, runningBucket, daysBucket, outgoingBucket, keptBucket, draftBucket,
 	}
+}
+
+// sinceOf returns the schema from which on a file has the bucket.
+func sinceOf(bucket []byte) uint64 {
+	switch string(bucket) {
+	case string(daysBucket):
+		return 4
+	case string(outgoingBucket):
+		return 5
+	case string(keptBucket), string(draftBucket):
+		return 6
+	}
+	return 1
 }
 
 // listBuckets are the buckets of entries.
@@ -72,10 +87,7 @@ func (s *file) load() error {
 // complete finds a bucket that is missing.
 func complete(tx *bolt.Tx) error {
 	for _, name := range buckets() {
-		if bytes.Equal(name, daysBucket) && version(tx) <= noDays || bytes.Equal(name, outgoingBucket) && version(tx) <= noOutgoing {
-			continue
-		}
-		if tx.Bucket(name) == nil {
+		if version(tx) >= sinceOf(name) && tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: %s is missing", errDamaged, name)
 		}
 	}
@@ -132,12 +144,11 @@ func create(tx *bolt.Tx) error {
 	return nil
 }
 
-// The last schemas without these checksums, or without the bucket.
+// The last schemas without these checksums, or with the values of Keep in the bucket meta.
 const (
 	bareCursors = 1
 	bareIndexes = 2 // and before
-	noDays      = 3 // and before
-	noOutgoing  = 4 // and before
+	keptInMeta  = 5 // and before
 )
 
 // upgrade brings a new file, or one of an older schema, to the newest.
@@ -168,6 +179,11 @@ func upgrade(tx *bolt.Tx) error {
 	}
 	if err := putMark(tx, mark); err != nil {
 		return err
+	}
+	if version(tx) <= keptInMeta {
+		if err := moveKept(tx); err != nil {
+			return err
+		}
 	}
 	return tx.Bucket(metaBucket).Put(schemaKey, key(schema))
 }
