@@ -82,6 +82,8 @@ func TestPlaces(t *testing.T) {
 		"-o json -i 203.0.113.7":    `"country": "DE",` + "\n    " + `"as": "AS64496 Example Hosting"`,
 		"-i 203.0.113.7":            "203.0.113.7  DE AS64496      1  auth-failed  bob",
 		"-o raw -i 203.0.113.0/24":  "203.0.113.7\n203.0.113.8\n",
+		"-o raw --count":            "      1 192.0.2.200\n      1 203.0.113.7\n      1 203.0.113.8\n",
+		"-o raw --count --top 9":    "      1 192.0.2.200\n      1 203.0.113.7\n      1 203.0.113.8\n",
 		"-o json -i 192.0.2.200/32": `"reason": "no scenario overflowed"` + "\n  }",
 	}
 	for args, want := range tests {

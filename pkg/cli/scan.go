@@ -143,6 +143,9 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 		return err
 	}
 	defer s.places.Close()
+	if s.wantsOnlyAddresses() {
+		return s.listAddresses(ctx, files, std, start)
+	}
 	collector := report.NewCollector(s.input.scope)
 	collector.Seek(s.shown.user)
 	groups, err := s.groups(s.places)
@@ -166,15 +169,44 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 			return fmt.Errorf("writing the result: %w", err)
 		}
 	}
-	if !o.quiet {
-		totals := summary(tally, eventsFound(collector.Events(), len(sources)), time.Since(start))
-		totals.Counting = judge.Counting()
-		render.Summary(std.Err, totals)
-	}
+	s.summarize(tally, collector.Events(), len(sources), judge, std, start)
 	if !o.push.on {
 		return nil
 	}
 	return s.pushBans(ctx, collector.Findings(), std)
+}
+
+// wantsOnlyAddresses reports whether nothing is asked about the sources but how often
+// each tried.
+func (s scan) wantsOnlyAddresses() bool {
+	return s.output == "raw" && !s.missed && !s.banned && !s.push.on && len(s.only) == 0 && s.shown.top == 0 && s.shown.user == "" && s.shown.by == ""
+}
+
+// listAddresses replays the logs and prints the addresses. It keeps no rows: those of a
+// flood take more time and memory than all else that is known of its sources.
+func (s scan) listAddresses(ctx context.Context, files []string, std Streams, start time.Time) error {
+	counter := report.NewCounter(s.input.scope)
+	judge := s.engine(s.set, s.input.scope.Holds)
+	tally, err := s.replay(ctx, files, judge, counter.Add, std)
+	if err != nil {
+		return err
+	}
+	judge.Settle(time.Now())
+	if err := render.Raw(std.Out, counter.All, s.count); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	s.summarize(tally, counter.Events(), counter.Len(), judge, std, start)
+	return nil
+}
+
+// summarize writes the summary of a replay.
+func (s scan) summarize(tally replay.Tally, events, sources int, judge *engine.Engine, std Streams, start time.Time) {
+	if s.quiet {
+		return
+	}
+	totals := summary(tally, eventsFound(events, sources), time.Since(start))
+	totals.Counting = judge.Counting()
+	render.Summary(std.Err, totals)
 }
 
 // replay reads the logs through the engine.
@@ -218,7 +250,7 @@ func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []
 		sources = sources[:n]
 	}
 	if s.output == "raw" {
-		return render.Raw(std.Out, sources, s.count)
+		return render.Raw(std.Out, report.Tries(sources), s.count)
 	}
 	return render.JSON(std.Out, sources)
 }

@@ -4,7 +4,6 @@
 package render
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,27 +21,6 @@ import (
 
 // Raw prints the addresses in byte order, like sort with LC_ALL=C, for comm(1) and
 // join(1). With count it prints the tries before each address, like uniq -c.
-func Raw(w io.Writer, sources []*report.Source, count bool) error {
-	lines := make([]string, 0, len(sources))
-	counts := map[string]int{}
-	for _, s := range sources {
-		address := s.Addr.String()
-		lines = append(lines, address)
-		if count {
-			counts[address] = s.Count
-		}
-	}
-	slices.Sort(lines)
-	out := bufio.NewWriter(w)
-	for _, address := range lines {
-		if count {
-			fmt.Fprintf(out, "%7d ", counts[address])
-		}
-		out.WriteString(address)
-		out.WriteByte('\n')
-	}
-	return out.Flush() // which returns the first error of all that was written
-}
 
 // SourceRow is a source of csmail scan -o json. Tools depend on the names.
 type SourceRow struct {

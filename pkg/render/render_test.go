@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,32 @@ func TestRaw(t *testing.T) {
 		want  string
 	}{{false, "192.0.2.19\n192.0.2.20\n"}, {true, "      1 192.0.2.19\n      5 192.0.2.20\n"}} {
 		var out bytes.Buffer
-		if err := Raw(&out, sources, tt.count); err != nil || out.String() != tt.want {
+		if err := Raw(&out, report.Tries(sources), tt.count); err != nil || out.String() != tt.want {
 			t.Errorf("got %q, %v", out.String(), err)
 		}
+	}
+}
+
+// Addresses of any length come in the order of their texts.
+func TestRawOrder(t *testing.T) {
+	var addrs []netip.Addr
+	for _, text := range strings.Fields("2001:db8:ffff:ffff:ffff:ffff:ffff:1 2001:db8:ffff:ffff:ffff:ffff:ffff:10 2001:db8:ffff::1 2001:db8::1 2001:db8::10 2001:db8::2 192.0.2.100 192.0.2.10 192.0.2.1 198.51.100.100 ::1") {
+		addrs = append(addrs, netip.MustParseAddr(text))
+	}
+	slices.Reverse(addrs)
+	var want []string
+	for _, addr := range addrs {
+		want = append(want, addr.String())
+	}
+	slices.Sort(want)
+	var out bytes.Buffer
+	err := Raw(&out, func(yield func(netip.Addr, int) bool) {
+		for _, addr := range addrs {
+			yield(addr, 1)
+		}
+	}, false)
+	if got := strings.Fields(out.String()); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
 
