@@ -36,6 +36,7 @@ var layers = map[string]layer{
 	"wire":                {imports: []string{"event"}},
 	"merge":               {imports: []string{"wire"}},
 	"cluster":             {imports: []string{"hint", "merge", "wire"}, io: true},
+	"cluster/plan":        {imports: []string{"cluster", "hint"}, io: true},
 	"health":              {imports: []string{"event", "wire"}},
 	"engine":              {imports: []string{"bucket", "wire", "grammar/dovecot", "event", "guard", "grammar/postfix", "scenario", "session", "grammar/sshd", "logline"}},
 	"guard":               {imports: []string{"arena", "event", "health", "wire"}},
@@ -92,7 +93,8 @@ var doorLayers = map[string]layer{
 	"enforce/probe":   {io: true},
 	"detect":          {imports: []string{"dyndns"}},
 	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
-	"cli":             {imports: []string{"enforce/probe"}},
+	"cli":             {imports: []string{"enforce/probe", "cluster", "cluster/plan"}},
+	"render":          {imports: []string{"cluster"}},
 }
 
 // layersOf returns the table as one.

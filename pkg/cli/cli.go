@@ -122,6 +122,7 @@ const rootHelp = `csmail finds the attackers in the logs of Postfix and Dovecot 
   csmail run                 the daemon
   csmail status              how the daemon is doing
   csmail unban 203.0.113.7   end a ban, and forgive
+  csmail cluster status      many mail hosts counted as one
 
 Exit status: 0 ok, 1 error, 2 wrong usage, 3 findings with --fail-on, 10 configuration invalid,
 11 LAPI unreachable, 12 LAPI refused us, 130 interrupted.`
@@ -148,7 +149,7 @@ func newRoot(std Streams) *cobra.Command {
 	root.AddCommand(
 		newScan(std, &configPath), newEvents(std, &configPath), newBacktest(std, &configPath), newExplain(std, &configPath), newWhy(std, &configPath), newReport(std, &configPath),
 		newScenarios(std, &configPath),
-		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newEnforce(std, &configPath),
+		newRun(std, &configPath), newStatus(std, &configPath), newHeld(std, &configPath), newOutbox(std, &configPath), newUnban(std, &configPath), newEnforce(std, &configPath), newCluster(std, &configPath),
 		newSetup(std), newCheck(std, &configPath), newVersion(std),
 	)
 	strictly(root)

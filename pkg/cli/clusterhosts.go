@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/cluster/plan"
+)
+
+// newClusterHosts returns csmail cluster edge, or csmail cluster judge.
+func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
+	c := &cobra.Command{
+		Use: string(role), Short: "Add or remove " + article(role), Args: noCommand,
+		Long: "Change who belongs to the cluster, in the folder of its plan, and say what is to be copied\nwhere, in which order.",
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(
+		changePlan(std, role, "add", "Make a key for "+article(role)+" more", func(p *plan.Plan, name string) error { return p.Add(role, name) }, added),
+		changePlan(std, role, "remove", "Take "+article(role)+" out of the cluster", func(p *plan.Plan, name string) error { return p.Remove(role, name) }, removed),
+	)
+	if role == plan.Edge {
+		distrust := changePlan(std, role, "distrust", "Take away the key of an edge that was broken into", func(p *plan.Plan, name string) error { return p.Distrust(name, time.Now()) }, distrusted)
+		distrust.Long = distrustHelp
+		c.AddCommand(distrust)
+	}
+	return c
+}
+
+const distrustHelp = `Take away the key of an edge that was broken into. Its name stays in the plan, so that
+nobody adds it again by mistake.
+
+What the host sent until the servers have the new configuration was counted. It can have
+accused anybody, as with the LAPI credentials of any host: csmail puts the hosts into each alert
+("hosts" in cscli alerts inspect), so look through those that name it. It can have made up
+logins, which speak for an address for 14 days.`
+
+func article(role plan.Role) string {
+	if role == plan.Edge {
+		return "an edge"
+	}
+	return "a judge"
+}
+
+// changePlan returns a command that changes one host of the plan and writes the files anew.
+func changePlan(std Streams, role plan.Role, verb, short string, change func(*plan.Plan, string) error, next func(*strings.Builder, plan.Folder, *plan.Plan, plan.Role, string)) *cobra.Command {
+	var folder string
+	c := &cobra.Command{
+		Use: verb + " NAME", Short: short, Long: short + ", write the files of all servers and hosts anew, and say what is to be copied where.",
+		Args: oneArg("name of "+article(role), "csmail cluster "+string(role)+" "+verb+" mx5"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f := plan.Folder{Path: folder}
+			p, err := f.Load()
+			if err != nil {
+				return err
+			}
+			if err := change(&p, args[0]); err != nil {
+				return err
+			}
+			if err := f.Write(&p, time.Now()); err != nil {
+				return err
+			}
+			if err := f.Forget(&p, args[0]); err != nil {
+				return err
+			}
+			var b strings.Builder
+			next(&b, f, &p, role, args[0])
+			_, err = std.Out.Write([]byte(b.String()))
+			return err
+		},
+	}
+	addFolder(c, &folder)
+	return c
+}
+
+// serversFirst says how the servers get to know who may do what.
+func serversFirst(b *strings.Builder, f plan.Folder) {
+	fmt.Fprintf(b, "  1. copy %s/nats-server.conf to each server, and have it reload:\n     nats-server --signal reload\n", f.Server("NAME"))
+}
+
+func added(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
+	fmt.Fprintf(b, "%s is %s of the cluster now. What is left, in this order:\n", name, article(role))
+	serversFirst(b, f)
+	copied := fmt.Sprintf("copy %s/ to %s on %s,\n     put its cluster.yaml into csmail.yaml, and restart csmail there", f.Host(name), p.HostFolderOf(name), name)
+	if role == plan.Edge {
+		fmt.Fprintf(b, "  2. on each judge, one after the other: cluster.edges: [%s],\n     and restart csmail\n  3. %s\n", strings.Join(p.Names(plan.Edge), ", "), copied)
+		return
+	}
+	fmt.Fprintf(b, "  2. stop csmail on a judge, copy its state file to %[1]s, start both: %[1]s then\n     knows what that judge knew\n  3. %[2]s\n", name, copied)
+	fmt.Fprintf(b, "  4. on all others: cluster.judges: [%s], and restart csmail.\n     From then on edges keep what %s has not stored\n", strings.Join(p.Names(plan.Judge), ", "), name)
+}
+
+func removed(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
+	fmt.Fprintf(b, "%s is not %s of the cluster any more. What is left, in this order:\n", name, article(role))
+	fmt.Fprintf(b, "  1. stop csmail on %s, or take the section cluster out of its csmail.yaml\n", name)
+	where, key := "each judge", "edges"
+	if role == plan.Judge {
+		where, key = "all others", "judges"
+	}
+	fmt.Fprintf(b, "  2. on %s: cluster.%s: [%s], and restart csmail\n", where, key, strings.Join(p.Names(role), ", "))
+	fmt.Fprintf(b, "  3. copy %s/nats-server.conf to each server, and have it reload:\n     nats-server --signal reload\n", f.Server("NAME"))
+}
+
+func distrusted(b *strings.Builder, f plan.Folder, p *plan.Plan, _ plan.Role, name string) {
+	fmt.Fprintf(b, "%s is distrusted. Its key is worth nothing once this is done:\n", name)
+	serversFirst(b, f)
+	fmt.Fprintf(b, "  2. on each judge: cluster.edges: [%s],\n     and restart csmail\n", strings.Join(p.Names(plan.Edge), ", "))
+	fmt.Fprintf(b, "  3. look through the alerts that name %s: cscli alerts list,\n     cscli alerts inspect ID; csmail unban for whom it accused wrongly\n", name)
+	fmt.Fprintf(b, "After a clean installation: csmail cluster edge remove %[1]s, then edge add %[1]s.\n", name)
+}

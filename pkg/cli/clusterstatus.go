@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"csmail/pkg/cluster"
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/hint"
+	"csmail/pkg/render"
+)
+
+const clusterStatusHelp = `How the cluster is doing, as this host knows it: on an edge what waits for the judges; on a
+judge who leads, how far each edge is and by how much its clock is off, what each judge has
+stored, and the servers on which the stream lies.
+
+The exit status is 1 if something is wrong. The state of the servers is for judges: the key of
+an edge may not ask for it.`
+
+// clusterAnswer is what csmail cluster status prints.
+type clusterAnswer struct {
+	*control.Cluster
+	View  *cluster.View `json:"view,omitempty"` // of the servers; nil if they were not asked, or did not answer
+	Error string        `json:"view_error,omitempty"`
+	Hint  string        `json:"view_hint,omitempty"`
+}
+
+// newClusterStatus returns csmail cluster status.
+func newClusterStatus(std Streams, configPath *string) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use: "status", Short: "How the cluster is doing", Long: clusterStatusHelp, Args: noCommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := humanOrJSON(output); err != nil {
+				return err
+			}
+			loaded, err := config.Load(*configPath)
+			if err != nil {
+				return configError{err}
+			}
+			return clusterStatus(c.Context(), std, loaded, output)
+		},
+	}
+	addOutput(c, &output)
+	return c
+}
+
+func clusterStatus(ctx context.Context, std Streams, c config.Config, output string) error {
+	if c.Cluster.Role == "" {
+		return hint.Wrap(errors.New("this host counts alone"), "cluster.role makes it one of a cluster: docs/cluster.md")
+	}
+	status, err := control.NewClient(c.Socket).Status(ctx)
+	if err != nil {
+		return err
+	}
+	a := clusterAnswer{Cluster: status.Cluster}
+	if a.Cluster == nil {
+		return hint.Wrap(errors.New("csmail run counts alone: it was started before cluster.role was set"), "systemctl restart csmail")
+	}
+	if c.Cluster.IsJudge() {
+		a.look(ctx, c.Cluster)
+	}
+	if output == "json" {
+		err = render.AsJSON(std.Out, a)
+	} else {
+		err = render.Cluster(std.Out, render.ClusterState{Cluster: a.Cluster, View: a.View, Error: a.Error, Hint: a.Hint}, std.screen())
+	}
+	if err != nil {
+		return err
+	}
+	if problems := render.ClusterProblems(a.Cluster, a.View, a.Error); len(problems) > 0 {
+		return fmt.Errorf("the cluster is not well: %s", problems[0])
+	}
+	return nil
+}
+
+// look asks the servers.
+func (a *clusterAnswer) look(ctx context.Context, c config.Cluster) {
+	v, err := lookAtCluster(ctx, c)
+	if err != nil {
+		a.Error, a.Hint = err.Error(), hint.Of(err)
+		return
+	}
+	a.View = &v
+}
+
+// lookAtCluster asks the servers of a cluster, with the key of this host.
+func lookAtCluster(ctx context.Context, c config.Cluster) (cluster.View, error) {
+	o, err := quietOptions(c)
+	if err != nil {
+		return cluster.View{}, err
+	}
+	return cluster.Look(ctx, o, c.Judges, c.Edges)
+}
+
+// quietOptions are those of a command, which reports its errors itself.
+func quietOptions(c config.Cluster) (cluster.Options, error) {
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return cluster.Options{}, fmt.Errorf("cluster.name: %w", err)
+		}
+		c.Name = cluster.NameOf(host)
+	}
+	o := clusterOptions(c)
+	o.Log = slog.New(slog.DiscardHandler)
+	return o, cluster.CheckName(c.Name)
+}
