@@ -18,10 +18,10 @@ import (
 const clusterHelp = `Many mail hosts counted as one (docs/cluster.md). Edges read the logs, judges count what
 all edges send, NATS servers bring it into one order.
 
-  csmail cluster init           plan a cluster: write configuration, keys, certificates
+  csmail cluster init           plan a cluster: write configuration and keys
   csmail cluster edge add mx5   a mail host more
   csmail cluster judge add j3   a judge more
-  csmail cluster status         how this host, the others and the servers are doing
+  csmail cluster status         how the hosts and the servers are doing
 
 The plan and all that is made of it lies in one folder of one host (--folder). Nothing is
 copied to other hosts: each command says what is to be copied where.`
@@ -47,8 +47,9 @@ const clusterInitHelp = `Plan a cluster, and write into one folder, for each ser
 a certificate, and for each edge and judge its key and the section for csmail.yaml. A key of
 an edge may send what its host reads, and nothing else.
 
-  csmail cluster init --server hub1.example.org --server hub2.example.org \
-    --server hub3.example.org --judge judge1 --judge judge2 --edge mx1 --edge mx2
+  csmail cluster init --judge judge1 --judge judge2 --edge mx1 --edge mx2 \
+    --server hub1.example.org --server hub2.example.org \
+    --server hub3.example.org
 
 On a folder that has a plan, without flags, it writes the files again: keys and certificates
 that are there stay.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"csmail/pkg/cluster/plan"
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/detect"
@@ -86,6 +87,10 @@ var argumentsOf = map[string]func(*cobra.Command) []string{
 	"csmail outbox retry":   func(c *cobra.Command) []string { return handles(c, control.Parked) },
 	"csmail outbox drop":    func(c *cobra.Command) []string { return handles(c, control.Outbox, control.Parked) },
 	"csmail scenarios show": func(*cobra.Command) []string { return shownScenarios() },
+
+	"csmail cluster edge remove":   func(c *cobra.Command) []string { return plannedNames(c, plan.Edge) },
+	"csmail cluster edge distrust": func(c *cobra.Command) []string { return plannedNames(c, plan.Edge) },
+	"csmail cluster judge remove":  func(c *cobra.Command) []string { return plannedNames(c, plan.Judge) },
 }
 
 // complete has the shells complete the values of flags and the arguments of a command and
@@ -119,6 +124,19 @@ func directiveOf(flag string) cobra.ShellCompDirective {
 		return cobra.ShellCompDirectiveDefault
 	}
 	return cobra.ShellCompDirectiveNoFileComp
+}
+
+// plannedNames returns the names of a role in the plan of a cluster.
+func plannedNames(c *cobra.Command, role plan.Role) []string {
+	folder, err := c.Flags().GetString("folder")
+	if err != nil {
+		return nil
+	}
+	p, err := plan.Folder{Path: folder}.Load()
+	if err != nil {
+		return nil
+	}
+	return p.Names(role)
 }
 
 // latestAddresses returns the addresses and networks of the daemon's latest findings and

@@ -13,7 +13,8 @@ const helpColumns = 80
 
 // fitHelp has the help of all commands fit a screen.
 func fitHelp(root *cobra.Command) {
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpColumns)))
+	template := strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpColumns))
+	root.SetUsageTemplate(strings.ReplaceAll(template, "for more information about a command", "for more about a command"))
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
 		long := c.Long
 		if long == "" {

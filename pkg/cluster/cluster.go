@@ -107,7 +107,7 @@ func Connect(o Options) (*Conn, error) {
 	if o.Credentials != "" {
 		key, err := nats.NkeyOptionFromSeed(o.Credentials)
 		if err != nil {
-			return nil, hint.Wrap(fmt.Errorf("cluster.credentials %s: %w", o.Credentials, err), "csmail cluster edge add, or judge add, prints one for each host")
+			return nil, hint.Wrap(fmt.Errorf("cluster.credentials %s: %w", o.Credentials, err), "csmail cluster init, edge add and judge add make one for each host: cluster.nkey")
 		}
 		settings = append(settings, key)
 	}

@@ -14,7 +14,7 @@ type Cluster struct {
 	Role        string   `yaml:"role" doc:"edge: read the logs, join their lines, send them. judge: judge what the edges send, and deliver. Both words: both. Empty: alone. A change of anything in this section takes a restart."`
 	Name        string   `yaml:"name" doc:"The name under which the others know this host. It is part of the order in which lines are judged, so keep it. Default the host's name, with - for dots."`
 	Servers     []string `yaml:"servers" doc:"The NATS servers: tls://hub1.example.org:4222. Without TLS: nats://, for a network of your own only."`
-	Credentials string   `yaml:"credentials" doc:"The file with this host's key, as csmail cluster edge add and judge add print it. Empty: the servers ask for none."`
+	Credentials string   `yaml:"credentials" doc:"The file with this host's key, which csmail cluster init, edge add and judge add make. Empty: the servers ask for none."`
 	CA          string   `yaml:"ca_cert_path" doc:"The certificates of who signs those of the servers. Default the system's."`
 	Stream      string   `yaml:"stream" doc:"The name of the stream."`
 	Replicas    int      `yaml:"replicas" doc:"On how many servers the stream lies: 3, or 1 with a single server."`

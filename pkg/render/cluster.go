@@ -53,7 +53,7 @@ func clusterJudge(b *strings.Builder, j *control.ClusterJudge, screen Screen) {
 	case j.Leader != "":
 		leader = j.Leader + " leads"
 	}
-	fmt.Fprintf(b, "\nJudge: %s; message %d of the stream, %d facts wait%s\n", leader, j.Sequence, j.Waiting, since(", judged up to ", j.Watermark))
+	fmt.Fprintf(b, "\nJudge: %s; message %d of the stream\n%d facts wait for their turn%s\n", leader, j.Sequence, j.Waiting, since("; judged up to ", j.Watermark))
 	t := newGrid(screen, "Edge", "Behind", "Silent", "Clock", "Late", "Gaps", "Again", "Lost")
 	for _, e := range j.Edges {
 		if !e.Heard {
