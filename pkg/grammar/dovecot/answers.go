@@ -118,7 +118,7 @@ func authKind(said string) (event.Kind, bool) {
 	switch {
 	case strings.HasPrefix(said, "allow_nets check failed"), strings.HasPrefix(said, "allow_real_nets check failed"), strings.HasPrefix(said, "local_name check failed: "):
 		return event.LoginRefused, true
-	case strings.HasPrefix(said, "Requested ") && strings.HasSuffix(said, " scheme, but we have a NULL password"):
+	case isOtherScheme(said):
 		return event.AuthFailed, true
 	case said == "login", said == "anonymous login": // open to everyone (RFC 4505)
 		return event.NoKind, true
@@ -127,4 +127,13 @@ func authKind(said string) (event.Kind, bool) {
 		return event.AuthFault, true
 	}
 	return event.NoKind, false
+}
+
+// isOtherScheme reads "Requested CRAM-MD5 scheme, but we have only SHA512-CRYPT" and "…, but
+// we have a NULL password" (auth-request.c, passdb_get_credentials): the mechanism needs the
+// password in a form that the database does not have. Some mail programs try such a
+// mechanism first. Both names are the server's.
+func isOtherScheme(said string) bool {
+	rest, ok := strings.CutPrefix(said, "Requested ")
+	return ok && (strings.Contains(rest, " scheme, but we have only ") || strings.HasSuffix(rest, " scheme, but we have a NULL password"))
 }

@@ -26,8 +26,8 @@ func pipelining(text string, e *event.Event) result {
 }
 
 // isEarlyProbe reports whether the bytes that came too early are a TLS hello, or, in a
-// session that asked for nothing before, an account search or a visit. Without bytes it
-// is a probe behind QUIT only: Postfix before 2.9 shows none.
+// session that asked for nothing before, an account search, a visit or a balancer's
+// header. Without bytes it is a probe behind QUIT only: Postfix before 2.9 shows none.
 func isEarlyProbe(stage, sent string) bool {
 	switch {
 	case probe.IsTLSHello(sent):
@@ -35,7 +35,7 @@ func isEarlyProbe(stage, sent string) bool {
 	case stage == "QUIT":
 		return probe.IsBlank(sent) || probe.IsVisit(sent)
 	case stage == "CONNECT" || probe.IsIdle(stage):
-		return probe.IsAccountSearch(sent) || probe.IsVisit(sent)
+		return probe.IsAccountSearch(sent) || probe.IsVisit(sent) || stage == "CONNECT" && probe.IsProxyHeader(sent)
 	}
 	return false
 }
@@ -64,7 +64,7 @@ func isHarmless(kind event.Kind, words, said string) bool {
 	if kind == event.Pregreet {
 		count, _, _ := strings.Cut(words, " ")
 		n, ok := smallNumber(count)
-		return probe.IsTLSHello(said) || ok && n == probe.Size(said) && (probe.IsAccountSearch(said) || probe.IsVisit(said))
+		return probe.IsTLSHello(said) || ok && n == probe.Size(said) && (probe.IsAccountSearch(said) || probe.IsVisit(said) || probe.IsProxyHeader(said))
 	}
 	before, ok := strings.CutPrefix(said, "after ")
 	if !ok {

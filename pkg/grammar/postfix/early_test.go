@@ -49,6 +49,13 @@ func TestEarly(t *testing.T) {
 		"improper command pipelining after AUTH from " + smtpd + `: QUIT\r\n`:                            event.Pipelining,
 		"improper command pipelining after CONNECT from " + smtpd + `: EHLO x\r\nAUTH LOGIN\r\nQUIT\r\n`: event.Pipelining,
 		"improper command pipelining after CONNECT from " + smtpd + `: EHLO User\r\n`:                    event.Pipelining,
+		// a load balancer's header
+		"improper command pipelining after CONNECT from " + smtpd + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                  event.ProtocolError,
+		"improper command pipelining after CONNECT from " + smtpd + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\nMAIL FROM:<a>\r\n`: event.Pipelining,
+		"improper command pipelining after EHLO from " + smtpd + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                     event.Pipelining,
+		"PREGREET 41 after 0 from " + screen + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                                       event.ProtocolError,
+		"PREGREET 58 after 0 from " + screen + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                                       event.Pregreet,
+		"PREGREET 20 after 0 from " + screen + `: \r\n\r\n\000\r\nQUIT\n!\021\000\f\313\000q\a`:                                      event.ProtocolError,
 		// the same at postscreen
 		"PREGREET 517 after 0 from " + screen + `: \026\003\001\002\000\001\000\001\374\003\003`: event.ProtocolError,
 		"PREGREET 156 after 0.05 from " + screen + `: \22\3\1\0\151\1\0\0\147`:                   event.ProtocolError,

@@ -21,14 +21,17 @@ func reject(text string, e *event.Event) result {
 	if rest, ok = strings.CutPrefix(rest, "from "); !ok {
 		return missed
 	}
+	named := rest
 	if rest, ok = cutClient(rest, e); !ok {
 		return missed
 	}
+	client := named[:len(named)-len(rest)]
 	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
 		return missed
 	}
-	isClearText := isClear(rest)
-	r := classify(readEnvelope(rest, e), isClearText, e)
+	answer, envelope := cutRefusal(rest, client, command)
+	readEnvelope(envelope, e)
+	r := classify(answer, e)
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
 	}
@@ -52,19 +55,6 @@ func isOwnList(e *event.Event) bool {
 	return ok && !strings.ContainsAny(zone, " <>[]") && strings.HasPrefix(text, event.OwnMarker)
 }
 
-// isClear reports whether the reply's words are certainly the server's. The reply quotes
-// client text as "<…>: ". If that form occurs twice, a client may have written one of
-// them. The envelope behind the reply holds client text too, but a sender or HELO with
-// ">: " in it is no reason to doubt the reply, as long as the start of the envelope is
-// certain: its first words occur only once in the line.
-func isClear(rest string) bool {
-	if strings.Count(rest, ">: ") <= 1 {
-		return true
-	}
-	reply, envelope, ok := strings.Cut(rest, "; from=<")
-	return ok && strings.Count(reply, ">: ") <= 1 && !strings.Contains(envelope, "; from=<")
-}
-
 // isClearList reports whether a block list's words are certainly its own. They come
 // behind the address, but also behind a sender or HELO, and these may imitate them. In
 // that case the words occur more than once in the line, if only because the envelope
@@ -81,7 +71,9 @@ func hungUp(text string, e *event.Event) result {
 	if !ok {
 		return missed
 	}
-	e.Kind, e.Attempts, e.Reason = event.PolicyRejected, 1, readEnvelope(rest, e)
+	end := envelopeStart(rest)
+	readEnvelope(rest[end:], e)
+	e.Kind, e.Attempts, e.Reason = event.PolicyRejected, 1, strings.TrimSuffix(rest[:end], ";")
 	return noted
 }
 
@@ -97,26 +89,27 @@ func cutRefused(text string, e *event.Event) (rest string, ok bool) {
 }
 
 // classify decides by the reply's text and the first digit of its code; the
-// codes themselves are settings. Unless clear, words that a client may have
-// written count for no more than a suspicion.
-func classify(reply string, isClearText bool, e *event.Event) result {
+// codes themselves are settings. Words that a client may have written count for no more
+// than a suspicion, and do not excuse it.
+func classify(r refusal, e *event.Event) result {
 	e.Attempts = 1
-	if strings.HasPrefix(reply, "bare <LF> received") {
+	if strings.HasPrefix(r.reply, "bare <LF> received") {
 		e.Kind, e.Reason = event.BareNewline, "bare <LF> received"
 		return noted
 	}
-	code, text, ok := cutCode(reply)
+	code, _, ok := cutCode(r.reply)
 	if !ok {
 		return missed
 	}
 	e.Code = code
-	e.Reason = cutSubject(text)
+	e.Reason = r.said
 	kind, known := rejection(code, e.Reason)
+	isClearText := r.isCertain && (!r.isLong || kind.Class() == event.Hostile)
 	if !isClearText && kind.Class() != event.Suspect {
 		known = false
 	}
 	switch {
-	case !isClearText && code[0] == '4' && isProbe(reply, e.Reason):
+	case !isClearText && code[0] == '4' && isProbe(r.reply, e.Reason):
 		kind = event.NoKind // it quotes the server that was asked
 	case !isClearText && code[0] == '4':
 		kind = event.PolicyRejected // no honest client sends such text
@@ -165,18 +158,6 @@ func cutCode(reply string) (code, text string, ok bool) {
 		return reply[:len(code)+1+len(status)], after, true
 	}
 	return code, text, true
-}
-
-// cutSubject takes the "<SUBJECT>: " off a reply's text.
-func cutSubject(text string) string {
-	if !strings.HasPrefix(text, "<") {
-		return text
-	}
-	_, body, ok := strings.Cut(text, ">: ")
-	if !ok {
-		return text
-	}
-	return body
 }
 
 // byDigit classifies a reply with an unknown text: a rule or a policy server with words
@@ -379,7 +360,9 @@ func milterReject(text string, e *event.Event) result {
 	if !ok {
 		return missed
 	}
-	reply := readEnvelope(rest, e)
+	end := envelopeStart(rest)
+	reply := strings.TrimSuffix(rest[:end], ";")
+	readEnvelope(rest[end:], e)
 	kind := event.ContentRejected
 	switch {
 	case isFilterFault(reply):
@@ -403,31 +386,6 @@ func isFilterFault(reply string) bool {
 		return true
 	}
 	return false
-}
-
-// readEnvelope splits a reject's reply from its "; from=<S> to=<R> proto=P helo=<H>" and
-// notes the client's claims. All of it is the client's text, and only descriptions are
-// taken from it.
-func readEnvelope(text string, e *event.Event) string {
-	at := strings.Index(text, "; from=<")
-	if at < 0 {
-		at = strings.Index(text, "; proto=")
-	}
-	if at < 0 {
-		return strings.TrimSuffix(text, ";")
-	}
-	reply, envelope := text[:at], text[at+2:]
-	if rest, ok := strings.CutPrefix(envelope, "from=<"); ok {
-		e.Sender, envelope, _ = strings.Cut(rest, "> ")
-	}
-	if rest, ok := strings.CutPrefix(envelope, "to=<"); ok {
-		e.Recipient, envelope, _ = strings.Cut(rest, "> ")
-	}
-	if _, rest, ok := strings.Cut(envelope, "helo=<"); ok {
-		rest, _, _ = strings.Cut(rest, "> sasl_")
-		e.Helo = strings.TrimSuffix(rest, ">")
-	}
-	return reply
 }
 
 func hasPrefixFold(text, prefix string) bool {

@@ -1,7 +1,8 @@
 // Package probe recognises bytes that honest programs send to a mail port at the wrong
 // time, in the escaped form in which a daemon logs them: a TLS ClientHello on a port
-// that expects plain SMTP first, Thunderbird's search for an account's mail server, and
-// the visit of a monitor that says EHLO and QUIT in one breath. It looks only at text
+// that expects plain SMTP first, Thunderbird's search for an account's mail server, the
+// visit of a monitor that says EHLO and QUIT in one breath, and the header of the PROXY
+// protocol, from a load balancer at a server that is not set up for it. It looks only at text
 // that a client sent; it reads no log line, takes no address, keeps no state and does no
 // I/O.
 //
@@ -40,6 +41,28 @@ func IsVisit(sent string) bool {
 		sent = rest
 	}
 	return false
+}
+
+// IsProxyHeader reports whether the text is a header of the PROXY protocol: of version 1, a
+// line and nothing behind it, or the start of version 2 (haproxy, doc/proxy-protocol.txt,
+// sections 2.1 and 2.2), in which an SMTP server reads QUIT. For example:
+// `PROXY TCP4 192.0.2.1 192.0.2.2 44520 25\r\n`.
+func IsProxyHeader(sent string) bool {
+	if strings.HasPrefix(sent, `\r\n\r\n\000\r\nQUIT\n`) {
+		return true
+	}
+	line, rest, _ := strings.Cut(sent, `\n`)
+	if rest != "" {
+		return false
+	}
+	words := strings.Fields(strings.TrimSuffix(line, `\r`))
+	switch {
+	case len(words) < 2 || words[0] != "PROXY":
+		return false
+	case words[1] == "UNKNOWN":
+		return true
+	}
+	return (words[1] == "TCP4" || words[1] == "TCP6") && len(words) == 6
 }
 
 // IsIdle reports whether an SMTP command asks for nothing (RFC 5321 sections 4.1.1.1,

@@ -55,6 +55,30 @@ func TestIsProbe(t *testing.T) {
 	}
 }
 
+func TestIsProxyHeader(t *testing.T) {
+	tests := map[string]bool{
+		`PROXY TCP4 192.0.2.1 192.0.2.2 44520 25\r\n`:                          true,
+		`PROXY TCP6 2001:db8::1 2001:db8::2 44520 25\r\n`:                      true,
+		`PROXY UNKNOWN\r\n`:                                                    true,
+		`\r\n\r\n\000\r\nQUIT\n!\021\000\f\313\000q\a`:                         true,
+		`\r\n\r\n\000\r\nQUIT\n \000\000\000`:                                  true,
+		`PROXY TCP4 192.0.2.1 192.0.2.2 44520 25\r\nEHLO x\r\n`:                false,
+		`PROXY TCP4 192.0.2.1 192.0.2.2 44520 25\r\nMAIL FROM:<a@example.com>`: false,
+		`PROXY UNKNOWN\r\nEHLO x\r\n`:                                          false,
+		`PROXY TCP4 192.0.2.1\r\n`:                                             false,
+		`PROXY HTTP 192.0.2.1 192.0.2.2 44520 25\r\n`:                          false,
+		`\r\n\r\n\000\r\nMAIL FROM:<a@example.com>\n`:                          false,
+		`EHLO PROXY TCP4 192.0.2.1 192.0.2.2 44520 25\r\n`:                     false,
+		`PROXY`: false,
+		``:      false,
+	}
+	for sent, want := range tests {
+		if got := IsProxyHeader(sent); got != want {
+			t.Errorf("%s: got %t, want %t", sent, got, want)
+		}
+	}
+}
+
 func TestIsMaskedHello(t *testing.T) {
 	tests := map[string]bool{
 		"???": true, "????": true, "????w?": true, "???? ": true, "??????": true,
