@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build demo test test-short race e2e bench fuzz fuzz-short lint crowdsec
+.PHONY: build demo demo-cluster test test-short race e2e bench fuzz fuzz-short lint crowdsec
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/csmail ./cmd/csmail
@@ -33,6 +33,11 @@ crowdsec:
 
 demo: build crowdsec
 	@$(GO) run ./tests/demo -csmail bin/csmail
+
+# Three NATS servers, two judges, four edges and a real CrowdSec on this machine.
+demo-cluster: build crowdsec
+	@tests/nats/build.sh
+	@$(GO) run ./tests/demo/cluster -csmail bin/csmail
 
 # Real Postfix, Dovecot and CrowdSec. Needs root and Debian.
 e2e: crowdsec

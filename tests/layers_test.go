@@ -95,6 +95,7 @@ var doorLayers = map[string]layer{
 	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
 	"cli":             {imports: []string{"enforce/probe", "cluster", "cluster/plan"}},
 	"render":          {imports: []string{"cluster"}},
+	"check":           {imports: []string{"cluster"}},
 }
 
 // layersOf returns the table as one.

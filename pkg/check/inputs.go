@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"time"
 
+	"csmail/pkg/cluster"
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/host"
@@ -56,6 +57,12 @@ type Inputs struct {
 	Scenarios func() (*scenario.Set, error)
 	// Mail asks postconf(1) and doveconf(1).
 	Mail func(context.Context) (host.MailSettings, error)
+
+	// Cluster asks the servers of the cluster.
+	Cluster func(context.Context) (cluster.View, error)
+	// ServerSyncs reports whether the nats-server of this host writes what it acknowledges;
+	// the error is [ErrNoMonitor] if there is none.
+	ServerSyncs func(context.Context) (bool, error)
 
 	Daemon   Daemon
 	Programs Programs

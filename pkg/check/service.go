@@ -32,7 +32,7 @@ func Probes(in Inputs) []Probe {
 		g.who, g.ahead, err = in.LAPI(ctx)
 		return g, err
 	})
-	return []Probe{
+	all := []Probe{
 		{"service", p.service},
 		{"logs", p.logs},
 		{"lapi", p.lapi},
@@ -46,6 +46,10 @@ func Probes(in Inputs) []Probe {
 		{"postfix", p.postfix},
 		{"dovecot", p.dovecot},
 	}
+	if in.Config.Cluster.Role != "" {
+		all = append(all, Probe{"cluster", p.cluster})
+	}
+	return all
 }
 
 // once calls f a single time, with the context of the first caller.

@@ -9,6 +9,7 @@ import (
 
 	"csmail/pkg/bouncer"
 	"csmail/pkg/check"
+	"csmail/pkg/cluster"
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/daemon"
@@ -24,7 +25,7 @@ import (
 
 const checkHelp = `Look whether everything that csmail needs is in place: csmail run, its logs, CrowdSec's
 Local API, the agent's own mail scenarios, a bouncer, the doors in Postfix and Dovecot,
-the clock, the state, the scenarios, the rights of its files, and the settings of Postfix
+the cluster if there is one, the clock, the state, the scenarios, the rights of its files, and the settings of Postfix
 and Dovecot that hide something from the log. Each finding comes with what mends it.
 Nothing is changed. Run it as root: others cannot read the configuration.
 
@@ -107,17 +108,19 @@ func runChecks(ctx context.Context, configPath string) []check.Result {
 // checkInputs returns the probes' view of this host.
 func checkInputs(c config.Config) check.Inputs {
 	return check.Inputs{
-		Config:    c,
-		Version:   version(),
-		Now:       time.Now,
-		Logs:      func(ctx context.Context) []error { return ingest.Probe(ctx, c.Sources, ingest.Options{}) },
-		LAPI:      func(ctx context.Context) (string, time.Duration, error) { return greetLAPI(ctx, c) },
-		Key:       func(ctx context.Context) error { return tryKey(ctx, c) },
-		Scenarios: func() (*scenario.Set, error) { return detect.Load(c.Scenarios) },
-		Mail:      host.AskMailSettings,
-		Daemon:    control.NewClient(c.Socket),
-		Programs:  setup.Machine{},
-		Files:     check.HostFiles{},
+		Config:      c,
+		Version:     version(),
+		Now:         time.Now,
+		Logs:        func(ctx context.Context) []error { return ingest.Probe(ctx, c.Sources, ingest.Options{}) },
+		LAPI:        func(ctx context.Context) (string, time.Duration, error) { return greetLAPI(ctx, c) },
+		Key:         func(ctx context.Context) error { return tryKey(ctx, c) },
+		Scenarios:   func() (*scenario.Set, error) { return detect.Load(c.Scenarios) },
+		Mail:        host.AskMailSettings,
+		Cluster:     func(ctx context.Context) (cluster.View, error) { return lookAtCluster(ctx, c.Cluster) },
+		ServerSyncs: serverSyncs,
+		Daemon:      control.NewClient(c.Socket),
+		Programs:    setup.Machine{},
+		Files:       check.HostFiles{},
 	}
 }
 

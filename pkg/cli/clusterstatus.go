@@ -2,14 +2,20 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"csmail/pkg/check"
 	"csmail/pkg/cluster"
+	"csmail/pkg/cluster/plan"
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/hint"
@@ -26,9 +32,8 @@ an edge may not ask for it.`
 // clusterAnswer is what csmail cluster status prints.
 type clusterAnswer struct {
 	*control.Cluster
-	View  *cluster.View `json:"view,omitempty"` // of the servers; nil if they were not asked, or did not answer
-	Error string        `json:"view_error,omitempty"`
-	Hint  string        `json:"view_hint,omitempty"`
+	View     *cluster.View   `json:"view,omitempty"` // of the servers; nil if they were not asked, or did not answer
+	Findings []check.Finding `json:"findings"`
 }
 
 // newClusterStatus returns csmail cluster status.
@@ -63,31 +68,33 @@ func clusterStatus(ctx context.Context, std Streams, c config.Config, output str
 	if a.Cluster == nil {
 		return hint.Wrap(errors.New("csmail run counts alone: it was started before cluster.role was set"), "systemctl restart csmail")
 	}
-	if c.Cluster.IsJudge() {
-		a.look(ctx, c.Cluster)
-	}
+	a.look(ctx, c.Cluster)
 	if output == "json" {
 		err = render.AsJSON(std.Out, a)
 	} else {
-		err = render.Cluster(std.Out, render.ClusterState{Cluster: a.Cluster, View: a.View, Error: a.Error, Hint: a.Hint}, std.screen())
+		err = render.Cluster(std.Out, render.ClusterState{Cluster: a.Cluster, View: a.View, Findings: a.Findings}, std.screen())
 	}
 	if err != nil {
 		return err
 	}
-	if problems := render.ClusterProblems(a.Cluster, a.View, a.Error); len(problems) > 0 {
-		return fmt.Errorf("the cluster is not well: %s", problems[0])
+	if len(a.Findings) > 0 {
+		return fmt.Errorf("the cluster is not well: %s", a.Findings[0].Problem)
 	}
 	return nil
 }
 
-// look asks the servers.
+// look asks the servers, on a judge, and finds what is wrong.
 func (a *clusterAnswer) look(ctx context.Context, c config.Cluster) {
-	v, err := lookAtCluster(ctx, c)
-	if err != nil {
-		a.Error, a.Hint = err.Error(), hint.Of(err)
-		return
+	a.Findings = []check.Finding{}
+	if c.IsJudge() {
+		v, err := lookAtCluster(ctx, c)
+		if err != nil {
+			a.Findings = append(a.Findings, check.LookFinding(err))
+		} else {
+			a.View = &v
+		}
 	}
-	a.View = &v
+	a.Findings = append(a.Findings, check.ClusterFindings(a.Cluster, a.View)...)
 }
 
 // lookAtCluster asks the servers of a cluster, with the key of this host.
@@ -111,4 +118,39 @@ func quietOptions(c config.Cluster) (cluster.Options, error) {
 	o := clusterOptions(c)
 	o.Log = slog.New(slog.DiscardHandler)
 	return o, cluster.CheckName(c.Name)
+}
+
+// serverSyncs asks the nats-server of this host, where csmail cluster init has it show its
+// state, whether it writes what it acknowledges (nats-server 2.15, server/monitor.go:
+// jetstream.config.sync_always of /varz).
+func serverSyncs(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/varz", plan.DefaultPort+4000), http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false, check.ErrNoMonitor
+	}
+	defer answer.Body.Close()
+	return syncsOf(answer.Body)
+}
+
+// syncsOf reads the answer of /varz.
+func syncsOf(r io.Reader) (bool, error) {
+	var v struct {
+		ServerID  string `json:"server_id"`
+		JetStream struct {
+			Config *struct {
+				SyncAlways bool `json:"sync_always"`
+			} `json:"config"`
+		} `json:"jetstream"`
+	}
+	err := json.NewDecoder(io.LimitReader(r, 1<<20)).Decode(&v)
+	if err != nil || v.ServerID == "" || v.JetStream.Config == nil {
+		return false, check.ErrNoMonitor // another program's port, or a server without a stream
+	}
+	return v.JetStream.Config.SyncAlways, nil
 }

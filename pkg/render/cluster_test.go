@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"csmail/pkg/check"
 	"csmail/pkg/cluster"
 	"csmail/pkg/control"
 )
@@ -47,33 +48,14 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestClusterProblems(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		change func(*ClusterState)
-		want   string // "": nothing
-	}{
-		{"healthy", func(*ClusterState) {}, ""},
-		{"no server", func(s *ClusterState) { s.Cluster.Connected = false }, "no server answers csmail run"},
-		{"not permitted", func(s *ClusterState) { s.View, s.Error = nil, "no answer" }, "the servers: no answer"},
-		{"full", func(s *ClusterState) { s.Cluster.Edge.Full = true }, "3072 KiB are kept for the judges, and no more may be: reading the logs waits"},
-		{"refused", func(s *ClusterState) { s.Cluster.Edge.Error = "another host" }, "what this host reads is not taken: another host"},
-		{"other rules", func(s *ClusterState) { s.Cluster.Judge.SameRules, s.Cluster.Judge.Leader = false, "judge2" }, "judge2 judges by other scenarios, numbers or edges than this judge"},
-		{"nobody leads", func(s *ClusterState) { s.Cluster.Judge.Leads, s.Cluster.Judge.Leader = false, "" }, "no judge leads: nothing is pushed to the LAPI"},
-		{"a stranger", func(s *ClusterState) { s.Cluster.Judge.Edges[0].Refused = "it is not in cluster.edges" }, "what mx1-example-org sends is refused: it is not in cluster.edges"},
-		{"never heard of", func(s *ClusterState) { s.Cluster.Judge.Edges[0].Heard = false }, "mx1-example-org was never heard of"},
-		{"silent", func(s *ClusterState) { s.Cluster.Judge.Edges[0].Silent = time.Hour }, "mx1-example-org is silent for 1h0m0s"},
-		{"a server is away", func(s *ClusterState) { s.View.Replicas[1].Away = true }, "the server hub1 is away"},
-		{"a server lags", func(s *ClusterState) { s.View.Replicas[1].Current, s.View.Replicas[1].Lag = false, 12 }, "the server hub1 lacks 12 messages of the stream"},
-		{"too few replicas", func(s *ClusterState) { s.View.Replicas = s.View.Replicas[:1] }, "the stream lies on 1 servers, and cluster.replicas is 3"},
-		{"no quorum", func(s *ClusterState) { s.View.Replicas[0].Leads = false }, "no server leads the stream: too few of them are there"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := healthyCluster()
-			c.change(&s)
-			if got := strings.Join(ClusterProblems(s.Cluster, s.View, s.Error), "; "); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
+func TestClusterThatIsNotWell(t *testing.T) {
+	s := healthyCluster()
+	s.Findings = []check.Finding{{Level: check.Critical, Problem: "no judge leads", Mend: "start two servers"}}
+	var b strings.Builder
+	if err := Cluster(&b, s, Screen{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "The cluster is not well, as judge1 sees it.\n! no judge leads\n  hint: start two servers\n"; !strings.HasPrefix(b.String(), want) {
+		t.Errorf("got\n%s\nwant at its beginning\n%s", b.String(), want)
 	}
 }

@@ -123,13 +123,13 @@ func (f Folder) authority(now time.Time) ([]byte, *authority, error) {
 }
 
 // makePair makes a certificate and its key, unless both are there.
-func makePair(certificate, key string, make func() ([]byte, []byte, error)) error {
+func makePair(certificate, key string, sign func() ([]byte, []byte, error)) error {
 	_, errC := os.Stat(certificate)
 	_, errK := os.Stat(key)
 	if errC == nil && errK == nil {
 		return nil
 	}
-	c, k, err := make()
+	c, k, err := sign()
 	if err != nil {
 		return err
 	}

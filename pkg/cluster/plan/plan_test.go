@@ -54,6 +54,11 @@ func TestFiles(t *testing.T) {
 		}
 		b.WriteString("=== " + path + "\n" + publicKey.ReplaceAllString(string(text), "U..."))
 	}
+	for _, name := range regexp.MustCompile(`(?m)^  "([^"]*)" \{$`).FindAllStringSubmatch(b.String(), -1) {
+		if strings.ContainsAny(name[1], " \t") {
+			t.Errorf("the account %q: the servers cannot tell each other of a name with spaces", name[1])
+		}
+	}
 	golden := "testdata/files.golden"
 	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {

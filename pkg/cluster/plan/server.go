@@ -128,9 +128,10 @@ func (p *Plan) writeUsers(b *strings.Builder) {
 }
 
 // account is the one that the stream belongs to.
-func (p *Plan) account() string { return p.Stream }
+func (p *Plan) account() string { return "csmail-" + p.Stream }
 
-func edgeAccount(name string) string { return "edge " + name }
+// edgeAccount is without spaces: the servers write it into lines to each other as it is.
+func edgeAccount(name string) string { return "edge-" + name }
 
 // edgesOnly returns the trusted edges that are no judges: a judge is trusted with the whole
 // stream anyway.
