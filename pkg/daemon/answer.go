@@ -75,7 +75,7 @@ func (d answers) status() control.Status {
 		s.State.Error, s.State.Hint = err.Error(), hint.Of(err)
 	}
 	s.Sources = d.before.statuses(d.feeds)
-	s.Total = d.counted()
+	s.Total = d.counted(stored.Overflowed)
 	s.Enforcement = d.enforcer.status(d.config.Enforce.DryRun)
 	for _, t := range d.before.totals(d.feeds) {
 		s.Lines += int64(t.lines.Read)

@@ -52,7 +52,7 @@ func TestJudgeSparesEdges(t *testing.T) {
 				t.Fatal(d.reloadErr)
 			}
 			spared("after a reload", true)
-			if _, err := d.startAnew(t.Context(), wire.ErrDamaged); err != nil {
+			if _, err := (recovery{d}).startAnew(t.Context(), wire.ErrDamaged); err != nil {
 				t.Fatal(err)
 			}
 			spared("after a state that cannot be read", false) // the stream is read again

@@ -43,20 +43,6 @@ func (f *shownFindings) keepInSight(breakIn control.Alert) {
 	f.breakIns = append(f.breakIns[max(0, len(f.breakIns)-maxBreakIns+1):], breakIn)
 }
 
-// counted returns the counts of this run and the earlier ones.
-func (d *Daemon) counted() control.Total {
-	all := d.earlier
-	for _, t := range d.before.totals(d.feeds) {
-		all.Lines += int64(t.lines.Read)
-		all.Missed += int64(t.lines.Unparsed)
-	}
-	if d.sender != nil {
-		all.Delivered += d.sent().Delivered
-	}
-	all.Dropped += d.store.Stats().Overflowed
-	return all
-}
-
 // keepCounters stores the counters outside of a checkpoint.
 func (w *stateWriter) keepCounters(all control.Total) {
 	data, err := json.Marshal(all)

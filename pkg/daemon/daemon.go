@@ -21,7 +21,6 @@ import (
 
 	"csmail/pkg/clock"
 	"csmail/pkg/config"
-	"csmail/pkg/control"
 	"csmail/pkg/delivery"
 	"csmail/pkg/detect"
 	"csmail/pkg/dyndns"
@@ -74,6 +73,7 @@ const (
 type Daemon struct {
 	stateWriter
 	inbox
+	tally
 
 	options Options
 	started time.Time
@@ -81,8 +81,6 @@ type Daemon struct {
 	config config.Config
 	set    *scenario.Set
 	engine *engine.Engine
-	sender *delivery.Sender
-	feeds  []*ingest.Feed
 	from   map[*ingest.Feed]input.Cursor // the position where each feed was resumed
 	around *around                       // goroutines of the current configuration
 
@@ -90,10 +88,6 @@ type Daemon struct {
 	names    *dyndns.Names     // guard.allow_names; their addresses are part of facts
 	enforcer *enforcer         // nil: nothing is enforced
 	reported chan event.Record // records made of Dovecot's auth-policy reports
-
-	presence *delivery.Presence // remembers over reloads what was reported to the LAPI
-	before   figures            // counts of feeds and senders that a reload replaced
-	earlier  control.Total      // counts of the runs before
 
 	machine machine
 
@@ -198,7 +192,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.openCluster(); err != nil {
 		return errors.Join(err, d.store.Close())
 	}
-	if err := d.recover(ctx); err != nil {
+	if err := (recovery{d}).run(ctx); err != nil {
 		d.cluster.close()
 		return errors.Join(err, d.store.Close())
 	}
@@ -282,7 +276,7 @@ func (d *Daemon) finish(cause error) error {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
 	}
 	d.leave()
-	d.keepCounters(d.counted())
+	d.keepCounters(d.counted(d.store.Stats().Overflowed))
 	d.log.Info("stopped")
 	return cause
 }

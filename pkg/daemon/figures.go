@@ -14,6 +14,30 @@ import (
 	"csmail/pkg/lapi"
 )
 
+// tally counts what the feeds and the sender have done, over all reloads and runs.
+type tally struct {
+	feeds    []*ingest.Feed
+	sender   *delivery.Sender   // nil before the first configuration is in use
+	presence *delivery.Presence // remembers over reloads what was reported to the LAPI
+	before   figures            // counts of feeds and senders that a reload replaced
+	earlier  control.Total      // counts of the runs before
+}
+
+// counted returns the counts of this run and the earlier ones. dropped is the number of
+// alerts of this run for which there was no room.
+func (t *tally) counted(dropped uint64) control.Total {
+	all := t.earlier
+	for _, c := range t.before.totals(t.feeds) {
+		all.Lines += int64(c.lines.Read)
+		all.Missed += int64(c.lines.Unparsed)
+	}
+	if t.sender != nil {
+		all.Delivered += t.sent().Delivered
+	}
+	all.Dropped += dropped
+	return all
+}
+
 // figures are the counts of feeds and senders that a reload replaced, so that the counts
 // of a run continue over its reloads.
 type figures struct {
@@ -94,7 +118,7 @@ func isFollowed(feeds []*ingest.Feed, name string) bool {
 }
 
 // sent returns the counts of alerts since the start.
-func (d *Daemon) sent() delivery.Stats { return d.sender.Stats().After(d.before.sent) }
+func (t *tally) sent() delivery.Stats { return t.sender.Stats().After(t.before.sent) }
 
 // usage returns the counts of each source since the start. It may be called outside of
 // the loop.
@@ -105,13 +129,13 @@ func (d *Daemon) usage(ctx context.Context) (all []lapi.SourceUsage) {
 	return all
 }
 
-func (d *Daemon) usageNow() (all []lapi.SourceUsage) {
-	totals := d.before.totals(d.feeds)
+func (t *tally) usageNow() (all []lapi.SourceUsage) {
+	totals := t.before.totals(t.feeds)
 	for _, name := range slices.Sorted(maps.Keys(totals)) {
-		t := totals[name]
+		c := totals[name]
 		all = append(all, lapi.SourceUsage{
-			Source: name, Type: t.kind, Gone: !isFollowed(d.feeds, name),
-			Read: t.lines.Read, Parsed: t.lines.Parsed, Unparsed: t.lines.Unparsed,
+			Source: name, Type: c.kind, Gone: !isFollowed(t.feeds, name),
+			Read: c.lines.Read, Parsed: c.lines.Parsed, Unparsed: c.lines.Unparsed,
 		})
 	}
 	return all

@@ -21,9 +21,12 @@ import (
 	"csmail/pkg/wire"
 )
 
-// recover restores the engine from the state file: the newest checkpoint, and the inputs
-// after it. Findings of this replay are in the state file already and are discarded.
-func (d *Daemon) recover(ctx context.Context) error {
+// recovery restores a daemon at its start from the state file.
+type recovery struct{ *Daemon }
+
+// run restores the engine: from the newest checkpoint, and the inputs after it. Findings
+// of this replay are in the state file already and are discarded.
+func (d recovery) run(ctx context.Context) error {
 	d.startReports()
 	replayed := 0
 	cursors, err := d.store.Recover(d.restore, func(in state.Input) error {
@@ -65,7 +68,7 @@ func (d *Daemon) recover(ctx context.Context) error {
 
 // restore restores the engine from a checkpoint. It adapts the limit of the memory to the
 // size of the engine.
-func (d *Daemon) restore(open wire.Open) error {
+func (d recovery) restore(open wire.Open) error {
 	err := d.engine.RestoreFrom(func() (wire.Next, error) {
 		next, err := open()
 		read := 0
@@ -110,7 +113,7 @@ func (d *Daemon) resume(cursors map[string]string) error {
 // example after an upgrade. The logs are read back as at a first start, because the
 // proofs of good sources must be known before the first verdict. Older offences do not
 // count.
-func (d *Daemon) startAnew(ctx context.Context, cause error) (map[string]string, error) {
+func (d recovery) startAnew(ctx context.Context, cause error) (map[string]string, error) {
 	if _, err := d.store.Cursors(); err != nil {
 		return nil, cause // the file itself cannot be used
 	}

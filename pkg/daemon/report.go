@@ -155,7 +155,7 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 // beside returns the data to store with a checkpoint: the hours and days that are over,
 // and the hours in memory.
 func (d *Daemon) beside() (state.Beside, error) {
-	counters, err := json.Marshal(d.counted())
+	counters, err := json.Marshal(d.counted(d.store.Stats().Overflowed))
 	if err != nil {
 		return state.Beside{}, err
 	}
@@ -283,7 +283,7 @@ func (r *reports) stored(err error) {
 
 // aroundReport returns the parts of a report that its lines do not hold: the earlier
 // days, and the alerts that wait now.
-func (d *Daemon) aroundReport(since, until time.Time) document.Surroundings {
+func (d answers) aroundReport(since, until time.Time) document.Surroundings {
 	s := document.Surroundings{Since: since, Until: until, Findings: d.waitingFindings(), Unfinished: d.reports.days.Unfinished(since, until)}
 	day := midnight(since.In(d.reports.options.Zone))
 	for back := comparedDays; back > 0; back-- {
@@ -360,7 +360,7 @@ func (d answers) Report(ctx context.Context, since, until time.Time, zone string
 	return answer, err
 }
 
-func (d *Daemon) reportParts(since, until time.Time, zone string) (a asked, err error) {
+func (d answers) reportParts(since, until time.Time, zone string) (a asked, err error) {
 	r := d.reports
 	if r == nil || zone != "" && zone != r.options.ZoneName {
 		return a, errNoReport

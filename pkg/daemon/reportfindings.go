@@ -23,7 +23,7 @@ const (
 
 // waitingFindings returns the findings that no log shows: what waits for a person, for the
 // LAPI, or to be read.
-func (d *Daemon) waitingFindings() []document.Finding {
+func (d answers) waitingFindings() []document.Finding {
 	var found []document.Finding
 	now := d.options.Now()
 	if held, err := d.store.Held(0, state.DefaultMaxHeld); err == nil {
