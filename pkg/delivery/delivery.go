@@ -13,28 +13,32 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"csmail/pkg/clock"
 	"csmail/pkg/event"
-	"csmail/pkg/hint"
 	"csmail/pkg/lapi"
 	"csmail/pkg/state"
 )
 
-// Store is the sender's part of the state file.
+// Store is the part of the state file that a Sender needs.
 type Store interface {
+	Outbox
+	Bans
+}
+
+// Outbox holds the alerts that are to be delivered.
+type Outbox interface {
 	Pending(after uint64, limit int) ([]state.Entry, error)
 	Settle([]state.Settlement) error
 	Refused(seq uint64, reason string, at time.Time) error
 	Park(seq uint64, reason string) error
 	Prune(now time.Time) error
+}
 
+// Bans are the delivered alerts with the decisions that the LAPI made of them.
+type Bans interface {
 	History(value string, limit int) ([]state.Told, error)
 	Running(after *state.Told, limit int) ([]state.Told, error)
 	Looked(t state.Told, created time.Time, bans []state.Ban) error
@@ -96,29 +100,16 @@ type Options struct {
 	Log *slog.Logger     // default: slog.Default()
 }
 
-// Sender delivers. Its methods but Run are safe for concurrent use.
+// Sender delivers. It alternates between two machines, which share the connection to the
+// LAPI: the pusher empties the outbox, and the watcher looks after the bans. Its methods
+// but Run are safe for concurrent use.
 type Sender struct {
-	store   Store
-	options Options
+	*connection
+	pusher  pusher
+	watcher watcher
 
-	wake      chan struct{} // something is in the outbox
-	kick      chan struct{} // skip the rest of the backoff
-	reconnect atomic.Bool
-
-	// Used by Run alone:
-	lapi      LAPI
-	after     uint64        // the place in the outbox that this round is at
-	follows   bool          // another judge delivers what this round left behind
-	left      error         // why this round left an entry behind
-	unsettled []result      // known outcomes that could not be stored yet
-	fresh     []state.Told  // delivered, and their bans not looked at yet
-	watched   *state.Told   // the place in the running bans
-	ours      clock.Reading // of this host's clock
-	theirs    clock.Reading // of the LAPI's
-	pruned    time.Time     // with the monotonic reading, so it does not depend on the clock's setting
-
-	mu    sync.Mutex
-	stats Stats
+	wake chan struct{} // something is in the outbox
+	kick chan struct{} // skip the rest of the backoff
 }
 
 // Stats are figures since the start, for metrics.
@@ -172,7 +163,11 @@ func New(store Store, o Options) *Sender {
 	}
 	// The history is first cut after a while: a host that has just started may have a
 	// clock that is years ahead.
-	return &Sender{store: store, options: o, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), pruned: time.Now()}
+	c := &connection{options: o}
+	s := &Sender{connection: c, wake: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	s.watcher = watcher{connection: c, store: store}
+	s.pusher = pusher{connection: c, store: store, pruned: time.Now(), delivered: s.watcher.addFresh}
+	return s
 }
 
 // Wake announces a new entry in the outbox. During a backoff it has no effect.
@@ -191,19 +186,6 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Stats returns the figures.
-func (s *Sender) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats
-}
-
-func (s *Sender) count(f func(*Stats)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(&s.stats)
-}
-
 // Run delivers until the context ends. A push that is interrupted by that is resolved at
 // the next start: the LAPI is asked before anything is sent again.
 func (s *Sender) Run(ctx context.Context) {
@@ -212,13 +194,13 @@ func (s *Sender) Run(ctx context.Context) {
 	defer look.Stop()
 	failures := 0
 	for ctx.Err() == nil {
-		err := s.round(ctx)
+		err := s.pusher.round(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if s.note(err); err == nil {
+		if s.logTrouble(err); err == nil {
 			failures = 0
-			s.lookAtFresh(ctx)
+			s.watcher.lookAtFresh(ctx)
 			s.idle(ctx, look.C)
 			continue
 		}
@@ -258,61 +240,13 @@ func (s *Sender) idle(ctx context.Context, look <-chan time.Time) {
 		case <-s.kick:
 			return
 		case <-look:
-			renewed, err := s.look(ctx)
+			renewed, err := s.watcher.lookAtRunning(ctx)
 			if err != nil {
 				s.options.Log.Debug("looking at the bans failed", "error", err)
 			}
-			if renewed || s.follows {
+			if renewed || s.pusher.follows {
 				return
 			}
 		}
 	}
 }
-
-// note logs when trouble begins, changes or ends, not each time.
-func (s *Sender) note(err error) {
-	now := time.Now()
-	s.mu.Lock()
-	before, since := s.stats.LastError, s.stats.FailingSince
-	if err == nil {
-		s.stats.LastError, s.stats.FailingSince = "", time.Time{}
-	} else {
-		s.stats.Failures++
-		s.stats.LastError = err.Error()
-		if since.IsZero() {
-			s.stats.FailingSince = now
-		}
-	}
-	s.mu.Unlock()
-	if err == nil && !since.IsZero() {
-		s.options.Log.Info("alerts are delivered again", "after", now.Sub(since).Round(time.Second))
-	}
-	if err != nil && err.Error() != before {
-		s.options.Log.Warn("alerts are not delivered now; they are kept", "error", err, "hint", hint.Of(err))
-	}
-}
-
-func (s *Sender) connect(ctx context.Context) error {
-	if s.reconnect.Swap(false) {
-		s.disconnect()
-	}
-	if s.lapi != nil {
-		return nil
-	}
-	client, err := s.options.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	s.lapi = client
-	return nil
-}
-
-func (s *Sender) disconnect() {
-	if s.lapi != nil {
-		s.lapi.Close()
-		s.lapi = nil
-	}
-}
-
-// isRefusal reports whether the credentials must be read again after the error.
-func isRefusal(err error) bool { return errors.Is(err, lapi.ErrRefused) }

@@ -11,40 +11,53 @@ import (
 	"csmail/pkg/state"
 )
 
+// pusher empties the outbox into the LAPI: each alert once, in order.
+type pusher struct {
+	*connection
+	store     Outbox
+	delivered func(result) // called with each alert that the LAPI took
+
+	after     uint64    // the place in the outbox that this round is at
+	follows   bool      // another judge delivers what this round left behind
+	left      error     // why this round left an entry behind
+	unsettled []result  // known outcomes that could not be stored yet
+	pruned    time.Time // with the monotonic reading, so it does not depend on the clock's setting
+}
+
 // round goes through the outbox once, or until the LAPI or the disk fails.
 // Without an error nothing is left in it.
-func (s *Sender) round(ctx context.Context) error {
-	if err := s.prune(); err != nil {
+func (p *pusher) round(ctx context.Context) error {
+	if err := p.prune(); err != nil {
 		return err
 	}
 	sent := false
-	s.follows = false
+	p.follows = false
 	for {
-		if err := s.settle(); err != nil {
+		if err := p.settle(); err != nil {
 			return err
 		}
-		pending, err := s.store.Pending(s.after, batchSize)
+		pending, err := p.store.Pending(p.after, batchSize)
 		if err != nil {
 			return err
 		}
 		if len(pending) == 0 {
-			if s.after == 0 {
+			if p.after == 0 {
 				return nil
 			}
-			left := s.left
-			s.after, s.left = 0, nil
+			left := p.left
+			p.after, p.left = 0, nil
 			if sent && left != nil {
 				return left
 			}
 			continue // with what a round before left behind
 		}
 		sent = true
-		if err := s.connect(ctx); err != nil {
+		if err := p.connect(ctx); err != nil {
 			return err
 		}
-		err = s.sendBatch(ctx, takeBatch(pending))
+		err = p.sendBatch(ctx, takeBatch(pending))
 		if errors.Is(err, lapi.ErrFollows) {
-			s.follows = true
+			p.follows = true
 			return nil // whoever delivers now brings what is left
 		}
 		if err != nil {
@@ -53,12 +66,12 @@ func (s *Sender) round(ctx context.Context) error {
 	}
 }
 
-func (s *Sender) prune() error {
-	if now := time.Now(); now.Sub(s.pruned) >= pruneEvery {
-		if err := s.store.Prune(s.options.Now()); err != nil {
+func (p *pusher) prune() error {
+	if now := time.Now(); now.Sub(p.pruned) >= pruneEvery {
+		if err := p.store.Prune(p.options.Now()); err != nil {
 			return err
 		}
-		s.pruned = now
+		p.pruned = now
 	}
 	return nil
 }
@@ -88,42 +101,42 @@ func optionsOf(e state.Entry) lapi.PushOptions {
 }
 
 // sendBatch pushes a batch and stores the outcomes.
-func (s *Sender) sendBatch(ctx context.Context, b batch) error {
-	b.options.ShareAccounts, b.options.RangeDuration = s.options.ShareAccounts, s.options.RangeDuration
-	entries, err := s.sendable(b)
+func (p *pusher) sendBatch(ctx context.Context, b batch) error {
+	b.options.ShareAccounts, b.options.RangeDuration = p.options.ShareAccounts, p.options.RangeDuration
+	entries, err := p.sendable(b)
 	if err != nil {
 		return err
 	}
 	last := b.entries[len(b.entries)-1].Seq
 	if len(entries) == 0 {
-		return s.settle()
+		return p.settle()
 	}
 	alerts := make([]event.Alert, 0, len(entries))
 	for _, e := range entries {
 		alerts = append(alerts, e.Alert)
 	}
 	began := time.Now()
-	outcomes, err := s.lapi.Push(ctx, alerts, b.options)
-	s.count(func(stats *Stats) { stats.Batches++; stats.Spent += time.Since(began) })
-	if storeErr := s.take(entries, outcomes); storeErr != nil {
+	outcomes, err := p.lapi.Push(ctx, alerts, b.options)
+	p.count(func(stats *Stats) { stats.Batches++; stats.Spent += time.Since(began) })
+	if storeErr := p.takeOutcomes(entries, outcomes); storeErr != nil {
 		return storeErr
 	}
 	if isRefusal(err) {
-		s.disconnect()
+		p.disconnect()
 	}
 	if errors.Is(err, lapi.ErrTakesNone) {
 		// If these are to blame and not the LAPI, those behind them must not wait.
-		s.after, s.left = last, err
+		p.after, p.left = last, err
 	}
 	return err
 }
 
 // sendable settles the entries that need not be sent, and returns the others.
-func (s *Sender) sendable(b batch) ([]state.Entry, error) {
+func (p *pusher) sendable(b batch) ([]state.Entry, error) {
 	var entries []state.Entry
 	for _, e := range b.entries {
 		if err := lapi.Check(e.Alert); err != nil {
-			if err := s.park(e, err.Error()); err != nil {
+			if err := p.park(e, err.Error()); err != nil {
 				return nil, err
 			}
 			continue
@@ -133,14 +146,14 @@ func (s *Sender) sendable(b batch) ([]state.Entry, error) {
 	return entries, nil
 }
 
-// take settles the entries by the outcomes of their push.
-func (s *Sender) take(entries []state.Entry, outcomes []lapi.Outcome) error {
+// takeOutcomes settles the entries by the outcomes of their push.
+func (p *pusher) takeOutcomes(entries []state.Entry, outcomes []lapi.Outcome) error {
 	byID := map[string]state.Entry{}
 	for _, e := range entries {
 		byID[e.Alert.ID()] = e
 	}
-	now := s.options.Now()
-	works := s.Stats().LastDelivered
+	now := p.options.Now()
+	works := p.Stats().LastDelivered
 	for _, o := range outcomes {
 		if o.Status == lapi.Pushed {
 			works = now
@@ -153,13 +166,13 @@ func (s *Sender) take(entries []state.Entry, outcomes []lapi.Outcome) error {
 			continue
 		}
 		e := byID[o.Alert.ID()]
-		s.unsettled = append(s.unsettled, result{settlementOf(o, e.Seq, now), e})
+		p.unsettled = append(p.unsettled, result{settlementOf(o, e.Seq, now), e})
 	}
-	if err := s.settle(); err != nil {
+	if err := p.settle(); err != nil {
 		return err
 	}
 	for _, o := range rejected {
-		if err := s.reject(byID[o.Alert.ID()], o.Reason, works, now); err != nil {
+		if err := p.reject(byID[o.Alert.ID()], o.Reason, works, now); err != nil {
 			return err
 		}
 	}
@@ -182,40 +195,31 @@ type result struct {
 	entry state.Entry
 }
 
-// freshen schedules a first look at the bans of a delivered alert.
-func (s *Sender) freshen(r result) {
-	if len(s.fresh) < maxFresh && !r.entry.Simulate && !r.entry.Alert.Informational {
-		s.fresh = append(s.fresh, state.Told{
-			ID: r.entry.ID, Number: r.Number, Sent: r.At, Alert: r.entry.Alert, Duration: r.entry.Duration, Renewal: r.entry.Renewal,
-		})
-	}
-}
-
 // settle stores the outcomes that are known. It must be retried until it succeeds: as
 // long as it fails, nothing more is sent.
-func (s *Sender) settle() error {
-	if len(s.unsettled) == 0 {
+func (p *pusher) settle() error {
+	if len(p.unsettled) == 0 {
 		return nil
 	}
-	settlements := make([]state.Settlement, 0, len(s.unsettled))
-	for _, r := range s.unsettled {
+	settlements := make([]state.Settlement, 0, len(p.unsettled))
+	for _, r := range p.unsettled {
 		settlements = append(settlements, r.Settlement)
 	}
-	if err := s.store.Settle(settlements); err != nil {
+	if err := p.store.Settle(settlements); err != nil {
 		return err
 	}
-	s.count(func(stats *Stats) {
-		for _, r := range s.unsettled {
+	p.count(func(stats *Stats) {
+		for _, r := range p.unsettled {
 			if r.Status == state.Delivered {
 				stats.Delivered++
 				stats.LastDelivered = r.At
-				s.freshen(r)
+				p.delivered(r)
 			} else {
 				stats.HeldBack++
 			}
 		}
 	})
-	s.unsettled = nil
+	p.unsettled = nil
 	return nil
 }
 
@@ -227,25 +231,25 @@ const patience = 3
 // others: works is the time when it last took one. A LAPI with a full disk gives the
 // same answer to every alert. Without proof the alert stays, and the round goes on with
 // the next.
-func (s *Sender) reject(e state.Entry, reason string, works, now time.Time) error {
+func (p *pusher) reject(e state.Entry, reason string, works, now time.Time) error {
 	since := e.Refused
 	if since.IsZero() {
 		since = now
 	}
 	if !works.Before(since) && e.Tries+1 >= patience {
-		return s.park(e, reason)
+		return p.park(e, reason)
 	}
-	s.after = max(s.after, e.Seq)
-	s.left = fmt.Errorf("the alert on %s: %s", describe(e.Alert), reason)
-	return s.store.Refused(e.Seq, reason, now)
+	p.after = max(p.after, e.Seq)
+	p.left = fmt.Errorf("the alert on %s: %s", describe(e.Alert), reason)
+	return p.store.Refused(e.Seq, reason, now)
 }
 
-func (s *Sender) park(e state.Entry, reason string) error {
-	if err := s.store.Park(e.Seq, reason); err != nil {
+func (p *pusher) park(e state.Entry, reason string) error {
+	if err := p.store.Park(e.Seq, reason); err != nil {
 		return err
 	}
-	s.count(func(stats *Stats) { stats.Parked++ })
-	s.options.Log.Error("the LAPI does not take an alert; it is parked", "id", e.ID, "scenario", e.Alert.Scenario,
+	p.count(func(stats *Stats) { stats.Parked++ })
+	p.options.Log.Error("the LAPI does not take an alert; it is parked", "id", e.ID, "scenario", e.Alert.Scenario,
 		"source", describe(e.Alert), "reason", reason, "hint", "csmail outbox list; csmail outbox retry "+e.ID)
 	return nil
 }

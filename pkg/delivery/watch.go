@@ -93,116 +93,137 @@ func shortened(t state.Told, seen []lapi.Ban) bool {
 	return len(t.Bans) > 0
 }
 
+// watcher looks after the bans: it notices those that a person ended, and renews those that
+// are longer than the LAPI remembers.
+type watcher struct {
+	*connection
+	store Bans
+
+	fresh   []state.Told  // delivered, and their bans not looked at yet
+	watched *state.Told   // the place in the running bans
+	ours    clock.Reading // of this host's clock
+	theirs  clock.Reading // of the LAPI's
+}
+
+// addFresh schedules a first look at the bans of a delivered alert.
+func (w *watcher) addFresh(r result) {
+	if len(w.fresh) < maxFresh && !r.entry.Simulate && !r.entry.Alert.Informational {
+		w.fresh = append(w.fresh, state.Told{
+			ID: r.entry.ID, Number: r.Number, Sent: r.At, Alert: r.entry.Alert, Duration: r.entry.Duration, Renewal: r.entry.Renewal,
+		})
+	}
+}
+
 // lookAtFresh reads the bans of newly delivered alerts, so that their first ends are
 // known. On an error the look is repeated later.
-func (s *Sender) lookAtFresh(ctx context.Context) {
-	fresh := s.fresh
-	s.fresh = nil
+func (w *watcher) lookAtFresh(ctx context.Context) {
+	fresh := w.fresh
+	w.fresh = nil
 	for _, t := range fresh {
-		if _, err := s.lookAt(ctx, t); err != nil {
-			s.options.Log.Debug("looking at a new ban failed", "error", err)
+		if _, err := w.lookAt(ctx, t); err != nil {
+			w.options.Log.Debug("looking at a new ban failed", "error", err)
 			return
 		}
 	}
 }
 
-// look asks the LAPI about the next bans that should still run, and reports whether one
+// lookAtRunning asks the LAPI about the next bans that should still run, and reports whether one
 // is to be renewed. An error ends it without a conclusion. The next look starts behind
 // the alert that caused the error, and comes back to it in the next cycle.
-func (s *Sender) look(ctx context.Context) (renewed bool, err error) {
-	if shown := s.options.Now(); wasSetBack(&s.ours, shown) {
-		if err := s.revive(shown); err != nil {
+func (w *watcher) lookAtRunning(ctx context.Context) (renewed bool, err error) {
+	if shown := w.options.Now(); wasSetBack(&w.ours, shown) {
+		if err := w.revive(shown); err != nil {
 			return false, err
 		}
 	}
-	running, err := s.store.Running(s.watched, lookBatch)
+	running, err := w.store.Running(w.watched, lookBatch)
 	if err != nil {
 		return false, err
 	}
 	if len(running) == 0 {
-		s.watched = nil
+		w.watched = nil
 		return false, nil
 	}
-	if err := s.connect(ctx); err != nil {
+	if err := w.connect(ctx); err != nil {
 		return false, err
 	}
 	for _, t := range running {
-		again, err := s.lookAt(ctx, t)
+		again, err := w.lookAt(ctx, t)
 		renewed = renewed || again
 		if isRefusal(err) {
-			s.disconnect()
+			w.disconnect()
 		}
-		s.watched = &t
+		w.watched = &t
 		if err != nil {
 			return renewed, err
 		}
 	}
 	if len(running) < lookBatch {
-		s.watched = nil
+		w.watched = nil
 	}
 	return renewed, nil
 }
 
-func (s *Sender) lookAt(ctx context.Context, t state.Told) (renewed bool, err error) {
-	look, err := s.lapi.Bans(ctx, t.Number, t.ID)
+func (w *watcher) lookAt(ctx context.Context, t state.Told) (renewed bool, err error) {
+	look, err := w.lapi.Bans(ctx, t.Number, t.ID)
 	if err != nil {
 		return false, err
 	}
-	if wasSetBack(&s.theirs, look.At) {
-		if err := s.revive(look.At); err != nil {
+	if wasSetBack(&w.theirs, look.At) {
+		if err := w.revive(look.At); err != nil {
 			return false, err
 		}
 	}
 	if !t.Looked {
-		look.Bans = s.legible(t, look.Bans)
-		if s.options.Banned != nil && look.Known {
-			s.options.Banned(look)
+		look.Bans = w.legible(t, look.Bans)
+		if w.options.Banned != nil && look.Known {
+			w.options.Banned(look)
 		}
 	}
-	switch stateOf(t, look, s.renewAt(t, look)) {
+	switch stateOf(t, look, w.renewAt(t, look)) {
 	case firstLook:
-		s.warnOfFlush(t, look)
-		return false, s.store.Looked(t, look.Created, kept(look.Bans))
+		w.warnOfFlush(t, look)
+		return false, w.store.Looked(t, look.Created, kept(look.Bans))
 	case over:
 		if t.Looked {
-			return false, s.store.Over(t)
+			return false, w.store.Over(t)
 		}
-		if err := s.store.Looked(t, look.Created, nil); err != nil {
+		if err := w.store.Looked(t, look.Created, nil); err != nil {
 			return false, err
 		}
-		return false, s.store.Ended(t)
+		return false, w.store.Ended(t)
 	case vanished:
-		s.count(func(stats *Stats) { stats.Vanished++ })
-		s.options.Log.Info("the LAPI no longer has an alert; its bans have ended with it", "alert", t.Number, "source", describe(t.Alert))
-		return false, s.store.Ended(t)
+		w.count(func(stats *Stats) { stats.Vanished++ })
+		w.options.Log.Info("the LAPI no longer has an alert; its bans have ended with it", "alert", t.Number, "source", describe(t.Alert))
+		return false, w.store.Ended(t)
 	case renewalDue:
-		s.count(func(stats *Stats) { stats.Renewed++ })
-		return true, s.store.Renew(t, t.End(), s.options.Now())
+		w.count(func(stats *Stats) { stats.Renewed++ })
+		return true, w.store.Renew(t, t.End(), w.options.Now())
 	case endedEarly:
-		return false, s.endedEarly(ctx, t, look)
+		return false, w.endedEarly(ctx, t, look)
 	}
 	return false, nil
 }
 
 // revive resumes watching bans that looked expired only because a clock ran ahead. The
 // LAPI decides whether they still run.
-func (s *Sender) revive(now time.Time) error {
-	n, err := s.store.Revive(now)
+func (w *watcher) revive(now time.Time) error {
+	n, err := w.store.Revive(now)
 	if err != nil {
-		s.ours, s.theirs = clock.Reading{}, clock.Reading{} // the next look tries again
+		w.ours, w.theirs = clock.Reading{}, clock.Reading{} // the next look tries again
 	}
 	if n > 0 {
-		s.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
+		w.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
 	}
 	return err
 }
 
 // legible leaves out the decisions for which the LAPI reports no end. They are not
 // watched, because an early end could not be noticed.
-func (s *Sender) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
+func (w *watcher) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
 	left := slices.DeleteFunc(slices.Clone(seen), func(b lapi.Ban) bool { return b.Until.IsZero() })
 	if n := len(seen) - len(left); n > 0 {
-		s.options.Log.Warn("the LAPI does not say when a decision ends; whether a person ends it goes unnoticed", "alert", t.Number,
+		w.options.Log.Warn("the LAPI does not say when a decision ends; whether a person ends it goes unnoticed", "alert", t.Number,
 			"source", describe(t.Alert), "decisions", n, "hint", "sudo cscli alerts inspect "+t.Number+"; after cscli decisions delete say csmail unban, too")
 	}
 	return left
@@ -223,19 +244,19 @@ func storedAt(t state.Told, look lapi.Look) time.Time {
 
 // renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time
 // if the ban is not to be renewed.
-func (s *Sender) renewAt(t state.Told, look lapi.Look) time.Time {
+func (w *watcher) renewAt(t state.Told, look lapi.Look) time.Time {
 	stored := storedAt(t, look)
-	if !s.options.Renew || t.End().Before(stored.Add(s.options.FlushAge)) {
+	if !w.options.Renew || t.End().Before(stored.Add(w.options.FlushAge)) {
 		return time.Time{}
 	}
-	return stored.Add(s.options.FlushAge / 7 * 6)
+	return stored.Add(w.options.FlushAge / 7 * 6)
 }
 
-func (s *Sender) warnOfFlush(t state.Told, look lapi.Look) {
-	flushed := storedAt(t, look).Add(s.options.FlushAge)
+func (w *watcher) warnOfFlush(t state.Told, look lapi.Look) {
+	flushed := storedAt(t, look).Add(w.options.FlushAge)
 	for _, b := range look.Bans {
-		if b.Until.After(flushed.Add(slack)) && (t.Duration == 0 || !s.options.Renew) {
-			s.options.Log.Warn("a ban is longer than CrowdSec keeps its alert, and will end with it", "source", describe(t.Alert),
+		if b.Until.After(flushed.Add(slack)) && (t.Duration == 0 || !w.options.Renew) {
+			w.options.Log.Warn("a ban is longer than CrowdSec keeps its alert, and will end with it", "source", describe(t.Alert),
 				"until", b.Until, "ends", flushed, "hint", "raise db_config.flush.max_age in CrowdSec's config.yaml")
 			return
 		}
@@ -244,8 +265,8 @@ func (s *Sender) warnOfFlush(t state.Told, look lapi.Look) {
 
 // endedEarly reports that a person ended a ban, unless another ban on the same source
 // still runs. In that case the alert is looked at again after the other ban has ended.
-func (s *Sender) endedEarly(ctx context.Context, t state.Told, look lapi.Look) error {
-	other, err := s.anotherRuns(ctx, t, look.At)
+func (w *watcher) endedEarly(ctx context.Context, t state.Told, look lapi.Look) error {
+	other, err := w.anotherRuns(ctx, t, look.At)
 	if err != nil || other {
 		return err
 	}
@@ -255,21 +276,21 @@ func (s *Sender) endedEarly(ctx context.Context, t state.Told, look lapi.Look) e
 			at = b.Until
 		}
 	}
-	if s.options.Unbanned != nil {
-		if err := s.options.Unbanned(ctx, Unbanned{Alert: t.Alert, Number: t.Number, At: at}); err != nil {
+	if w.options.Unbanned != nil {
+		if err := w.options.Unbanned(ctx, Unbanned{Alert: t.Alert, Number: t.Number, At: at}); err != nil {
 			return fmt.Errorf("unban %s: %w", describe(t.Alert), err)
 		}
 	}
-	s.count(func(stats *Stats) { stats.Unbanned++ })
-	s.options.Log.Info("a person ended a ban early", "alert", t.Number, "source", describe(t.Alert), "at", at)
-	return s.store.Unbanned(t, s.options.Now())
+	w.count(func(stats *Stats) { stats.Unbanned++ })
+	w.options.Log.Info("a person ended a ban early", "alert", t.Number, "source", describe(t.Alert), "at", at)
+	return w.store.Unbanned(t, w.options.Now())
 }
 
 // maxOthers bounds how many earlier alerts on the same source are looked at.
 const maxOthers = 50
 
-func (s *Sender) anotherRuns(ctx context.Context, t state.Told, now time.Time) (bool, error) {
-	history, err := s.store.History(t.Alert.Value(), maxOthers)
+func (w *watcher) anotherRuns(ctx context.Context, t state.Told, now time.Time) (bool, error) {
+	history, err := w.store.History(t.Alert.Value(), maxOthers)
 	if err != nil {
 		return false, err
 	}
@@ -277,7 +298,7 @@ func (s *Sender) anotherRuns(ctx context.Context, t state.Told, now time.Time) (
 		if other.ID == t.ID || !mayRun(other, now) {
 			continue
 		}
-		look, err := s.lapi.Bans(ctx, other.Number, other.ID)
+		look, err := w.lapi.Bans(ctx, other.Number, other.ID)
 		if err != nil {
 			return false, err
 		}
