@@ -1,7 +1,7 @@
 package state
 
 import (
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -42,13 +42,27 @@ func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
 		return nil
 	}
 	days := tx.Bucket(daysBucket)
-	for date, data := range beside.Days {
-		k := []byte(date)
-		if err := days.Put(k, seal(k, s2.Encode(nil, data))); err != nil {
+	for name, data := range beside.Days {
+		if err := putParts(days, name, s2.Encode(nil, data)); err != nil {
 			return err
 		}
 	}
 	return pruneDays(days, s.options.History)
+}
+
+// nameOf returns the name of the value of which a key is a part, or the whole.
+func nameOf(k []byte) string {
+	name, _, _ := strings.Cut(string(k), "/")
+	return name
+}
+
+// readDay reads the data of a date or an hour, nil if there is none.
+func readDay(days *bolt.Bucket, name string) ([]byte, error) {
+	packed, err := partsOf(days, name)
+	if packed == nil || err != nil {
+		return nil, err
+	}
+	return uncompress(packed)
 }
 
 // pruneDays forgets days that are older than the newest one by more than the
@@ -60,17 +74,23 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 		return nil // whoever names days otherwise keeps them
 	}
 	oldest := last.Add(-history).Format(time.DateOnly)
-	var old [][]byte
-	count, size := 0, 0
+	total := map[string]int{} // bytes by name
+	var names []string        // the newest first
 	cursor := days.Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
-		count, size = count+1, size+len(v)
-		if count > maxDayParts || size > maxDaysSize || string(k) < oldest {
-			old = append(old, slices.Clone(k))
+		name := nameOf(k)
+		if total[name] == 0 {
+			names = append(names, name)
 		}
+		total[name] += len(v)
 	}
-	for _, k := range old {
-		if err := days.Delete(k); err != nil {
+	size := 0
+	for i, name := range names {
+		size += total[name]
+		if i < maxDayParts && size <= maxDaysSize && name >= oldest {
+			continue
+		}
+		if err := putParts(days, name, nil); err != nil {
 			return err
 		}
 	}
@@ -81,61 +101,63 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 func (s *days) Hours(from, to string) (hours map[string][]byte, err error) {
 	hours = map[string][]byte{}
 	err = s.view("read the hours from "+from, func(tx *bolt.Tx) error {
-		days := tx.Bucket(daysBucket)
-		if days == nil {
-			return nil
-		}
-		cursor := days.Cursor()
-		for k, v := cursor.Seek([]byte(from)); k != nil && string(k) < to; k, v = cursor.Next() {
-			if !isHour(k) {
-				continue
+		return eachDay(tx, from, func(days *bolt.Bucket, name string) (more bool, err error) {
+			if name >= to {
+				return false, nil
 			}
-			data, err := unpack(k, v)
-			if err != nil {
-				return err
+			if isHour(name) {
+				hours[name], err = readDay(days, name)
 			}
-			hours[string(k)] = data
-		}
-		return nil
+			return true, err
+		})
 	})
 	return hours, err
 }
 
-// isHour reports whether a key is that of an hour.
-func isHour(k []byte) bool { return len(k) > len(time.DateOnly) }
+// eachDay calls f with the name of each date and hour from one on, in order, as long as f
+// wants more.
+func eachDay(tx *bolt.Tx, from string, f func(days *bolt.Bucket, name string) (more bool, err error)) error {
+	days := tx.Bucket(daysBucket)
+	if days == nil { // of an older file that is only looked at
+		return nil
+	}
+	const behind = "0" // sorts behind the slash of a part
+	cursor := days.Cursor()
+	for k, _ := cursor.Seek([]byte(from)); k != nil; {
+		name := nameOf(k)
+		more, err := f(days, name)
+		if !more || err != nil {
+			return err
+		}
+		k, _ = cursor.Seek([]byte(name + behind))
+	}
+	return nil
+}
+
+// isHour reports whether a name is that of an hour.
+func isHour(name string) bool { return len(name) > len(time.DateOnly) }
 
 // FirstHour returns the key of the oldest hour that is stored, "" if none is.
 func (s *days) FirstHour() (first string, err error) {
 	err = s.view("read the first hour", func(tx *bolt.Tx) error {
-		days := tx.Bucket(daysBucket)
-		if days == nil {
-			return nil
-		}
-		cursor := days.Cursor()
-		for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-			if isHour(k) {
-				first = string(k)
-				return nil
+		return eachDay(tx, "", func(_ *bolt.Bucket, name string) (bool, error) {
+			if isHour(name) {
+				first = name
 			}
-		}
-		return nil
+			return first == "", nil
+		})
 	})
 	return first, err
 }
 
 // Day returns the data of a date or an hour, nil if there is none.
 func (s *days) Day(date string) (data []byte, err error) {
-	k := []byte(date)
 	err = s.view("read the day "+date, func(tx *bolt.Tx) error {
 		days := tx.Bucket(daysBucket)
-		if days == nil { // of a file of before that is only looked at
+		if days == nil { // of an older file that is only looked at
 			return nil
 		}
-		v := days.Get(k)
-		if v == nil {
-			return nil
-		}
-		data, err = unpack(k, v)
+		data, err = readDay(days, date)
 		return err
 	})
 	return data, err

@@ -1,12 +1,18 @@
 package state
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/s2"
+	bolt "go.etcd.io/bbolt"
 )
 
 func keepDays(t *testing.T, s *Store, days map[string][]byte) {
@@ -60,5 +66,64 @@ func TestOldHoursGo(t *testing.T) {
 	}
 	if old, err := s.Day("2026-11-25"); old != nil || err != nil {
 		t.Errorf("a day of before the history: got %q, %v, want none", old, err)
+	}
+}
+
+// A day of an older file is in one piece. It is read, and replaced by parts.
+func TestDaysOfOlderFiles(t *testing.T) {
+	p := path(t)
+	must(t, open(t, p, Options{}).Close())
+	long := noise(100_000)
+	edit(t, p, func(tx *bolt.Tx) error {
+		meta, days := tx.Bucket(metaBucket), tx.Bucket(daysBucket)
+		mark, err := readMark(tx)
+		put := func(name string, data []byte) {
+			err = errors.Join(err, days.Put([]byte(name), seal([]byte(name), s2.Encode(nil, data))))
+		}
+		put("2026-11-27", long)
+		put("2026-11-28T09:00Z", long)
+		put("2026-11-28T10:00Z", []byte("ten"))
+		return errors.Join(err, meta.Put(markKey, seal(sealedMark(6), key(uint64(mark)))), meta.Put(schemaKey, key(6)))
+	})
+	s := open(t, p, Options{})
+	want := func(when, ten string) {
+		t.Helper()
+		hours, err := s.Hours("2026-11-28T00:00Z", "2026-11-29T00:00Z")
+		if err != nil || len(hours) != 2 || !bytes.Equal(hours["2026-11-28T09:00Z"], long) || string(hours["2026-11-28T10:00Z"]) != ten {
+			t.Errorf("%s: got %d hours and error %v, want nine and %s", when, len(hours), err, ten)
+		}
+	}
+	want("older", "ten")
+	keepDays(t, s, map[string][]byte{"2026-11-28T10:00Z": []byte("again")})
+	s = reopen(t, s, Options{})
+	want("replaced", "again")
+	if day, err := s.Day("2026-11-27"); err != nil || !bytes.Equal(day, long) {
+		t.Errorf("the day: got %d bytes and error %v, want %d", len(day), err, len(long))
+	}
+}
+
+// noise returns bytes that cannot be compressed.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	for i, random := 0, rand.New(rand.NewPCG(1, 2)); i < n; i++ {
+		b[i] = byte(random.Uint32())
+	}
+	return b
+}
+
+// Hours of megabytes are not written again with each new one: a checkpoint writes little
+// more than what is new.
+func TestLongDaysStayWhereTheyAre(t *testing.T) {
+	s := open(t, path(t), Options{})
+	long := noise(3 << 20)
+	for hour := range 6 {
+		keepDays(t, s, map[string][]byte{fmt.Sprintf("2026-11-28T0%d:00Z", hour): long})
+	}
+	stats := s.db.Stats()
+	before := stats.TxStats.GetPageAlloc()
+	keepDays(t, s, map[string][]byte{"2026-11-28T07:00Z": long[:1000]})
+	stats = s.db.Stats()
+	if got := stats.TxStats.GetPageAlloc() - before; got > 1<<20 {
+		t.Errorf("a short hour beside long ones has %d bytes written, want at most %d", got, 1<<20)
 	}
 }

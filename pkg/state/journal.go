@@ -124,6 +124,10 @@ func unpack(k, value []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return uncompress(packed)
+}
+
+func uncompress(packed []byte) ([]byte, error) {
 	n, err := s2.DecodedLen(packed)
 	if err != nil || n > maxUnpacked {
 		return nil, fmt.Errorf("%w: compressed text of %d bytes", errDamaged, n)

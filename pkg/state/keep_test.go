@@ -26,7 +26,7 @@ func TestKeep(t *testing.T) {
 	must(t, s.Keep("usage", nil))
 	want("")
 	must(t, s.Close())
-	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(chunkKey("other", 0), []byte("12345")) })
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(partKey("other", 0), []byte("12345")) })
 	s = open(t, p, Options{})
 	if _, err := s.Kept("other"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
@@ -64,7 +64,7 @@ func TestKeepLarge(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
-	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(chunkKey("decisions", 1), []byte("12345")) })
+	edit(t, p, func(tx *bolt.Tx) error { return tx.Bucket(keptBucket).Put(partKey("decisions", 1), []byte("12345")) })
 	s = open(t, p, Options{})
 	if _, err := s.Kept("decisions"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v, want %q", err, ErrDamaged)
@@ -80,8 +80,8 @@ func keptInMetaOf(short, long []byte) func(*bolt.Tx) error {
 		put := func(k, v []byte) { err = errors.Join(err, meta.Put(k, seal(k, v))) }
 		put([]byte(keptPrefix+"usage"), short)
 		for n := 0; len(long) > 0; n++ {
-			part := long[:min(len(long), keptChunk)]
-			put([]byte(keptPrefix+string(chunkKey("decisions", n))), part)
+			part := long[:min(len(long), partOfValue)]
+			put([]byte(keptPrefix+string(partKey("decisions", n))), part)
 			long = long[len(part):]
 		}
 		aside, err2 := meta.CreateBucket(checkpointBucket)
