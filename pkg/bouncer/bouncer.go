@@ -263,7 +263,7 @@ func (b *Bouncer) Run(ctx context.Context) {
 		b.housekeep()
 		pause(ctx, wait)
 	}
-	b.keep()
+	b.keepSnapshot()
 	b.client.close()
 }
 
@@ -441,7 +441,7 @@ func (b *Bouncer) housekeep() {
 	}
 	if b.changed.Load() && now.Sub(b.lastKeep) >= keepEvery(b.table.Len()) {
 		b.lastKeep = now
-		b.keep()
+		b.keepSnapshot()
 	}
 }
 
@@ -454,7 +454,7 @@ func keepEvery(decisions int) time.Duration {
 	return 5 * time.Minute
 }
 
-func (b *Bouncer) keep() {
+func (b *Bouncer) keepSnapshot() {
 	if b.o.Keep == nil || !b.changed.Swap(false) {
 		return
 	}

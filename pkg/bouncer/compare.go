@@ -19,7 +19,7 @@ const graceOfEnds = 10 * time.Second
 // two lists is not lost, and one wrong answer lifts no ban.
 func (b *Bouncer) compare(ctx context.Context, origins []string) error {
 	began := time.Now()
-	first, err := b.look(ctx, origins)
+	first, err := b.lookForDifference(ctx, origins)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (b *Bouncer) compare(ctx context.Context, origins []string) error {
 		return nil
 	}
 	pause(ctx, b.o.SecondLook)
-	second, err := b.look(ctx, origins)
+	second, err := b.lookForDifference(ctx, origins)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func (b *Bouncer) compare(ctx context.Context, origins []string) error {
 	return nil
 }
 
-// look asks for a list and compares it.
-func (b *Bouncer) look(ctx context.Context, origins []string) (decision.Difference, error) {
+// lookForDifference asks for a list and compares it.
+func (b *Bouncer) lookForDifference(ctx context.Context, origins []string) (decision.Difference, error) {
 	raws, err := b.client.list(ctx, origins)
 	if err != nil {
 		return decision.Difference{}, err

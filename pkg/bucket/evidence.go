@@ -14,14 +14,14 @@ const (
 	evidenceAtHand   = 3
 )
 
-// told counts remembered events. From evidencePerGroup on it counts in a circle, so it
+// ringCount counts remembered events. From evidencePerGroup on it counts in a circle, so it
 // also yields the place of the newest.
-type told uint8
+type ringCount uint8
 
-func (t told) seen() int   { return min(int(t), evidencePerGroup) }
-func (t told) newest() int { return (int(t) + evidencePerGroup - 1) % evidencePerGroup }
+func (t ringCount) seen() int   { return min(int(t), evidencePerGroup) }
+func (t ringCount) newest() int { return (int(t) + evidencePerGroup - 1) % evidencePerGroup }
 
-func (t told) more() told {
+func (t ringCount) more() ringCount {
 	if t++; t == 2*evidencePerGroup {
 		return evidencePerGroup
 	}
@@ -196,8 +196,8 @@ func (c *current) remember(g *group) {
 	if c.number == 0 {
 		c.number = c.ring.add(c.in.Event, c.at)
 	}
-	if g.told > 0 {
-		newest := c.evidenceAt(g, g.told.newest())
+	if g.remembered > 0 {
+		newest := c.evidenceAt(g, g.remembered.newest())
 		if newest.number() == c.number&(1<<numberBits-1) && newest.isOf(c.ring.slot(c.number)) {
 			if newest.attempts() < mostAttempts {
 				c.setEvidence(g, newest+oneAttempt)
@@ -205,7 +205,7 @@ func (c *current) remember(g *group) {
 			return
 		}
 	}
-	g.told = g.told.more()
+	g.remembered = g.remembered.more()
 	c.setEvidence(g, newReference(c.at, c.number, c.in.Event.Kind, c.in.Event.Service))
 }
 
@@ -218,7 +218,7 @@ func (m *memory) evidenceAt(g *group, i int) reference {
 
 // setEvidence sets the newest reference of a group.
 func (m *memory) setEvidence(g *group, ref reference) {
-	i := g.told.newest()
+	i := g.remembered.newest()
 	if i < evidenceAtHand {
 		g.evidence[i] = ref
 		return
@@ -232,13 +232,13 @@ func (m *memory) setEvidence(g *group, ref reference) {
 // evidenceOf returns the newest events of the group of the kinds in the set, not
 // older than from, the oldest first.
 func (m *memory) evidenceOf(g *group, kinds event.KindSet, from int64) []event.Event {
-	seen := g.told.seen()
+	seen := g.remembered.seen()
 	if seen == 0 {
 		return nil
 	}
 	found := make([]event.Event, 0, seen)
 	for i := range seen {
-		ref := m.evidenceAt(g, (g.told.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
+		ref := m.evidenceAt(g, (g.remembered.newest()+evidencePerGroup-seen+1+i)%evidencePerGroup)
 		if !kinds.Has(ref.kind()) || ref.seconds() < from/int64(time.Second) {
 			continue
 		}

@@ -58,15 +58,15 @@ func (k groupKey) prefix() netip.Prefix {
 // group is one key with its buckets and a sample of its events. It fills one cache line
 // of the processor.
 type group struct {
-	hi, lo   uint64 // of the key
-	has      uint64 // a bit for each scenario that has a bucket; the last one for all from there on
-	evidence [evidenceAtHand]reference
-	more     uint32 // run of words: further evidence
-	buckets  uint32 // run of them, in the order of their scenarios
-	used     uint32 // number of the last pour, its last bits
-	count    uint16 // of buckets
-	bits     uint8  // of the key; 0: the group is free
-	told     told
+	hi, lo     uint64 // of the key
+	has        uint64 // a bit for each scenario that has a bucket; the last one for all from there on
+	evidence   [evidenceAtHand]reference
+	more       uint32 // run of words: further evidence
+	buckets    uint32 // run of them, in the order of their scenarios
+	used       uint32 // number of the last pour, its last bits
+	count      uint16 // of buckets
+	bits       uint8  // of the key; 0: the group is free
+	remembered ringCount
 }
 
 func (g *group) key() groupKey { return groupKey{g.hi, g.lo, g.bits} }

@@ -44,11 +44,11 @@ type Overflow struct {
 // overflow; blackhole.go, v1.7.8). The blackhole is checked first, since it is cheaper
 // and either of the two drops the overflow.
 func (e *Engine) overflow(s *scenario.Scenario, g *group, b *bucket, at int64) {
-	told := e.silentUntil(b) <= at && (s.OverflowFilter == nil || !e.dropped(s, b, at))
+	isReported := e.silentUntil(b) <= at && (s.OverflowFilter == nil || !e.dropped(s, b, at))
 	b.last = max(b.last, at)
-	if told {
+	if isReported {
 		e.hole = e.blackhole(s, g, b, at)
-		e.tell(s, g, b)
+		e.emitOverflows(s, g, b)
 	}
 	e.restart(b)
 }
@@ -64,15 +64,15 @@ func (c *current) dropped(s *scenario.Scenario, b *bucket, at int64) bool {
 	return ok && !value
 }
 
-// tell appends an Overflow for each value of the scope in the queue, in the order of
+// emitOverflows appends an Overflow for each value of the scope in the queue, in the order of
 // their first events. An event without an address, or for which the expression fails, is
 // left out.
-func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
+func (e *Engine) emitOverflows(s *scenario.Scenario, g *group, b *bucket) {
 	l, w := e.detailOf(b)
 	if g.bits == 128 && (s.Scope == string(event.ScopeIP) || l.queued == 0) {
 		addr := g.key().addr()
 		if value, ok := e.valueOf(s, g, queued{}, addr); ok {
-			e.out = append(e.out, e.told(s, g, b, value, []netip.Addr{addr}))
+			e.out = append(e.out, e.newOverflow(s, g, b, value, []netip.Addr{addr}))
 		}
 		return
 	}
@@ -94,7 +94,7 @@ func (e *Engine) tell(s *scenario.Scenario, g *group, b *bucket) {
 	}
 	for _, p := range parties {
 		slices.SortFunc(p.sources, netip.Addr.Compare)
-		e.out = append(e.out, e.told(s, g, b, p.value, p.sources))
+		e.out = append(e.out, e.newOverflow(s, g, b, p.value, p.sources))
 	}
 }
 
@@ -140,8 +140,8 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 	return m.Text(s.ScopeValue)
 }
 
-// told makes the Overflow of one value.
-func (e *Engine) told(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
+// newOverflow makes the Overflow of one value.
+func (e *Engine) newOverflow(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Blackhole: e.hole, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,

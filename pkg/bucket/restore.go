@@ -207,12 +207,12 @@ func (r *stateReader) group(e *Engine, gi uint32) {
 
 // evidence reads the references of a group.
 func (r *stateReader) evidence(e *Engine, g *group) {
-	told := told(r.Byte(0) % (2 * evidencePerGroup))
-	for range told.seen() {
-		g.told = g.told.more()
+	remembered := ringCount(r.Byte(0) % (2 * evidencePerGroup))
+	for range remembered.seen() {
+		g.remembered = g.remembered.more()
 		e.setEvidence(g, reference(r.fixed()))
 	}
-	g.told = told
+	g.remembered = remembered
 }
 
 // bucket reads a bucket. If its scenario is gone, the bucket is dropped.

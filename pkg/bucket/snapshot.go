@@ -143,8 +143,8 @@ func (w *writer) group(e *Engine, g *group) {
 		w.fixed(g.lo)
 	}
 	w.Number(uint64(uint32(e.pours) - g.used))
-	w.Byte(byte(g.told))
-	for i := range g.told.seen() {
+	w.Byte(byte(g.remembered))
+	for i := range g.remembered.seen() {
 		w.fixed(uint64(e.evidenceAt(g, i)))
 	}
 	buckets := e.bucketsOf(g)

@@ -166,11 +166,11 @@ func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, fi
 	j.tells = true
 	judge := j.engine(j.set, in.scope.Holds)
 	var lines []report.Evidence
-	var told []report.Told
+	var told []report.Alert
 	keep := func(findings []engine.Finding) {
 		for _, f := range findings {
 			if concerns(f, addr) {
-				told = append(told, report.ToldOf(f))
+				told = append(told, report.AlertOf(f))
 			}
 		}
 	}

@@ -119,22 +119,22 @@ func (d answers) Why(ctx context.Context, addr netip.Addr) (report.Why, error) {
 	if err != nil {
 		return w, err
 	}
-	if err := d.addTold(&w, addr); err != nil {
+	if err := d.addAlerts(&w, addr); err != nil {
 		return w, err
 	}
-	slices.SortStableFunc(w.Alerts, func(a, b report.Told) int { return a.Last.Compare(b.Last) })
+	slices.SortStableFunc(w.Alerts, func(a, b report.Alert) int { return a.Last.Compare(b.Last) })
 	return w, nil
 }
 
-// addTold adds the alerts on the address and its network: those that were delivered, and
+// addAlerts adds the alerts on the address and its network: those that were delivered, and
 // those that wait.
-func (d answers) addTold(w *report.Why, addr netip.Addr) error {
+func (d answers) addAlerts(w *report.Why, addr netip.Addr) error {
 	for list, read := range d.lists() {
 		err := eachOf(read, func(e *state.Entry) {
 			if !isAbout(e.Alert, addr) {
 				return
 			}
-			told := toldOf(e.Alert, e.Reason)
+			told := shownAlertOf(e.Alert, e.Reason)
 			told.State = string(list)
 			if list == control.Held {
 				told.Verdict = guard.Hold.String()
@@ -152,7 +152,7 @@ func (d answers) addTold(w *report.Why, addr netip.Addr) error {
 			return err
 		}
 		for _, h := range history {
-			told := toldOf(h.Alert, h.Reason)
+			told := shownAlertOf(h.Alert, h.Reason)
 			told.State, told.Number = h.Status.String(), h.Number
 			if h.Status == state.Dropped {
 				told.Verdict = guard.None.String() // it was held or waited, and never became public
@@ -163,7 +163,7 @@ func (d answers) addTold(w *report.Why, addr netip.Addr) error {
 	return nil
 }
 
-// toldOf returns an alert as csmail why shows it. It shares no memory with the entry of
+// shownAlertOf returns an alert as csmail why shows it. It shares no memory with the entry of
 // the store.
 // ruleOf takes the rule off the reason for which an entry is held.
 func ruleOf(reason string) (rule, words string) {
@@ -174,12 +174,12 @@ func ruleOf(reason string) (rule, words string) {
 	return rule, words
 }
 
-func toldOf(a event.Alert, reason string) report.Told {
+func shownAlertOf(a event.Alert, reason string) report.Alert {
 	verdict := guard.Ban
 	if a.Informational {
 		verdict = guard.Alert
 	}
-	return report.Told{
+	return report.Alert{
 		Scenario: strings.Clone(a.Scenario), Scope: strings.Clone(string(a.Scope)), Value: strings.Clone(a.Value()), Count: a.Count, First: a.First, Last: a.Last,
 		Verdict: verdict.String(), Reason: strings.Clone(reason), Checks: cloned(a.Checks), Kinds: copiedKinds(a.Kinds),
 	}

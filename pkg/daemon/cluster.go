@@ -102,7 +102,7 @@ func rulesOf(c config.Config, set *scenario.Set) string {
 }
 
 // surround starts what runs beside the loop. wake has the sender look at the outbox.
-func (k *clustered) surround(ctx context.Context, a *around, wake func()) {
+func (k *clustered) surround(ctx context.Context, a *workers, wake func()) {
 	if k.isEdge() {
 		a.group.Go(func() { k.edge.sender.Run(ctx) })
 	}

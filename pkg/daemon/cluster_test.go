@@ -23,7 +23,7 @@ func inCluster(t *testing.T, role string) *Daemon {
 		t.Fatal(err)
 	}
 	d.surround(t.Context())
-	t.Cleanup(func() { d.around.stop(); d.close() })
+	t.Cleanup(func() { d.workers.stop(); d.close() })
 	return d
 }
 

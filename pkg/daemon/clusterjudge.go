@@ -145,17 +145,17 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, _ := j.merger.Next(); f != nil; f, _ = j.merger.Next() {
 		d.clock.seen(f.Place)
-		d.found(d.engine.TakeFact(f))
+		d.addFindings(d.engine.TakeFact(f))
 	}
 	if at := j.merger.Watermark(); !at.IsZero() {
-		d.found(d.engine.Tell(at))
+		d.addFindings(d.engine.JudgeUntil(at))
 	}
 	if ended := j.merger.Ended(); ended != j.settled {
 		if j.settled = ended; ended {
-			d.found(d.engine.Settle(stamp))
+			d.addFindings(d.engine.Settle(stamp))
 		}
 	}
-	if d.hurry || len(d.pending.Alerts)+len(d.pending.Held) > 0 {
+	if d.urgent || len(d.pending.Alerts)+len(d.pending.Held) > 0 {
 		d.tryCommit()
 	}
 }

@@ -29,17 +29,17 @@ func (d *Daemon) recallCounters() {
 	if d.earlier.Since.IsZero() {
 		d.earlier.Since = d.started
 	}
-	if err := d.store.EachSince(d.started.Add(-breakInsBack), func(t *state.Told) {
+	if err := d.store.EachSince(d.started.Add(-breakInsBack), func(t *state.HistoryEntry) {
 		if t.Alert.Scenario == engine.BreakIn {
-			d.shown.keepInSight(copied(alertOf(state.Entry{ID: t.ID, Alert: t.Alert, Queued: t.Sent}, t.Status.String())))
+			d.shown.addBreakIn(copied(alertOf(state.Entry{ID: t.ID, Alert: t.Alert, Queued: t.Sent}, t.Status.String())))
 		}
 	}); err != nil {
 		d.log.Warn("the latest break-ins cannot be read", "error", err)
 	}
 }
 
-// keepInSight adds a break-in. At the limit the oldest is dropped.
-func (f *shownFindings) keepInSight(breakIn control.Alert) {
+// addBreakIn adds a break-in. At the limit the oldest is dropped.
+func (f *shownFindings) addBreakIn(breakIn control.Alert) {
 	f.breakIns = append(f.breakIns[max(0, len(f.breakIns)-maxBreakIns+1):], breakIn)
 }
 
@@ -58,7 +58,7 @@ func (w *stateWriter) keepCounters(all control.Total) {
 // file. A ban that the LAPI was not asked about yet counts as one.
 func (d answers) bans(now time.Time) (control.Bans, error) {
 	running, today, simulated := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	var after *state.Told
+	var after *state.HistoryEntry
 	for {
 		page, err := d.store.Running(after, pageSize)
 		if err != nil {
@@ -75,7 +75,7 @@ func (d answers) bans(now time.Time) (control.Bans, error) {
 		after = &page[len(page)-1]
 	}
 	year, month, day := now.Date()
-	err := d.store.EachSince(time.Date(year, month, day, 0, 0, 0, 0, now.Location()), func(t *state.Told) {
+	err := d.store.EachSince(time.Date(year, month, day, 0, 0, 0, 0, now.Location()), func(t *state.HistoryEntry) {
 		switch {
 		case t.Status != state.Delivered || t.Alert.Informational:
 		case t.Simulate:
@@ -88,4 +88,4 @@ func (d answers) bans(now time.Time) (control.Bans, error) {
 }
 
 // isBan reports whether the LAPI made a decision of a delivered alert, or may have.
-func isBan(t *state.Told) bool { return !t.Looked || len(t.Bans) > 0 }
+func isBan(t *state.HistoryEntry) bool { return !t.Looked || len(t.Bans) > 0 }

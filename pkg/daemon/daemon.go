@@ -78,11 +78,11 @@ type Daemon struct {
 	options Options
 	started time.Time
 
-	config config.Config
-	set    *scenario.Set
-	engine *engine.Engine
-	from   map[*ingest.Feed]input.Cursor // the position where each feed was resumed
-	around *around                       // goroutines of the current configuration
+	config  config.Config
+	set     *scenario.Set
+	engine  *engine.Engine
+	from    map[*ingest.Feed]input.Cursor // the position where each feed was resumed
+	workers *workers                      // goroutines of the current configuration
 
 	facts    guard.Facts       // facts about this host, as of the last reading of the configuration
 	names    *dyndns.Names     // guard.allow_names; their addresses are part of facts
@@ -111,15 +111,15 @@ type message struct {
 	batch input.Batch
 }
 
-// around holds the goroutines that run with one configuration. A reload stops them and
+// workers are the goroutines that run with one configuration. A reload stops them and
 // starts others.
-type around struct {
+type workers struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 }
 
 // stop ends the goroutines and waits for them.
-func (a *around) stop() {
+func (a *workers) stop() {
 	a.cancel()
 	a.group.Wait()
 }
@@ -147,7 +147,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer listeners.close()
 	d.surround(ctx)
-	defer func() { d.around.stop() }()
+	defer func() { d.workers.stop() }()
 	d.options.Notify("READY=1")
 	d.log.Info("started", "version", o.Version, "sources", len(d.feeds), "scenarios", len(d.set.Scenarios()))
 	err = d.loop(ctx)
@@ -270,7 +270,7 @@ func (d *Daemon) close() {
 
 // finish stores what is pending, within the second or two that a service manager grants.
 func (d *Daemon) finish(cause error) error {
-	d.around.cancel()
+	d.workers.cancel()
 	d.drain()
 	if err := d.commit(); err != nil {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
@@ -286,7 +286,7 @@ func (d *Daemon) drain() {
 	for {
 		select {
 		case m := <-d.batches:
-			d.take(m)
+			d.takeBatch(m)
 		default:
 			return
 		}

@@ -331,9 +331,9 @@ func (d *Daemon) takeReported(r event.Record) {
 	input := r
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: reportSource, Record: &input})
 	d.clock.seen(r.Time)
-	d.note(d.engine.Step(&r))
+	d.countResult(d.engine.Step(&r))
 	d.enforcer.learn(&r, d.engine.Guard().Guessed().N > 0, d.options.Now())
-	if d.hurry || len(d.pending.Inputs) >= maxBatch {
+	if d.urgent || len(d.pending.Inputs) >= maxBatch {
 		d.tryCommit()
 	}
 }

@@ -150,7 +150,7 @@ const usageNote = "usage"
 
 // recallUsage reads the counts that the previous run could not report. The start goes on
 // without them.
-func (w *stateWriter) recallUsage(into *delivery.Untold) {
+func (w *stateWriter) recallUsage(into *delivery.Unreported) {
 	data, err := w.store.Kept(usageNote)
 	if err == nil && data != nil {
 		err = json.Unmarshal(data, into)
@@ -171,7 +171,7 @@ func (w *stateWriter) keepUsage(data []byte) {
 // leave reports the lines since the last report to the LAPI, or keeps their count for the
 // next start.
 func (d *Daemon) leave() {
-	d.around.stop()
+	d.workers.stop()
 	if !d.config.Detect {
 		return
 	}
@@ -183,7 +183,7 @@ func (d *Daemon) leave() {
 		return
 	}
 	d.log.Info("the LAPI is told at the next start how many lines were read since the last report", "error", err)
-	if data, err := json.Marshal(d.presence.Untold(totals)); err == nil { // it always marshals
+	if data, err := json.Marshal(d.presence.Unreported(totals)); err == nil { // it always marshals
 		d.keepUsage(data)
 	}
 }

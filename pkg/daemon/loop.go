@@ -36,7 +36,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case err := <-d.failed:
 			return err
 		case m := <-batches:
-			d.take(m)
+			d.takeBatch(m)
 		case m := <-arrived:
 			d.cluster.judge.takeMessage(d, m)
 		case r := <-reported:
@@ -67,7 +67,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 func (d *Daemon) tick(now time.Time) {
 	d.watchClock(now)
 	d.advance(now)
-	if d.hurry || d.commitErr != nil {
+	if d.urgent || d.commitErr != nil {
 		d.tryCommit()
 	}
 	if since := now.Sub(d.checkpoint); since >= checkpointEvery || since >= retryCheckpoint && (d.checkErr != nil || d.store.Stats().JournalBytes > maxJournal) {
@@ -80,8 +80,8 @@ func (d *Daemon) tick(now time.Time) {
 	d.options.Notify("WATCHDOG=1") // also while the disk is full, because a restart would make no room
 }
 
-// take steps the records of a batch and stores them, at once if there is an alert.
-func (d *Daemon) take(m message) {
+// takeBatch steps the records of a batch and stores them, at once if there is an alert.
+func (d *Daemon) takeBatch(m message) {
 	d.schedule()
 	d.text += len(m.batch.Text)
 	source := m.feed.Input.Name()
@@ -94,7 +94,7 @@ func (d *Daemon) take(m message) {
 		input := *r // Step changes the record, and the journal must hold the original
 		d.pending.Inputs = append(d.pending.Inputs, state.Input{Source: source, Record: &input, Lines: lines, Missed: missed})
 		if result, stepped := d.step(r, lines, missed); stepped {
-			d.note(result)
+			d.countResult(result)
 			d.enforcer.learn(r, d.engine.Guard().Guessed().N > 0, d.options.Now())
 		}
 	})
@@ -105,21 +105,21 @@ func (d *Daemon) take(m message) {
 		d.pending.Cursors[source] = cursor
 	}
 	d.metrics.lag.WithLabelValues(source).Set(float64(m.batch.Lag))
-	if d.hurry || len(d.pending.Inputs) >= maxBatch || d.text >= maxText {
+	if d.urgent || len(d.pending.Inputs) >= maxBatch || d.text >= maxText {
 		d.tryCommit()
 	}
 }
 
-// note counts an event and adds its findings to the pending batch.
-func (d *Daemon) note(r engine.Result) {
+// countResult counts an event and adds its findings to the pending batch.
+func (d *Daemon) countResult(r engine.Result) {
 	if r.Outcome == event.Noted && !r.Folded {
 		d.metrics.events.WithLabelValues(r.Kind.String(), r.Kind.Class().String()).Add(float64(r.Attempts))
 	}
-	d.found(r.Findings)
+	d.addFindings(r.Findings)
 }
 
-// found adds findings to the lists of the pending batch.
-func (d *Daemon) found(findings []engine.Finding) {
+// addFindings adds findings to the lists of the pending batch.
+func (d *Daemon) addFindings(findings []engine.Finding) {
 	for _, f := range findings {
 		d.metrics.verdicts.WithLabelValues(f.Verdict.Action.String(), f.Verdict.Rule.String()).Inc()
 		entry := entryOf(f, &d.config.LAPI, time.Now())
@@ -132,7 +132,7 @@ func (d *Daemon) found(findings []engine.Finding) {
 		}
 		level("finding", "id", f.Alert.ID(), "at", f.At.UTC().Format(time.RFC3339Nano), "scenario", f.Alert.Scenario, "scope", string(f.Alert.Scope), "value", shown(f.Alert),
 			"verdict", f.Verdict.Action.String(), "rule", f.Verdict.Rule.String(), "reason", f.Verdict.Reason)
-		d.hurry = true
+		d.urgent = true
 	}
 }
 
@@ -174,7 +174,7 @@ func (f *shownFindings) add(e state.Entry, v guard.Verdict) {
 	shown.Reason = v.Reason
 	f.recent = append(f.recent, shown)
 	if e.Alert.Scenario == engine.BreakIn {
-		f.keepInSight(shown)
+		f.addBreakIn(shown)
 	}
 }
 
@@ -210,7 +210,7 @@ func (d *Daemon) advance(now time.Time) {
 	d.pending.Inputs = append(d.pending.Inputs, state.Input{Tick: at})
 	findings := d.engine.Advance(at)
 	d.reports.findings(findings)
-	d.found(findings)
+	d.addFindings(findings)
 }
 
 // isCaughtUp reports whether no source is known to be behind.
@@ -244,7 +244,7 @@ func (d *Daemon) endOfInput(ctx context.Context) error {
 	d.drain()
 	findings := d.engine.Settle(time.Now())
 	d.reports.findings(findings)
-	d.found(findings)
+	d.addFindings(findings)
 	d.tryCommit()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()

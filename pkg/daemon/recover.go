@@ -198,7 +198,7 @@ func fixedKeys(old, next config.Config) []string {
 // swap replaces the goroutines of the old configuration. The new engine has the state of
 // the old one, so batches that the old sources still send go to the new engine.
 func (d *Daemon) swap(ctx context.Context, old []*ingest.Feed) {
-	d.around.stop()
+	d.workers.stop()
 	d.drain()
 	d.before.retire(old, d.sent())
 	for name := range d.before.sources {

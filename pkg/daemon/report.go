@@ -281,9 +281,9 @@ func (r *reports) stored(err error) {
 	r.writing = nil
 }
 
-// aroundReport returns the parts of a report that its lines do not hold: the earlier
+// surroundingsOf returns the parts of a report that its lines do not hold: the earlier
 // days, and the alerts that wait now.
-func (d answers) aroundReport(since, until time.Time) document.Surroundings {
+func (d answers) surroundingsOf(since, until time.Time) document.Surroundings {
 	s := document.Surroundings{Since: since, Until: until, Findings: d.waitingFindings(), Unfinished: d.reports.days.Unfinished(since, until)}
 	day := midnight(since.In(d.reports.options.Zone))
 	for back := comparedDays; back > 0; back-- {
@@ -376,7 +376,7 @@ func (d answers) reportParts(since, until time.Time, zone string) (a asked, err 
 		return a, err
 	}
 	a.whole = r.isWhole(since) && d.isCaughtUp(d.feeds)
-	a.around = d.aroundReport(since, until)
+	a.around = d.surroundingsOf(since, until)
 	if len(a.parts) > 0 {
 		return a, nil
 	}

@@ -34,7 +34,7 @@ type stateWriter struct {
 
 	pending   state.Batch
 	text      int         // bytes of the lines in the pending batch
-	hurry     bool        // the pending batch holds an alert, so it is stored at once
+	urgent    bool        // the pending batch holds an alert, so it is stored at once
 	due       *time.Timer // fires when the pending batch must be stored; runs while waits is true
 	waits     bool
 	pace      pace
@@ -117,7 +117,7 @@ func (w *stateWriter) commit() error {
 	w.sealed()
 	clear(w.pending.Inputs) // they keep the text of whole batches in memory
 	w.pending = state.Batch{Inputs: w.pending.Inputs[:0]}
-	w.hurry, w.text, w.waits = false, 0, false
+	w.urgent, w.text, w.waits = false, 0, false
 	w.due.Stop()
 	w.pace.committed()
 	return nil

@@ -210,7 +210,7 @@ func TestNotRenewed(t *testing.T) {
 		})
 	}
 	now := time.Now()
-	over := state.Told{Looked: true, Duration: day, Bans: []state.Ban{{ID: 1, Until: now.Add(slack)}}}
+	over := state.HistoryEntry{Looked: true, Duration: day, Bans: []state.Ban{{ID: 1, Until: now.Add(slack)}}}
 	if got := stateOf(over, lapi.Look{At: now, Known: true}, now); got != stillRuns {
 		t.Errorf("at its end: %d, want %d", got, stillRuns)
 	}

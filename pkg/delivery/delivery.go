@@ -39,14 +39,14 @@ type Outbox interface {
 
 // Bans are the delivered alerts with the decisions that the LAPI made of them.
 type Bans interface {
-	History(value string, limit int) ([]state.Told, error)
-	Running(after *state.Told, limit int) ([]state.Told, error)
-	Looked(t state.Told, created time.Time, bans []state.Ban) error
-	Unbanned(t state.Told, at time.Time) error
-	Ended(state.Told) error
-	Over(state.Told) error
+	History(value string, limit int) ([]state.HistoryEntry, error)
+	Running(after *state.HistoryEntry, limit int) ([]state.HistoryEntry, error)
+	Looked(t state.HistoryEntry, created time.Time, bans []state.Ban) error
+	Unbanned(t state.HistoryEntry, at time.Time) error
+	Ended(state.HistoryEntry) error
+	Over(state.HistoryEntry) error
 	Revive(now time.Time) (int, error)
-	Renew(t state.Told, until, now time.Time) error
+	Renew(t state.HistoryEntry, until, now time.Time) error
 }
 
 // LAPI is a Local API at which csmail is registered as a machine.

@@ -34,9 +34,9 @@ type Presence struct {
 	Totals func() []lapi.SourceUsage
 
 	// Before holds the counts that an earlier run could not report. It goes with the
-	// first report. Told, if it is set, is called after that report.
-	Before Untold
-	Told   func()
+	// first report. Reported, if it is set, is called after that report.
+	Before   Unreported
+	Reported func()
 
 	Version, OSName, OSVersion string
 	Started                    time.Time
@@ -77,9 +77,9 @@ func (p *Presence) note(err error) {
 	}
 }
 
-// Untold are line counts that were not yet reported to the LAPI, and the time since when
+// Unreported are line counts that were not yet reported to the LAPI, and the time since when
 // they were counted.
-type Untold struct {
+type Unreported struct {
 	Since   time.Time
 	Sources []lapi.SourceUsage
 }
@@ -132,10 +132,10 @@ func (p *Presence) beat(ctx context.Context, first bool) error {
 
 // Leave sends a last report of the lines counted since the one before, if there are any;
 // after the end of the process the counts would be lost. It is to be called when Run has
-// ended, with the totals at that time. If it fails, [Presence.Untold] returns the
+// ended, with the totals at that time. If it fails, [Presence.Unreported] returns the
 // counts.
 func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
-	if !slices.ContainsFunc(p.Untold(totals).Sources, func(u lapi.SourceUsage) bool { return u.Read > 0 }) {
+	if !slices.ContainsFunc(p.Unreported(totals).Sources, func(u lapi.SourceUsage) bool { return u.Read > 0 }) {
 		return nil
 	}
 	defer p.disconnect()
@@ -145,10 +145,10 @@ func (p *Presence) Leave(ctx context.Context, totals []lapi.SourceUsage) error {
 	return p.report(ctx, time.Now(), totals)
 }
 
-// Untold returns the lines counted since the last report, with the given totals, and
+// Unreported returns the lines counted since the last report, with the given totals, and
 // those that earlier runs could not report.
-func (p *Presence) Untold(totals []lapi.SourceUsage) Untold {
-	u := Untold{Since: p.last}
+func (p *Presence) Unreported(totals []lapi.SourceUsage) Unreported {
+	u := Unreported{Since: p.last}
 	if !p.Before.Since.IsZero() {
 		u.Since = p.Before.Since
 	}
@@ -172,10 +172,10 @@ func (p *Presence) Untold(totals []lapi.SourceUsage) Untold {
 
 // report sends what was counted since the report before: the LAPI adds up.
 func (p *Presence) report(ctx context.Context, now time.Time, totals []lapi.SourceUsage) error {
-	untold := p.Untold(totals)
+	unreported := p.Unreported(totals)
 	err := p.beacon.SendUsage(ctx, lapi.Usage{
 		Version: p.Version, OSName: p.OSName, OSVersion: p.OSVersion, Started: p.Started,
-		Now: now, Window: max(0, now.Sub(untold.Since)), Sources: untold.Sources,
+		Now: now, Window: max(0, now.Sub(unreported.Since)), Sources: unreported.Sources,
 	})
 	if err != nil {
 		return err
@@ -184,10 +184,10 @@ func (p *Presence) report(ctx context.Context, now time.Time, totals []lapi.Sour
 	for _, t := range totals {
 		p.sent[t.Source] = t
 	}
-	if !p.Before.Since.IsZero() && p.Told != nil {
-		p.Told()
+	if !p.Before.Since.IsZero() && p.Reported != nil {
+		p.Reported()
 	}
-	p.Before = Untold{}
+	p.Before = Unreported{}
 	return nil
 }
 

@@ -60,8 +60,8 @@ func TestPresenceTellsOfRunsBefore(t *testing.T) {
 		f, told := &fakeBeacon{refuses: lapi.ErrUnreachable}, 0
 		p := &Presence{
 			Connect: func(context.Context) (Beacon, error) { return f, nil }, Version: "1.0.0", Started: time.Now(), last: time.Now(),
-			Before: Untold{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 3, Parsed: 2, Unparsed: 1}, {Source: "b", Read: 1, Parsed: 1}}},
-			Told:   func() { told++ },
+			Before:   Unreported{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 3, Parsed: 2, Unparsed: 1}, {Source: "b", Read: 1, Parsed: 1}}},
+			Reported: func() { told++ },
 		}
 		leave := func(read uint64, fails bool) {
 			t.Helper()
@@ -70,8 +70,8 @@ func TestPresenceTellsOfRunsBefore(t *testing.T) {
 			}
 		}
 		leave(0, true)
-		if want := (Untold{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 7, Parsed: 6, Unparsed: 1}, {Source: "b", Gone: true, Read: 1, Parsed: 1}}}); !cmp.Equal(want, p.Untold([]lapi.SourceUsage{{Source: "a", Read: 4, Parsed: 4}})) {
-			t.Errorf("untold %+v, want cmp %v", p.Untold(nil), want)
+		if want := (Unreported{time.Now().Add(-time.Hour), []lapi.SourceUsage{{Source: "a", Read: 7, Parsed: 6, Unparsed: 1}, {Source: "b", Gone: true, Read: 1, Parsed: 1}}}); !cmp.Equal(want, p.Unreported([]lapi.SourceUsage{{Source: "a", Read: 4, Parsed: 4}})) {
+			t.Errorf("unreported %+v, want cmp %v", p.Unreported(nil), want)
 		}
 		f.refuses = nil
 		leave(4, false)

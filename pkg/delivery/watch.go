@@ -56,7 +56,7 @@ const (
 
 // stateOf compares the LAPI's answer with its first answer about the same alert. It uses
 // the LAPI's clock alone, since this host's clock may be set at any time.
-func stateOf(t state.Told, look lapi.Look, renewAt time.Time) banState {
+func stateOf(t state.HistoryEntry, look lapi.Look, renewAt time.Time) banState {
 	long := t.Looked && t.Duration > 0 && !renewAt.IsZero() && t.End().After(look.At.Add(slack)) && !look.At.Before(renewAt)
 	switch {
 	case !look.Known && long:
@@ -79,7 +79,7 @@ func stateOf(t state.Told, look lapi.Look, renewAt time.Time) banState {
 
 // shortened reports whether every ban of the alert now ends earlier than at the first
 // look.
-func shortened(t state.Told, seen []lapi.Ban) bool {
+func shortened(t state.HistoryEntry, seen []lapi.Ban) bool {
 	ends := map[int64]time.Time{}
 	for _, b := range seen {
 		ends[b.ID] = b.Until
@@ -99,16 +99,16 @@ type watcher struct {
 	*connection
 	store Bans
 
-	fresh   []state.Told  // delivered, and their bans not looked at yet
-	watched *state.Told   // the place in the running bans
-	ours    clock.Reading // of this host's clock
-	theirs  clock.Reading // of the LAPI's
+	fresh     []state.HistoryEntry // delivered, and their bans not looked at yet
+	watched   *state.HistoryEntry  // the place in the running bans
+	ownClock  clock.Reading        // of this host's clock
+	lapiClock clock.Reading        // of the LAPI's
 }
 
 // addFresh schedules a first look at the bans of a delivered alert.
 func (w *watcher) addFresh(r result) {
 	if len(w.fresh) < maxFresh && !r.entry.Simulate && !r.entry.Alert.Informational {
-		w.fresh = append(w.fresh, state.Told{
+		w.fresh = append(w.fresh, state.HistoryEntry{
 			ID: r.entry.ID, Number: r.Number, Sent: r.At, Alert: r.entry.Alert, Duration: r.entry.Duration, Renewal: r.entry.Renewal,
 		})
 	}
@@ -131,7 +131,7 @@ func (w *watcher) lookAtFresh(ctx context.Context) {
 // is to be renewed. An error ends it without a conclusion. The next look starts behind
 // the alert that caused the error, and comes back to it in the next cycle.
 func (w *watcher) lookAtRunning(ctx context.Context) (renewed bool, err error) {
-	if shown := w.options.Now(); wasSetBack(&w.ours, shown) {
+	if shown := w.options.Now(); wasSetBack(&w.ownClock, shown) {
 		if err := w.revive(shown); err != nil {
 			return false, err
 		}
@@ -164,12 +164,12 @@ func (w *watcher) lookAtRunning(ctx context.Context) (renewed bool, err error) {
 	return renewed, nil
 }
 
-func (w *watcher) lookAt(ctx context.Context, t state.Told) (renewed bool, err error) {
+func (w *watcher) lookAt(ctx context.Context, t state.HistoryEntry) (renewed bool, err error) {
 	look, err := w.lapi.Bans(ctx, t.Number, t.ID)
 	if err != nil {
 		return false, err
 	}
-	if wasSetBack(&w.theirs, look.At) {
+	if wasSetBack(&w.lapiClock, look.At) {
 		if err := w.revive(look.At); err != nil {
 			return false, err
 		}
@@ -210,7 +210,7 @@ func (w *watcher) lookAt(ctx context.Context, t state.Told) (renewed bool, err e
 func (w *watcher) revive(now time.Time) error {
 	n, err := w.store.Revive(now)
 	if err != nil {
-		w.ours, w.theirs = clock.Reading{}, clock.Reading{} // the next look tries again
+		w.ownClock, w.lapiClock = clock.Reading{}, clock.Reading{} // the next look tries again
 	}
 	if n > 0 {
 		w.options.Log.Info("bans that seemed to be over are watched again: a clock was set back", "bans", n)
@@ -220,7 +220,7 @@ func (w *watcher) revive(now time.Time) error {
 
 // legible leaves out the decisions for which the LAPI reports no end. They are not
 // watched, because an early end could not be noticed.
-func (w *watcher) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
+func (w *watcher) legible(t state.HistoryEntry, seen []lapi.Ban) []lapi.Ban {
 	left := slices.DeleteFunc(slices.Clone(seen), func(b lapi.Ban) bool { return b.Until.IsZero() })
 	if n := len(seen) - len(left); n > 0 {
 		w.options.Log.Warn("the LAPI does not say when a decision ends; whether a person ends it goes unnoticed", "alert", t.Number,
@@ -232,7 +232,7 @@ func (w *watcher) legible(t state.Told, seen []lapi.Ban) []lapi.Ban {
 // storedAt is the time when the LAPI stored an alert, by its clock, from this look or an
 // earlier one. If the LAPI never reported it, it is the time of sending by this host's
 // clock.
-func storedAt(t state.Told, look lapi.Look) time.Time {
+func storedAt(t state.HistoryEntry, look lapi.Look) time.Time {
 	switch {
 	case !look.Created.IsZero():
 		return look.Created
@@ -244,7 +244,7 @@ func storedAt(t state.Told, look lapi.Look) time.Time {
 
 // renewAt is a day, or a seventh, before the LAPI forgets the alert. The zero time
 // if the ban is not to be renewed.
-func (w *watcher) renewAt(t state.Told, look lapi.Look) time.Time {
+func (w *watcher) renewAt(t state.HistoryEntry, look lapi.Look) time.Time {
 	stored := storedAt(t, look)
 	if !w.options.Renew || t.End().Before(stored.Add(w.options.FlushAge)) {
 		return time.Time{}
@@ -252,7 +252,7 @@ func (w *watcher) renewAt(t state.Told, look lapi.Look) time.Time {
 	return stored.Add(w.options.FlushAge / 7 * 6)
 }
 
-func (w *watcher) warnOfFlush(t state.Told, look lapi.Look) {
+func (w *watcher) warnOfFlush(t state.HistoryEntry, look lapi.Look) {
 	flushed := storedAt(t, look).Add(w.options.FlushAge)
 	for _, b := range look.Bans {
 		if b.Until.After(flushed.Add(slack)) && (t.Duration == 0 || !w.options.Renew) {
@@ -265,7 +265,7 @@ func (w *watcher) warnOfFlush(t state.Told, look lapi.Look) {
 
 // endedEarly reports that a person ended a ban, unless another ban on the same source
 // still runs. In that case the alert is looked at again after the other ban has ended.
-func (w *watcher) endedEarly(ctx context.Context, t state.Told, look lapi.Look) error {
+func (w *watcher) endedEarly(ctx context.Context, t state.HistoryEntry, look lapi.Look) error {
 	other, err := w.anotherRuns(ctx, t, look.At)
 	if err != nil || other {
 		return err
@@ -289,7 +289,7 @@ func (w *watcher) endedEarly(ctx context.Context, t state.Told, look lapi.Look) 
 // maxOthers bounds how many earlier alerts on the same source are looked at.
 const maxOthers = 50
 
-func (w *watcher) anotherRuns(ctx context.Context, t state.Told, now time.Time) (bool, error) {
+func (w *watcher) anotherRuns(ctx context.Context, t state.HistoryEntry, now time.Time) (bool, error) {
 	history, err := w.store.History(t.Alert.Value(), maxOthers)
 	if err != nil {
 		return false, err
@@ -310,7 +310,7 @@ func (w *watcher) anotherRuns(ctx context.Context, t state.Told, now time.Time) 
 }
 
 // mayRun reports whether a ban of the alert may still run, by the LAPI's clock.
-func mayRun(t state.Told, now time.Time) bool {
+func mayRun(t state.HistoryEntry, now time.Time) bool {
 	if t.Status != state.Delivered || t.Simulate || !t.Unbanned.IsZero() {
 		return false
 	}

@@ -306,9 +306,9 @@ func TestLongBanWithoutRenewalIsTold(t *testing.T) {
 func TestJudge(t *testing.T) {
 	now := time.Now()
 	later := now.Add(time.Hour)
-	two := state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: later}, {ID: 2, Until: later}}}
+	two := state.HistoryEntry{Looked: true, Bans: []state.Ban{{ID: 1, Until: later}, {ID: 2, Until: later}}}
 	for name, tt := range map[string]struct {
-		told  state.Told
+		told  state.HistoryEntry
 		seen  []lapi.Ban
 		known bool
 		want  banState
@@ -318,11 +318,11 @@ func TestJudge(t *testing.T) {
 		"one is not there":       {two, []lapi.Ban{{ID: 1, Until: now}}, true, stillRuns},
 		"others are there":       {two, []lapi.Ban{{ID: 3, Until: now}}, true, stillRuns},
 		"its end is not told":    {two, []lapi.Ban{{ID: 1}, {ID: 2}}, true, stillRuns},
-		"no bans made":           {state.Told{}, nil, true, over},
-		"first look":             {state.Told{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
+		"no bans made":           {state.HistoryEntry{}, nil, true, over},
+		"first look":             {state.HistoryEntry{}, []lapi.Ban{{ID: 1, Until: later}}, true, firstLook},
 		"not there":              {two, nil, false, vanished},
-		"over, within the slack": {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack)}}}, nil, true, stillRuns},
-		"over":                   {state.Told{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack - 1)}}}, nil, true, over},
+		"over, within the slack": {state.HistoryEntry{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack)}}}, nil, true, stillRuns},
+		"over":                   {state.HistoryEntry{Looked: true, Bans: []state.Ban{{ID: 1, Until: now.Add(-slack - 1)}}}, nil, true, over},
 	} {
 		look := lapi.Look{At: now, Known: tt.known, Bans: tt.seen}
 		if got := stateOf(tt.told, look, time.Time{}); got != tt.want {

@@ -225,7 +225,7 @@ func (n *Names) Look(ctx context.Context) {
 		})
 	}
 	group.Wait()
-	n.keep()
+	n.keepAddresses()
 }
 
 // take notes an answer. One without a usable address is a failure.
@@ -284,8 +284,8 @@ func (a *answer) see(hosts []netip.Addr, now time.Time) {
 // leads to 0.0.0.0 or 127.0.0.1.
 func isHost(addr netip.Addr) bool { return addr.IsGlobalUnicast() }
 
-// keep stores the known addresses.
-func (n *Names) keep() {
+// keepAddresses stores the known addresses.
+func (n *Names) keepAddresses() {
 	if n.options.Keep == nil {
 		return
 	}

@@ -53,7 +53,7 @@ func (j *Judge) breakIn(r *event.Record, g guard.Guesses) {
 		Kinds:    []event.Count{{Name: event.AuthFailed.String(), N: g.N}, {Name: r.Kind.String(), N: 1}},
 		Services: []string{r.Service.String()}, Informational: true,
 	}
-	if j.tells {
+	if j.explains {
 		a.Evidence = []event.Event{r.Event.Clone()}
 	}
 	reason := fmt.Sprintf("it logged in after %d wrong passwords, one of which may have been right in the end", g.N)

@@ -99,7 +99,7 @@ func (j *Judge) add(a event.Alert, v guard.Verdict, needed int, at time.Time) {
 		at = a.Last
 	}
 	a = rule(a, v)
-	if j.tells {
+	if j.explains {
 		a = Describe(a)
 	}
 	j.findings = append(j.findings, Finding{Alert: a, Verdict: v, Needed: needed, At: at})

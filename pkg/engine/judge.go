@@ -38,7 +38,7 @@ type Judge struct {
 	guard    *guard.Guard
 	counts   func(*event.Event) bool
 	timed    bool                // a scenario overflows by time
-	tells    bool                // findings carry message, checks and evidence
+	explains bool                // findings carry message, checks and evidence
 	since    time.Time           // earlier events never count against a source, only for it
 	waiting  map[waitKey]waiting // findings whose verdict is pending
 	findings []Finding
@@ -61,12 +61,12 @@ func NewJudge(o Options) *Judge {
 	if o.Scenarios != nil {
 		j.buckets = bucket.New(o.Scenarios, o.Limits, o.HashKey)
 		j.timed = o.Scenarios.NeedsTime()
-		j.tells = o.Limits.Texts != bucket.NoEvidence
+		j.explains = o.Limits.Texts != bucket.NoEvidence
 		j.guard = o.Guard
 		if j.guard == nil {
 			j.guard = guard.New(guard.Facts{}, guard.Options{HashKey: o.HashKey})
 		}
-		j.guard.Explain(j.tells)
+		j.guard.Explain(j.explains)
 	}
 	return j
 }

@@ -16,11 +16,11 @@ func (r *Result) Travels() bool {
 	if r.Earlier != nil && len(r.Earlier.Released)+len(r.Earlier.Superseded) > 0 {
 		return true
 	}
-	return r.tells()
+	return r.isNeeded()
 }
 
-// tells reports whether a Judge needs the Record itself.
-func (r *Result) tells() bool {
+// isNeeded reports whether a Judge needs the Record itself.
+func (r *Result) isNeeded() bool {
 	return !r.Copy && !r.Withheld && !r.LoggedIn && guard.NeedOf(r.Record, r.Folded || r.Repeated)
 }
 
@@ -30,7 +30,7 @@ func (r *Result) tells() bool {
 func (r *Result) Fact(place time.Time) wire.Fact {
 	f := wire.Fact{Place: place, Folded: r.Folded, Repeated: r.Repeated}
 	switch {
-	case !r.tells():
+	case !r.isNeeded():
 		f.Folded, f.Repeated = false, false
 		f.Record = event.Record{Outcome: event.Witness, Event: event.Event{Time: r.Time}}
 	case r.Kind == event.NoKind:
@@ -90,12 +90,12 @@ func (j *Judge) TakeFact(f *wire.Fact) []Finding {
 // TakeFact judges a fact of another host, see [Judge.TakeFact].
 func (e *Engine) TakeFact(f *wire.Fact) []Finding { return e.judge.TakeFact(f) }
 
-// Tell judges what is due, see [Judge.Tell].
-func (e *Engine) Tell(now time.Time) []Finding { return e.judge.Tell(now) }
+// JudgeUntil judges what is due, see [Judge.JudgeUntil].
+func (e *Engine) JudgeUntil(now time.Time) []Finding { return e.judge.JudgeUntil(now) }
 
-// Tell judges what is due, now that the log is known until a time. It has the effect of a
+// JudgeUntil judges what is due, now that the log is known until a time. It has the effect of a
 // line without content. The slice is valid until the next call.
-func (j *Judge) Tell(now time.Time) []Finding {
+func (j *Judge) JudgeUntil(now time.Time) []Finding {
 	j.begin()
 	j.take(silence(now))
 	return j.findings

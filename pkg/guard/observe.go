@@ -23,7 +23,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 	}
 	key := keyOf(r.Addr)
 	g.site(r, at).Named(key, at)
-	g.waiting.sight(ofResolver, at)
+	g.waiting.noteSighting(ofResolver, at)
 	if len(g.limits.providers) == 0 || !g.isProvider(r.ClientName) {
 		return
 	}
@@ -50,7 +50,7 @@ func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	g.site(r, at).MailTaken(key, at)
 	g.good.count(s, at)
 	g.waiting.nudge(key)
-	g.waiting.sight(ofLists|ofTables, at)
+	g.waiting.noteSighting(ofLists|ofTables, at)
 }
 
 // withdraw subtracts messages that were accepted and never came. That they were accepted
@@ -80,7 +80,7 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	}
 	g.site(r, at).LoggedIn(r.Service, key, at)
 	g.waiting.nudge(key)
-	g.waiting.sight(ofLogins, at)
+	g.waiting.noteSighting(ofLogins, at)
 }
 
 // fault takes a fault of this host, and remembers when the client met it.

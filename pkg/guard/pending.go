@@ -46,7 +46,7 @@ func (g *Guard) Due(now time.Time) []Ruling {
 		g.now = until
 		return nil
 	}
-	return g.pass(until)
+	return g.advanceTo(until)
 }
 
 // DueBefore does the same for the next record of the log: it ends the waits that are over
@@ -58,7 +58,7 @@ func (g *Guard) DueBefore(next time.Time) []Ruling {
 		g.now = at
 		return nil
 	}
-	rulings := g.pass(at - 1)
+	rulings := g.advanceTo(at - 1)
 	g.now = at
 	return rulings
 }
@@ -79,7 +79,7 @@ func (g *Guard) Hurried() []Ruling {
 func (g *Guard) Settle(asked time.Time) []Ruling {
 	now := g.now
 	last := now + g.limits.typingTime + g.limits.firstContact + max(g.limits.resolverQuiet, g.limits.listQuiet) + 1
-	rulings := g.pass(max(now, min(last, stamp(asked))))
+	rulings := g.advanceTo(max(now, min(last, stamp(asked))))
 	g.now = now
 	for _, p := range g.waiting.all() {
 		v := g.decide(p.finding)
@@ -90,8 +90,8 @@ func (g *Guard) Settle(asked time.Time) []Ruling {
 	return rulings
 }
 
-// pass advances the time to until, from the end of one wait to that of the next.
-func (g *Guard) pass(until uint32) []Ruling {
+// advanceTo advances the time to until, from the end of one wait to that of the next.
+func (g *Guard) advanceTo(until uint32) []Ruling {
 	rulings := g.Hurried()
 	for next := g.waiting.next(); next <= until; next = g.waiting.next() {
 		g.now = max(g.now, next)

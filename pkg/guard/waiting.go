@@ -180,9 +180,9 @@ func (w *waiting) waitFor(of evidenceOf) bool {
 	return false
 }
 
-// sight has the findings looked at that wait for something of ours to be seen to work,
+// noteSighting has the findings looked at that wait for something of ours to be seen to work,
 // once a second at the most: what happened in the same second does not decide.
-func (w *waiting) sight(of evidenceOf, at uint32) {
+func (w *waiting) noteSighting(of evidenceOf, at uint32) {
 	if w.waitFor(of) {
 		w.sighted |= of
 		w.sightDue = min(w.sightDue, at+1)

@@ -128,7 +128,7 @@ func (p *push) setTime() {
 	o.Duration = o.Until.Sub(o.Now).Round(time.Second)
 	for _, i := range p.open() {
 		if o.Duration <= 0 {
-			p.hold(i, "the ban was over before it could be renewed")
+			p.holdBack(i, "the ban was over before it could be renewed")
 		}
 	}
 }
@@ -161,7 +161,7 @@ func (p *push) pushed(item int, id string) {
 	p.outcomes[item].Status, p.outcomes[item].ID = Pushed, id
 }
 
-func (p *push) hold(item int, reason string) {
+func (p *push) holdBack(item int, reason string) {
 	p.outcomes[item].Status, p.outcomes[item].Reason = HeldBack, reason
 }
 
@@ -179,12 +179,12 @@ func (p *push) rejectUnsendable() {
 			continue
 		}
 		if a.Scope == event.ScopeAccount && !p.options.ShareAccounts {
-			p.hold(i, "alerts on accounts stay on this host (share_accounts)")
+			p.holdBack(i, "alerts on accounts stay on this host (share_accounts)")
 			continue
 		}
 		id := idOf(a, p.options)
 		if seen[id] {
-			p.hold(i, "the same alert stands twice in this push")
+			p.holdBack(i, "the same alert stands twice in this push")
 		}
 		seen[id] = true
 	}
@@ -218,7 +218,7 @@ func (p *push) holdAllowlisted(ctx context.Context) error {
 		}
 		for value, reason := range listed {
 			for _, i := range items[value] {
-				p.hold(i, "allowlisted in the LAPI: "+reason)
+				p.holdBack(i, "allowlisted in the LAPI: "+reason)
 			}
 		}
 	}
@@ -338,7 +338,7 @@ func (p *push) holdReported(ctx context.Context) error {
 			return err
 		}
 		if number := numberOf(list, idOf(a, p.options), p.options.Simulate); number != "" {
-			p.hold(i, reportedBefore(number, a.Last))
+			p.holdBack(i, reportedBefore(number, a.Last))
 			p.outcomes[i].ID = number
 			continue
 		}
@@ -355,7 +355,7 @@ func (p *push) holdReported(ctx context.Context) error {
 			}
 		}
 		if !newest.last.Before(a.Last) {
-			p.hold(i, reportedBefore(newest.number, newest.last))
+			p.holdBack(i, reportedBefore(newest.number, newest.last))
 		}
 	}
 	return nil

@@ -151,7 +151,7 @@ func (p *push) post(ctx context.Context, items []int) error {
 	// The LAPI reports the number of stored alerts, not their names.
 	left, err := p.readBack(ctx, items)
 	for _, i := range left {
-		p.hold(i, "dropped by the LAPI (allowlist?)")
+		p.holdBack(i, "dropped by the LAPI (allowlist?)")
 	}
 	return err
 }

@@ -23,12 +23,12 @@ func (a Answer) verdictLine(zone *time.Location) string {
 	if d, ok := a.inForce(); ok {
 		return fmt.Sprintf("%s is %s until %s: %s", address, bannedText(d, address), dayTime(d.Until, zone), a.deedOf(d.Scenario))
 	}
-	told, found := a.gravest()
-	if n := len(a.Waiting); n > 0 && (!found || rank(told) <= rankHold) {
+	alert, found := a.gravest()
+	if n := len(a.Waiting); n > 0 && (!found || rank(alert) <= rankHold) {
 		return address + " is not banned yet: " + waitingText(a.Waiting[n-1], zone)
 	}
 	if found {
-		return address + " " + a.outcome(told)
+		return address + " " + a.outcome(alert)
 	}
 	if a.IsUnknown() {
 		return address + " is not banned, and nothing is known of it"
@@ -100,9 +100,9 @@ func bannedText(d lapi.Decided, address string) string {
 // deedOf describes the offence that a scenario found: in csmail's words, or else in the
 // LAPI's.
 func (a Answer) deedOf(scenario string) string {
-	for _, told := range slices.Backward(a.Alerts) {
-		if told.Scenario == scenario {
-			return a.deed(told)
+	for _, alert := range slices.Backward(a.Alerts) {
+		if alert.Scenario == scenario {
+			return a.deed(alert)
 		}
 	}
 	for _, k := range a.LAPI {
@@ -114,12 +114,12 @@ func (a Answer) deedOf(scenario string) string {
 }
 
 // gravest returns the newest of the gravest findings.
-func (a Answer) gravest() (report.Told, bool) {
-	var best report.Told
+func (a Answer) gravest() (report.Alert, bool) {
+	var best report.Alert
 	found := false
-	for _, told := range a.Alerts {
-		if !found || rank(told) >= rank(best) {
-			best, found = told, true
+	for _, alert := range a.Alerts {
+		if !found || rank(alert) >= rank(best) {
+			best, found = alert, true
 		}
 	}
 	return best, found
@@ -130,7 +130,7 @@ const rankHold, rankBan = 2, 3
 
 // rank orders the outcomes of findings: a ban before a hold before an alert, and dropped
 // ones last.
-func rank(t report.Told) int {
+func rank(t report.Alert) int {
 	switch {
 	case t.State == "dropped":
 		return 0
@@ -146,7 +146,7 @@ func rank(t report.Told) int {
 // example:
 //
 //	is not banned: 6 wrong passwords in 54 s, but the guard holds the ban back by the rule proven
-func (a Answer) outcome(t report.Told) string {
+func (a Answer) outcome(t report.Alert) string {
 	deed := a.deed(t)
 	switch {
 	case t.State == "dropped":
@@ -181,7 +181,7 @@ func waitingText(w report.Waiting, zone *time.Location) string {
 	return text
 }
 
-func holdText(t report.Told) string {
+func holdText(t report.Alert) string {
 	text := "the guard holds the ban back"
 	if t.Rule != "" {
 		text += " by the rule " + t.Rule
@@ -193,7 +193,7 @@ func holdText(t report.Told) string {
 }
 
 // deed describes a finding, for example "6 wrong passwords for alice in 54s".
-func (a Answer) deed(t report.Told) string {
+func (a Answer) deed(t report.Alert) string {
 	what := fmt.Sprintf("%d attempts that %s counts", t.Count, t.Scenario)
 	if len(t.Kinds) == 1 {
 		what = deedText(t.Kinds[0])
@@ -216,7 +216,7 @@ func deedText(k event.Count) string {
 }
 
 // names returns the accounts of wrong passwords, if all lines of the finding are there.
-func (a Answer) names(t report.Told) string {
+func (a Answer) names(t report.Alert) string {
 	var names []string
 	if len(a.Evidence) > 0 && a.Evidence[0].Time.After(t.First) {
 		return ""

@@ -13,16 +13,16 @@ import (
 // Each way that a finding can go has its own first line.
 func TestVerdictLine(t *testing.T) {
 	first := time.Date(2026, 6, 3, 4, 11, 0, 0, time.UTC)
-	guesses := report.Told{
+	guesses := report.Alert{
 		Scenario: "csmail/auth-bf", Count: 6, First: first, Last: first.Add(54 * time.Second), Verdict: "ban", Reason: "6 attempts count",
 		Kinds: []event.Count{{Name: "auth-failed", N: 6}},
 	}
-	with := func(change func(*report.Told)) []report.Told {
+	with := func(change func(*report.Alert)) []report.Alert {
 		told := guesses
 		change(&told)
-		return []report.Told{told}
+		return []report.Alert{told}
 	}
-	state := func(name string) []report.Told { return with(func(t *report.Told) { t.State = name }) }
+	state := func(name string) []report.Alert { return with(func(t *report.Alert) { t.State = name }) }
 	decided := func(value string, over, simulated bool) []lapi.Known {
 		return []lapi.Known{{Scenario: "csmail/auth-bf", Decisions: []lapi.Decided{{
 			Type: "ban", Value: value, Scenario: "csmail/auth-bf", Until: first.Add(4 * time.Hour), Over: over, Simulated: simulated,
@@ -42,9 +42,9 @@ func TestVerdictLine(t *testing.T) {
 		"on its way":                      {Answer{Why: report.Why{Alerts: state("outbox")}}, "is about to be banned, its alert waits for the LAPI: 6 wrong passwords in 54 s"},
 		"parked":                          {Answer{Why: report.Why{Alerts: state("parked")}}, "is not banned, the LAPI would not take the alert on it: 6 wrong passwords in 54 s"},
 		"allowlisted":                     {Answer{Why: report.Why{Alerts: state("held-back")}}, "is not banned again: 6 wrong passwords in 54 s, but 6 attempts count"},
-		"a dropped hold":                  {Answer{Why: report.Why{Alerts: with(func(t *report.Told) { t.State, t.Verdict = "dropped", "none" })}}, "is not banned: the alert on it was dropped (6 wrong passwords in 54 s)"},
+		"a dropped hold":                  {Answer{Why: report.Why{Alerts: with(func(t *report.Alert) { t.State, t.Verdict = "dropped", "none" })}}, "is not banned: the alert on it was dropped (6 wrong passwords in 54 s)"},
 		"held": {
-			Answer{Why: report.Why{Alerts: with(func(t *report.Told) { t.Verdict, t.Rule, t.Reason = "hold", "typing", "may be somebody who mistypes" })}},
+			Answer{Why: report.Why{Alerts: with(func(t *report.Alert) { t.Verdict, t.Rule, t.Reason = "hold", "typing", "may be somebody who mistypes" })}},
 			"is not banned: 6 wrong passwords in 54 s, but the guard holds the ban back by the rule typing: may be somebody who mistypes",
 		},
 		"not decided": {
@@ -52,15 +52,15 @@ func TestVerdictLine(t *testing.T) {
 			"is not banned yet: csmail/auth-bf found it, and the guard waits until Jun  3 04:11 at the latest by the rule login-outage: trouble",
 		},
 		"not decided, and held before": {
-			Answer{Why: report.Why{Alerts: with(func(t *report.Told) { t.Verdict, t.State = "hold", "held" }), Waiting: []report.Waiting{{Scenario: "csmail/auth-bf", Until: first}}}},
+			Answer{Why: report.Why{Alerts: with(func(t *report.Alert) { t.Verdict, t.State = "hold", "held" }), Waiting: []report.Waiting{{Scenario: "csmail/auth-bf", Until: first}}}},
 			"is not banned yet: csmail/auth-bf found it, and the guard waits until Jun  3 04:11 at the latest",
 		},
 		"not decided, and on its way": {
 			Answer{Why: report.Why{Alerts: state("outbox"), Waiting: []report.Waiting{{Scenario: "csmail/auth-spray", Until: first}}}},
 			"is about to be banned, its alert waits for the LAPI: 6 wrong passwords in 54 s",
 		},
-		"only told":     {Answer{Why: report.Why{Alerts: with(func(t *report.Told) { t.Verdict = "alert" })}}, "is not banned: csmail/auth-bf only tells of it (6 wrong passwords in 54 s)"},
-		"from a log":    {Answer{Why: report.Why{Alerts: with(func(t *report.Told) { t.Kinds = append(t.Kinds, event.Count{Name: "no-auth", N: 2}) })}}, "is to be banned: 6 attempts that csmail/auth-bf counts in 54 s"},
+		"only told":     {Answer{Why: report.Why{Alerts: with(func(t *report.Alert) { t.Verdict = "alert" })}}, "is not banned: csmail/auth-bf only tells of it (6 wrong passwords in 54 s)"},
+		"from a log":    {Answer{Why: report.Why{Alerts: with(func(t *report.Alert) { t.Kinds = append(t.Kinds, event.Count{Name: "no-auth", N: 2}) })}}, "is to be banned: 6 attempts that csmail/auth-bf counts in 54 s"},
 		"some attempts": {Answer{Why: report.Why{History: []string{"offences"}, Buckets: []report.Bucket{{Scenario: "a", Count: 2, Needed: 10}, {Scenario: "b", Count: 2, Needed: 6}}}}, "is not banned: 2 of the 6 attempts that b asks for"},
 		"nothing known": {Answer{Why: report.Why{Buckets: []report.Bucket{{Scenario: "of its network", Count: 2, Needed: 10}}}}, "is not banned, and nothing is known of it"},
 	}

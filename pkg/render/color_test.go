@@ -26,7 +26,7 @@ func TestColors(t *testing.T) {
 	broken := status()
 	broken.Troubles = []string{"mail.log is not read: \x1b[32mno"}
 	addr := netip.MustParseAddr("203.0.113.7")
-	answer := Answer{Why: report.Why{Addr: addr, Alerts: []report.Told{{Verdict: "ban", Scenario: "x\x1b[32my", Count: 6}}}}
+	answer := Answer{Why: report.Why{Addr: addr, Alerts: []report.Alert{{Verdict: "ban", Scenario: "x\x1b[32my", Count: 6}}}}
 	screens := map[string]struct {
 		print func(*bytes.Buffer, Screen) error
 		want  []string // what is coloured

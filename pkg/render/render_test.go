@@ -159,7 +159,7 @@ func TestWhyOfWhatWasNotSent(t *testing.T) {
 		"parked":    "ban: a reason (parked: the LAPI would not take it)",
 	} {
 		var out bytes.Buffer
-		answer := Answer{Why: report.Why{Alerts: []report.Told{{Verdict: "ban", Reason: "a reason", State: state}}}}
+		answer := Answer{Why: report.Why{Alerts: []report.Alert{{Verdict: "ban", Reason: "a reason", State: state}}}}
 		if err := Why(&out, answer, time.UTC, true, Screen{}); err != nil || !strings.Contains(out.String(), "    "+want+"\n") {
 			t.Errorf("%s: no %q in\n%s", state, want, out.String())
 		}

@@ -47,7 +47,7 @@ func TestTerminal(t *testing.T) {
 		},
 		"why": func(b *bytes.Buffer) error {
 			return Why(b, Answer{
-				Why:  report.Why{Addr: netip.MustParseAddr("192.0.2.1"), Alerts: []report.Told{{Value: Printable(hostile), Checks: []string{"x"}}}},
+				Why:  report.Why{Addr: netip.MustParseAddr("192.0.2.1"), Alerts: []report.Alert{{Value: Printable(hostile), Checks: []string{"x"}}}},
 				LAPI: []lapi.Known{{Value: strings.NewReplacer("\r", "", "\n", "").Replace(hostile)}},
 			}, time.UTC, true, Screen{})
 		},

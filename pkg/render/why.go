@@ -73,11 +73,11 @@ func (a Answer) color() string {
 	if _, banned := a.inForce(); banned {
 		return red
 	}
-	told, found := a.gravest()
+	alert, found := a.gravest()
 	switch {
-	case found && rank(told) == rankBan && told.State != "delivered":
+	case found && rank(alert) == rankBan && alert.State != "delivered":
 		return red
-	case found && rank(told) == rankHold:
+	case found && rank(alert) == rankHold:
 		return yellow
 	}
 	return green
@@ -86,14 +86,14 @@ func (a Answer) color() string {
 // remedy lists the commands that change the answer.
 func remedy(b *strings.Builder, a Answer) {
 	_, banned := a.inForce()
-	told, found := a.gravest()
+	alert, found := a.gravest()
 	switch {
-	case banned, found && rank(told) == rankBan:
+	case banned, found && rank(alert) == rankBan:
 		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml\n", a.Addr, a.Addr)
-	case found && told.Rule == guard.NeverListed.String():
+	case found && alert.Rule == guard.NeverListed.String():
 		fmt.Fprintf(b, "It is never banned (docs/safety.md); guard.allow in csmail.yaml may name it\n")
-	case found && rank(told) == rankHold && told.State == string(control.Held):
-		fmt.Fprintf(b, "To ban it all the same: csmail held release %s\n", told.Value)
+	case found && rank(alert) == rankHold && alert.State == string(control.Held):
+		fmt.Fprintf(b, "To ban it all the same: csmail held release %s\n", alert.Value)
 	}
 }
 
@@ -103,7 +103,7 @@ func brief(b *strings.Builder, a Answer, zone *time.Location) {
 		b.WriteString("\n")
 	}
 	for _, t := range newest(a.Alerts, fewLines) {
-		fmt.Fprintln(b, clip(fmt.Sprintf("%s  %s, %d attempts: %s", dayTime(t.Last, zone), t.Scenario, t.Count, inZone(toldText(t), zone)), defaultColumns))
+		fmt.Fprintln(b, clip(fmt.Sprintf("%s  %s, %d attempts: %s", dayTime(t.Last, zone), t.Scenario, t.Count, inZone(alertText(t), zone)), defaultColumns))
 	}
 	if lines := newest(a.Evidence, fewLines); len(lines) > 0 {
 		b.WriteString("\n")
@@ -131,7 +131,7 @@ func all(b *strings.Builder, a Answer, zone *time.Location) {
 	b.WriteString("\nWhat scenarios found\n")
 	for _, t := range a.Alerts {
 		fmt.Fprintf(b, "  %s  %s on %s %s: %d events since %s\n", at(t.Last), t.Scenario, t.Scope, t.Value, t.Count, at(t.First))
-		fmt.Fprintf(b, "    %s\n", inZone(toldText(t), zone))
+		fmt.Fprintf(b, "    %s\n", inZone(alertText(t), zone))
 		for _, check := range t.Checks {
 			fmt.Fprintf(b, "      %s\n", inZone(check, zone))
 		}
@@ -164,7 +164,7 @@ func all(b *strings.Builder, a Answer, zone *time.Location) {
 
 // remedies lists settings that would have prevented the ban, or prevent the next one.
 func remedies(b *strings.Builder, a Answer) {
-	if !slices.ContainsFunc(a.Alerts, func(t report.Told) bool { return t.Verdict == guard.Ban.String() }) {
+	if !slices.ContainsFunc(a.Alerts, func(t report.Alert) bool { return t.Verdict == guard.Ban.String() }) {
 		return
 	}
 	fmt.Fprintf(b, "\nWhat would change that\n")
@@ -180,8 +180,8 @@ func none(b *strings.Builder, n int, text string) {
 	}
 }
 
-// toldText describes a finding and its outcome.
-func toldText(t report.Told) string {
+// alertText describes a finding and its outcome.
+func alertText(t report.Alert) string {
 	text := t.Verdict
 	if t.Rule != "" {
 		text += " by rule " + t.Rule

@@ -20,7 +20,7 @@ type Why struct {
 	Buckets  []Bucket   `json:"buckets"`
 	Evidence []Evidence `json:"evidence"`           // the newest, oldest first
 	Enforced []string   `json:"enforced,omitempty"` // decisions on it and refusals, in words
-	Alerts   []Told     `json:"alerts"`             // findings of scenarios, oldest first
+	Alerts   []Alert    `json:"alerts"`             // findings of scenarios, oldest first
 	Waiting  []Waiting  `json:"waiting,omitempty"`  // what they found and the guard has not decided yet
 }
 
@@ -62,8 +62,8 @@ type Evidence struct {
 	Line    string    `json:"line,omitempty"`
 }
 
-// Told is one alert about the source and its outcome.
-type Told struct {
+// Alert is one alert about the source and its outcome.
+type Alert struct {
 	Scenario string    `json:"scenario"`
 	Scope    string    `json:"scope"`
 	Value    string    `json:"value"`
@@ -80,9 +80,9 @@ type Told struct {
 	Number string        `json:"number,omitempty"` // the LAPI's
 }
 
-// ToldOf describes a finding.
-func ToldOf(f engine.Finding) Told {
-	return Told{
+// AlertOf describes a finding.
+func AlertOf(f engine.Finding) Alert {
+	return Alert{
 		Scenario: f.Alert.Scenario, Scope: string(f.Alert.Scope), Value: f.Alert.Value(), Count: f.Alert.Count,
 		First: f.Alert.First, Last: f.Alert.Last, Kinds: f.Alert.Kinds,
 		Verdict: f.Verdict.Action.String(), Rule: ruleText(f.Verdict.Rule), Reason: f.Verdict.Reason, Checks: f.Verdict.Checks,
@@ -107,7 +107,7 @@ func EvidenceOf(e *event.Event) Evidence {
 // StateOf returns the engine's present knowledge of a source.
 func StateOf(e *engine.Engine, addr netip.Addr) Why {
 	known := e.Guard().History(addr)
-	w := Why{Addr: addr, History: historyTexts(known), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Told{}}
+	w := Why{Addr: addr, History: historyTexts(known), Buckets: []Bucket{}, Evidence: []Evidence{}, Alerts: []Alert{}}
 	for _, p := range known.Waiting {
 		w.Waiting = append(w.Waiting, Waiting{p.Scenario, p.Until, ruleText(p.Rule), p.Reason})
 	}

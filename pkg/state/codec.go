@@ -11,7 +11,7 @@ var errDamaged = wire.ErrDamaged
 // The versions of the stored form (see wire.StoredVersion) in which fields of this package
 // were added.
 const (
-	createdSince = 2 // Told.Created
+	createdSince = 2 // HistoryEntry.Created
 	flowSince    = 4 // Record.Flow, Input.Lines, Input.Missed
 	shortSince   = 6 // the short form of a line that only the report reads
 )
@@ -91,8 +91,8 @@ func (c codec) entry(e *Entry) {
 	c.Text(&e.Reason)
 }
 
-// settled takes an alert of the history with its outcome.
-func (c codec) settled(t *Told) {
+// historyEntry takes an alert of the history with its outcome.
+func (c codec) historyEntry(t *HistoryEntry) {
 	version := c.Begin()
 	c.Text(&t.ID)
 	c.Text(&t.Number)

@@ -158,7 +158,7 @@ func TestRoundTrip(t *testing.T) {
 		if d := cmp.Diff(e, gotEntry, sameTime); d != "" {
 			t.Fatalf("entry (-want +got):\n%s", d)
 		}
-		told := Told{
+		told := HistoryEntry{
 			ID: e.ID, Number: anyText().Draw(t, "number"), Status: Status(rapid.IntRange(0, int(lastStatus)).Draw(t, "status")),
 			Reason: e.Reason, Sent: e.Queued, Alert: e.Alert, Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal,
 			Bans: some(t, rapid.Custom(func(t *rapid.T) Ban {
@@ -166,8 +166,8 @@ func TestRoundTrip(t *testing.T) {
 			})),
 			Looked: rapid.Bool().Draw(t, "looked"), Unbanned: anyTime().Draw(t, "unbanned"), Created: anyTime().Draw(t, "created"),
 		}
-		var gotTold Told
-		roundTrip(t, func(c codec) { c.settled(&told) }, func(c codec) { c.settled(&gotTold) })
+		var gotTold HistoryEntry
+		roundTrip(t, func(c codec) { c.historyEntry(&told) }, func(c codec) { c.historyEntry(&gotTold) })
 		if d := cmp.Diff(told, gotTold, sameTime); d != "" {
 			t.Fatalf("told (-want +got):\n%s", d)
 		}
@@ -229,14 +229,14 @@ func TestDecodeRefuses(t *testing.T) {
 
 // What was told before there was a field is read without it.
 func TestToldOfBefore(t *testing.T) {
-	want := Told{ID: "id", Number: "7", Looked: true, Unbanned: now}
-	data, err := encode(func(c codec) { c.settled(&want) })
+	want := HistoryEntry{ID: "id", Number: "7", Looked: true, Unbanned: now}
+	data, err := encode(func(c codec) { c.historyEntry(&want) })
 	must(t, err)
 	none, err := encode(func(c codec) { c.Stamp(new(time.Time)) })
 	must(t, err)
 	before := append([]byte{createdSince - 1}, data[1:len(data)-len(none)]...)
-	var got Told
-	must(t, decode(before, func(c codec) { c.settled(&got) }))
+	var got HistoryEntry
+	must(t, decode(before, func(c codec) { c.historyEntry(&got) }))
 	if d := cmp.Diff(want, got, sameTime); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -287,8 +287,8 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = unpack(nil, data)
 		_ = readInputs(data, func(Input) {})
-		var told Told
-		_ = decode(data, func(c codec) { c.settled(&told) })
+		var told HistoryEntry
+		_ = decode(data, func(c codec) { c.historyEntry(&told) })
 		var in, again Input
 		if decode(data, func(c codec) { c.input(&in) }) == nil {
 			check(t, in, func(c codec) { c.input(&in) }, func(c codec) { c.input(&again) }, func() any { return again })
@@ -316,10 +316,10 @@ func check(t *testing.T, want any, write, read func(codec), got func() any) {
 
 // A status that there is not has no name to print.
 func TestToldOfNoStatus(t *testing.T) {
-	data, err := encode(func(c codec) { c.settled(&Told{}) })
+	data, err := encode(func(c codec) { c.historyEntry(&HistoryEntry{}) })
 	must(t, err)
 	data[3] = byte(lastStatus) + 1 // after the version and two empty texts
-	if err := decode(data, func(c codec) { c.settled(new(Told)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "3 where 2 is the largest") {
+	if err := decode(data, func(c codec) { c.historyEntry(new(HistoryEntry)) }); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "3 where 2 is the largest") {
 		t.Errorf("got %v, want %q and why", err, errDamaged)
 	}
 }

@@ -27,7 +27,7 @@ func fileSize(path string) (int64, error) {
 }
 
 // key returns the key of an alert in the history, in the order of time.
-func (t *Told) key() []byte { return timeKey(t.Sent, t.ID) }
+func (t *HistoryEntry) key() []byte { return timeKey(t.Sent, t.ID) }
 
 // valueKey is the prefix of the keys of all alerts on one value, in the order of time.
 // Clients choose the names of accounts, with any bytes and of any length, so the key
@@ -39,12 +39,12 @@ func valueKey(value string, history []byte) []byte {
 
 // remember writes an entry that has left the lists into the history.
 func remember(tx *bolt.Tx, e Entry, settled Settlement) error {
-	t := Told{
+	t := HistoryEntry{
 		ID: e.ID, Number: settled.Number, Status: settled.Status, Reason: settled.Reason, Sent: settled.At,
 		Alert: e.Alert, Duration: e.Duration, Simulate: e.Simulate, Renewal: e.Renewal,
 	}
 	t.Alert.Evidence = nil
-	if err := putTold(tx, &t); err != nil {
+	if err := putHistory(tx, &t); err != nil {
 		return err
 	}
 	byValue := valueKey(t.Alert.Value(), t.key())
@@ -62,27 +62,27 @@ func putRunning(tx *bolt.Tx, k, end []byte) error {
 	return tx.Bucket(runningBucket).Put(k, seal(k, end))
 }
 
-// putTold writes an alert of the history under its key.
-func putTold(tx *bolt.Tx, t *Told) error {
-	return put(tx.Bucket(historyBucket), t.key(), func(c codec) { c.settled(t) })
+// putHistory writes an alert of the history under its key.
+func putHistory(tx *bolt.Tx, t *HistoryEntry) error {
+	return put(tx.Bucket(historyBucket), t.key(), func(c codec) { c.historyEntry(t) })
 }
 
-// readTold reads the alert of a key that an index names. If the history lacks it, index
+// readHistory reads the alert of a key that an index names. If the history lacks it, index
 // and history disagree, so the file is damaged.
-func readTold(tx *bolt.Tx, k []byte) (Told, error) {
+func readHistory(tx *bolt.Tx, k []byte) (HistoryEntry, error) {
 	value := tx.Bucket(historyBucket).Get(k)
 	if value == nil {
-		return Told{}, fmt.Errorf("%w: the history lacks an alert", errDamaged)
+		return HistoryEntry{}, fmt.Errorf("%w: the history lacks an alert", errDamaged)
 	}
-	var t Told
-	err := get(k, value, func(c codec) { c.settled(&t) })
+	var t HistoryEntry
+	err := get(k, value, func(c codec) { c.historyEntry(&t) })
 	return t, err
 }
 
 // History returns up to limit alerts on one value ([event.Alert.Value]) that were
 // delivered, held back by the LAPI, or dropped, newest first.
-func (s *history) History(value string, limit int) ([]Told, error) {
-	var found []Told
+func (s *history) History(value string, limit int) ([]HistoryEntry, error) {
+	var found []HistoryEntry
 	err := s.view("read the history", func(tx *bolt.Tx) error {
 		prefix := valueKey(value, nil)
 		cursor := tx.Bucket(valuesBucket).Cursor()
@@ -90,7 +90,7 @@ func (s *history) History(value string, limit int) ([]Told, error) {
 			if !bytes.HasPrefix(k, prefix) {
 				return nil
 			}
-			t, err := readTold(tx, k[len(prefix):])
+			t, err := readHistory(tx, k[len(prefix):])
 			if err != nil {
 				return err
 			}
@@ -112,13 +112,13 @@ func before(cursor *bolt.Cursor, k []byte) []byte {
 }
 
 // Recent returns the newest alerts of the history, newest first.
-func (s *history) Recent(limit int) ([]Told, error) {
-	var found []Told
+func (s *history) Recent(limit int) ([]HistoryEntry, error) {
+	var found []HistoryEntry
 	err := s.view("read the history", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(historyBucket).Cursor()
 		for k, v := cursor.Last(); k != nil && len(found) < limit; k, v = cursor.Prev() {
-			var t Told
-			if err := get(k, v, func(c codec) { c.settled(&t) }); err != nil {
+			var t HistoryEntry
+			if err := get(k, v, func(c codec) { c.historyEntry(&t) }); err != nil {
 				return err
 			}
 			found = append(found, t)
@@ -130,8 +130,8 @@ func (s *history) Recent(limit int) ([]Told, error) {
 
 // Running returns up to limit delivered alerts with a ban that may still run. They come
 // in the order of time, from the one after the given alert on (nil: from the oldest).
-func (s *history) Running(after *Told, limit int) ([]Told, error) {
-	var found []Told
+func (s *history) Running(after *HistoryEntry, limit int) ([]HistoryEntry, error) {
+	var found []HistoryEntry
 	err := s.view("read the running bans", func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(runningBucket).Cursor()
 		k, v := cursor.First()
@@ -146,7 +146,7 @@ func (s *history) Running(after *Told, limit int) ([]Told, error) {
 			if len(end) > 0 {
 				continue // over
 			}
-			t, err := readTold(tx, k)
+			t, err := readHistory(tx, k)
 			if err != nil {
 				return err
 			}
@@ -159,8 +159,8 @@ func (s *history) Running(after *Told, limit int) ([]Told, error) {
 
 // Looked stores the bans that the LAPI made of a delivered alert, and the time when the
 // LAPI stored it, by the LAPI's clock.
-func (s *history) Looked(t Told, created time.Time, bans []Ban) error {
-	return s.change(t, func(_ *bolt.Tx, t *Told, _ *change) error {
+func (s *history) Looked(t HistoryEntry, created time.Time, bans []Ban) error {
+	return s.change(t, func(_ *bolt.Tx, t *HistoryEntry, _ *change) error {
 		t.Bans, t.Created, t.Looked = bans, created, true
 		return nil
 	})
@@ -168,8 +168,8 @@ func (s *history) Looked(t Told, created time.Time, bans []Ban) error {
 
 // Unbanned stores that a person ended the bans of an alert early. The alert is no longer
 // watched.
-func (s *history) Unbanned(t Told, at time.Time) error {
-	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
+func (s *history) Unbanned(t HistoryEntry, at time.Time) error {
+	return s.change(t, func(tx *bolt.Tx, t *HistoryEntry, _ *change) error {
 		t.Unbanned = at
 		return tx.Bucket(runningBucket).Delete(t.key())
 	})
@@ -177,8 +177,8 @@ func (s *history) Unbanned(t Told, at time.Time) error {
 
 // Over says that the bans of the alert have reached their end by the clock of the
 // LAPI. It is watched no longer, unless [Store.Revive] finds that the clock was ahead.
-func (s *history) Over(t Told) error {
-	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error {
+func (s *history) Over(t HistoryEntry) error {
+	return s.change(t, func(tx *bolt.Tx, t *HistoryEntry, _ *change) error {
 		watched, err := isWatched(tx, t.key())
 		if !watched || err != nil {
 			return err // without one it has ended otherwise
@@ -223,14 +223,14 @@ func (s *history) Revive(now time.Time) (revived int, err error) {
 }
 
 // Ended says that no ban of the alert runs any more, or can be known of.
-func (s *history) Ended(t Told) error {
-	return s.change(t, func(tx *bolt.Tx, t *Told, _ *change) error { return tx.Bucket(runningBucket).Delete(t.key()) })
+func (s *history) Ended(t HistoryEntry) error {
+	return s.change(t, func(tx *bolt.Tx, t *HistoryEntry, _ *change) error { return tx.Bucket(runningBucket).Delete(t.key()) })
 }
 
 // Renew puts the alert into the outbox once more, to ban until the given time,
 // and watches the ban before no longer.
-func (s *history) Renew(t Told, until, now time.Time) error {
-	return s.change(t, func(tx *bolt.Tx, t *Told, counted *change) error {
+func (s *history) Renew(t HistoryEntry, until, now time.Time) error {
+	return s.change(t, func(tx *bolt.Tx, t *HistoryEntry, counted *change) error {
 		e := Entry{Alert: t.Alert, Duration: t.Duration, Simulate: t.Simulate, Queued: now, Until: until, Renewal: t.Renewal + 1}
 		if err := s.lists.add(tx, outboxBucket, e, counted); err != nil {
 			return err
@@ -241,19 +241,19 @@ func (s *history) Renew(t Told, until, now time.Time) error {
 
 // change changes an alert of the history. An alert that the history no longer holds is
 // ignored.
-func (s *history) change(t Told, f func(*bolt.Tx, *Told, *change) error) error {
+func (s *history) change(t HistoryEntry, f func(*bolt.Tx, *HistoryEntry, *change) error) error {
 	return s.update("change the history", func(tx *bolt.Tx, counted *change) error {
 		if tx.Bucket(historyBucket).Get(t.key()) == nil {
 			return nil
 		}
-		current, err := readTold(tx, t.key())
+		current, err := readHistory(tx, t.key())
 		if err != nil {
 			return err
 		}
 		if err := f(tx, &current, counted); err != nil {
 			return err
 		}
-		return putTold(tx, &current)
+		return putHistory(tx, &current)
 	})
 }
 
@@ -313,7 +313,7 @@ func pruneHistory(tx *bolt.Tx, limit time.Time, spared int) (n int, err error) {
 
 // forget removes an alert from the history and from the indexes that lead to it.
 func forget(tx *bolt.Tx, k []byte) error {
-	t, err := readTold(tx, k)
+	t, err := readHistory(tx, k)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ var (
 	parkedBucket     = []byte("parked")     // the same
 	heldBucket       = []byte("held")       // the same
 	knownBucket      = []byte("known")      // ID → when it was added
-	historyBucket    = []byte("history")    // time and ID → Told
+	historyBucket    = []byte("history")    // time and ID → HistoryEntry
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
 	outgoingBucket   = []byte("outgoing")   // number of its first fact → batch that an edge has to send
 	daysBucket       = []byte("days")       // date → what the daily report knows of it

@@ -361,7 +361,7 @@ func TestHistory(t *testing.T) {
 	if told, err := s.History("192.0.2", 10); err != nil || len(told) != 0 {
 		t.Errorf("part of a value: %+v, %v, want no told", told, err)
 	}
-	running := func(after *Told) string {
+	running := func(after *HistoryEntry) string {
 		t.Helper()
 		list, err := s.Running(after, 2)
 		must(t, err)
@@ -377,7 +377,7 @@ func TestHistory(t *testing.T) {
 	until := now.Add(4 * time.Hour)
 	must(t, s.Looked(told[1], now, []Ban{{ID: 1, Type: "ban", Until: until}, {ID: 2, Until: now}}))
 	must(t, s.Unbanned(told[0], now))
-	must(t, s.Ended(Told{ID: "gone", Sent: now}))
+	must(t, s.Ended(HistoryEntry{ID: "gone", Sent: now}))
 	told, err = s.History("192.0.2.4", 10)
 	if err != nil || !told[0].Unbanned.Equal(now) || !told[1].Looked || !told[1].End().Equal(until) {
 		t.Errorf("got %+v, %v, want Unbanned %v, Looked true, End %v", told, err, now, until)

@@ -71,8 +71,8 @@ var statusNames = [...]string{"delivered", "held-back", "dropped"}
 // String returns the status as it is printed.
 func (s Status) String() string { return statusNames[s] }
 
-// Told is an alert in the history. Its evidence is not kept.
-type Told struct {
+// HistoryEntry is an alert in the history. Its evidence is not kept.
+type HistoryEntry struct {
 	ID       string
 	Number   string // the LAPI's number of the alert, "" if it has none
 	Status   Status
@@ -96,7 +96,7 @@ type Told struct {
 }
 
 // End returns when the last ban of the alert ends, or the zero time.
-func (t Told) End() time.Time {
+func (t HistoryEntry) End() time.Time {
 	var end time.Time
 	for _, b := range t.Bans {
 		if b.Until.After(end) {

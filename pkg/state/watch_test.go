@@ -20,7 +20,7 @@ func watched(t *testing.T, s *Store) string {
 
 // deliver has alerts 1 to n delivered, and looked at: the ban of alert i ends i hours
 // after now.
-func deliver(t *testing.T, s *Store, n int) []Told {
+func deliver(t *testing.T, s *Store, n int) []HistoryEntry {
 	t.Helper()
 	must(t, s.Commit(Batch{Alerts: entries(1, n)}))
 	for i := range n {

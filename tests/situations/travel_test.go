@@ -70,7 +70,7 @@ func apart(t *testing.T, set *scenario.Set, records []event.Record, asked time.T
 		for i := range batch.Facts {
 			words = describe(words, judge.TakeFact(&batch.Facts[i]))
 		}
-		words = describe(words, judge.Tell(batch.Through))
+		words = describe(words, judge.JudgeUntil(batch.Through))
 		travelled += len(facts)
 		facts = facts[:0]
 	}
@@ -200,7 +200,7 @@ func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, as
 		for f, _ := merger.Next(); f != nil; f, _ = merger.Next() {
 			words = describe(words, judge.TakeFact(f))
 		}
-		words = describe(words, judge.Tell(merger.Watermark()))
+		words = describe(words, judge.JudgeUntil(merger.Watermark()))
 	}
 	for left := slices.Clone(names); len(left) > 0; {
 		name := left[dice.IntN(len(left))]

@@ -211,7 +211,7 @@ func (l *log) startNewer(next *plan, members []*member, newest int) error {
 			continue
 		}
 		if !wanted(m) && !m.live {
-			l.pass(next, m)
+			l.passMember(next, m)
 			continue
 		}
 		if err := m.open(); err != nil {
@@ -288,9 +288,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// pass remembers a file that is too old to be read, so that later files are known to be
+// passMember remembers a file that is too old to be read, so that later files are known to be
 // newer.
-func (l *log) pass(next *plan, m *member) {
+func (l *log) passMember(next *plan, m *member) {
 	if m.open() != nil {
 		return
 	}

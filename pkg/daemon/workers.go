@@ -26,8 +26,8 @@ import (
 // sender of alerts, and the heartbeat.
 func (d *Daemon) surround(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	a, c := &around{cancel: cancel}, d.config
-	d.around = a
+	a, c := &workers{cancel: cancel}, d.config
+	d.workers = a
 	for _, f := range d.feeds {
 		from := d.from[f]
 		a.group.Go(func() { d.follow(ctx, f, from) })
@@ -50,7 +50,7 @@ func (d *Daemon) surround(ctx context.Context) {
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })
 	d.presence.Connect = func(ctx context.Context) (delivery.Beacon, error) { return d.machine.connect(ctx, c.LAPI) }
-	d.presence.Told = d.forgetUsage
+	d.presence.Reported = d.forgetUsage
 	d.presence.Totals = func() []lapi.SourceUsage { return d.usage(ctx) }
 	a.group.Go(func() { d.presence.Run(ctx) })
 }
