@@ -36,8 +36,12 @@ type reports struct {
 	sums    map[string]document.Day // of days that are over, as far as they were asked for
 }
 
-// openDays is the name under which the open days are kept beside the checkpoint.
-const openDays = "report"
+// openDays is the name under which the open days are kept beside the checkpoint. An older
+// csmail kept them, compressed as a whole, under olderOpenDays.
+const (
+	openDays      = "report-days"
+	olderOpenDays = "report"
+)
 
 const (
 	// comparedDays is the number of earlier days with which a day is compared.
@@ -64,13 +68,12 @@ func (d *Daemon) restoreReports() {
 	if d.reports == nil {
 		return
 	}
-	packed, err := d.store.Kept(openDays)
-	if err == nil && packed == nil {
-		return
+	snapshot, err := d.store.Kept(openDays)
+	if err == nil && snapshot == nil {
+		snapshot, err = d.olderDays()
 	}
-	var snapshot []byte
-	if err == nil {
-		snapshot, err = s2.Decode(nil, packed)
+	if err == nil && snapshot == nil {
+		return
 	}
 	var days *document.Days
 	if err == nil {
@@ -81,6 +84,15 @@ func (d *Daemon) restoreReports() {
 		return
 	}
 	d.reports.days = days
+}
+
+// olderDays returns the open days as an older csmail kept them, nil if it did not.
+func (w *stateWriter) olderDays() ([]byte, error) {
+	packed, err := w.store.Kept(olderOpenDays)
+	if err != nil || packed == nil {
+		return nil, err
+	}
+	return s2.Decode(nil, packed)
 }
 
 // read counts a line. It reports whether the line becomes an input, and then returns the
@@ -161,7 +173,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	}
 	r := d.reports
 	if r == nil {
-		return state.Beside{Kept: map[string][]byte{openDays: nil, countersNote: counters}}, nil
+		return state.Beside{Kept: map[string][]byte{openDays: nil, olderOpenDays: nil, countersNote: counters}}, nil
 	}
 	now := r.days.Latest()
 	if d.isCaughtUp(d.feeds) {
@@ -181,7 +193,10 @@ func (d *Daemon) beside() (state.Beside, error) {
 		return state.Beside{}, err
 	}
 	r.writing = maps.Clone(r.kept)
-	return state.Beside{Kept: map[string][]byte{openDays: s2.Encode(nil, snapshot), countersNote: counters}, Days: r.writing}, nil
+	return state.Beside{
+		Kept:  map[string][]byte{olderOpenDays: nil, countersNote: counters},
+		Large: map[string][]byte{openDays: snapshot}, Days: r.writing,
+	}, nil
 }
 
 // mergedHour merges a part of an hour into the stored part of it.

@@ -1,7 +1,9 @@
 package state
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 	bolt "go.etcd.io/bbolt"
@@ -12,7 +14,7 @@ const (
 
 	// asideSize is how many bytes of a checkpoint that is written are in memory, after
 	// compression. bbolt holds them a second time in the transaction that writes them.
-	asideSize = 8 << 20
+	asideSize = 4 << 20
 )
 
 // Draft is a checkpoint of the engine's whole state that is being written. What is added
@@ -23,47 +25,81 @@ const (
 //	err := engine.Snapshot(draft.Add)
 //	err = draft.Store(mark, Beside{})
 //
-// The parts that are in the file already lie in a bucket within the bucket draft, which
-// Store moves to its place. Parts of a draft that was never stored, as after a crash, do
-// not count, and the next draft removes them. Of a store there is one draft at a time.
+// The parts that are in the file already lie in the bucket draft, from which Store moves
+// them to their places. Parts of a draft that was never stored, as after a crash, do not
+// count, and the next draft removes them. Of a store there is one draft at a time.
 type Draft struct {
 	store   *journal
-	rest    []byte   // less than a part
-	packed  [][]byte // parts that are not in the file yet
-	size    int      // of these
-	parts   int      // how many there are, in the file or not
-	most    int      // size from which they go to the file
-	isAside bool     // some are in the file
-	err     error    // the first one of writing
+	series  []*series // the engine's state, and then large values beside it
+	packed  []part    // that are not in the file yet
+	size    int       // of these
+	most    int       // size from which they go to the file
+	isAside bool      // some are in the file
+	err     error     // the first one of writing
+}
+
+// series is a value that is stored in parts, in a bucket of its own.
+type series struct {
+	in    []byte // the bucket that it belongs to; nil: it is one of the file's
+	name  []byte // of its own bucket
+	rest  []byte // less than a part
+	parts int    // how many there are, in the file or not
+}
+
+// part is one part of a series, as it is stored.
+type part struct {
+	of     *series
+	number int
+	data   []byte
 }
 
 // Draft begins a checkpoint.
-func (s *journal) Draft() *Draft { return &Draft{store: s, most: asideSize} }
+func (s *journal) Draft() *Draft {
+	return &Draft{store: s, most: asideSize, series: []*series{{name: checkpointBucket}}}
+}
 
-// Add takes more of the state. It keeps nothing of b.
-func (d *Draft) Add(b []byte) {
-	for len(d.rest)+len(b) >= partSize {
-		room := partSize - len(d.rest)
-		if len(d.rest) == 0 {
-			d.pack(b[:room])
+// Add takes more of the engine's state. It keeps nothing of b.
+func (d *Draft) Add(b []byte) { d.add(d.series[0], b) }
+
+// addValue takes a whole value that belongs into a bucket.
+func (d *Draft) addValue(in []byte, name string, data []byte) {
+	s := &series{in: in, name: []byte(name)}
+	d.series = append(d.series, s)
+	d.add(s, data)
+	d.finish(s)
+}
+
+func (d *Draft) add(s *series, b []byte) {
+	for len(s.rest)+len(b) >= partSize {
+		room := partSize - len(s.rest)
+		if len(s.rest) == 0 {
+			d.pack(s, b[:room])
 		} else {
-			d.pack(append(d.rest, b[:room]...))
-			d.rest = d.rest[:0]
+			d.pack(s, append(s.rest, b[:room]...))
+			s.rest = s.rest[:0]
 		}
 		b = b[room:]
 	}
-	d.rest = append(d.rest, b...)
+	s.rest = append(s.rest, b...)
+}
+
+// finish packs the last part of a series.
+func (d *Draft) finish(s *series) {
+	if len(s.rest) > 0 {
+		d.pack(s, s.rest)
+		s.rest = nil
+	}
 }
 
 // pack compresses one part and adds its checksum. The key in the checksum is the part's
 // number, so parts that changed places are noticed.
-func (d *Draft) pack(part []byte) {
+func (d *Draft) pack(s *series, b []byte) {
 	if d.err != nil {
 		return
 	}
-	packed := seal(key(uint64(d.parts)), s2.Encode(nil, part))
-	d.packed, d.size, d.parts = append(d.packed, packed), d.size+len(packed), d.parts+1
-	if d.size >= d.most {
+	packed := seal(key(uint64(s.parts)), s2.Encode(nil, b))
+	d.packed, d.size = append(d.packed, part{s, s.parts, packed}), d.size+len(packed)
+	if s.parts++; d.size >= d.most {
 		d.putAside()
 	}
 }
@@ -73,36 +109,41 @@ func (d *Draft) putAside() {
 	d.err = d.store.update("checkpoint", func(tx *bolt.Tx, _ *change) error {
 		draft := tx.Bucket(draftBucket)
 		if !d.isAside {
-			if err := removeAside(draft); err != nil {
+			if err := empty(draft); err != nil {
 				return err
 			}
 		}
-		aside, err := draft.CreateBucketIfNotExists(checkpointBucket)
-		if err != nil {
-			return err
-		}
-		return d.put(aside)
+		return d.putParts(func(s *series) (*bolt.Bucket, error) { return draft.CreateBucketIfNotExists(s.name) })
 	})
 	d.isAside, d.packed, d.size = true, nil, 0
 }
 
-// removeAside removes the rest of an older draft.
-func removeAside(draft *bolt.Bucket) error {
-	if draft.Bucket(checkpointBucket) == nil {
-		return nil
-	}
-	return draft.DeleteBucket(checkpointBucket)
-}
-
-// put puts the parts that are packed into a bucket.
-func (d *Draft) put(bucket *bolt.Bucket) error {
-	bucket.FillPercent = 1 // keys only grow
-	for i, part := range d.packed {
-		if err := bucket.Put(key(uint64(d.parts-len(d.packed)+i)), part); err != nil {
+// putParts puts the parts that are packed into the buckets of their series.
+func (d *Draft) putParts(bucketOf func(*series) (*bolt.Bucket, error)) error {
+	for _, p := range d.packed {
+		bucket, err := bucketOf(p.of)
+		if err != nil {
+			return err
+		}
+		bucket.FillPercent = 1 // keys only grow
+		if err := bucket.Put(key(uint64(p.number)), p.data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// empty removes the buckets in a bucket, for example the rest of an older draft.
+func empty(bucket *bolt.Bucket) error {
+	var names [][]byte
+	err := bucket.ForEachBucket(func(name []byte) error {
+		names = append(names, slices.Clone(name))
+		return nil
+	})
+	for _, name := range names {
+		err = errors.Join(err, bucket.DeleteBucket(name))
+	}
+	return err
 }
 
 // Checkpoint stores the engine's whole state at the mark, replaces the older checkpoint,
@@ -122,9 +163,12 @@ func (d *Draft) Store(at Mark, beside Beside) error {
 	if now := s.Mark(); at > now {
 		return s.explain("checkpoint", fmt.Errorf("mark %d is not committed yet, %d is", at, now))
 	}
-	if len(d.rest) > 0 {
-		d.pack(d.rest)
-		d.rest = nil
+	d.finish(d.series[0])
+	for name, data := range beside.Large {
+		d.addValue(keptBucket, name, data)
+	}
+	for name, data := range beside.Days {
+		d.addValue(daysBucket, name, data)
 	}
 	if d.err != nil {
 		return d.err
@@ -144,26 +188,51 @@ func (d *Draft) Store(at Mark, beside Beside) error {
 	})
 }
 
-// replace puts the draft in the place of the older checkpoint.
+// replace puts each series of the draft in the place of the older one.
 func (d *Draft) replace(tx *bolt.Tx) error {
-	if err := tx.DeleteBucket(checkpointBucket); err != nil {
-		return err
-	}
 	draft := tx.Bucket(draftBucket)
-	if d.isAside {
-		if err := tx.MoveBucket(checkpointBucket, draft, nil); err != nil {
+	if !d.isAside {
+		if err := empty(draft); err != nil {
 			return err
 		}
-		return d.put(tx.Bucket(checkpointBucket))
 	}
-	if err := removeAside(draft); err != nil {
+	for _, s := range d.series {
+		if err := s.moveFrom(draft, tx); err != nil {
+			return err
+		}
+	}
+	return d.putParts(func(s *series) (*bolt.Bucket, error) {
+		if s.in == nil {
+			return tx.Bucket(s.name), nil
+		}
+		return tx.Bucket(s.in).Bucket(s.name), nil
+	})
+}
+
+// moveFrom moves the bucket of a series from the draft to its place, or makes a new one
+// there if nothing of it is in the file yet.
+func (s *series) moveFrom(draft *bolt.Bucket, tx *bolt.Tx) (err error) {
+	if s.in == nil {
+		if err := tx.DeleteBucket(s.name); err != nil {
+			return err
+		}
+		if draft.Bucket(s.name) != nil {
+			return tx.MoveBucket(s.name, draft, nil)
+		}
+		_, err = tx.CreateBucket(s.name)
 		return err
 	}
-	bucket, err := tx.CreateBucket(checkpointBucket)
-	if err != nil {
+	place := tx.Bucket(s.in)
+	if err := removeValue(place, string(s.name)); err != nil {
 		return err
 	}
-	return d.put(bucket)
+	switch {
+	case draft.Bucket(s.name) != nil:
+		return tx.MoveBucket(s.name, draft, place)
+	case s.parts > 0:
+		_, err = place.CreateBucket(s.name)
+	}
+	return err
 }
 
 // removeInputs removes the inputs up to the mark of a checkpoint.

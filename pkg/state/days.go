@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/s2"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -25,6 +24,9 @@ type days struct{ *file }
 // Beside is the data that is stored with a checkpoint, in the same transaction.
 type Beside struct {
 	Kept map[string][]byte // by name, as Keep has it; an empty value forgets
+	// Large holds values of megabytes, by name, for Kept. They are compressed, and go to the
+	// file as the parts of a checkpoint do. An empty value forgets.
+	Large map[string][]byte
 	// Days holds the data of hours and days that are over. The key of an hour is its
 	// begin in UTC, for example 2026-11-28T13:00Z, that of a day its date, for example
 	// 2026-11-28.
@@ -41,13 +43,7 @@ func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
 	if len(beside.Days) == 0 {
 		return nil
 	}
-	days := tx.Bucket(daysBucket)
-	for name, data := range beside.Days {
-		if err := putParts(days, name, s2.Encode(nil, data)); err != nil {
-			return err
-		}
-	}
-	return pruneDays(days, s.options.History)
+	return pruneDays(tx.Bucket(daysBucket), s.options.History)
 }
 
 // nameOf returns the name of the value of which a key is a part, or the whole.
@@ -58,11 +54,11 @@ func nameOf(k []byte) string {
 
 // readDay reads the data of a date or an hour, nil if there is none.
 func readDay(days *bolt.Bucket, name string) ([]byte, error) {
-	packed, err := partsOf(days, name)
-	if packed == nil || err != nil {
-		return nil, err
+	data, isSeries, err := valueOf(days, name)
+	if data == nil || err != nil || isSeries {
+		return data, err
 	}
-	return uncompress(packed)
+	return uncompress(data) // an older file holds it compressed as a whole
 }
 
 // pruneDays forgets days that are older than the newest one by more than the
@@ -79,10 +75,13 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 	cursor := days.Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
 		name := nameOf(k)
-		if total[name] == 0 {
+		if _, seen := total[name]; !seen {
 			names = append(names, name)
 		}
 		total[name] += len(v)
+		if series := days.Bucket(k); series != nil {
+			total[name] += sizeOf(series)
+		}
 	}
 	size := 0
 	for i, name := range names {
@@ -90,11 +89,20 @@ func pruneDays(days *bolt.Bucket, history time.Duration) error {
 		if i < maxDayParts && size <= maxDaysSize && name >= oldest {
 			continue
 		}
-		if err := putParts(days, name, nil); err != nil {
+		if err := removeValue(days, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sizeOf returns the number of bytes of the values in a bucket.
+func sizeOf(bucket *bolt.Bucket) (n int) {
+	cursor := bucket.Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		n += len(v)
+	}
+	return n
 }
 
 // Hours returns the data of the hours from one key to before another, by key.

@@ -15,17 +15,18 @@ func (s *file) Keep(name string, data []byte) error {
 }
 
 func keep(tx *bolt.Tx, name string, data []byte) error {
-	return putParts(tx.Bucket(keptBucket), name, data)
+	return putValue(tx.Bucket(keptBucket), name, data)
 }
 
-// Kept returns the value that Keep stored under a name, or nil.
+// Kept returns the value that Keep stored under a name, or a checkpoint ([Beside.Large]), or
+// nil.
 func (s *file) Kept(name string) (data []byte, err error) {
 	err = s.view("read "+name, func(tx *bolt.Tx) error {
 		if version(tx) <= keptInMeta { // a file that is only looked at
-			data, err = partsOf(tx.Bucket(metaBucket), keptPrefix+name)
+			data, _, err = valueOf(tx.Bucket(metaBucket), keptPrefix+name)
 			return err
 		}
-		data, err = partsOf(tx.Bucket(keptBucket), name)
+		data, _, err = valueOf(tx.Bucket(keptBucket), name)
 		return err
 	})
 	return data, err
@@ -52,7 +53,7 @@ func moveKept(tx *bolt.Tx) error {
 		names[string(name)] = true
 	}
 	for name := range names {
-		data, err := partsOf(meta, keptPrefix+name)
+		data, _, err := valueOf(meta, keptPrefix+name)
 		if err != nil {
 			return fmt.Errorf("what is kept of %q: %w", name, err)
 		}
@@ -65,5 +66,5 @@ func moveKept(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	return removeAside(meta)
+	return empty(meta)
 }

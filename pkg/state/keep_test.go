@@ -131,3 +131,61 @@ func TestDamagedKeptOfOlderFile(t *testing.T) {
 		t.Errorf("got error %v, want %v", err, ErrDamaged)
 	}
 }
+
+// A large value is stored with a checkpoint, in parts that go to the file before it. It
+// replaces a value of Keep, and the other way round.
+func TestLargeValues(t *testing.T) {
+	s := open(t, path(t), Options{})
+	want := func(what string, want []byte) {
+		t.Helper()
+		for range 2 {
+			if got, err := s.Kept("report"); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: got %d bytes and error %v, want %d", what, len(got), err, len(want))
+			}
+			s = reopen(t, s, Options{})
+		}
+	}
+	store := func(state, large []byte) {
+		t.Helper()
+		d := s.Draft()
+		d.Add(state)
+		must(t, d.Store(s.Mark(), Beside{Large: map[string][]byte{"report": large}}))
+		if n := aside(t, s); n != 0 {
+			t.Errorf("%d parts are left in the draft, want none", n)
+		}
+	}
+	long := noise(6 << 20)
+	must(t, s.Keep("report", []byte("short")))
+	store(nil, long)
+	want("long", long)
+	store(long, []byte("short again"))
+	want("shorter", []byte("short again"))
+	store(long, long[:5<<20])
+	want("longer", long[:5<<20])
+	must(t, s.Keep("report", []byte("kept")))
+	want("kept", []byte("kept"))
+	store([]byte("state"), long)
+	store([]byte("state"), nil)
+	want("forgotten", nil)
+	if got := checkpointOf(t, s); got != "state" {
+		t.Errorf("got the state %q, want \"state\"", got)
+	}
+}
+
+// checkpointOf returns the state of the checkpoint.
+func checkpointOf(t *testing.T, s *Store) (state string) {
+	t.Helper()
+	_, err := s.Recover(func(open func() (func() ([]byte, error), error)) error {
+		next, err := open()
+		for err == nil {
+			var part []byte
+			if part, err = next(); part == nil {
+				return err
+			}
+			state += string(part)
+		}
+		return err
+	}, func(Input) error { return nil })
+	must(t, err)
+	return state
+}

@@ -35,7 +35,7 @@ import (
 // schema is the version of the file's layout. One that is older is brought up to it;
 // from version 2 on cursors and keys have checksums, from 3 on the indexes and the
 // mark, too; version 4 has the bucket of days, 5 that of batches to send, 6 those of what is
-// kept and of a draft; from 7 on the days are stored in parts.
+// kept and of a draft; from 7 on days and large values have a bucket each.
 const schema = 7
 
 // The limits of the lists. When one is full, its oldest entry goes into the
