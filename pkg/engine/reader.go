@@ -62,6 +62,19 @@ func (o *Order) Take(r *event.Record) {
 	o.before = r.Time
 }
 
+// TakeBefore is Take for a caller that has the record after it, too: where that is no
+// repetition, no copy of the record need be kept.
+func (o *Order) TakeBefore(r, next *event.Record) {
+	if next.Testimony == event.Repeated || r.Testimony == event.Repeated {
+		o.Take(r)
+		return
+	}
+	if r.Outcome >= event.Witness {
+		o.repeats.forget()
+		o.before = r.Time
+	}
+}
+
 // Before returns the time of the record before, for [logline.Line.After].
 func (o *Order) Before() time.Time { return o.before }
 

@@ -47,6 +47,9 @@ func (p *Repeater) Take(r *event.Record) {
 	}
 }
 
+// forget is Take of a record that no repetition comes after.
+func (p *Repeater) forget() { p.last.Outcome = event.NoHeader }
+
 // Repeatable returns the event that the line after a given one may repeat, so that
 // another Repeater can continue: its Take gets that event.
 func (p *Repeater) Repeatable(line int64) (event.Record, bool) {

@@ -85,6 +85,15 @@ func (f *feed) next(r *run) (*event.Record, error) {
 	}
 }
 
+// take completes the job's record at hand.
+func (f *feed) take(record *event.Record) {
+	if next := f.at + 1; next < len(f.job.records) {
+		f.order.TakeBefore(record, &f.job.records[next])
+		return
+	}
+	f.order.Take(record)
+}
+
 // finishJob counts a block whose records are joined.
 func (f *feed) finishJob(r *run) {
 	if f.job == nil {

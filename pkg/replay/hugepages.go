@@ -26,7 +26,23 @@ func PrepareHeap() (ready func()) {
 	percent := debug.SetGCPercent(-1) // or the pieces would start a collection, and outlive it
 	advise(hugeHeap)
 	runtime.GC()
-	return func() { debug.SetGCPercent(percent) }
+	return func() { beginCollecting(percent) }
+}
+
+// leastHeap is the size that the runtime lets a heap have before it collects at all, at
+// a percent of 100 (GOGC in package runtime).
+const leastHeap = 4 << 20 // bytes
+
+// beginCollecting starts the garbage collector, at first when the heap is as large as
+// hugeHeap: a replay of a busy day ends before that, and had to be collected five times
+// before, for a twentieth of its processor time.
+func beginCollecting(percent int) {
+	if percent <= 0 {
+		return
+	}
+	debug.SetGCPercent(percent * hugeHeap / leastHeap)
+	first := new([16]byte) // gone with the first collection
+	runtime.AddCleanup(first, func(percent int) { debug.SetGCPercent(percent) }, percent)
 }
 
 // advise is a function of its own so that nothing holds the pieces when it returns.

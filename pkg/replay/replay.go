@@ -155,7 +155,7 @@ func (r *run) step(f *feed, record *event.Record) {
 	}
 	result := &r.result // copied, a Result that was just written costs more than the join
 	if record.Outcome >= event.Witness {
-		f.order.Take(record)
+		f.take(record)
 		r.engine.JoinTo(result, record)
 	} else if r.options.Missed == nil || record.Outcome < event.Missed {
 		return
@@ -181,7 +181,7 @@ func (r *run) showStep(f *feed, record *event.Record) {
 	trace := engine.Follow(f.job.lines[f.at])
 	var result engine.Result
 	if record.Outcome >= event.Witness {
-		f.order.Take(record)
+		f.take(record)
 		result = r.engine.Step(record)
 	}
 	r.options.Line(f.source.Name(), trace, result)

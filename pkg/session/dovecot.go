@@ -121,7 +121,7 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 // endKeyOf returns the key of a login connection, for the line at its end that names no
 // session (an admin's own login_log_format_elements, or Dovecot before 2.2).
 func endKeyOf(r *event.Record) pamKey {
-	return pamKey{clientKey{r.From().Host, r.Addr}, event.NoService}
+	return pamKey{clientKeyOf(r.From().Host, r.Addr), event.NoService}
 }
 
 // expectEnd remembers an attempt that the auth process reported, since the end of the

@@ -27,8 +27,10 @@ func processKeyOf(r *event.Record) processKey {
 // clientKey is a client of one host.
 type clientKey struct {
 	host uint64
-	addr netip.Addr
+	addr address
 }
+
+func clientKeyOf(host uint64, addr netip.Addr) clientKey { return clientKey{host, addressOf(addr)} }
 
 // loginKey is Dovecot's session of one connection, by a hash of its ID. Dovecot makes
 // the ID up (src/lib/login-common), so clients cannot choose IDs that collide; and a
@@ -46,7 +48,7 @@ type connectionKey struct {
 // connectionKeyOf returns the key of a line. It reports false if the line names no port.
 func connectionKeyOf(r *event.Record) (connectionKey, bool) {
 	port, err := strconv.ParseUint(r.Session, 10, 16)
-	return connectionKey{clientKey{r.From().Host, r.Addr}, uint16(port)}, err == nil && r.Addr.IsValid()
+	return connectionKey{clientKeyOf(r.From().Host, r.Addr), uint16(port)}, err == nil && r.Addr.IsValid()
 }
 
 // messageKey is one message in the queue of a host.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+
+	"csmail/pkg/arena"
 )
 
 // messages finds the client of a message by its queue ID. Every accepted message is put
@@ -12,37 +14,42 @@ import (
 // bucket. Only a lookup brings the index up to date. Overwritten messages stay in the
 // index, because a chain ends where it reaches one.
 type messages struct {
-	ring    []message
-	put64   uint64   // number of messages put so far; the next goes to put64 % most
-	indexed uint64   // number of them that the index holds or no longer needs
-	buckets []uint64 // the number of the newest message of each bucket, from 1; 0: none
+	ring    arena.Slab[message] // see nth
+	put64   uint64              // number of messages put so far; the next goes to put64 % most
+	indexed uint64              // number of them that the index holds or no longer needs
+	buckets []uint64            // the number of the newest message of each bucket, from 1; 0: none
 	most    int
 }
 
 type message struct {
 	key   messageKey
-	addr  netip.Addr
+	addr  address
 	older uint64 // the number of the next message in the chain; 0: none
 }
 
+// nth returns the place of the n-th message that was put, from 0 on.
+func (m *messages) nth(n uint64) *message { return m.ring.At(uint32(n%uint64(m.most)) + 1) }
+
+// len returns the number of messages in the ring.
+func (m *messages) len() int { return m.ring.Len() }
+
 func (m *messages) put(k messageKey, addr netip.Addr) {
-	if at := m.put64 % uint64(m.most); at < uint64(len(m.ring)) {
-		m.ring[at] = message{key: k, addr: addr}
-	} else {
-		m.ring = append(m.ring, message{key: k, addr: addr})
+	if m.len() < m.most {
+		m.ring.Grow()
 	}
+	*m.nth(m.put64) = message{key: k, addr: addressOf(addr)}
 	m.put64++
 }
 
 // index brings the index up to date. If it is too small for the ring its chains are long,
 // so it is made again in a greater size.
 func (m *messages) index() {
-	if len(m.buckets) < len(m.ring) {
-		m.buckets, m.indexed = make([]uint64, 1<<bits.Len(uint(min(2*len(m.ring), m.most)))), 0
+	if len(m.buckets) < m.len() {
+		m.buckets, m.indexed = make([]uint64, 1<<bits.Len(uint(min(2*m.len(), m.most)))), 0
 	}
-	m.indexed = max(m.indexed, m.put64-uint64(len(m.ring)))
+	m.indexed = max(m.indexed, m.put64-uint64(m.len()))
 	for ; m.indexed < m.put64; m.indexed++ {
-		found := &m.ring[m.indexed%uint64(m.most)]
+		found := m.nth(m.indexed)
 		bucket := m.bucketOf(&found.key)
 		found.older, *bucket = *bucket, m.indexed+1
 	}
@@ -59,14 +66,14 @@ func (m *messages) bucketOf(k *messageKey) *uint64 {
 
 // get returns the client of the newest message with the key, or the zero Addr.
 func (m *messages) get(k messageKey) netip.Addr {
-	if len(m.ring) == 0 {
+	if m.len() == 0 {
 		return netip.Addr{}
 	}
 	m.index()
-	for n := *m.bucketOf(&k); n > 0 && n+uint64(len(m.ring)) > m.put64; {
-		found := &m.ring[(n-1)%uint64(m.most)]
+	for n := *m.bucketOf(&k); n > 0 && n+uint64(m.len()) > m.put64; {
+		found := m.nth(n - 1)
 		if found.key == k {
-			return found.addr
+			return found.addr.addr()
 		}
 		n = found.older
 	}
@@ -75,8 +82,8 @@ func (m *messages) get(k messageKey) netip.Addr {
 
 // each calls yield with every message, the oldest first.
 func (m *messages) each(yield func(messageKey, netip.Addr)) {
-	for n := m.put64 - uint64(len(m.ring)); n < m.put64; n++ {
-		found := &m.ring[n%uint64(m.most)]
-		yield(found.key, found.addr)
+	for n := m.put64 - uint64(m.len()); n < m.put64; n++ {
+		found := m.nth(n)
+		yield(found.key, found.addr.addr())
 	}
 }

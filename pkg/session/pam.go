@@ -56,7 +56,7 @@ func (j *Joiner) isNextModule(r *event.Record) bool {
 	if name == "" {
 		return false
 	}
-	reports := j.modules.getOrPut(clientKey{r.From().Host, r.Addr})
+	reports := j.modules.getOrPut(clientKeyOf(r.From().Host, r.Addr))
 	user, module := j.accountOf(r), textHash(name)
 	for i := range reports {
 		if p := &reports[i]; p.at != 0 && p.user == user && since(p.at, r).Abs() <= nextModule && p.add(module) {
@@ -97,9 +97,9 @@ func (p *moduleReport) add(module uint64) bool {
 // since it has no PAM of its own.
 func pamKeyOf(r *event.Record, host uint64) pamKey {
 	if r.Service == event.SSHD {
-		return pamKey{clientKey{host, r.Addr}, event.SSHD}
+		return pamKey{clientKeyOf(host, r.Addr), event.SSHD}
 	}
-	return pamKey{clientKey{host, r.Addr}, event.Dovecot}
+	return pamKey{clientKeyOf(host, r.Addr), event.Dovecot}
 }
 
 // expectPAM remembers the attempts that a PAM module reported, since the daemon will

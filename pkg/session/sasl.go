@@ -42,7 +42,7 @@ func (s *saslClient) noteFailure(r *event.Record) { s.failed = max(s.failed, r.T
 // asked, for example Postfix, and will report the login too.
 func (j *Joiner) expectSASL(r *event.Record) bool {
 	j.noteRemoteLogin(r)
-	s, user := j.sasl.getOrPut(clientKey{r.From().Host, r.Addr}), j.accountOf(r)
+	s, user := j.sasl.getOrPut(clientKeyOf(r.From().Host, r.Addr)), j.accountOf(r)
 	switch {
 	case s.fault.isSameAttempt(r, user):
 		excuse(r)
@@ -74,7 +74,7 @@ func (j *Joiner) deductDovecot(r *event.Record) bool {
 	if !isFailure && r.Kind != event.AuthFault || !r.Addr.IsValid() {
 		return false
 	}
-	k := clientKey{j.checkedBy(r), r.Addr}
+	k := clientKeyOf(j.checkedBy(r), r.Addr)
 	s, user := j.sasl.get(k), j.accountOf(r)
 	if s == nil && isFailure {
 		s = j.sasl.insert(k)

@@ -19,7 +19,7 @@ const (
 
 // smtpSession is what one smtpd process has logged about its client.
 type smtpSession struct {
-	addr      netip.Addr
+	addr      address
 	attempts  int           // logins counted so far
 	messages  int           // messages accepted without a login
 	kinds     event.KindSet // of the session's refusals so far
@@ -31,7 +31,7 @@ type smtpSession struct {
 // smtpEnd is a session that has ended. A log that holds each line twice logs its end
 // again.
 type smtpEnd struct {
-	addr netip.Addr
+	addr address
 	at   int64 // a time.Time.UnixNano
 }
 
@@ -146,7 +146,7 @@ func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 	} else {
 		s = j.smtp.insert(k)
 	}
-	*s = smtpSession{addr: r.Addr, connected: true}
+	*s = smtpSession{addr: addressOf(r.Addr), connected: true}
 }
 
 // isLogin reports whether smtpd also counts the line as auth=0/1. It does for a failed
@@ -174,9 +174,9 @@ func (m *messages) clientOf(r *event.Record) netip.Addr {
 // client, that one has ended.
 func (j *Joiner) openSMTP(k processKey, r *event.Record) *smtpSession {
 	s := j.smtp.getOrPut(k)
-	if s.addr != r.Addr {
+	if addr := addressOf(r.Addr); s.addr != addr {
 		j.settle(k, s, false, r.Time)
-		*s = smtpSession{addr: r.Addr}
+		*s = smtpSession{addr: addr}
 	}
 	return s
 }
@@ -189,14 +189,15 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	if s == nil {
 		return isEndedAgain(j.ends.get(k), r)
 	}
-	j.settle(k, s, s.addr == r.Addr && r.Kind == event.LoginOK, r.Time)
+	addr := addressOf(r.Addr)
+	j.settle(k, s, s.addr == addr && r.Kind == event.LoginOK, r.Time)
 	ended := *s
 	j.smtp.drop(k)
-	if ended.addr != r.Addr {
+	if ended.addr != addr {
 		return false
 	}
 	if ended.connected && r.Kind != event.NoKind {
-		*j.ends.put(k) = smtpEnd{r.Addr, r.Time.UnixNano()}
+		*j.ends.put(k) = smtpEnd{addr, r.Time.UnixNano()}
 	}
 	if r.Testimony == event.Undelivered {
 		r.Withdrawn = ended.messages
@@ -212,5 +213,5 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 // e is the last end of its process. If the host logs connections, the log would hold the
 // connection of a new session.
 func isEndedAgain(e *smtpEnd, r *event.Record) bool {
-	return r.Kind != event.NoKind && e != nil && e.addr == r.Addr && since(e.at, r).Abs() <= endAgain
+	return r.Kind != event.NoKind && e != nil && e.addr == addressOf(r.Addr) && since(e.at, r).Abs() <= endAgain
 }

@@ -104,7 +104,7 @@ func entries[K comparable, V any](c *codec, m *fifoMap[K, V], key func(*K), valu
 
 // messages takes the messages, the oldest first.
 func (c *codec) messages(m *messages) {
-	n := c.Count(len(m.ring))
+	n := c.Count(m.len())
 	if !c.Reading {
 		var key messageKey
 		var addr netip.Addr
@@ -168,13 +168,21 @@ func (c *codec) processKey(k *processKey) {
 	c.SignedInts(&k.pid)
 }
 
+// address takes an address in the form of a netip.Addr.
+func (c *codec) address(a *address) {
+	addr := a.addr()
+	if c.PlainAddr(&addr); c.Reading {
+		*a = addressOf(addr)
+	}
+}
+
 func (c *codec) clientKey(k *clientKey) {
 	c.Fixed(&k.host)
-	c.PlainAddr(&k.addr)
+	c.address(&k.addr)
 }
 
 func (c *codec) smtp(s *smtpSession) {
-	c.PlainAddr(&s.addr)
+	c.address(&s.addr)
 	c.SignedInts(&s.attempts, &s.messages)
 	wire.Numbers(&c.Codec, &s.kinds)
 	wire.Numbers(&c.Codec, &s.waiting)
@@ -182,6 +190,6 @@ func (c *codec) smtp(s *smtpSession) {
 }
 
 func (c *codec) smtpEnd(e *smtpEnd) {
-	c.PlainAddr(&e.addr)
+	c.address(&e.addr)
 	c.Int64s(&e.at)
 }
