@@ -192,7 +192,7 @@ func (s scan) listAddresses(ctx context.Context, files []string, std Streams, st
 		return err
 	}
 	judge.Settle(time.Now())
-	if err := render.Raw(std.Out, counter.All, s.count); err != nil {
+	if err := render.Raw(std.Out, counter.All, counter.Len(), s.count); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	s.summarize(tally, counter.Events(), counter.Len(), judge, std, start)
@@ -250,7 +250,7 @@ func (s scan) print(sources []*report.Source, groups *report.Groups, breakIns []
 		sources = sources[:n]
 	}
 	if s.output == "raw" {
-		return render.Raw(std.Out, report.Tries(sources), s.count)
+		return render.Raw(std.Out, report.Tries(sources), len(sources), s.count)
 	}
 	return render.JSON(std.Out, sources)
 }

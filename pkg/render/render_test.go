@@ -42,7 +42,7 @@ func TestRaw(t *testing.T) {
 		want  string
 	}{{false, "192.0.2.19\n192.0.2.20\n"}, {true, "      1 192.0.2.19\n      5 192.0.2.20\n"}} {
 		var out bytes.Buffer
-		if err := Raw(&out, report.Tries(sources), tt.count); err != nil || out.String() != tt.want {
+		if err := Raw(&out, report.Tries(sources), len(sources), tt.count); err != nil || out.String() != tt.want {
 			t.Errorf("got %q, %v", out.String(), err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestRawOrder(t *testing.T) {
 		for _, addr := range addrs {
 			yield(addr, 1)
 		}
-	}, false)
+	}, len(addrs), false)
 	if got := strings.Fields(out.String()); err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
