@@ -26,6 +26,7 @@ type judgePart struct {
 	arrivals chan cluster.Message
 	wake     func() // has the sender look at the outbox
 
+	names   hostNames
 	merger  *merge.Merger
 	place   cluster.Place             // of the newest message that was taken
 	own     map[string][]netip.Addr   // addresses of the edges, by edge
@@ -143,7 +144,8 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 
 // judgeMerged judges the facts whose turn has come.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
-	for f, _ := j.merger.Next(); f != nil; f, _ = j.merger.Next() {
+	for f, edge := j.merger.Next(); f != nil; f, edge = j.merger.Next() {
+		j.names.attribute(f, edge)
 		d.clock.seen(f.Place)
 		d.addFindings(d.engine.TakeFact(f))
 	}

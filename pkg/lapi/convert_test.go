@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +195,24 @@ func TestAccountValue(t *testing.T) {
 	}
 	if got := *toModel(a, PushOptions{}).Source.Value; got != value {
 		t.Errorf("sent as %q, want %q", got, value)
+	}
+}
+
+func TestHostsOf(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		evidence []event.Event
+		want     []string
+	}{
+		{"nothing", nil, nil},
+		{"no host named", []event.Event{{Attempts: 3}}, nil},
+		{"one", []event.Event{{Host: "mx7", Attempts: 1}, {Host: "mx7", Attempts: 5}}, []string{"mx7: 6 of 6 attempts"}},
+		{"most on one", []event.Event{{Host: "mx2", Attempts: 1}, {Host: "mx7", Attempts: 8}, {Host: "mx1"}}, []string{"mx7: 8 of 10 attempts", "mx1: 1 of 10 attempts", "mx2: 1 of 10 attempts"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := hostsOf(c.evidence); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }
