@@ -65,13 +65,16 @@ type Engine struct {
 	hole Blackhole // of the overflow in progress
 	out  []Overflow
 
+	parties []party                       // scratch memory of tell
+	names   map[event.ServiceSet][]string // of the services of overflows
+
 	warmed uint64 // keeps the compiler from leaving out what Warm reads
 }
 
 // New returns an Engine without buckets. The key is the secret for the hashes of client
 // texts; overflows do not depend on it. A snapshot brings its own.
 func New(set *scenario.Set, limits Limits, key event.HashKey) *Engine {
-	e := &Engine{}
+	e := &Engine{names: map[event.ServiceSet][]string{}}
 	e.set, e.limits, e.key, e.groups = set, limits.filled(), key, newGroups(key)
 	e.metas = map[expression.Facts]map[string]string{}
 	e.ring.clones = make([]clone, max(e.limits.Texts, 0))

@@ -76,7 +76,11 @@ func (e *Engine) emitOverflows(s *scenario.Scenario, g *group, b *bucket) {
 		}
 		return
 	}
-	var parties []party
+	parties := e.parties[:0]
+	defer func() {
+		clear(parties)
+		e.parties = parties
+	}()
 	for n := range int(l.queued) {
 		q := queuedOf(l.nth(w, n))
 		addr := q.addr()
@@ -140,12 +144,22 @@ func (e *Engine) valueOf(s *scenario.Scenario, g *group, q queued, addr netip.Ad
 	return m.Text(s.ScopeValue)
 }
 
+// serviceNames returns the names of services. The list is shared: nobody writes to it.
+func (e *Engine) serviceNames(services event.ServiceSet) []string {
+	names, known := e.names[services]
+	if !known {
+		names = slices.Clip(services.Names())
+		e.names[services] = names
+	}
+	return names
+}
+
 // newOverflow makes the Overflow of one value.
 func (e *Engine) newOverflow(s *scenario.Scenario, g *group, b *bucket, value string, sources []netip.Addr) Overflow {
 	o := Overflow{
 		Scenario: s, Scope: s.Scope, Value: value, Sources: sources, Blackhole: e.hole, Count: int(b.total),
 		First: stamp(b.first), Last: stamp(b.last), Kinds: e.kindsOf(b), KindSet: s.Kinds,
-		Services: e.servicesOf(b).Names(), Evidence: e.evidenceOf(g, s.Kinds, b.first),
+		Services: e.serviceNames(e.servicesOf(b)), Evidence: e.evidenceOf(g, s.Kinds, b.first),
 	}
 	if len(sources) > 0 {
 		o.Addr = sources[0]

@@ -22,8 +22,9 @@ type Account struct{ Name, Domain string }
 
 // AccountOf returns the account that a login name stands for; the zero Account
 // for no name.
-func AccountOf(login string) Account {
-	login = FoldLogin(login)
+func AccountOf(login string) Account { return accountOfFolded(FoldLogin(login)) }
+
+func accountOfFolded(login string) Account {
 	at := strings.IndexByte(login, '@')
 	if at <= 0 {
 		return Account{Name: login}

@@ -158,7 +158,8 @@ func (r *Record) LoginUnder(k *HashKey) uint64 {
 
 func (r *Record) hashUser(k *HashKey) {
 	if under := k.digest(); r.Hashed.Under != under {
-		r.Hashed = HashedUser{under, k.Account(r.User), k.Sum(FoldLogin(r.User))}
+		account, whole := k.login(r.User)
+		r.Hashed = HashedUser{under, account, whole}
 	}
 }
 

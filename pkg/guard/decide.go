@@ -69,7 +69,7 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		addrs = []netip.Addr{f.Addr}
 	}
 	var t tally
-	t.left = g.left[:0]
+	t.left, t.accounts = g.left[:0], g.accounts[:0]
 	var seen map[uint64]struct{}
 	if len(addrs) > 1 {
 		seen = make(map[uint64]struct{}, len(addrs))
@@ -98,7 +98,7 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		g.weigh(&f, s, &t)
 	}
 	v := g.sum(f, &t)
-	g.left = t.left
+	g.left, g.accounts = t.left, t.accounts
 	return v
 }
 

@@ -20,9 +20,10 @@ type Guard struct {
 	gateway gateway
 	guessed Guesses // guesses before the login that was observed last
 
-	left []offence // memory for the tally of a finding
-	idle string    // the line of Checks if no rule excuses anything
-	mute bool      // leave Verdict.Checks empty
+	left     []offence           // memory for the tally of a finding
+	accounts []event.AccountHash // the same
+	idle     string              // the line of Checks if no rule excuses anything
+	mute     bool                // leave Verdict.Checks empty
 }
 
 const never = ^uint32(0) // later than any event

@@ -255,13 +255,12 @@ type judgement struct {
 	mostlyTaken bool
 }
 
-func (k *knowledge) judgement(s *source) *judgement {
+func (k *knowledge) judgement(s *source) judgement {
 	m := &k.memory
-	j := &judgement{
+	return judgement{
 		k: k, key: s.key, s: s, proof: k.proof(s.key, s, k.now),
 		offences: m.offencesOf(s), accounts: m.accountsIn(s.accounts), assumed: m.accountsIn(s.assumed),
 	}
-	return j
 }
 
 // survey counts what the rules for logins and for visits compare with. Findings about
