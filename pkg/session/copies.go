@@ -11,8 +11,9 @@ import (
 // on some distributions writes mail to mail.log and to syslog, and a glob reads both, or
 // one relay forwards lines that another one has forwarded. Two lines of one process with
 // the same text in the same microsecond are taken for one line. Where stamps have full
-// seconds or milliseconds nothing is taken for a copy, because a client may fail twice
-// within one.
+// seconds or milliseconds a client may fail twice within one. So these lines are taken for
+// copies only while the host's log shows that it holds lines twice: a process of smtpd
+// gets a client that it has already ([loginHosts.noteTwice]).
 //
 // It is a table of the hashes of the latest lines. Each line has one place in it, and a
 // later line at the same place replaces it.
@@ -22,11 +23,16 @@ type copies [maxCopies]uint64
 // 2.
 const maxCopies = 8192
 
-// isCopy reports whether the line of r came before, and remembers it.
-func (c *copies) isCopy(r *event.Record) bool {
-	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 {
+// isCopy reports whether the line of r is a copy of an earlier one, and remembers it.
+func (j *Joiner) isCopy(r *event.Record) bool {
+	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 && !j.isTwice(r.From().Host) {
 		return false
 	}
+	return j.copies.remember(r)
+}
+
+// remember reports whether the line of r came before.
+func (c *copies) remember(r *event.Record) bool {
 	hash := lineHash(r)
 	place := &c[hash%maxCopies]
 	if *place == hash {

@@ -13,13 +13,35 @@ const maxHosts = 4096
 // hostDaemons records which daemons that take part in a login have logged from a host.
 // Postfix may ask a Dovecot on another machine or in another container (smtpd_sasl_path =
 // inet:imap.example.org:12345). Both then log the same login under two host names.
-type hostDaemons struct{ smtpd, dovecot bool }
+type hostDaemons struct {
+	smtpd, dovecot bool
+
+	twice bool // the log holds the host's lines twice
+}
 
 // loginHosts remembers the hosts that take part in logins.
 type loginHosts struct {
 	hosts       *fifoMap[uint64, hostDaemons]
 	remote      *fifoMap[netip.Addr, uint64] // the host that last checked a client's password, among hosts without smtpd
 	latestSMTPD uint64                       // the host of the last call of noteSMTPD; 0: none
+	anyTwice    bool                         // a host's lines may be in the log twice
+}
+
+// noteTwice remembers whether the log holds the lines of a host twice.
+func (l *loginHosts) noteTwice(host uint64, isTwice bool) {
+	if isTwice || l.anyTwice {
+		l.daemonsOf(host).twice = isTwice
+		l.anyTwice = true
+	}
+}
+
+// isTwice reports whether the log holds the lines of a host twice.
+func (l *loginHosts) isTwice(host uint64) bool {
+	if !l.anyTwice {
+		return false
+	}
+	h := l.hosts.get(host)
+	return h != nil && h.twice
 }
 
 // noteSMTPD remembers that a host runs smtpd. Most lines come from the same host as

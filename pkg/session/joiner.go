@@ -25,7 +25,7 @@
 // Dovecot runs on another host, and Postfix's line comes first, both count.
 //   - In a log that holds each line twice, a line with a stamp without microseconds
 //
-// counts again, unless its connection shows that it is a copy.
+// counts again, unless its connection, or one to smtpd before, shows that it is a copy.
 package session
 
 import (
@@ -117,7 +117,7 @@ func (j *Joiner) Join(r *event.Record) Status {
 	if j.withheld.len() > 0 {
 		j.expire(r.Time)
 	}
-	if r.Outcome == event.Noted && j.copies.isCopy(r) {
+	if r.Outcome == event.Noted && j.isCopy(r) {
 		return Copy
 	}
 	folded := false

@@ -19,13 +19,14 @@ const (
 
 // smtpSession is what one smtpd process has logged about its client.
 type smtpSession struct {
-	addr      address
-	attempts  int           // logins counted so far
-	messages  int           // messages accepted without a login
-	kinds     event.KindSet // of the session's refusals so far
-	waiting   uint64        // one bit for each kind of offence that is withheld
-	connected bool          // its connect line is in the log
-	loggedIn  bool
+	addr     address
+	attempts int           // logins counted so far
+	messages int           // messages accepted without a login
+	kinds    event.KindSet // of the session's refusals so far
+	waiting  uint64        // one bit for each kind of offence that is withheld
+	begun    int64         // second of its connect line, Unix time; 0: not in the log
+	twice    bool          // its connect line is in the log twice
+	loggedIn bool
 }
 
 // smtpEnd is a session that has ended. A log that holds each line twice logs its end
@@ -137,16 +138,28 @@ func (j *Joiner) joinSMTP(r *event.Record) bool {
 }
 
 // connectSMTP begins a session. A session of the same process that has not ended is over,
-// since a process serves one client at a time.
+// since a process serves one client at a time. If it is the same client in the same second,
+// and nothing came between, the log holds the host's lines twice: no client can hang up
+// unseen and come back at once to the same process.
 func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 	j.noteSMTPD(r.From().Host)
-	s := j.smtp.get(k)
-	if s != nil {
+	s, addr := j.smtp.get(k), addressOf(r.Addr)
+	switch {
+	case s != nil && s.isNew() && s.addr == addr && s.begun == r.Time.Unix():
+		s.twice = true
+		j.noteTwice(r.From().Host, true)
+		return
+	case s != nil:
 		j.settle(k, s, false, r.Time)
-	} else {
+	default:
 		s = j.smtp.insert(k)
 	}
-	*s = smtpSession{addr: addressOf(r.Addr), connected: true}
+	*s = smtpSession{addr: addr, begun: r.Time.Unix()}
+}
+
+// isNew reports whether nothing is known of the session but its client.
+func (s *smtpSession) isNew() bool {
+	return s.attempts == 0 && s.messages == 0 && s.kinds == 0 && s.waiting == 0 && !s.loggedIn
 }
 
 // isLogin reports whether smtpd also counts the line as auth=0/1. It does for a failed
@@ -196,7 +209,10 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	if ended.addr != addr {
 		return false
 	}
-	if ended.connected && r.Kind != event.NoKind {
+	if ended.begun != 0 {
+		j.noteTwice(r.From().Host, ended.twice)
+	}
+	if ended.begun != 0 && r.Kind != event.NoKind {
 		*j.ends.put(k) = smtpEnd{addr, r.Time.UnixNano()}
 	}
 	if r.Testimony == event.Undelivered {

@@ -11,7 +11,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 11
+	snapshotVersion = 12
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -64,6 +64,7 @@ func (j *Joiner) encode(c *codec) {
 	entries(c, j.pam, c.pamKey, c.pam)
 	entries(c, j.modules, c.clientKey, c.modules)
 	entries(c, j.hosts, c.fixed, c.hostDaemons)
+	c.Bools(&j.anyTwice)
 	entries(c, j.remote, c.PlainAddr, c.fixed)
 	entries(c, j.withheld, c.withheldKey, func(w *withheld) {
 		c.withheld(w)
@@ -186,7 +187,8 @@ func (c *codec) smtp(s *smtpSession) {
 	c.SignedInts(&s.attempts, &s.messages)
 	wire.Numbers(&c.Codec, &s.kinds)
 	wire.Numbers(&c.Codec, &s.waiting)
-	c.Bools(&s.connected, &s.loggedIn)
+	c.Int64s(&s.begun)
+	c.Bools(&s.twice, &s.loggedIn)
 }
 
 func (c *codec) smtpEnd(e *smtpEnd) {

@@ -73,4 +73,4 @@ func (c *codec) modules(m *moduleReports) {
 	}
 }
 
-func (c *codec) hostDaemons(h *hostDaemons) { c.Bools(&h.smtpd, &h.dovecot) }
+func (c *codec) hostDaemons(h *hostDaemons) { c.Bools(&h.smtpd, &h.dovecot, &h.twice) }

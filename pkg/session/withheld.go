@@ -134,7 +134,7 @@ func (j *Joiner) release(k withheldKey, w *withheld, at time.Time) {
 // offence counts at once: the beginning of the session is not in the log, so its end
 // may not be either.
 func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
-	if !s.connected {
+	if s.begun == 0 {
 		return false
 	}
 	key := withheldKey{k, r.Kind}
