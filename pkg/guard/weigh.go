@@ -245,7 +245,7 @@ type judgement struct {
 	assumed  []account // see source
 	proof    string
 	named    int // strange accounts that it failed on within a day and never logged in to, up to the number that matters
-	perHour  int // most failures on them within an hour
+	perHour  int // most failures on them within an hour; if many users share the source, on one of them
 	unnamed  int // most failures without a user name within an hour
 	visiting int // most empty visits within an hour
 
@@ -292,7 +292,31 @@ func (j *judgement) survey() {
 	}
 	j.named = distinct(names, max(k.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
+	if j.perHour > k.limits.stale && k.usersAt(s, k.now) >= k.limits.shared {
+		// An office has several devices with old passwords. Each sends as many as one alone.
+		j.perHour = mostOfOne(strange)
+	}
 	k.room = room{strange, unnamed, visits, names}
+}
+
+// mostOfOne returns the most failures on one account within an hour.
+func mostOfOne(offences []offence) int {
+	most := 0
+	var one []offence
+	for i, o := range offences {
+		isSame := func(other offence) bool { return other.account == o.account }
+		if slices.ContainsFunc(offences[:i], isSame) {
+			continue
+		}
+		one = one[:0]
+		for _, other := range offences[i:] {
+			if isSame(other) {
+				one = append(one, other)
+			}
+		}
+		most = max(most, mostIn(one, hour))
+	}
+	return most
 }
 
 // loginOf returns when an account last logged in from the source.

@@ -60,7 +60,7 @@ func Standing() []Situation {
 		withoutAuth("a customer without SMTP AUTH on 25", mx, relayDenied),
 		withoutAuth("a PC's name as HELO", smtps, noFQDN),
 		loggedInPC(), startTLSPort(), pipeliningUser(), accountSetup(), newAccount(), slowTypist(),
-		ownAccount(), throughWebmail(), throughCarrier(), fewOwnAccounts(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
+		ownAccount(), throughWebmail(), throughCarrier(), fewOwnAccounts(), oldDevices(), fewAccountsSlowly(), manyAccountsFast(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
 	}
 }
 
@@ -212,6 +212,46 @@ func fewOwnAccounts() Situation {
 		l.imapFailure(2*day+time.Duration(i)*2*minute, second, fmt.Sprintf("staff%d@example.org", i), 1)
 	}
 	return Situation{Name: "guessers with a few accounts of their own", Log: l, Attackers: []string{attacker, second}}
+}
+
+// oldDevices is an office of 25 users whose mail has just moved here. Three devices keep
+// their old passwords, and no user of theirs has logged in yet.
+func oldDevices() Situation {
+	l := NewLog()
+	l.life(2)
+	from := day + 8*hour
+	l.everybody(from, from+9*hour, provider, 25)
+	for i, every := range [...]time.Duration{10 * minute, 15 * minute, 20 * minute} {
+		for at := from + 40*minute; at < from+9*hour; at += every {
+			l.imapFailure(at, provider, fmt.Sprintf("scanner%d@example.org", i), 1)
+		}
+	}
+	l.attack(day+3*hour, attacker)
+	return Situation{Name: "an office that moved here, with three old devices", Log: l, Attackers: []string{attacker}}
+}
+
+// fewAccountsSlowly has five accounts of his own and tries two others, each ten times an
+// hour.
+func fewAccountsSlowly() Situation {
+	l := NewLog()
+	l.life(2)
+	l.everybody(day, 2*day, attacker, 5)
+	for i := range 100 {
+		l.imapFailure(day+9*hour+time.Duration(i)*3*minute, attacker, []string{"ceo", "cfo"}[i%2], 1)
+	}
+	return Situation{Name: "a guesser at two accounts with five of his own", Log: l, Attackers: []string{attacker}}
+}
+
+// manyAccountsFast has twelve accounts, since today, and tries three others faster than a
+// device does.
+func manyAccountsFast() Situation {
+	l := NewLog()
+	l.life(2)
+	l.everybody(day+8*hour, 2*day, attacker, 12)
+	for i := range 100 {
+		l.imapFailure(day+9*hour+time.Duration(i)*minute, attacker, []string{"ceo", "cfo", "cto"}[i%3], 1)
+	}
+	return Situation{Name: "a guesser at three accounts with twelve of his own", Log: l, Attackers: []string{attacker}}
 }
 
 // everybody has users log in from one address every two hours.
