@@ -74,7 +74,7 @@ func TestBenignLinesDoNotAllocate(t *testing.T) {
 		"postfix/smtpd[1]: discarding EHLO keywords: CHUNKING",
 		"postfix/smtpd[1]: warning: lmdb:/etc/postfix/access lookup error for \"x\"",
 		"dovecot: imap(u)<12><s>: Disconnected: Logged out in=1 out=2",
-		"dovecot: imap-login: Disconnected (disconnected while authenticating, waited 3 secs)" + elements,
+		"dovecot: imap-login: Disconnected (disconnected while finishing login, waited 3 secs)" + elements,
 		"dovecot: imap-login: Disconnected: Connection closed (disconnected before auth was ready, waited 0 secs)" + elements,
 		"dovecot: imap-login: Login aborted: x (y) (process_full)" + elements,
 		"dovecot: auth: sql(u,192.0.2.1,<s>): unknown user - trying the next passdb",

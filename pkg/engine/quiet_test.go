@@ -115,7 +115,7 @@ var quietLines = map[event.Class][]string{
 		"postfix/policy-spf[42]: Policy action=PREPEND Received-SPF: pass (a: 192.0.2.1 is authorized) client-ip=192.0.2.1",
 		"dovecot: imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10): user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
 		"dovecot: imap-login: Disconnected (disconnected before auth was ready, waited 0 secs): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
-		"dovecot: imap-login: Disconnected (disconnected while authenticating, waited 3 secs): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
+		"dovecot: imap-login: Disconnected (disconnected while authenticating, waited 30 secs): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",
 		"dovecot: imap-login: proxy(a): Login failed to 192.0.2.1:143: [UNAVAILABLE] x: user=<a>, method=PLAIN, rip=203.0.113.6, lip=198.51.100.1, session=<s>",
 		"dovecot: imap-login: Error: proxy(a,192.0.2.1:143): Login failed: x: user=<a>, rip=203.0.113.6, lip=198.51.100.1, session=<s>",
 		"dovecot: imap-login: Login aborted: x (shutting down) (shutting_down): user=<>, rip=192.0.2.1, lip=198.51.100.1, session=<s>",

@@ -308,7 +308,8 @@ var reasons = [...]struct {
 	{"auth process communication failure", event.AuthFault},
 	{"internal failure", event.AuthFault},
 	{"disconnected before auth was ready", event.NoKind},
-	{"disconnected while ", event.NoKind},
+	{"disconnected while authenticating", event.AuthAborted},
+	{"disconnected while ", event.NoKind}, // "finishing login": the password was right
 	{"cert required", event.NoKind},
 	{"client sent an invalid cert", event.NoKind},
 	{"client didn't send a cert", event.NoKind},
@@ -319,11 +320,29 @@ func byWords(why string) (event.Kind, bool) {
 		return event.AuthFailed, true
 	}
 	for _, r := range reasons {
-		if strings.HasPrefix(why, r.prefix) {
-			return r.kind, true
+		if !strings.HasPrefix(why, r.prefix) {
+			continue
 		}
+		if hasWaited(why) {
+			return event.NoKind, true
+		}
+		return r.kind, true
 	}
 	return event.NoKind, false
+}
+
+// hasWaited reports whether the client left after it had waited long for the answer to its
+// password, "disconnected while authenticating, waited 60 secs". Then Dovecot was slow. One
+// that does not wait guesses: the right password is answered at once, a wrong one after 2 s
+// (auth_failure_delay), or up to 15 s if the address has failed before.
+func hasWaited(why string) bool {
+	const patience = 10
+	secs, ok := strings.CutPrefix(why, "disconnected while authenticating, waited ")
+	if !ok {
+		return false
+	}
+	n, err := strconv.ParseUint(strings.TrimSuffix(secs, " secs"), 10, 32)
+	return err != nil || n > patience
 }
 
 // authenticationAttempts reads the N of "N authentication attempts", which is how 1.0 and 1.1 end
