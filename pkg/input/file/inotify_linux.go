@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"unsafe"
 
@@ -84,13 +85,31 @@ func (w *inotify) folder(path string) {
 	if w.fd == nil {
 		return
 	}
-	if _, err := unix.InotifyAddWatch(w.number, path, folderEvents); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err := w.watchFolder(path); err != nil && !errors.Is(err, unix.ENOENT) {
 		w.blind = true
 	}
 	if !w.folders[path] {
 		w.folders[path] = true
 		w.blind = w.blind || isRemote(path)
 	}
+}
+
+// watchFolder watches a folder, or, while it is missing, the nearest one above it in which
+// it may be made again. For example, a log folder that is moved away and made anew twice
+// within a second is seen both times. The folder may come while the one above is not yet
+// watched, so it is tried once more.
+func (w *inotify) watchFolder(path string) error {
+	for range 2 {
+		_, err := unix.InotifyAddWatch(w.number, path, folderEvents)
+		above := filepath.Dir(path)
+		if !errors.Is(err, unix.ENOENT) || above == path {
+			return err
+		}
+		if err := w.watchFolder(above); err != nil {
+			return err
+		}
+	}
+	return unix.ENOENT
 }
 
 func (w *inotify) file(f *os.File) int {

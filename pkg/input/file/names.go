@@ -87,10 +87,10 @@ func (l *log) candidates() []candidate {
 }
 
 // isReadOn reports whether a member of the plan is the file of p: it was read further
-// under another name.
+// under another name, or to its end.
 func isReadOn(members []*member, p position) bool {
 	return slices.ContainsFunc(members, func(m *member) bool {
-		if !m.lent {
+		if !m.lent && !m.taken || m.open() != nil {
 			return false
 		}
 		head := contentHead(m)

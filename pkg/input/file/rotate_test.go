@@ -415,3 +415,49 @@ func TestTruncatedWhileLookedAt(t *testing.T) {
 		l.waker.close()
 	}
 }
+
+// A cursor that was stored in the middle of a rotation knows one file twice, as the log
+// that was truncated and as its copy. If the copy was read to its end, nothing is lost.
+func TestFinishedCopyIsNoLoss(t *testing.T) {
+	text := ""
+	for n := range 200 {
+		text += line(n)
+	}
+	at := func(offset int, isDone bool) position {
+		return position{
+			Inode: 1, Offset: int64(offset), Done: isDone,
+			Head: fingerprintOf([]byte(text[:headSize])), Mark: fingerprintOf([]byte(text[offset-markSize : offset])),
+		}
+	}
+	half := strings.Index(text[len(text)/2:], "\n") + len(text)/2 + 1
+	for name, tt := range map[string]struct {
+		positions []position
+		kept      bool
+		losses    int
+	}{
+		"read to its end":         {[]position{at(len(text), true), at(half, false)}, true, 0},
+		"read on":                 {[]position{at(len(text), false), at(half, false)}, true, 0},
+		"gone, and read half":     {[]position{at(half, false)}, false, 1},
+		"gone, and read twice":    {[]position{at(len(text), false), at(half, false)}, false, 2},
+		"gone, and of it the end": {[]position{at(len(text), true)}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "mail.log")
+			put(t, path, strings.Repeat(line(999), 30))
+			if tt.kept {
+				put(t, path+".1", text)
+			}
+			l := &log{path: path, positions: tt.positions, clock: input.WallClock{}, meter: input.NewMeter("", nil), waker: newWaker()}
+			defer l.waker.close()
+			members, err := family(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := l.match(members)
+			if err != nil || len(next.losses) != tt.losses {
+				t.Errorf("got losses %v, %v, want %d", next.losses, err, tt.losses)
+			}
+			l.abandon(next, members)
+		})
+	}
+}
