@@ -21,7 +21,7 @@ var (
 func plain(err error) error {
 	typeErr, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
-		return formHint(Syntax(err))
+		return formHint(hint.YAML(err))
 	}
 	var texts []string
 	advice := ""

@@ -45,6 +45,9 @@ func LoadCredentials(path string) (Credentials, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Credentials{}, hint.Wrap(err, "sudo cscli machines add csmail --auto -f %s", path)
 	}
+	if mends := hint.Of(err); mends != "" {
+		return Credentials{}, hint.Wrap(err, "%s; or a new file: sudo cscli machines add csmail --auto --force -f %s", mends, path)
+	}
 	return Credentials{}, hint.Wrap(err, "a new file: sudo cscli machines add csmail --auto --force -f %s", path)
 }
 
@@ -68,7 +71,7 @@ func loadCredentials(path string) (Credentials, error) {
 func parseCredentials(text []byte) (Credentials, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return Credentials{}, err
+		return Credentials{}, hint.YAML(err)
 	}
 	if doc.Kind == 0 {
 		return Credentials{}, errors.New("the file is empty")

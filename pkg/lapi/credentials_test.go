@@ -48,7 +48,11 @@ func TestLoadCredentials(t *testing.T) {
 		"no login":            {"url: /s\npassword: y\n", Credentials{}, "login is empty"},
 		"null password":       {"url: /s\nlogin: x\npassword: ~\n", Credentials{}, "password is empty"},
 		"certificate, no key": {"url: /s\ncert_path: c.pem\n", Credentials{}, "cert_path and key_path belong together"},
-		"broken yaml":         {"url: [\n", Credentials{}, "yaml: line 1: did not find expected node content"},
+		"broken yaml":         {"url: [\n", Credentials{}, "line 1: a value is missing behind [, { or a comma"},
+		"a password with @":   {"url: /s\nlogin: x\npassword: @secret\n", Credentials{}, "line 3: a tab, or a character such as @, ` or %, begins a value"},
+		"a password with *":   {"url: /s\nlogin: x\npassword: *secret\n", Credentials{}, "a value begins with *"},
+		"a password with :":   {"url: /s\nlogin: x\npassword: a: b\n", Credentials{}, "line 3: a second colon, or a key that is indented too far"},
+		"a password in half":  {"url: /s\nlogin: x\npassword: \"ab\n", Credentials{}, "line 3: a text in quotes is not closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "creds.yaml")
@@ -61,8 +65,11 @@ func TestLoadCredentials(t *testing.T) {
 				if err == nil || err.Error() != want {
 					t.Fatalf("error %v\nwant  %s", err, want)
 				}
-				if want := "a new file: sudo cscli machines add csmail --auto --force -f " + path; hint.Of(err) != want {
-					t.Errorf("hint %q\nwant %q", hint.Of(err), want)
+				if want := "a new file: sudo cscli machines add csmail --auto --force -f " + path; !strings.HasSuffix(hint.Of(err), want) {
+					t.Errorf("hint %q\nwant %q at its end", hint.Of(err), want)
+				}
+				if strings.Contains(tt.err, "begins a value") && !strings.HasPrefix(hint.Of(err), "indent with spaces, and put a value with such a character in quotes") {
+					t.Errorf("hint %q says nothing of quotes", hint.Of(err))
 				}
 				return
 			}

@@ -43,7 +43,7 @@ func TestLoadErrors(t *testing.T) {
 		"data type":              {good + "data: [{dest_file: bad.txt, type: strin}]\n", `s.yaml:7: data: the type "strin" of a data file is not supported; did you mean "string"?`},
 		"bad pattern":            {good + "data: [{dest_file: bad.txt, type: regexp}]\n", "s.yaml:7: data: data file \"bad.txt\": error parsing regexp: missing closing ): `(`"},
 		"no mapping":             {"- a\n", `s.yaml:1: a scenario is a mapping of keys, not ""`},
-		"no YAML":                {"type: leaky\n\tname: b\n", `s.yaml:2: no valid YAML: found a tab character that violates indentation`},
+		"no YAML":                {"type: leaky\n\tname: b\n", `s.yaml:2: no valid YAML: a tab stands where spaces are wanted`},
 		"twice":                  {good + "---\n" + good, `s.yaml:9: name: the same scenario "test/t" stands in s.yaml:1 already`},
 	}
 	for name, test := range tests {

@@ -210,9 +210,10 @@ func checkKeys(file, section string, node *yaml.Node) error {
 	return nil
 }
 
-// yamlProblem takes the line out of yaml's own message.
+// yamlProblem says what is wrong in plain words, with the line apart.
 func yamlProblem(file string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	plain := hint.YAML(err)
+	text := plain.Error()
 	line := 0
 	if rest, ok := strings.CutPrefix(text, "line "); ok {
 		number, what, _ := strings.Cut(rest, ": ")
@@ -220,7 +221,7 @@ func yamlProblem(file string, err error) error {
 			text = what
 		}
 	}
-	return &Problem{File: file, Line: line, Err: fmt.Errorf("no valid YAML: %s", text)}
+	return &Problem{File: file, Line: line, Err: hint.Wrap(fmt.Errorf("no valid YAML: %s", text), "%s", hint.Of(plain))}
 }
 
 // typeError words yaml's complaint about a value of the wrong type.

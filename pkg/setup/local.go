@@ -25,7 +25,7 @@ const localHead = "# Laid over csmail.yaml; csmail setup began this file, and yo
 func readLocal(text []byte, isThere bool) (localFile, error) {
 	l := localFile{before: string(text), isThere: isThere}
 	if err := yaml.Unmarshal(text, &l.document); err != nil {
-		return l, hint.Wrap(fmt.Errorf("reading %s: %w", LocalPath, err), "csmail run -t shows the line")
+		return l, fmt.Errorf("reading %s: %w", LocalPath, hint.YAML(err))
 	}
 	if len(l.document.Content) > 0 && l.document.Content[0].Kind == yaml.MappingNode {
 		return l, nil

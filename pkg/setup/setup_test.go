@@ -225,7 +225,7 @@ func TestPlanRefuses(t *testing.T) {
 		"broken configuration": {change: func(h *fakeHost) {
 			h.files[LocalPath] = "lapi: [\n"
 			h.files["unused"] = ""
-		}, option: func(o *Options) { o.LAPI, o.Token = "http://x", "t" }, want: "reading /etc/csmail/csmail.yaml.local", hint: "csmail run -t"},
+		}, option: func(o *Options) { o.LAPI, o.Token = "http://x", "t" }, want: "reading /etc/csmail/csmail.yaml.local", hint: "complete it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, o := freshDebian(), aDay

@@ -1,11 +1,9 @@
-package config
+package hint
 
 import (
 	"errors"
 	"regexp"
 	"strings"
-
-	"csmail/pkg/hint"
 )
 
 // A scanner error of yaml.v3 (scannerc.go, parserc.go, v3.0.1) names a line, but for the
@@ -22,6 +20,7 @@ var syntaxes = []struct{ said, text, mend string }{
 	{"found unexpected end of stream", "a text in quotes is not closed", "close it with the same quotes"},
 	{"could not find expected ':'", "a colon is missing behind a key", "write key: value"},
 	{"did not find expected key", "the indentation does not fit the lines above", "keys of one group begin in one column"},
+	{"did not find expected node content", "a value is missing behind [, { or a comma", "complete it; a text with such a character belongs in quotes"},
 	{"did not find expected '-' indicator", "the indentation does not fit the list above", "entries of one list begin in one column, each with a dash"},
 	{"block sequence entries are not allowed in this context", "a list begins in the line of its key", "put the first dash on a line of its own, or write [a, b]"},
 	{"unknown anchor", "a value begins with *", "put it in quotes: \"*\""},
@@ -29,21 +28,22 @@ var syntaxes = []struct{ said, text, mend string }{
 	{"found unknown escape character", "a backslash in double quotes begins an escape that YAML does not know", "take single quotes"},
 }
 
-// Syntax says in plain words why a text is no YAML, and where; the hint mends it. Other
-// errors come back as they are.
-func Syntax(err error) error {
+// YAML says in plain words why a text is no YAML, and where; the hint mends it. Other
+// errors come back as they are. The new error holds nothing of the text, which may be a
+// password.
+func YAML(err error) error {
 	m := syntaxLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
 	}
 	where := m[1]
-	if where == "" {
+	if where == "" && !strings.HasPrefix(m[2], "unknown anchor") { // which never has a line
 		where = "line 1: "
 	}
 	for _, s := range syntaxes {
 		if strings.Contains(m[2], s.said) {
-			return hint.Wrap(errors.New(where+s.text), "%s", s.mend)
+			return Wrap(errors.New(where+s.text), "%s", s.mend)
 		}
 	}
-	return hint.Wrap(errors.New(where+m[2]), "docs/configuration.md lists every key with its form; spaces, not tabs, make the levels")
+	return Wrap(errors.New(where+m[2]), "each line is key: value; spaces, not tabs, make the levels")
 }
