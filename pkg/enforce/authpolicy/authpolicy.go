@@ -17,6 +17,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"csmail/pkg/enforce"
@@ -26,6 +28,7 @@ import (
 // The bounds of a request. Dovecot's are some 300 bytes.
 const (
 	maxBody    = 32 << 10
+	usualBody  = 1 << 10
 	maxHeader  = 8 << 10
 	maxText    = 512 // of one value
 	readTime   = 5 * time.Second
@@ -59,6 +62,8 @@ type Server struct {
 	Tried func(enforce.Try)
 
 	Now func() time.Time // time.Now if nil
+
+	buffers sync.Pool // *[usualBody]byte, for bodies
 }
 
 // Serve answers on a listener until the context ends.
@@ -102,18 +107,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "wrong key", http.StatusForbidden)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var q request
-	if err == nil {
-		err = json.Unmarshal(body, &q)
-	}
+	q, err := s.readRequest(w, r)
 	if err != nil || r.Method != http.MethodPost {
 		s.Gate.Failed(enforce.AuthPolicy)
 		http.Error(w, "not a request of Dovecot's", http.StatusBadRequest)
 		return
 	}
 	q.bound()
-	switch r.URL.Query().Get("command") {
+	switch command(r) {
 	case "allow":
 		answer(w, s.allow(&q))
 	case "report":
@@ -123,6 +124,36 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Gate.Failed(enforce.AuthPolicy)
 		http.Error(w, "unknown command", http.StatusBadRequest)
 	}
+}
+
+// readRequest reads the body. One of the usual size and of a known length takes no memory
+// of its own.
+func (s *Server) readRequest(w http.ResponseWriter, r *http.Request) (q request, err error) {
+	if r.ContentLength < 0 || r.ContentLength > usualBody {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			return q, err
+		}
+		return q, json.Unmarshal(body, &q)
+	}
+	buffer, ok := s.buffers.Get().(*[usualBody]byte)
+	if !ok {
+		buffer = new([usualBody]byte)
+	}
+	defer s.buffers.Put(buffer)
+	body := buffer[:r.ContentLength]
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		return q, err
+	}
+	return q, json.Unmarshal(body, &q)
+}
+
+// command returns what Dovecot asks, which sends no other parameter.
+func command(r *http.Request) string {
+	if name, ok := strings.CutPrefix(r.URL.RawQuery, "command="); ok && (name == "allow" || name == "report") {
+		return name
+	}
+	return r.URL.Query().Get("command")
 }
 
 // bound shortens the fields that a client can make long.
