@@ -46,7 +46,7 @@ pkg/event (go test ./tests -update).
 | suspect | honest clients do it too | not by itself |
 | fault | trouble on our own side | never |
 | success | the client proved that it belongs here | never; it speaks for the client |
-| own | a refusal of our own that comes back through the log | never |
+| own | a refusal by a list of this host, csmail's or the administrator's, that comes back through the log | never |
 
 `
 

@@ -14,13 +14,13 @@ import (
 // Scenarios, reports and other programs go by these names, and a ban by the class.
 func TestNames(t *testing.T) {
 	classes := map[Class]string{
-		Hostile: `auth-failed relay-denied helo-rejected access-denied pipelining non-smtp non-ssh pregreet command-limit denylisted too-many-errors`,
+		Hostile: `auth-failed relay-denied helo-rejected access-denied pipelining non-smtp non-ssh pregreet command-limit too-many-errors`,
 		Suspect: `auth-rate-limited auth-aborted no-hostname hostname-mismatch dnsbl-listed helo-deferred relay-refused error-limit sender-rejected
 			recipient-unknown policy-rejected protocol-error bare-newline content-rejected lost-connection hangup rate-limited tls-error ssh-error no-auth
 			login-refused penalised`,
 		Fault:   `auth-fault server-fault lookup-fault dns-fault dnsbl-fault`,
 		Success: `login-ok auth-mail-ok`,
-		Own:     `own-refusal`,
+		Own:     `denylisted own-refusal`,
 	}
 	byClass := map[Class][]string{}
 	for _, k := range Kinds() {

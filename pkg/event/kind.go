@@ -12,7 +12,7 @@ const (
 	Suspect              // honest clients do it too
 	Fault                // trouble on our own side
 	Success              // the client proved that it belongs here
-	Own                  // our own refusal, coming back through the log
+	Own                  // a refusal by our own list, coming back through the log
 )
 
 var classNames = [...]string{NoClass: "", Hostile: "hostile", Suspect: "suspect", Fault: "fault", Success: "success", Own: "own"}
@@ -86,7 +86,7 @@ var kindTable = [kindCount]kindRow{
 	NonSSH:           {"non-ssh", Hostile, "something that is not SSH, on the SSH port"},
 	Pregreet:         {"pregreet", Hostile, "talking before the server's greeting, as mail programs never do"},
 	CommandLimit:     {"command-limit", Hostile, "too many or too long commands for a client that postscreen still tests"},
-	Denylisted:       {"denylisted", Hostile, "a client on postscreen's own deny list"},
+	Denylisted:       {"denylisted", Own, "a client on postscreen's deny list: a refusal by this host's own list, which may be csmail's, and nothing that the client did"},
 	TooManyErrors:    {"too-many-errors", Hostile, "cut off after too many errors before any mail or login"},
 	AuthRateLimited:  {"auth-rate-limited", Suspect, "more logins in a minute than the server allows"},
 	AuthAborted:      {"auth-aborted", Suspect, "a login given up half-way by the client"},

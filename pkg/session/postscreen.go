@@ -38,10 +38,12 @@ func (s *screening) isOver(r *event.Record) bool {
 // too early also pipelines, sends what is no SMTP, is on a block list, and hangs up in
 // the end: all this is one attempt. A connection from another port is another attempt,
 // however soon it comes. The first line counts. If it is suspect and a later line is
-// hostile, the later one counts in its place.
+// hostile, the later one counts in its place. A client on postscreen's deny list is
+// refused for the list, so that its hanging up is no attempt either; but what else it did
+// in the connection counts.
 func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	class := r.Kind.Class()
-	if class != event.Hostile && class != event.Suspect {
+	if class != event.Hostile && class != event.Suspect && r.Kind != event.Denylisted {
 		return false
 	}
 	k, ok := connectionKeyOf(r)
@@ -56,9 +58,10 @@ func (j *Joiner) joinPostscreen(r *event.Record) bool {
 	case s.isOver(r):
 		s = j.screened.put(k)
 		s.first = r.Time.UnixNano()
-	case class == event.Suspect || s.kind.Class() == event.Hostile:
+	case class != event.Hostile || s.kind.Class() == event.Hostile:
 		s.note(r)
 		return true
+	case s.kind == event.Denylisted: // which did not count
 	default:
 		j.earlier.Superseded = append(j.earlier.Superseded, event.Record{Outcome: event.Noted, Event: event.Event{
 			Host: r.Host, Service: r.Service, Kind: s.kind, Attempts: s.attempts, Addr: r.Addr, Time: time.Unix(0, s.first),

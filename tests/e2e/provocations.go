@@ -10,7 +10,7 @@ func provocations() []scenario {
 		{"screened-listed", "198.51.100.102", "2001:db8:102::102", true, listed, screenedRefused},
 		{"screened-new", "203.0.113.103", "2001:db8:103::103", false, verified, screenedNew},
 		{"screened-pipeliner", "198.51.100.104", "2001:db8:104::104", true, unnamed, screenedPipelining},
-		{"screened-denied", "203.0.113.105", "2001:db8:105::105", true, unnamed, screenedRefused},
+		{"screened-denied", "203.0.113.105", "2001:db8:105::105", false, unnamed, screenedRefused},
 		{"screened-allowed", "198.51.100.106", "2001:db8:106::106", false, verified, screenedAllowed},
 		{"screened-http", "203.0.113.107", "2001:db8:107::107", true, unnamed, screenedHTTP},
 		{"screened-bare", "198.51.100.108", "2001:db8:108::108", true, unnamed, screenedBareNewline},
