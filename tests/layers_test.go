@@ -92,7 +92,7 @@ var doorLayers = map[string]layer{
 	"enforce/country": {imports: []string{"event", "wire"}, io: true},
 	"enforce/probe":   {io: true},
 	"detect":          {imports: []string{"dyndns"}},
-	"daemon":          {imports: []string{"dyndns", "enforce/country"}},
+	"daemon":          {imports: []string{"dyndns", "enforce/country", "enforce/probe"}},
 	"cli":             {imports: []string{"enforce/probe", "cluster", "cluster/plan"}},
 	"render":          {imports: []string{"cluster"}},
 	"check":           {imports: []string{"cluster"}},

@@ -59,3 +59,15 @@ func TestUnitStartsWithoutTheLAPI(t *testing.T) {
 		t.Errorf("Environment=%q sets no GOMEMLIMIT", got)
 	}
 }
+
+// postscreen waits for ten seconds for a csmail that hangs, then port 25 is down. csmail
+// asks systemd for a period of 5 s; a hung process does not end by SIGABRT.
+func TestUnitEndsAHungCsmailBeforePostscreenGivesUp(t *testing.T) {
+	settings := unit(t)
+	if got := settings["WatchdogSec"]; !slices.Equal(got, []string{"60"}) {
+		t.Errorf("WatchdogSec=%q, want 60: without a watchdog csmail asks for none", got)
+	}
+	if got := settings["TimeoutAbortSec"]; !slices.Equal(got, []string{"2"}) {
+		t.Errorf("TimeoutAbortSec=%q, want 2: with the period it must stay below 10 s", got)
+	}
+}

@@ -81,6 +81,7 @@ func runDaemon(ctx context.Context, o runOptions, configPath string, std Streams
 	if options.Path == "" {
 		options.Path = config.DefaultPath
 	}
+	options.Watchdog, _ = sdnotify.SdWatchdogEnabled(false) // 0 after an error
 	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer cancel()
 	err := daemon.Run(ctx, options)

@@ -36,7 +36,7 @@ type Enforce struct {
 	Contact    string     `yaml:"contact" doc:"Whom somebody who is refused may write to: a mail address or an URL. It stands in the refusal."`
 	AuthPolicy AuthPolicy `yaml:"auth_policy" doc:"The door for Dovecot: its auth policy server. It covers IMAP, POP3, ManageSieve, submission, and the logins of Postfix."`
 	Policy     Policy     `yaml:"policy" doc:"The door for Postfix: a policy service."`
-	Socketmap  Socketmap  `yaml:"socketmap" doc:"The door for postscreen, closed by default: while csmail hangs, port 25 is down."`
+	Socketmap  Socketmap  `yaml:"socketmap" doc:"The door for postscreen, closed by default: while csmail hangs, port 25 is down, which systemd ends within 7 s."`
 	Countries  Countries  `yaml:"countries" doc:"Logins from countries that an account never came from."`
 	DNSBL      DNSBL      `yaml:"dnsbl" doc:"The door for everybody who can ask a DNS block list, closed by default."`
 }

@@ -40,7 +40,12 @@ type Options struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar       // set from log_level; nil: left alone
 	Notify  func(message string) // sd_notify(3); nil: not called
-	Reload  <-chan struct{}      // receives once for each reload, for example on SIGHUP
+
+	// Watchdog is the time after which the service manager kills a csmail that does not
+	// say that it works (WatchdogSec in systemd.service(5)); 0: it does not.
+	Watchdog time.Duration
+
+	Reload  <-chan struct{} // receives once for each reload, for example on SIGHUP
 	Stdin   io.Reader
 	Journal string           // path of journalctl; "" is the one in PATH
 	Now     func() time.Time // the wall clock; nil: time.Now
@@ -103,6 +108,8 @@ type Daemon struct {
 	metrics *metrics
 	memory  *memoryLimit
 	health  health
+
+	watchdog *watchdog
 }
 
 // message is a batch of a feed for the loop.
@@ -148,6 +155,8 @@ func Run(ctx context.Context, o Options) error {
 	defer listeners.close()
 	d.surround(ctx)
 	defer func() { d.workers.stop() }()
+	d.watchdog = startWatchdog(ctx, d.options, d.config)
+	defer d.watchdog.stop()
 	d.options.Notify("READY=1")
 	d.log.Info("started", "version", o.Version, "sources", len(d.feeds), "scenarios", len(d.set.Scenarios()))
 	err = d.loop(ctx)

@@ -77,7 +77,7 @@ func (d *Daemon) tick(now time.Time) {
 	d.memory.tune()
 	d.health.watch(d.before.statuses(d.feeds), now)
 	d.metrics.observe(d)
-	d.options.Notify("WATCHDOG=1") // also while the disk is full, because a restart would make no room
+	d.watchdog.loopWorks(now) // also while the disk is full, because a restart would make no room
 }
 
 // takeBatch steps the records of a batch and stores them, at once if there is an alert.

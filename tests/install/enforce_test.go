@@ -77,6 +77,7 @@ func (l *life) enforce() {
 		l.t.Errorf("IMAP of a banned client: accepted %v, %v, want a refusal", accepted, err)
 	}
 	l.getsIn(regular, "while csmail runs")
+	l.hangs()
 	l.breakThings()
 	l.must("systemctl", "stop", "csmail")
 	l.getsIn(banned, "while csmail is dead")
@@ -122,19 +123,28 @@ func (l *life) getsIn(from, when string) {
 // offerMail offers a mail for alice and returns the answer to its recipient.
 func (l *life) offerMail(from string) int {
 	l.t.Helper()
-	conn, err := l.outside.dial(l.t, from, "25")
+	code, err := l.offerMailAt(from, "25")
 	if err != nil {
-		l.t.Fatal(err)
+		l.t.Fatalf("SMTP from %s: %v", from, err)
+	}
+	return code
+}
+
+// offerMailAt returns the answer to the recipient, or the refusal before it.
+func (l *life) offerMailAt(from, port string) (int, error) {
+	conn, err := l.outside.dial(l.t, from, port)
+	if err != nil {
+		return 0, err
 	}
 	text := textproto.NewConn(conn)
 	defer text.Close()
 	code, _, err := text.ReadResponse(0)
 	for _, line := range []string{"EHLO client.example", "MAIL FROM:<someone@example.net>", "RCPT TO:<alice@" + hostName + ">"} {
-		if err != nil {
-			l.t.Fatalf("SMTP from %s: %v", from, err)
+		if err != nil || code >= 400 {
+			return code, err
 		}
 		_ = text.PrintfLine("%s", line) // a failure shows in the answer
 		code, _, err = text.ReadResponse(0)
 	}
-	return code
+	return code, err
 }

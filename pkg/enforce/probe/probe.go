@@ -38,12 +38,22 @@ func Policy(ctx context.Context, place string, addr netip.Addr) (string, error) 
 
 // Socketmap asks at a door for postscreen, and returns the answer.
 func Socketmap(ctx context.Context, place string, addr netip.Addr) (string, error) {
+	return askSocketmap(ctx, place, "psc "+addr.String())
+}
+
+// Answers returns an error if a door for postscreen does not answer. The question holds no
+// address, so that the door does not count it as one of a client.
+func Answers(ctx context.Context, place string) error {
+	_, err := askSocketmap(ctx, place, "psc ")
+	return err
+}
+
+func askSocketmap(ctx context.Context, place, question string) (string, error) {
 	c, err := dial(ctx, place)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	question := "psc " + addr.String()
 	if _, err := fmt.Fprintf(c, "%d:%s,", len(question), question); err != nil {
 		return "", err
 	}
@@ -68,7 +78,11 @@ func dial(ctx context.Context, place string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
+	deadline := time.Now().Add(timeout)
+	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+		deadline = end
+	}
+	if err := c.SetDeadline(deadline); err != nil {
 		c.Close()
 		return nil, err
 	}

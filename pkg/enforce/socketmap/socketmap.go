@@ -5,7 +5,8 @@
 //
 // It fails open when csmail is dead. If csmail hangs, port 25 goes down, because
 // postscreen waits for it and its own watchdog ends it after ten seconds (measured with
-// 3.7 and 3.10). So this door is opt-in.
+// 3.7 and 3.10). So this door is opt-in, and with it the daemon has systemd kill a csmail
+// that hangs in less (pkg/daemon/watchdog.go).
 package socketmap
 
 import (
