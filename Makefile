@@ -47,6 +47,8 @@ e2e: crowdsec
 	tests/e2e/booted.sh bookworm trixie
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
 	$(GO) test -tags e2e -count=1 -run 'Pflogsumm|Hubtest' ./tests
+	promtool check rules config/prometheus/csmail.rules.yaml
+	promtool test rules tests/prometheus/csmail.rules.test.yaml
 	GOWORK=off $(GO) -C tests/prometheus run . ../../config/prometheus/csmail.rules.yaml ../../config/grafana/csmail.json
 	$(GO) test -tags e2e -count=1 -timeout 20m ./tests/install
 	$(GO) test -tags e2e -count=1 -p 1 -timeout 25m ./tests/e2e/... ./tests/lapitest/... ./tests/engine/... ./tests/cluster/...

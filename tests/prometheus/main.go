@@ -1,7 +1,10 @@
 // Program prometheus has Prometheus's own parser read csmail's alert rules and the
-// expressions of its Grafana dashboard, as promtool check rules does, and ends with
+// expressions of its Grafana dashboard, as promtool check rules does, has the dashboard
+// read strictly by the types that Grafana generates from its schema (grafana-foundation-sdk:
+// an unknown key, a wrong type or an unknown option of a panel is an error), and ends with
 // status 1 if one of them is wrong. It is a module of its own, so that csmail does not
-// depend on Prometheus's source. What the metrics are called is tested in pkg/daemon.
+// depend on Prometheus's and Grafana's source. What the metrics are called is tested in
+// pkg/daemon.
 package main
 
 import (
@@ -12,6 +15,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -24,11 +29,12 @@ func main() {
 	}
 	rules, err := checkRules(os.Args[1])
 	expressions, other := checkDashboard(os.Args[2])
-	if err = errors.Join(err, other); err != nil {
+	panels, unlike := checkSchema(os.Args[2])
+	if err = errors.Join(err, other, unlike); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d alert rules and %d expressions of the dashboard are good\n", rules, expressions)
+	fmt.Printf("%d alert rules, %d panels and %d expressions of the dashboard are good\n", rules, panels, expressions)
 }
 
 // checkRules returns how many rules a file has, and what is wrong with them.
@@ -76,4 +82,21 @@ func checkDashboard(path string) (count int, err error) {
 		err = fmt.Errorf("%s holds no expression", path)
 	}
 	return count, err
+}
+
+// checkSchema returns how many panels a dashboard has, and how it differs from Grafana's
+// schema.
+func checkSchema(path string) (panels int, err error) {
+	plugins.RegisterDefaultPlugins()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	var d dashboard.Dashboard
+	for _, problem := range []error{d.UnmarshalJSONStrict(text), d.Validate()} {
+		if problem != nil && problem.Error() != "" { // an empty list of errors is one, too
+			err = errors.Join(err, fmt.Errorf("%s: %w", path, problem))
+		}
+	}
+	return len(d.Panels), err
 }
