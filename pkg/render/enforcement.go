@@ -1,9 +1,11 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"csmail/pkg/control"
 )
@@ -22,37 +24,59 @@ func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 	}
 	trouble(&b, "the LAPI: ", e.Error, e.Hint)
 	fmt.Fprintf(&b, "%d repaired, %d cannot be enforced, %d left out, %d times spared\n", e.Repaired, e.Ignored, e.LeftOut, e.Spared)
-	t := newGrid(screen, "Door", "Open at", "Asked", "Refused", "Errors", "Last asked")
-	for _, d := range e.Doors {
-		t.add(d.Name, strings.Join(d.Places, " "), d.Asked, d.Refused, d.Errors, moment(d.LastAsked))
-	}
-	fmt.Fprintln(&b, t)
+	doors(&b, e.Doors)
 	for _, d := range e.Doors {
 		if len(d.Places) > 0 && d.Asked == 0 {
 			fmt.Fprintf(&b, "! nobody has asked %s yet: docs/enforcement.md shows how the mail server does\n", d.Name)
 		}
 	}
-	if len(e.Refused) > 0 {
-		refused := newGrid(screen, "At", "Address", "Door", "Service", "Decision", "Origin")
-		for _, r := range e.Refused {
-			what := fmt.Sprint(r.ID, " ", r.Type)
-			if r.ID == 0 {
-				what = "new country"
-			}
-			if r.DryRun {
-				what += " (dry run)"
-			}
-			refused.add(moment(r.At), r.Addr, r.Door, r.Service, what, r.Origin)
-		}
-		fmt.Fprintln(&b, refused)
-	}
-	countries(&b, e.Countries, screen)
-	_, err := io.WriteString(w, b.String())
+	refusals(&b, e.Refused)
+	countries(&b, e.Countries)
+	_, err := io.WriteString(w, hanging(b.String(), cmp.Or(screen.Columns, defaultColumns)))
 	return err
 }
 
+// doors shows the doors, each with how often it was asked and where it is open.
+func doors(b *strings.Builder, all []control.Door) {
+	rows := [][]string{{"Door", "Asked", "Refused", "Errors", "Last asked", "Open at"}}
+	for _, d := range all {
+		rows = append(rows, []string{
+			d.Name, fmt.Sprint(d.Asked), fmt.Sprint(d.Refused), fmt.Sprint(d.Errors), dayTimeOrNone(d.LastAsked), strings.Join(d.Places, " "),
+		})
+	}
+	printRows(b, rows, 1, 2, 3)
+}
+
+// refusals shows the clients that were refused lately, or would have been.
+func refusals(b *strings.Builder, all []control.Refused) {
+	if len(all) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	rows := [][]string{{"Refused", "At", "Door", "Service", "Decision", "Origin"}}
+	for _, r := range all {
+		what, origin := fmt.Sprint(r.ID, " ", r.Type), Printable(r.Origin)
+		if r.ID == 0 {
+			what, origin = "new country", ""
+		}
+		if r.DryRun {
+			origin += " (dry run)"
+		}
+		rows = append(rows, []string{r.Addr, dayTimeOrNone(r.At), r.Door, Printable(r.Service), what, strings.TrimSpace(origin)})
+	}
+	printRows(b, rows)
+}
+
+// dayTimeOrNone writes a time, "-" for none.
+func dayTimeOrNone(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return dayTime(t, time.Local)
+}
+
 // countries shows who logged in from a country that the account never came from.
-func countries(b *strings.Builder, c *control.Countries, screen Screen) {
+func countries(b *strings.Builder, c *control.Countries) {
 	if c == nil {
 		return
 	}
@@ -63,9 +87,9 @@ func countries(b *strings.Builder, c *control.Countries, screen Screen) {
 	if len(c.Abroad) == 0 {
 		return
 	}
-	t := newGrid(screen, "At", "Address", "Country", "Account")
+	rows := [][]string{{"Address", "At", "Country", "Account"}}
 	for _, a := range c.Abroad {
-		t.add(moment(a.At), a.Addr, a.Country, Printable(a.Account))
+		rows = append(rows, []string{a.Addr, dayTimeOrNone(a.At), a.Country, Printable(a.Account)})
 	}
-	fmt.Fprintln(b, t)
+	printRows(b, rows)
 }

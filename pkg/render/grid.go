@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -11,7 +13,7 @@ import (
 // Screen is the place where a result is read. The zero value is a file or a pipe.
 type Screen struct {
 	Terminal bool
-	Columns  int  // width; 0: any width will do
+	Columns  int  // width; 0: that of a file, a pipe or a mail
 	Color    bool // important parts may be coloured
 }
 
@@ -22,6 +24,15 @@ type grid struct {
 	screen Screen
 	header []string
 	rows   [][]any
+	wide   bool // in a file or a pipe any width will do
+}
+
+// columns is the width that the grid may take.
+func (g *grid) columns() int {
+	if g.screen.Columns == 0 && g.wide {
+		return math.MaxInt
+	}
+	return cmp.Or(g.screen.Columns, defaultColumns)
 }
 
 // items are the entries of a cell that holds several, one a line.
@@ -36,7 +47,7 @@ func (g *grid) add(cells ...any) { g.rows = append(g.rows, cells) }
 // String ends without a newline.
 func (g *grid) String() string {
 	drawn := g.table()
-	if g.screen.Columns == 0 || text.LongestLineLen(drawn) <= g.screen.Columns {
+	if text.LongestLineLen(drawn) <= g.columns() {
 		return drawn
 	}
 	var b strings.Builder
@@ -69,7 +80,7 @@ func (g *grid) table() string {
 // below it. Empty cells are left out.
 func (g *grid) paragraph(b *strings.Builder, row []any) {
 	fmt.Fprintln(b, oneLine(row[0]))
-	width := max(20, g.screen.Columns-4)
+	width := max(20, g.columns()-4)
 	line := ""
 	for i, cell := range row[1:] {
 		value := oneLine(cell)

@@ -82,6 +82,7 @@ func wideTable(sources []*report.Source, zone *time.Location, screen Screen) *gr
 		header = slices.Delete(header, 1, 2)
 	}
 	t := newGrid(screen, header...)
+	t.wide = true
 	for _, s := range sources {
 		row := []any{
 			s.Addr, placeText(s), s.Count, kindsText(s.Kinds), usersText(s.Users),

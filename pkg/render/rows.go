@@ -10,7 +10,13 @@ import (
 // long address in the first column has a line of its own. Columns of numbers are aligned
 // to the right.
 func printRows(b *strings.Builder, rows [][]string, numbers ...int) {
-	for _, row := range rows {
+	printRowsWith(b, rows, nil, numbers...)
+}
+
+// printRowsWith prints rows as printRows does, each with a text below it. A row that has
+// none has the text "".
+func printRowsWith(b *strings.Builder, rows [][]string, below []string, numbers ...int) {
+	for n, row := range rows {
 		line := ""
 		for i, cell := range row {
 			wide := 0
@@ -28,5 +34,8 @@ func printRows(b *strings.Builder, rows [][]string, numbers ...int) {
 			line += pad(cell, wide, slices.Contains(numbers, i)) + "  "
 		}
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
+		if n < len(below) && below[n] != "" {
+			fmt.Fprintln(b, below[n])
+		}
 	}
 }

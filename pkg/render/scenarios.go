@@ -152,14 +152,13 @@ type trialRow struct {
 	Passed bool `json:"passed"`
 }
 
-// Trials prints test runs for a person.
+// Trials prints test runs for a person. The name of a log begins with its scenario's.
 func Trials(w io.Writer, runs []check.Run, screen Screen) error {
 	if len(runs) == 0 {
 		_, err := fmt.Fprintln(w, "No test logs")
 		return err
 	}
-	t := newGrid(screen, "Scenario", "Log", "Lines", "Events", "Overflows", "Wanted", "")
-	failed := 0
+	rows, failed := [][]string{{"Result", "Lines", "Events", "Overflows", "Wanted", "Log"}}, 0
 	for _, r := range runs {
 		wanted, mark := "none", "ok"
 		if r.Wants {
@@ -169,8 +168,14 @@ func Trials(w io.Writer, runs []check.Run, screen Screen) error {
 			failed++
 			mark = "FAILED"
 		}
-		t.add(r.Scenario, r.Log, r.Lines, r.Events, r.Overflows, wanted, mark)
+		log := r.Log
+		if !strings.HasPrefix(log, strings.TrimPrefix(r.Scenario, "csmail/")+"/") {
+			log += " (" + r.Scenario + ")"
+		}
+		rows = append(rows, []string{mark, fmt.Sprint(r.Lines), fmt.Sprint(r.Events), fmt.Sprint(r.Overflows), wanted, log})
 	}
-	_, err := fmt.Fprintf(w, "%s\n%d logs, %d failed\n", t, len(runs), failed)
+	var b strings.Builder
+	printRows(&b, rows, 1, 2, 3)
+	_, err := fmt.Fprintf(w, "%s%d logs, %d failed\n", hanging(b.String(), cmp.Or(screen.Columns, defaultColumns)), len(runs), failed)
 	return err
 }

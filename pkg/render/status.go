@@ -193,23 +193,25 @@ func drops(counts map[string]int64) []string {
 	return texts
 }
 
-// AlertList prints alerts of the daemon's lists for a person.
+// AlertList prints alerts of the daemon's lists for a person: one line each, and below it
+// where the alert is and why.
 func AlertList(w io.Writer, alerts []control.Alert, screen Screen) error {
 	if len(alerts) == 0 {
 		_, err := fmt.Fprintln(w, "No alerts")
 		return err
 	}
-	var b strings.Builder
-	alertTable(&b, alerts, screen)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// alertTable prints alerts as a table.
-func alertTable(b *strings.Builder, alerts []control.Alert, screen Screen) {
-	t := newGrid(screen, "ID", "Scenario", "Value", "Events", "Last event", "Status", "Reason")
+	rows, below := [][]string{{"Source", "ID", "Found by", "Events", "Last event"}}, []string{""}
 	for _, a := range alerts {
-		t.add(shortID(a.ID), a.Scenario, Printable(a.Value), a.Count, moment(a.Last), stateText(a.Status), inZone(Printable(a.Reason), time.Local))
+		scenario := strings.TrimPrefix(Printable(a.Scenario), "csmail/")
+		rows = append(rows, []string{Printable(a.Value), shortID(a.ID), clipName(scenario, heldScenario), fmt.Sprint(a.Count), dayTime(a.Last, time.Local)})
+		text := stateText(a.Status)
+		if a.Reason != "" {
+			text += ": " + inZone(Printable(a.Reason), time.Local)
+		}
+		below = append(below, "  "+text)
 	}
-	fmt.Fprintln(b, t)
+	var b strings.Builder
+	printRowsWith(&b, rows, below, 3)
+	_, err := io.WriteString(w, hanging(b.String(), cmp.Or(screen.Columns, defaultColumns)))
+	return err
 }

@@ -55,7 +55,8 @@ func Why(w io.Writer, a Answer, zone *time.Location, verbose bool, screen Screen
 		remedy(&b, a)
 		brief(&b, a, zone)
 	}
-	_, err := io.WriteString(w, top.String()+printableLines(b.String()))
+	rest := hanging(printableLines(b.String()), cmp.Or(screen.Columns, defaultColumns))
+	_, err := io.WriteString(w, top.String()+rest)
 	return err
 }
 
@@ -66,6 +67,36 @@ func wrapped(line string, columns int) string {
 		parts[i] = strings.TrimRight(parts[i], " ")
 	}
 	return strings.Join(parts, "\n  ")
+}
+
+// hanging breaks lines that are too long for the screen at a space, or anywhere in a word
+// that is too long by itself. Continuations are indented by four columns more than the line.
+func hanging(lines string, columns int) string {
+	var b strings.Builder
+	for line := range strings.Lines(lines) {
+		rest := []rune(strings.TrimSuffix(line, "\n"))
+		indent := strings.Repeat(" ", len(rest)-len([]rune(strings.TrimLeft(string(rest), " ")))+4)
+		for room := columns; len(rest) > room; room = columns - len(indent) {
+			cut := lastSpace(rest[:room+1])
+			if cut <= len(indent) {
+				cut = room
+			}
+			b.WriteString(strings.TrimRight(string(rest[:cut]), " ") + "\n" + indent)
+			rest = []rune(strings.TrimLeft(string(rest[cut:]), " "))
+		}
+		b.WriteString(string(rest) + "\n")
+	}
+	return b.String()
+}
+
+// lastSpace returns where the last space of a text is, -1 if it has none.
+func lastSpace(text []rune) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		if text[i] == ' ' {
+			return i
+		}
+	}
+	return -1
 }
 
 // color is that of the first line.
