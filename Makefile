@@ -46,7 +46,7 @@ e2e: crowdsec
 	tests/nats/build.sh
 	tests/e2e/booted.sh bookworm trixie
 	$(GO) test -tags e2e -count=1 -run TestRealJournal ./pkg/input/journal ./pkg/replay
-	$(GO) test -tags e2e -count=1 -run 'Pflogsumm|Hubtest' ./tests
+	$(GO) test -tags e2e -count=1 -run 'Pflogsumm|Hubtest|Shells' ./tests
 	promtool check rules config/prometheus/csmail.rules.yaml
 	promtool test rules tests/prometheus/csmail.rules.test.yaml
 	GOWORK=off $(GO) -C tests/prometheus run . ../../config/prometheus/csmail.rules.yaml ../../config/grafana/csmail.json

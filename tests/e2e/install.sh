@@ -4,7 +4,7 @@
 # it starts no daemon and leaves none running.
 set -eu
 
-packages="postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-submissiond openssh-server openssh-client ssl-cert iproute2 util-linux systemd systemd-journal-remote nftables iptables ipset libsqlite3-0 buildah busybox-static ca-certificates pflogsumm debootstrap rpm rpm2cpio cpio curl chromium prometheus fish zsh"
+packages="postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-submissiond openssh-server openssh-client ssl-cert iproute2 util-linux systemd systemd-journal-remote nftables iptables ipset libsqlite3-0 buildah busybox-static ca-certificates pflogsumm debootstrap rpm rpm2cpio cpio curl chromium prometheus fish zsh bash-completion"
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "tests/e2e/install.sh: must run as root: it installs packages" >&2
