@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,8 +167,10 @@ var broken = map[string]struct {
 	problem string // a part of it
 	mend    string // a part of it
 }{
-	"csmail run is dead":        {func(w *world) { w.daemon.err = control.ErrNotRunning }, "service", Critical, "not running", "systemctl enable --now csmail"},
-	"no right to ask":           {func(w *world) { w.daemon.err = hint.Wrap(errors.New("permission denied"), "sudo") }, "service", Critical, "permission denied", "sudo"},
+	"csmail run is dead": {func(w *world) { w.daemon.err = control.ErrNotRunning }, "service", Critical, "not running", "systemctl enable --now csmail"},
+	"no right to ask":    {func(w *world) { w.daemon.err = hint.Wrap(errors.New("permission denied"), "sudo") }, "service", Critical, "permission denied", "sudo"},
+	"all clients are a proxy": {func(w *world) { w.daemon.status.Gateway = &control.Gateway{Addr: "10.0.0.5", Percent: 97} }, "logs", Warning,
+		"97 % of the connections in the log come from 10.0.0.5", "guard.relays: [10.0.0.5]"},
 	"csmail run is unwell":      {func(w *world) { w.daemon.status.Troubles = []string{"journal is not read"} }, "service", Critical, "journal is not read", "csmail status"},
 	"a reload was refused":      {func(w *world) { w.daemon.status.Reload = "line 3" }, "service", Warning, "line 3", "csmail run -t"},
 	"an old csmail runs":        {func(w *world) { w.daemon.status.Version = "0.9" }, "service", Warning, "0.9 runs", "restart csmail"},
@@ -335,6 +338,10 @@ func TestHarmless(t *testing.T) {
 		"the address is in": {func(w *world) {
 			w.mail.Dovecot += "login_log_format_elements = user=<%u> rip=%r lip=%l session=<%{session}>\n"
 		}, "dovecot"},
+		"the proxy is known": {func(w *world) {
+			w.daemon.status.Gateway = &control.Gateway{Addr: "10.0.0.5", Percent: 97}
+			w.Config.Guard.Relays = []config.Network{config.Network(netip.MustParsePrefix("10.0.0.0/8"))}
+		}, "logs"},
 		"no mail server here": {func(w *world) { w.mail = host.MailSettings{} }, "dovecot"},
 	} {
 		t.Run(name, func(t *testing.T) {

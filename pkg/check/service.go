@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,7 +119,25 @@ func (p *prober) logs(ctx context.Context) (string, []Finding) {
 			found = append(found, Finding{Critical, source.Name + ": " + source.Error, source.Hint})
 		}
 	}
-	return strings.Join(read, "; "), found
+	return strings.Join(read, "; "), append(found, p.hidden(s.Gateway)...)
+}
+
+// hidden finds by the log that the clients come from one address of this host or a private
+// one, unless the administrator knows it: a proxy without the PROXY protocol, or a
+// container's network, hides them, whatever the settings say.
+func (p *prober) hidden(g *control.Gateway) []Finding {
+	if g == nil {
+		return nil
+	}
+	if addr, err := netip.ParseAddr(g.Addr); err == nil {
+		for _, n := range slices.Concat(p.Config.Guard.Relays, p.Config.Guard.Allow) {
+			if netip.Prefix(n).Contains(addr) {
+				return nil
+			}
+		}
+	}
+	return warning("have the proxy or the container pass on the clients' addresses (host network, or smtpd_upstream_proxy_protocol and Dovecot's haproxy listeners); if it is a webmail: guard.relays: ["+g.Addr+"]",
+		"%d %% of the connections in the log come from %s, so none of these clients can be banned", g.Percent, g.Addr)
 }
 
 // lowDisk is the least free space in bytes: a checkpoint writes the whole state.

@@ -89,6 +89,7 @@ type Status struct {
 	LAPI      LAPI         `json:"lapi"`
 	State     StateStatus  `json:"state"`
 	Breakers  []string     `json:"breakers"`  // outages on our side that hold bans back now
+	Gateway   *Gateway     `json:"gateway,omitempty"`
 	Alerts    []Alert      `json:"alerts"`    // the latest, newest first
 	BreakIns  []Alert      `json:"break_ins"` // of the last seven days, the newest last; at most 10
 
@@ -99,6 +100,13 @@ type Status struct {
 	// Troubles are why the daemon does not do its work, though it runs: a log is not
 	// read, or bans do not get to the LAPI. Empty while all is well.
 	Troubles []string `json:"troubles"`
+}
+
+// Gateway is an address of this host, or a private one, that most connections in the log
+// come from. It is likely a proxy that hides the clients.
+type Gateway struct {
+	Addr    string `json:"ip"`
+	Percent int    `json:"percent"` // of the connections
 }
 
 // Total counts what csmail did since its state file was made, over all restarts. After a

@@ -92,6 +92,9 @@ func (d answers) status() control.Status {
 	for _, a := range slices.Backward(d.shown.recent) {
 		s.Alerts = append(s.Alerts, a)
 	}
+	if addr, percent, ok := d.engine.Guard().Gateway(); ok {
+		s.Gateway = &control.Gateway{Addr: addr.String(), Percent: percent}
+	}
 	s.Cluster = d.cluster.status()
 	d.checkHealth(&s)
 	return s

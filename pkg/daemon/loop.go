@@ -226,12 +226,12 @@ func (in *inbox) isCaughtUp(feeds []*ingest.Feed) bool {
 	return true
 }
 
-// watchGateway warns once that all clients appear under an address of this host, for
-// example that of a container's gateway.
+// watchGateway warns once that all clients appear under an address of this host or a
+// private one, for example that of a container's gateway or of a proxy.
 func (d *Daemon) watchGateway() {
 	addr, percent, ok := d.engine.Guard().Gateway()
 	if ok && !d.gateway {
-		d.log.Warn("most clients come from one address of our own, so nobody of them can be banned",
+		d.log.Warn("most clients come from one address of our own or a private one, so nobody of them can be banned",
 			"address", addr.String(), "percent", percent, "hint", "give the container the clients' addresses: host network, or the PROXY protocol")
 	}
 	d.gateway = ok

@@ -101,8 +101,8 @@ func moment(at uint32) time.Time {
 // Breakers returns the states of the services on which rules depend, in a fixed order.
 func (g *Guard) Breakers() []Breaker { return g.sites.Breakers(g.now) }
 
-// Gateway returns an address of this host that makes more than half of at least a hundred
-// connections. It is likely a container network or a proxy that hides the clients, and
+// Gateway returns an address of this host, or a private one, that makes more than half of
+// at least a hundred connections. It is likely a container network or a proxy that hides the clients, and
 // csmail can ban none of them. ok is false if there is no such address.
 func (g *Guard) Gateway() (addr netip.Addr, percent int, ok bool) {
 	w := g.gateway

@@ -13,11 +13,15 @@ import (
 // connected takes a connection. A client with a verified name proves that the resolver
 // works.
 func (g *Guard) connected(r *event.Record, at uint32) {
-	if g.matcher.has(r.Addr) {
+	switch own := g.matcher.has(r.Addr); {
+	case own:
 		g.gateway.count(r.Addr)
 		return
+	case r.Addr.IsPrivate():
+		g.gateway.count(r.Addr)
+	default:
+		g.gateway.total++
 	}
-	g.gateway.total++
 	if r.ClientName == "" || r.ClientName == "unknown" {
 		return
 	}
@@ -262,8 +266,8 @@ func (g *Guard) nameAccount(r *event.Record, key uint64, at uint32) {
 	}
 }
 
-// gateway finds an address of this host from which most connections come, for example
-// that of a container network's gateway.
+// gateway finds an address of this host or a private one from which most connections come,
+// for example that of a container network's gateway or of a proxy.
 type gateway struct {
 	addr  netip.Addr
 	votes uint32 // votes of the candidate, by the majority vote of Boyer and Moore
@@ -271,7 +275,7 @@ type gateway struct {
 	total uint32
 }
 
-// count adds a connection from one of the host's own addresses.
+// count adds a connection from one of the host's own addresses or a private one.
 func (w *gateway) count(addr netip.Addr) {
 	if addr.IsLoopback() {
 		return

@@ -291,6 +291,29 @@ func TestGateway(t *testing.T) {
 	}
 }
 
+// A proxy on another host of the private network hides the clients as well; one private
+// client among public ones does not.
+func TestGatewayOfAPrivateAddress(t *testing.T) {
+	for name, c := range map[string]struct {
+		public int // connections from public addresses, beside 200 of the private one
+		want   bool
+	}{"a proxy": {0, true}, "a proxy before half of the mail": {180, true}, "a monitor": {300, false}} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := told(Options{}, func(s *scene) {
+				for range 200 {
+					s.connect(0, "10.0.0.5", "unknown")
+				}
+				for range c.public {
+					s.connect(0, "192.0.2.1", "unknown")
+				}
+			})
+			if addr, percent, ok := g.Gateway(); ok != c.want || ok && addr.String() != "10.0.0.5" {
+				t.Errorf("got %s, %d %%, %v, want %v", addr, percent, ok, c.want)
+			}
+		})
+	}
+}
+
 func TestHistory(t *testing.T) {
 	g, now := told(Options{}, func(s *scene) {
 		s.login(0, "192.0.2.1", "bob")
