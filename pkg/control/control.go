@@ -88,7 +88,7 @@ type Status struct {
 	Outbox    OutboxStatus `json:"outbox"`
 	LAPI      LAPI         `json:"lapi"`
 	State     StateStatus  `json:"state"`
-	Breakers  []string     `json:"breakers"`  // outages on our side that hold bans back now
+	Breakers  []string     `json:"breakers"` // outages on our side that hold bans back now
 	Gateway   *Gateway     `json:"gateway,omitempty"`
 	Alerts    []Alert      `json:"alerts"`    // the latest, newest first
 	BreakIns  []Alert      `json:"break_ins"` // of the last seven days, the newest last; at most 10

@@ -44,6 +44,7 @@ type rig struct {
 	journal  string        // the command
 	patience time.Duration // of a reload
 	grace    float64       // of trouble
+	watchdog time.Duration // of systemd
 }
 
 func newRig(t *testing.T) *rig {
@@ -79,7 +80,7 @@ func (r *rig) options() Options {
 	return Options{
 		Load: func() (config.Config, error) { return config.Load(r.path("csmail.yaml")) },
 		Path: r.path("csmail.yaml"), Version: "test", Log: slog.New(slog.NewTextHandler(io.MultiWriter(r.t.Output(), &r.said), nil)),
-		Now: r.now, Lookup: r.lookup, Reload: r.reload, Stdin: r.stdin, Journal: r.journal, ReloadWithin: r.patience, Grace: r.grace,
+		Now: r.now, Lookup: r.lookup, Reload: r.reload, Stdin: r.stdin, Journal: r.journal, ReloadWithin: r.patience, Grace: r.grace, Watchdog: r.watchdog,
 		Notify: func(m string) {
 			select {
 			case r.told <- m:

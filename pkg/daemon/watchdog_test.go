@@ -31,8 +31,8 @@ func TestWatchdogOfADaemon(t *testing.T) {
 				more = fmt.Sprintf("  socketmap: {listen: [%s]}\n", r.path("screen"))
 			}
 			r.enforcing(url, more)
+			r.watchdog = c.period
 			options := r.options()
-			options.Watchdog = c.period
 			ctx, cancel := context.WithCancel(t.Context())
 			r.cancel, r.ended = cancel, make(chan error, 1)
 			go func() { r.ended <- Run(ctx, options) }()
