@@ -75,7 +75,7 @@ func changePlan(std Streams, role plan.Role, verb, short string, change func(*pl
 	return c
 }
 
-// serversFirst says how the servers get to know who may do what.
+// serversFirst says how the servers get to know the permissions.
 func serversFirst(b *strings.Builder, f plan.Folder) {
 	fmt.Fprintf(b, "  1. copy %s/nats-server.conf to each server, and have it reload:\n     nats-server --signal reload\n", f.Server("NAME"))
 }

@@ -29,7 +29,7 @@ stored, and the servers on which the stream lies.
 The exit status is 1 if something is wrong. The state of the servers is for judges: the key of
 an edge may not ask for it.`
 
-// clusterAnswer is what csmail cluster status prints.
+// clusterAnswer is the output of csmail cluster status.
 type clusterAnswer struct {
 	*control.Cluster
 	View     *cluster.View   `json:"view,omitempty"` // of the servers; nil if they were not asked, or did not answer

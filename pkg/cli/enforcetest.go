@@ -19,13 +19,13 @@ import (
 	"csmail/pkg/host"
 )
 
-// doorTest goes through the doors with a test client, and writes what it meets.
+// doorTest goes through the doors with a test client, and writes the answers.
 type doorTest struct {
 	w      io.Writer
 	client *control.Client
 	config config.Config
 	state  *control.Enforcement
-	addr   netip.Addr // whom the doors are asked about
+	addr   netip.Addr // of the client that the doors are asked about
 	banned bool       // it is banned for the test
 	failed error      // the first door or service that does not do its work
 }
@@ -119,7 +119,7 @@ func (t *doorTest) dovecot(ctx context.Context) {
 	}
 }
 
-// reasonOf finds the text for the client in what doveadm auth test prints.
+// reasonOf finds the text for the client in the output of doveadm auth test.
 func reasonOf(out string) string {
 	for line := range strings.Lines(out) {
 		if _, reason, ok := strings.Cut(line, "reason="); ok {
@@ -199,7 +199,7 @@ func (t *doorTest) comesFrom(ctx context.Context) (own netip.Addr, trusted bool)
 	if err != nil {
 		return own, false
 	}
-	networks, _, _ := host.MyNetworks(ctx) // without them the result says what happened
+	networks, _, _ := host.MyNetworks(ctx) // without them the result says why
 	in := func(a netip.Addr) bool {
 		return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
 	}

@@ -34,7 +34,7 @@ type judgement struct {
 	tells bool // findings are shown with their evidence
 }
 
-// scenarioFilter holds the names of the scenarios whose findings are selected; empty for
+// scenarioFilter holds the names of the selected scenarios; empty for
 // all.
 type scenarioFilter []string
 

@@ -83,7 +83,7 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 	return nil
 }
 
-// maxLooks bounds the alerts of a push whose bans are asked for: each is a request.
+// maxLooks bounds the questions for the bans of the alerts of a push: each is a request.
 const maxLooks = 50
 
 // looks asks the LAPI what it made of the alerts that it took. Where it does not say,

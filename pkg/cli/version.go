@@ -16,7 +16,7 @@ const Release = "0.1.0"
 // package's by -ldflags "-X csmail/pkg/cli.Version=1.2.3"; "" in any other build.
 var Version = ""
 
-// version returns csmail's version: the package's, else what the Go toolchain recorded.
+// version returns csmail's version: the package's, else the one that the Go toolchain recorded.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

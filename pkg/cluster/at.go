@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/merge"
 )
 
-// At tells the edges what this judge has stored of each, and what it misses.
+// At tells the edges up to where this judge has stored their facts, and from where it misses some.
 type At struct {
 	judges *Judges
 

@@ -9,7 +9,7 @@
 //
 //	csmail.in.<edge>           batches of an edge, in the stream CSMAIL
 //	csmail.in._judges          orders of people, for all judges
-//	KV CSMAIL: leader          who delivers
+//	KV CSMAIL: leader          the judge that delivers
 //	KV CSMAIL_AT: <judge>.<edge>  up to where a judge has stored the facts of an edge
 package cluster
 
@@ -30,7 +30,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Options say how the cluster is reached, and as whom.
+// Options say how the cluster is reached, and under which name.
 type Options struct {
 	Name        string // of this host, as the others know it
 	Servers     []string
@@ -41,7 +41,7 @@ type Options struct {
 	Log         *slog.Logger
 }
 
-// nameForm is what a name may look like: it is a token of a subject.
+// nameForm is the form of a name, a token of a subject.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 
 // NameOf makes the name of a host out of its host name: mx1.example.org is mx1-example-org,
@@ -80,7 +80,7 @@ type Conn struct {
 	log     *slog.Logger
 
 	mu      sync.Mutex
-	refused error // what the server did not permit last, since the caller only sees a timeout
+	refused error // the last refusal of the server, since the caller only sees a timeout
 }
 
 // Connect connects to the first server that answers. While none does, it goes on trying
@@ -148,7 +148,7 @@ func authorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// noteError takes what the server complains of apart from any call: a call that it does
+// noteError takes an error that the server reports apart from any call: a call that it does
 // not permit gets no answer.
 func (c *Conn) noteError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	c.mu.Lock()

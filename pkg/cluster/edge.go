@@ -33,7 +33,7 @@ type Buffer interface {
 	Drop(before uint64) error
 }
 
-// EdgeOptions are what an Edge needs besides a connection.
+// EdgeOptions are the needs of an Edge besides a connection.
 type EdgeOptions struct {
 	Epoch  uint64 // of the state file
 	Judges []string
@@ -55,7 +55,7 @@ type Edge struct {
 	synced bool
 	last   uint64            // sequence of our newest message
 	next   uint64            // number of the next fact to send
-	acted  map[string]uint64 // by judge: the revision of what it last said it wants
+	acted  map[string]uint64 // by judge: the revision of its last demand
 	sent   time.Time
 	asked  time.Time
 
@@ -248,7 +248,7 @@ func (e *Edge) publish(ctx context.Context, kept Kept) error {
 // ErrNameTaken says that another host sends under the name of this one.
 var ErrNameTaken = errors.New("another host of the cluster sends under this name")
 
-// sync asks what the stream has of this host.
+// sync asks how far the stream has the facts of this host.
 func (e *Edge) sync(ctx context.Context) error {
 	newest, err := e.newestOwn(ctx)
 	if err != nil {
@@ -287,8 +287,8 @@ func (e *Edge) awaitSilence(ctx context.Context, sequence uint64) error {
 	return nil
 }
 
-// askJudges asks how far the judges are, forgets what all of them have stored, and goes
-// back to what one of them misses.
+// askJudges asks how far the judges are, forgets the facts that all of them have stored,
+// and goes back to those that one of them misses.
 func (e *Edge) askJudges(ctx context.Context) error {
 	least, known := ^uint64(0), true
 	for _, judge := range e.options.Judges {
@@ -318,7 +318,7 @@ func (e *Edge) askJudges(ctx context.Context) error {
 	return e.compare(ctx)
 }
 
-// compare looks whether the stream still has what was sent last: it may have been wiped.
+// compare looks whether the stream still has the last batch: it may have been wiped.
 func (e *Edge) compare(ctx context.Context) error {
 	newest, err := e.newestOwn(ctx)
 	if err == nil && newest.sequence < e.last {
@@ -327,7 +327,7 @@ func (e *Edge) compare(ctx context.Context) error {
 	return err
 }
 
-// atValue is what a judge says to an edge.
+// atValue is the message of a judge to an edge.
 type atValue struct {
 	Epoch  uint64 `json:"epoch"`
 	Stored uint64 `json:"stored"`         // facts before this number are in the judge's checkpoint

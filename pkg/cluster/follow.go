@@ -21,7 +21,7 @@ type Place struct {
 // Message is one message of the stream.
 type Message struct {
 	Place Place     // after it
-	Edge  string    // who sent it; "": it is an order
+	Edge  string    // the sender; "": it is an order
 	Data  []byte    // the receiver's own
 	Stamp time.Time // the server's
 }

@@ -28,10 +28,10 @@ type Lease struct {
 	resign bool
 }
 
-// Leader is who delivers, as the key has it.
+// Leader is the judge that delivers, as the key has it.
 type Leader struct {
 	Name  string `json:"name"`
-	Rules string `json:"rules"` // a hash of what the judge judges by
+	Rules string `json:"rules"` // a hash of the criteria of the judge
 }
 
 const (
@@ -53,7 +53,7 @@ func (l *Lease) Leads() bool {
 	return time.Now().Before(l.until)
 }
 
-// Leader returns who delivers, as far as is known; the zero Leader if that is nobody.
+// Leader returns the judge that delivers, as far as is known; the zero Leader if none does.
 func (l *Lease) Leader() Leader {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -40,7 +40,7 @@ type Stored struct {
 	Known bool   `json:"known"`
 }
 
-// Replica is a server on which the stream lies.
+// Replica is a server that holds the stream.
 type Replica struct {
 	Name    string        `json:"name"`
 	Leads   bool          `json:"leads"`
@@ -115,7 +115,7 @@ func awaitHint(err error) string {
 	return "is nats-server running on the hosts of cluster.servers, and does a firewall let this host in?"
 }
 
-// explained adds what the server did not permit: the call itself only ran out of time.
+// explained adds the refusal of the server: the call itself only ran out of time.
 func (c *Conn) explained(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +193,7 @@ func (j *Judges) storedBy(ctx context.Context, judges, edges []string) ([]Stored
 	return all, nil
 }
 
-// Create makes the stream and the buckets, or changes them to what this csmail needs.
+// Create makes the stream and the buckets, or changes them to the needs of this csmail.
 func Create(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, createWithin)
 	defer cancel()

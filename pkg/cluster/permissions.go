@@ -7,7 +7,7 @@ type Permissions struct {
 	Publish, Subscribe []string
 }
 
-// PermissionsOf returns what a host needs, and nothing else. The server refuses the rest,
+// PermissionsOf returns the permissions that a host needs, and nothing else. The server refuses the rest,
 // so a stolen key of an edge can neither read what other hosts send, nor send in their
 // names, nor give orders to the judges, nor touch the stream or the lease.
 //

@@ -16,7 +16,7 @@ const (
 	// keepFor is how long the stream keeps a message. Edges keep it until the judges have
 	// it, so the stream is for what judges read together, and for one that was restarted.
 	keepFor = 2 * time.Hour
-	// maxMessages bounds what one edge can leave in the stream.
+	// maxMessages bounds the messages that one edge can leave in the stream.
 	maxMessages = 100_000
 	leaseTTL    = 5 * time.Second
 )
@@ -45,8 +45,8 @@ func (c *Conn) Judges() (*Judges, error) {
 	return &Judges{c, js}, nil
 }
 
-// Init makes the stream and the buckets, or changes them to what this csmail needs. It is
-// what csmail cluster init does, and what a judge does when the server has lost them.
+// Init makes the stream and the buckets, or changes them to the needs of this csmail.
+// csmail cluster init does it, and a judge when the server has lost them.
 func (j *Judges) Init(ctx context.Context) error {
 	if _, err := j.js.CreateOrUpdateStream(ctx, j.conn.options.streamConfig()); err != nil {
 		return hint.Wrap(fmt.Errorf("the stream %s: %w", j.conn.options.Stream, err), "a server of version 2.12 or newer, with jetstream on; cluster.replicas of them at least")
@@ -62,7 +62,7 @@ func (j *Judges) Init(ctx context.Context) error {
 	return nil
 }
 
-// bucket opens a bucket, and makes what the server has lost.
+// bucket opens a bucket, and makes it if the server has lost it.
 func (j *Judges) bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
 	kv, err := j.js.KeyValue(ctx, name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {

@@ -25,17 +25,17 @@ type Cluster struct {
 	Edges       []string `yaml:"edges" doc:"On judges: the names of the edges that count. What others send is refused."`
 }
 
-// IsEdge reports whether this host sends what it reads.
+// IsEdge reports whether this host sends its facts to judges.
 func (c Cluster) IsEdge() bool { return slices.Contains(c.roles(), "edge") }
 
-// IsJudge reports whether this host judges what edges send.
+// IsJudge reports whether this host judges the facts of edges.
 func (c Cluster) IsJudge() bool { return slices.Contains(c.roles(), "judge") }
 
 func (c Cluster) roles() []string {
 	return strings.FieldsFunc(c.Role, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// BufferBytes returns what an edge keeps at most.
+// BufferBytes returns how many bytes an edge keeps at most.
 func (c Cluster) BufferBytes() int64 {
 	n, _ := parseSize(c.Buffer) // it was checked
 	return n

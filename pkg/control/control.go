@@ -76,7 +76,7 @@ type Status struct {
 	Started    time.Time `json:"started"`
 	Config     string    `json:"config"`
 	Reload     string    `json:"reload,omitempty"`      // why the last reload failed
-	ReloadHint string    `json:"reload_hint,omitempty"` // what mends that
+	ReloadHint string    `json:"reload_hint,omitempty"` // how to mend that
 	Lines      int64     `json:"lines"`
 	Missed     int64     `json:"missed"`
 	Tracked    int       `json:"tracked_sources"`
@@ -139,7 +139,7 @@ type Source struct {
 	Drops    map[string]int64 `json:"drops,omitempty"`
 }
 
-// Cluster is what a host knows of the cluster that it is part of.
+// Cluster is the state of a cluster as one of its hosts knows it.
 type Cluster struct {
 	Name      string `json:"name"`
 	Connected bool   `json:"connected"` // a server answers
@@ -159,7 +159,7 @@ type ClusterEdge struct {
 	Since    time.Time `json:"error_since,omitzero"`
 }
 
-// ClusterJudge is what a judge knows of the others.
+// ClusterJudge is the state of the other hosts as a judge knows it.
 type ClusterJudge struct {
 	Leads     bool        `json:"leads"`
 	Leader    string      `json:"leader"`
@@ -170,7 +170,7 @@ type ClusterJudge struct {
 	Edges     []EdgeState `json:"edges"`
 }
 
-// EdgeState is what a judge knows of an edge.
+// EdgeState is the state of an edge as a judge knows it.
 type EdgeState struct {
 	Name    string        `json:"name"`
 	Heard   bool          `json:"heard"`
@@ -182,7 +182,7 @@ type EdgeState struct {
 	Gaps    uint64        `json:"gaps"`
 	Again   uint64        `json:"repeated_facts"`
 	Lost    uint64        `json:"lost_facts"`
-	Refused string        `json:"refused,omitempty"` // why what it sends is refused
+	Refused string        `json:"refused,omitempty"` // why its batches are refused
 }
 
 // OutboxStatus counts the alerts that are not delivered yet.

@@ -91,7 +91,7 @@ func (k *clustered) close() {
 func (k *clustered) isEdge() bool  { return k != nil && k.edge != nil }
 func (k *clustered) isJudge() bool { return k != nil && k.judge != nil }
 
-// rulesOf is a hash of what a judge judges by: judges that differ would drift apart.
+// rulesOf is a hash of the criteria of a judge: judges that differ would drift apart.
 func rulesOf(c config.Config, set *scenario.Set) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%+v\n%v\n%v\n", c.Guard, slices.Sorted(slices.Values(c.Cluster.Edges)), c.Cluster.Late)
@@ -101,7 +101,7 @@ func rulesOf(c config.Config, set *scenario.Set) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// surround starts what runs beside the loop. wake has the sender look at the outbox.
+// surround starts the goroutines beside the loop. wake has the sender look at the outbox.
 func (k *clustered) surround(ctx context.Context, a *workers, wake func()) {
 	if k.isEdge() {
 		a.group.Go(func() { k.edge.sender.Run(ctx) })
@@ -111,7 +111,7 @@ func (k *clustered) surround(ctx context.Context, a *workers, wake func()) {
 	}
 	j := k.judge
 	from, arrivals := j.place, make(chan cluster.Message, 64)
-	j.wake, j.arrivals = wake, arrivals // what an earlier Follow left in its channel comes again
+	j.wake, j.arrivals = wake, arrivals // messages that an earlier Follow left in its channel come again
 	a.group.Go(func() { j.lease.Run(ctx) })
 	a.group.Go(func() { j.at.Run(ctx) })
 	a.group.Go(func() {
@@ -137,7 +137,7 @@ func (k *clustered) arrived() <-chan cluster.Message {
 // leads reports whether this daemon may push alerts.
 func (k *clustered) leads() bool { return !k.isJudge() || k.judge.lease.Leads() }
 
-// beside adds to a checkpoint what the cluster's part must know after a restart.
+// beside adds to a checkpoint the state that the cluster's part needs after a restart.
 func (k *clustered) beside(b *state.Beside) {
 	if k == nil {
 		return
@@ -164,7 +164,7 @@ func (k *clustered) stored() {
 	}
 }
 
-// restore takes what beside added to the newest checkpoint.
+// restore takes the state that beside added to the newest checkpoint.
 func (k *clustered) restore(store *state.Store, e *engine.Engine) error {
 	if k == nil {
 		return nil
@@ -310,7 +310,7 @@ func (k *clustered) setFacts(d *Daemon) {
 	d.engine.Guard().SetFacts(d.facts)
 }
 
-// order puts what a person wants into the stream, for all judges.
+// order puts a person's command into the stream, for all judges.
 func (k *clustered) order(ctx context.Context, o order) error {
 	text, err := json.Marshal(o)
 	if err != nil {

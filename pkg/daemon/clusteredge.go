@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/wire"
 )
 
-// edgePart is a daemon that sends what its lines come to. The facts since the last commit
+// edgePart is a daemon that sends the facts of its lines. The facts since the last commit
 // become batches in the same transaction as the cursors, and only then may be sent.
 type edgePart struct {
 	edge   *engine.Edge

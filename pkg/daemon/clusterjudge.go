@@ -17,9 +17,9 @@ import (
 	"csmail/pkg/wire"
 )
 
-// judgePart is a daemon that judges what the edges send.
+// judgePart is a daemon that judges the facts of the edges.
 type judgePart struct {
-	rules    string // a hash of what it judges by
+	rules    string // a hash of its criteria
 	judges   *cluster.Judges
 	lease    *cluster.Lease
 	at       *cluster.At
@@ -30,7 +30,7 @@ type judgePart struct {
 	merger  *merge.Merger
 	place   cluster.Place             // of the newest message that was taken
 	own     map[string][]netip.Addr   // addresses of the edges, by edge
-	facts   guard.Facts               // what the configuration says
+	facts   guard.Facts               // of the configuration
 	storing map[string]merge.Position // in the checkpoint under way
 	refused map[string]string         // why batches of an edge were refused last
 	missing map[string]time.Time      // when a gap was last reported
@@ -58,7 +58,7 @@ func newJudgePart(conn *cluster.Conn, c config.Cluster, rules string) (*judgePar
 	return j, nil
 }
 
-// snapshot is what a restart must know besides the engine's state.
+// snapshot is the state that a restart needs besides the engine's.
 func (j *judgePart) snapshot() []byte {
 	c := &wire.Codec{}
 	j.encode(c)
@@ -142,7 +142,7 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 	j.judgeMerged(d, m.Stamp)
 }
 
-// judgeMerged judges the facts whose turn has come.
+// judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, edge := j.merger.Next(); f != nil; f, edge = j.merger.Next() {
 		j.names.attribute(f, edge)
@@ -170,7 +170,7 @@ func (j *judgePart) refuse(d *Daemon, edge, why string) {
 	j.refused[edge] = why
 }
 
-// miss asks an edge for what is missing before a batch.
+// miss asks an edge for the facts that are missing before a batch.
 func (j *judgePart) miss(d *Daemon, edge string, b *wire.Batch) {
 	p := j.merger.Positions()[edge]
 	if p.Epoch != b.Epoch {
@@ -184,10 +184,10 @@ func (j *judgePart) miss(d *Daemon, edge string, b *wire.Batch) {
 	j.at.Misses(edge, p.Epoch, p.Next)
 }
 
-// missAgain is how long an edge has to send what it was asked for.
+// missAgain is how long an edge has to send the facts that it was asked for.
 const missAgain = 5 * time.Second
 
-// order is what a person wants of all judges. It takes effect where it stands in the
+// order is a person's command to all judges. It takes effect where it stands in the
 // stream, so that they stay the same.
 type order struct {
 	Unban netip.Prefix `json:"unban,omitzero"`
@@ -199,7 +199,7 @@ type order struct {
 	At   time.Time    `json:"at,omitzero"`
 }
 
-// obey does what a person wants.
+// obey carries out a person's command.
 func (j *judgePart) obey(d *Daemon, m cluster.Message) {
 	var o order
 	if err := json.Unmarshal(m.Data, &o); err != nil {

@@ -11,7 +11,7 @@ import (
 	"csmail/pkg/control"
 )
 
-// status is what this host knows of its cluster; nil: it counts alone.
+// status returns the state of the cluster as this host knows it; nil: it counts alone.
 func (k *clustered) status() *control.Cluster {
 	if k == nil {
 		return nil
@@ -69,7 +69,7 @@ func (j *judgePart) status() *control.ClusterJudge {
 // is restarted takes some seconds.
 const clusterGrace = 2 * time.Minute
 
-// clusterTroubles says what keeps a host from being counted, or from counting.
+// clusterTroubles returns the reasons that keep a host from being counted, or from counting.
 func clusterTroubles(s *control.Cluster, now time.Time) (all []string) {
 	if s == nil {
 		return nil

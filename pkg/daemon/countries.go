@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// keptCountries is under which name the state file keeps who logs in from where.
+	// keptCountries is under which name the state file keeps the countries of the accounts.
 	keptCountries = "countries"
 
 	keepCountries = time.Minute // between two looks at the file, and two snapshots
@@ -44,7 +44,7 @@ type countries struct {
 	rules  atomic.Pointer[countryRules]
 	seen   atomic.Uint64 // successful logins from a new country
 
-	data sync.RWMutex // for who closes the finder
+	data sync.RWMutex // held for writing while the finder is closed
 	geo  *geo.Finder
 	file os.FileInfo // that the finder has open
 
@@ -52,7 +52,7 @@ type countries struct {
 	abroad []control.Abroad // newest last
 }
 
-// countryRules is what the configuration says.
+// countryRules are the rules of the configuration.
 type countryRules struct {
 	mode   string
 	path   string // of the file
@@ -60,7 +60,7 @@ type countryRules struct {
 	exempt []event.Account
 }
 
-// newCountries brings back what a run before learned.
+// newCountries brings back the knowledge of the run before.
 func newCountries(c config.Config, store *state.Store, log *slog.Logger) *countries {
 	var key event.HashKey
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand, Go 1.24)
@@ -90,7 +90,7 @@ func (n *countries) set(c config.Config) {
 	n.open()
 }
 
-// run looks at the file and stores what was learned, until the context ends.
+// run looks at the file and stores the new knowledge, until the context ends.
 func (n *countries) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait(ctx, keepCountries)
@@ -191,7 +191,7 @@ func (n *countries) learn(e *event.Event, guessed bool, now time.Time) {
 	n.abroad = append(n.abroad, control.Abroad{At: e.Time, Addr: e.Addr.String(), Country: code.String(), Account: string([]byte(e.User))})
 }
 
-// status is what csmail enforce status shows; nil: the rule is off.
+// status returns the figures of csmail enforce status; nil: the rule is off.
 func (n *countries) status() *control.Countries {
 	r := n.rules.Load()
 	if r.mode == config.CountriesOff {

@@ -32,7 +32,7 @@ import (
 	"csmail/pkg/scenario"
 )
 
-// Options are what a daemon needs besides its configuration.
+// Options are the needs of a daemon besides its configuration.
 type Options struct {
 	Load    func() (config.Config, error) // reads the configuration, at the start and at each reload
 	Path    string                        // path of the configuration, for status
@@ -277,7 +277,7 @@ func (d *Daemon) close() {
 	}
 }
 
-// finish stores what is pending, within the second or two that a service manager grants.
+// finish stores the pending batch, within the second or two that a service manager grants.
 func (d *Daemon) finish(cause error) error {
 	d.workers.cancel()
 	d.drain()

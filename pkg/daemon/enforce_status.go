@@ -84,7 +84,7 @@ func (e *enforcer) why(addr netip.Addr) (lines []string) {
 	return append(lines, e.wouldHave(addr)...)
 }
 
-// wouldHave says whom a dry run would have refused lately.
+// wouldHave returns the clients that a dry run would have refused lately.
 func (e *enforcer) wouldHave(addr netip.Addr) []string {
 	var last enforce.Refused
 	count := 0

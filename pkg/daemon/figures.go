@@ -14,11 +14,11 @@ import (
 	"csmail/pkg/lapi"
 )
 
-// tally counts what the feeds and the sender have done, over all reloads and runs.
+// tally counts the work of the feeds and the sender, over all reloads and runs.
 type tally struct {
 	feeds    []*ingest.Feed
 	sender   *delivery.Sender   // nil before the first configuration is in use
-	presence *delivery.Presence // remembers over reloads what was reported to the LAPI
+	presence *delivery.Presence // remembers over reloads its reports to the LAPI
 	before   figures            // counts of feeds and senders that a reload replaced
 	earlier  control.Total      // counts of the runs before
 }

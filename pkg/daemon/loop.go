@@ -28,7 +28,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 			arrived = nil
 		}
 		if d.cluster.isEdge() && d.cluster.edge.isFull() {
-			batches = nil // until the judges have what is kept for them
+			batches = nil // until the judges have the facts that are kept for them
 		}
 		select {
 		case <-ctx.Done():

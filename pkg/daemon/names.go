@@ -10,7 +10,7 @@ import (
 // keptNames is under which name the state file keeps the addresses of guard.allow_names.
 const keptNames = "allow-names"
 
-// openNames brings back what guard.allow_names led to in the run before. Names of which
+// openNames brings back the addresses of guard.allow_names in the run before. Names of which
 // nothing is known are looked up first, for some seconds at the most: the log that is
 // read at the start must not ban them.
 func (d *Daemon) openNames(ctx context.Context) {
@@ -32,7 +32,7 @@ func (d *Daemon) openNames(ctx context.Context) {
 	d.useNames()
 }
 
-// useNames gives the guard and the doors what the names lead to now.
+// useNames gives the guard and the doors the present addresses of the names.
 func (d *Daemon) useNames() {
 	d.facts.Named = detect.Named(d.names)
 	d.cluster.setFacts(d)

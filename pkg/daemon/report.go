@@ -309,7 +309,7 @@ func (d answers) surroundingsOf(since, until time.Time) document.Surroundings {
 	return s
 }
 
-// maxSums is the number of days whose sums are kept in memory.
+// maxSums is the number of days with sums in memory.
 const maxSums = 64
 
 func (r *reports) dayBefore(date string) (document.Day, bool) {

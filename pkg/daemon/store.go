@@ -146,7 +146,7 @@ func (w *stateWriter) writeCheckpoint(now time.Time) {
 }
 
 // awaitCheckpoint waits for the checkpoint under way. If it ended after a newer one, it
-// would restore a mark whose inputs are gone.
+// would restore a mark after its inputs are gone.
 func (w *stateWriter) awaitCheckpoint() {
 	if w.written != nil {
 		w.checkpointed(<-w.written)

@@ -13,7 +13,7 @@ import (
 //
 // It is built in layers, each of which knows only those below it: memory (the sources and
 // their offences), knowledge (what speaks for and against a source), caps (how many may
-// be banned), and the Guard, which observes, decides, and keeps what waits.
+// be banned), and the Guard: it observes, decides, and keeps the pending findings.
 type Guard struct {
 	caps
 	waiting waiting // pending findings

@@ -15,7 +15,7 @@ type knowledge struct {
 	key      event.HashKey // of account names
 	now      uint32        // the latest event, in seconds since 1970
 	memory   memory        // of the sources
-	sites    *health.Sites // what of our own worked when, by host
+	sites    *health.Sites // the times of working services, by host
 	evicted  evictions
 	forgiven []forgiven // networks
 	broken   broken

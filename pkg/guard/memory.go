@@ -16,7 +16,7 @@ const (
 	// more is decided by the newest ones.
 	maxOffences  = 64
 	shedOffences = 16
-	// maxAccounts is the number of accounts per source whose logins are remembered,
+	// maxAccounts is the number of accounts per source with remembered logins,
 	// enough for a large office or a webmail host. A source with more counts as known for
 	// every account.
 	maxAccounts = 256
@@ -37,7 +37,7 @@ type memory struct {
 	index    arena.Index // by the hash of the key
 	offences arena.Blocks[offence]
 	accounts arena.Blocks[account]
-	warmed   uint32 // keeps the compiler from leaving out what Warm reads
+	warmed   uint32 // keeps the compiler from leaving out the reads of Warm
 	seed     uint64 // keeps clients from choosing addresses that collide; results do not depend on it
 }
 

@@ -11,7 +11,7 @@ import (
 	"csmail/pkg/wire"
 )
 
-// snapshotVersion changes with every change of what is written. Up to version 4
+// snapshotVersion changes with every change of the content. Up to version 4
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
 // version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,

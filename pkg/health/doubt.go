@@ -3,7 +3,7 @@ package health
 import "slices"
 
 const (
-	// maxWords is the number of clients per service whose credibility is remembered. At
+	// maxWords is the number of clients per service with remembered credibility. At
 	// the limit the one that has been silent longest is dropped.
 	maxWords = 128
 	// maxSigns is the number of clients whose newest fault is kept, to see whether

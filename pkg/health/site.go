@@ -30,7 +30,7 @@ type Limits struct {
 	FaultSilence  uint32 // how long a fault holds while no client gets in
 }
 
-// Site is what is known about the services of one host. Times are seconds since 1970; a
+// Site is the knowledge about the services of one host. Times are seconds since 1970; a
 // key is a client's source.
 type Site struct {
 	name     string // as logged, for a person
@@ -61,7 +61,7 @@ func (s *Site) configure(l Limits) {
 	s.lists.least, s.lists.most = 10*minute, l.ListQuiet
 }
 
-// forget marks what was known until a time as lost. Any of the services may have been in
+// forget marks the knowledge up to a time as lost. Any of the services may have been in
 // trouble then, so all of them count as if they had been.
 func (s *Site) forget(until uint32) {
 	for i := range s.logins {

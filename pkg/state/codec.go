@@ -8,8 +8,8 @@ import (
 // errDamaged: the bytes are not in the format of this package.
 var errDamaged = wire.ErrDamaged
 
-// The versions of the stored form (see wire.StoredVersion) in which fields of this package
-// were added.
+// The versions of the stored form (see wire.StoredVersion) that added fields of this
+// package.
 const (
 	createdSince = 2 // HistoryEntry.Created
 	flowSince    = 4 // Record.Flow, Input.Lines, Input.Missed

@@ -46,7 +46,7 @@ func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
 	return pruneDays(tx.Bucket(daysBucket), s.options.History)
 }
 
-// nameOf returns the name of the value of which a key is a part, or the whole.
+// nameOf returns the name of the value that a key is a part of, or the whole.
 func nameOf(k []byte) string {
 	name, _, _ := strings.Cut(string(k), "/")
 	return name

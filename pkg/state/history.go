@@ -11,8 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// history holds the alerts that left the lists, and says which of their bans may still
-// run.
+// history holds the alerts that left the lists, and knows the bans that may still run.
 type history struct {
 	*file
 	lists *lists // a renewed ban enters the outbox in the same transaction

@@ -36,8 +36,8 @@ func (s *file) Kept(name string) (data []byte, err error) {
 // older files.
 const keptPrefix = "kept "
 
-// moveKept moves the values of Keep from the bucket meta, in which they are in older
-// files, and removes the rest of a draft, which was there, too.
+// moveKept moves the values of Keep from the bucket meta, their place in older files, and
+// removes the rest of a draft from it.
 func moveKept(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	var keys [][]byte

@@ -27,7 +27,7 @@ var (
 	historyBucket    = []byte("history")    // time and ID → HistoryEntry
 	valuesBucket     = []byte("values")     // hash of the value, key of the history → nothing
 	outgoingBucket   = []byte("outgoing")   // number of its first fact → batch that an edge has to send
-	daysBucket       = []byte("days")       // date → what the daily report knows of it
+	daysBucket       = []byte("days")       // date or hour → its part of the daily report
 	runningBucket    = []byte("running")    // key of the history → nothing while a ban of it may run, its end once it is over
 	// (all that is nothing has a checksum of its key)
 

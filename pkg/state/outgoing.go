@@ -17,7 +17,7 @@ type Outgoing struct {
 // sending holds the batches that this host has to send.
 type sending struct{ *file }
 
-// outgoing says what is kept of the batches.
+// outgoing counts the batches that are kept.
 type outgoing struct {
 	epoch        uint64 // of the file: larger in each; 0: nothing is sent
 	oldest, next uint64 // numbers of the oldest fact that is kept, and of the next new one
@@ -68,7 +68,7 @@ func putOutgoing(tx *bolt.Tx, batches []Outgoing, counted *change) error {
 	return out.put(tx)
 }
 
-// put stores what countOutgoing reads.
+// put stores the numbers that countOutgoing reads.
 func (o *outgoing) put(tx *bolt.Tx) error {
 	var b []byte
 	for _, n := range [...]uint64{o.epoch, o.oldest, o.next, uint64(o.bytes)} {

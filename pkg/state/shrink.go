@@ -35,7 +35,7 @@ func (s *Store) Shrink() (isShrunk bool, err error) {
 	return err == nil, err
 }
 
-// replaceByCopy puts a copy of what is in use in the place of the file. The old file stays
+// replaceByCopy puts a copy of the pages in use in the place of the file. The old file stays
 // locked until the Store is closed, so nobody writes to it meanwhile.
 func (s *Store) replaceByCopy() error {
 	path, err := filepath.EvalSymlinks(s.path)
@@ -64,7 +64,7 @@ func (s *Store) replaceByCopy() error {
 	return errors.Join(folder.Sync(), folder.Close()) // names outlive a loss of power
 }
 
-// copyTo writes what is in use to a new file.
+// copyTo writes the pages in use to a new file.
 func (s *Store) copyTo(path string) error {
 	const transaction = 8 << 20 // bytes
 	options := *bolt.DefaultOptions

@@ -194,7 +194,7 @@ func (c *Codec) Byte(b byte) byte {
 	return room[0]
 }
 
-// Bytes takes as many bytes as b has. What is read is copied into b.
+// Bytes takes as many bytes as b has, and reads them into b.
 func (c *Codec) Bytes(b []byte) {
 	if !c.Reading {
 		c.B = append(c.B, b...)

@@ -8,8 +8,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// StoredVersion is the version of the form in which events, records and alerts are
-// stored. An added field or another order needs a new version, and all older versions
+// StoredVersion is the version of the stored form of events, records and alerts. An added field or another order needs a new version, and all older versions
 // must stay readable. The versions are:
 //
 //	2  the time at which the LAPI stored an alert
@@ -55,7 +54,7 @@ func Load(data []byte, fields func(*Stored)) error {
 	return c.Err
 }
 
-// Begin writes or reads the version, which comes first, and returns it.
+// Begin writes or reads the version, at the start, and returns it.
 func (c *Stored) Begin() uint8 {
 	if !c.Reading {
 		c.Version = StoredVersion
@@ -99,7 +98,7 @@ func (c *Stored) location(offset int) *time.Location {
 	return c.zone
 }
 
-// Duration takes a duration, which may be negative.
+// Duration takes a duration, also a negative one.
 func (c *Stored) Duration(p *time.Duration) { c.Int64s((*int64)(p)) }
 
 // Kind takes a kind by its name.

@@ -2,7 +2,7 @@ package wire
 
 import "csmail/pkg/event"
 
-// Flow takes what a record reports about the way of a mail, if it reports something.
+// Flow takes the Flow of a record, if it has one.
 func (c *Stored) Flow(r *event.Record) {
 	has := r.Flow != nil
 	c.Bools(&has)
@@ -23,8 +23,8 @@ func (c *Stored) Flow(r *event.Record) {
 	c.flowNumbers(f)
 }
 
-// ShortRecord takes a record of which only the report makes something: the time, host and
-// process of the line, and what it says about the way of a mail. Most lines of a busy
+// ShortRecord takes a record that only the report uses: the time, host and process of the
+// line, and its Flow. Most lines of a busy
 // server are such, so of its texts only those that are not empty are written.
 func (c *Stored) ShortRecord(r *event.Record) {
 	if c.Reading {
