@@ -218,10 +218,22 @@ func (r dailyReport) fail(d *document.Document) error {
 type collected struct {
 	*document.Window
 	bans    *document.BanEffect
-	before  map[string]*daily.Figures // by date
+	before  pastDays
+	logins  *daily.Logins
 	tracker *daily.Tracker
+	flows   flowsCollected
 	places  *geo.Finder
 }
+
+// flowsCollected is the part of the data that the lines about the way of mails come to.
+// They are counted on a goroutine of their own, so it is apart.
+type flowsCollected struct {
+	*document.Window
+	before pastDays
+}
+
+// pastDays are the figures of the days before the window, by date.
+type pastDays map[string]*daily.Figures
 
 // place returns country and network operator of an address.
 func (c *collected) place(addr netip.Addr) (country, as string) {
@@ -231,15 +243,32 @@ func (c *collected) place(addr netip.Addr) (country, as string) {
 
 // newCollected returns an empty collection for the window and the days before it.
 func (r dailyReport) newCollected() *collected {
-	c := &collected{Window: document.NewWindow(r.input.scope), before: map[string]*daily.Figures{}}
+	c := &collected{
+		Window: document.NewWindow(r.input.scope), before: pastDays{},
+		flows: flowsCollected{document.NewWindow(r.input.scope), pastDays{}},
+	}
 	c.bans = document.NewBanEffect(time.Duration(r.config.LAPI.Duration), func(at time.Time) *document.Window {
 		if c.Holds(at) {
 			return c.Window
 		}
 		return nil
 	})
-	c.tracker = daily.NewTracker(daily.Options{Zone: r.input.zone, At: r.windows(c)})
+	c.logins = daily.NewLogins(daily.Options{Zone: r.input.zone, At: r.windows(c.Window, c.before)})
+	c.tracker = daily.NewTracker(daily.Options{Zone: r.input.zone, At: r.windows(c.flows.Window, c.flows.before)})
 	return c
+}
+
+// finish completes the data at the end of the logs.
+func (c *collected) finish() {
+	c.tracker.Finish()
+	c.Merge(c.flows.Window)
+	for date, figures := range c.flows.before {
+		if c.before[date] == nil {
+			c.before[date] = figures
+			continue
+		}
+		c.before[date].Merge(figures)
+	}
 }
 
 // daysBefore is the number of earlier days of the same logs with which a day is compared.
@@ -247,7 +276,7 @@ const daysBefore = 7
 
 // windows returns a function that chooses the figures for a time: those of the window, or
 // of one of the days before it.
-func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
+func (r dailyReport) windows(w *document.Window, before pastDays) func(time.Time) *daily.Figures {
 	scope := r.input.scope
 	var since, border time.Time // of the days before
 	if !scope.Since.IsZero() {
@@ -260,16 +289,16 @@ func (r dailyReport) windows(c *collected) func(time.Time) *daily.Figures {
 			return nil
 		}
 		if scope.Since.IsZero() || !at.Before(scope.Since) {
-			return c.Figures
+			return w.Figures
 		}
 		if at.Before(since) || !at.Before(border) {
 			return nil
 		}
 		date := at.In(r.input.zone).Format(time.DateOnly)
-		if c.before[date] == nil {
-			c.before[date] = daily.NewFigures()
+		if before[date] == nil {
+			before[date] = daily.NewFigures()
 		}
-		return c.before[date]
+		return before[date]
 	}
 }
 
@@ -296,9 +325,9 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	}
 	tally, err := input.replay(ctx, files, replay.Options{
 		Engine: judge,
-		Flow: func(_ string, record *event.Record) {
-			c.Note(record)
-			c.tracker.Add(record, record.Flow)
+		Flow: func(line *event.Logged, flow *event.Flow) {
+			c.flows.Note(line)
+			c.tracker.Add(line, flow)
 		},
 		Result: func(_ string, result *engine.Result) { c.add(result) },
 	}, std)
@@ -306,16 +335,16 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 		return nil, tally, err
 	}
 	c.AddFindings(judge.Settle(r.now))
-	c.tracker.Finish()
+	c.finish()
 	return document.New(r.documentInput(c, tally)), tally, nil
 }
 
 // add adds a result of the engine.
 func (c *collected) add(result *engine.Result) {
 	c.bans.Add(result)
-	c.Add(*result)
+	c.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
-		c.tracker.AddEvent(&result.Event)
+		c.logins.Add(&result.Event)
 	}
 }
 

@@ -85,7 +85,7 @@ func (d recovery) restore(open wire.Open) error {
 	if err != nil {
 		return err
 	}
-	d.restoreReports()
+	d.restoreReports(open)
 	return d.cluster.restore(d.store, d.engine)
 }
 

@@ -19,6 +19,7 @@ import (
 	"csmail/pkg/report"
 	"csmail/pkg/report/document"
 	"csmail/pkg/state"
+	"csmail/pkg/wire"
 )
 
 // reports collect the data of daily reports while lines come in. The checkpoint holds the
@@ -36,10 +37,10 @@ type reports struct {
 	sums    map[string]document.Day // of days that are over, as far as they were asked for
 }
 
-// openDays is the name under which the open days are kept beside the checkpoint. An older
-// csmail kept them, compressed as a whole, under olderOpenDays.
+// Older releases kept the open days beside the checkpoint under these names, of which they
+// are a part now: the first ones compressed, under the second name.
 const (
-	openDays      = "report-days"
+	besideDays    = "report-days"
 	olderOpenDays = "report"
 )
 
@@ -64,26 +65,47 @@ func (d *Daemon) startReports() {
 
 // restoreReports loads the open days of the checkpoint. After an error they are empty,
 // because no verdict depends on them.
-func (d *Daemon) restoreReports() {
+func (d *Daemon) restoreReports(open wire.Open) {
 	if d.reports == nil {
 		return
 	}
-	snapshot, err := d.store.Kept(openDays)
-	if err == nil && snapshot == nil {
-		snapshot, err = d.olderDays()
-	}
-	if err == nil && snapshot == nil {
-		return
-	}
+	next, err := d.engine.OpenMore(open)
 	var days *document.Days
-	if err == nil {
-		days, err = document.RestoreDays(d.reports.options, snapshot)
+	switch {
+	case err != nil:
+	case next == nil:
+		days, err = d.oldReports()
+	default:
+		days, err = document.RestoreDays(d.reports.options, next)
 	}
 	if err != nil {
 		d.log.Warn("the report of the day begins anew", "error", err)
 		return
 	}
-	d.reports.days = days
+	if days != nil {
+		d.reports.days = days
+	}
+}
+
+// oldReports loads the open days that an older release kept beside the checkpoint, nil if
+// there are none.
+func (d *Daemon) oldReports() (*document.Days, error) {
+	snapshot, err := d.store.Kept(besideDays)
+	if err == nil && snapshot == nil {
+		snapshot, err = d.olderDays()
+	}
+	if err != nil || snapshot == nil {
+		return nil, err
+	}
+	return document.RestoreOldDays(d.reports.options, snapshot)
+}
+
+// snapshot hands out the state of the engine, and behind it the open days, in pieces.
+func (d *Daemon) snapshot(take func([]byte)) error {
+	if d.reports == nil {
+		return d.engine.Snapshot(take)
+	}
+	return d.engine.SnapshotWith(take, d.reports.days.Snapshot)
 }
 
 // olderDays returns the open days as an older csmail kept them, nil if it did not.
@@ -126,7 +148,7 @@ func (r *reports) flow(record *event.Record, lines, missed uint64) {
 
 func (r *reports) result(result engine.Result) {
 	if r != nil {
-		r.days.AddResult(result)
+		r.days.AddResult(&result)
 	}
 }
 
@@ -164,8 +186,7 @@ func (d *Daemon) step(record *event.Record, lines, missed uint64) (result engine
 	return result, true
 }
 
-// beside returns the data to store with a checkpoint: the hours and days that are over,
-// and the hours in memory.
+// beside returns the data to store with a checkpoint: the hours and days that are over.
 func (d *Daemon) beside() (state.Beside, error) {
 	counters, err := json.Marshal(d.counted(d.store.Stats().Overflowed))
 	if err != nil {
@@ -173,7 +194,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	}
 	r := d.reports
 	if r == nil {
-		return state.Beside{Kept: map[string][]byte{openDays: nil, olderOpenDays: nil, countersNote: counters}}, nil
+		return state.Beside{Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, countersNote: counters}}, nil
 	}
 	now := r.days.Latest()
 	if d.isCaughtUp(d.feeds) {
@@ -188,14 +209,9 @@ func (d *Daemon) beside() (state.Beside, error) {
 		r.kept[key] = r.mergedHour(key, part)
 	}
 	r.sumUp(slices.Collect(maps.Keys(taken)), now)
-	snapshot, err := r.days.Snapshot()
-	if err != nil {
-		return state.Beside{}, err
-	}
 	r.writing = maps.Clone(r.kept)
 	return state.Beside{
-		Kept:  map[string][]byte{olderOpenDays: nil, countersNote: counters},
-		Large: map[string][]byte{openDays: snapshot}, Days: r.writing,
+		Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, countersNote: counters}, Days: r.writing,
 	}, nil
 }
 
@@ -212,15 +228,11 @@ func (r *reports) mergedHour(key string, part []byte) []byte {
 		return part
 	}
 	w, err := document.MergeWindows(report.Scope{}, before, part)
-	var merged []byte
-	if err == nil {
-		merged, err = w.Encode()
-	}
 	if err != nil {
 		r.log.Warn("an hour of the report is counted anew", "hour", key, "error", err)
 		return part
 	}
-	return merged
+	return w.Encode()
 }
 
 // sumUp stores the sums of the days that are over and to which the hours belong.
@@ -360,9 +372,7 @@ func (d answers) Report(ctx context.Context, since, until time.Time, zone string
 	if err != nil {
 		return control.Report{}, err
 	}
-	if answer.Window, err = w.Encode(); err != nil {
-		return control.Report{}, err
-	}
+	answer.Window = w.Encode()
 	err = d.ask(ctx, func() {
 		if d.reports != nil {
 			a.around.Habits = d.reports.days.HabitsOf(w)

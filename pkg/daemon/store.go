@@ -58,13 +58,13 @@ func newStateWriter(d *Daemon) stateWriter {
 		}
 	}
 	w.capture = func() (*state.Draft, state.Beside, error) {
-		draft := d.store.Draft()
-		if err := d.engine.Snapshot(draft.Add); err != nil {
+		beside, err := d.beside() // before the snapshot: it takes the hours that are over
+		if err != nil {
 			return nil, state.Beside{}, err
 		}
-		beside, err := d.beside()
 		d.cluster.beside(&beside)
-		return draft, beside, err
+		draft := d.store.Draft()
+		return draft, beside, d.snapshot(draft.Add)
 	}
 	w.stored = func(err error) {
 		d.reports.stored(err)

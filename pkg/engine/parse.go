@@ -85,6 +85,37 @@ func (p *Parser) ParseFlow(line *logline.Line, r *event.Record, f *event.Flow) b
 	return true
 }
 
+// FlowLine is a line that may report the way of a mail. To keep a line for later costs a
+// quarter of what its reading takes. Its strings point into the text of the line.
+type FlowLine struct {
+	event.Logged
+	program, message string
+	repeat           int
+}
+
+// FlowLine returns the line that Parse read last, ok if it may report the way of a mail.
+// [FlowLine.Read] shows whether it does.
+func (p *Parser) FlowLine(line *logline.Line, r *event.Record) (f FlowLine, ok bool) {
+	if p.message == "" || !postfix.HasFlow(p.header.Program) {
+		return f, false
+	}
+	h := &p.header
+	f = FlowLine{event.Logged{Time: r.Time, Host: h.Host, PID: h.PID}, h.Program, p.message, h.Repeat}
+	if r.Outcome < event.Witness {
+		f.Time = p.splitter.Time(line, h)
+	}
+	return f, true
+}
+
+// Read reads the way of the mail, and reports whether the line is about one.
+func (l *FlowLine) Read(f *event.Flow) bool {
+	if !postfix.ParseFlow(l.program, l.message, f) {
+		return false
+	}
+	f.Repeat = l.repeat
+	return true
+}
+
 // IsTwofold reports whether the clock time of the line that Parse read last occurs twice,
 // as in the hour at the end of summer time.
 func (p *Parser) IsTwofold(line *logline.Line) bool { return p.splitter.Twice(line, &p.header) }

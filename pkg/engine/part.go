@@ -93,8 +93,26 @@ func restoreParts(open wire.Open, parts []partReader) error {
 	return nil
 }
 
+// OpenMore begins to read the part that SnapshotWith put behind the snapshot; next is nil
+// if there is none.
+func (e *Engine) OpenMore(open wire.Open) (next wire.Next, err error) {
+	p, err := openAt(open, 1+len(e.judge.readers()))
+	if err != nil || len(p.in.Peek(1)) == 0 {
+		return nil, err
+	}
+	return p.next, nil
+}
+
 // openPart begins to read a part, given how the whole snapshot is read.
 func openPart(whole wire.Open, number int) (wire.Next, error) {
+	p, err := openAt(whole, number)
+	if err != nil {
+		return nil, err
+	}
+	return p.next, nil
+}
+
+func openAt(whole wire.Open, number int) (*parts, error) {
 	next, err := whole()
 	if err != nil {
 		return nil, err
@@ -111,7 +129,7 @@ func openPart(whole wire.Open, number int) (wire.Next, error) {
 		}
 		p.ended, p.pieces = false, 0
 	}
-	return p.next, nil
+	return p, nil
 }
 
 // parts reads the parts of a snapshot, one after the other.

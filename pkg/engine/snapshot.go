@@ -48,8 +48,19 @@ func (e *Engine) AppendSnapshot(b []byte) ([]byte, error) {
 
 // Snapshot hands out the bytes of AppendSnapshot in pieces, so that a caller that
 // compresses them never has the whole in memory. take must not keep a piece.
-func (e *Engine) Snapshot(take func(piece []byte)) error {
-	return snapshotParts(take, append([]partWriter{inOne(&e.joinSize, e.join.AppendSnapshot)}, e.judge.writers()...))
+func (e *Engine) Snapshot(take func(piece []byte)) error { return snapshotParts(take, e.writers()) }
+
+func (e *Engine) writers() []partWriter {
+	return append([]partWriter{inOne(&e.joinSize, e.join.AppendSnapshot)}, e.judge.writers()...)
+}
+
+// SnapshotWith is Snapshot with a part of the caller's behind it, in pieces as well.
+// OpenMore reads it, and RestoreFrom passes it by.
+func (e *Engine) SnapshotWith(take func(piece []byte), more func(take func(piece []byte))) error {
+	return snapshotParts(take, append(e.writers(), func(take func([]byte)) error {
+		more(take)
+		return nil
+	}))
 }
 
 // Snapshot hands out the whole state, in pieces, as [Engine.Snapshot] does. The scenarios

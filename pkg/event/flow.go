@@ -51,10 +51,20 @@ const (
 	Panic
 )
 
+// Logged is when and where a line was logged.
+type Logged struct {
+	Time time.Time
+	Host string // "" if the line does not name it
+	PID  int    // 0 if the line has none
+}
+
+// Logged returns when and where the record's line was logged.
+func (r *Record) Logged() Logged { return Logged{r.Time, r.Host, r.PID} }
+
 // Flow is what one log line of Postfix reports about the way of a mail: it was received,
 // delivered or refused. It is separate from Event, because it says nothing for or
-// against a client. No scenario and no guard rule ever sees it. The time, host and
-// process are those of the Record that it belongs to. Its strings may point into the
+// against a client. No scenario and no guard rule ever sees it. Time, host and
+// process are a [Logged] beside it. Its strings may point into the
 // text of the log; see [Event.Clone].
 //
 // For example, "4F1: to=<bob@example.org>, relay=mx[192.0.2.1]:25, delay=1.2, dsn=2.0.0,

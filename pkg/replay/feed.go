@@ -26,6 +26,7 @@ type feed struct {
 
 	job      *job
 	at       int       // in the job's records
+	flowAt   int       // in its flows
 	latest   time.Time // of its records up to at: the feed's place in the merge
 	ended    bool
 	order    engine.Order
@@ -40,6 +41,7 @@ func (f *feed) open(ctx context.Context, r *run) {
 		defer close(f.ordered)
 		f.err = f.source.Read(ctx, func(b archive.Block) error {
 			j := &job{block: b, done: make(chan struct{})}
+			j.users.Store(r.users())
 			select {
 			case spare := <-r.spare:
 				j.records, j.flows = spare.records, spare.flows
@@ -63,25 +65,21 @@ func submit(ctx context.Context, j *job, ordered, work chan<- *job) error {
 	return nil
 }
 
-// next moves on to the next record, nil at the end of the source.
-func (f *feed) next(r *run) (*event.Record, error) {
+// next moves on to the next record or line about the way of a mail; more is false at the
+// end of the source.
+func (f *feed) next(r *run) (more bool, err error) {
 	for {
-		if f.job != nil && f.at < len(f.job.records) {
-			f.job.date(f.at, f.order.Before())
-			record := &f.job.records[f.at]
-			if record.Time.After(f.latest) {
-				f.latest = record.Time
-			}
-			return record, nil
+		if f.job != nil && f.find() {
+			return true, nil
 		}
 		f.finishJob(r)
 		j, more := <-f.ordered
 		if !more {
 			f.ended = true
-			return nil, f.verdict()
+			return false, f.verdict()
 		}
 		<-j.done
-		f.job, f.at = j, 0
+		f.job, f.at, f.flowAt = j, 0, 0
 	}
 }
 
@@ -94,6 +92,30 @@ func (f *feed) take(record *event.Record) {
 	f.order.Take(record)
 }
 
+// find dates what comes next in the block, and reports whether there is anything.
+func (f *feed) find() bool {
+	var at time.Time
+	switch {
+	case f.isAtFlow():
+		f.job.dateFlow(f.flowAt, f.order.Before())
+		at = f.job.flows[f.flowAt].Time
+	case f.at < len(f.job.records):
+		f.job.date(f.at, f.order.Before())
+		at = f.job.records[f.at].Time
+	default:
+		return false
+	}
+	if at.After(f.latest) {
+		f.latest = at
+	}
+	return true
+}
+
+// isAtFlow reports whether a line about the way of a mail comes next.
+func (f *feed) isAtFlow() bool {
+	return f.flowAt < len(f.job.flows) && int(f.job.flows[f.flowAt].records) <= f.at
+}
+
 // finishJob counts a block whose records are joined.
 func (f *feed) finishJob(r *run) {
 	if f.job == nil {
@@ -103,6 +125,9 @@ func (f *feed) finishJob(r *run) {
 	f.consumed = f.job.block.Consumed
 	r.progress()
 	f.order.Clone()
+	if r.flows != nil {
+		r.flows.finish(f.job)
+	}
 	if r.pipeline != nil {
 		r.pipeline.finish(f.job)
 	} else {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"csmail/pkg/engine"
@@ -15,11 +16,15 @@ import (
 type job struct {
 	block   archive.Block
 	records []event.Record
-	flows   flows
+	flows   []flowLine
 	lines   []logline.Line // of the records, if each line is asked for
 	twofold []twofold      // in the order of the records
 	tally   Tally
-	done    chan struct{}
+
+	twofoldFlows []twofold // those of the flows
+
+	done  chan struct{}
+	users atomic.Int32 // that need the block still
 }
 
 // twofold is a record with an ambiguous time of day. Only the record before it shows
@@ -33,7 +38,7 @@ type twofold struct {
 type keep struct{ missed, all, flow bool }
 
 func (k keep) takes(r *event.Record) bool {
-	return r.Outcome >= event.Witness || k.all || r.Flow != nil || k.missed && (r.Outcome == event.Missed || r.Outcome == event.Ambiguous)
+	return r.Outcome >= event.Witness || k.all || k.missed && (r.Outcome == event.Missed || r.Outcome == event.Ambiguous)
 }
 
 func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
@@ -51,13 +56,13 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 		j.tally.Lines++
 		j.tally.Outcomes[record.Outcome]++
 		if keep.flow {
-			j.readFlow(&parser, &line, record)
+			j.keepFlow(&parser, &line, record)
 		}
 		if !keep.takes(record) {
 			j.records = j.records[:len(j.records)-1]
 			continue
 		}
-		if (record.Outcome >= event.Witness || record.Flow != nil) && parser.IsTwofold(&line) {
+		if record.Outcome >= event.Witness && parser.IsTwofold(&line) {
 			j.twofold = append(j.twofold, twofold{len(j.records) - 1, line})
 		}
 		if keep.all {
@@ -67,47 +72,33 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 	j.tally.Notes = parser.Notes
 }
 
-// readFlow gives a record the way of a mail that its line reports.
-func (j *job) readFlow(parser *engine.Parser, line *logline.Line, record *event.Record) {
-	flow := j.flows.next()
-	if !parser.ParseFlow(line, record, flow) {
-		return
-	}
-	j.flows.used++
-	record.Flow = flow
-}
-
-// flows are the flow records of a block. They lie in chunks, which stay where they
-// are, so that records can point to them.
-type flows struct {
-	chunks [][]event.Flow
-	used   int
-}
-
-const flowChunk = 256
-
-// next returns room for one more. It is the same until used is raised.
-func (f *flows) next() *event.Flow {
-	if f.used == len(f.chunks)*flowChunk {
-		f.chunks = append(f.chunks, make([]event.Flow, flowChunk))
-	}
-	return &f.chunks[f.used/flowChunk][f.used%flowChunk]
-}
-
 // date corrects the time of a record with an ambiguous stamp; before is the time of the
 // record before it.
 func (j *job) date(record int, before time.Time) {
-	if len(j.twofold) == 0 || j.twofold[0].record != record {
+	t, ok := cutTwofold(&j.twofold, record)
+	if !ok {
 		return
 	}
-	line := j.twofold[0].line
-	j.twofold = j.twofold[1:]
-	line.After = before
-	header, _, _ := logline.Split(line)
-	j.records[record].Time = header.Time(line)
+	j.records[record].Time = t.time(before)
 	if j.lines != nil {
 		j.lines[record].After = before
 	}
+}
+
+// cutTwofold takes the next of a list if it is that of the record.
+func cutTwofold(list *[]twofold, record int) (next twofold, ok bool) {
+	if len(*list) == 0 || (*list)[0].record != record {
+		return next, false
+	}
+	next, *list = (*list)[0], (*list)[1:]
+	return next, true
+}
+
+// time dates the line, which came after the given time.
+func (t *twofold) time(before time.Time) time.Time {
+	t.line.After = before
+	header, _, _ := logline.Split(t.line)
+	return header.Time(t.line)
 }
 
 // next returns room for one more record. The record may hold old values.
@@ -120,8 +111,12 @@ func (j *job) next() *event.Record {
 	return &j.records[len(j.records)-1]
 }
 
-// release gives the block and the records back for their next use.
+// release gives the block and the records back for their next use, once all who need
+// them have released them.
 func (j *job) release(spare chan<- room) {
+	if j.users.Add(-1) > 0 {
+		return
+	}
 	select {
 	case spare <- j.forget():
 	default:
@@ -133,12 +128,11 @@ func (j *job) release(spare chan<- room) {
 // would take as long as parsing them. Their strings into the block's text are never read
 // again.
 func (j *job) forget() room {
-	j.flows.used = 0
-	return room{j.records[:0], j.flows}
+	return room{j.records[:0], j.flows[:0]}
 }
 
 // room is memory that the next job can use.
 type room struct {
 	records []event.Record
-	flows   flows
+	flows   []flowLine
 }

@@ -54,14 +54,19 @@ func (r *run) advance(ctx context.Context, f, bound *feed) error {
 		f.open(ctx, r)
 	}
 	for {
-		record, err := f.next(r)
-		if record == nil {
+		more, err := f.next(r)
+		if !more {
 			return err
 		}
 		if bound != nil && !f.isBefore(bound) {
 			return nil
 		}
-		r.step(f, record)
+		if f.isAtFlow() {
+			r.flows.add(f.job, f.flowAt)
+			f.flowAt++
+			continue
+		}
+		r.step(f, &f.job.records[f.at])
 		f.at++
 	}
 }

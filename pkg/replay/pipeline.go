@@ -78,7 +78,7 @@ func (r *run) spread() {
 // canSpread reports whether there is a second core, and nobody who must see a record
 // before the join does.
 func (r *run) canSpread() bool {
-	return runtime.GOMAXPROCS(0) > 1 && r.options.Line == nil && r.options.Flow == nil
+	return runtime.GOMAXPROCS(0) > 1 && r.options.Line == nil
 }
 
 // stopPipeline returns when everything that was added to the pipeline is shown.

@@ -38,9 +38,9 @@ type Options struct {
 	// returns.
 	Result func(source string, r *engine.Result)
 	// Flow, if it is set, gets every line that reports something about the way of a
-	// mail, before Result gets it: the record has its time, host and process, and a
-	// Flow. It is only lent, as that of Result.
-	Flow func(source string, r *event.Record)
+	// mail, in the order of the records but on a goroutine of its own, so it may be
+	// ahead of Result or behind it. Both are only lent, as the record of Result.
+	Flow func(at *event.Logged, f *event.Flow)
 	// Missed gets the lines of known daemons that no grammar matched, and those
 	// that can be read in two ways. Nil: they are only counted.
 	Missed func(line string)
@@ -92,6 +92,9 @@ func Run(ctx context.Context, sources []archive.Input, o Options) (Tally, error)
 	workers := r.startWorkers()
 	err := r.merge(ctx)
 	r.stopPipeline()
+	if r.flows != nil {
+		r.flows.stop()
+	}
 	cancel()
 	for _, f := range r.feeds {
 		f.drain()
@@ -110,7 +113,8 @@ type run struct {
 	options  Options
 	engine   *engine.Engine
 	feeds    []*feed
-	pipeline *pipeline // nil while the merge does everything
+	pipeline *pipeline   // nil while the merge does everything
+	flows    *flowReader // nil without Options.Flow
 	load     load
 	result   engine.Result // of the record that is stepped
 	work     chan *job     // for any worker
@@ -127,6 +131,9 @@ func newRun(o Options, sources []archive.Input) *run {
 	}
 	for i, s := range sources {
 		r.feeds = append(r.feeds, &feed{source: s, index: i})
+	}
+	if o.Flow != nil {
+		r.flows = r.startFlows()
 	}
 	return r
 }
@@ -145,13 +152,18 @@ func (r *run) startWorkers() *sync.WaitGroup {
 	return &workers
 }
 
+// users returns how many release a block when they are done with it.
+func (r *run) users() int32 {
+	if r.flows != nil {
+		return 2
+	}
+	return 1
+}
+
 func (r *run) step(f *feed, record *event.Record) {
 	if r.options.Line != nil {
 		r.showStep(f, record)
 		return
-	}
-	if record.Flow != nil {
-		r.options.Flow(f.source.Name(), record)
 	}
 	result := &r.result // copied, a Result that was just written costs more than the join
 	if record.Outcome >= event.Witness {

@@ -108,11 +108,15 @@ func (a *Aftermath) State() AftermathState {
 	return state
 }
 
+func (a *Aftermath) add(one *BanState) {
+	a.bans.add(one.Value, &ban{since: one.Since, until: one.Until, scenario: one.Scenario, good: one.Good})
+}
+
 // RestoreAftermath returns an Aftermath that goes on where another left off.
 func RestoreAftermath(duration time.Duration, state AftermathState) *Aftermath {
 	a := NewAftermath(duration)
 	for _, one := range state.Bans {
-		a.bans.add(one.Value, &ban{since: one.Since, until: one.Until, scenario: one.Scenario, good: one.Good})
+		a.add(&one)
 	}
 	for _, addr := range state.Broken {
 		a.broken[addr] = true

@@ -10,8 +10,7 @@ import (
 	"csmail/pkg/guard"
 )
 
-// CollectorState is the content of a Collector in a form for encoding/gob. Kinds, actions
-// and rules have their names, so another release can read it.
+// CollectorState is the content of a Collector. Kinds, actions and rules have their names, so another release can read it.
 type CollectorState struct {
 	Sources  []SourceState
 	Findings []FindingState
@@ -44,18 +43,25 @@ func (c *Collector) State() CollectorState {
 	w := newWords()
 	for s := range c.sources.all {
 		w.sum(s)
-		state.Sources = append(state.Sources, SourceState{
-			Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Kinds: s.Kinds, Services: s.Services,
-		})
+		state.Sources = append(state.Sources, s.state())
 	}
 	for _, f := range c.findings.order {
-		a := &f.Alert
-		state.Findings = append(state.Findings, FindingState{
-			Scenario: a.Scenario, Scope: string(a.Scope), Account: a.Account, Source: a.Source, Bits: a.Bits, Count: a.Count, First: a.First, Last: a.Last, At: f.At, Since: f.since,
-			Action: f.Verdict.Action.String(), Rule: f.Verdict.Rule.String(), Reason: f.Verdict.Reason,
-		})
+		state.Findings = append(state.Findings, f.state())
 	}
 	return state
+}
+
+// state returns the content of a source whose kinds and services are written in words.
+func (s *Source) state() SourceState {
+	return SourceState{Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Kinds: s.Kinds, Services: s.Services}
+}
+
+func (f *mergedFinding) state() FindingState {
+	a := &f.Alert
+	return FindingState{
+		Scenario: a.Scenario, Scope: string(a.Scope), Account: a.Account, Source: a.Source, Bits: a.Bits, Count: a.Count, First: a.First, Last: a.Last, At: f.At, Since: f.since,
+		Action: f.Verdict.Action.String(), Rule: f.Verdict.Rule.String(), Reason: f.Verdict.Reason,
+	}
 }
 
 // Merge adds the content of another Collector, the earlier one first: names are listed in
@@ -64,33 +70,40 @@ func (c *Collector) State() CollectorState {
 func (c *Collector) Merge(state CollectorState) {
 	c.events += state.Events
 	for i := range state.Sources {
-		one := &state.Sources[i]
-		s := c.source(one.Addr)
-		s.Count += one.Count
-		s.Hostile += one.Hostile
-		widen(&s.First, &s.Last, one.First)
-		widen(&s.First, &s.Last, one.Last)
-		for _, k := range one.Kinds {
-			var kind event.Kind
-			if kind.UnmarshalText([]byte(k.Name)) == nil {
-				s.addKind(kind, uint32(min(uint64(max(k.N, 0)), math.MaxUint32)))
-			}
-		}
-		for _, service := range event.Services() {
-			for _, name := range one.Services {
-				if service.String() == name {
-					s.services = s.services.With(service)
-				}
-			}
-		}
-		for _, name := range one.Users {
-			s.nameUser(name)
-		}
+		c.mergeSource(&state.Sources[i])
 	}
 	for i := range state.Findings {
-		f := state.Findings[i].finding()
-		c.findings.add(&f, state.Findings[i].Since)
+		c.mergeFinding(&state.Findings[i])
 	}
+}
+
+func (c *Collector) mergeSource(one *SourceState) {
+	s := c.source(one.Addr)
+	s.Count += one.Count
+	s.Hostile += one.Hostile
+	widen(&s.First, &s.Last, one.First)
+	widen(&s.First, &s.Last, one.Last)
+	for _, k := range one.Kinds {
+		var kind event.Kind
+		if kind.UnmarshalText([]byte(k.Name)) == nil {
+			s.addKind(kind, uint32(min(uint64(max(k.N, 0)), math.MaxUint32)))
+		}
+	}
+	for _, service := range event.Services() {
+		for _, name := range one.Services {
+			if service.String() == name {
+				s.services = s.services.With(service)
+			}
+		}
+	}
+	for _, name := range one.Users {
+		s.nameUser(name)
+	}
+}
+
+func (c *Collector) mergeFinding(one *FindingState) {
+	f := one.finding()
+	c.findings.add(&f, one.Since)
 }
 
 func (s *FindingState) finding() engine.Finding {

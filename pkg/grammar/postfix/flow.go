@@ -32,6 +32,12 @@ func ParseFlow(program, message string, f *event.Flow) bool {
 	return read(message, f)
 }
 
+// HasFlow reports whether ParseFlow reads the lines of a program.
+func HasFlow(program string) bool {
+	slash := strings.LastIndexByte(program, '/')
+	return slash >= 0 && flowOf(program[slash+1:]) != nil
+}
+
 // lastElement returns "submission" of "postfix/submission", and "" where the
 // tag has only one element before the daemon.
 func lastElement(tag string) string {
@@ -155,9 +161,7 @@ func clientOf(text string, f *event.Flow) (rest string, ok bool) {
 	if strings.HasPrefix(text, "[") {
 		return screenedClient(text, f)
 	}
-	var e event.Event
-	rest, ok = cutClient(text, &e)
-	f.Client, f.Addr = e.ClientName, e.Addr
+	f.Client, f.Addr, rest, ok = cutNamed(text)
 	return rest, ok
 }
 
@@ -188,10 +192,9 @@ func disconnectFlow(message string, f *event.Flow) bool {
 		return false
 	}
 	f.Kind, f.HasCounts = event.FlowDisconnect, rest != ""
-	for word := range strings.SplitSeq(rest, " ") {
-		if counts, ok := strings.CutPrefix(word, "auth="); ok {
-			f.AuthOK, f.AuthTotal = authCounts(counts)
-		}
+	if _, counts, ok := strings.Cut(rest, " auth="); ok {
+		counts, _, _ = strings.Cut(counts, " ")
+		f.AuthOK, f.AuthTotal = authCounts(counts)
 	}
 	return true
 }

@@ -19,10 +19,13 @@ func deliveryFlow(message string, f *event.Flow) bool {
 		return false
 	}
 	text, ok := strings.CutPrefix(rest, "to=<")
-	if !ok || strings.Count(text, ">, relay=") != 1 {
+	if !ok {
 		return false
 	}
-	who, how, _ := strings.Cut(text, ">, relay=")
+	who, how, ok := strings.Cut(text, ">, relay=")
+	if !ok || strings.Contains(how, ">, relay=") {
+		return false
+	}
 	relay, how, ok := strings.Cut(how, ", ")
 	if !ok {
 		return false
@@ -74,6 +77,9 @@ func readRelay(text string, f *event.Flow) {
 		return
 	}
 	addr, _, _ = strings.Cut(addr, "]")
+	if strings.IndexByte(addr, '/') >= 0 {
+		return // the path of a socket
+	}
 	if parsed, err := netip.ParseAddr(addr); err == nil {
 		f.Local = parsed.IsLoopback()
 	}

@@ -97,19 +97,23 @@ func qmgrFlow(message string, f *event.Flow) bool {
 
 // queued reads "S>, size=N, nrcpt=N (queue active)" from its end.
 func queued(text string, f *event.Flow) bool {
-	at := strings.LastIndex(text, ">, size=")
+	at := strings.LastIndexByte(text, '>')
 	if at < 0 {
 		return false
 	}
-	digits, _, ok := strings.Cut(text[at+len(">, size="):], ", nrcpt=")
+	size, ok := strings.CutPrefix(text[at:], ">, size=")
 	if !ok {
 		return false
 	}
-	size, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || size < 0 {
+	digits, _, ok := strings.Cut(size, ", nrcpt=")
+	if !ok {
 		return false
 	}
-	f.Kind, f.Sender, f.Size = event.FlowQueued, text[:at], size
+	bytes, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || bytes < 0 {
+		return false
+	}
+	f.Kind, f.Sender, f.Size = event.FlowQueued, text[:at], bytes
 	return true
 }
 

@@ -95,23 +95,29 @@ func isPolicyServer(name string) bool {
 // valid_hostname() (src/util/valid_hostname.c), so a bracket or a space in it
 // means that this is no client. ADDR may be "unknown": then no address is set.
 func cutClient(text string, e *event.Event) (string, bool) {
+	name, addr, rest, ok := cutNamed(text)
+	if !ok {
+		return "", false
+	}
+	e.ClientName, e.Addr = name, addr
+	return rest, true
+}
+
+// cutNamed returns what cutClient takes off.
+func cutNamed(text string) (name string, addr netip.Addr, rest string, ok bool) {
 	open := hostnameEnd(text)
 	if open < 1 || open == len(text) || text[open] != '[' {
-		return "", false
+		return "", addr, "", false
 	}
 	end := strings.IndexByte(text[open:min(len(text), open+longestAddr)], ']')
 	if end < 0 {
-		return "", false
+		return "", addr, "", false
 	}
-	e.ClientName = text[:open]
-	e.Addr = netip.Addr{}
 	inner := text[open+1 : open+end]
-	if addr, ok := event.ParseAddr(inner); ok {
-		e.Addr = addr
-	} else if inner != "unknown" {
-		return "", false
+	if addr, ok = event.ParseAddr(inner); !ok && inner != "unknown" {
+		return "", netip.Addr{}, "", false
 	}
-	return cutPort(text[open+end+1:]), true
+	return text[:open], addr, cutPort(text[open+end+1:]), true
 }
 
 // cutPort takes a ":PORT" off, but leaves a ": " that ends the client.
@@ -171,4 +177,12 @@ func cutQueueID(text string) (id, rest string, ok bool) {
 	return id, rest, true
 }
 
-func isQueueIDByte(c byte) bool { return c-'0' <= 9 || c-'a' <= 25 || c-'A' <= 25 }
+func isQueueIDByte(c byte) bool { return queueIDByte[c] }
+
+var queueIDByte = func() (table [256]bool) {
+	for c := range table {
+		c := byte(c)
+		table[c] = c-'0' <= 9 || c-'a' <= 25 || c-'A' <= 25
+	}
+	return table
+}()

@@ -28,7 +28,8 @@ var update = flag.Bool("update", false, "write the golden files")
 func documentOf(t testing.TB, lines []string) *document.Document {
 	t.Helper()
 	figures := daily.NewFigures()
-	tracker := daily.NewTracker(daily.Options{At: func(time.Time) *daily.Figures { return figures }})
+	counting := daily.Options{At: func(time.Time) *daily.Figures { return figures }}
+	tracker, logins := daily.NewTracker(counting), daily.NewLogins(counting)
 	collector := report.NewCollector(report.Scope{})
 	watch := document.NewWatch(func(*event.Event) bool { return true })
 	set, err := detect.Load([]string{"balanced"})
@@ -44,14 +45,15 @@ func documentOf(t testing.TB, lines []string) *document.Document {
 		var f event.Flow
 		parser.Parse(&line, &r)
 		if parser.ParseFlow(&line, &r, &f) {
-			tracker.Add(&r, &f)
+			logged := r.Logged()
+			tracker.Add(&logged, &f)
 		}
 		if r.Outcome >= event.Witness {
 			result := steps.Step(&r)
 			collector.Add(&result)
-			watch.Add(result)
+			watch.Add(&result)
 			if r.Outcome == event.Noted && !result.Folded {
-				tracker.AddEvent(&r.Event)
+				logins.Add(&r.Event)
 			}
 		}
 	}

@@ -39,21 +39,35 @@ func addUpTo(most int, counts Counts, key string, n int) {
 	}
 }
 
-// addTraffic is addCount for mails and bytes. An entry that comes to nothing stays,
-// because its longest delay would be lost: parts of a day could then not be merged
-// in any order.
-func addTraffic(traffic map[string]*Traffic, key string, t Traffic) {
-	sum := traffic[key]
-	if sum == nil {
-		if len(traffic) >= maxKeys {
-			key = others
-		}
-		if sum = traffic[key]; sum == nil {
-			sum = &Traffic{}
-			traffic[strings.Clone(key)] = sum
-		}
+// trafficAt returns the entry of a key, a new one if there is none, or that of the others
+// if there is no room for one. isOwn is false for that one. An entry that comes to
+// nothing stays, because its longest delay would be lost: parts of a day could then not
+// be merged in any order.
+func trafficAt(traffic map[string]*Traffic, key string) (entry *Traffic, isOwn bool) {
+	if entry = traffic[key]; entry != nil {
+		return entry, key != others
 	}
-	*sum = sum.plus(t)
+	if len(traffic) >= maxKeys {
+		key = others
+	}
+	if entry = traffic[key]; entry == nil {
+		entry = &Traffic{}
+		traffic[strings.Clone(key)] = entry
+	}
+	return entry, key != others
+}
+
+// trafficOf returns the entries of a mail address and of its domain.
+func trafficOf(addresses, domains map[string]*Traffic, address string) (one, domain *Traffic) {
+	one, isOwn := trafficAt(addresses, addressKey(address))
+	if one.domain != nil {
+		return one, one.domain
+	}
+	domain, _ = trafficAt(domains, domainOf(address))
+	if isOwn && len(address) <= maxText { // else the key is that of several addresses
+		one.domain = domain
+	}
+	return one, domain
 }
 
 // dropEmpty removes counts of 0.

@@ -9,8 +9,8 @@ import (
 )
 
 // delivery counts the delivery to one recipient.
-func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
-	m := t.open(r, f.QueueID)
+func (t *Tracker) delivery(r *event.Logged, f *event.Flow) {
+	m := t.queue.open(r, f.QueueID)
 	switch f.Status {
 	case "sent":
 		t.sent(m, r, f)
@@ -18,11 +18,11 @@ func (t *Tracker) delivery(r *event.Record, f *event.Flow) {
 		t.deferred(m, r, f)
 	case "bounced":
 		t.attempt(m, f, true)
-		t.count(r.Time, func(figures *Figures) {
+		if figures := t.at(r.Time); figures != nil {
 			figures.Bounced++
-			figures.addHour(t.hour(r.Time), Hour{Bounced: 1})
+			figures.hour(t.hour(r.Time)).Bounced++
 			addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text))
-		})
+		}
 	}
 }
 
@@ -48,49 +48,52 @@ func (t *Tracker) attempt(m *mail, f *event.Flow, failed bool) {
 	if failed {
 		sent.Failed = 1
 	}
-	t.count(root.born, func(figures *Figures) { figures.addSent(root.user, t.hour(root.born), sent) })
+	t.count(root.born, func(figures *Figures) { figures.addSent(root.user, t.hour(root.born.time()), sent) })
 }
 
-func (f *Figures) addHour(hour string, h Hour) {
-	if f.latest.hour == nil || f.latest.hourKey != hour {
-		sum := f.Hours[hour]
+// hour returns the counts of an hour.
+func (f *Figures) hour(key string) *Hour {
+	if f.latest.hour == nil || f.latest.hourKey != key {
+		sum := f.Hours[key]
 		if sum == nil {
 			sum = &Hour{}
-			f.Hours[hour] = sum
+			f.Hours[key] = sum
 		}
-		f.latest.hourKey, f.latest.hour = hour, sum
+		f.latest.hourKey, f.latest.hour = key, sum
 	}
-	*f.latest.hour = f.latest.hour.Plus(h)
+	return f.latest.hour
 }
 
 // deferred counts a delivery that Postfix will try again.
-func (t *Tracker) deferred(m *mail, r *event.Record, f *event.Flow) {
+func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	t.attempt(m, f, true)
-	if m.isNear && m.parent == nil && len(m.deferrals) < maxDeliveries {
-		m.deferrals = append(m.deferrals, r.Time)
+	if m.is(near) && m.parent == nil && len(m.past().deferrals) < maxDeliveries {
+		m.more.deferrals = append(m.more.deferrals, momentOf(r.Time))
 	}
-	t.count(r.Time, func(figures *Figures) {
-		figures.Deferrals++
-		figures.Deferred.add(m.root().key(), 1)
-		figures.addHour(t.hour(r.Time), Hour{Deferrals: 1})
-		at := uint32(r.Time.Unix())
-		addTraffic(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)), Traffic{
-			Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: bounceReason(f.Text),
-		})
-		addText(inner(figures.Deferring, f.Daemon), bounceReason(f.Text))
-	})
+	figures := t.at(r.Time)
+	if figures == nil {
+		return
+	}
+	figures.Deferrals++
+	figures.Deferred.add(m.root().key(), 1)
+	figures.hour(t.hour(r.Time)).Deferrals++
+	at := uint32(r.Time.Unix())
+	domain, _ := trafficAt(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)))
+	reason := bounceReason(f.Text)
+	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
+	addText(inner(figures.Deferring, f.Daemon), reason)
 }
 
 // sent counts a delivery, unless it went to a filter, a forwarder or nowhere.
-func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
-	figures := t.options.At(r.Time)
+func (t *Tracker) sent(m *mail, r *event.Logged, f *event.Flow) {
+	figures := t.at(r.Time)
 	switch {
 	case strings.HasPrefix(f.Text, "forwarded as "):
 		if figures != nil {
 			figures.Forwarded++
 		}
 		return
-	case f.Daemon == "discard", strings.Contains(f.Text, "Ok, discarded"), strings.Contains(f.Text, "DISCARD"):
+	case isDiscarded(f):
 		if figures != nil {
 			figures.Discarded++
 			if f.Daemon != "discard" {
@@ -104,13 +107,18 @@ func (t *Tracker) sent(m *mail, r *event.Record, f *event.Flow) {
 		t.handOver(figures)
 		return
 	}
-	if f.Local && m.cameBack(r.Time, f.Delay) {
+	if f.Local && m.cameBack(momentOf(r.Time), f.Delay) {
 		t.handOver(figures)
 		return
 	}
 	t.attempt(m, f, false)
 	t.deliver(m, r, f, figures)
 	t.matchParent(m, f)
+}
+
+// isDiscarded reports whether discard(8) or a filter threw the mail away.
+func isDiscarded(f *event.Flow) bool {
+	return f.Daemon == "discard" || strings.Contains(f.Text, "Ok, discarded") || strings.Contains(f.Text, "DISCARD")
 }
 
 // handOver counts a delivery to a content filter.
@@ -121,23 +129,23 @@ func (t *Tracker) handOver(figures *Figures) {
 }
 
 // deliver counts a delivery, and keeps it if it may be taken back.
-func (t *Tracker) deliver(m *mail, r *event.Record, f *event.Flow, figures *Figures) {
+func (t *Tracker) deliver(m *mail, r *event.Logged, f *event.Flow, figures *Figures) {
 	d := delivery{
-		at: r.Time, agent: agentName(f.Daemon), hour: t.hour(r.Time), recipient: strings.ToLower(f.Recipient),
-		delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
+		at: momentOf(r.Time), agent: f.Daemon, recipient: strings.ToLower(f.Recipient), delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
 	}
 	if figures != nil {
-		figures.deliver(&d, 1)
+		figures.deliver(&d, 1, t.hour(r.Time))
 	}
-	if !m.isNear && f.Daemon != "pipe" {
+	if !m.is(near) && f.Daemon != "pipe" {
 		return // no filter has to do with it
 	}
-	m.piped = m.piped || f.Daemon == "pipe"
-	d.recipient, d.original = strings.Clone(d.recipient), strings.Clone(strings.ToLower(f.Original))
-	if len(m.deliveries) >= maxDeliveries {
-		m.deliveries = slices.Delete(m.deliveries, 0, 1)
+	m.setIf(f.Daemon == "pipe", piped)
+	d.agent, d.recipient, d.original = agentName(f.Daemon), strings.Clone(d.recipient), strings.Clone(strings.ToLower(f.Original))
+	past := m.past()
+	if len(past.deliveries) >= maxDeliveries {
+		past.deliveries = slices.Delete(past.deliveries, 0, 1)
 	}
-	m.deliveries = append(m.deliveries, d)
+	past.deliveries = append(past.deliveries, d)
 }
 
 // agentName returns the name of a delivery agent as a constant if it is one of Postfix's,
@@ -152,31 +160,35 @@ func agentName(daemon string) string {
 }
 
 // deliver adds a delivery n times, 1 or -1.
-func (f *Figures) deliver(d *delivery, n int) {
+func (f *Figures) deliver(d *delivery, n int, hour string) {
 	addCount(f.DeliveredBy, d.agent, n)
-	f.addHour(d.hour, Hour{Delivered: n})
+	f.hour(hour).Delivered += n
 	bytes := int64(n) * d.size
 	f.BytesDelivered += bytes
 	if d.unsized {
 		f.Unsized += n
 	}
-	addTraffic(f.Recipients, addressKey(d.recipient), Traffic{Count: n, Bytes: bytes})
-	traffic := Traffic{Count: n, Bytes: bytes, DelaySum: time.Duration(n) * d.delay}
+	recipient, domain := trafficOf(f.Recipients, f.DeliveryDomains, d.recipient)
+	recipient.Count += n
+	recipient.Bytes += bytes
+	domain.Count += n
+	domain.Bytes += bytes
+	domain.DelaySum += time.Duration(n) * d.delay
 	if n > 0 {
-		traffic.DelayMax, traffic.Delivered = d.delay, uint32(d.at.Unix())
+		domain.DelayMax = max(domain.DelayMax, d.delay)
+		domain.Delivered = max(domain.Delivered, uint32(d.at.seconds()))
 	}
-	addTraffic(f.DeliveryDomains, domainOf(d.recipient), traffic)
 }
 
 // requeue turns a counted delivery into a hand-over to a filter.
 func (t *Tracker) requeue(m *mail, index int) {
-	d := &m.deliveries[index]
+	d := &m.more.deliveries[index]
 	if d.requeued {
 		return
 	}
 	d.requeued = true
 	t.count(d.at, func(f *Figures) {
-		f.deliver(d, -1)
+		f.deliver(d, -1, t.hour(d.at.time()))
 		f.Requeued++
 	})
 }
@@ -185,17 +197,17 @@ func (t *Tracker) requeue(m *mail, index int) {
 // it can be the mail that came back: smtpd on this host received it while the delivery
 // was under way. A queue ID of a remote server that looks like one of this host's fails
 // that test.
-func (t *Tracker) childOf(m *mail, r *event.Record, f *event.Flow) *mail {
-	at := strings.LastIndex(f.Text, "queued as ")
-	if at < 0 {
+func (t *Tracker) childOf(m *mail, r *event.Logged, f *event.Flow) *mail {
+	if !strings.Contains(f.Text, "queued as ") { // most answers
 		return nil
 	}
+	at := strings.LastIndex(f.Text, "queued as ")
 	id := f.Text[at+len("queued as "):]
 	if end := strings.IndexFunc(id, func(c rune) bool { return !isIDRune(c) }); end >= 0 {
 		id = id[:end]
 	}
 	child := m.host.mails[id]
-	if child == nil || child == m || !child.bySMTPD || child.born.Before(r.Time.Add(-f.Delay-2*time.Second)) || m.root() == child {
+	if child == nil || child == m || !child.is(bySMTPD) || child.born < momentOf(r.Time.Add(-f.Delay-2*time.Second)) || m.root() == child {
 		return nil
 	}
 	return child
@@ -212,19 +224,21 @@ func (t *Tracker) link(child, parent *mail) {
 		return
 	}
 	t.unreceive(child)
-	if child.incomplete {
+	if child.is(incomplete) {
 		t.count(child.born, func(f *Figures) { f.NotCompleted-- })
 	}
 	before := child.key()
 	child.parent = parent
 	root := child.root().key()
 	offset := child.offset()
-	for i := range child.deliveries {
-		d := &child.deliveries[i]
+	for i := range child.deliveries() {
+		d := &child.more.deliveries[i]
 		d.delay += offset
 		if !d.requeued {
 			t.count(d.at, func(f *Figures) {
-				addTraffic(f.DeliveryDomains, domainOf(d.recipient), Traffic{DelaySum: offset, DelayMax: d.delay})
+				domain, _ := trafficAt(f.DeliveryDomains, domainOf(d.recipient))
+				domain.DelaySum += offset
+				domain.DelayMax = max(domain.DelayMax, d.delay)
 			})
 		}
 	}
@@ -233,27 +247,31 @@ func (t *Tracker) link(child, parent *mail) {
 
 // moveDeferrals books the deferrals of a linked queue file on its root.
 func (t *Tracker) moveDeferrals(child *mail, before, root uint64) {
-	for _, at := range child.deferrals {
+	if child.more == nil {
+		return
+	}
+	for _, at := range child.more.deferrals {
 		t.count(at, func(f *Figures) {
 			f.Deferred.add(before, -1)
 			f.Deferred.add(root, 1)
 		})
 	}
-	child.deferrals = nil
+	child.more.deferrals = nil
 }
 
 // linkByOrigin links a mail whose client= line names the queue file before the filter
 // (XFORWARD IDENT), and finds the delivery to the filter.
 func (t *Tracker) linkByOrigin(child, parent *mail) {
 	t.link(child, parent)
-	parent.children++
-	parent.lastChild = child.born
+	past := parent.past()
+	past.children++
+	past.lastChild = child.born
 }
 
 // cameBack recognises a delivery to a loopback address that was under way while a
 // child with orig_queue_id was born: the mail came back from a filter.
-func (m *mail) cameBack(at time.Time, transmitted time.Duration) bool {
-	return m.children > 0 && !m.lastChild.Before(at.Add(-transmitted-2*time.Second))
+func (m *mail) cameBack(at moment, transmitted time.Duration) bool {
+	return m.more != nil && m.more.children > 0 && m.more.lastChild >= at-moment(transmitted+2*time.Second)
 }
 
 // maxBetween is the longest time between a mail and the one that a filter made of it and
@@ -265,15 +283,15 @@ const maxBetween = time.Hour
 // list or a Sieve redirect changes the recipient or the sender, so it does not match.
 // Either of the two lines may come first.
 func (t *Tracker) matchParent(m *mail, f *event.Flow) {
-	if m.messageID == "" || !m.isLocal && f.Daemon != "pipe" {
+	if m.messageID == 0 || !m.is(local) && f.Daemon != "pipe" {
 		return
 	}
 	m.index()
-	if m.isLocal && len(m.recipients) < maxDeliveries {
-		d := m.deliveries[len(m.deliveries)-1]
-		m.recipients = append(m.recipients, d.recipient)
+	if past := m.past(); m.is(local) && len(past.recipients) < maxDeliveries {
+		d := past.deliveries[len(past.deliveries)-1]
+		past.recipients = append(past.recipients, d.recipient)
 		if d.original != "" {
-			m.recipients = append(m.recipients, d.original)
+			past.recipients = append(past.recipients, d.original)
 		}
 	}
 	for _, other := range m.host.byID[m.messageID] {
@@ -287,20 +305,20 @@ func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 
 // matchFilter links child to parent if a pipe delivery of parent made it.
 func (t *Tracker) matchFilter(parent, child *mail) {
-	if !child.isLocal || child.born.IsZero() || child.sender != parent.sender || parent.root() == child {
+	if !child.is(local) || child.born == 0 || child.sender != parent.sender || parent.root() == child {
 		return
 	}
 	if child.parent != nil && child.parent != parent {
 		return
 	}
-	if child.born.Before(parent.seen) || child.born.Sub(parent.seen) > maxBetween {
+	if child.born < parent.seen || child.born.since(parent.seen) > maxBetween || child.more == nil {
 		return
 	}
-	for i, d := range parent.deliveries {
+	for i, d := range parent.deliveries() {
 		if d.agent != "pipe" || d.requeued {
 			continue
 		}
-		if slices.Contains(child.recipients, d.recipient) || d.original != "" && slices.Contains(child.recipients, d.original) {
+		if slices.Contains(child.more.recipients, d.recipient) || d.original != "" && slices.Contains(child.more.recipients, d.original) {
 			t.link(child, parent)
 			t.requeue(parent, i)
 		}

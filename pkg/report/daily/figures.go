@@ -78,14 +78,38 @@ type Figures struct {
 
 // latest are entries that were counted in last: the next line mostly counts in the same.
 type latest struct {
-	hourKey  string
-	hour     *Hour
-	refusals [8]latestRefusal
+	hourKey   string
+	hour      *Hour
+	refusals  [8]latestRefusal
+	trouble   latestTrouble
+	connected knownClients // of SMTPDClients
+	screened  knownClients // of ScreenClients
+	room      []byte       // for the text of a reason
 }
 
 type latestRefusal struct {
-	action, stage, reason string
-	entry                 *Refusal
+	action        event.Action
+	stage, reason string
+	entry         *Refusal
+}
+
+type latestTrouble struct {
+	level  event.Level
+	daemon string
+	counts Counts
+}
+
+// knownClients are some of the clients that are in a set.
+type knownClients [256]netip.Addr
+
+// addTo adds a client to its set.
+func (k *knownClients) addTo(set Set[netip.Addr], addr netip.Addr) {
+	raw := addr.As16()
+	slot := &k[raw[15]^raw[14]<<4]
+	if *slot != addr {
+		*slot = addr
+		set.add(addr)
+	}
 }
 
 // Hour holds the counts of one hour.
@@ -125,25 +149,27 @@ type Traffic struct {
 	// Unix seconds; 0 for never. Reason is that of the last deferral.
 	Delivered, DeferredFrom, DeferredTo uint32 `json:",omitempty"`
 	Reason                              string `json:",omitempty"`
+
+	domain *Traffic // of a mail address: that of its domain, once it is known
 }
 
-func (t Traffic) plus(o Traffic) Traffic {
-	sum := t
-	sum.Count += o.Count
-	sum.Bytes += o.Bytes
-	sum.Deferrals += o.Deferrals
-	sum.DelaySum += o.DelaySum
-	sum.DelayMax = max(t.DelayMax, o.DelayMax)
-	sum.Delivered = max(t.Delivered, o.Delivered)
-	if o.DeferredFrom != 0 {
-		if t.DeferredFrom == 0 || o.DeferredFrom < t.DeferredFrom {
-			sum.DeferredFrom = o.DeferredFrom
-		}
-		if o.DeferredTo > t.DeferredTo || o.DeferredTo == t.DeferredTo && o.Reason > t.Reason {
-			sum.DeferredTo, sum.Reason = o.DeferredTo, strings.Clone(o.Reason)
-		}
+// add adds the counts of o.
+func (t *Traffic) add(o *Traffic) {
+	t.Count += o.Count
+	t.Bytes += o.Bytes
+	t.Deferrals += o.Deferrals
+	t.DelaySum += o.DelaySum
+	t.DelayMax = max(t.DelayMax, o.DelayMax)
+	t.Delivered = max(t.Delivered, o.Delivered)
+	if o.DeferredFrom == 0 {
+		return
 	}
-	return sum
+	if t.DeferredFrom == 0 || o.DeferredFrom < t.DeferredFrom {
+		t.DeferredFrom = o.DeferredFrom
+	}
+	if o.DeferredTo > t.DeferredTo || o.DeferredTo == t.DeferredTo && o.Reason > t.Reason {
+		t.DeferredTo, t.Reason = o.DeferredTo, strings.Clone(o.Reason)
+	}
 }
 
 // SentHour counts what an account sent in one hour, by recipient. A mail counts in the
@@ -195,9 +221,11 @@ func (c Clients) Plain() map[string]int {
 	return plain
 }
 
-func (c Clients) add(addr netip.Addr, n int) {
+// add reports whether the address was not there before.
+func (c Clients) add(addr netip.Addr, n int) (isNew bool) {
 	count := c[addr]
 	if count == nil {
+		isNew = true
 		if len(c) >= maxKeys {
 			addr = netip.Addr{}
 		}
@@ -207,6 +235,7 @@ func (c Clients) add(addr netip.Addr, n int) {
 		}
 	}
 	*count += n
+	return isNew
 }
 
 // maxKeys bounds each map and set, because the keys are client text.
@@ -275,6 +304,16 @@ func (f *Figures) Details(action string) map[string]map[string]*Refusal {
 
 // actionNames are the keys of Figures.Refusals.
 var actionNames = [...]string{event.NoAction: "", event.Reject: "reject", event.RejectWarning: "warning", event.HoldMail: "hold", event.DiscardMail: "discard"}
+
+// actionOf returns the action of a key of Figures.Refusals.
+func actionOf(name string) event.Action {
+	for action, known := range actionNames {
+		if known == name {
+			return event.Action(action)
+		}
+	}
+	return event.NoAction
+}
 
 // levelNames are the keys of Figures.Trouble.
 var levelNames = [...]string{event.NoLevel: "", event.Warning: "warning", event.Error: "error", event.Fatal: "fatal", event.Panic: "panic"}

@@ -22,48 +22,90 @@ type clientAddr = netip.Addr
 type mail struct {
 	host      *host
 	id        string
-	seen      time.Time // time of the first line about it
-	born      time.Time // when it was received or submitted; zero if the log does not show it
-	removedAt time.Time
+	parent    *mail
+	more      *history // nil for most
+	seen      moment   // time of the first line about it
+	born      moment   // when it was received or submitted; 0 if the log does not show it
+	removedAt moment
 
 	client    clientAddr
-	from      string // mx, submission or local
-	bySMTPD   bool
-	isLocal   bool // from pickup or a loopback address
-	isNear    bool // from this host or its own networks, as what a filter brings back
-	piped     bool // a pipe(8) delivery may have handed it to a filter
-	indexed   bool // it can be found by its Message-ID
-	messageID string
+	messageID uint64 // hash of the Message-ID; 0: none is known
 	user      string // whose login sent it, in lower case
 	sender    string
 	size      int64 // -1: unknown
-	reserved  bool  // held or discarded: it counts although no size was logged
-
-	parent    *mail
-	children  int       // linked by orig_queue_id
-	lastChild time.Time // birth of the latest of them
-
-	received   bool // it is counted as received, as counted says
-	counted    receipt
-	incomplete bool
-	forgotten  bool // it was removed long ago
-
-	deliveries []delivery  // the latest ones, which a link may still change
-	deferrals  []time.Time // of a mail that may turn out to be a filter's
-	recipients []string    // of a local mail, to recognise a filter
+	facts     facts
+	from      origin
 }
 
-// receipt describes how a mail was counted when it was received.
-type receipt struct {
-	hour   string
-	sender string
-	size   int64
+// history is what a link to another queue file may change later. Only mails that a
+// content filter may have to do with have it.
+type history struct {
+	deliveries []delivery // the latest ones
+	deferrals  []moment
+	recipients []string // of a local mail, to recognise a filter
+	children   int      // linked by orig_queue_id
+	lastChild  moment   // birth of the latest of them
 }
+
+// facts are what is known of a mail, a bit each.
+type facts uint16
+
+const (
+	bySMTPD    facts = 1 << iota
+	local            // from pickup or a loopback address
+	near             // from this host or its own networks, as what a filter brings back
+	piped            // a pipe(8) delivery may have handed it to a filter
+	indexed          // it can be found by its Message-ID
+	reserved         // held or discarded: it counts although no size was logged
+	received         // it is counted as received
+	incomplete       // it is counted as given up
+	dropped          // it was removed long ago
+	everyFact  facts = 1<<iota - 1
+)
+
+func (m *mail) is(f facts) bool { return m.facts&f != 0 }
+func (m *mail) set(f facts)     { m.facts |= f }
+func (m *mail) clear(f facts)   { m.facts &^= f }
+
+// setIf sets a fact if it holds.
+func (m *mail) setIf(holds bool, f facts) {
+	if holds {
+		m.set(f)
+	}
+}
+
+// past returns the history of a mail, a new one if it has none.
+func (m *mail) past() *history {
+	if m.more == nil {
+		m.more = &history{}
+	}
+	return m.more
+}
+
+// deliveries returns those that are kept.
+func (m *mail) deliveries() []delivery {
+	if m.more == nil {
+		return nil
+	}
+	return m.more.deliveries
+}
+
+// origin is where a mail came from: this host, a user, or another server.
+type origin uint8
+
+const (
+	fromMX origin = iota
+	fromUser
+	fromHere
+	originCount
+)
+
+var originNames = [originCount]string{fromMX: "mx", fromUser: "submission", fromHere: "local"}
 
 // delivery is one delivered recipient, as it was counted.
 type delivery struct {
-	at                  time.Time
-	agent, hour         string
+	at                  moment
+	agent               string
 	recipient, original string
 	delay               time.Duration
 	size                int64
@@ -92,64 +134,41 @@ const maxChain = 16
 // seconds.
 func (m *mail) offset() time.Duration {
 	root := m.root()
-	if root == m || root.born.IsZero() || m.born.IsZero() || m.born.Before(root.born) {
+	if root == m || root.born == 0 || m.born == 0 || m.born < root.born {
 		return 0
 	}
-	return m.born.Sub(root.born)
+	return m.born.since(root.born)
 }
 
 // key returns the mail's member of Figures.Deferred.
 func (m *mail) key() uint64 {
 	h := fnv.New64a()
-	for _, part := range [...]string{m.host.name, m.id, strconv.FormatInt(m.born.UnixNano(), 36)} {
+	for _, part := range [...]string{m.host.name, m.id, strconv.FormatInt(int64(m.born), 36)} {
 		_, _ = h.Write([]byte(part))
 		_, _ = h.Write([]byte{0})
 	}
 	return h.Sum64()
 }
 
-// open returns the entry of a queue file, a new one if there is none.
-func (t *Tracker) open(r *event.Record, id string) *mail {
-	h := t.host(r.Host)
-	if m := h.mails[id]; m != nil {
-		return m
-	}
-	return t.openNew(h, id, r.Time)
-}
-
-// openNew makes the entry of a queue file.
-func (t *Tracker) openNew(h *host, id string, seen time.Time) *mail {
-	m := &mail{host: h, id: strings.Clone(id), seen: seen, size: -1}
-	h.mails[m.id] = m
-	t.births.push(m)
-	return m
-}
-
 // birth begins a queue file. Short queue IDs are used again within a day, so an older one
 // with the same ID is another mail.
-func (t *Tracker) birth(r *event.Record, f *event.Flow) {
-	h := t.host(r.Host)
-	m := t.openNew(h, f.QueueID, r.Time)
-	m.born, m.client = r.Time, f.Addr
-	m.bySMTPD = f.Kind == event.FlowReceived
-	m.isLocal = !m.bySMTPD || f.Addr.IsLoopback()
-	m.isNear = m.isLocal || f.Addr.IsPrivate() || f.Addr.IsLinkLocalUnicast()
-	m.from = origin(m, f)
+func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
+	h := t.queue.host(r.Host)
+	m := t.queue.openNew(h, f.QueueID, momentOf(r.Time))
+	m.born, m.client = m.seen, f.Addr
+	m.setIf(f.Kind == event.FlowReceived, bySMTPD)
+	m.setIf(!m.is(bySMTPD) || f.Addr.IsLoopback(), local)
+	m.setIf(m.is(local) || f.Addr.IsPrivate() || f.Addr.IsLinkLocalUnicast(), near)
+	m.from = originOf(m, f)
 	if f.Kind == event.FlowSubmitted {
 		m.sender = strings.Clone(strings.ToLower(f.Sender))
 	}
-	if s := h.sessions[r.PID]; s != nil && m.bySMTPD {
-		if f.User != "" {
-			s.user = strings.Clone(clip(f.User))
-		}
-		if s.heldNext {
-			s.heldNext = false
-			t.reserve(m, s.sender)
-		}
+	if m.is(bySMTPD) {
+		t.openedBy(m, t.sessions.of(r), f)
 	}
 	if f.User != "" {
 		m.user = strings.Clone(strings.ToLower(clip(f.User)))
-		if figures := t.options.At(r.Time); figures != nil {
+		if figures := t.at(r.Time); figures != nil {
 			figures.addUser(f.User)
 		}
 	}
@@ -161,38 +180,67 @@ func (t *Tracker) birth(r *event.Record, f *event.Flow) {
 	}
 }
 
-// origin returns the origin of a mail: this host, a user, or another server.
-func origin(m *mail, f *event.Flow) string {
-	switch {
-	case m.isLocal:
-		return "local"
-	case f.User != "", strings.HasPrefix(f.Service, "submission"), f.Service == "smtps":
-		return "submission"
-	}
-	return "mx"
-}
-
-// named notes the Message-ID of a queue file, by which a filter's mail is recognised.
-func (t *Tracker) named(r *event.Record, f *event.Flow) {
-	m := t.open(r, f.QueueID)
-	if len(f.ID) < len("<a>") || len(f.ID) > maxText || m.messageID != "" {
+// openedBy takes what is known of the session in which smtpd opened a queue file.
+func (t *Tracker) openedBy(m *mail, s *session, f *event.Flow) {
+	if s == nil {
 		return
 	}
-	m.messageID = strings.Clone(f.ID)
-	if m.isLocal {
+	if f.User != "" {
+		s.user = strings.Clone(clip(f.User))
+	}
+	if s.heldNext {
+		s.heldNext = false
+		t.reserve(m, s.sender)
+	}
+}
+
+func originOf(m *mail, f *event.Flow) origin {
+	switch {
+	case m.is(local):
+		return fromHere
+	case f.User != "", strings.HasPrefix(f.Service, "submission"), f.Service == "smtps":
+		return fromUser
+	}
+	return fromMX
+}
+
+// nameID notes the Message-ID of a queue file, by which a filter's mail is recognised.
+func (m *mail) nameID(id string) {
+	if len(id) < len("<a>") || len(id) > maxText || m.messageID != 0 {
+		return
+	}
+	m.messageID = hashID(id)
+	if m.is(local) {
 		m.index()
 	}
+}
+
+// hashID returns the hash of a Message-ID, which is never 0. Its sender chooses it, so
+// two mails may have the same one anyhow.
+func hashID(id string) uint64 {
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for ; len(id) >= 8; id = id[8:] {
+		word := uint64(id[0]) | uint64(id[1])<<8 | uint64(id[2])<<16 | uint64(id[3])<<24 |
+			uint64(id[4])<<32 | uint64(id[5])<<40 | uint64(id[6])<<48 | uint64(id[7])<<56
+		h = (h ^ word) * prime
+		h ^= h >> 32 // a product moves no bit downwards
+	}
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * prime
+	}
+	return max(h, 1)
 }
 
 // index lets a mail be found by its Message-ID. Only those can be a filter's that came
 // from this host or were handed to a pipe(8).
 func (m *mail) index() {
-	if m.indexed || m.messageID == "" {
+	if m.is(indexed) || m.messageID == 0 {
 		return
 	}
 	if list := m.host.byID[m.messageID]; len(list) < maxSameID {
 		m.host.byID[m.messageID] = append(list, m)
-		m.indexed = true
+		m.set(indexed)
 	}
 }
 
@@ -202,10 +250,10 @@ const maxSameID = 8
 
 // forgetID removes the queue file from the index of Message-IDs.
 func (m *mail) forgetID() {
-	if !m.indexed {
+	if !m.is(indexed) {
 		return
 	}
-	m.indexed = false
+	m.clear(indexed)
 	list := m.host.byID[m.messageID]
 	for i, other := range list {
 		if other == m {
@@ -221,23 +269,21 @@ func (m *mail) forgetID() {
 }
 
 // queued notes sender and size, by which a queue file becomes a mail.
-func (t *Tracker) queued(r *event.Record, f *event.Flow) {
-	m := t.open(r, f.QueueID)
+func (t *Tracker) queued(r *event.Logged, f *event.Flow) {
+	m := t.queue.open(r, f.QueueID)
 	if m.size >= 0 {
 		return // a deferred mail that is tried again
 	}
+	t.unreceive(m) // it was on hold
 	m.sender, m.size = strings.Clone(strings.ToLower(f.Sender)), f.Size
-	if m.received { // it was on hold
-		t.unreceive(m)
-	}
 	t.receive(m)
 }
 
 // reserve counts a mail that was held or discarded, since the queue manager may never log
 // its size.
 func (t *Tracker) reserve(m *mail, sender string) {
-	m.reserved = true
-	if m.sender == "" {
+	m.set(reserved)
+	if m.sender == "" && !m.is(received) {
 		m.sender = strings.Clone(strings.ToLower(sender))
 	}
 	t.receive(m)
@@ -245,33 +291,38 @@ func (t *Tracker) reserve(m *mail, sender string) {
 
 // receive counts a mail as received, at its birth, unless a filter brought it back.
 func (t *Tracker) receive(m *mail) {
-	if m.born.IsZero() || m.parent != nil || m.received {
+	if m.born == 0 || m.parent != nil || m.is(received) {
 		return
 	}
-	figures := t.options.At(m.born)
-	if figures == nil {
-		return
+	at := m.born.time()
+	if figures := t.at(at); figures != nil {
+		m.set(received)
+		figures.receive(m, 1, t.hour(at))
 	}
-	m.received = true
-	m.counted = receipt{hour: t.hour(m.born), sender: m.sender, size: max(m.size, 0)}
-	figures.receive(m, 1)
 }
 
 func (t *Tracker) unreceive(m *mail) {
-	if m.received {
-		m.received = false
-		t.count(m.born, func(f *Figures) { f.receive(m, -1) })
+	if !m.is(received) {
+		return
+	}
+	m.clear(received)
+	at := m.born.time()
+	if figures := t.at(at); figures != nil {
+		figures.receive(m, -1, t.hour(at))
 	}
 }
 
 // receive adds n receipts of a mail, 1 or -1.
-func (f *Figures) receive(m *mail, n int) {
-	addCount(f.ReceivedBy, m.from, n)
-	bytes := int64(n) * m.counted.size
+func (f *Figures) receive(m *mail, n int, hour string) {
+	addCount(f.ReceivedBy, originNames[m.from], n)
+	bytes := int64(n) * max(m.size, 0)
 	f.BytesReceived += bytes
-	f.addHour(m.counted.hour, Hour{Received: n})
-	addTraffic(f.Senders, addressKey(m.counted.sender), Traffic{Count: n, Bytes: bytes})
-	addTraffic(f.ReceivedDomains, domainOf(m.counted.sender), Traffic{Count: n, Bytes: bytes})
+	f.hour(hour).Received += n
+	sender, domain := trafficOf(f.Senders, f.ReceivedDomains, m.sender)
+	for _, t := range [...]*Traffic{sender, domain} {
+		t.Count += n
+		t.Bytes += bytes
+	}
 }
 
 // addressKey returns an address as a key; the null sender in its form in SMTP.
@@ -294,29 +345,9 @@ func domainOf(address string) string {
 	return clip(address[at+1:])
 }
 
-// remove notes that a queue file has gone.
-func (t *Tracker) remove(r *event.Record, f *event.Flow) {
-	m := t.host(r.Host).mails[f.QueueID]
-	if m == nil || !m.removedAt.IsZero() {
-		return
-	}
-	m.removedAt = r.Time
-	t.keepRemoved(m)
-	t.giveUp(m)
-}
-
-// keepRemoved keeps a removed queue file for as long as a line about it may come.
-func (t *Tracker) keepRemoved(m *mail) {
-	if m.isNear || m.piped {
-		t.removed.push(m)
-	} else {
-		t.settled.push(m)
-	}
-}
-
 // isAbandoned reports whether a queue file that ends now never became a mail.
 func (m *mail) isAbandoned() bool {
-	return !m.born.IsZero() && m.parent == nil && m.size < 0 && !m.reserved && !m.incomplete
+	return m.born != 0 && m.parent == nil && m.size < 0 && !m.is(reserved) && !m.is(incomplete)
 }
 
 // giveUp counts a queue file that ended before it became a mail: the client left after
@@ -325,6 +356,6 @@ func (t *Tracker) giveUp(m *mail) {
 	if !m.isAbandoned() {
 		return
 	}
-	m.incomplete = true
+	m.set(incomplete)
 	t.count(m.born, func(f *Figures) { f.NotCompleted++ })
 }

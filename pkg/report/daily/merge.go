@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"csmail/pkg/event"
 )
 
 // Set holds distinct values, at most maxKeys of them. It is stored as a list.
@@ -63,29 +65,7 @@ func mergeSets[T comparable](into, from Set[T]) {
 
 // Merge adds o to f. The order of merges does not matter.
 func (f *Figures) Merge(o *Figures) {
-	for _, pair := range [...][2]*int{
-		{&f.Forwarded, &o.Forwarded},
-		{&f.Requeued, &o.Requeued},
-		{&f.Deferrals, &o.Deferrals},
-		{&f.Bounced, &o.Bounced},
-		{&f.Expired, &o.Expired},
-		{&f.NotCompleted, &o.NotCompleted},
-		{&f.Unsized, &o.Unsized},
-		{&f.RejectedTemporary, &o.RejectedTemporary},
-		{&f.RejectWarnings, &o.RejectWarnings},
-		{&f.Held, &o.Held},
-		{&f.Discarded, &o.Discarded},
-		{&f.DiscardedByFilter, &o.DiscardedByFilter},
-		{&f.SMTPDConnections, &o.SMTPDConnections},
-		{&f.SMTPDSeconds, &o.SMTPDSeconds},
-		{&f.ScreenConnections, &o.ScreenConnections},
-		{&f.LoginsOK, &o.LoginsOK},
-		{&f.LoginsFailed, &o.LoginsFailed},
-	} {
-		*pair[0] += *pair[1]
-	}
-	f.BytesReceived += o.BytesReceived
-	f.BytesDelivered += o.BytesDelivered
+	f.addTotals(o)
 	for mail, n := range o.Deferred {
 		f.Deferred.add(mail, n)
 	}
@@ -94,11 +74,11 @@ func (f *Figures) Merge(o *Figures) {
 	mergeSets(f.ScreenClients, o.ScreenClients)
 	mergeSets(f.Users, o.Users)
 	for key, h := range o.Hours {
-		f.addHour(key, *h)
+		sum := f.hour(key)
+		*sum = sum.Plus(*h)
 	}
 	for key, h := range o.LoginHours {
-		sum := f.LoginHours[key]
-		f.LoginHours[key] = LoginHour{sum.OK + h.OK, sum.Failed + h.Failed}
+		f.addLogins(key, h)
 	}
 	for account, hours := range o.Sent {
 		for hour, sent := range hours {
@@ -106,6 +86,21 @@ func (f *Figures) Merge(o *Figures) {
 		}
 	}
 	f.mergeMaps(o)
+}
+
+// addTotals adds the sums of o.
+func (f *Figures) addTotals(o *Figures) {
+	more := o.totals()
+	for i, sum := range f.totals() {
+		*sum += *more[i]
+	}
+	f.BytesReceived += o.BytesReceived
+	f.BytesDelivered += o.BytesDelivered
+}
+
+func (f *Figures) addLogins(hour string, more LoginHour) {
+	sum := f.LoginHours[hour]
+	f.LoginHours[hour] = LoginHour{sum.OK + more.OK, sum.Failed + more.Failed}
 }
 
 // mergeMaps adds the maps of o.
@@ -119,7 +114,8 @@ func (f *Figures) mergeMaps(o *Figures) {
 		{f.DeliveryDomains, o.DeliveryDomains}, {f.ReceivedDomains, o.ReceivedDomains}, {f.Senders, o.Senders}, {f.Recipients, o.Recipients},
 	} {
 		for key, t := range pair[1] {
-			addTraffic(pair[0], key, *t)
+			sum, _ := trafficAt(pair[0], key)
+			sum.add(t)
 		}
 	}
 	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
@@ -135,7 +131,8 @@ func (f *Figures) mergeMaps(o *Figures) {
 	for action, stages := range o.Refusals {
 		for stage, reasons := range stages {
 			for reason, r := range reasons {
-				f.refusal(action, stage, reason).merge(r)
+				into, _ := f.refusal(actionOf(action), stage, []byte(reason))
+				into.merge(r)
 			}
 		}
 	}
@@ -203,17 +200,17 @@ func inner2(m map[string]map[string]Counts, key string) map[string]Counts {
 	return m[key]
 }
 
-// refusal returns the entry of a reason.
-func (f *Figures) refusal(action, stage, reason string) *Refusal {
+// refusal returns the entry of a reason, and the reason as a text that may be kept.
+func (f *Figures) refusal(action event.Action, stage string, reason []byte) (*Refusal, string) {
 	slot := &f.latest.refusals[len(reason)%len(f.latest.refusals)]
-	if slot.entry != nil && slot.reason == reason && slot.stage == stage && slot.action == action {
-		return slot.entry
+	if slot.entry == nil || slot.reason != string(reason) || slot.stage != stage || slot.action != action {
+		*slot = latestRefusal{action, strings.Clone(stage), string(reason), nil}
+		slot.entry = f.newRefusal(actionNames[action], slot.stage, slot.reason)
 	}
-	entry := f.newRefusal(action, stage, reason)
-	*slot = latestRefusal{action, strings.Clone(stage), strings.Clone(reason), entry}
-	return entry
+	return slot.entry, slot.reason
 }
 
+// newRefusal finds or makes the entry of a reason. It keeps the texts.
 func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	if known := f.Refusals[action][stage][reason]; known != nil {
 		return known
@@ -223,14 +220,14 @@ func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	}
 	stages := f.Refusals[action]
 	if stages[stage] == nil {
-		stages[strings.Clone(stage)] = map[string]*Refusal{}
+		stages[stage] = map[string]*Refusal{}
 	}
 	reasons := stages[stage]
 	if len(reasons) >= maxReasons {
 		reason = others
 	}
 	if reasons[reason] == nil {
-		reasons[strings.Clone(reason)] = &Refusal{By: Clients{}}
+		reasons[reason] = &Refusal{By: Clients{}}
 	}
 	return reasons[reason]
 }

@@ -6,18 +6,22 @@ import "strings"
 // differ from client to client, so that equal reasons count together. For example, "554
 // 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example;
 // https://…; from=<a@b>" becomes "blocked using zen.example".
-func Reason(text string, filter bool) string {
+func Reason(text string, filter bool) string { return string(appendReason(nil, text, filter)) }
+
+// appendReason appends the reason to room, so that no memory is needed for one that is
+// known.
+func appendReason(room []byte, text string, filter bool) []byte {
 	_, text = cutCodes(text)
 	text = cutQuoted(text)
 	text = cutTrailer(text)
-	reason := shorten(text)
-	if reason == "" {
-		reason = "(no reason)"
-	}
 	if filter {
-		return "milter: " + reason
+		room = append(room, "milter: "...)
 	}
-	return reason
+	before := len(room)
+	if room = appendShort(room, text); len(room) == before {
+		room = append(room, "(no reason)"...)
+	}
+	return room
 }
 
 // cutCodes removes the SMTP code and the enhanced code (RFC 3463) from a reply. It
@@ -124,15 +128,18 @@ func cutTrailer(text string) string {
 	}
 }
 
-func shorten(text string) string {
+// appendShort appends what is the same in the replies to all clients.
+func appendShort(room []byte, text string) []byte {
 	if at := strings.Index(text, "] blocked using "); at >= 0 {
 		zone, _, _ := strings.Cut(text[at+len("] blocked using "):], ";")
 		zone, _, _ = strings.Cut(zone, " ")
-		return "blocked using " + strings.Trim(zone, " .,:")
+		return append(append(room, "blocked using "...), strings.Trim(zone, " .,:")...)
 	}
-	for _, lookup := range [...]string{"cannot find your hostname", "cannot find your reverse hostname"} {
-		if strings.HasPrefix(text, "Client host rejected: "+lookup) {
-			return lookup
+	if rest, ok := strings.CutPrefix(text, "Client host rejected: "); ok {
+		for _, lookup := range [...]string{"cannot find your hostname", "cannot find your reverse hostname"} {
+			if strings.HasPrefix(rest, lookup) {
+				return append(room, lookup...)
+			}
 		}
 	}
 	for _, probe := range [...]string{"undeliverable address", "unverified address"} {
@@ -146,7 +153,7 @@ func shorten(text string) string {
 	if strings.Contains(text, " see") || strings.Contains(text, "http") {
 		text = cutAtFirst(text, " (http://", " (https://", " http://", " https://", ". Please see", ": please see", " see http")
 	}
-	return strings.Trim(replaceAddresses(text), " .:")
+	return appendAddresses(room, strings.Trim(text, " .:"))
 }
 
 func cutAtFirst(text string, marks ...string) string {

@@ -7,35 +7,35 @@ import (
 )
 
 // refusal counts a reject, hold or discard.
-func (t *Tracker) refusal(r *event.Record, f *event.Flow) {
+func (t *Tracker) refusal(r *event.Logged, f *event.Flow) {
 	addr := t.refusedClient(r, f)
-	if figures := t.options.At(r.Time); figures != nil {
+	if figures := t.at(r.Time); figures != nil {
 		figures.refuse(f, addr, t.hour(r.Time))
 	}
 	if f.Action != event.HoldMail && f.Action != event.DiscardMail {
 		return
 	}
 	if f.QueueID != "" {
-		t.reserve(t.open(r, f.QueueID), f.Sender)
+		t.reserve(t.queue.open(r, f.QueueID), f.Sender)
 		return
 	}
-	s := t.session(r)
+	s := t.sessions.open(r)
 	s.heldNext, s.sender = true, strings.Clone(clip(f.Sender))
 }
 
 // refusedClient returns the client that Postfix names in the line; for a header or body
 // check that of the mail, and for a proxy filter that of the session.
-func (t *Tracker) refusedClient(r *event.Record, f *event.Flow) clientAddr {
+func (t *Tracker) refusedClient(r *event.Logged, f *event.Flow) clientAddr {
 	if f.Addr.IsValid() {
 		return f.Addr
 	}
 	if f.Proxied {
-		if s := t.host(r.Host).sessions[r.PID]; s != nil {
+		if s := t.sessions.of(r); s != nil {
 			return s.client
 		}
 		return clientAddr{}
 	}
-	if m := t.host(r.Host).mails[f.QueueID]; m != nil {
+	if m := t.queue.host(r.Host).mails[f.QueueID]; m != nil {
 		return m.client
 	}
 	return clientAddr{}
@@ -47,12 +47,13 @@ func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 	if IsTemporary(flow.Text) {
 		temporary = 1
 	}
+	isNew := f.detail(flow, addr, temporary)
 	switch flow.Action {
 	case event.Reject:
 		addCount(f.RejectedBy, flow.Daemon, 1)
 		f.RejectedTemporary += temporary
-		f.addHour(hour, Hour{Rejected: 1})
-		if addr.IsValid() {
+		f.hour(hour).Rejected++
+		if isNew && addr.IsValid() {
 			f.RejectedClients.add(addr)
 		}
 	case event.RejectWarning:
@@ -62,22 +63,23 @@ func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 	case event.DiscardMail:
 		f.Discarded++
 	}
-	f.detail(flow, addr, temporary)
 }
 
-// detail counts a refusal by stage and reason.
-func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) {
-	reason := clip(Reason(flow.Text, flow.Filter))
-	entry := f.refusal(actionNames[flow.Action], clip(flow.Stage), reason)
+// detail counts a refusal by stage and reason, and reports whether it is the first one of
+// the client.
+func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNew bool) {
+	f.latest.room = appendReason(f.latest.room[:0], flow.Text, flow.Filter)
+	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
 	entry.Total++
 	entry.Temporary += temporary
-	entry.By.add(addr, 1)
+	isNew = entry.By.add(addr, 1)
 	switch {
 	case strings.HasPrefix(reason, "Sender address rejected"):
 		addMail(&entry.Senders, flow.Sender, flow)
 	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
 		addMail(&entry.Rcpts, flow.Recipient, flow)
 	}
+	return isNew
 }
 
 // addMail counts the mail address of a refusal: that of the envelope, or else the one
@@ -106,72 +108,29 @@ func quotedAddress(text string) string {
 	return address
 }
 
-// session returns the entry of the line's smtpd process.
-func (t *Tracker) session(r *event.Record) *session {
-	h := t.host(r.Host)
-	s := h.sessions[r.PID]
-	if s != nil {
-		return s
-	}
-	if t.sessions >= maxSessions {
-		t.dropSessions()
-		h = t.host(r.Host)
-	}
-	if n := len(t.spare); n > 0 {
-		s, t.spare = t.spare[n-1], t.spare[:n-1]
-		*s = session{}
-	} else {
-		s = &session{}
-	}
-	h.sessions[r.PID] = s
-	t.sessions++
-	return s
-}
-
-// dropSessions forgets all sessions.
-func (t *Tracker) dropSessions() {
-	t.sessions = 0
-	for _, h := range t.hosts {
-		clear(h.sessions)
-		t.leave(h)
-	}
-}
-
 // connection counts connections, and logins at the end of a session.
-func (t *Tracker) connection(r *event.Record, f *event.Flow) {
-	switch f.Kind {
-	case event.FlowScreened:
-		if figures := t.options.At(r.Time); figures != nil {
-			figures.ScreenConnections++
-			figures.addHour(t.hour(r.Time), Hour{Connections: 1})
-			figures.ScreenClients.add(f.Addr)
-		}
-	case event.FlowConnect:
-		*t.session(r) = session{client: f.Addr, since: r.Time}
-		figures := t.options.At(r.Time)
+func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
+	figures := t.at(r.Time)
+	if f.Kind == event.FlowConnect {
+		*t.sessions.open(r) = session{client: f.Addr, since: momentOf(r.Time)}
 		if figures == nil || f.Addr.IsLoopback() {
 			return
 		}
 		figures.SMTPDConnections++
-		figures.addHour(t.hour(r.Time), Hour{Connections: 1})
+		figures.hour(t.hour(r.Time)).Connections++
 		if f.Addr.IsValid() {
-			figures.SMTPDClients.add(f.Addr)
+			figures.latest.connected.addTo(figures.SMTPDClients, f.Addr)
 		}
-	case event.FlowDisconnect:
-		h := t.host(r.Host)
-		s := h.sessions[r.PID]
-		if s != nil && !s.since.IsZero() && !s.client.IsLoopback() {
-			t.count(r.Time, func(figures *Figures) { figures.SMTPDSeconds += int(r.Time.Unix() - s.since.Unix()) })
-		}
+		return
+	}
+	s := t.sessions.of(r)
+	if figures != nil {
+		figures.SMTPDSeconds += s.lasted(r.Time)
 		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
-			t.count(r.Time, func(figures *Figures) { figures.login(t.hour(r.Time), 1, 0) })
+			figures.login(t.hour(r.Time), 1, 0)
 		}
-		if s != nil {
-			delete(h.sessions, r.PID)
-			t.sessions--
-			if len(t.spare) < maxSpare {
-				t.spare = append(t.spare, s)
-			}
-		}
+	}
+	if s != nil {
+		s.isOver = true
 	}
 }

@@ -30,7 +30,7 @@ func linesOf(short string) []string {
 // count runs lines through the parser and a tracker whose windows at chooses.
 func count(t *testing.T, lines []string, at func(time.Time) *Figures) {
 	t.Helper()
-	tracker := NewTracker(Options{At: at})
+	tracker, logins := NewTracker(Options{At: at}), NewLogins(Options{At: at})
 	var parser engine.Parser
 	for i, text := range lines {
 		line := logline.Line{Text: text, Number: int64(i + 1), Zone: time.UTC}
@@ -38,10 +38,11 @@ func count(t *testing.T, lines []string, at func(time.Time) *Figures) {
 		var f event.Flow
 		parser.Parse(&line, &r)
 		if parser.ParseFlow(&line, &r, &f) {
-			tracker.Add(&r, &f)
+			logged := r.Logged()
+			tracker.Add(&logged, &f)
 		}
 		if r.Outcome == event.Noted {
-			tracker.AddEvent(&r.Event)
+			logins.Add(&r.Event)
 		}
 	}
 	tracker.Finish()
@@ -334,9 +335,9 @@ func TestNoTextOfTheLogIsKept(t *testing.T) {
 			if !postfix.ParseFlow(lent(l.program), lent(l.message), &f) {
 				t.Fatalf("%s: %s is not read", l.program, l.message)
 			}
-			tracker.Add(&event.Record{Event: event.Event{Time: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Host: lent("mx1"), PID: 7}}, &f)
+			tracker.Add(&event.Logged{Time: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Host: lent("mx1"), PID: 7}, &f)
 		}
-		tracker.AddEvent(&event.Event{Kind: event.LoginOK, Service: event.Dovecot, User: lent("carol@b.example"), Attempts: 1})
+		NewLogins(Options{At: func(time.Time) *Figures { return figures }}).Add(&event.Event{Kind: event.LoginOK, Service: event.Dovecot, User: lent("carol@b.example"), Attempts: 1})
 	}
 	before, err := json.Marshal(figures)
 	if err != nil {

@@ -15,10 +15,14 @@ var addressByte = func() (is [256]bool) {
 
 // replaceAddresses replaces each IP address by ADDR.
 func replaceAddresses(text string) string {
-	if !strings.ContainsAny(text, ".:") {
+	if strings.IndexByte(text, '.') < 0 && strings.IndexByte(text, ':') < 0 {
 		return text
 	}
-	var out strings.Builder
+	return string(appendAddresses(nil, text))
+}
+
+// appendAddresses appends a text to room, with each IP address replaced by ADDR.
+func appendAddresses(room []byte, text string) []byte {
 	copied := 0
 	for at := 0; at < len(text); {
 		if !addressByte[text[at]] {
@@ -30,37 +34,43 @@ func replaceAddresses(text string) string {
 			end++
 		}
 		if word := strings.TrimRight(text[at:end], ":."); isAddress(word) {
-			out.WriteString(text[copied:at])
-			out.WriteString("ADDR")
+			room = append(append(room, text[copied:at]...), "ADDR"...)
 			copied = at + len(word)
 		}
 		at = end
 	}
-	if copied == 0 {
-		return text
-	}
-	out.WriteString(text[copied:])
-	return out.String()
+	return append(room, text[copied:]...)
 }
 
 // isAddress reports whether a word is an IP address. Most words are excluded by their
 // separators.
 func isAddress(word string) bool {
-	if len(word) < len("::1") || strings.Count(word, ".") != 3 && strings.Count(word, ":") < 2 {
+	if len(word) < len("::1") {
+		return false
+	}
+	dots, colons := 0, 0
+	for i := range len(word) {
+		switch word[i] {
+		case '.':
+			dots++
+		case ':':
+			colons++
+		}
+	}
+	if dots != 3 && colons < 2 {
 		return false
 	}
 	_, err := netip.ParseAddr(word)
 	return err == nil
 }
 
-// replaceClients replaces each NAME[ADDR] and NAME[ADDR]:PORT by CLIENT.
-func replaceClients(text string) string {
-	var out strings.Builder
-	copied := 0
-	for at := 0; at < len(text); {
+// appendWords appends a text to room, with each NAME[ADDR] and NAME[ADDR]:PORT replaced
+// by CLIENT, and each other address by ADDR.
+func appendWords(room []byte, text string) []byte {
+	for at := 0; ; {
 		open := strings.IndexByte(text[at:], '[')
 		if open < 0 {
-			break
+			return appendAddresses(room, text)
 		}
 		open += at
 		end := clientEnd(text, open)
@@ -68,15 +78,10 @@ func replaceClients(text string) string {
 			at = open + 1
 			continue
 		}
-		out.WriteString(text[copied : at+strings.LastIndexAny(text[at:open], " []")+1])
-		out.WriteString("CLIENT")
-		at, copied = end, end
+		room = appendAddresses(room, text[:at+strings.LastIndexAny(text[at:open], " []")+1])
+		room = append(room, "CLIENT"...)
+		text, at = text[end:], 0
 	}
-	if copied == 0 {
-		return text
-	}
-	out.WriteString(text[copied:])
-	return out.String()
 }
 
 // clientEnd returns the end of "[ADDR]" or "[ADDR]:PORT" at open, -1 if there is
@@ -132,6 +137,9 @@ func cutHostnames(text string) string {
 }
 
 // troubleText makes a warning comparable by removing clients and addresses.
-func troubleText(text string) string {
-	return replaceAddresses(replaceClients(cutHostnames(clip(text))))
+func troubleText(text string) string { return string(appendTrouble(nil, text)) }
+
+// appendTrouble appends what troubleText returns to room.
+func appendTrouble(room []byte, text string) []byte {
+	return appendWords(room, cutHostnames(clip(text)))
 }

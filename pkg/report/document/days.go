@@ -31,6 +31,7 @@ type DaysOptions struct {
 type Days struct {
 	options DaysOptions
 	tracker *daily.Tracker
+	logins  *daily.Logins
 	open    map[string]*Window // by key
 	latest  *Window            // of the last line
 	over    map[string][]byte  // encoded hours that were not taken yet, by key
@@ -60,6 +61,7 @@ func NewDays(o DaysOptions) *Days {
 	}
 	d := &Days{options: o, open: map[string]*Window{}, over: map[string][]byte{}, habits: newHabits()}
 	d.tracker = daily.NewTracker(daily.Options{Zone: o.Zone, At: d.figures})
+	d.logins = daily.NewLogins(daily.Options{Zone: o.Zone, At: d.figures})
 	d.bans = NewBanEffect(o.Bans, d.window)
 	return d
 }
@@ -67,10 +69,11 @@ func NewDays(o DaysOptions) *Days {
 // Add takes a line about the way of a mail.
 func (d *Days) Add(record *event.Record) {
 	d.see(record.Time)
+	logged := record.Logged()
 	if w := d.window(record.Time); w != nil {
-		w.Note(record)
+		w.Note(&logged)
 	}
-	d.tracker.Add(record, record.Flow)
+	d.tracker.Add(&logged, record.Flow)
 }
 
 // Count counts lines read up to one of the given time.
@@ -82,11 +85,11 @@ func (d *Days) Count(at time.Time, lines, missed uint64) {
 }
 
 // AddResult takes a result of the engine.
-func (d *Days) AddResult(result engine.Result) {
+func (d *Days) AddResult(result *engine.Result) {
 	d.see(result.Time)
-	d.bans.Add(&result)
+	d.bans.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
-		d.tracker.AddEvent(&result.Event)
+		d.logins.Add(&result.Event)
 	}
 	own := d.window(result.Time)
 	if own != nil && len(result.Findings) == 0 && len(result.Excused()) == 0 && len(result.Superseded()) == 0 {
@@ -94,9 +97,10 @@ func (d *Days) AddResult(result engine.Result) {
 		return
 	}
 	d.AddFindings(result.Findings)
-	result.Findings = nil
+	rest := *result
+	rest.Findings = nil
 	for _, w := range d.open {
-		w.Add(result) // each undoes its own counts
+		w.Add(&rest) // each undoes its own counts
 	}
 }
 
@@ -192,11 +196,7 @@ func (d *Days) CloseBefore(now time.Time) {
 func (d *Days) close(key string) {
 	w := d.open[key]
 	d.habits.learn(w.Scope.Since.In(d.options.Zone).Format(time.DateOnly), w)
-	text, err := w.Encode()
-	if err == nil {
-		err = d.addOver(key, text)
-	}
-	d.err = cmp.Or(d.err, err)
+	d.err = cmp.Or(d.err, d.addOver(key, w.Encode()))
 	delete(d.open, key)
 	d.latest = nil
 }
@@ -218,7 +218,7 @@ func mergeEncoded(parts ...[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.Encode()
+	return w.Encode(), nil
 }
 
 // Take returns the encoded hours that are over, by key. The caller stores them, merged
@@ -248,12 +248,12 @@ func (d *Days) Open(since, until time.Time) (map[string][]byte, error) {
 		if key < from || key >= to {
 			continue
 		}
-		text, err := w.Encode()
-		if err == nil && parts[key] != nil {
-			text, err = mergeEncoded(parts[key], text)
-		}
-		if err != nil {
-			return nil, err
+		text := w.Encode()
+		if before := parts[key]; before != nil {
+			var err error
+			if text, err = mergeEncoded(before, text); err != nil {
+				return nil, err
+			}
 		}
 		parts[key] = text
 	}

@@ -21,6 +21,7 @@ import (
 	"csmail/pkg/logline"
 	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
+	"csmail/pkg/wire"
 )
 
 // dayLines is a log of two days: mails through a content filter, refusals, guesses
@@ -115,7 +116,7 @@ func newKeeper(t *testing.T) *keeper {
 }
 
 func (k *keeper) read(r *reader, text string) {
-	r.read(text, func(record *event.Record) { k.days.Add(record) }, func(result engine.Result) { k.days.AddResult(result) })
+	r.read(text, func(record *event.Record) { k.days.Add(record) }, func(result engine.Result) { k.days.AddResult(&result) })
 }
 
 // store takes the hours that are over.
@@ -139,11 +140,13 @@ func (k *keeper) store() {
 func (k *keeper) restart() {
 	k.t.Helper()
 	k.store()
-	snapshot, err := k.days.Snapshot()
+	var snapshot []byte
+	k.days.Snapshot(func(piece []byte) { snapshot = append(snapshot, piece...) })
+	next, err := wire.Whole(snapshot)()
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	if k.days, err = RestoreDays(k.days.options, snapshot); err != nil {
+	if k.days, err = RestoreDays(k.days.options, next); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -207,16 +210,18 @@ func windowOf(lines []string, scope report.Scope) *Window {
 		}
 		return nil
 	})
-	tracker := daily.NewTracker(daily.Options{Zone: time.UTC, At: func(at time.Time) *daily.Figures {
+	counting := daily.Options{Zone: time.UTC, At: func(at time.Time) *daily.Figures {
 		if w.Holds(at) {
 			return w.Figures
 		}
 		return nil
-	}})
+	}}
+	tracker, logins := daily.NewTracker(counting), daily.NewLogins(counting)
 	for _, text := range lines {
 		r.read(text, func(record *event.Record) {
-			w.Note(record)
-			tracker.Add(record, record.Flow)
+			logged := record.Logged()
+			w.Note(&logged)
+			tracker.Add(&logged, record.Flow)
 		}, func(result engine.Result) {
 			bans.Add(&result)
 			for i := range result.Findings {
@@ -225,9 +230,9 @@ func windowOf(lines []string, scope report.Scope) *Window {
 				}
 			}
 			result.Findings = nil
-			w.Add(result)
+			w.Add(&result)
 			if result.Outcome == event.Noted && !result.Folded {
-				tracker.AddEvent(&result.Event)
+				logins.Add(&result.Event)
 			}
 		})
 	}
@@ -295,11 +300,7 @@ func TestHostsInAnyOrderComeToTheSame(t *testing.T) {
 		for _, line := range dayLines(uint64(host % 3)) {
 			lines = append(lines, strings.Replace(line, " mx1 ", fmt.Sprintf(" mx%d ", host), 1))
 		}
-		part, err := windowOf(lines, scope).Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts = append(parts, part)
+		parts = append(parts, windowOf(lines, scope).Encode())
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	want := ""
@@ -395,11 +396,13 @@ func TestWhatIsCorrectedLate(t *testing.T) {
 }
 
 func TestDecodeWindowRefuses(t *testing.T) {
-	good, err := NewWindow(report.Scope{}).Encode()
-	if err != nil {
-		t.Fatal(err)
+	since, until := day("2026-11-28")
+	good := windowOf(dayLines(1), report.Scope{Since: since, Until: until}).Encode()
+	bad := map[string][]byte{"nothing": nil, "something else": []byte("{}")}
+	for n := 0; n < len(good); n += len(good)/100 + 1 {
+		bad[fmt.Sprintf("%d bytes of %d", n, len(good))] = good[:n]
 	}
-	for name, text := range map[string][]byte{"nothing": nil, "half of it": good[:len(good)/2], "something else": []byte("{}")} {
+	for name, text := range bad {
 		if _, err := DecodeWindow(report.Scope{}, text); !errors.Is(err, errWindow) {
 			t.Errorf("%s: got %v, want %v", name, err, errWindow)
 		}
@@ -434,7 +437,7 @@ func TestHabits(t *testing.T) {
 	learn := func(date string, addrs ...string) {
 		w := NewWindow(report.Scope{})
 		for _, addr := range addrs {
-			w.watch.loggedIn(engine.Result{Record: &event.Record{Event: event.Event{User: "Alice", Addr: netip.MustParseAddr(addr)}}})
+			w.watch.loggedIn(&engine.Result{Record: &event.Record{Event: event.Event{User: "Alice", Addr: netip.MustParseAddr(addr)}}})
 		}
 		h.learn(date, w)
 	}
@@ -456,8 +459,8 @@ func TestLoginFromManyNetworks(t *testing.T) {
 	w := NewWatch(func(*event.Event) bool { return true })
 	for i := range 5 {
 		addr := fmt.Sprintf("198.%d.0.1", 18+i)
-		w.loggedIn(engine.Result{Record: &event.Record{Event: event.Event{User: "Alice", Addr: netip.MustParseAddr(addr)}}})
-		w.loggedIn(engine.Result{Record: &event.Record{Event: event.Event{User: "bob", Addr: netip.MustParseAddr(fmt.Sprintf("198.18.%d.1", i))}}})
+		w.loggedIn(&engine.Result{Record: &event.Record{Event: event.Event{User: "Alice", Addr: netip.MustParseAddr(addr)}}})
+		w.loggedIn(&engine.Result{Record: &event.Record{Event: event.Event{User: "bob", Addr: netip.MustParseAddr(fmt.Sprintf("198.18.%d.1", i))}}})
 	}
 	in := Input{Zone: time.UTC, From: time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)}
 	if found := w.manyOrigins(in); len(found) != 1 || found[0].Subjects[0] != "alice" || found[0].Count != 5 || found[0].Severity != Warn {

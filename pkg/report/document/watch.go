@@ -95,7 +95,7 @@ func NewWatch(counts func(*event.Event) bool) *Watch {
 }
 
 // Add takes the next result.
-func (w *Watch) Add(r engine.Result) {
+func (w *Watch) Add(r *engine.Result) {
 	w.AddFindings(r.Findings)
 	if r.Folded || !w.counts(&r.Event) {
 		return
@@ -174,7 +174,7 @@ func (w *Watch) failed(e *event.Event) {
 }
 
 // loggedIn counts a login, and a break-in if guesses came before it.
-func (w *Watch) loggedIn(r engine.Result) {
+func (w *Watch) loggedIn(r *engine.Result) {
 	name := nameOf(&r.Event)
 	if name == "" && r.Guessed == 0 {
 		return

@@ -17,7 +17,7 @@ func TestFloodOfNamesIsBounded(t *testing.T) {
 	at := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	take := func(kind event.Kind, user string, guessed int) {
 		e := event.Event{Service: event.Postfix, Kind: kind, Attempts: 1, Addr: netip.MustParseAddr("192.0.2.1"), Time: at, User: user}
-		w.Add(engine.Result{Record: &event.Record{Outcome: event.Noted, Event: e}, Guessed: guessed})
+		w.Add(&engine.Result{Record: &event.Record{Outcome: event.Noted, Event: e}, Guessed: guessed})
 	}
 	for n := range maxTried + 10 {
 		take(event.AuthFailed, fmt.Sprint("made-up-", n), 0)

@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// watchState is the content of a Watch in a form for encoding/gob.
+// watchState is the content of a Watch as older releases encoded it, by encoding/gob.
 type watchState struct {
 	Accounts map[string]accountState
 	Networks map[netip.Prefix]networkState
@@ -51,36 +51,6 @@ type faultState struct {
 type verdictsState struct {
 	Value            string
 	Ban, Hold, Alert *Verdict
-}
-
-// state returns the content of the Watch. It shares maps, so it must be used before the
-// next Add.
-func (w *Watch) state() watchState {
-	state := watchState{
-		Accounts: map[string]accountState{}, Networks: map[netip.Prefix]networkState{}, Faults: map[string]faultState{},
-	}
-	for name, a := range w.accounts {
-		one := accountState{FailedFrom: a.failedFrom, Failures: a.failures, LoggedIn: a.loggedIn, First: a.first, Last: a.last, From: a.from}
-		for _, b := range a.breakIns {
-			one.BreakIns = append(one.BreakIns, breakInState{b.addr, b.at, b.guesses})
-		}
-		state.Accounts[name] = one
-	}
-	for prefix, n := range w.networks {
-		state.Networks[prefix] = networkState{n.accepted, n.refused, n.lists, n.name, n.first, n.last}
-	}
-	for kind, f := range w.faults {
-		one := faultState{Count: f.count, Refused: f.refused, First: f.first, Last: f.last, Reasons: f.reasons}
-		for addr := range f.clients {
-			one.Clients = append(one.Clients, addr)
-		}
-		state.Faults[kind.String()] = one
-	}
-	for _, value := range w.order {
-		v := w.values[value]
-		state.Values = append(state.Values, verdictsState{value, v.ban, v.hold, v.alert})
-	}
-	return state
 }
 
 // restoreWatch returns a Watch that continues with the state.

@@ -44,9 +44,10 @@ func NewWindow(scope report.Scope) *Window {
 }
 
 // Add takes a result of the engine. It copies the texts that it keeps.
-func (w *Window) Add(result engine.Result) {
-	w.Note(result.Record)
-	w.sources.Add(&result)
+func (w *Window) Add(result *engine.Result) {
+	logged := result.Logged()
+	w.Note(&logged)
+	w.sources.Add(result)
 	w.watch.Add(result)
 }
 
@@ -57,19 +58,19 @@ func (w *Window) AddFindings(findings []engine.Finding) {
 }
 
 // Note takes the host and time of a line in the window.
-func (w *Window) Note(record *event.Record) {
-	if record.Time.Equal(w.noted) && record.Host == w.host {
+func (w *Window) Note(line *event.Logged) {
+	if line.Time.Equal(w.noted) && line.Host == w.host {
 		return // as the line before, or the other half of one line
 	}
-	if record.Time.IsZero() || !w.Holds(record.Time) {
+	if line.Time.IsZero() || !w.Holds(line.Time) {
 		return
 	}
-	w.noted = record.Time
-	widen(&w.first, &w.last, record.Time)
-	if record.Host == w.host || record.Host == "" {
+	w.noted = line.Time
+	widen(&w.first, &w.last, line.Time)
+	if line.Host == w.host || line.Host == "" {
 		return
 	}
-	w.host = strings.Clone(record.Host)
+	w.host = strings.Clone(line.Host)
 	if !w.hosts[w.host] && len(w.hosts) < maxHosts {
 		w.hosts[w.host] = true
 	}
@@ -84,17 +85,22 @@ func (w *Window) Holds(at time.Time) bool {
 // first, so that lists in the order of appearance keep it.
 func (w *Window) Merge(o *Window) {
 	w.Figures.Merge(o.Figures)
-	w.Lines += o.Lines
-	w.Missed += o.Missed
 	w.sources.Merge(o.sources.State())
 	w.watch.merge(o.watch)
-	w.prevented += o.prevented
+	w.addTotals(o)
 	w.addCollateral(o.collateral...)
 	for host := range o.hosts {
 		if len(w.hosts) < maxHosts {
 			w.hosts[host] = true
 		}
 	}
+}
+
+// addTotals adds the sums of another window, and its span.
+func (w *Window) addTotals(o *Window) {
+	w.Lines += o.Lines
+	w.Missed += o.Missed
+	w.prevented += o.prevented
 	if !o.first.IsZero() {
 		widen(&w.first, &w.last, o.first)
 		widen(&w.first, &w.last, o.last)

@@ -9,17 +9,21 @@ import (
 
 	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
+	"csmail/pkg/wire"
 )
 
-// windowVersion changes when an older csmail would misread the output of Encode. A new
-// field does not change it, because gob leaves out fields that one side does not know.
-const windowVersion = 1
+// An encoded window is windowMark, and frames with its entries. Its kinds of entries have
+// numbers that never change their meaning; a reader refuses those that it does not know.
+// Older releases encoded windows by encoding/gob, which never begins with a 0.
+var windowMark = []byte{0, 'w', 2}
+
+// gobVersion is the version of windows in the form of encoding/gob.
+const gobVersion = 1
 
 // errWindow is the encoding of another release, or none.
 var errWindow = errors.New("the figures are damaged or of another version")
 
-// windowState is a Window in a form that encoding/gob keeps. It is gob, which keeps
-// texts byte for byte, because two names that differ in a broken byte are two names.
+// windowState is a Window as older releases encoded it.
 type windowState struct {
 	Version       int
 	Figures       *daily.Figures
@@ -33,46 +37,68 @@ type windowState struct {
 }
 
 // Encode returns the window as bytes, for DecodeWindow. The scope is not among them.
-func (w *Window) Encode() ([]byte, error) {
-	state := windowState{
-		windowVersion, w.Figures, w.sources.State(), w.watch.state(), w.prevented, w.collateral, w.hosts, w.first, w.last, w.Lines, w.Missed,
-	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(state); err != nil {
-		return nil, fmt.Errorf("encoding the figures: %w", err)
-	}
-	return b.Bytes(), nil
+func (w *Window) Encode() []byte {
+	text := bytes.Clone(windowMark)
+	frames := wire.NewFrames(func(part []byte) { text = append(text, part...) })
+	w.write(frames)
+	writeEnd(frames)
+	return text
 }
 
 // DecodeWindow reads the output of Encode.
 func DecodeWindow(scope report.Scope, text []byte) (*Window, error) {
 	w := NewWindow(scope)
+	if err := w.add(text); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// add adds an encoded window.
+func (w *Window) add(text []byte) error {
+	frames, ok := bytes.CutPrefix(text, windowMark)
+	if !ok {
+		return w.addGob(text)
+	}
+	next, err := wire.Whole(frames)()
+	if err != nil {
+		return err
+	}
+	read := w.reader()
+	if err := readToEnd(next, func(kind uint8, c *wire.Codec) { read(kind, c) }); err != nil {
+		return fmt.Errorf("%w: %w", errWindow, err)
+	}
+	return nil
+}
+
+// addGob adds a window that an older release encoded.
+func (w *Window) addGob(text []byte) error {
 	var state windowState
 	if err := gob.NewDecoder(bytes.NewReader(text)).Decode(&state); err != nil {
-		return nil, fmt.Errorf("%w: %w", errWindow, err)
+		return fmt.Errorf("%w: %w", errWindow, err)
 	}
-	if state.Version != windowVersion {
-		return nil, fmt.Errorf("%w: version %d, want %d", errWindow, state.Version, windowVersion)
+	if state.Version != gobVersion {
+		return fmt.Errorf("%w: version %d, want %d", errWindow, state.Version, gobVersion)
 	}
+	old := NewWindow(w.Scope)
 	if state.Figures != nil {
-		w.Figures.Merge(state.Figures)
+		old.Figures.Merge(state.Figures)
 	}
-	w.sources.Merge(state.Sources)
-	w.watch = restoreWatch(scope.Holds, state.Watch)
-	w.hosts, w.first, w.last, w.Lines, w.Missed = filled(state.Hosts), state.First, state.Last, state.Lines, state.Missed
-	w.prevented, w.collateral = state.Prevented, state.Collateral
-	return w, nil
+	old.sources.Merge(state.Sources)
+	old.watch = restoreWatch(w.Scope.Holds, state.Watch)
+	old.hosts, old.first, old.last, old.Lines, old.Missed = filled(state.Hosts), state.First, state.Last, state.Lines, state.Missed
+	old.prevented, old.collateral = state.Prevented, state.Collateral
+	w.Merge(old)
+	return nil
 }
 
 // MergeWindows decodes windows and merges them in the given order.
 func MergeWindows(scope report.Scope, parts ...[]byte) (*Window, error) {
 	sum := NewWindow(scope)
 	for _, part := range parts {
-		w, err := DecodeWindow(scope, part)
-		if err != nil {
+		if err := sum.add(part); err != nil {
 			return nil, err
 		}
-		sum.Merge(w)
 	}
 	return sum, nil
 }
