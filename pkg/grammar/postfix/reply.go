@@ -40,7 +40,7 @@ func cutRefusal(text, client, command string) (r refusal, envelope string) {
 		end = plainReplyEnd(text, from)
 	case first < 0:
 		end = envelopeFrom(text, from)
-	case strings.LastIndex(text, ">: ") == from+first:
+	case !strings.Contains(text[from+first+1:], ">: "): // LastIndex looks at each byte, a tenth of a flood's time
 		said = from + first + len(">: ")
 		end = envelopeFrom(text, said)
 	default:
