@@ -71,3 +71,10 @@ func isFree(port int) bool {
 	_ = l.Close()
 	return true
 }
+
+// Pid returns the number of the running process.
+func (p *Process) Pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.Process.Pid
+}
