@@ -62,6 +62,9 @@ func dovecotConf(cfg serverConfig, mail string) string {
 	} else if cfg.Enforce {
 		template += enforceDovecot23
 	}
+	if cfg.Apart != "" {
+		template = apartDovecot(template, cfg.Dovecot24)
+	}
 	if !cfg.Delays {
 		template += noDelays
 	}

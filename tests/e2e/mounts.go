@@ -109,7 +109,7 @@ func writeEtc(cfg serverConfig) error {
 		}
 	}
 	return writeFiles(etc, map[string]string{
-		"hosts":         "127.0.0.1 localhost\n::1 localhost\n",
+		"hosts":         hosts(cfg.Apart),
 		"hostname":      hostName + "\n",
 		"resolv.conf":   "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n",
 		"nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",

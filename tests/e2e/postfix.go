@@ -28,6 +28,9 @@ func writePostfix(cfg serverConfig) error {
 		files["main.cf"] += enforceMainCf
 		files["master.cf"] = enforceMasterCf()
 	}
+	if cfg.Apart != "" {
+		files["main.cf"], files["master.cf"] = apartMainCf(files["main.cf"]), apartMasterCf()
+	}
 	if cfg.Wide {
 		files["main.cf"] += wideMainCf
 		files["master.cf"] += wideMasterCf

@@ -13,6 +13,7 @@ type setup struct {
 	Dovecot24 bool   // that release's Dovecot has the configuration syntax of 2.4
 	OwnLogs   bool   // the daemons write their own log files instead of using syslog
 	Enforce   bool   // Postfix and Dovecot ask csmail
+	Apart     string // the address of csmail, if it is another host's (a container's); "": it is this host's
 	Wide      bool   // also the services that only [provocations] use
 	Delays    bool   // Dovecot slows down guesses, as shipped
 }

@@ -31,7 +31,9 @@ func TestPackagesAreReproducible(t *testing.T) {
 	if !slices.Equal(first, second) {
 		t.Errorf("two builds differ:\n%q\n%q", first, second)
 	}
-	t.Run("rpm", func(t *testing.T) { checkRPM(t, onlyFile(t, here, "*.rpm"), onlyFile(t, here, "*.deb")) })
+	rpm := onlyFile(t, here, "*.rpm")
+	t.Run("rpm", func(t *testing.T) { checkRPM(t, rpm, onlyFile(t, here, "*.deb")) })
+	t.Run("rpm installed", func(t *testing.T) { installRPM(t, rpm) })
 }
 
 // sums are the checksums and names of a folder's files.
@@ -51,8 +53,7 @@ func sums(t *testing.T, dir string) (sums []string) {
 	return sums
 }
 
-// checkRPM unpacks the rpm with Debian's rpm, as there is no Red Hat here to install
-// it on: its files are those of the deb, and a shell can read its scripts.
+// checkRPM unpacks the rpm: its files are those of the deb, and a shell can read its scripts.
 func checkRPM(t *testing.T, rpm, deb string) {
 	dir := t.TempDir()
 	script := `cd "$0"; mkdir rpm deb; rpm2cpio "$1" | (cd rpm && cpio -idm --quiet --no-absolute-filenames); dpkg-deb -x "$2" deb
