@@ -51,10 +51,25 @@ func (k *knowledge) isProvider(name string) bool {
 func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	s.mailOn(at / day)
+	passLast(g.memory.offencesOf(s), health.HostOf(r), at)
 	g.site(r, at).MailTaken(key, at)
 	g.good.count(s, at)
 	g.waiting.nudge(key)
 	g.waiting.noteSighting(ofLists|ofTables, at)
+}
+
+// oneVisit is the time in seconds from postscreen's line about a client to the first mail of
+// the session that follows.
+const oneVisit = 300
+
+// passLast marks the last hits in block lists that postscreen reported: the client was let
+// in, so postscreen only watches (postscreen_dnsbl_action = ignore, the default).
+func passLast(offences []offence, on health.Host, at uint32) {
+	for i := len(offences) - 1; i >= 0 && isWithin(offences[i].at, at, oneVisit); i-- {
+		if o := &offences[i]; o.host == on && o.area() == listArea && o.service() == event.Postscreen && o.at <= at {
+			o.tag |= metFault
+		}
+	}
 }
 
 // withdraw subtracts messages that were accepted and never came. That they were accepted

@@ -61,13 +61,15 @@ type offence struct {
 }
 
 // metFault is the bit in an offence's tag that is set if the client met a fault of the
-// host at about that time.
+// host at about that time. For a hit in a block list it means that postscreen let the client
+// pass all the same, and its mail was taken.
 const metFault = 1 << 7
 
 // The compiler refuses a constant below zero: more services than a tag has room for.
 const _ = uint(16 - event.ServiceCount)
 
 func (o offence) met() bool              { return o.tag&metFault != 0 }
+func (o offence) hasPassed() bool        { return o.met() && o.area() == listArea }
 func (o offence) area() health.Area      { return health.Area(o.tag >> 4 & 7) }
 func (o offence) service() event.Service { return event.Service(o.tag & 15) }
 

@@ -81,7 +81,7 @@ func (s *source) takenAround(today uint32) int {
 func (j *judgement) refusedAround(today uint32) int {
 	refused := 0
 	for _, o := range j.offences {
-		if o.isOfMail() && isNextTo(o.at/day, today) {
+		if o.isOfMail() && !o.hasPassed() && isNextTo(o.at/day, today) {
 			refused += int(o.n)
 		}
 	}

@@ -17,7 +17,7 @@ func Providers() []Situation {
 		providerDay("a newsletter with a few old addresses", 60, 12, func(l *Log, at time.Duration) {
 			l.refusal(at, provider, providerName, fmt.Sprintf("550 5.1.1 <old%d@example.org>: Recipient address rejected: User unknown in virtual mailbox table", at/time.Second), fmt.Sprintf("old%d@example.org", at/time.Second))
 		}),
-		overMidnight(), spamSource(), mailThenGuesses(), sharedByCustomers(),
+		watchedList(), overMidnight(), spamSource(), mailThenGuesses(), sharedByCustomers(),
 	}
 }
 
@@ -33,6 +33,28 @@ func providerDay(name string, taken, refused int, refuse func(l *Log, at time.Du
 	}
 	l.attack(day+3*hour, attacker)
 	return Situation{Name: name, Log: l, Attackers: []string{attacker}}
+}
+
+// watchedList is a block list with a provider in it. postscreen only watches that list
+// (postscreen_dnsbl_action = ignore), so the provider's mail is taken each time. The mail
+// of a spammer in the list is refused by a filter.
+func watchedList() Situation {
+	l := NewLog()
+	l.life(2)
+	listed := func(at time.Duration, ip string, port int) {
+		const program = "postfix/postscreen"
+		l.add(at, program, 44, "CONNECT from [%s]:%d to [198.51.100.250]:25", ip, port)
+		l.add(at, "postfix/dnsblog", 45, "addr %s listed by domain bl.example.com as 127.0.0.2", ip)
+		l.add(at+6*time.Second, program, 44, "DNSBL rank 3 for [%s]:%d", ip, port)
+	}
+	for i := range 20 {
+		at := day + 8*hour + time.Duration(i)*10*minute
+		listed(at, provider, 20000+i)
+		l.delivery(at+7*time.Second, provider, providerName)
+		listed(at+minute, attacker, 30000+i)
+		l.spam(at+minute+7*time.Second, attacker, "host.spam.example")
+	}
+	return Situation{Name: "a block list that is only watched", Log: l, Attackers: []string{attacker}}
 }
 
 // overMidnight: the mail was taken before midnight, the spam is refused after it.
