@@ -3,7 +3,9 @@ package bucket
 import (
 	"net/netip"
 	"slices"
+	"time"
 
+	"csmail/pkg/event"
 	"csmail/pkg/scenario"
 )
 
@@ -40,10 +42,21 @@ func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) 
 	return h
 }
 
+// Kept is what a bucket keeps of a finding that was held.
+type Kept struct {
+	Attempts int       // that no rule excused
+	First    time.Time // of the finding's first event
+	Kind     event.Kind
+}
+
 // Held lifts a blackhole, because the guard held the finding. The bucket reports its next
 // overflow, and IsAgain is true for it until the blackhole would have ended. A bucket
 // that was evicted, or has another blackhole by now, is unchanged.
-func (e *Engine) Held(h Blackhole) {
+//
+// The attempts that no rule excused stay in the bucket of a scenario that counts nothing
+// but kinds. Otherwise a client could hide its guesses between attempts that are excused,
+// for example failures on an account of its own: no run of ten would hold enough of them.
+func (e *Engine) Held(h Blackhole, k Kept) {
 	i := slices.IndexFunc(e.set.Scenarios(), func(s *scenario.Scenario) bool { return s.Name == h.Scenario })
 	if h.Until == 0 || i < 0 {
 		return
@@ -61,6 +74,27 @@ func (e *Engine) Held(h Blackhole) {
 		until = h.Held
 	}
 	e.silence(b, -until)
+	if s := e.set.Scenarios()[i]; s.CountsKinds && k.Attempts > 0 {
+		b.keep(k, int64(s.LeakSpeed), s.Capacity)
+	}
+}
+
+// keep puts attempts back into the bucket, so many that it does not overflow.
+func (b *bucket) keep(k Kept, leak int64, capacity int) {
+	if b.poured == 0 {
+		b.busy = b.last
+	}
+	for n := 0; n < k.Attempts && b.empty(leak)-b.last < int64(capacity)*leak; n++ {
+		b.poured++
+		b.total++
+	}
+	first := nanoseconds(k.First)
+	if b.total > 0 && (b.first == 0 || first < b.first) {
+		b.first = first
+	}
+	if b.kinds[0] == event.NoKind {
+		b.kinds[0] = k.Kind
+	}
 }
 
 // groupBy returns the group of a blackhole, 0 if it is gone.

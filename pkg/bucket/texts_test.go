@@ -184,7 +184,7 @@ func TestBlackholeOfALongNameIsLifted(t *testing.T) {
 	if got := pourTwice(e, long+"1"); len(got) != 0 {
 		t.Fatalf("got %d overflows within the blackhole, want none", len(got))
 	}
-	e.Held(held)
+	e.Held(held, Kept{})
 	if got := pourTwice(e, long+"1"); len(got) != 1 {
 		t.Errorf("got %d overflows after the blackhole was lifted, want 1", len(got))
 	}

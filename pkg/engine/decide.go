@@ -18,17 +18,19 @@ func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 		for n < len(overflows) && overflows[n].Scenario == overflows[0].Scenario && overflows[n].Blackhole == overflows[0].Blackhole {
 			n++
 		}
-		if j.decideBucket(overflows[:n], now) {
-			j.buckets.Held(overflows[0].Blackhole)
+		if counted, held := j.decideBucket(overflows[:n], now); held {
+			o := &overflows[0]
+			j.buckets.Held(o.Blackhole, bucket.Kept{Attempts: counted, First: o.First, Kind: firstKind(o.Kinds)})
 		}
 		overflows = overflows[n:]
 	}
 }
 
-// decideBucket reports whether all overflows of a bucket are held. If six addresses of
+// decideBucket reports whether all overflows of a bucket are held, and how many attempts of
+// the last one count all the same. If six addresses of
 // one /64 fill a bucket together, the finding is about the /64, unless a ban must not hit
 // all of it.
-func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held bool) {
+func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counted int, held bool) {
 	single := false // the ban before is for a single address
 	held = true
 	for i := range overflows {
@@ -39,7 +41,7 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held b
 		f := findingOf(o)
 		v := j.guard.Decide(f, now)
 		single = v.Action == guard.Ban && !v.Widen.IsValid()
-		held = held && v.Action == guard.Hold && !v.Pending
+		counted, held = v.Counted, held && v.Action == guard.Hold && !v.Pending
 		switch {
 		case v.Pending:
 			j.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
@@ -48,7 +50,17 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (held b
 			j.add(alertOf(o), v, f.Needed, now)
 		}
 	}
-	return held
+	return counted, held
+}
+
+// firstKind returns the kind of the first count.
+func firstKind(kinds []event.Count) event.Kind {
+	for _, k := range event.Kinds() {
+		if len(kinds) > 0 && kinds[0].Name == k.String() {
+			return k
+		}
+	}
+	return event.NoKind
 }
 
 // isSameBlock reports whether the guard would widen two overflows of one bucket to the
@@ -83,7 +95,7 @@ func (j *Judge) settle(rulings []guard.Ruling) {
 		}
 		delete(j.waiting, key)
 		if r.Verdict.Action == guard.Hold {
-			j.buckets.Held(w.Blackhole)
+			j.buckets.Held(w.Blackhole, bucket.Kept{Attempts: r.Verdict.Counted, First: w.Alert.First, Kind: firstKind(w.Alert.Kinds)})
 			if w.Blackhole.IsAgain() {
 				continue
 			}

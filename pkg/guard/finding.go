@@ -94,6 +94,10 @@ type Verdict struct {
 	// verdict.
 	Pending bool
 
+	// Counted is the number of attempts that count, or may yet, of a Hold because they are
+	// too few.
+	Counted int
+
 	wait  wait  // evidence and time that a pending one waits for
 	basis basis // of a ban: the attempts that count
 }

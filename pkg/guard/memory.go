@@ -301,14 +301,43 @@ func roomFor(n int) int {
 	return n
 }
 
-// shed drops the oldest offences, except for their number.
+// shed drops the oldest offences, except for their number. Failures on accounts that logged
+// in from the source go first: they are excused, and one can have any number of them. The
+// last one of each account stays.
 func (m *memory) shed(s *source) {
 	kept := m.offencesOf(s)
+	if left := m.withoutStale(s, kept); len(left) < len(kept) {
+		m.setOffences(s, left)
+		return
+	}
 	for _, o := range kept[:shedOffences] {
 		s.lost += uint32(o.n)
 		s.lostAt = max(s.lostAt, o.at)
 	}
 	m.setOffences(s, append(kept[:0], kept[shedOffences:]...))
+}
+
+// withoutStale takes the failures on accounts that logged in from the source out of its
+// offences, up to shedOffences of them.
+func (m *memory) withoutStale(s *source, kept []offence) []offence {
+	if s.accounts.n == 0 {
+		return kept
+	}
+	dropped := 0
+	isStale := func(i int) bool {
+		o := &kept[i]
+		return o.kind == event.AuthFailed && !o.account.IsZero() && m.loginOf(s, o.account) != 0 &&
+			slices.ContainsFunc(kept[i+1:], func(later offence) bool { return later.account == o.account })
+	}
+	left := kept[:0]
+	for i := range kept {
+		if dropped < shedOffences && isStale(i) {
+			dropped++
+			continue
+		}
+		left = append(left, kept[i])
+	}
+	return left
 }
 
 // setOffences keeps only the first n offences of a source.

@@ -424,9 +424,6 @@ func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
 
 // list decides about a listing in a block list.
 func (j *judgement) list(o offence) (rule Rule, until uint32) {
-	if o.hasPassed() {
-		return MailTaken, 0
-	}
 	if j.site(o).ListsRefused(o.at) {
 		return BlockList, 0
 	}

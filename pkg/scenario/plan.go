@@ -27,6 +27,8 @@ type Plan struct {
 	Prior          float32                // bayesian_prior, 0-1
 	Threshold      float32                // bayesian_threshold, 0-1: a higher probability overflows
 
+	CountsKinds bool // leaky, and counts each event of Kinds of a source_block, whatever else it holds
+
 	QueueLimit int  // events that the queue holds at most; -1: no limit
 	KeepFacts  bool // an expression reads the queue
 	KeepTimes  bool // an expression may read times of the queue

@@ -12,15 +12,21 @@ import (
 func (l *loader) survey(s *Scenario) {
 	var ev event.Event
 	m := expression.Machine{In: &expression.Input{Event: &ev}}
+	refuses := event.KindSet(0) // of which the filter does not take each event
 	for _, k := range event.Kinds() {
 		for _, service := range append(event.Services(), event.NoService) {
 			for sh := range expression.Shapes {
-				if sh.Plausible(k, service) && s.MayTake(&m, k, service, sh) {
+				switch {
+				case !sh.Plausible(k, service):
+				case s.MayTake(&m, k, service, sh):
 					s.Kinds = s.Kinds.With(k)
+				default:
+					refuses = refuses.With(k)
 				}
 			}
 		}
 	}
+	s.CountsKinds = s.countsAll() && s.Kinds&refuses == 0
 	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.GroupBy, s.Distinct, s.CancelOn}, s.bucketExpressions()) {
 		if x == nil {
 			continue
@@ -32,6 +38,13 @@ func (l *loader) survey(s *Scenario) {
 			}
 		}
 	}
+}
+
+// countsAll reports whether the bucket counts each event that kind, service and shape let
+// pass the filter, for the source it is about.
+func (s *Scenario) countsAll() bool {
+	return s.IsLeaky && len(s.Rest) == 0 && s.GroupField == expression.FieldSourceBlock && s.Scope == string(event.ScopeIP) &&
+		s.Distinct == nil && s.CancelOn == nil && s.OverflowFilter == nil && s.Condition == nil
 }
 
 // MayTake reports whether the filter may take an event of the kind, service and shape:

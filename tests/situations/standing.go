@@ -60,7 +60,7 @@ func Standing() []Situation {
 		withoutAuth("a customer without SMTP AUTH on 25", mx, relayDenied),
 		withoutAuth("a PC's name as HELO", smtps, noFQDN),
 		loggedInPC(), startTLSPort(), pipeliningUser(), accountSetup(), newAccount(), slowTypist(),
-		ownAccount(), throughWebmail(), throughCarrier(), fewOwnAccounts(), oldDevices(), fewAccountsSlowly(), manyAccountsFast(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
+		ownAccount(), throughWebmail(), throughCarrier(), fewOwnAccounts(), oldDevices(), hiddenGuesses(2), hiddenGuesses(10), hiddenGuesses(40), oldPhoneBesideTypos(), fewAccountsSlowly(), manyAccountsFast(), ownAccountTwoTargets(), strangerOnSubmission(), breakIn(),
 	}
 }
 
@@ -228,6 +228,41 @@ func oldDevices() Situation {
 	}
 	l.attack(day+3*hour, attacker)
 	return Situation{Name: "an office that moved here, with three old devices", Log: l, Attackers: []string{attacker}}
+}
+
+// hiddenGuesses has an account of his own, and fails on it so many times for each guess at
+// another's.
+func hiddenGuesses(each int) Situation {
+	l := NewLog()
+	l.life(3)
+	l.reader(day-hour, attacker, "mallory@example.org", hour)
+	for i := range 60 {
+		at := day + 9*hour + time.Duration(i)*8*minute
+		l.imapFailure(at, attacker, []string{"ceo@example.org", "cfo@example.org", "cto@example.org"}[i%3], 1)
+		for k := range each {
+			l.imapFailure(at+time.Duration(k+1)*10*time.Second, attacker, "mallory@example.org", 1)
+		}
+	}
+	return Situation{Name: fmt.Sprintf("guesses hidden among %d failures of an own account each", each), Log: l, Attackers: []string{attacker}}
+}
+
+// oldPhoneBesideTypos is a home with a phone that tries an old password each minute. Its
+// users mistype now and then, and a guest once.
+func oldPhoneBesideTypos() Situation {
+	l := NewLog()
+	l.life(3)
+	l.everybody(0, 3*day, customer, 2)
+	for i := range 24 * 60 {
+		l.imapFailure(day+time.Duration(i)*minute, customer, "member0@example.org", 1)
+	}
+	for i := range 12 {
+		l.imapFailure(day+time.Duration(i)*2*hour+20*time.Second, customer, "member1@example.org", 1)
+	}
+	for i := range 3 {
+		l.imapFailure(day+10*hour+time.Duration(i)*40*time.Second, customer, "guest@example.org", 1)
+	}
+	l.attack(day+3*hour, attacker)
+	return Situation{Name: "an old phone beside people who mistype", Log: l, Attackers: []string{attacker}}
 }
 
 // fewAccountsSlowly has five accounts of his own and tries two others, each ten times an
