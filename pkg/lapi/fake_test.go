@@ -46,6 +46,7 @@ type fakeLAPI struct {
 	hangStored   bool // the same, after having stored
 	cutStored    int  // so many POSTs are stored, and the connection cut then
 	cutUnstored  int  // the same without storing
+	cutEach      int  // each so many requests get no answer; 0: none
 	failStored   int  // so many POSTs are stored, and answered with 500
 
 	registered map[string]string // password by machine, of those that registered themselves
@@ -61,6 +62,7 @@ type fakeLAPI struct {
 func (f *fakeLAPI) serve(t *testing.T) *Client {
 	t.Helper()
 	server := httptest.NewServer(f)
+	server.Config.SetKeepAlivesEnabled(f.cutEach == 0) // over a connection that was used before, net/http asks again by itself
 	t.Cleanup(server.Close)
 	c, err := New(Credentials{URL: server.URL, Login: "csmail", Password: "secret", path: "/etc/csmail/creds.yaml"}, "1.0.0")
 	if err != nil {
@@ -82,7 +84,9 @@ func message(text string) map[string]string { return map[string]string{"message"
 func (f *fakeLAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked++
+	if f.asked++; f.cutEach > 0 && f.asked%f.cutEach == 0 {
+		panic(http.ErrAbortHandler)
+	}
 	if !f.clock.IsZero() {
 		w.Header().Set("Date", f.clock.Format(http.TimeFormat))
 	}

@@ -14,7 +14,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -206,6 +208,16 @@ func (c *Client) call(ctx context.Context, what string, do request) error {
 		return err
 	}
 	return c.once(ctx, what, do)
+}
+
+// ask is call for a question, which may be asked again: a connection that is cut in
+// between is no reason to begin a whole round of questions anew.
+func (c *Client) ask(ctx context.Context, what string, do request) error {
+	err := c.call(ctx, what, do)
+	if errors.Is(err, io.EOF) {
+		return c.call(ctx, what, do)
+	}
+	return err
 }
 
 // once runs one request with a deadline of its own.

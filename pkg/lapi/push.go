@@ -230,7 +230,7 @@ func (p *push) holdAllowlisted(ctx context.Context) error {
 func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]string, error) {
 	listed := map[string]string{}
 	c.noAllowlists = false
-	err := c.call(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
+	err := c.ask(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
 		answer, resp, err := c.api.Allowlists.CheckIfAllowlistedBulk(ctx, values)
 		if err != nil {
 			return resp, err
@@ -256,7 +256,7 @@ func (c *Client) allowlisted(ctx context.Context, values []string) (map[string]s
 func (c *Client) allowlistedOneByOne(ctx context.Context, values []string) (map[string]string, error) {
 	listed := map[string]string{}
 	for _, value := range values {
-		err := c.call(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
+		err := c.ask(ctx, "ask for allowlists", func(ctx context.Context) (*apiclient.Response, error) {
 			answer, resp, err := c.api.Allowlists.CheckIfAllowlistedWithReason(ctx, value)
 			if err == nil && answer.Allowlisted {
 				listed[value] = answer.Reason
@@ -295,7 +295,7 @@ func (c *Client) priorAlerts(ctx context.Context, a event.Alert) ([]priorAlert, 
 		ScopeEquals: string(a.Scope), ValueEquals: value, ScenarioEquals: a.Scenario, Limit: new(priorLimit),
 	}
 	var list []priorAlert
-	err := c.call(ctx, "ask for earlier alerts", func(ctx context.Context) (*apiclient.Response, error) {
+	err := c.ask(ctx, "ask for earlier alerts", func(ctx context.Context) (*apiclient.Response, error) {
 		answer, resp, err := c.api.Alerts.List(ctx, options)
 		if err != nil {
 			return resp, err

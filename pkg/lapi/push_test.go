@@ -443,3 +443,26 @@ func TestPushOnlyWhile(t *testing.T) {
 	leads = true
 	wantText(t, "as the leader", mustPush(t, c, PushOptions{}, fresh), "192.0.2.2 pushed 2")
 }
+
+// A push that asks many questions gets through in the end where each seventh request gets
+// no answer: a lost answer to a question does not begin the whole push anew.
+func TestPushOverABadNetwork(t *testing.T) {
+	f := &fakeLAPI{cutEach: 7}
+	c := f.serve(t)
+	var alerts []event.Alert
+	for i := range 20 { // each scenario is a question
+		a := alertOn(fmt.Sprintf("192.0.2.%d", i+1))
+		a.Scenario = fmt.Sprintf("csmail/scenario%d", i)
+		alerts = append(alerts, a)
+	}
+	const tries = 8
+	for range tries {
+		outcomes, err := c.Push(t.Context(), alerts, PushOptions{})
+		if err == nil && len(outcomes) == len(alerts) {
+			break
+		}
+	}
+	if got := f.stored(); len(got) != len(alerts) {
+		t.Errorf("got %d alerts stored after %d pushes, want each of %d once", len(got), tries, len(alerts))
+	}
+}
