@@ -36,7 +36,7 @@ func (c *clock) tick(stamp time.Time) {
 // never ahead, so the fastest of the latest batches counts.
 type skew struct {
 	offsets []time.Duration // the latest, oldest first
-	shift   time.Duration   // by which the host's times are moved
+	shift   time.Duration   // by which the host's times are moved, in whole seconds: what its lines tell below that stays
 }
 
 const (
@@ -58,7 +58,7 @@ func (s *skew) observe(offset time.Duration) {
 	if (measured - s.shift).Abs() <= maxSkew {
 		return
 	}
-	if s.shift = measured; measured.Abs() <= maxSkew {
+	if s.shift = measured.Round(time.Second); measured.Abs() <= maxSkew {
 		s.shift = 0
 	}
 }

@@ -69,19 +69,23 @@ func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 	} else if e.head == len(e.facts) {
 		e.facts, e.head = e.facts[:0], 0
 	}
-	shift := e.skew.shift
+	shift, latest := e.skew.shift, stamp.Add(maxAhead)
 	for i := skip; i < len(b.Facts); i++ {
 		f := b.Facts[i]
 		move(&f, shift)
+		if f.Place.After(latest) {
+			f.Place = latest
+		}
 		if f.Place.Before(e.last) {
 			f.Place = e.last
 		}
+		bound(&f)
 		e.last = f.Place
 		e.facts = append(e.facts, f)
 	}
 	through := b.Through.Add(shift)
-	if latest := stamp.Add(maxAhead); through.After(latest) {
-		through = latest // no host can have lines of the future
+	if through.After(latest) {
+		through = latest
 	}
 	if through.After(e.through) {
 		e.through = through
@@ -90,8 +94,26 @@ func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 	return len(b.Facts) - skip
 }
 
-// maxAhead is how far a host may claim to be ahead of the broker's clock.
+// maxAhead is how far a host may claim to be ahead of the broker's clock. No host can have
+// lines of the future, and the judges' clock must not follow one that says so.
 const maxAhead = 2 * time.Second
+
+// bound bounds the times in a fact by its place, as the Edge of an honest host does.
+func bound(f *wire.Fact) {
+	earlier := func(t *time.Time) {
+		if t.After(f.Place) {
+			*t = f.Place.In(t.Location())
+		}
+	}
+	earlier(&f.Record.Time)
+	for i := range f.Released {
+		earlier(&f.Released[i].At)
+		earlier(&f.Released[i].Record.Time)
+	}
+	for i := range f.Superseded {
+		earlier(&f.Superseded[i].Time)
+	}
+}
 
 // move moves all times of a fact.
 func move(f *wire.Fact, by time.Duration) {

@@ -128,6 +128,7 @@ func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
 		return Stranger
 	}
 	e.heard = m.clock.now
+	m.renamed(e, b.Epoch)
 	taken, skip := e.place(b)
 	if taken <= Nothing {
 		m.append(e, b, skip, stamp)
@@ -135,6 +136,22 @@ func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
 	}
 	m.advance()
 	return taken
+}
+
+// renamed has a host that is new go on where one of the same epoch was, if that is no
+// member any more: it is the same host under another name. For example, mx2 is taken out
+// of the members, mx2b is put in, and the first batch of mx2b is of the epoch of mx2.
+func (m *Merger) renamed(e *edge, epoch uint64) {
+	if e.isHeard {
+		return
+	}
+	for _, old := range m.all {
+		if old.isHeard && !old.expected && old.epoch == epoch {
+			e.epoch, e.next, e.isHeard, old.isHeard = old.epoch, old.next, true, false
+			e.through, e.last, e.lag, e.skew = old.through, old.last, old.lag, skew{slices.Clone(old.skew.offsets), old.skew.shift}
+			return
+		}
+	}
 }
 
 func (m *Merger) append(e *edge, b *wire.Batch, skip int, stamp time.Time) {

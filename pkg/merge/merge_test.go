@@ -109,6 +109,40 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// A host that got another name goes on where it was: what it sends again counts once. A
+// host that is still a member keeps its place, whatever another one claims.
+func TestRenamedHost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		members []string
+		taken   Taken
+		want    []string
+	}{
+		"renamed": {[]string{"mx1", "mx2b"}, Part, []string{"mx2 a", "mx2 b", "mx2b c"}},
+		"claimed": {[]string{"mx1", "mx2", "mx2b"}, Gap, []string{"mx2 a", "mx2 b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := New(Options{Late: time.Second})
+			m.Expect([]string{"mx1", "mx2"})
+			m.Add("mx1", &wire.Batch{Epoch: 7, Sent: at(1), Through: at(1)}, at(1))
+			m.Add("mx2", batchOf(0, 3, factAt(1, "a"), factAt(2, "b")), at(3))
+			m.Expect(tt.members)
+			if got := m.Add("mx2b", batchOf(1, 5, factAt(2, "b"), factAt(4, "c")), at(5)); got != tt.taken {
+				t.Errorf("got %v, want %v", got, tt.taken)
+			}
+			for second := 5; second < 10; second++ {
+				m.Add("mx1", &wire.Batch{Epoch: 7, Sent: at(second), Through: at(second)}, at(second))
+			}
+			if got := drain(m); !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			_, isKept := m.Positions()["mx2"]
+			if isKept != slices.Contains(tt.members, "mx2") {
+				t.Errorf("got positions %v of members %q", m.Positions(), tt.members)
+			}
+		})
+	}
+}
+
 // A silent host holds the others up for a while, by the stream's clock: not while nobody
 // can send anything.
 func TestSilentHost(t *testing.T) {
@@ -144,6 +178,29 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	m.Add("mx1", batchOf(0, 100, factAt(99, "x"), factAt(100, "y")), at(100))
 	if got, want := drain(m), []string{"mx1 x"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A host that tells of the future, with its clock in order, does not put the judges' clock
+// ahead.
+func TestFuture(t *testing.T) {
+	m := New(Options{})
+	f := factAt(90_000, "x")
+	f.Record.Time = at(99_000)
+	f.Released = []wire.Release{{Record: f.Record, At: at(99_000)}}
+	f.Superseded = []event.Record{f.Record}
+	m.Add("liar", &wire.Batch{Epoch: 1, Sent: at(100), Through: at(100_000), Facts: []wire.Fact{f}}, at(100))
+	m.Add("liar", &wire.Batch{Epoch: 1, First: 1, Sent: at(200), Through: at(100_000)}, at(200))
+	got, _ := m.Next()
+	if got == nil {
+		t.Fatal("got nothing, want the fact")
+	}
+	for name, when := range map[string]time.Time{
+		"place": got.Place, "record": got.Record.Time, "release": got.Released[0].At, "released": got.Released[0].Record.Time, "superseded": got.Superseded[0].Time,
+	} {
+		if want := at(102); when.After(want) {
+			t.Errorf("%s: got %v, want %v at the latest", name, when, want)
+		}
 	}
 }
 
