@@ -32,7 +32,7 @@ func (b *broken) note(key uint64, name event.AccountHash, home uint32) {
 	b.in[key] = append(b.in[key], name)
 	b.n++
 	if !b.atHome(name, home) {
-		b.homes[name.Name] = append(b.homes[name.Name], account{name, home})
+		b.homes[name.Name] = append(b.homes[name.Name], account{name: name, at: home})
 	}
 }
 

@@ -117,7 +117,7 @@ func partition(all []ranked) int {
 // proofOf returns the strongest proof of a source and its end.
 func (k *knowledge) proofOf(s *source) proof {
 	until := s.amnesty
-	if s.login != 0 {
+	if s.login != 0 && k.weighsEverywhere(s.loginBy) {
 		until = max(until, s.login+k.limits.login)
 	}
 	if until > k.now {
@@ -127,7 +127,7 @@ func (k *knowledge) proofOf(s *source) proof {
 	if s.provider != 0 {
 		until = s.provider + 30*day
 	}
-	if s.mailedDays(k.now) >= k.limits.mailDays {
+	if s.mailedDays(k.now) >= k.limits.mailDays && k.weighsEverywhere(witness{host: s.mailBy}) {
 		until = max(until, (s.mailDay+30)*day)
 	}
 	if until > k.now {

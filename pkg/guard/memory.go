@@ -204,7 +204,7 @@ func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) {
 		s.crowded = true
 		return
 	}
-	m.addAccount(&s.accounts, account{name, at})
+	m.addAccount(&s.accounts, account{name: name, at: at})
 }
 
 // assume adds a login that seems to be of an account. It is believed once a day for each
@@ -213,7 +213,7 @@ func (m *memory) assume(s *source, name event.AccountHash, at uint32) {
 	assumed := m.accountsIn(s.assumed)
 	i := slices.IndexFunc(assumed, func(a account) bool { return a.name == name })
 	if i < 0 && len(assumed) < maxAssumed {
-		m.addAccount(&s.assumed, account{name, at})
+		m.addAccount(&s.assumed, account{name: name, at: at})
 		return
 	}
 	if i < 0 {
@@ -225,7 +225,7 @@ func (m *memory) assume(s *source, name event.AccountHash, at uint32) {
 		}
 	}
 	if !isWithin(assumed[i].at, at, day) {
-		assumed[i] = account{name, at}
+		assumed[i] = account{name: name, at: at}
 	}
 }
 

@@ -35,7 +35,7 @@ func TestMemoryModel(t *testing.T) {
 				continue
 			case 1:
 				m.noteLogin(s, event.AccountHash{Name: uint64(i + 1)}, uint32(i))
-				w.accounts = append(w.accounts, account{event.AccountHash{Name: uint64(i + 1)}, uint32(i)})
+				w.accounts = append(w.accounts, account{name: event.AccountHash{Name: uint64(i + 1)}, at: uint32(i)})
 			case 2:
 				at := uint32(rapid.IntRange(0, i).Draw(t, "from"))
 				drop := func(o offence) bool { return o.at >= at }

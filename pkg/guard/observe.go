@@ -50,6 +50,7 @@ func (k *knowledge) isProvider(name string) bool {
 // accepted takes a mail of a client that did not log in.
 func (g *Guard) accepted(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
+	g.noteMail(s, r)
 	s.mailOn(at / day)
 	passLast(g.memory.offencesOf(s), health.HostOf(r), at)
 	g.site(r, at).MailTaken(key, at)
@@ -93,7 +94,11 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
 	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(g.guessed, key, name, at) {
-		g.memory.noteLogin(s, name, at)
+		g.noteWitness(s, name, r, at)
+		before := s.accounts.n
+		if g.memory.noteLogin(s, name, at); s.accounts.n > before {
+			g.noteFirstWitness(s, name, r)
+		}
 		g.noteShared(s, at)
 		g.good.count(s, at)
 	}

@@ -54,6 +54,11 @@ type Options struct {
 	GoodShare     int // percent of a day's successful clients that may be banned on that day; at least one [2]
 	MaxSources    int // sources remembered [100000]
 	MaxPending    int // findings that wait for evidence [4096]
+	MaxSites      int // hosts, or groups of them, of whose own services something is known [512]
+
+	// Foreign says that the hosts do not trust each other: what one of them tells in favour
+	// of a client weighs on others only under conditions; see witness.
+	Foreign bool
 }
 
 const (
@@ -68,7 +73,8 @@ type limits struct {
 	login, typingTime, firstContact                   uint32 // seconds
 	resolverQuiet, listQuiet, faultLasts, faultQuiet  uint32
 	mailDays, stale, unnamed, sprayed, shared, typing int
-	visits, bans, share, sources, pending             int
+	visits, bans, share, sources, pending, sites      int
+	foreign                                           bool
 }
 
 func (o Options) limits() limits {
@@ -91,6 +97,8 @@ func (o Options) limits() limits {
 		share:         cmp.Or(o.GoodShare, 2),
 		sources:       cmp.Or(o.MaxSources, 100_000),
 		pending:       cmp.Or(o.MaxPending, 4096),
+		sites:         o.MaxSites,
+		foreign:       o.Foreign,
 	}
 	for _, name := range o.ProviderNames {
 		if name = strings.ToLower(strings.Trim(name, ".")); name != "" {
@@ -102,7 +110,7 @@ func (o Options) limits() limits {
 
 // health returns the limits of the rules about the host's own services.
 func (l *limits) health() health.Limits {
-	return health.Limits{ResolverQuiet: l.resolverQuiet, ListQuiet: l.listQuiet, FaultLasts: l.faultLasts, FaultSilence: l.faultQuiet}
+	return health.Limits{ResolverQuiet: l.resolverQuiet, ListQuiet: l.listQuiet, FaultLasts: l.faultLasts, FaultSilence: l.faultQuiet, Sites: l.sites}
 }
 
 func seconds(d time.Duration, otherwise uint32) uint32 {

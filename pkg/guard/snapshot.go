@@ -15,8 +15,9 @@ import (
 // names of accounts were hashed without a secret, so nothing of those is read: the
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
 // version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,
-// version 9 no break-ins, version 10 not since when many users share an address.
-const snapshotVersion = 11
+// version 9 no break-ins, version 10 not since when many users share an address,
+// version 11 not who told of a proof.
+const snapshotVersion = 12
 
 // AppendSnapshot appends all observations to b. Equal states give equal bytes. Facts and
 // Options are not part of it.
@@ -157,6 +158,7 @@ func (c *codec) sources(g *Guard) {
 func (c *codec) source(m *memory, s *source) {
 	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.shared, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
 	numbers(c, &s.faultedOn)
+	numbers(c, &s.loginBy.host, &s.loginBy.day, &s.mailBy)
 	c.bools(&s.crowded)
 	c.accounts(m, &s.accounts)
 	c.accounts(m, &s.assumed)
@@ -193,4 +195,5 @@ func (c *codec) accounts(m *memory, r *run) {
 func (c *codec) account(a *account) {
 	c.accountHash(&a.name)
 	numbers(c, &a.at)
+	numbers(c, &a.by.host, &a.by.day)
 }

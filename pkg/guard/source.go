@@ -29,12 +29,14 @@ type source struct {
 	lostAt      uint32 // time of the newest dropped offence
 	lost        uint32 // number of attempts of dropped offences
 	faultedOn   health.Host
-	key         uint64 // see keyOf; any number is one
-	accounts    run    // that logged in
-	assumed     run    // accounts inferred from logins without a user name
-	offences    run    // in the order of the log
-	crowded     bool   // had more than maxAccounts accounts
-	inUse       bool   // its place in the memory is in use
+	key         uint64  // see keyOf; any number is one
+	accounts    run     // that logged in
+	assumed     run     // accounts inferred from logins without a user name
+	offences    run     // in the order of the log
+	loginBy     witness // of login
+	mailBy      uint16  // short for the host that took its mail; 0: several did
+	crowded     bool    // had more than maxAccounts accounts
+	inUse       bool    // its place in the memory is in use
 }
 
 // run is the place of a source's accounts or offences in its memory.
@@ -47,6 +49,7 @@ type run struct {
 type account struct {
 	name event.AccountHash
 	at   uint32 // its last login
+	by   witness
 }
 
 // offence is one hostile or suspect line, in 32 bytes.

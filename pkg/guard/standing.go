@@ -40,15 +40,13 @@ func (o offence) isOfMail() bool {
 // isProvenFor reports whether the source is proven with respect to an offence: mail that
 // was taken is no proof for logins.
 func (j *judgement) isProvenFor(o offence) bool {
+	k, s, strength := j.k, j.s, j.k.evicted.strengthAt(j.key, o.at)
+	hasLoggedIn := s != nil && isWithin(j.sourceLogin(o), o.at, k.limits.login)
 	if o.area() == loginArea {
-		return j.k.hasLoggedIn(j.key, j.s, o.at)
+		return hasLoggedIn || strength >= loginProof
 	}
-	return j.k.isProven(j.key, j.s, o.at)
-}
-
-// hasLoggedIn reports whether a login proves the source.
-func (k *knowledge) hasLoggedIn(key uint64, s *source, at uint32) bool {
-	return s != nil && isWithin(s.login, at, k.limits.login) || k.evicted.strengthAt(key, at) >= loginProof
+	return hasLoggedIn || strength > noProof ||
+		s != nil && (s.mailedDays(o.at) >= k.limits.mailDays && k.mailWeighs(s, o.host) || isWithin(s.provider, o.at, 30*day))
 }
 
 // wasMostlyTaken reports whether more of the source's mail was taken than refused on the

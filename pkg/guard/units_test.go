@@ -68,7 +68,7 @@ func TestNamelessLogin(t *testing.T) {
 		m.noteLogin(s, event.AccountHash{}, noon)
 		var want []account
 		if tt.want != "" {
-			want = []account{{accountOf(tt.want), noon}}
+			want = []account{{name: accountOf(tt.want), at: noon}}
 		}
 		if got := m.accountsIn(s.assumed); s.login != noon || !slices.Equal(got, want) || s.accounts.n > 0 {
 			t.Errorf("%s: got assumed accounts %v in %+v, want %v and no other", name, got, s, want)

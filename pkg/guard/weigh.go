@@ -270,7 +270,7 @@ func (j *judgement) survey() {
 		return
 	}
 	j.isSurveyed = true
-	k, s := j.k, j.s
+	k := j.k
 	strange, unnamed, visits, names := k.room.strange[:0], k.room.unnamed[:0], k.room.visits[:0], k.room.names[:0]
 	for i := range j.offences {
 		o := &j.offences[i]
@@ -279,9 +279,9 @@ func (j *judgement) survey() {
 			visits = append(visits, *o)
 		case loginArea:
 			switch {
-			case o.account.IsZero() && o.at > s.login:
+			case o.account.IsZero() && o.at > j.sourceLogin(*o):
 				unnamed = append(unnamed, *o)
-			case o.account.IsZero() || !isWithin(o.at, k.now, day) || j.loginOf(o.account) != 0 || j.madeGood(*o):
+			case o.account.IsZero() || !isWithin(o.at, k.now, day) || j.loginFor(*o) != 0 || j.madeGood(*o):
 			default:
 				strange = append(strange, *o)
 				if latest(j.assumed, o.account) == 0 {
@@ -292,7 +292,7 @@ func (j *judgement) survey() {
 	}
 	j.named = distinct(names, max(k.limits.sprayed, 2+len(j.accounts)/usersPerTypist))
 	j.perHour, j.unnamed, j.visiting = mostIn(strange, hour), mostIn(unnamed, hour), mostIn(visits, hour)
-	if j.perHour > k.limits.stale && k.usersAt(s, k.now) >= k.limits.shared {
+	if j.perHour > k.limits.stale && k.usersAt(j.s, k.now) >= k.limits.shared {
 		// An office has several devices with old passwords. Each sends as many as one alone.
 		j.perHour = mostOfOne(strange)
 	}
@@ -319,9 +319,6 @@ func mostOfOne(offences []offence) int {
 	return most
 }
 
-// loginOf returns when an account last logged in from the source.
-func (j *judgement) loginOf(name event.AccountHash) uint32 { return j.k.memory.loginOf(j.s, name) }
-
 // madeGood reports whether an assumed login makes good a failure shortly before it.
 func (j *judgement) madeGood(o offence) bool {
 	return slices.ContainsFunc(j.assumed, func(a account) bool {
@@ -341,7 +338,7 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	switch {
 	case o.isSuspicion() && j.isProvenFor(o):
 		return Proven, 0
-	case o.isOfMail() && j.wasMostlyTaken(o.at):
+	case o.isOfMail() && j.k.mailWeighs(j.s, o.host) && j.wasMostlyTaken(o.at):
 		return MailTaken, 0
 	}
 	switch o.area() {
@@ -370,11 +367,11 @@ func (j *judgement) login(o offence) (rule Rule, until uint32) {
 	j.survey()
 	l := &j.k.limits
 	if !o.account.IsZero() || j.unnamed <= l.unnamed {
-		if isWithin(j.loginOf(o.account), o.at, l.login) {
+		if isWithin(j.loginFor(o), o.at, l.login) {
 			return Stale, 0
 		}
 	}
-	if j.madeGood(o) {
+	if j.madeGood(o) || j.isStaleElsewhere(o) {
 		return Stale, 0
 	}
 	if j.perHour <= l.stale && isWithin(latest(j.assumed, o.account), o.at, l.login) && !o.account.IsZero() {
@@ -410,7 +407,7 @@ func (j *judgement) asked(o offence) health.Offence {
 // resolver decides about an offence that depends on DNS. A source whose mail was taken
 // before had a name then, by the same rules.
 func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
-	if j.s.mailedDays(o.at) > 0 {
+	if j.s.mailedDays(o.at) > 0 && j.k.mailWeighs(j.s, o.host) {
 		return Proven, 0
 	}
 	switch j.site(o).Resolver(j.key, o.at, j.k.now) {

@@ -28,6 +28,7 @@ type Limits struct {
 	ListQuiet     uint32 // longest gap between mails taken from strangers for which block lists do
 	FaultLasts    uint32 // how long a fault holds at least
 	FaultSilence  uint32 // how long a fault holds while no client gets in
+	Sites         int    // hosts with a Site of their own; 0 is 512
 }
 
 // Site is the knowledge about the services of one host. Times are seconds since 1970; a

@@ -88,7 +88,7 @@ func (s *Sites) find(h Host, name string, at uint32) *Site {
 	if site, known := s.hosts[h]; known {
 		return site
 	}
-	if len(s.hosts) >= maxSites && (at < s.fullUntil || !s.evict(at)) {
+	if len(s.hosts) >= cmp.Or(s.limits.Sites, maxSites) && (at < s.fullUntil || !s.evict(at)) {
 		return s.others
 	}
 	site := newSite(strings.Clone(name[:min(len(name), maxName)]), s)
