@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"csmail/pkg/cluster"
@@ -79,7 +80,7 @@ func ClusterFindings(s *control.Cluster, v *cluster.View) (all []Finding) {
 
 func judgeFindings(j *control.ClusterJudge) (all []Finding) {
 	if !j.SameRules {
-		all = append(all, critical("give both judges the same scenarios, guard and cluster.edges, then csmail run -t and systemctl restart csmail", "%s judges by other scenarios, numbers or edges than this judge", j.Leader)...)
+		all = append(all, critical("give all judges the same scenarios, guard and cluster.edges, then csmail run -t and systemctl reload csmail on each", "%s did not declare the scenarios, numbers and edges of this judge: none of them changes until all have", strings.Join(j.Differing, ", "))...)
 	}
 	if !j.Leads && j.Leader == "" {
 		all = append(all, critical("csmail cluster status: without two of three servers there is no lease", "no judge leads: nothing is pushed to the LAPI")...)

@@ -66,8 +66,8 @@ func TestCluster(t *testing.T) {
 		{"full", func(h *clusterHost) { h.status.Cluster.Edge.Full = true }, Critical, "5 MiB are kept for the judges, and no more may be: reading the logs waits", "csmail cluster judge remove NAME"},
 		{"nothing is taken", func(h *clusterHost) { h.status.Cluster.Edge.Error = "no permission" }, Critical, ": no permission", "csmail cluster status"},
 		{"another configuration", func(h *clusterHost) {
-			h.status.Cluster.Judge.SameRules, h.status.Cluster.Judge.Leads, h.status.Cluster.Judge.Leader = false, false, "judge2"
-		}, Critical, "judge2 judges by other scenarios, numbers or edges than this judge", "csmail run -t"},
+			h.status.Cluster.Judge.SameRules, h.status.Cluster.Judge.Differing = false, []string{"judge2"}
+		}, Critical, "judge2 did not declare the scenarios, numbers and edges of this judge: none of them changes until all have", "csmail run -t"},
 		{"nobody leads", func(h *clusterHost) { h.status.Cluster.Judge.Leads, h.status.Cluster.Judge.Leader = false, "" }, Critical, "no judge leads: nothing is pushed to the LAPI", "lease"},
 		{"a stranger", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Refused = "it is not in cluster.edges" }, Critical, `what "mx2" sends is refused: it is not in cluster.edges`, "cluster.edges of all judges"},
 		{"never heard of", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Heard = false }, Warning, "mx2 was never heard of", "csmail status on mx2"},

@@ -119,5 +119,9 @@ func (j judgement) engine(set *scenario.Set, counts func(*event.Event) bool) *en
 	if !j.tells {
 		limits.Texts = bucket.NoEvidence
 	}
-	return detect.Criteria{Guard: j.config.Guard, Set: set, Facts: j.facts, Limits: limits, Counts: counts}.Engine()
+	hosts := 0
+	if j.config.Cluster.IsJudge() { // as a judge of this configuration does
+		hosts = len(j.config.Cluster.Edges)
+	}
+	return detect.Criteria{Guard: j.config.Guard, Set: set, Facts: j.facts, Limits: limits, Counts: counts, Hosts: hosts}.Engine()
 }

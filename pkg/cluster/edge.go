@@ -37,7 +37,8 @@ type Buffer interface {
 type EdgeOptions struct {
 	Epoch  uint64 // of the state file
 	Judges []string
-	Every  time.Duration // between batches, also when there is nothing to say; 1 s if it is 0
+	Every  time.Duration    // between batches, also when there is nothing to say; 1 s if it is 0
+	Now    func() time.Time // what this host's clock shows; nil: time.Now
 }
 
 // Edge sends the batches of this host, one at a time: on any doubt it asks what the
@@ -82,6 +83,9 @@ type EdgeStats struct {
 func NewEdge(c *Conn, buffer Buffer, o EdgeOptions) *Edge {
 	if o.Every <= 0 {
 		o.Every = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Edge{conn: c, buffer: buffer, options: o, subject: subjects + c.options.Name, wake: make(chan struct{}, 1), acted: map[string]uint64{}}
 }
@@ -182,7 +186,10 @@ func (e *Edge) step(ctx context.Context) error {
 			e.await(ctx, wait)
 			return nil
 		}
-		kept = e.heartbeat()
+		if kept, found = e.heartbeat(); !found {
+			e.await(ctx, e.options.Every)
+			return nil
+		}
 	}
 	return e.publish(ctx, kept)
 }
@@ -197,22 +204,23 @@ func (e *Edge) await(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// heartbeat is a batch without facts: it says how far the host is.
-func (e *Edge) heartbeat() Kept {
+// heartbeat is a batch without facts: it says how far the host is. There is none while
+// that is not known, as before the first lines were read, or while facts were stored just
+// now that come before.
+func (e *Edge) heartbeat() (Kept, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	// What was stored after through was set must not be passed by.
 	_, next := e.buffer.Bounds()
-	b := &wire.Batch{Epoch: e.options.Epoch, First: e.next, Through: e.through, Ended: e.ended && next == e.next}
-	if next != e.next {
-		b.Through = time.Time{}
+	if e.through.IsZero() || next != e.next {
+		return Kept{}, false
 	}
-	return Kept{First: e.next, Next: e.next, Data: wire.AppendBatch(nil, b)}
+	b := &wire.Batch{Epoch: e.options.Epoch, First: e.next, Through: e.through, Ended: e.ended}
+	return Kept{First: e.next, Next: e.next, Data: wire.AppendBatch(nil, b)}, true
 }
 
 func (e *Edge) publish(ctx context.Context, kept Kept) error {
 	oldest, _ := e.buffer.Bounds()
-	wire.SetSent(kept.Data, time.Now(), oldest)
+	wire.SetSent(kept.Data, e.options.Now(), oldest)
 	m := nats.NewMsg(e.subject)
 	m.Data = kept.Data
 	m.Header.Set(headerExpect, strconv.FormatUint(e.last, 10))

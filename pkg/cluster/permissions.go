@@ -31,7 +31,7 @@ func PermissionsOf(name, stream string, isEdge, isJudge bool) Permissions {
 }
 
 func judgePublishes(name, stream string) []string {
-	all := []string{orders, "$KV." + leaseBucket + "." + leaderKey, atSubject(name, "*"), "$JS.API.INFO"}
+	all := []string{orders, "$KV." + leaseBucket + "." + leaderKey, atSubject(name, "*"), "$KV." + atBucket + "." + secretKey, "$JS.API.INFO"}
 	streams := []string{stream, "KV_" + leaseBucket, "KV_" + atBucket}
 	for _, s := range streams {
 		for _, verb := range []string{"INFO", "CREATE", "UPDATE"} {

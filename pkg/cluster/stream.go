@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,8 +33,9 @@ func (o Options) streamConfig() jetstream.StreamConfig {
 
 // Judges is the judges' side of a connection.
 type Judges struct {
-	conn *Conn
-	js   jetstream.JetStream
+	conn   *Conn
+	js     jetstream.JetStream
+	secret atomic.Pointer[[]byte] // that all judges share; nil: not known yet
 }
 
 // Judges returns the judges' side of the connection.
@@ -42,7 +44,7 @@ func (c *Conn) Judges() (*Judges, error) {
 	if err != nil {
 		return nil, fmt.Errorf("JetStream: %w", err)
 	}
-	return &Judges{c, js}, nil
+	return &Judges{conn: c, js: js}, nil
 }
 
 // Init makes the stream and the buckets, or changes them to the needs of this csmail.
@@ -59,6 +61,7 @@ func (j *Judges) Init(ctx context.Context) error {
 			return fmt.Errorf("the bucket %s: %w", b.Bucket, err)
 		}
 	}
+	j.bringSecret(ctx)
 	return nil
 }
 

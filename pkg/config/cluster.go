@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,18 +12,19 @@ import (
 
 // Cluster makes this host one of several that are counted as one (docs/cluster.md).
 type Cluster struct {
-	Role        string   `yaml:"role" doc:"edge: read the logs, join their lines, send them. judge: judge what the edges send, and deliver. Both words: both. Empty: alone. A change of anything in this section takes a restart."`
-	Name        string   `yaml:"name" doc:"The name under which the others know this host. It is part of the order in which lines are judged, so keep it. Default the host's name, with - for dots."`
-	Servers     []string `yaml:"servers" doc:"The NATS servers: tls://hub1.example.org:4222. Without TLS: nats://, for a network of your own only."`
-	Credentials string   `yaml:"credentials" doc:"The file with this host's key, which csmail cluster init, edge add and judge add make. Empty: the servers ask for none."`
-	CA          string   `yaml:"ca_cert_path" doc:"The certificates of who signs those of the servers. Default the system's."`
-	Stream      string   `yaml:"stream" doc:"The name of the stream."`
-	Replicas    int      `yaml:"replicas" doc:"On how many servers the stream lies: 3, or 1 with a single server."`
-	Every       Duration `yaml:"every" doc:"How often an edge sends."`
-	Late        Duration `yaml:"late" doc:"How long the lines of the others wait for an edge that is silent. The same on all judges."`
-	Buffer      string   `yaml:"buffer" doc:"How much an edge keeps for the judges, like 512MiB. Then it stops reading its logs, until they have it."`
-	Judges      []string `yaml:"judges" doc:"The names of all judges. An edge keeps what it sent until all of them have stored it."`
-	Edges       []string `yaml:"edges" doc:"On judges: the names of the edges that count. What others send is refused."`
+	Role        string              `yaml:"role" doc:"edge: read the logs, join their lines, send them. judge: judge what the edges send, and deliver. Both words: both. Empty: alone. A change of anything in this section takes a restart."`
+	Name        string              `yaml:"name" doc:"The name under which the others know this host. It is part of the order in which lines are judged, so keep it. Default the host's name, with - for dots."`
+	Servers     []string            `yaml:"servers" doc:"The NATS servers: tls://hub1.example.org:4222. Without TLS: nats://, for a network of your own only."`
+	Credentials string              `yaml:"credentials" doc:"The file with this host's key, which csmail cluster init, edge add and judge add make. Empty: the servers ask for none."`
+	CA          string              `yaml:"ca_cert_path" doc:"The certificates of who signs those of the servers. Default the system's."`
+	Stream      string              `yaml:"stream" doc:"The name of the stream."`
+	Replicas    int                 `yaml:"replicas" doc:"On how many servers the stream lies: 3, or 1 with a single server."`
+	Every       Duration            `yaml:"every" doc:"How often an edge sends."`
+	Late        Duration            `yaml:"late" doc:"How long the lines of the others wait for an edge that is silent. The same on all judges."`
+	Buffer      string              `yaml:"buffer" doc:"How much an edge keeps for the judges, like 512MiB. Then it stops reading its logs, until they have it."`
+	Judges      []string            `yaml:"judges" doc:"The names of all judges. An edge keeps what it sent until all of them have stored it."`
+	Sites       map[string][]string `yaml:"sites" doc:"On judges: groups of edges that share their resolver, login service and tables, like {paris: [mx1, mx2]}: what is known of these on one of them holds for all. An edge that is in none is a site of its own."`
+	Edges       []string            `yaml:"edges" doc:"On judges: the names of the edges that count. What others send is refused."`
 }
 
 // IsEdge reports whether this host sends its facts to judges.
@@ -61,6 +63,23 @@ func parseSize(text string) (int64, bool) {
 	return 0, false
 }
 
+// siteError returns why the sites cannot be used.
+func (c Cluster) siteError() error {
+	site := map[string]string{} // by edge
+	for _, name := range slices.Sorted(maps.Keys(c.Sites)) {
+		for _, edge := range c.Sites[name] {
+			if other, known := site[edge]; known {
+				return hint.Wrap(fmt.Errorf("cluster.sites: %s is in %s and in %s", edge, other, name), "an edge is in one site at most")
+			}
+			if !slices.Contains(c.Edges, edge) {
+				return hint.Wrap(fmt.Errorf("cluster.sites: %s in %s is none of cluster.edges", edge, name), "name the edges as cluster.edges does")
+			}
+			site[edge] = name
+		}
+	}
+	return nil
+}
+
 func defaultCluster() Cluster {
 	return Cluster{Stream: "CSMAIL", Replicas: 3, Every: Duration(time.Second), Late: Duration(10 * time.Second), Buffer: "1GiB"}
 }
@@ -90,6 +109,8 @@ func (c Config) checkCluster() error {
 		return hint.Wrap(fmt.Errorf("cluster.late %s: must be three times cluster.every at least", k.Late), "10s is the default")
 	case k.IsJudge() && len(c.Guard.AllowNames) > 0:
 		return hint.Wrap(fmt.Errorf("guard.allow_names: a judge of a cluster cannot go by names"), "their addresses change, and both judges must come to the same; guard.allow names networks")
+	case k.siteError() != nil:
+		return k.siteError()
 	case !c.Detect:
 		return hint.Wrap(fmt.Errorf("cluster.role is %s and detect is false", k.Role), "a host that only enforces decisions needs no cluster: its bouncer gets them from the LAPI")
 	}

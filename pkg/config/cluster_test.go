@@ -21,6 +21,9 @@ func TestCluster(t *testing.T) {
 		"no size":          {strings.Replace(judge, "role", "buffer: 5, role", 1), "cluster.buffer"},
 		"impatient":        {strings.Replace(judge, "role", "late: 1s, role", 1), "cluster.late"},
 		"too many servers": {strings.Replace(judge, "role", "replicas: 7, role", 1), "cluster.replicas"},
+		"sites":            {strings.Replace(judge, "role", "sites: {paris: [mx]}, role", 1), ""},
+		"a strange site":   {strings.Replace(judge, "role", "sites: {paris: [mx7]}, role", 1), "cluster.sites: mx7 in paris"},
+		"in two sites":     {strings.Replace(judge, "role", "sites: {paris: [mx], rome: [mx]}, role", 1), "cluster.sites: mx is in paris and in rome"},
 		"every minute":     {strings.Replace(judge, "role", "every: 2m, role", 1), "cluster.every"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -163,7 +163,8 @@ type ClusterEdge struct {
 type ClusterJudge struct {
 	Leads     bool        `json:"leads"`
 	Leader    string      `json:"leader"`
-	SameRules bool        `json:"same_rules"` // the leader judges by the same scenarios and numbers
+	SameRules bool        `json:"same_rules"` // all judges have the same scenarios, numbers and edges
+	Differing []string    `json:"differing"`  // judges that have others, or of which that is not known
 	Sequence  uint64      `json:"sequence"`   // of the newest message of the stream that was taken
 	Watermark time.Time   `json:"watermark,omitzero"`
 	Waiting   int         `json:"waiting_facts"` // for their turn

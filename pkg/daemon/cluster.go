@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,13 +11,10 @@ import (
 	"time"
 
 	"csmail/pkg/cluster"
-	"csmail/pkg/config"
 	"csmail/pkg/detect"
 	"csmail/pkg/engine"
-	"csmail/pkg/event"
+	"csmail/pkg/hint"
 	"csmail/pkg/input"
-	"csmail/pkg/merge"
-	"csmail/pkg/scenario"
 	"csmail/pkg/state"
 )
 
@@ -62,14 +57,14 @@ func (d *Daemon) openCluster() error {
 	}
 	d.cluster = &clustered{conn: conn, name: c.Name}
 	if c.IsEdge() {
-		if d.cluster.edge, err = newEdgePart(conn, d.store, c); err != nil {
+		if d.cluster.edge, err = newEdgePart(conn, d.store, c, d.options.Now); err != nil {
 			conn.Close()
 			return err
 		}
 		d.cluster.edge.own = ownAddresses(d.facts.Own)
 	}
 	if c.IsJudge() {
-		if d.cluster.judge, err = newJudgePart(conn, c, rulesOf(d.config, d.set)); err != nil {
+		if d.cluster.judge, err = newJudgePart(conn, d.config, d.set, c.Name); err != nil {
 			conn.Close()
 			return err
 		}
@@ -77,7 +72,7 @@ func (d *Daemon) openCluster() error {
 	if d.cluster.isJudge() {
 		d.machine.leads = d.cluster.leads
 	}
-	d.cluster.reloaded(d)
+	d.cluster.reloaded(d, nil)
 	return nil
 }
 
@@ -91,18 +86,8 @@ func (k *clustered) close() {
 func (k *clustered) isEdge() bool  { return k != nil && k.edge != nil }
 func (k *clustered) isJudge() bool { return k != nil && k.judge != nil }
 
-// rulesOf is a hash of the criteria of a judge: judges that differ would drift apart.
-func rulesOf(c config.Config, set *scenario.Set) string {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%+v\n%v\n%v\n", c.Guard, slices.Sorted(slices.Values(c.Cluster.Edges)), c.Cluster.Late)
-	for _, s := range set.Scenarios() {
-		_, _ = fmt.Fprintf(h, "%s %v %d %v %v\n", s.Name, s.Type, s.Capacity, s.LeakSpeed, s.Labels.Remediation)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-// surround starts the goroutines beside the loop. wake has the sender look at the outbox.
-func (k *clustered) surround(ctx context.Context, a *workers, wake func()) {
+// surround starts the goroutines beside the loop.
+func (k *clustered) surround(ctx context.Context, d *Daemon, a *workers) {
 	if k.isEdge() {
 		a.group.Go(func() { k.edge.sender.Run(ctx) })
 	}
@@ -110,11 +95,13 @@ func (k *clustered) surround(ctx context.Context, a *workers, wake func()) {
 		return
 	}
 	j := k.judge
-	from, arrivals := j.place, make(chan cluster.Message, 64)
-	j.wake, j.arrivals = wake, arrivals // messages that an earlier Follow left in its channel come again
+	from, key, arrivals := j.place, j.key, make(chan cluster.Message, 64)
+	j.wake, j.arrivals = d.sender.Wake, arrivals // messages that an earlier Follow left in its channel come again
 	a.group.Go(func() { j.lease.Run(ctx) })
 	a.group.Go(func() { j.at.Run(ctx) })
+	a.group.Go(func() { k.declare(ctx) })
 	a.group.Go(func() {
+		j.shareKey(ctx, d, key)
 		_ = j.judges.Follow(ctx, from, func(m cluster.Message) error { // it ends with the context alone
 			select {
 			case arrivals <- m:
@@ -165,12 +152,12 @@ func (k *clustered) stored() {
 }
 
 // restore takes the state that beside added to the newest checkpoint.
-func (k *clustered) restore(store *state.Store, e *engine.Engine) error {
+func (k *clustered) restore(d *Daemon) error {
 	if k == nil {
 		return nil
 	}
 	if k.edge != nil {
-		b, err := store.Kept(edgeKept)
+		b, err := d.store.Kept(edgeKept)
 		if err == nil && b != nil {
 			err = k.edge.edge.Restore(b)
 		}
@@ -181,14 +168,14 @@ func (k *clustered) restore(store *state.Store, e *engine.Engine) error {
 	if k.judge == nil {
 		return nil
 	}
-	b, err := store.Kept(judgeKept)
+	b, err := d.store.Kept(judgeKept)
 	if err == nil && b != nil {
 		err = k.judge.restore(b)
 	}
 	if err != nil {
 		return err
 	}
-	k.judge.applyOwn(e)
+	k.judge.goOn(d)
 	k.judge.storing = k.judge.merger.Positions()
 	k.stored()
 	return nil
@@ -267,19 +254,18 @@ func (k *clustered) recovered() {
 	}
 }
 
-// startAnew is for a state that cannot be read. A judge reads the stream from its start.
-func (k *clustered) startAnew(e *engine.Engine) {
+// startAnew is for a state that cannot be read, of a host that is no judge.
+func (k *clustered) startAnew() {
 	if k.isEdge() {
-		k.edge.edge, k.edge.facts = engine.NewEdge(event.HashKey{}), nil
+		k.edge.edge, k.edge.facts = engine.NewEdge(detect.NewHashKey()), nil
 	}
-	if k.isJudge() {
-		j := k.judge
-		expected := j.merger.Expected()
-		j.merger = merge.New(merge.Options{Late: j.merger.Late()})
-		j.merger.Expect(expected)
-		j.place, j.own, j.storing = cluster.Place{}, map[string][]netip.Addr{}, nil
-		j.applyOwn(e)
-	}
+}
+
+// judgeForgets is the error of a judge whose state cannot be read. The stream holds two
+// hours, so it would know nobody who proved himself before, and ban some of them.
+func judgeForgets(cause error) error {
+	return hint.Wrap(fmt.Errorf("what this judge knows of the clients cannot be read, and the stream does not tell it again: %w", cause),
+		"stop all judges and edges, move their state files away, and start them again: the edges read their logs back (docs/cluster.md)")
 }
 
 // countSince has what happened before a time speak for its source only.
@@ -292,12 +278,16 @@ func (k *clustered) countSince(e *engine.Engine, t time.Time) {
 	}
 }
 
-// reloaded is called after the engine was built anew.
-func (k *clustered) reloaded(d *Daemon) {
-	if k.isJudge() {
-		k.judge.facts = detect.SharedFacts(d.config)
-		k.judge.applyOwn(d.engine)
+// reloaded is called after a configuration was read and an engine was made by it; before
+// is the engine until then, nil at the start.
+func (k *clustered) reloaded(d *Daemon, before *engine.Engine) {
+	if !k.isJudge() {
+		if before != nil {
+			d.engine.TakeOver(before)
+		}
+		return
 	}
+	k.judge.propose(d, before)
 }
 
 // setFacts gives the guard its facts: those of this host, or on a judge those that all

@@ -1,23 +1,46 @@
 package daemon
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"csmail/pkg/cluster"
+	"csmail/pkg/config"
+	"csmail/pkg/control"
+	"csmail/pkg/event"
+	"csmail/pkg/hint"
 	"csmail/pkg/merge"
 	"csmail/pkg/wire"
 )
 
-// inCluster returns a daemon of a cluster whose servers do not answer, as it is before its
-// loop begins.
-func inCluster(t *testing.T, role string) *Daemon {
+// judges writes the configuration of a judge or more.
+func (r *rig) judges(name, edges, more string) {
+	r.t.Helper()
+	r.configure("cluster: {role: judge, name: " + name + ", servers: ['nats://127.0.0.1:1'], judges: [j0, j1], edges: " + edges + "}\n" + more)
+}
+
+// inCluster returns a daemon of a cluster whose servers do not answer. Its loop does not
+// run.
+func inCluster(t *testing.T, role, name string) (*Daemon, *rig) {
 	t.Helper()
 	r := newRig(t)
-	r.configure("cluster: {role: '" + role + "', name: j1, servers: ['nats://127.0.0.1:1'], judges: [j1], edges: [mx1, mx2]}\n")
+	r.configure("cluster: {role: '" + role + "', name: " + name + ", servers: ['nats://127.0.0.1:1'], judges: [j0, j1], edges: [mx1, mx2]}\n")
+	return r.inCluster(t), r
+}
+
+func (r *rig) inCluster(t *testing.T) *Daemon {
+	t.Helper()
 	options := r.options()
 	options.Log = slog.New(slog.DiscardHandler)
+	options.Notify = func(string) {}
 	d := newDaemon(options)
 	if err := d.start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -33,7 +56,7 @@ var mx1 = netip.MustParseAddr("203.0.113.25")
 func TestJudgeSparesEdges(t *testing.T) {
 	for name, role := range map[string]string{"judge": "judge", "both": "edge, judge"} {
 		t.Run(name, func(t *testing.T) {
-			d := inCluster(t, role)
+			d, _ := inCluster(t, role, "j0")
 			spared := func(when string, want bool) {
 				t.Helper()
 				_, got := d.engine.Guard().Touches(netip.PrefixFrom(mx1, 32))
@@ -52,20 +75,13 @@ func TestJudgeSparesEdges(t *testing.T) {
 				t.Fatal(d.reloadErr)
 			}
 			spared("after a reload", true)
-			if _, err := (recovery{d}).startAnew(t.Context(), wire.ErrDamaged); err != nil {
-				t.Fatal(err)
-			}
-			spared("after a state that cannot be read", false) // the stream is read again
-			if d.cluster.judge.place != (cluster.Place{}) || len(d.cluster.judge.merger.Positions()) > 0 {
-				t.Errorf("the stream is read on from %+v, want its start", d.cluster.judge.place)
-			}
 		})
 	}
 }
 
 // A message that comes again, as after a reload, is not taken again.
 func TestJudgeTakesMessagesOnce(t *testing.T) {
-	d := inCluster(t, "judge")
+	d, _ := inCluster(t, "judge", "j0")
 	for range 2 {
 		for n := range uint64(3) {
 			b := &wire.Batch{Epoch: 1, First: n, Sent: d.started, Facts: []wire.Fact{{Place: d.started}}}
@@ -80,5 +96,223 @@ func TestJudgeTakesMessagesOnce(t *testing.T) {
 		if e.Repeated != 0 {
 			t.Errorf("%s: %d facts repeated, want none", e.Name, e.Repeated)
 		}
+	}
+}
+
+// stream is a stream of the cluster's as judges read it.
+type stream struct {
+	t        *testing.T
+	messages []cluster.Message
+	at       time.Time
+	next     map[string]uint64
+}
+
+func newStream(t *testing.T) *stream {
+	return &stream{t: t, at: time.Now().UTC().Add(-time.Hour).Truncate(time.Second), next: map[string]uint64{}}
+}
+
+func (s *stream) add(edge string, data []byte) {
+	s.at = s.at.Add(time.Second)
+	s.messages = append(s.messages, cluster.Message{Place: cluster.Place{Created: 1, Sequence: uint64(len(s.messages) + 1)}, Edge: edge, Data: data, Stamp: s.at})
+}
+
+// guesses adds n failed logins of a client, as an edge sends them.
+func (s *stream) guesses(edge string, n int, client string) {
+	s.t.Helper()
+	b := &wire.Batch{Epoch: 1, First: s.next[edge], Sent: s.at, Through: s.at}
+	for i := range n {
+		at := s.at.Add(time.Duration(i-n) * time.Millisecond)
+		b.Facts = append(b.Facts, wire.Fact{Place: at, Record: event.Record{
+			Outcome: event.Noted, Event: event.Event{
+				Time: at, Host: edge, Service: event.Postfix, Program: "postfix/smtpd", Kind: event.AuthFailed, Addr: netip.MustParseAddr(client), Attempts: 1,
+				User: fmt.Sprint("user", s.next[edge]+uint64(i)), PID: i + 1, Message: "a guess",
+			},
+		}})
+	}
+	s.next[edge] += uint64(n)
+	s.add(edge, wire.AppendBatch(nil, b))
+}
+
+func (s *stream) declares(judge string, rules config.Rules) {
+	s.t.Helper()
+	text, err := json.Marshal(order{Judge: judge, Rules: rules.Hash()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.add("", text)
+}
+
+// takeAll has a judge take the messages that it did not take yet.
+func (s *stream) takeAll(d *Daemon) {
+	for _, m := range s.messages {
+		d.cluster.judge.takeMessage(d, m)
+	}
+}
+
+// snapshots are the whole state of a judge: the engine's and that of the merge.
+func snapshots(t *testing.T, d *Daemon) []byte {
+	t.Helper()
+	b, err := d.engine.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, d.cluster.judge.snapshot()...)
+}
+
+// pair are two judges with the same key, as the servers give it to them.
+func pair(t *testing.T) (all [2]*Daemon, rigs [2]*rig) {
+	t.Helper()
+	for i := range all {
+		all[i], rigs[i] = inCluster(t, "judge", fmt.Sprint("j", i))
+		j := all[i].cluster.judge
+		j.key = event.HashKey{1}
+		all[i].engine = j.fresh()
+		j.applyOwn(all[i].engine)
+	}
+	return all, rigs
+}
+
+// Two judges have the same state, byte for byte, at the same message of the stream, also
+// if one of them was restarted or read its configuration anew in between.
+func TestJudgesAreEqual(t *testing.T) {
+	all, rigs := pair(t)
+	s := newStream(t)
+	for round := range 20 {
+		for n, edge := range []string{"mx1", "mx2"} {
+			s.guesses(edge, round%3+1, fmt.Sprintf("203.0.113.%d", round*n%5+1))
+		}
+		s.takeAll(all[0])
+		if round%4 == 3 {
+			s.takeAll(all[1])
+		}
+		switch round {
+		case 7:
+			all[1].reload(t.Context())
+		case 11:
+			if err := all[1].storeNow(); err != nil {
+				t.Fatal(err)
+			}
+		case 13: // messages of after the checkpoint come again
+			s.takeAll(all[1])
+			all[1].workers.stop()
+			all[1].close()
+			all[1] = rigs[1].inCluster(t)
+			s.takeAll(all[1])
+		}
+	}
+	s.takeAll(all[1])
+	if a, b := snapshots(t, all[0]), snapshots(t, all[1]); !bytes.Equal(a, b) {
+		t.Errorf("got states of %d and %d bytes that differ, want equal ones", len(a), len(b))
+	}
+	if n := all[0].engine.Buckets().Stats().Sources; n == 0 {
+		t.Error("got a state that knows no source, want some")
+	}
+}
+
+// A configuration with other rules takes effect on both judges at the same message: where
+// the stream says that the second one has it too.
+func TestRulesTakeEffectTogether(t *testing.T) {
+	all, rigs := pair(t)
+	s := newStream(t)
+	for i, d := range all {
+		s.declares(fmt.Sprint("j", i), d.cluster.judge.rules.own)
+	}
+	s.guesses("mx1", 3, "203.0.113.1")
+	for i, d := range all {
+		s.takeAll(d)
+		rigs[i].judges(fmt.Sprint("j", i), "[mx1, mx3]", "guard: {bans_per_hour: 77}\n")
+	}
+	inForce := func(when string, want ...int) {
+		t.Helper()
+		for i, d := range all {
+			if got := d.cluster.judge.rules.inForce.Guard.BansPerHour; got != want[i] {
+				t.Errorf("%s: judge %d holds more than %d bans an hour, want %d", when, i, got, want[i])
+			}
+		}
+	}
+	all[0].reload(t.Context())
+	if all[0].reloadErr != nil {
+		t.Fatal(all[0].reloadErr)
+	}
+	s.declares("j0", all[0].cluster.judge.rules.own)
+	s.takeAll(all[0])
+	inForce("one judge was reloaded", 2000, 2000)
+	if s := all[0].cluster.status().Judge; s.SameRules || !slices.Equal(s.Differing, []string{"j1"}) {
+		t.Errorf("got status %+v, want j1 to differ", s)
+	}
+	all[1].reload(t.Context())
+	inForce("the stream does not say so yet", 2000, 2000)
+	s.guesses("mx3", 3, "203.0.113.1") // of no member yet
+	s.declares("j1", all[1].cluster.judge.rules.own)
+	s.takeAll(all[0])
+	inForce("the other one has not read so far", 77, 2000)
+	s.takeAll(all[1])
+	inForce("both have", 77, 77)
+	for i, d := range all {
+		if got := d.cluster.judge.merger.Expected(); !slices.Equal(got, []string{"mx1", "mx3"}) {
+			t.Errorf("judge %d counts %q, want mx1 and mx3", i, got)
+		}
+	}
+	if a, b := snapshots(t, all[0]), snapshots(t, all[1]); !bytes.Equal(a, b) {
+		t.Errorf("got states of %d and %d bytes that differ, want equal ones", len(a), len(b))
+	}
+}
+
+// A judge that is restarted with other numbers goes on by those in force until all have
+// the others.
+func TestRulesOutlastARestart(t *testing.T) {
+	d, r := inCluster(t, "judge", "j0")
+	if err := d.storeNow(); err != nil {
+		t.Fatal(err)
+	}
+	d.workers.stop()
+	d.close()
+	r.judges("j0", "[mx1]", "guard: {bans_per_hour: 77}\n")
+	d = r.inCluster(t)
+	if got := d.cluster.judge.rules.inForce.Guard.BansPerHour; got != 2000 {
+		t.Errorf("got %d in force, want 2000 as before", got)
+	}
+	if got := d.cluster.judge.merger.Expected(); !slices.Equal(got, []string{"mx1", "mx2"}) {
+		t.Errorf("got members %q, want mx1 and mx2 as before", got)
+	}
+}
+
+// A judge whose state cannot be read does not start: it would know nobody who is proven.
+func TestJudgeDoesNotForget(t *testing.T) {
+	d, _ := inCluster(t, "judge", "j0")
+	_, err := (recovery{d}).startAnew(t.Context(), wire.ErrDamaged)
+	if !errors.Is(err, wire.ErrDamaged) || !strings.Contains(hint.Of(err), "move their state files away") {
+		t.Errorf("got %v (%s), want an error with what to do", err, hint.Of(err))
+	}
+}
+
+// What an edge of another release sends is refused by name and counts for nothing; from
+// where it was refused on the edge is asked for it again, and counts when it can be read.
+func TestAnotherRelease(t *testing.T) {
+	d, _ := inCluster(t, "judge", "j0")
+	s := newStream(t)
+	s.guesses("mx1", 2, "203.0.113.1")
+	s.guesses("mx1", 2, "203.0.113.1")
+	newer := &s.messages[1]
+	readable := bytes.Clone(newer.Data)
+	newer.Data[0]++ // the version of the format
+	s.guesses("mx1", 2, "203.0.113.1")
+	s.takeAll(d)
+	state := func() control.EdgeState {
+		edges := d.cluster.status().Judge.Edges
+		return edges[slices.IndexFunc(edges, func(e control.EdgeState) bool { return e.Name == "mx1" })]
+	}
+	if got := state(); !strings.Contains(got.Refused, "of another release of csmail") || got.Gaps != 1 {
+		t.Errorf("got %+v, want one refusal by the release, and one gap behind it", got)
+	}
+	if got := d.cluster.judge.merger.Positions()["mx1"].Next; got != 2 {
+		t.Errorf("got position %d, want 2: nothing of what cannot be read counts", got)
+	}
+	third := s.messages[2].Data
+	s.add("mx1", readable) // the judge was upgraded, or the edge is asked again
+	s.add("mx1", third)
+	s.takeAll(d)
+	if got := state(); got.Refused != "" || d.cluster.judge.merger.Positions()["mx1"].Next != 6 {
+		t.Errorf("got %+v at %d, want all taken", got, d.cluster.judge.merger.Positions()["mx1"].Next)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"csmail/pkg/cluster"
 	"csmail/pkg/config"
+	"csmail/pkg/detect"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/state"
@@ -25,14 +26,14 @@ type edgePart struct {
 	sender *cluster.Edge
 }
 
-func newEdgePart(conn *cluster.Conn, store *state.Store, c config.Cluster) (*edgePart, error) {
+func newEdgePart(conn *cluster.Conn, store *state.Store, c config.Cluster, now func() time.Time) (*edgePart, error) {
 	epoch, err := store.StartOutgoing(uint64(time.Now().UnixNano()))
 	if err != nil {
 		return nil, err
 	}
-	e := &edgePart{edge: engine.NewEdge(event.HashKey{}), epoch: epoch, buffer: buffer{store}, most: c.BufferBytes()}
+	e := &edgePart{edge: engine.NewEdge(detect.NewHashKey()), epoch: epoch, buffer: buffer{store}, most: c.BufferBytes()}
 	_, e.next = e.buffer.Bounds()
-	e.sender = cluster.NewEdge(conn, e.buffer, cluster.EdgeOptions{Epoch: epoch, Judges: c.Judges, Every: time.Duration(c.Every)})
+	e.sender = cluster.NewEdge(conn, e.buffer, cluster.EdgeOptions{Epoch: epoch, Judges: c.Judges, Every: time.Duration(c.Every), Now: now})
 	return e, nil
 }
 

@@ -12,14 +12,18 @@ import (
 	"csmail/pkg/config"
 	"csmail/pkg/control"
 	"csmail/pkg/engine"
+	"csmail/pkg/event"
 	"csmail/pkg/guard"
 	"csmail/pkg/merge"
+	"csmail/pkg/scenario"
 	"csmail/pkg/wire"
 )
 
 // judgePart is a daemon that judges the facts of the edges.
 type judgePart struct {
-	rules    string // a hash of its criteria
+	name     string
+	rules    rules
+	key      event.HashKey // that all judges share; zero: not known yet
 	judges   *cluster.Judges
 	lease    *cluster.Lease
 	at       *cluster.At
@@ -28,26 +32,26 @@ type judgePart struct {
 
 	names   hostNames
 	merger  *merge.Merger
+	origins origins
 	place   cluster.Place             // of the newest message that was taken
 	own     map[string][]netip.Addr   // addresses of the edges, by edge
-	facts   guard.Facts               // of the configuration
 	storing map[string]merge.Position // in the checkpoint under way
 	refused map[string]string         // why batches of an edge were refused last
 	missing map[string]time.Time      // when a gap was last reported
 	settled bool
 }
 
-func newJudgePart(conn *cluster.Conn, c config.Cluster, rules string) (*judgePart, error) {
+func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name string) (*judgePart, error) {
 	judges, err := conn.Judges()
 	if err != nil {
 		return nil, err
 	}
 	j := &judgePart{
-		rules: rules, judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Late)}),
-		own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {},
+		name: name, rules: newRules(c, set), judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Cluster.Late)}),
+		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {},
 	}
-	j.merger.Expect(c.Edges)
-	j.lease = judges.NewLease(rules, func(leads bool) {
+	j.merger.Expect(c.Cluster.Edges)
+	j.lease = judges.NewLease(j.rules.own.Hash(), func(leads bool) {
 		if leads {
 			conn.Log().Info("this judge delivers now")
 		} else {
@@ -71,12 +75,10 @@ func (j *judgePart) restore(b []byte) error {
 	if c.Err != nil {
 		return fmt.Errorf("what a judge knows of its edges: %w", c.Err)
 	}
-	expected := j.merger
-	merger := merge.New(merge.Options{Late: expected.Late()})
+	merger := merge.New(merge.Options{Late: j.merger.Late()})
 	if err := merger.Restore(c.B); err != nil {
 		return err
 	}
-	merger.Expect(expected.Expected())
 	j.merger = merger
 	return nil
 }
@@ -88,6 +90,11 @@ func (j *judgePart) encode(c *wire.Codec) {
 		c.Fail()
 	}
 	j.place.Created = int64(created)
+	key := string(j.key[:])
+	if c.Text(&key); copy(j.key[:], key) != len(j.key) {
+		c.Fail()
+	}
+	j.rules.encode(c)
 	names := slices.Sorted(maps.Keys(j.own))
 	wire.List(c, &names, func(name *string) {
 		c.Text(name)
@@ -99,7 +106,7 @@ func (j *judgePart) encode(c *wire.Codec) {
 
 // applyOwn has the guard spare the addresses of the edges.
 func (j *judgePart) applyOwn(e *engine.Engine) {
-	facts := j.facts
+	facts := guard.Facts{Allow: config.Prefixes(j.rules.inForce.Guard.Allow), Relays: config.Prefixes(j.rules.inForce.Guard.Relays)}
 	for _, name := range slices.Sorted(maps.Keys(j.own)) {
 		facts.Own = append(facts.Own, j.own[name]...)
 	}
@@ -145,6 +152,7 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 // judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, edge := j.merger.Next(); f != nil; f, edge = j.merger.Next() {
+		j.origins.set(f, edge)
 		j.names.attribute(f, edge)
 		d.clock.seen(f.Place)
 		d.addFindings(d.engine.TakeFact(f))
@@ -165,7 +173,7 @@ func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 // refuse says once why an edge's batches are refused.
 func (j *judgePart) refuse(d *Daemon, edge, why string) {
 	if j.refused[edge] != why {
-		d.log.Warn("what a host sends is refused", "edge", edge, "why", why, "hint", "csmail cluster status; upgrade the judges first, then the edges")
+		d.log.Warn("what a host sends is refused", "edge", edge, "why", why, "hint", "csmail cluster status; the host keeps it until the judges are upgraded, too")
 	}
 	j.refused[edge] = why
 }
@@ -197,6 +205,9 @@ type order struct {
 	Move control.Move `json:"move,omitempty"`
 	IDs  []string     `json:"ids,omitempty"`
 	At   time.Time    `json:"at,omitzero"`
+
+	Judge string `json:"judge,omitempty"` // has these rules:
+	Rules string `json:"rules,omitempty"`
 }
 
 // obey carries out a person's command.
@@ -204,6 +215,10 @@ func (j *judgePart) obey(d *Daemon, m cluster.Message) {
 	var o order
 	if err := json.Unmarshal(m.Data, &o); err != nil {
 		d.log.Warn("an order in the stream cannot be read", "error", err)
+		return
+	}
+	if o.Judge != "" {
+		j.hear(d, o.Judge, o.Rules)
 		return
 	}
 	lists := answers{d}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,9 +36,9 @@ func (e *edgePart) status() *control.ClusterEdge {
 }
 
 func (j *judgePart) status() *control.ClusterJudge {
-	leader := j.lease.Leader()
+	leader, differing := j.lease.Leader(), j.rules.differing()
 	s := &control.ClusterJudge{
-		Leads: j.lease.Leads(), Leader: leader.Name, SameRules: leader.Rules == "" || leader.Rules == j.rules,
+		Leads: j.lease.Leads(), Leader: leader.Name, SameRules: len(differing) == 0, Differing: differing,
 		Sequence: j.place.Sequence, Watermark: j.merger.Watermark(), Waiting: j.merger.Waiting(), Edges: []control.EdgeState{},
 	}
 	foremost := time.Time{}
@@ -84,7 +85,7 @@ func clusterTroubles(s *control.Cluster, now time.Time) (all []string) {
 	}
 	if j := s.Judge; j != nil {
 		if !j.SameRules {
-			all = append(all, fmt.Sprintf("the judge %s has other scenarios or numbers than this one: give both the same configuration", j.Leader))
+			all = append(all, fmt.Sprintf("not all judges have declared the scenarios, numbers and edges of this one (%s): nothing of them changes until all have the same; give them the same configuration and reload them", strings.Join(j.Differing, ", ")))
 		}
 		for _, e := range j.Edges {
 			if e.Refused != "" {

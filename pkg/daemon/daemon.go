@@ -284,6 +284,9 @@ func (d *Daemon) finish(cause error) error {
 	if err := d.commit(); err != nil {
 		return errors.Join(cause, fmt.Errorf("what was read since the last commit will be read again: %w", err))
 	}
+	if d.cluster.isJudge() { // it has no journal of inputs: what is not stored is read from the stream again
+		cause = errors.Join(cause, d.storeNow())
+	}
 	d.leave()
 	d.keepCounters(d.counted(d.store.Stats().Overflowed))
 	d.log.Info("stopped")

@@ -86,7 +86,7 @@ func (d recovery) restore(open wire.Open) error {
 		return err
 	}
 	d.restoreReports(open)
-	return d.cluster.restore(d.store, d.engine)
+	return d.cluster.restore(d.Daemon)
 }
 
 // resume lets each feed continue where its source was read to, also if the configuration
@@ -117,6 +117,9 @@ func (d recovery) startAnew(ctx context.Context, cause error) (map[string]string
 	if _, err := d.store.Cursors(); err != nil {
 		return nil, cause // the file itself cannot be used
 	}
+	if d.cluster.isJudge() {
+		return nil, judgeForgets(cause)
+	}
 	d.log.Warn("the engine's state cannot be read; logs are read back, and counting starts now", "error", cause)
 	facts, _, err := factsFor(ctx, d.config)
 	if err != nil {
@@ -124,7 +127,7 @@ func (d recovery) startAnew(ctx context.Context, cause error) (map[string]string
 	}
 	facts.Named = detect.Named(d.names)
 	d.engine = detect.Criteria{Guard: d.config.Guard, Set: d.set, Facts: facts}.Engine()
-	d.cluster.startAnew(d.engine)
+	d.cluster.startAnew()
 	d.cluster.countSince(d.engine, d.started)
 	d.reports = nil
 	d.startReports()
@@ -167,8 +170,7 @@ func (d *Daemon) tryReload(ctx context.Context) error {
 	if err := d.judgeBy(timed, c); err != nil {
 		return err
 	}
-	d.engine.TakeOver(old)
-	d.cluster.reloaded(d)
+	d.cluster.reloaded(d, old)
 	d.options.applyLevel(c)
 	d.names.Set(c.Guard.AllowNames)
 	d.useNames()
@@ -185,6 +187,9 @@ func fixedKeys(old, next config.Config) []string {
 	}
 	if next.Socket != old.Socket {
 		keys = append(keys, "socket")
+	}
+	if next.Cluster.IsJudge() { // the judges change that together
+		next.Cluster.Edges, next.Cluster.Sites = old.Cluster.Edges, old.Cluster.Sites
 	}
 	if !reflect.DeepEqual(next.Cluster, old.Cluster) {
 		keys = append(keys, "cluster")

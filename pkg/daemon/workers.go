@@ -43,7 +43,7 @@ func (d *Daemon) surround(ctx context.Context) {
 		Now:           d.options.Now,
 		Log:           d.log,
 	})
-	d.cluster.surround(ctx, a, d.sender.Wake)
+	d.cluster.surround(ctx, d, a)
 	if !c.Detect || d.cluster.isEdge() && !d.cluster.isJudge() {
 		return // without detection there are no alerts, and the LAPI needs no machine
 	}

@@ -94,6 +94,15 @@ type Criteria struct {
 	Set   *scenario.Set
 	Facts guard.Facts
 
+	// Hosts is the number of hosts of a cluster that are counted as one; 0: this is no
+	// cluster. The limits of memory and the bans an hour grow with it, and what one of the
+	// hosts tells in favour of a client weighs less on the others.
+	Hosts int
+
+	// HashKey is the secret for the hashes of names that clients send; zero: one of its
+	// own. The judges of a cluster share one.
+	HashKey event.HashKey
+
 	// Limits bound the memory of the scenarios. With bucket.NoEvidence findings carry
 	// neither messages nor checks.
 	Limits bucket.Limits
@@ -103,18 +112,37 @@ type Criteria struct {
 	Counts func(*event.Event) bool
 }
 
-// Engine returns a new engine that judges by the criteria. It has a HashKey of its own, since
-// the snapshot of an engine carries the key along.
+// Engine returns a new engine that judges by the criteria. The snapshot of an engine carries
+// its HashKey along.
 func (c Criteria) Engine() *engine.Engine {
 	options := guardOptions(c.Guard)
-	options.HashKey = newHashKey()
+	options.HashKey = c.HashKey
+	if options.HashKey == (event.HashKey{}) {
+		options.HashKey = NewHashKey()
+	}
+	if c.Hosts > 0 {
+		options, c.Limits = grown(options, c.Limits, c.Hosts)
+	}
 	return engine.New(engine.Options{
 		Scenarios: c.Set, Limits: c.Limits, Guard: guard.New(c.Facts, options), HashKey: options.HashKey, Counts: c.Counts,
 	})
 }
 
-// newHashKey draws a secret at random.
-func newHashKey() (key event.HashKey) {
+// grown returns the limits for a number of hosts. The memory of a judge is bounded by some
+// 2 million sources. Hosts of a cluster are visited by the same attackers for a good part,
+// so the bans an hour grow to those of ten hosts.
+func grown(g guard.Options, b bucket.Limits, hosts int) (guard.Options, bucket.Limits) {
+	g.Foreign = true
+	g.MaxSources = 100_000 * min(hosts, 20)
+	g.MaxPending = 4096 * min(hosts, 20)
+	g.MaxSites = 512 + 2*hosts
+	g.BansPerHour *= min(hosts, 10)
+	b.Sources = 500_000 * min(hosts, 8)
+	return g, b
+}
+
+// NewHashKey draws a secret at random.
+func NewHashKey() (key event.HashKey) {
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand, Go 1.24)
 	return key
 }

@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"fmt"
+
+	"csmail/pkg/event"
+	"csmail/pkg/wire"
+)
+
+// origins say whose resolver, login service and tables the facts of an edge speak of: of
+// its site, if it has one, or else of the edge itself. The name of a host in a line is what
+// the edge says, and an edge must not speak of others. For example, one that somebody got
+// hold of could tell of a database of mx1 that is down, and guesses at mx1 would be excused.
+type origins struct {
+	site  map[string]string           // by edge
+	known map[hostOfEdge]event.Origin // only saves time
+}
+
+type hostOfEdge struct{ edge, host string }
+
+// An edge speaks of so many hosts at most, those that send it their logs: their names are
+// divided into so many groups. It cannot take the place of others by inventing names.
+const hostsOfEdge = 64
+
+// maxKnown bounds the memory of known.
+const maxKnown = 4096
+
+func newOrigins(sites map[string][]string) origins {
+	o := origins{site: map[string]string{}, known: map[hostOfEdge]event.Origin{}}
+	for name, edges := range sites {
+		for _, edge := range edges { // of one site each
+			o.site[edge] = name
+		}
+	}
+	return o
+}
+
+// set sets the origin of all records in a fact.
+func (o origins) set(f *wire.Fact, edge string) {
+	f.Record.Origin = o.of(edge, f.Record.Host)
+	for i := range f.Released {
+		f.Released[i].Record.Origin = o.of(edge, f.Released[i].Record.Host)
+	}
+	for i := range f.Superseded {
+		f.Superseded[i].Origin = o.of(edge, f.Superseded[i].Host)
+	}
+}
+
+// of returns the origin of what an edge says that a host logged. It depends on both names
+// and the sites alone.
+func (o origins) of(edge, host string) event.Origin {
+	key := hostOfEdge{edge, host}
+	if origin, isKnown := o.known[key]; isKnown {
+		return origin
+	}
+	if len(o.known) >= maxKnown {
+		clear(o.known)
+	}
+	name := fmt.Sprintf("edge/%s/%d", edge, event.OriginOf(host, "").Host%hostsOfEdge)
+	if site := o.site[edge]; site != "" {
+		name = "site/" + site
+	}
+	o.known[key] = event.OriginOf(name, "")
+	return o.known[key]
+}
