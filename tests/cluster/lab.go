@@ -7,6 +7,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ type Process struct {
 
 	path string
 	args []string
+	env  []string // besides this process's
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -41,6 +43,9 @@ func (p *Process) Start() error {
 	p.cmd = exec.Command(p.path, p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = endsWithParent()
+	if len(p.env) > 0 {
+		p.cmd.Env = append(os.Environ(), p.env...)
+	}
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
@@ -102,18 +107,24 @@ type Lab struct {
 	Servers []string // for cluster.servers
 }
 
-// FreePorts returns ports of loopback that nobody uses.
+// FreePorts returns ports of loopback that nobody uses, and that no outgoing connection
+// gets (ip_local_port_range begins at 32768), since a server that was killed wants its own
+// again.
 func FreePorts(n int) ([]int, error) {
+	const first, end, tries = 12000, 32000, 1000
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range tries {
+		port := first + rand.IntN(end-first)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no port of loopback is free")
 }
 
 // AddNodes makes three servers, and starts none.
@@ -128,9 +139,11 @@ func (l *Lab) AddNodes() error {
 	}
 	for i := range 3 {
 		name := fmt.Sprintf("n%d", i)
+		// no_advertise: clients know the servers of their configuration alone, so that a
+		// Gate can cut them off.
 		conf := filepath.Join(l.Dir, name+".conf")
 		text := fmt.Sprintf("server_name: %s\nlisten: 127.0.0.1:%d\njetstream { store_dir: %q, sync_interval: always, max_memory_store: 64MB, max_file_store: 1GB }\n"+
-			"cluster { name: lab, listen: 127.0.0.1:%d, routes: [%s] }\n", name, ports[i], l.StoreOf(i), ports[3+i], strings.Join(routes, ", "))
+			"cluster { name: lab, no_advertise: true, listen: 127.0.0.1:%d, routes: [%s] }\n", name, ports[i], l.StoreOf(i), ports[3+i], strings.Join(routes, ", "))
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -146,11 +159,16 @@ func (l *Lab) StoreOf(node int) string { return filepath.Join(l.Dir, fmt.Sprintf
 // Daemon makes a csmail run of a configuration.
 func (l *Lab) Daemon(name, config string) (*Process, error) {
 	path := filepath.Join(l.Dir, name+".yaml")
-	config += fmt.Sprintf("state: %[1]s/%[2]s.db\nsocket: %[1]s/%[2]s.sock\nreport: {enabled: false}\n", l.Dir, name)
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+	if err := l.Configure(name, config); err != nil {
 		return nil, err
 	}
 	return &Process{Name: name, Log: filepath.Join(l.Dir, name+".err"), path: l.Csmail, args: []string{"-c", path, "run"}}, nil
+}
+
+// Configure writes the configuration of a daemon, for its next start or reload.
+func (l *Lab) Configure(name, config string) error {
+	config += fmt.Sprintf("state: %[1]s/%[2]s.db\nsocket: %[1]s/%[2]s.sock\nreport: {enabled: false}\n", l.Dir, name)
+	return os.WriteFile(filepath.Join(l.Dir, name+".yaml"), []byte(config), 0o600)
 }
 
 // Settings are the lines of a configuration that all hosts of the cluster share.

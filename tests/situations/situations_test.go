@@ -26,6 +26,24 @@ func TestAttacksThatLookLikeOutages(t *testing.T) {
 	inEveryForm(t, append(Outages(), Provoked()...))
 }
 
+// The hosts of a cluster trust each other less than those of one log: the same holds.
+func TestHostsOfACluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the other forms are tested")
+	}
+	const judge = "\ncluster: {role: judge, servers: ['nats://127.0.0.1:1'], judges: [j1], edges: [mx1, mx2]}\n"
+	for _, form := range Forms()[1:] { // with two hosts
+		for _, s := range slices.Concat(Honest(), Troubles(), Outages(), Provoked()) {
+			t.Run(form.Name+"/"+s.Name, func(t *testing.T) {
+				t.Parallel()
+				s := form.Put(s)
+				s.Config += judge
+				check(t, "strict", s)
+			})
+		}
+	}
+}
+
 func inEveryForm(t *testing.T, all []Situation) {
 	forms, sets := Forms(), []string{"balanced", "strict"}
 	if testing.Short() {
