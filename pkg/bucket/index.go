@@ -18,7 +18,9 @@ type groups struct {
 func newGroups(key event.HashKey) *groups { return &groups{seed: key.Sum("groups") | 1} }
 
 func (g *groups) hash(hi, lo uint64, n uint8) uint32 {
-	a, b := bits.Mul64(hi^g.seed, lo^0x9e3779b97f4a7c15)
+	// A secret in both factors: a client that made one of them 0 would be found in one
+	// place with all its networks.
+	a, b := bits.Mul64(hi^g.seed, lo^bits.RotateLeft64(g.seed*0x9e3779b97f4a7c15, 32))
 	c, d := bits.Mul64(a^b^uint64(n), g.seed^0xbf58476d1ce4e5b9)
 	return uint32(c ^ d)
 }

@@ -52,3 +52,18 @@ func TestCounterCountsWhatACollectorCounts(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a client has in the lower half of its addresses, its networks lie in many
+// places of the index.
+func TestCounterSpreadsNetworks(t *testing.T) {
+	c := NewCounter(Scope{})
+	for _, lo := range []uint64{0, 1, 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, ^uint64(0)} {
+		places := map[uint32]bool{}
+		for n := range uint64(1000) {
+			places[c.hashOf(&counted{hi: 0x20010db8<<32 | n, lo: lo})] = true
+		}
+		if len(places) < 990 {
+			t.Errorf("%x: got %d hashes of 1000 networks, want as many", lo, len(places))
+		}
+	}
+}
