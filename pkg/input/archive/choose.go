@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"csmail/pkg/hint"
 )
@@ -39,8 +40,23 @@ func (c Chooser) Choose(ctx context.Context) (Input, error) {
 			return newFile(path)
 		}
 	}
-	return nil, hint.Wrap(fmt.Errorf("no mail log found: %w, and the files %q are missing or empty", c.reason(ctx, j, err), c.Files),
+	return nil, hint.Wrap(fmt.Errorf("no mail log found: %w, and %s are missing or empty", c.reason(ctx, j, err), listed(c.Files)),
 		"name the log file: csmail scan FILE; or run it with sudo if the journal is there but not yours to read")
+}
+
+// listed quotes paths for a sentence: "a", "b" and "c".
+func listed(paths []string) string {
+	text := ""
+	for i, path := range paths {
+		switch {
+		case i > 0 && i == len(paths)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += strconv.Quote(path)
+	}
+	return text
 }
 
 // reason returns why the journal cannot be used.
