@@ -169,8 +169,10 @@ var broken = map[string]struct {
 }{
 	"csmail run is dead": {func(w *world) { w.daemon.err = control.ErrNotRunning }, "service", Critical, "not running", "systemctl enable --now csmail"},
 	"no right to ask":    {func(w *world) { w.daemon.err = hint.Wrap(errors.New("permission denied"), "sudo") }, "service", Critical, "permission denied", "sudo"},
-	"all clients are a proxy": {func(w *world) { w.daemon.status.Gateway = &control.Gateway{Addr: "10.0.0.5", Percent: 97} }, "logs", Warning,
-		"97 % of the connections in the log come from 10.0.0.5", "guard.relays: [10.0.0.5]"},
+	"all clients are a proxy": {
+		func(w *world) { w.daemon.status.Gateway = &control.Gateway{Addr: "10.0.0.5", Percent: 97} }, "logs", Warning,
+		"97 % of the connections in the log come from 10.0.0.5", "guard.relays: [10.0.0.5]",
+	},
 	"csmail run is unwell":      {func(w *world) { w.daemon.status.Troubles = []string{"journal is not read"} }, "service", Critical, "journal is not read", "csmail status"},
 	"a reload was refused":      {func(w *world) { w.daemon.status.Reload = "line 3" }, "service", Warning, "line 3", "csmail run -t"},
 	"an old csmail runs":        {func(w *world) { w.daemon.status.Version = "0.9" }, "service", Warning, "0.9 runs", "restart csmail"},

@@ -12,7 +12,7 @@ import (
 	"csmail/pkg/merge"
 )
 
-// At tells the edges up to where this judge has stored their facts, and from where it misses some.
+// At publishes, for each edge, up to where this judge has stored its facts, and from where it misses some.
 type At struct {
 	judges *Judges
 
@@ -21,7 +21,7 @@ type At struct {
 	put  map[string]atValue // that the server has
 }
 
-// NewAt returns an At that tells nothing before Run.
+// NewAt returns an At that publishes nothing before Run.
 func (j *Judges) NewAt() *At {
 	return &At{judges: j, want: map[string]atValue{}, put: map[string]atValue{}}
 }
@@ -55,7 +55,7 @@ const (
 	againEvery = time.Minute // all, since the server may have lost it
 )
 
-// Run tells until the context ends.
+// Run publishes until the context ends.
 func (a *At) Run(ctx context.Context) {
 	again := time.Time{}
 	for ctx.Err() == nil {

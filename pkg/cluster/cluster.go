@@ -1,11 +1,11 @@
 // Package cluster lets many mail hosts be counted as one, over NATS JetStream. Edges
 // publish the batches of facts that they have stored, each under a subject of its own, and
 // keep them until every judge has a checkpoint beyond them. Judges read one stream in its
-// order, hold a lease by which one of them delivers, and say how far they are.
+// order, hold a lease that lets one of them deliver, and say how far they are.
 //
 // The server orders and distributes; it is trusted to keep nothing. Whatever it loses, also
 // all of it, edges send again. The package decides nothing about a client, reads no log and
-// writes no file; what it sends is pkg/wire's, what it is put in order by is pkg/merge's.
+// writes no file. Its messages are pkg/wire's, and pkg/merge puts them in order.
 //
 //	csmail.in.<edge>           batches of an edge, in the stream CSMAIL
 //	csmail.in._judges          orders of people, for all judges
@@ -30,7 +30,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Options say how the cluster is reached, and under which name.
+// Options are the cluster's servers and this host's name and key there.
 type Options struct {
 	Name        string // of this host, as the others know it
 	Servers     []string

@@ -41,8 +41,8 @@ type EdgeOptions struct {
 	Now    func() time.Time // what this host's clock shows; nil: time.Now
 }
 
-// Edge sends the batches of this host, one at a time: on any doubt it asks what the
-// stream has of it and goes on from there, so that neither a lost answer nor a stream that
+// Edge sends the batches of this host, one at a time: on any doubt it asks for its
+// newest message in the stream and goes on from there, so that neither a lost answer nor a stream that
 // was wiped doubles, loses or turns round anything.
 type Edge struct {
 	conn    *Conn
@@ -281,8 +281,8 @@ func (e *Edge) newestOwn(ctx context.Context) (stored, error) {
 	return e.conn.newest(ctx, e.conn.options.Stream, e.subject)
 }
 
-// awaitSilence looks whether whoever sent under our name before goes on. An earlier life
-// of this host, whose state file was lost, does not.
+// awaitSilence checks that no other host goes on sending under this host's name. An earlier
+// life of this host, before its state file was lost, does not.
 func (e *Edge) awaitSilence(ctx context.Context, sequence uint64) error {
 	pause(ctx, 3*e.options.Every+time.Second)
 	newest, err := e.newestOwn(ctx)

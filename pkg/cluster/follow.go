@@ -33,7 +33,7 @@ const (
 
 // Follow hands out the messages of the stream in their order, from a place on, until the
 // context ends or take returns an error. A stream that was lost and made anew is read from
-// its beginning: what it repeats is found by its numbers.
+// its beginning: the numbers of the facts show the repetitions.
 func (j *Judges) Follow(ctx context.Context, from Place, take func(Message) error) error {
 	told := ""
 	for ctx.Err() == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Lease says which judge delivers: the one that holds a key which the server forgets after
-// five seconds. Who holds it renews it each second, and relies on it for two seconds from
-// the moment before he asked, by his own clock. So nobody relies on it any more when the
-// next one gets it.
+// Lease lets one judge deliver: the holder of a key that the server forgets after five
+// seconds. The holder renews it each second, and relies on it for two seconds from the
+// moment before it asked, by its own clock. So no judge relies on it any more when the next
+// one gets it.
 type Lease struct {
 	judges *Judges
 	value  []byte

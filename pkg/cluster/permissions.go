@@ -8,7 +8,7 @@ type Permissions struct {
 }
 
 // PermissionsOf returns the permissions that a host needs, and nothing else. The server refuses the rest,
-// so a stolen key of an edge can neither read what other hosts send, nor send in their
+// so a stolen key of an edge can neither read other hosts' batches, nor send in their
 // names, nor give orders to the judges, nor touch the stream or the lease.
 //
 // The subjects of the JetStream API are those of nats-server 2.12

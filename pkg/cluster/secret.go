@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// secretKey is under what the bucket of positions keeps the secret. No judge has such a
+// secretKey is the key of the secret in the bucket of positions. No judge has such a
 // name, and no edge may read it.
 const secretKey = "_judges._secret"
 

@@ -15,7 +15,7 @@ import (
 
 const (
 	// keepFor is how long the stream keeps a message. Edges keep it until the judges have
-	// it, so the stream is for what judges read together, and for one that was restarted.
+	// it, so the stream serves judges that read together, and one that was restarted.
 	keepFor = 2 * time.Hour
 	// maxMessages bounds the messages that one edge can leave in the stream.
 	maxMessages = 100_000

@@ -18,12 +18,11 @@ import (
 	"csmail/pkg/state"
 )
 
-// clustered is the part of a daemon whose host is one of many that are counted as one. An
-// edge sends what its Join makes of the lines, instead of judging it; a judge judges what
-// all edges send. A daemon may be both. Nil: it counts alone.
+// clustered is the part of a daemon on a host of a cluster. An edge sends the facts that its
+// Join makes of the lines, instead of judging them; a judge judges the facts of all edges. A daemon may be both. Nil: it counts alone.
 //
 // The loop alone touches it, as the daemon's own state; the edge's sender, the judge's lease
-// and what it tells the edges run beside it.
+// and its answers to the edges run beside it.
 type clustered struct {
 	edge  *edgePart  // nil: this host is no edge
 	judge *judgePart // nil: it is no judge
@@ -181,7 +180,7 @@ func (k *clustered) restore(d *Daemon) error {
 	return nil
 }
 
-// The names under which the parts are kept beside a checkpoint.
+// The names of the parts that are kept beside a checkpoint.
 const (
 	edgeKept  = "cluster edge"
 	judgeKept = "cluster judge"
@@ -214,8 +213,8 @@ func (k *clustered) advanceEdge(d *Daemon, now time.Time) {
 // lineDelay is how long a line may take from its stamp until it is read.
 const lineDelay = time.Second
 
-// isFollowing reports whether every log was read to its end: before that an edge does not
-// know what comes.
+// isFollowing reports whether every log was read to its end: before that older lines may
+// come.
 func isFollowing(d *Daemon, now time.Time) bool {
 	if now.Sub(d.started) < startGrace || !d.isCaughtUp(d.feeds) {
 		return false
@@ -231,7 +230,7 @@ func isFollowing(d *Daemon, now time.Time) bool {
 // startGrace is how long the sources may take until they know how far they are behind.
 const startGrace = 3 * time.Second
 
-// ownAddresses are those of this host that its judges should know: what everybody has is
+// ownAddresses are those of this host that its judges should know. Private addresses are
 // never banned anyway.
 func ownAddresses(all []netip.Addr) []netip.Addr {
 	own := []netip.Addr{}
@@ -246,7 +245,7 @@ func ownAddresses(all []netip.Addr) []netip.Addr {
 
 const maxOwnAddresses = 64
 
-// recovered is called after the journal of inputs was replayed: what it came to was stored
+// recovered is called after the journal of inputs was replayed. Its facts were stored
 // in batches with it.
 func (k *clustered) recovered() {
 	if k.isEdge() {
@@ -262,13 +261,13 @@ func (k *clustered) startAnew() {
 }
 
 // judgeForgets is the error of a judge whose state cannot be read. The stream holds two
-// hours, so it would know nobody who proved himself before, and ban some of them.
+// hours, so it would not know the sources that proved themselves before, and ban some of them.
 func judgeForgets(cause error) error {
 	return hint.Wrap(fmt.Errorf("what this judge knows of the clients cannot be read, and the stream does not tell it again: %w", cause),
 		"stop all judges and edges, move their state files away, and start them again: the edges read their logs back (docs/cluster.md)")
 }
 
-// countSince has what happened before a time speak for its source only.
+// countSince has events before a time speak for their source only.
 func (k *clustered) countSince(e *engine.Engine, t time.Time) {
 	switch {
 	case k.isEdge():

@@ -5,12 +5,11 @@ import (
 	"csmail/pkg/wire"
 )
 
-// hostNames gives the hosts in facts names that the sender cannot choose. A log says which
-// host wrote it, and the guard keeps by that name what it knows of each host's resolver and
-// logins: an edge that was broken into could speak for another host, and an alert would name
+// hostNames gives the hosts in facts names that the sender cannot choose. A log names
+// its host, and by that name the guard keeps the health of each host's resolver and logins: an edge that was broken into could speak for another host, and an alert would name
 // one that has nothing to do with it.
 //
-// The name is the edge's, by which the server knows its key. A host that an edge collects
+// The name is the edge's, to which the server binds its key. A host that an edge collects
 // logs of stands behind it: relay/mx7. Only the host that the edge is named after keeps the
 // name in its log.
 type hostNames struct {
@@ -43,7 +42,7 @@ func (h *hostNames) of(edge, host string) string {
 	return name
 }
 
-// attribute puts the names into a fact, and into what it decides about.
+// attribute puts the names into a fact, and into the records that it releases.
 func (h *hostNames) attribute(f *wire.Fact, edge string) {
 	f.Record.Host = h.of(edge, f.Record.Host)
 	for i := range f.Released {

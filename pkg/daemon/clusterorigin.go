@@ -7,10 +7,10 @@ import (
 	"csmail/pkg/wire"
 )
 
-// origins say whose resolver, login service and tables the facts of an edge speak of: of
-// its site, if it has one, or else of the edge itself. The name of a host in a line is what
-// the edge says, and an edge must not speak of others. For example, one that somebody got
-// hold of could tell of a database of mx1 that is down, and guesses at mx1 would be excused.
+// origins assign the facts of an edge about a resolver, login service or table to a host: to
+// the edge's site, if it has one, or else to the edge itself. The edge writes the name of the
+// host in a line, and must not speak of others. For example, an edge in the hands of an
+// attacker could report that a database of mx1 is down, and guesses at mx1 would be excused.
 type origins struct {
 	site  map[string]string           // by edge
 	known map[hostOfEdge]event.Origin // only saves time
@@ -46,7 +46,7 @@ func (o origins) set(f *wire.Fact, edge string) {
 	}
 }
 
-// of returns the origin of what an edge says that a host logged. It depends on both names
+// of returns the origin of a line of a host, as an edge reports it. It depends on both names
 // and the sites alone.
 func (o origins) of(edge, host string) event.Origin {
 	key := hostOfEdge{edge, host}

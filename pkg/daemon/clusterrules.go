@@ -18,12 +18,12 @@ import (
 	"csmail/pkg/wire"
 )
 
-// rules are what a judge judges by. Two judges that changed theirs at different places of
-// the stream would come to different findings from there on. So each judge declares in the
-// stream what its configuration says, and goes on with the rules in force. Those of the
-// configuration take effect at the declaration that makes all judges say the same, which is
-// one place in the stream for all of them. For example, j0 is reloaded, and j1 a minute
-// later: both change when they read what j1 declared.
+// rules are the scenarios and the guard's numbers of a judge. Two judges that changed theirs at different places of
+// the stream would come to different findings from there on. So each judge declares its
+// configuration in the stream, and goes on with the rules in force. Those of the
+// configuration take effect at the declaration that makes all judges agree, at one
+// place in the stream for all of them. For example, j0 is reloaded, and j1 a minute
+// later: both change when they read j1's declaration.
 type rules struct {
 	inForce  config.Rules
 	own      config.Rules // of this judge's configuration
@@ -78,8 +78,8 @@ func (r *rules) note(name string) {
 	r.undeclared.Store(&hash)
 }
 
-// differing returns the judges of which the stream does not have that their rules are
-// those of this judge's configuration.
+// differing returns the judges that have not declared the rules of this judge's
+// configuration.
 func (r *rules) differing() (judges []string) {
 	for _, name := range r.own.Judges {
 		if r.declared[name] != r.own.Hash() {
@@ -132,7 +132,7 @@ func (j *judgePart) force(d *Daemon) {
 	j.applyOwn(d.engine)
 }
 
-// hear takes what a judge declares.
+// hear takes a judge's declaration.
 func (j *judgePart) hear(d *Daemon, judge, hash string) {
 	r := &j.rules
 	r.declared[judge] = hash

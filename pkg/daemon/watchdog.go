@@ -22,8 +22,8 @@ const (
 	watchEvery = time.Second
 )
 
-// watchdog tells the service manager that csmail works, which kills and restarts a csmail
-// that stays silent (WatchdogSec in systemd.service(5)).
+// watchdog reports to the service manager that csmail works. The manager kills and restarts a
+// csmail that stays silent (WatchdogSec in systemd.service(5)).
 //
 // Without a door for postscreen the loop's ticks say so, and the unit's period of a minute
 // is enough: every other door bounds its wait by itself. With one, a goroutine asks that

@@ -6,8 +6,8 @@ import (
 )
 
 // clock is the stream's clock. It follows the broker's stamps, but a gap without any
-// batch counts as one second at most. So an outage of the broker, in which all hosts are
-// silent, makes none of them late.
+// batch counts as one second at most. So an outage of the broker, with all hosts silent,
+// makes none of them late.
 type clock struct {
 	now   time.Duration // since the first batch
 	first time.Time     // stamp
@@ -32,7 +32,7 @@ func (c *clock) tick(stamp time.Time) {
 }
 
 // skew measures the difference between the clocks of a host and the broker, by the times
-// at which a batch was sent and received. The time on the way makes a clock seem behind,
+// of sending and receiving a batch. The time on the way makes a clock seem behind,
 // never ahead, so the fastest of the latest batches counts.
 type skew struct {
 	offsets []time.Duration // the latest, oldest first

@@ -24,11 +24,11 @@ type copies [maxCopies]uint64
 const maxCopies = 8192
 
 // isCopy reports whether the line of r is a copy of an earlier one, and remembers it.
-func (j *Joiner) isCopy(r *event.Record) bool {
-	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 && !j.isTwice(r.From().Host) {
+func (c *copies) isCopy(hosts *loginHosts, r *event.Record) bool {
+	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 && !hosts.isTwice(r.From().Host) {
 		return false
 	}
-	return j.copies.remember(r)
+	return c.remember(r)
 }
 
 // remember reports whether the line of r came before.

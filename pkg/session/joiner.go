@@ -117,7 +117,7 @@ func (j *Joiner) Join(r *event.Record) Status {
 	if j.withheld.len() > 0 {
 		j.expire(r.Time)
 	}
-	if r.Outcome == event.Noted && j.isCopy(r) {
+	if r.Outcome == event.Noted && j.copies.isCopy(&j.loginHosts, r) {
 		return Copy
 	}
 	folded := false

@@ -56,7 +56,7 @@ func (f Folder) Load() (Plan, error) {
 	return p, p.Check()
 }
 
-// Write makes what is missing, and writes what the plan decides: the configuration of each
+// Write makes the missing keys and certificates, and writes the configuration of each
 // server and each host. Keys and certificates that are there stay. A file that is written is
 // whole or not there.
 func (f Folder) Write(p *Plan, now time.Time) error {
@@ -164,7 +164,7 @@ func (f Folder) writeHosts(p *Plan) error {
 	return nil
 }
 
-// key returns the public key of a host, which is made if there is none.
+// key returns the public key of a host, and makes the key if there is none.
 func (f Folder) key(name string) (string, error) {
 	path := filepath.Join(f.Path, "hosts", name, hostKey)
 	seed, err := os.ReadFile(path)

@@ -1,13 +1,13 @@
-// Package plan is the plan of a cluster: its NATS servers, judges and edges, and what each
-// of them needs to be one: nats-server.conf with the permissions of every key, certificates
+// Package plan is the plan of a cluster: its NATS servers, judges and edges, and the files
+// that each of them needs: nats-server.conf with the permissions of every key, certificates
 // of an authority of the cluster's own, keys, and a section for csmail.yaml.
 //
 // All of it lies in one folder on the administrator's host. The plan itself is its file
 // plan.yaml; the rest is made of that, and made again when a host is added or removed. Secret
 // keys are made once and never changed. For example, the folder of a cluster of two hosts:
 //
-//	plan.yaml                   who belongs to the cluster
-//	ca.pem, ca.key              who signs the servers' certificates
+//	plan.yaml                   the hosts of the cluster
+//	ca.pem, ca.key              the authority that signs the servers' certificates
 //	servers/hub1/...            to be copied to /etc/nats of that server
 //	hosts/mx1/...               to be copied to /etc/csmail of that host
 //
@@ -28,7 +28,7 @@ import (
 	"csmail/pkg/hint"
 )
 
-// Plan is who belongs to a cluster, and where its files will lie.
+// Plan is the hosts of a cluster, and where their files will lie.
 type Plan struct {
 	Stream   string   `yaml:"stream"`
 	Replicas int      `yaml:"replicas"` // on so many servers the stream lies
@@ -76,7 +76,7 @@ type Host struct {
 	Distrusted time.Time `yaml:"distrusted,omitempty"`
 }
 
-// Role is what a host does in a cluster.
+// Role is a host's part in a cluster.
 type Role string
 
 // The roles.

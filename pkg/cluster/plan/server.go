@@ -26,7 +26,7 @@ const maxPayload = 1<<20 + 8192
 
 // ServerConf returns the whole nats-server.conf of a server.
 //
-// sync_interval: always has it write what it acknowledges to the disk first; its default of
+// sync_interval: always has it write a message to the disk before it acknowledges it; its default of
 // two minutes loses that with the power (nats-server issue 7564). csmail would send it
 // again, and the judges would wait meanwhile.
 func (p *Plan) ServerConf(s Server) string {
@@ -89,14 +89,13 @@ func (p *Plan) writeRoutes(b *strings.Builder, s Server, folder string) {
 	b.WriteString("  ]\n}\n")
 }
 
-// writeUsers writes who may do what. Without a key in this list nobody gets in.
+// writeUsers writes the keys and their permissions. A key outside this list is refused.
 //
 // Each edge has an account of its own, and reaches its three subjects in the account of the
 // stream by imports. Permissions alone are not enough: nats-server does not check the reply
 // subject of a request (2.15.2, server/client.go), so an edge that asks for its own newest
 // message, with the subject of another edge, the judges' orders or the lease as the reply,
-// has the server write there what it likes. Answers to an import stay in the account of
-// the one who asked.
+// has the server write there. Answers to an import stay in the account of the asker.
 func (p *Plan) writeUsers(b *strings.Builder) {
 	fmt.Fprintf(b, "\naccounts {\n  %q {\n    jetstream: enabled\n", p.account())
 	b.WriteString("    users: [\n")
