@@ -177,7 +177,7 @@ func (w *Watch) entry(kind uint8, c *wire.Codec) (known bool) {
 }
 
 func (a *account) encode(c *wire.Codec) {
-	encodeCounts(c, &a.failedFrom, c.Addr)
+	a.failedFrom.encode(c)
 	signed(c, &a.failures)
 	c.Bools(&a.loggedIn)
 	c.Time(&a.first)
@@ -188,8 +188,8 @@ func (a *account) encode(c *wire.Codec) {
 
 func (n *network) encode(c *wire.Codec) {
 	signed(c, &n.accepted)
-	encodeCounts(c, &n.refused, c.Addr)
-	encodeCounts(c, &n.lists, c.Text)
+	n.refused.encode(c)
+	signed(c, &n.listed, &n.nameless)
 	c.Text(&n.name)
 	c.Time(&n.first)
 	c.Time(&n.last)

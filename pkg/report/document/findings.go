@@ -144,7 +144,7 @@ const manySources = 20
 func (w *Watch) attackedAccounts() []Finding {
 	var names []string
 	for name, a := range w.accounts {
-		if len(a.failedFrom) >= manySources {
+		if a.failedFrom.count >= manySources {
 			names = append(names, name)
 		}
 	}
@@ -156,7 +156,7 @@ func (w *Watch) attackedAccounts() []Finding {
 		a := w.accounts[name]
 		f := Finding{
 			ID: "account-under-attack", Severity: Warn, Count: a.failures, Since: a.first, Until: a.last, Subjects: []string{name},
-			Title:  fmt.Sprintf("Account %s: %d wrong passwords from %d addresses", name, a.failures, len(a.failedFrom)),
+			Title:  fmt.Sprintf("Account %s: %d wrong passwords from %d addresses", name, a.failures, a.failedFrom.count),
 			Detail: "Nobody logged in to it.", Advice: "csmail scan --user " + shellWord(name),
 		}
 		if a.loggedIn {
@@ -215,17 +215,14 @@ func (w *Watch) refusedProviders() []Finding {
 	prefixes := slices.SortedFunc(maps.Keys(w.networks), func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	for _, prefix := range prefixes {
 		n := w.networks[prefix]
-		total := 0
-		for _, c := range n.refused {
-			total += c
-		}
-		if n.accepted == 0 || len(n.refused) < 2 || total < 5 {
+		total := n.listed + n.nameless
+		if n.accepted == 0 || n.refused.count < 2 || total < 5 {
 			continue
 		}
 		found = append(found, Finding{
 			ID: "provider-refused", Severity: Urgent, Count: total, Since: n.first, Until: n.last, Subjects: []string{prefix.String()},
 			Title:  fmt.Sprintf("A mail provider is refused: %s %s", prefix, n.name),
-			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails.", len(n.refused), times(total), joined(n.lists), n.accepted),
+			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails.", n.refused.count, times(total), n.reasons(), n.accepted),
 			Advice: fmt.Sprintf("echo '%s permit' >> /etc/postfix/postscreen_access.cidr", prefix),
 		})
 	}
@@ -445,9 +442,15 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// joined lists names with their counts.
-func joined(counts map[string]int) string {
-	return strings.Join(slices.Sorted(maps.Keys(counts)), ", ")
+// reasons names the kinds of the refusals.
+func (n *network) reasons() string {
+	switch {
+	case n.nameless == 0:
+		return event.DNSBLListed.String()
+	case n.listed == 0:
+		return event.NoHostname.String()
+	}
+	return event.DNSBLListed.String() + ", " + event.NoHostname.String()
 }
 
 // mostFrequent returns the name with the largest count.

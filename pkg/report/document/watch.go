@@ -22,11 +22,12 @@ type Watch struct {
 	faults   map[event.Kind]*fault
 	values   map[string]*firstVerdicts
 	order    []string // of values
+	tries    int      // addresses of all accounts
 }
 
 // account is one login name.
 type account struct {
-	failedFrom map[netip.Addr]int // attempts
+	failedFrom addrSet // at most maxPerItem
 	failures   int
 	loggedIn   bool
 	first      time.Time // of the failures
@@ -45,8 +46,9 @@ type breakIn struct {
 // network is a /24 or /64 in which mail servers may be neighbours.
 type network struct {
 	accepted int // mails taken
-	refused  map[netip.Addr]int
-	lists    map[string]int
+	refused  addrSet
+	listed   int // of the refusals, those because of a block list
+	nameless int // and those for want of a name
 	name     string // a verified name in it, the first by the alphabet
 	first    time.Time
 	last     time.Time
@@ -83,7 +85,8 @@ const (
 	maxTried    = 10_000  // before a name that nobody logged in with counts no more: clients make them up
 	maxNetworks = 100_000
 	maxValues   = 100_000
-	maxPerItem  = 1000 // addresses of an account, accounts of an address
+	maxPerItem  = 1000    // addresses of an account
+	maxTries    = 200_000 // addresses of all accounts together, which attackers choose
 )
 
 // NewWatch returns a Watch over the events for which counts is true.
@@ -152,7 +155,7 @@ func nameOf(e *event.Event) string { return strings.ToLower(e.User) }
 func (w *Watch) account(name string, most int) *account {
 	a := w.accounts[name]
 	if a == nil && len(w.accounts) < most {
-		a = &account{failedFrom: map[netip.Addr]int{}}
+		a = &account{}
 		w.accounts[strings.Clone(name)] = a
 	}
 	return a
@@ -166,12 +169,15 @@ func (w *Watch) failed(e *event.Event) {
 	}
 	if a := w.account(name, maxTried); a != nil {
 		a.failures += e.Attempts
-		if _, known := a.failedFrom[e.Addr]; known || len(a.failedFrom) < maxPerItem {
-			a.failedFrom[e.Addr] += e.Attempts
-		}
+		before := a.failedFrom.count
+		a.failedFrom.add(e.Addr, w.mostTries(before))
+		w.tries += a.failedFrom.count - before
 		widen(&a.first, &a.last, e.Time)
 	}
 }
+
+// mostTries returns how many addresses an account that has some may have.
+func (w *Watch) mostTries(has int) int { return min(maxPerItem, has+maxTries-w.tries) }
 
 // loggedIn counts a login, and a break-in if guesses came before it.
 func (w *Watch) loggedIn(r *engine.Result) {
@@ -213,7 +219,7 @@ func (w *Watch) network(addr netip.Addr) *network {
 	}
 	n := w.networks[prefix]
 	if n == nil && len(w.networks) < maxNetworks {
-		n = &network{refused: map[netip.Addr]int{}, lists: map[string]int{}}
+		n = &network{}
 		w.networks[prefix] = n
 	}
 	return n
@@ -234,11 +240,15 @@ func (w *Watch) accepted(e *event.Event) {
 // refused counts a mail that was refused.
 func (w *Watch) refused(e *event.Event) {
 	n := w.network(e.Addr)
-	if n == nil || len(n.refused) >= maxPerItem {
+	if n == nil {
 		return
 	}
-	n.refused[e.Addr]++
-	n.lists[e.Kind.String()]++
+	n.refused.add(e.Addr, maxPerItem)
+	if e.Kind == event.DNSBLListed {
+		n.listed++
+	} else {
+		n.nameless++
+	}
 	widen(&n.first, &n.last, e.Time)
 }
 
@@ -290,7 +300,7 @@ func (w *Watch) accountsTried() []Account {
 	out := []Account{}
 	for name, a := range w.accounts {
 		if a.failures > 0 {
-			out = append(out, Account{name, a.failures, len(a.failedFrom), a.loggedIn})
+			out = append(out, Account{name, a.failures, a.failedFrom.count, a.loggedIn})
 		}
 	}
 	slices.SortFunc(out, func(a, b Account) int { return cmp.Or(b.Failures-a.Failures, strings.Compare(a.Name, b.Name)) })

@@ -57,14 +57,25 @@ type verdictsState struct {
 func restoreWatch(counts func(*event.Event) bool, state watchState) *Watch {
 	w := NewWatch(counts)
 	for name, one := range state.Accounts {
-		a := &account{failedFrom: filled(one.FailedFrom), failures: one.Failures, loggedIn: one.LoggedIn, first: one.First, last: one.Last, from: one.From}
+		a := &account{failures: one.Failures, loggedIn: one.LoggedIn, first: one.First, last: one.Last, from: one.From}
+		for addr := range one.FailedFrom {
+			a.failedFrom.add(addr, maxPerItem)
+		}
+		w.tries += a.failedFrom.count
 		for _, b := range one.BreakIns {
 			a.breakIns = append(a.breakIns, breakIn{b.Addr, b.At, b.Guesses})
 		}
 		w.accounts[name] = a
 	}
 	for prefix, one := range state.Networks {
-		w.networks[prefix] = &network{one.Accepted, filled(one.Refused), filled(one.Lists), one.Name, one.First, one.Last}
+		n := &network{
+			accepted: one.Accepted, listed: one.Lists[event.DNSBLListed.String()], nameless: one.Lists[event.NoHostname.String()],
+			name: one.Name, first: one.First, last: one.Last,
+		}
+		for addr := range one.Refused {
+			n.refused.add(addr, maxPerItem)
+		}
+		w.networks[prefix] = n
 	}
 	for name, one := range state.Faults {
 		var kind event.Kind
@@ -101,7 +112,9 @@ func (w *Watch) merge(o *Watch) {
 			most = maxAccounts
 		}
 		if into := w.account(name, most); into != nil {
-			into.merge(a)
+			before := into.failedFrom.count
+			into.merge(a, w.mostTries(before))
+			w.tries += into.failedFrom.count - before
 		}
 	}
 	for prefix, n := range o.networks {
@@ -122,9 +135,10 @@ func (w *Watch) merge(o *Watch) {
 	}
 }
 
-func (a *account) merge(o *account) {
+// merge adds another account, with at most so many addresses of failures.
+func (a *account) merge(o *account, most int) {
 	a.failures += o.failures
-	mergeBounded(a.failedFrom, o.failedFrom)
+	a.failedFrom.merge(&o.failedFrom, most)
 	a.loggedIn = a.loggedIn || o.loggedIn
 	if !o.first.IsZero() {
 		widen(&a.first, &a.last, o.first)
@@ -140,8 +154,9 @@ func (a *account) merge(o *account) {
 
 func (n *network) merge(o *network) {
 	n.accepted += o.accepted
-	mergeBounded(n.refused, o.refused)
-	mergeBounded(n.lists, o.lists)
+	n.refused.merge(&o.refused, maxPerItem)
+	n.listed += o.listed
+	n.nameless += o.nameless
 	if o.name != "" && (n.name == "" || o.name < n.name) {
 		n.name = o.name
 	}
