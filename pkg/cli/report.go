@@ -157,20 +157,19 @@ func (r *dailyReport) setWindow(files []string) error {
 		}
 		return nil
 	}
-	local := r.now.In(r.input.zone)
-	start := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.input.zone)
+	start := document.Midnight(r.now.In(r.input.zone), 0)
 	switch r.day {
 	case "today":
 	case "yesterday":
-		start = start.AddDate(0, 0, -1)
+		start = document.Midnight(start, -1)
 	default:
-		day, err := time.ParseInLocation(time.DateOnly, r.day, r.input.zone)
+		day, err := document.ParseDay(r.day, r.input.zone)
 		if err != nil {
 			return hint.Wrap(fmt.Errorf("--day %q is no day", r.day), "today, yesterday, or a date like 2026-11-28")
 		}
 		start = day
 	}
-	scope.Since, scope.Until = start, start.AddDate(0, 0, 1)
+	scope.Since, scope.Until = start, document.Midnight(start, 1)
 	return nil
 }
 
@@ -280,9 +279,8 @@ func (r dailyReport) windows(w *document.Window, before pastDays) func(time.Time
 	scope := r.input.scope
 	var since, border time.Time // of the days before
 	if !scope.Since.IsZero() {
-		local := scope.Since.In(r.input.zone)
-		border = time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.input.zone)
-		since = border.AddDate(0, 0, -daysBefore)
+		border = document.Midnight(scope.Since.In(r.input.zone), 0)
+		since = document.Midnight(border, -daysBefore)
 	}
 	return func(at time.Time) *daily.Figures {
 		if !scope.Until.IsZero() && !at.Before(scope.Until) {

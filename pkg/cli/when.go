@@ -11,6 +11,7 @@ import (
 
 	"csmail/pkg/config"
 	"csmail/pkg/hint"
+	"csmail/pkg/report/document"
 )
 
 // parseWhen reads the value of --since or --until: a duration back from now, with days as
@@ -69,10 +70,7 @@ func parseWords(text string, now time.Time) (time.Time, bool) {
 }
 
 // midnight returns the begin of the day that is so many days after that of now.
-func midnight(now time.Time, days int) time.Time {
-	year, month, day := now.Date()
-	return time.Date(year, month, day+days, 0, 0, 0, 0, now.Location())
-}
+func midnight(now time.Time, days int) time.Time { return document.Midnight(now, days) }
 
 // zoneinfo is the folder of the system's time zones (tzset(3)).
 const zoneinfo = "/usr/share/zoneinfo"

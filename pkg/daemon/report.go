@@ -244,7 +244,7 @@ func (r *reports) sumUp(hours []string, now time.Time) {
 			continue
 		}
 		start := midnight(hour.In(r.options.Zone))
-		end := start.AddDate(0, 0, 1)
+		end := document.Midnight(start, 1)
 		date := start.Format(time.DateOnly)
 		if done[date] || now.Before(end.Add(time.Hour)) || !r.days.First().Before(start) {
 			continue
@@ -274,9 +274,7 @@ func (r *reports) sumUpDay(date string, start, end time.Time) error {
 	return nil
 }
 
-func midnight(at time.Time) time.Time {
-	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
-}
+func midnight(at time.Time) time.Time { return document.Midnight(at, 0) }
 
 // parts returns the hours of a window, each encoded, in their order.
 func (r *reports) parts(since, until time.Time) ([][]byte, error) {
@@ -314,7 +312,7 @@ func (d answers) surroundingsOf(since, until time.Time) document.Surroundings {
 	s := document.Surroundings{Since: since, Until: until, Findings: d.waitingFindings(), Unfinished: d.reports.days.Unfinished(since, until)}
 	day := midnight(since.In(d.reports.options.Zone))
 	for back := comparedDays; back > 0; back-- {
-		if day, ok := d.reports.dayBefore(day.AddDate(0, 0, -back).Format(time.DateOnly)); ok {
+		if day, ok := d.reports.dayBefore(document.Midnight(day, -back).Format(time.DateOnly)); ok {
 			s.Before = append(s.Before, day)
 		}
 	}
@@ -431,7 +429,7 @@ func (r *reports) isWhole(since time.Time) bool {
 // there is none.
 func (r *reports) finished(since, until time.Time) ([]byte, error) {
 	start := midnight(since.In(r.options.Zone))
-	if !start.Equal(since) || !start.AddDate(0, 0, 1).Equal(until) {
+	if !start.Equal(since) || !document.Midnight(start, 1).Equal(until) {
 		return nil, nil
 	}
 	text, err := r.store.Day(start.Format(time.DateOnly))

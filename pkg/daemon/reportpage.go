@@ -41,7 +41,7 @@ func (d answers) reportPage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "day: today, yesterday, or a date like 2026-11-28", http.StatusBadRequest)
 		return
 	}
-	answer, err := d.Report(r.Context(), day, day.AddDate(0, 0, 1), "")
+	answer, err := d.Report(r.Context(), day, document.Midnight(day, 1), "")
 	if errors.Is(err, errNoReport) {
 		http.Error(w, "There is no report of "+day.Format(time.DateOnly)+" yet.", http.StatusNotFound)
 		return
@@ -90,8 +90,8 @@ func (d answers) pageDay(day string) (start time.Time, ok bool) {
 	case "", "today":
 		return today, true
 	case "yesterday":
-		return today.AddDate(0, 0, -1), true
+		return document.Midnight(today, -1), true
 	}
-	at, err := time.ParseInLocation(time.DateOnly, day, time.Local)
+	at, err := document.ParseDay(day, time.Local)
 	return at, err == nil
 }

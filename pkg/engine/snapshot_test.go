@@ -210,3 +210,33 @@ func TestRestoreReaderFails(t *testing.T) {
 		}
 	}
 }
+
+// What a caller stores behind a snapshot comes back, also if there is none, and the
+// engine passes it by.
+func TestSnapshotWithMore(t *testing.T) {
+	e := eagerly(t, guard.Options{})
+	for name, want := range map[string]string{"two pieces": "what the caller stores", "nothing": ""} {
+		var b []byte
+		err := e.SnapshotWith(func(piece []byte) { b = append(b, piece...) }, func(take func([]byte)) {
+			take([]byte(want[:len(want)/2]))
+			take([]byte(want[len(want)/2:]))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := eagerly(t, guard.Options{}).Restore(b); err != nil {
+			t.Errorf("%s: the engine: got the error %v, want none", name, err)
+		}
+		got, err := readAll(func() (wire.Next, error) { return e.OpenMore(wire.Whole(b)) })
+		if err != nil || string(got) != want {
+			t.Errorf("%s: got %q and the error %v, want %q", name, got, err, want)
+		}
+	}
+	alone, err := e.AppendSnapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, err := e.OpenMore(wire.Whole(alone)); next != nil || err != nil {
+		t.Errorf("a snapshot alone: got a part behind it or the error %v, want neither", err)
+	}
+}

@@ -64,7 +64,7 @@ func Send(ctx context.Context, o Options, m Mail) error {
 	if o.SMTP == "" {
 		return sendmail(ctx, cmp.Or(o.Sendmail, DefaultSendmail), m, message)
 	}
-	client, err := o.client()
+	client, err := o.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,25 @@ func Send(ctx context.Context, o Options, m Mail) error {
 		return hint.Wrap(fmt.Errorf("sending the report to %s: %w", o.SMTP, err), "%s", adviceFor(err))
 	}
 	return nil
+}
+
+// dialUntil returns a function that connects to a mail server. The connection is closed
+// with the context, because the mail library bounds the connecting only (v0.7.2): a
+// server that says nothing would be waited for without end. The function's own context
+// ends with the connecting. With settings of TLS, it begins at once.
+func dialUntil(ctx context.Context, settings *tls.Config) mail.DialContextFunc {
+	return func(connecting context.Context, network, address string) (net.Conn, error) {
+		dial := (&net.Dialer{}).DialContext
+		if settings != nil {
+			dial = (&tls.Dialer{Config: settings}).DialContext
+		}
+		conn, err := dial(connecting, network, address)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(ctx, func() { conn.Close() })
+		return conn, nil
+	}
 }
 
 // adviceFor returns the remedy for a failed delivery.
@@ -116,6 +135,7 @@ func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error
 	}
 	cmd := exec.CommandContext(ctx, path, append([]string{"-i", "-f", m.From, "--"}, m.To...)...)
 	cmd.Stdin, cmd.Stderr = &text, &said
+	cmd.WaitDelay = time.Second // a child of a killed sendmail may keep its output open
 	if err := cmd.Run(); err != nil {
 		if words := strings.TrimSpace(said.String()); words != "" {
 			err = fmt.Errorf("%w: %s", err, words)
@@ -125,7 +145,7 @@ func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error
 	return nil
 }
 
-func (o Options) client() (*mail.Client, error) {
+func (o Options) client(ctx context.Context) (*mail.Client, error) {
 	host, portText, err := net.SplitHostPort(o.SMTP)
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("mail server %q: %w", o.SMTP, err), "write it like localhost:25 or mail.example.org:587")
@@ -134,10 +154,11 @@ func (o Options) client() (*mail.Client, error) {
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("mail server %q: the port is no number", o.SMTP), "write it like localhost:25 or mail.example.org:587")
 	}
-	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(timeout / 2), mail.WithTLSPolicy(mail.TLSOpportunistic)}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(timeout / 2), mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithDialContextFunc(dialUntil(ctx, nil))}
 	switch {
-	case o.TLS == "required" && port == 465:
-		options = append(options, mail.WithSSL())
+	case o.TLS != "none" && port == 465: // TLS from the first byte (RFC 8314)
+		settings := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.TLS != "required" && isLoopback(host)}
+		options = append(options, mail.WithSSL(), mail.WithDialContextFunc(dialUntil(ctx, settings)))
 	case o.TLS == "required":
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case o.TLS == "none":

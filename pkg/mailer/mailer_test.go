@@ -2,8 +2,11 @@ package mailer
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +135,36 @@ func TestSendFails(t *testing.T) {
 			err := Send(t.Context(), tt.options, report("admin@example.org"))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), tt.hint) {
 				t.Errorf("got error %v with hint %q, want %q and %q", err, hint.Of(err), tt.want, tt.hint)
+			}
+		})
+	}
+}
+
+// A server that takes the connection and says nothing, and a sendmail that does not end,
+// are given up, so that the timer's unit can try again.
+func TestSendEndsInTime(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	sleeper := filepath.Join(t.TempDir(), "sendmail")
+	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nsleep 300\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]Options{"a silent server": {SMTP: listener.Addr().String()}, "a sendmail that sleeps": {Sendmail: sleeper}} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			ended := make(chan error, 1)
+			go func() { ended <- Send(ctx, o, report("admin@example.org")) }()
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Error("got no error, want one")
+				}
+			case <-time.After(timeout / 2):
+				t.Error("got no end half a minute after the time was over")
 			}
 		})
 	}

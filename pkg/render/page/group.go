@@ -41,7 +41,7 @@ func groups(bans document.Verdicts) []group {
 		if !known {
 			i = len(out)
 			at[v.Network] = i
-			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, like %s", sizes[v.Network], reasonOf(v)), size: sizes[v.Network]})
+			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, for example: %s", sizes[v.Network], reasonOf(v)), size: sizes[v.Network]})
 		}
 		if v.StopAt.After(out[i].last) {
 			out[i].last = v.StopAt

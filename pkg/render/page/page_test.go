@@ -294,7 +294,7 @@ func TestGroupsOfNeighbours(t *testing.T) {
 	}
 	v.List = append(v.List, document.Verdict{Value: "198.51.100.1", Network: "198.51.100.0/24", Message: "m"})
 	got := groups(v)
-	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, like m" || got[1].name != "198.51.100.1" {
+	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, for example: m" || got[1].name != "198.51.100.1" {
 		t.Errorf("got %+v, want one row of five neighbours and one address", got)
 	}
 }

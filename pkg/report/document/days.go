@@ -151,6 +151,27 @@ func HourOf(at time.Time, zone *time.Location) time.Time {
 	return at.Add(-time.Duration(minute)*time.Minute - time.Duration(second)*time.Second - time.Duration(at.Nanosecond()))
 }
 
+// Midnight returns the begin of the day that is so many days after that of a time, in the
+// zone of the time. Where summer time begins at midnight, the day begins at one o'clock:
+// for the hour that does not exist [time.Date] may return the one before it.
+func Midnight(at time.Time, days int) time.Time {
+	year, month, day := at.Date()
+	start := time.Date(year, month, day+days, 0, 0, 0, 0, at.Location())
+	if noon := time.Date(year, month, day+days, 12, 0, 0, 0, at.Location()); start.Day() != noon.Day() {
+		start = time.Date(year, month, day+days, 1, 0, 0, 0, at.Location())
+	}
+	return start
+}
+
+// ParseDay returns the begin of the day of a date like 2026-11-28.
+func ParseDay(date string, zone *time.Location) (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return Midnight(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, zone), 0), nil
+}
+
 func (d *Days) hourOf(at time.Time) time.Time { return HourOf(at, d.options.Zone) }
 
 // window returns the hour of a time, nil if it is too long ago.

@@ -47,8 +47,8 @@ type breakIn struct {
 type network struct {
 	accepted int // mails taken
 	refused  addrSet
-	listed   int // of the refusals, those because of a block list
-	nameless int // and those for want of a name
+	listed   int    // of the refusals, those because of a block list
+	nameless int    // and those for want of a name
 	name     string // a verified name in it, the first by the alphabet
 	first    time.Time
 	last     time.Time

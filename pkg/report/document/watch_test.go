@@ -30,3 +30,23 @@ func TestFloodOfNamesIsBounded(t *testing.T) {
 		t.Errorf("got %+v of an account that somebody broke into after the flood, want it with its break-in", a)
 	}
 }
+
+// Attackers choose from how many addresses they try how many names: what is kept of them
+// has one bound for all accounts, and no failure is lost.
+func TestFloodOfAddressesIsBounded(t *testing.T) {
+	w := NewWatch(func(*event.Event) bool { return true })
+	const names = 300
+	for n := range names * (maxPerItem + 1) {
+		addr := netip.AddrFrom4([4]byte{198, 18, byte(n / names >> 8), byte(n / names)})
+		e := event.Event{Service: event.Postfix, Kind: event.AuthFailed, Attempts: 1, Addr: addr, User: fmt.Sprint("user", n%names)}
+		w.Add(&engine.Result{Record: &event.Record{Outcome: event.Noted, Event: e}})
+	}
+	addresses, failures := 0, 0
+	for _, a := range w.accountsTried() {
+		addresses += a.Addresses
+		failures += a.Failures
+	}
+	if addresses != maxTries || failures != names*(maxPerItem+1) {
+		t.Errorf("got %d addresses and %d failures, want %d and %d", addresses, failures, maxTries, names*(maxPerItem+1))
+	}
+}
