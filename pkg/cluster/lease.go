@@ -22,6 +22,8 @@ type Lease struct {
 
 	mu     sync.Mutex
 	until  time.Time // with the monotonic reading
+	from   time.Time // not before: the last request of another judge may be under way
+	other  time.Time // when another judge was last seen to hold it; zero: never
 	leader Leader
 	moved  func(leads bool)
 	leads  bool
@@ -37,6 +39,12 @@ type Leader struct {
 const (
 	renewEvery = time.Second
 	reliedFor  = 2 * time.Second
+
+	// graceFor is how long a judge waits before it delivers in the place of another one. A
+	// request that the other one had sent goes on at the LAPI, which does not show its alerts
+	// until it has stored all of them.
+	graceFor   = 10 * time.Second
+	otherSince = time.Minute // a judge that held the lease so long ago has nothing under way
 )
 
 // NewLease returns a Lease that is not held before Run. moved is called, by Run, when this
@@ -50,8 +58,10 @@ func (j *Judges) NewLease(rules string, moved func(leads bool)) *Lease {
 func (l *Lease) Leads() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Now().Before(l.until)
+	return l.isRelied(time.Now())
 }
+
+func (l *Lease) isRelied(now time.Time) bool { return now.Before(l.until) && !now.Before(l.from) }
 
 // Leader returns the judge that delivers, as far as is known; the zero Leader if none does.
 func (l *Lease) Leader() Leader {
@@ -134,16 +144,23 @@ func (l *Lease) know(leader Leader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leader = leader
+	if leader.Name != "" && leader.Name != l.name {
+		l.other = time.Now()
+	}
 }
 
 // note takes the outcome of asking.
 func (l *Lease) note(asked time.Time, held bool) {
 	l.mu.Lock()
+	now := time.Now()
 	if held {
+		if !now.Before(l.until) && now.Sub(l.other) < otherSince {
+			l.from = now.Add(graceFor)
+		}
 		l.until = asked.Add(reliedFor)
 		l.leader = Leader{Name: l.name}
 	}
-	leads := time.Now().Before(l.until)
+	leads := l.isRelied(now)
 	changed := leads != l.leads
 	l.leads = leads
 	l.mu.Unlock()
