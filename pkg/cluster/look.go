@@ -80,6 +80,9 @@ func Look(ctx context.Context, o Options, judges, edges []string) (View, error) 
 		return v, conn.explained(err)
 	}
 	v.Took = time.Since(began)
+	if err := j.lookAgain(ctx, &v); err != nil {
+		return v, conn.explained(err)
+	}
 	if v.Leader, err = j.leader(ctx); err != nil {
 		return v, conn.explained(err)
 	}
@@ -125,6 +128,55 @@ func (c *Conn) explained(err error) error {
 	return hint.Wrap(fmt.Errorf("%w: %w", err, c.refused), "the state of the servers is for judges: ask on one of them")
 }
 
+const (
+	looks      = 5 // at a server that has not all
+	betweenTwo = 500 * time.Millisecond
+)
+
+// lookAgain tells a server that lags from one that is a message behind just now, as each
+// follower is now and then while messages come: that catches up, or is less behind, at one of
+// some looks.
+func (j *Judges) lookAgain(ctx context.Context, v *View) error {
+	var seen []View
+	for n := 1; n < looks && v.isLagging(); n++ {
+		seen = append(seen, View{Replicas: slices.Clone(v.Replicas)})
+		pause(ctx, betweenTwo)
+		if err := j.lookAtStream(ctx, v); err != nil {
+			return err
+		}
+	}
+	v.excuse(seen)
+	return nil
+}
+
+// isLagging reports whether a server is there and has not all.
+func (v *View) isLagging() bool {
+	return slices.ContainsFunc(v.Replicas, func(r Replica) bool { return !r.Current && !r.Away })
+}
+
+// excuse takes a server for current that was so in an earlier view, or whose lag has become
+// less since.
+func (v *View) excuse(earlier []View) {
+	for i := range v.Replicas {
+		r := &v.Replicas[i]
+		if r.Current || r.Away {
+			continue
+		}
+		lag := r.Lag
+		for _, before := range slices.Backward(earlier) {
+			at := slices.IndexFunc(before.Replicas, func(o Replica) bool { return o.Name == r.Name })
+			if at < 0 {
+				continue
+			}
+			if o := before.Replicas[at]; o.Current || o.Lag > lag {
+				r.Current = true
+			} else {
+				lag = o.Lag
+			}
+		}
+	}
+}
+
 func (j *Judges) lookAtStream(ctx context.Context, v *View) error {
 	s, err := j.js.Stream(ctx, v.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -134,6 +186,7 @@ func (j *Judges) lookAtStream(ctx context.Context, v *View) error {
 		return fmt.Errorf("the stream %s: %w", v.Stream, err)
 	}
 	info := s.CachedInfo()
+	v.Replicas = v.Replicas[:0]
 	v.Messages, v.Bytes, v.Newest = info.State.Msgs, info.State.Bytes, info.State.LastSeq
 	if info.Cluster == nil { // a single server
 		v.Replicas = append(v.Replicas, Replica{Name: v.Server, Leads: true, Current: true})

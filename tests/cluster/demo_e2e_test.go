@@ -27,7 +27,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the demo: %v:\n%s", err, out)
 	}
-	for _, want := range []string{"mx1: 0 bans", "Ip:203.0.113.7 ", "The cluster is well", "this judge leads", "Ip:203.0.113.99 ", "nothing changed"} {
+	for _, want := range []string{"mx1: 0 bans", "Ip:203.0.113.7 ", "Stream CSMAIL:", "this judge leads", "Ip:203.0.113.99 ", "nothing changed"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("got\n%s\nwant %q in it", out, want)
 		}

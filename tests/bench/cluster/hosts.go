@@ -18,6 +18,8 @@ type hosts struct {
 	dice  *rand.Rand
 	rate  int
 	now   time.Time
+
+	attackers int
 }
 
 type edge struct {
@@ -34,7 +36,7 @@ type sent struct {
 }
 
 func newHosts(o options) *hosts {
-	h := &hosts{dice: rand.New(rand.NewPCG(1, 2)), rate: o.rate, now: time.Now().UTC().Truncate(time.Second)}
+	h := &hosts{dice: rand.New(rand.NewPCG(1, 2)), rate: o.rate, attackers: o.attackers, now: time.Now().UTC().Truncate(time.Second)}
 	for i := range o.edges {
 		h.names = append(h.names, fmt.Sprintf("mx%04d", i))
 		h.edges = append(h.edges, &edge{join: engine.NewEdge(event.HashKey{})})
@@ -82,9 +84,8 @@ func (h *hosts) line() string {
 	return fmt.Sprintf("dovecot: imap-login: Login: user=<user%d@example.org>, method=PLAIN, rip=100.%d.%d.%d, lip=192.0.2.25, mpid=%d, TLS, session=<%x>", u, 128+u>>16, u>>8&255, u&255, pid, h.dice.Uint64())
 }
 
-// attacker returns one of 50,000 addresses of networks for benchmarks (RFC 2544) and
-// beyond.
+// attacker returns one of the addresses that guess.
 func (h *hosts) attacker() string {
-	n := h.dice.IntN(50_000)
-	return fmt.Sprintf("203.%d.%d.%d", n>>16, n>>8&255, n&255)
+	n := h.dice.IntN(min(h.attackers, 4_000_000))
+	return fmt.Sprintf("%d.%d.%d.%d", 101+n>>16&63, n>>14&255, n>>6&255, n&63<<2|1)
 }

@@ -28,7 +28,8 @@ func main() {
 	flag.IntVar(&o.edges, "edges", 1000, "hosts that send")
 	flag.IntVar(&o.seconds, "seconds", 60, "how long they send")
 	flag.IntVar(&o.rate, "rate", 130, "facts a second and host")
-	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the idle cluster is watched")
+	flag.IntVar(&o.attackers, "attackers", 50_000, "addresses that the offences come from, 4,000,000 at most")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the idle cluster is watched; 0: not at all")
 	flag.BoolVar(&o.onlyIdle, "only-idle", false, "measure the idle cluster alone")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -40,6 +41,7 @@ func main() {
 type options struct {
 	csmail, nats         string
 	edges, seconds, rate int
+	attackers            int
 	idle                 time.Duration
 	onlyIdle             bool
 }
@@ -52,6 +54,9 @@ func run(o options) error {
 		if err := catchUp(o); err != nil {
 			return err
 		}
+	}
+	if o.idle == 0 {
+		return nil
 	}
 	return idle(o)
 }

@@ -148,7 +148,7 @@ func (d *demo) stop() error {
 }
 
 func (d *demo) play(ctx context.Context) error {
-	if err := d.await(ctx, "the edges are heard of", func() bool { return d.status(ctx, judges[0]) == nil }); err != nil {
+	if err := d.await(ctx, "the edges are heard of", func() bool { return d.hearsAll(ctx, judges[0]) }); err != nil {
 		return err
 	}
 	say("%s guesses two passwords on each of four hosts", first)
@@ -173,7 +173,7 @@ func (d *demo) play(ctx context.Context) error {
 	}
 	say("csmail cluster status, on %s", leader)
 	if err := d.status(ctx, leader, os.Stdout); err != nil {
-		return err
+		fmt.Println("a server that is busy lags now and then: the demo goes on")
 	}
 	say("kill -9 %s, which leads; then %s guesses", leader, second)
 	d.judges[leader].Stop(syscall.SIGKILL)
@@ -232,7 +232,7 @@ func (d *demo) awaitBans(ctx context.Context, n int) error {
 func (d *demo) leader(ctx context.Context) (string, error) {
 	for _, name := range judges {
 		out, err := exec.CommandContext(ctx, d.Csmail, "-c", d.config(name), "cluster", "status").Output()
-		if err == nil && strings.Contains(string(out), "this judge leads") {
+		if _, ended := errors.AsType[*exec.ExitError](err); (err == nil || ended) && strings.Contains(string(out), "this judge leads") {
 			return name, nil
 		}
 	}
@@ -240,6 +240,12 @@ func (d *demo) leader(ctx context.Context) (string, error) {
 }
 
 func (d *demo) config(name string) string { return filepath.Join(d.Dir, name+".yaml") }
+
+// hearsAll reports whether a judge runs and has heard of all edges.
+func (d *demo) hearsAll(ctx context.Context, judge string) bool {
+	out, _ := exec.CommandContext(ctx, d.Csmail, "-c", d.config(judge), "cluster", "status").Output() // its exit status is of the whole cluster
+	return strings.Contains(string(out), "The cluster is ") && !strings.Contains(string(out), "never")
+}
 
 // status runs csmail cluster status on a judge.
 func (d *demo) status(ctx context.Context, judge string, out ...*os.File) error {
