@@ -193,7 +193,7 @@ func (f *files) globError() error {
 
 // cursor returns the positions of all logs.
 func (f *files) cursor() input.Cursor {
-	c := filesCursor{Version: filesVersion, Time: f.clock.Now(), Globs: f.Globs, Logs: map[string][]position{}}
+	c := filesCursor{Time: f.clock.Now(), Globs: f.Globs, Logs: map[string][]position{}}
 	for path, positions := range f.known.Logs {
 		c.Logs[path] = positions // not found again yet
 	}

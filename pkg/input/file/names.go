@@ -165,7 +165,7 @@ func ReadElsewhere(from input.Cursor, others []input.Cursor) input.Cursor {
 	}
 	own.Elsewhere = nil
 	for _, other := range others {
-		if !bytes.HasPrefix([]byte(other), []byte(`{"v":`)) {
+		if !isFilesCursor(other) {
 			continue
 		}
 		c, err := decodeFilesCursor(other)
@@ -181,6 +181,5 @@ func ReadElsewhere(from input.Cursor, others []input.Cursor) input.Cursor {
 	}
 	slices.SortStableFunc(own.Elsewhere, func(a, b position) int { return b.Seen.Compare(a.Seen) })
 	own.Elsewhere = own.Elsewhere[:min(len(own.Elsewhere), maxElsewhere)]
-	own.Version = filesVersion
 	return own.encode()
 }

@@ -1,12 +1,15 @@
 package file
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"csmail/pkg/hint"
 	"csmail/pkg/input"
 )
 
@@ -215,5 +218,34 @@ func TestFollowsByPolling(t *testing.T) {
 	r.stop()
 	if got := r.text(); got != stamped(1, 30) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A cursor comes back as it was, also the JSON of an older csmail. Bytes that no csmail
+// writes are refused.
+func TestCursorComesBack(t *testing.T) {
+	at := time.Date(2026, 6, 3, 4, 11, 9, 5, time.UTC)
+	p := position{Device: 1 << 40, Inode: 7, Offset: 99, Head: fingerprintOf([]byte("head")), Mark: fingerprintOf([]byte("mark")), Inside: true, Seen: at, Done: true}
+	want := filesCursor{
+		Time: at, Globs: []string{"/var/log/mail.log*"}, Logs: map[string][]position{"/var/log/mail.log": {p, {Seen: at}}}, Elsewhere: []position{p},
+	}
+	got, err := decodeFilesCursor(want.encode())
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v and error %v, want %+v", got, err, want)
+	}
+	older := want
+	older.Version = filesVersion
+	text, err := json.Marshal(older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decodeFilesCursor(input.Cursor(text)); err != nil || !reflect.DeepEqual(got, older) {
+		t.Errorf("older: got %+v and error %v, want %+v", got, err, older)
+	}
+	want.Elsewhere[0].Offset = -1
+	for _, bad := range []input.Cursor{filesPrefix, filesPrefix + "AAAA", filesPrefix + "!", want.encode(), want.encode() + "AAAA"} {
+		if _, err := decodeFilesCursor(bad); err == nil || hint.Of(err) == "" {
+			t.Errorf("%.40q: got error %v, want one with a hint", bad, err)
+		}
 	}
 }

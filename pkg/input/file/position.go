@@ -3,16 +3,21 @@ package file
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/input"
+	"csmail/pkg/wire"
 )
 
 const (
@@ -71,7 +76,7 @@ func (p position) isPossible() bool {
 
 // filesCursor is the Cursor of files.
 type filesCursor struct {
-	Version int                   `json:"v"`
+	Version int                   `json:"v"` // of the older form
 	Time    time.Time             `json:"time"`
 	Globs   []string              `json:"globs"`
 	Logs    map[string][]position `json:"logs"` // oldest file first
@@ -81,26 +86,69 @@ type filesCursor struct {
 	Elsewhere []position `json:"elsewhere,omitempty"`
 }
 
-// filesVersion is the version of a filesCursor.
-const filesVersion = 1
+// filesPrefix begins a cursor of files. An older csmail wrote JSON, which begins with
+// jsonPrefix and is of version filesVersion.
+const (
+	filesPrefix  = "files:"
+	jsonPrefix   = `{"v":`
+	filesVersion = 1
+)
+
+// isFilesCursor reports whether a cursor is one of files.
+func isFilesCursor(c input.Cursor) bool {
+	return strings.HasPrefix(string(c), filesPrefix) || strings.HasPrefix(string(c), jsonPrefix)
+}
 
 // encode returns the positions as a cursor.
 func (c filesCursor) encode() input.Cursor {
-	text, err := json.Marshal(c)
+	packed, err := wire.Store(c.encodeTo)
 	if err != nil {
-		return "" // cannot be: no type in it fails
+		return "" // cannot be: no position is out of range
 	}
-	return input.Cursor(text)
+	return input.Cursor(filesPrefix + base64.StdEncoding.EncodeToString(packed))
+}
+
+func (c *filesCursor) encodeTo(w *wire.Stored) {
+	w.Begin()
+	w.Stamp(&c.Time)
+	wire.List(&w.Codec, &c.Globs, w.Text)
+	paths := slices.Sorted(maps.Keys(c.Logs))
+	if w.Reading {
+		c.Logs = map[string][]position{}
+	}
+	wire.List(&w.Codec, &paths, func(path *string) {
+		w.Text(path)
+		positions := c.Logs[*path]
+		wire.List(&w.Codec, &positions, func(p *position) { p.encodeTo(w) })
+		if w.Reading {
+			c.Logs[*path] = positions
+		}
+	})
+	wire.List(&w.Codec, &c.Elsewhere, func(p *position) { p.encodeTo(w) })
+}
+
+func (p *position) encodeTo(w *wire.Stored) {
+	wire.Numbers(&w.Codec, &p.Device, &p.Inode)
+	w.Int64s(&p.Offset)
+	for _, f := range [...]*fingerprint{&p.Head, &p.Mark} {
+		w.SignedInts(&f.Len)
+		w.Text(&f.Sum)
+	}
+	w.Bools(&p.Inside, &p.Done)
+	w.Stamp(&p.Seen)
 }
 
 // decodeFilesCursor reads a cursor, and names the remedy if a newer csmail wrote it.
-func decodeFilesCursor(from input.Cursor) (filesCursor, error) {
-	var c filesCursor
+func decodeFilesCursor(from input.Cursor) (c filesCursor, err error) {
 	if from == "" {
 		return c, nil
 	}
-	err := json.Unmarshal([]byte(from), &c)
-	if err == nil && c.Version != filesVersion {
+	if text, ok := strings.CutPrefix(string(from), filesPrefix); ok {
+		var packed []byte
+		if packed, err = base64.StdEncoding.DecodeString(text); err == nil {
+			err = wire.Load(packed, c.encodeTo)
+		}
+	} else if err = json.Unmarshal([]byte(from), &c); err == nil && c.Version != filesVersion {
 		err = fmt.Errorf("version %d", c.Version)
 	}
 	for _, positions := range c.Logs {

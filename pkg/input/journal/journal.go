@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"csmail/pkg/hint"
 	"csmail/pkg/input"
 	"csmail/pkg/input/archive"
+	"csmail/pkg/wire"
 )
 
 // Options select the journal and the part of it to follow.
@@ -90,12 +92,34 @@ type journalCursor struct {
 	Micros int64  `json:"micros"`          // its __REALTIME_TIMESTAMP
 }
 
+// journalPrefix begins a cursor of a journal. An older csmail wrote JSON.
+const journalPrefix = "journal:"
+
 func (c journalCursor) encode() input.Cursor {
-	text, err := json.Marshal(c)
+	packed, err := wire.Store(c.encodeTo)
 	if err != nil {
-		return "" // cannot be: no type in it fails
+		return "" // cannot be: it has no value that is out of range
 	}
-	return input.Cursor(text)
+	return input.Cursor(journalPrefix + base64.StdEncoding.EncodeToString(packed))
+}
+
+func (c *journalCursor) encodeTo(w *wire.Stored) {
+	w.Begin()
+	w.Text(&c.Entry)
+	w.Int64s(&c.Micros)
+}
+
+func decodeJournalCursor(from input.Cursor) (c journalCursor, err error) {
+	text, ok := strings.CutPrefix(string(from), journalPrefix)
+	if !ok {
+		err = json.Unmarshal([]byte(from), &c)
+		return c, err
+	}
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		err = wire.Load(packed, c.encodeTo)
+	}
+	return c, err
 }
 
 // same compares by time and content (t= and x= of a cursor, which sd-journal documents
@@ -123,7 +147,9 @@ func (j *journal) Follow(ctx context.Context, from input.Cursor, emit func(input
 		if err := j.announce(emit); err != nil {
 			return err
 		}
-	} else if err := json.Unmarshal([]byte(from), &j.at); err != nil {
+	} else if at, err := decodeJournalCursor(from); err == nil {
+		j.at = at
+	} else {
 		err = hint.Wrap(fmt.Errorf("the stored position %.80q is not one of the journal: %w", from, err),
 			"was it stored by a newer csmail? without it the journal is read again")
 		j.Set(input.Failing, err)

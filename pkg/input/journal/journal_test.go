@@ -106,7 +106,7 @@ func TestJournalGoesOnAfterItsEnd(t *testing.T) {
 	if text != want {
 		t.Errorf("got %s", text)
 	}
-	if !strings.Contains(string(last), "i=4") {
+	if !strings.Contains(entryOf(t, last), "i=4") {
 		t.Errorf("cursor %q, want it to contain \"i=4\"", last)
 	}
 	said, _ := os.ReadFile(arguments)
@@ -126,6 +126,31 @@ func TestJournalGoesOnAfterItsEnd(t *testing.T) {
 	}
 	if s := source.Status(); s.Restarts != 3 || s.Lines != 4 || s.State != input.Following || len(s.Drops) != 0 {
 		t.Errorf("status %+v, want Restarts 3, Lines 4, State %v, no Drops", s, input.Following)
+	}
+}
+
+// entryOf returns journald's own cursor in a cursor.
+func entryOf(t *testing.T, from input.Cursor) string {
+	t.Helper()
+	c, err := decodeJournalCursor(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Entry
+}
+
+// A cursor comes back as it was, also the JSON of an older csmail.
+func TestCursorComesBack(t *testing.T) {
+	want := journalCursor{Entry: "s=1;i=2;b=2;m=3;t=1e8480;x=2", Micros: 2000000}
+	for _, from := range []input.Cursor{want.encode(), `{"entry":"s=1;i=2;b=2;m=3;t=1e8480;x=2","micros":2000000}`} {
+		if got, err := decodeJournalCursor(from); err != nil || got != want {
+			t.Errorf("%q: got %+v and error %v, want %+v", from, got, err, want)
+		}
+	}
+	for _, bad := range []input.Cursor{journalPrefix, journalPrefix + "AAAA", journalPrefix + "!", "{", "rubbish"} {
+		if got, err := decodeJournalCursor(bad); err == nil {
+			t.Errorf("%q: got %+v, want an error", bad, got)
+		}
 	}
 }
 
@@ -318,7 +343,7 @@ func TestJournalPassesOverHugeEntries(t *testing.T) {
 	if want := entryLine(1, "") + "\n" + entryLine(4, "") + "\n"; text != want {
 		t.Errorf("got %.500q", text)
 	}
-	if n := source.Status().Drops[input.DropCut]; n != 3 || !strings.Contains(string(last), "i=4") {
+	if n := source.Status().Drops[input.DropCut]; n != 3 || !strings.Contains(entryOf(t, last), "i=4") {
 		t.Errorf("%d lines cut, cursor %s, want 3, it to contain \"i=4\"", n, last)
 	}
 	if grown > size/2 {
