@@ -13,7 +13,7 @@ import (
 	"csmail/pkg/scenario/expression"
 )
 
-// Limits bound what an Engine keeps. A zero takes the default.
+// Limits bound the memory of an Engine. A zero takes the default.
 type Limits struct {
 	Sources  int // addresses, networks and accounts tracked at once; default 500,000
 	Distinct int // values that a bucket with distinct remembers; default 1024
@@ -68,7 +68,7 @@ type Engine struct {
 	parties []party                       // scratch memory of tell
 	names   map[event.ServiceSet][]string // of the services of overflows
 
-	warmed uint64 // keeps the compiler from leaving out what Warm reads
+	warmed uint64 // keeps the compiler from leaving out the reads of Warm
 }
 
 // New returns an Engine without buckets. The key is the secret for the hashes of client

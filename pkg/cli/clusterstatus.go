@@ -83,7 +83,7 @@ func clusterStatus(ctx context.Context, std Streams, c config.Config, output str
 	return nil
 }
 
-// look asks the servers, on a judge, and finds what is wrong.
+// look asks the servers, on a judge, and finds the troubles.
 func (a *clusterAnswer) look(ctx context.Context, c config.Cluster) {
 	a.Findings = []check.Finding{}
 	if c.IsJudge() {
@@ -106,7 +106,7 @@ func lookAtCluster(ctx context.Context, c config.Cluster) (cluster.View, error) 
 	return cluster.Look(ctx, o, c.Judges, c.Edges)
 }
 
-// quietOptions are those of a command, which reports its errors itself.
+// quietOptions are those of a command that reports its errors itself.
 func quietOptions(c config.Cluster) (cluster.Options, error) {
 	if c.Name == "" {
 		host, err := os.Hostname()

@@ -86,7 +86,7 @@ func (s scan) pushBans(ctx context.Context, findings []engine.Finding, std Strea
 // maxLooks bounds the questions for the bans of the alerts of a push: each is a request.
 const maxLooks = 50
 
-// looks asks the LAPI what it made of the alerts that it took. Where it does not say,
+// looks asks the LAPI for the decisions on the alerts that it took. Where it does not say,
 // the alerts are stored all the same.
 func (s scan) looks(ctx context.Context, outcomes []lapi.Outcome) map[string]lapi.Look {
 	looks := map[string]lapi.Look{}

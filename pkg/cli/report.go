@@ -270,7 +270,7 @@ func (c *collected) finish() {
 	}
 }
 
-// daysBefore is the number of earlier days of the same logs with which a day is compared.
+// daysBefore is the number of earlier days of the same logs to compare a day with.
 const daysBefore = 7
 
 // windows returns a function that chooses the figures for a time: those of the window, or

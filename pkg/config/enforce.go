@@ -156,7 +156,7 @@ func (c Config) checkCountries() error {
 	return nil
 }
 
-// checkPlaces returns an error for an address at which no door can listen.
+// checkPlaces returns an error for an address where no door can listen.
 func (e Enforce) checkPlaces() error {
 	var seen []string
 	for key, places := range map[string][]string{"auth_policy": e.AuthPolicy.Listen, "policy": e.Policy.Listen, "socketmap": e.Socketmap.Listen, "dnsbl": e.DNSBL.Listen} {

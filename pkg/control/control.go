@@ -81,7 +81,7 @@ type Status struct {
 	Missed     int64     `json:"missed"`
 	Tracked    int       `json:"tracked_sources"`
 
-	Undecided int          `json:"undecided"` // findings for which the guard waits for evidence
+	Undecided int          `json:"undecided"` // findings that wait for evidence
 	Total     Total        `json:"total"`
 	Bans      Bans         `json:"bans"`
 	Sources   []Source     `json:"sources"`
@@ -109,7 +109,7 @@ type Gateway struct {
 	Percent int    `json:"percent"` // of the connections
 }
 
-// Total counts what csmail did since its state file was made, over all restarts. After a
+// Total counts the work of csmail since its state file was made, over all restarts. After a
 // crash it may lack the last five minutes. The other counters of a Status begin with
 // the daemon's start.
 type Total struct {
@@ -120,7 +120,7 @@ type Total struct {
 	Dropped   uint64    `json:"dropped"`   // alerts that no list had room for
 }
 
-// Bans counts addresses and networks for which the LAPI has, or had, a ban of csmail's.
+// Bans counts addresses and networks that have, or had, a ban of csmail's in the LAPI.
 type Bans struct {
 	Now       int `json:"now"`
 	Today     int `json:"today"`     // since midnight in the host's zone
@@ -148,7 +148,7 @@ type Cluster struct {
 	Judge *ClusterJudge `json:"judge,omitempty"`
 }
 
-// ClusterEdge is how what this host reads gets to the judges.
+// ClusterEdge is the way of the facts of this host to the judges.
 type ClusterEdge struct {
 	Sent     uint64    `json:"sent_facts"` // since the start
 	LastSent time.Time `json:"last_sent,omitzero"`

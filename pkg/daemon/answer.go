@@ -168,7 +168,7 @@ func (d answers) addAlerts(w *report.Why, addr netip.Addr) error {
 
 // shownAlertOf returns an alert as csmail why shows it. It shares no memory with the entry of
 // the store.
-// ruleOf takes the rule off the reason for which an entry is held.
+// ruleOf takes the rule off the reason of a held entry.
 func ruleOf(reason string) (rule, words string) {
 	rule, words, found := strings.Cut(reason, ": ")
 	if !found {
@@ -294,7 +294,7 @@ func (d answers) List(_ context.Context, list control.List) ([]control.Alert, er
 	return alerts, err
 }
 
-// copied releases the stored entry, of which the texts of an alert are a part.
+// copied releases the stored entry, since the texts of an alert are a part of it.
 func copied(a control.Alert) control.Alert {
 	for _, text := range []*string{&a.ID, &a.Number, &a.Scenario, &a.Scope, &a.Value, &a.Reason} {
 		*text = strings.Clone(*text)

@@ -24,7 +24,7 @@ type tally struct {
 }
 
 // counted returns the counts of this run and the earlier ones. dropped is the number of
-// alerts of this run for which there was no room.
+// alerts of this run that had no room.
 func (t *tally) counted(dropped uint64) control.Total {
 	all := t.earlier
 	for _, c := range t.before.totals(t.feeds) {

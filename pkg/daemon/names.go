@@ -7,7 +7,7 @@ import (
 	"csmail/pkg/dyndns"
 )
 
-// keptNames is under which name the state file keeps the addresses of guard.allow_names.
+// keptNames is the name in the state file of the addresses of guard.allow_names.
 const keptNames = "allow-names"
 
 // openNames brings back the addresses of guard.allow_names in the run before. Names of which

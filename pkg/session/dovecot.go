@@ -76,7 +76,7 @@ func isMidway(r *event.Record) bool { return r.Session != "" && r.Phase == event
 // same session ID.
 func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	k := loginKeyOf(r)
-	s := j.loginOf(k)
+	s := findLogin(k, j.logins, j.ended)
 	if s == nil {
 		s = j.logins.put(k)
 		s.addr = r.Addr
@@ -87,12 +87,15 @@ func (j *Joiner) openLogin(r *event.Record) *loginSession {
 	return s
 }
 
-// loginOf returns the session of a key, nil if there is none.
-func (j *Joiner) loginOf(k loginKey) *loginSession {
-	if s := j.logins.get(k); s != nil {
-		return s
+// findLogin returns the session of a key in the first of the maps that has it, nil if none
+// does.
+func findLogin(k loginKey, maps ...*fifoMap[loginKey, loginSession]) *loginSession {
+	for _, m := range maps {
+		if s := m.get(k); s != nil {
+			return s
+		}
 	}
-	return j.ended.get(k)
+	return nil
 }
 
 // countLogin counts a line of the auth process. If a second database does not know the
@@ -150,7 +153,7 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 		return (isAttempt(r) || r.Kind == event.AuthFault) && j.deductAuth(r)
 	}
 	k := loginKeyOf(r)
-	s := j.loginOf(k)
+	s := findLogin(k, j.logins, j.ended)
 	if s != nil && s.ended && s.addr == r.Addr {
 		if since(s.last, r).Abs() <= endAgain {
 			return true
