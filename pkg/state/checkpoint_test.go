@@ -60,6 +60,7 @@ func aside(t *testing.T, s *Store) (n int) {
 // A large state goes to the file part by part, and counts only when it is stored: what
 // is left of a draft that never was, as after a crash, changes nothing.
 func TestDraftCountsOnceStored(t *testing.T) {
+	t.Parallel()
 	s := open(t, path(t), Options{})
 	must(t, s.Checkpoint([]byte("the first"), s.Mark()))
 	must(t, s.Commit(Batch{Inputs: []Input{record(1)}}))

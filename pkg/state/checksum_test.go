@@ -39,6 +39,7 @@ func used(t *testing.T) string {
 // A flipped bit of a cursor, or of the key of a value, is damage: not another place in
 // the log, nor another alert.
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	sealed := [][]byte{cursorsBucket, inputsBucket, checkpointBucket, outboxBucket, heldBucket, historyBucket, knownBucket, valuesBucket, runningBucket}
 	for _, bucket := range sealed {
 		for name, flip := range map[string]func(k, v []byte) ([]byte, []byte){
@@ -139,6 +140,7 @@ func TestIndexesOfBefore(t *testing.T) {
 
 // A bucket that has lost its name is no new file's.
 func TestLostBuckets(t *testing.T) {
+	t.Parallel()
 	for _, name := range buckets() {
 		t.Run(string(name), func(t *testing.T) {
 			p := used(t)

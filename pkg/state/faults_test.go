@@ -36,6 +36,7 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestSecondOwner(t *testing.T) {
+	t.Parallel()
 	p := path(t)
 	held := exec.Command(os.Args[0])
 	held.Env = append(os.Environ(), owner+"="+p)
@@ -132,6 +133,7 @@ func setLimit[T int64 | uint64](limit *T, size int64) { *limit = T(size) }
 
 // However far a new file got on a full disk, the next start goes on from there.
 func TestOpenOnFullDisk(t *testing.T) {
+	t.Parallel()
 	if !alone(t) {
 		return
 	}
@@ -256,6 +258,7 @@ func TestNewerAndForeignFiles(t *testing.T) {
 // Whatever happens to the bytes of the file: no panic, no fault; either an error
 // with a hint or values that were written.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	p := path(t)
 	s := open(t, p, Options{})
 	var inputs []Input

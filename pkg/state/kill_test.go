@@ -46,6 +46,7 @@ func write(path string) {
 // Whenever the process is killed: checkpoint, inputs, cursor and outbox say the
 // same, and nothing that was committed is missing.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	p := path(t)
 	done := 0
 	for range 12 {

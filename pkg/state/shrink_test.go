@@ -25,6 +25,7 @@ func flooded(t *testing.T, p string) *Store {
 
 // After a flood the file is made small again, and everything is as before.
 func TestShrink(t *testing.T) {
+	t.Parallel()
 	p := path(t)
 	link := filepath.Join(t.TempDir(), "link.db")
 	must(t, os.Symlink(p, link))
@@ -57,6 +58,7 @@ func TestShrink(t *testing.T) {
 
 // Where the copy cannot be made, the file stays and can be used on.
 func TestShrinkFails(t *testing.T) {
+	t.Parallel()
 	p := path(t)
 	s := flooded(t, p)
 	must(t, os.MkdirAll(filepath.Join(p+".smaller", "in the way"), 0o700))

@@ -156,6 +156,7 @@ func TestRecover(t *testing.T) {
 }
 
 func TestRecoverManyInputsInOrder(t *testing.T) {
+	t.Parallel()
 	s := open(t, path(t), Options{})
 	random := rand.New(rand.NewPCG(1, 2))
 	n, from := 0, 0

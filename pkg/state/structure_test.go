@@ -70,6 +70,7 @@ func pagesOf(t *testing.T, data []byte, flags uint16) []uint64 {
 // Each of these makes bbolt take all memory, walk in a circle, or give pages of
 // one value to another.
 func TestDamagedStructure(t *testing.T) {
+	t.Parallel()
 	good := filled(t)
 	must(t, checkPages(bytes.NewReader(good), int64(len(good))))
 	const size = 4096
