@@ -17,7 +17,7 @@ const (
 type Blocks[T any] struct {
 	chunks [][]T
 	open   uint32               // the first record that was never handed out
-	end    uint32               // of the chunk in which open lies
+	end    uint32               // of the chunk that open lies in
 	free   [blockSizes][]uint32 // runs that were given back, by size
 	taken  int                  // records that are handed out, with those that round a run up
 }

@@ -13,7 +13,7 @@ import (
 // leakspeed of 10 s, three events at 12:00:00 keep it busy until 12:00:30.
 type bucket struct {
 	busy   int64 // since when the bucket has not been empty
-	last   int64 // the latest time at which an event was poured or it overflowed
+	last   int64 // the latest time that an event was poured or it overflowed
 	first  int64 // of its first event
 	total  uint32
 	detail uint32 // run of words that only few buckets need
@@ -63,7 +63,7 @@ func (b *bucket) countKind(kind event.Kind) bool {
 	return true
 }
 
-// empty returns the time at which the bucket will have leaked all its events.
+// empty returns the time when the bucket will have leaked all its events.
 func (b *bucket) empty(leak int64) int64 { return b.busy + int64(b.poured)*leak }
 
 // pour adds an event at t and reports whether the bucket overflows.

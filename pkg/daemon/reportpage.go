@@ -83,7 +83,7 @@ func (d answers) madeReport(ctx context.Context, answer control.Report) (*docume
 	return m.Make(answer.Window, answer.Around)
 }
 
-// pageDay returns the midnight at which a day begins.
+// pageDay returns the midnight when a day begins.
 func (d answers) pageDay(day string) (start time.Time, ok bool) {
 	today := midnight(d.options.Now().In(time.Local))
 	switch day {

@@ -63,7 +63,7 @@ type inbox struct {
 	failed  chan error        // why a source cannot be followed at all
 }
 
-// newInbox returns an inbox in which a few batches have room.
+// newInbox returns an inbox with room for a few batches.
 func newInbox() inbox {
 	return inbox{batches: make(chan message, 8), ended: make(chan *ingest.Feed), asks: make(chan func()), failed: make(chan error, 1)}
 }

@@ -61,7 +61,7 @@ const (
 	minBackoff = time.Second
 	maxBackoff = time.Minute
 
-	// DefaultFlushAge is the age at which the LAPI forgets alerts and, with them, bans
+	// DefaultFlushAge is the age when the LAPI forgets alerts and, with them, bans
 	// that still run (flush.max_age; pkg/database/flush.go, v1.7.8).
 	DefaultFlushAge = 7 * 24 * time.Hour
 

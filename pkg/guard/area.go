@@ -11,5 +11,5 @@ const (
 	visitArea     = health.VisitArea
 )
 
-// Breaker is the state of one of the host's own services on which a rule depends.
+// Breaker is the state of one of the host's own services that a rule depends on.
 type Breaker = health.Breaker

@@ -19,7 +19,7 @@ type History struct {
 	First     time.Time    // times of the first offence and of the last activity; zero: none
 	Last      time.Time
 	Offences  []event.Count // those that are kept, by kind, in the order of the kinds
-	Tried     int           // number of accounts on which logins failed
+	Tried     int           // number of accounts with failed logins
 	Forgotten int           // attempts of dropped offences
 	Excuses   []Excuse      // in the order of the rules
 	Waiting   []Waiting     // pending findings
@@ -98,7 +98,7 @@ func moment(at uint32) time.Time {
 	return time.Unix(int64(at), 0).UTC()
 }
 
-// Breakers returns the states of the services on which rules depend, in a fixed order.
+// Breakers returns the states of the services that rules depend on, in a fixed order.
 func (g *Guard) Breakers() []Breaker { return g.sites.Breakers(g.now) }
 
 // Gateway returns an address of this host, or a private one, that makes more than half of

@@ -22,7 +22,7 @@ type source struct {
 	amnesty     uint32 // end of its amnesty
 	banned      uint32 // last time that a ban of it was counted
 	mailDay     uint32 // day since 1970 of bit 0 of mailDays
-	mailDays    uint32 // bit set of the days on which its mail was taken, newest first
+	mailDays    uint32 // bit set of the days when its mail was taken, newest first
 	mails       uint32 // number of mails taken on mailDay
 	mailsBefore uint32 // number of mails taken on the day before
 	goodDay     uint32 // last day with a success

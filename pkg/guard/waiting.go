@@ -189,7 +189,7 @@ func (w *waiting) noteSighting(of evidenceOf, at uint32) {
 	}
 }
 
-// next returns the earliest time at which a finding may be decided.
+// next returns the earliest time when a finding may be decided.
 func (w *waiting) next() uint32 {
 	switch {
 	case len(w.due) > 0:
@@ -236,7 +236,7 @@ func (w *waiting) rewind(at uint32) {
 	heap.Init(&w.byTime)
 }
 
-// pendingHeap is a container/heap of findings by the time at which they are due.
+// pendingHeap is a container/heap of findings by the time when they are due.
 type pendingHeap []*pending
 
 func (h pendingHeap) Len() int { return len(h) }

@@ -85,7 +85,7 @@ func writeChecks(b *strings.Builder, results []check.Result) {
 	}
 }
 
-// checkWidth is the width at which texts are wrapped.
+// checkWidth is the width of wrapped texts.
 const checkWidth = 80
 
 // writeWrapped writes a text in lines of at most 80 columns, the second and later ones

@@ -40,7 +40,7 @@ type eventLine struct {
 	LoggedIn  bool       `json:"logged_in,omitempty"`
 }
 
-// EventsForm is the form in which events are printed.
+// EventsForm is the printed form of events.
 type EventsForm string
 
 // The forms of events.

@@ -13,7 +13,7 @@ import (
 // sourceTable finds the sources by their addresses. A flood may come from half a million
 // addresses, so the rows lie in chunks, and an index without pointers finds them.
 type sourceTable struct {
-	list    []*Source // in the order in which they came; nil: it was dropped
+	list    []*Source // in the order that they came; nil: it was dropped
 	index   arena.Index
 	seed    maphash.Seed
 	chunk   []Source // room for the next ones
@@ -69,7 +69,7 @@ func (t *sourceTable) drop(addr netip.Addr) {
 	}
 }
 
-// all yields the sources in the order in which they came.
+// all yields the sources in the order that they came.
 func (t *sourceTable) all(yield func(*Source) bool) {
 	for _, s := range t.list {
 		if s != nil && !yield(s) {

@@ -59,7 +59,7 @@ type Set struct {
 	shapes    bool // some filter reads a field of the hub's parsers
 }
 
-// Scenarios returns the scenarios in the order in which they were loaded.
+// Scenarios returns the scenarios in the order that they were loaded.
 func (s *Set) Scenarios() []*Scenario { return s.scenarios }
 
 // NeedsTime reports whether one of the scenarios overflows by time, so that the buckets

@@ -93,7 +93,7 @@ func (s *smtpSession) hadKind(k event.Kind) bool {
 	return had
 }
 
-// wasRefusedByUs reports whether r is about the end of a session in which csmail refused
+// wasRefusedByUs reports whether r is about the end of a session where csmail refused
 // the client before: a refused client hangs up. It also notes refusals by csmail.
 func (s *smtpSession) wasRefusedByUs(r *event.Record) bool {
 	if r.Kind == event.OwnRefusal {
@@ -163,7 +163,7 @@ func (s *smtpSession) isNew() bool {
 }
 
 // isLogin reports whether smtpd also counts the line as auth=0/1. It does for a failed
-// login, and for one in which no password was tried because the client gave up, went
+// login, and for one where no password was tried because the client gave up, went
 // away, or was not let in.
 func isLogin(r *event.Record) bool {
 	switch r.Kind {

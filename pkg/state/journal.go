@@ -154,7 +154,7 @@ func readInputs(data []byte, f func(Input)) error {
 
 // Recover returns the committed data. It first calls restore with the newest checkpoint,
 // if there is one, and then replay with each later input, in order. The cursors are the
-// places at which reading continues. The alerts that the replay makes are already in the
+// places where reading continues. The alerts that the replay makes are already in the
 // outbox or delivered, so the caller drops them. An error of restore or replay is
 // returned unchanged.
 //

@@ -7,7 +7,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// partOfValue is the size of the parts in which a value is stored. bbolt writes a page
+// partOfValue is the size of the stored parts of a value. bbolt writes a page
 // again with each change of a key on it, so a value of megabytes would be rewritten, and
 // copied in memory, with each change of its neighbours.
 const partOfValue = 16 << 10

@@ -11,7 +11,7 @@ import (
 // StoredVersion is the version of the stored form of events, records and alerts. An added field or another order needs a new version, and all older versions
 // must stay readable. The versions are:
 //
-//	2  the time at which the LAPI stored an alert
+//	2  the time when the LAPI stored an alert
 //	3  Event.Phase, Event.Cause
 //	4  the way of a mail (event.Flow), and the counts of lines
 //	5  Event.Password

@@ -79,7 +79,7 @@ func (c *Stored) flowNumbers(f *event.Flow) {
 	c.SignedInts(&f.AuthOK, &f.AuthTotal)
 }
 
-// flowTexts lists the texts of a flow in the order in which they are written.
+// flowTexts lists the texts of a flow in the order that they are written.
 func flowTexts(f *event.Flow) [14]*string {
 	return [...]*string{
 		&f.Daemon, &f.Service, &f.QueueID, &f.Client, &f.User, &f.Sender, &f.Recipient, &f.Original, &f.ID, &f.Relay, &f.Status, &f.Text, &f.Stage, &f.Version,

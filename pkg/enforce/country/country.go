@@ -1,7 +1,7 @@
 // Package country remembers the countries that each account logged in from, for the rule
 // that refuses or reports a login from anywhere else. It learns from successful logins
 // only. In doubt a login is not strange: an account that is new, one of many countries, a
-// country that is not known, a time in which nothing could be learned. It looks no address
+// country that is not known, a time when nothing could be learned. It looks no address
 // up, and refuses nobody by itself.
 package country
 

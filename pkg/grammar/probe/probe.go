@@ -1,5 +1,5 @@
 // Package probe recognises bytes that honest programs send to a mail port at the wrong
-// time, in the escaped form in which a daemon logs them: a TLS ClientHello on a port
+// time, in the escaped form that a daemon logs: a TLS ClientHello on a port
 // that expects plain SMTP first, Thunderbird's search for an account's mail server, the
 // visit of a monitor that says EHLO and QUIT in one breath, and the header of the PROXY
 // protocol, from a load balancer at a server that is not set up for it. It looks only at text

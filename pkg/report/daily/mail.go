@@ -180,7 +180,7 @@ func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
 	}
 }
 
-// openedBy takes what is known of the session in which smtpd opened a queue file.
+// openedBy takes what is known of the session where smtpd opened a queue file.
 func (t *Tracker) openedBy(m *mail, s *session, f *event.Flow) {
 	if s == nil {
 		return

@@ -42,7 +42,7 @@ type host struct {
 type queue struct {
 	hosts     map[string]*host
 	latest    *host       // most lines are of the same host as the one before
-	births    fifo[*mail] // in the order in which they were first seen
+	births    fifo[*mail] // in the order that they were first seen
 	removed   fifo[*mail] // in the order of their removal, those that a filter may have to do with
 	settled   fifo[*mail] // the others, in the order of their removal
 	now       moment

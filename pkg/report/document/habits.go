@@ -13,7 +13,7 @@ import (
 // thief's.
 type Habit struct {
 	Networks []HabitNetwork `json:"networks,omitempty"`
-	Days     []HabitDay     `json:"days,omitempty"` // in the order in which they came
+	Days     []HabitDay     `json:"days,omitempty"` // in the order that they came
 }
 
 // HabitNetwork is a network (/16 or /32) of logins.

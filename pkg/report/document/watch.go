@@ -43,7 +43,7 @@ type breakIn struct {
 	guesses int
 }
 
-// network is a /24 or /64 in which mail servers may be neighbours.
+// network is a /24 or /64 where mail servers may be neighbours.
 type network struct {
 	accepted int // mails taken
 	refused  addrSet
@@ -147,7 +147,7 @@ func (w *Watch) verdictsOf(value string) *firstVerdicts {
 	return first
 }
 
-// nameOf returns an account in the form in which it is counted: lower case; "" for no
+// nameOf returns an account in its counted form: lower case; "" for no
 // name.
 func nameOf(e *event.Event) string { return strings.ToLower(e.User) }
 

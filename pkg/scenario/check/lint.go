@@ -86,7 +86,7 @@ func (f *file) say(line int, format string, args ...any) {
 	f.findings = append(f.findings, Finding{f.name, line, fmt.Sprintf(format, args...)})
 }
 
-// load loads the file with package scenario, and notes the fault at which that stops.
+// load loads the file with package scenario, and notes the fault that stops it.
 func (f *file) load(fsys fs.FS, name string) {
 	set, err := scenario.Load(fsys, name)
 	if problem, ok := errors.AsType[*scenario.Problem](err); ok {
