@@ -56,7 +56,7 @@ func TestFile(t *testing.T) {
 		"remediation yes!": {"me/slow.yaml", replaced(good, "remediation: true", `remediation: "true"`), []string{`me/slow.yaml:15: labels.remediation: true or false is needed`}},
 		"unknown key":      {"me/slow.yaml", replaced(good, "leakspeed", "leekspeed"), []string{`me/slow.yaml:7: unknown key "leekspeed"; did you mean "leakspeed"?`}},
 		"unset field":      {"me/slow.yaml", replaced(good, "groupby: evt.Meta.source_ip", "groupby: evt.Meta.source_op"), []string{`me/slow.yaml:1: me/slow: csmail never sets evt.Meta.source_op; did you mean "source_ip"?`}},
-		"no YAML":          {"me/slow.yaml", "a: [", []string{`me/slow.yaml:1: no valid YAML: did not find expected node content`}},
+		"no YAML":          {"me/slow.yaml", "a: [", []string{`me/slow.yaml:1: no valid YAML: a value is missing behind [, { or a comma`}},
 		"empty":            {"me/slow.yaml", "", []string{"me/slow.yaml: the file holds no scenario"}},
 	} {
 		t.Run(name, func(t *testing.T) {
