@@ -152,7 +152,7 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 // judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, edge := j.merger.Next(); f != nil; f, edge = j.merger.Next() {
-		j.origins.set(f, edge)
+		j.origins.set(f, edge, j.merger.Origin(edge))
 		j.names.attribute(f, edge)
 		d.clock.seen(f.Place)
 		d.addFindings(d.engine.TakeFact(f))

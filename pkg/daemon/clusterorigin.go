@@ -16,7 +16,7 @@ type origins struct {
 	known map[hostOfEdge]event.Origin // only saves time
 }
 
-type hostOfEdge struct{ edge, host string }
+type hostOfEdge struct{ edge, first, host string }
 
 // An edge speaks of so many hosts at most, those that send it their logs: their names are
 // divided into so many groups. It cannot take the place of others by inventing names.
@@ -35,28 +35,28 @@ func newOrigins(sites map[string][]string) origins {
 	return o
 }
 
-// set sets the origin of all records in a fact.
-func (o origins) set(f *wire.Fact, edge string) {
-	f.Record.Origin = o.of(edge, f.Record.Host)
+// set sets the origin of all records in a fact of an edge, of which first is the first name.
+func (o origins) set(f *wire.Fact, edge, first string) {
+	f.Record.Origin = o.of(edge, first, f.Record.Host)
 	for i := range f.Released {
-		f.Released[i].Record.Origin = o.of(edge, f.Released[i].Record.Host)
+		f.Released[i].Record.Origin = o.of(edge, first, f.Released[i].Record.Host)
 	}
 	for i := range f.Superseded {
-		f.Superseded[i].Origin = o.of(edge, f.Superseded[i].Host)
+		f.Superseded[i].Origin = o.of(edge, first, f.Superseded[i].Host)
 	}
 }
 
 // of returns the origin of a line of a host, as an edge reports it. It depends on both names
 // and the sites alone.
-func (o origins) of(edge, host string) event.Origin {
-	key := hostOfEdge{edge, host}
+func (o origins) of(edge, first, host string) event.Origin {
+	key := hostOfEdge{edge, first, host}
 	if origin, isKnown := o.known[key]; isKnown {
 		return origin
 	}
 	if len(o.known) >= maxKnown {
 		clear(o.known)
 	}
-	name := fmt.Sprintf("edge/%s/%d", edge, event.OriginOf(host, "").Host%hostsOfEdge)
+	name := fmt.Sprintf("edge/%s/%d", first, event.OriginOf(host, "").Host%hostsOfEdge)
 	if site := o.site[edge]; site != "" {
 		name = "site/" + site
 	}

@@ -15,7 +15,7 @@ func TestOrigins(t *testing.T) {
 		f := &wire.Fact{Record: event.Record{Event: event.Event{Host: host}}}
 		f.Released = []wire.Release{{Record: f.Record}}
 		f.Superseded = []event.Record{f.Record}
-		o.set(f, edge)
+		o.set(f, edge, edge)
 		got := f.Record.Origin.Host
 		if f.Released[0].Record.Origin.Host != got || f.Superseded[0].Origin.Host != got {
 			t.Errorf("%s of %s: the records of one fact have several origins", host, edge)

@@ -9,6 +9,7 @@ import (
 // edge is the state of one host.
 type edge struct {
 	name     string
+	origin   string // its first name, if it got another one; "": this one
 	expected bool
 	isHeard  bool // it has sent a batch that was taken
 	ended    bool

@@ -12,6 +12,7 @@
 package merge
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -147,11 +148,21 @@ func (m *Merger) renamed(e *edge, epoch uint64) {
 	}
 	for _, old := range m.all {
 		if old.isHeard && !old.expected && old.epoch == epoch {
+			e.origin = cmp.Or(old.origin, old.name)
 			e.epoch, e.next, e.isHeard, old.isHeard = old.epoch, old.next, true, false
 			e.through, e.last, e.lag, e.skew = old.through, old.last, old.lag, skew{slices.Clone(old.skew.offsets), old.skew.shift}
 			return
 		}
 	}
+}
+
+// Origin returns the first name of a host that got another one: what is known of its
+// services is known under that.
+func (m *Merger) Origin(name string) string {
+	if e := m.edges[name]; e != nil && e.origin != "" {
+		return e.origin
+	}
+	return name
 }
 
 func (m *Merger) append(e *edge, b *wire.Batch, skip int, stamp time.Time) {

@@ -135,6 +135,11 @@ func TestRenamedHost(t *testing.T) {
 			if got := drain(m); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
+			wantOrigin := map[bool]string{true: "mx2", false: "mx2b"}[name == "renamed"]
+			restored := New(Options{})
+			if err := restored.Restore(m.AppendSnapshot(nil)); err != nil || restored.Origin("mx2b") != wantOrigin || restored.Origin("mx1") != "mx1" {
+				t.Errorf("got the origin %q (%v), want %q", restored.Origin("mx2b"), err, wantOrigin)
+			}
 			_, isKept := m.Positions()["mx2"]
 			if isKept != slices.Contains(tt.members, "mx2") {
 				t.Errorf("got positions %v of members %q", m.Positions(), tt.members)

@@ -8,7 +8,7 @@ import (
 )
 
 // snapshotVersion is the first byte of a snapshot.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // ErrSnapshot is a snapshot that is cut or of another version.
 var ErrSnapshot = errors.New("the merger's snapshot is damaged or of another version")
@@ -60,6 +60,7 @@ func (m *Merger) encode(c *wire.Codec) {
 
 func (e *edge) encode(c *wire.Codec) {
 	c.Text(&e.name)
+	c.Text(&e.origin)
 	c.Bools(&e.expected, &e.isHeard, &e.ended)
 	wire.Numbers(c, &e.epoch, &e.next, &e.lateFacts, &e.gaps, &e.repeated, &e.lost)
 	duration(c, &e.heard)
