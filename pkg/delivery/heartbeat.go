@@ -20,6 +20,7 @@ type Beacon interface {
 
 const (
 	heartbeatEvery = time.Minute      // as CrowdSec's agent
+	startGrace     = 5 * time.Second  // for a LAPI that starts at the same time
 	usageEvery     = 30 * time.Minute // the same
 )
 
@@ -86,7 +87,8 @@ type Unreported struct {
 
 // Run sends a heartbeat at once and every minute, and usage every half hour, until the
 // context ends. A failed report is sent later. If only its answer was lost, its lines
-// count twice.
+// count twice. The first heartbeat is tried again after startGrace before a failure is
+// logged, since the LAPI may be starting, too. For example, csmail setup reloads CrowdSec.
 func (p *Presence) Run(ctx context.Context) {
 	if p.Log == nil {
 		p.Log = slog.Default()
@@ -98,8 +100,16 @@ func (p *Presence) Run(ctx context.Context) {
 	beat := time.NewTicker(heartbeatEvery)
 	defer beat.Stop()
 	first, failing := true, false
-	for {
-		err := p.beat(ctx, first)
+	err := p.beat(ctx, first)
+	if err != nil && ctx.Err() == nil {
+		p.note(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(startGrace):
+		}
+		err = p.beat(ctx, first)
+	}
+	for ; ; err = p.beat(ctx, first) {
 		if ctx.Err() != nil {
 			return
 		}

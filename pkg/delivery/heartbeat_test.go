@@ -3,7 +3,9 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -138,4 +140,28 @@ func TestPresence(t *testing.T) {
 			t.Errorf("%d connections, %d closed, %d beats", connects, f.closed, f.beats)
 		}
 	})
+}
+
+// A LAPI that is reloaded while csmail starts, as by csmail setup, is no warning. One that
+// stays away is.
+func TestPresenceOfALAPIThatStarts(t *testing.T) {
+	for back, want := range map[time.Duration]int{0: 0, 2 * time.Second: 0, 10 * time.Second: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			f, log := &fakeBeacon{fails: lapi.ErrRefused}, &strings.Builder{}
+			ctx, cancel := context.WithCancel(t.Context())
+			p := &Presence{
+				Connect: func(context.Context) (Beacon, error) { return f, nil }, Started: time.Now(),
+				Totals: func() []lapi.SourceUsage { return nil }, Log: slog.New(slog.NewTextHandler(log, nil)),
+			}
+			time.AfterFunc(back, func() { f.set(func() { f.fails = nil }) })
+			done := make(chan struct{})
+			go func() { p.Run(ctx); close(done) }()
+			time.Sleep(90 * time.Second)
+			cancel()
+			<-done
+			if got := strings.Count(log.String(), "no heartbeat to the LAPI"); got != want || p.Failure().Err != nil || f.beats == 0 {
+				t.Errorf("back after %s: %d warnings, want %d; %d beats, failure %v; log:\n%s", back, got, want, f.beats, p.Failure().Err, log)
+			}
+		})
+	}
 }

@@ -5,26 +5,26 @@ import (
 	"csmail/pkg/health"
 )
 
-// witness is the host that logged a proof, and on which day by the guard's clock. In a
-// cluster each host is trusted with what happens on it and no more: who has got hold of
-// one could have it tell of logins that never were, and an attacker would be excused on
-// all hosts. So a proof weighs on the host that logged it, and on others once a second
-// host has told of it, or the first one on another day. The zero witness weighs everywhere.
+// witness is the host that logged a proof, and the day by the guard's clock. In a cluster
+// each host is trusted with events on itself and no more: an attacker who has taken over one
+// of them could have it report logins that never were, and would be excused on all hosts. So
+// a proof weighs on the host that logged it, and on others once a second host has reported
+// it, or the first one on another day. The zero witness weighs everywhere.
 //
-//	mx7 tells of a login of 203.0.113.9: on mx7 it is proven, on mx1 it is not
-//	mx2 tells of one too:                it is proven everywhere
+//	mx7 reports a login of 203.0.113.9: on mx7 it is proven, on mx1 it is not
+//	mx2 reports one too:                it is proven everywhere
 type witness struct {
 	host uint16 // short for the host
 	day  uint16 // since 1970; 0: never seen
 }
 
-// isNew reports whether nobody has told of the proof yet.
+// isNew reports whether no host has reported the proof yet.
 func (w witness) isNew() bool { return w == witness{} }
 
 func shortOf(h health.Host) uint16 { return uint16(h>>16^h) | 1 }
 
-// seen returns the witness of a proof that a host tells of now. Whether it is the first
-// time is for the caller to know.
+// seen returns the witness of a proof that a host reports now. isFirst is set if the proof
+// is new or the earlier one has lapsed.
 func (w witness) seen(isFirst bool, h health.Host, now uint32) witness {
 	if isFirst {
 		return witness{shortOf(h), uint16(now / day)}
@@ -32,10 +32,10 @@ func (w witness) seen(isFirst bool, h health.Host, now uint32) witness {
 	if w.host != 0 && w.host == shortOf(h) && uint32(w.day) == now/day {
 		return w
 	}
-	return witness{} // whoever it was, it is the second one
+	return witness{} // a second host, or a second day
 }
 
-// weighs reports whether a proof counts for what a client did on a host.
+// weighs reports whether a proof counts for offences on a host.
 func (k *knowledge) weighs(w witness, h health.Host) bool {
 	return !k.limits.foreign || w.host == 0 || w.host == shortOf(h)
 }
@@ -43,7 +43,7 @@ func (k *knowledge) weighs(w witness, h health.Host) bool {
 // weighsEverywhere reports whether a proof counts on every host.
 func (k *knowledge) weighsEverywhere(w witness) bool { return !k.limits.foreign || w.isNew() }
 
-// noteWitness notes who tells of a login, before it is noted itself.
+// noteWitness notes the host that reports a login, before the login itself is noted.
 func (k *knowledge) noteWitness(s *source, name event.AccountHash, r *event.Record, at uint32) {
 	host := health.HostOf(r)
 	s.loginBy = s.loginBy.seen(!isWithin(s.login, at, k.limits.login), host, k.now)
@@ -56,7 +56,7 @@ func (k *knowledge) noteWitness(s *source, name event.AccountHash, r *event.Reco
 	}
 }
 
-// noteFirstWitness notes who tells of an account that was not known before.
+// noteFirstWitness notes the host that reports an account that was not known before.
 func (k *knowledge) noteFirstWitness(s *source, name event.AccountHash, r *event.Record) {
 	known := k.memory.accountsIn(s.accounts)
 	if n := len(known); n > 0 && known[n-1].name == name {
@@ -64,7 +64,7 @@ func (k *knowledge) noteFirstWitness(s *source, name event.AccountHash, r *event
 	}
 }
 
-// noteMail notes who tells of a mail that was taken, before it is noted itself. Days do not
+// noteMail notes the host that took a mail, before the mail itself is noted. Days do not
 // matter, since mail proves only after some days.
 func (k *knowledge) noteMail(s *source, r *event.Record) {
 	host := health.HostOf(r)

@@ -56,8 +56,8 @@ type Options struct {
 	MaxPending    int // findings that wait for evidence [4096]
 	MaxSites      int // hosts, or groups of them, of whose own services something is known [512]
 
-	// Foreign says that the hosts do not trust each other: what one of them tells in favour
-	// of a client weighs on others only under conditions; see witness.
+	// Foreign is set if the hosts do not trust each other: a proof that one of them reports
+	// weighs on others only under conditions; see witness.
 	Foreign bool
 }
 
