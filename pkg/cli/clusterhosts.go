@@ -77,7 +77,7 @@ func changePlan(std Streams, role plan.Role, verb, short string, change func(*pl
 
 // serversFirst says how the servers get to know the permissions.
 func serversFirst(b *strings.Builder, f plan.Folder) {
-	fmt.Fprintf(b, "  1. copy %s/nats-server.conf to each server, and have it reload:\n     nats-server --signal reload\n", f.Server("NAME"))
+	fmt.Fprintf(b, "  1. copy %s/nats-server.conf to each server, and restart\n     nats-server there, one after the other (a reload does not do)\n", f.Server("NAME"))
 }
 
 func added(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
@@ -100,7 +100,7 @@ func removed(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, na
 		where, key = "all others", "judges"
 	}
 	fmt.Fprintf(b, "  2. on %s: cluster.%s: [%s], and restart csmail\n", where, key, strings.Join(p.Names(role), ", "))
-	fmt.Fprintf(b, "  3. copy %s/nats-server.conf to each server, and have it reload:\n     nats-server --signal reload\n", f.Server("NAME"))
+	fmt.Fprintf(b, "  3. copy %s/nats-server.conf to each server, and restart\n     nats-server there, one after the other (a reload does not do)\n", f.Server("NAME"))
 }
 
 func distrusted(b *strings.Builder, f plan.Folder, p *plan.Plan, _ plan.Role, name string) {

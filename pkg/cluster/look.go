@@ -111,7 +111,7 @@ func (c *Conn) await(ctx context.Context) error {
 func awaitHint(err error) string {
 	switch text := fmt.Sprint(err); {
 	case errors.Is(err, nats.ErrAuthorization) || strings.Contains(text, "Authorization"):
-		return "the servers do not know this host's key: copy what csmail cluster wrote for them, and nats-server --signal reload"
+		return "the servers do not know this host's key: copy what csmail cluster wrote for them, and restart nats-server"
 	case strings.Contains(text, "certificate"):
 		return "cluster.ca_cert_path must be the authority that signed the servers' certificates"
 	}
