@@ -69,8 +69,10 @@ func (b *bucket) empty(leak int64) int64 { return b.busy + int64(b.poured)*leak 
 // pour adds an event at t and reports whether the bucket overflows.
 //
 // An event that comes late counts if the bucket has not been empty since its own time,
-// because otherwise it would have leaked by now. So a late line never makes the bucket
-// fuller than the sorted log would, and never moves it backwards.
+// because otherwise it would have leaked by now. One that comes shortly before the bucket's
+// first event makes it begin earlier. For example, four hosts report the guesses of
+// 12:00:41, 12:00:40, 12:00:41 and 12:00:40 in this order. So a late line never makes the
+// bucket fuller than the sorted log would.
 func (b *bucket) pour(t, leak int64, capacity int) bool {
 	empty := b.empty(leak)
 	switch {
@@ -78,6 +80,8 @@ func (b *bucket) pour(t, leak int64, capacity int) bool {
 		b.busy, b.poured = t, 1
 	case t >= b.last, t >= b.busy:
 		b.poured++
+	case t+leak >= b.busy:
+		b.busy, b.poured = t, b.poured+1
 	}
 	if b.poured > 1<<15 { // a trickle that never stops
 		b.busy, b.poured = b.busy+int64(b.poured-1<<14)*leak, 1<<14
