@@ -12,7 +12,7 @@ import (
 
 // Cluster makes this host one of several that are counted as one (docs/cluster.md).
 type Cluster struct {
-	Role        string              `yaml:"role" doc:"edge: read the logs, join their lines, send them. judge: judge what the edges send, and deliver. Both words: both. Empty: alone. A change of anything in this section takes a restart."`
+	Role        string              `yaml:"role" doc:"edge: read the logs, join their lines, send them. judge: judge what the edges send, and deliver. Both words: both. Empty: alone. A change in this section takes a restart, except of edges and sites, which judges take over at a reload."`
 	Name        string              `yaml:"name" doc:"The name under which the others know this host. It is part of the order in which lines are judged, so keep it. Default the host's name, with - for dots."`
 	Servers     []string            `yaml:"servers" doc:"The NATS servers: tls://hub1.example.org:4222. Without TLS: nats://, for a network of your own only."`
 	Credentials string              `yaml:"credentials" doc:"The file with this host's key, which csmail cluster init, edge add and judge add make. Empty: the servers ask for none."`
