@@ -5,6 +5,7 @@ package install
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"strings"
@@ -68,7 +69,12 @@ func (o *outside) guessSMTP(t *testing.T, from, user string, rounds int) {
 		var group sync.WaitGroup
 		for i := range 2 {
 			group.Go(func() {
-				if err := o.loginSMTP(t, from, user, fmt.Sprintf("wrong%d.%d", round, i)); err != nil {
+				password := fmt.Sprintf("wrong%d.%d", round, i)
+				err := o.loginSMTP(t, from, user, password)
+				if errors.Is(err, errNoAuth) {
+					err = o.loginSMTP(t, from, user, password)
+				}
+				if err != nil {
 					t.Errorf("guess %d of %s: %v", 2*round+i+1, from, err)
 				}
 			})
@@ -76,6 +82,10 @@ func (o *outside) guessSMTP(t *testing.T, from, user string, rounds int) {
 		group.Wait()
 	}
 }
+
+// errNoAuth says that smtpd offers no login. One that was started before Dovecot was
+// restarted does so for the one client that it still takes.
+var errNoAuth = errors.New("smtpd offers no login")
 
 // loginSMTP tries one wrong password.
 func (o *outside) loginSMTP(t *testing.T, from, user, password string) error {
@@ -98,7 +108,10 @@ func (o *outside) loginSMTP(t *testing.T, from, user, password string) error {
 		}
 	}
 	_ = text.PrintfLine("AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))
-	if code, message, _ := text.ReadResponse(0); code/100 == 2 || code == 503 {
+	switch code, message, _ := text.ReadResponse(0); {
+	case code == 503:
+		return fmt.Errorf("answered %d %s, want a refusal: %w", code, message, errNoAuth)
+	case code/100 == 2:
 		return fmt.Errorf("answered %d %s, want a refusal", code, message)
 	}
 	return nil
