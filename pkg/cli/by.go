@@ -74,7 +74,7 @@ func (s scan) groupBy(nameOf func(*event.Event) string) *report.Groups {
 // noGeo is the error for a grouping that needs a geo file which is missing.
 func noGeo(what, key string) error {
 	return usageError{hint.Wrap(fmt.Errorf("no file that knows %s is at hand", what),
-		"sudo cscli parsers install crowdsecurity/geoip-enrich brings GeoLite2's to /var/lib/crowdsec/data; %s in csmail.yaml names another .mmdb file", key)}
+		"sudo cscli parsers install crowdsecurity/geoip-enrich brings GeoLite2's to /var/lib/crowdsec/data; %s in csmail.yaml.local names another .mmdb file", key)}
 }
 
 // networkName returns the network by which addresses of one owner are usually known: the

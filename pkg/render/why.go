@@ -120,9 +120,9 @@ func remedy(b *strings.Builder, a Answer) {
 	alert, found := a.gravest()
 	switch {
 	case banned, found && rank(alert) == rankBan:
-		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml\n", a.Addr, a.Addr)
+		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml.local\n", a.Addr, a.Addr)
 	case found && alert.Rule == guard.NeverListed.String():
-		fmt.Fprintf(b, "It is never banned (docs/safety.md); guard.allow in csmail.yaml may name it\n")
+		fmt.Fprintf(b, "It is never banned (docs/safety.md); guard.allow in csmail.yaml.local may name it\n")
 	case found && rank(alert) == rankHold && alert.State == string(control.Held):
 		fmt.Fprintf(b, "To ban it all the same: csmail held release %s\n", alert.Value)
 	}

@@ -58,6 +58,9 @@ func bench(o options) error {
 			continue
 		}
 		if o.write != "" {
+			if err := os.MkdirAll(o.write, 0o755); err != nil {
+				return err
+			}
 			if err := generate(filepath.Join(o.write, shape.name+".log"), o.lines, shape.write); err != nil {
 				return err
 			}
