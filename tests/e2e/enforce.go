@@ -28,7 +28,9 @@ const enforceSubmission = `submission inet  n - n -    -   smtpd
 `
 
 // The ports of the doors that stand for port 25 of other hosts: postscreen with csmail's
-// socketmap, and a smtpd that asks csmail's block list by the lab's resolver.
+// socketmap, and a smtpd that asks csmail's block list by the lab's resolver. A smtpd
+// process keeps a list's answer for as long as it lives, so each of these serves one client:
+// else one that found csmail dead would let a client in after the restart, too.
 const (
 	portPostscreen = "2525"
 	portBlockList  = "2526"
@@ -44,6 +46,7 @@ smtpd      pass  - - n -    -   smtpd
 dnsblog    unix  - - n -    0   dnsblog
 tlsproxy   unix  - - n -    0   tlsproxy
 ` + portBlockList + ` inet n - n - - smtpd
+  -o max_use=1
   -o { smtpd_client_restrictions = permit_mynetworks, reject_rbl_client ` + blockListZone + `=127.0.0.2 }
 `
 
