@@ -29,10 +29,7 @@ func testContainers(t *testing.T, r release) {
 	}
 	csmail := cast([]scenario{{"csmail", "203.0.113.99", "203.0.113.99", false, verified, nil}})[0]
 	d := newDoormanIn(t, r, players, surroundings{apart: csmail})
-	d.cscli("decisions", "add", "-i", "203.0.113.72", "-d", "1h")
-	d.cscli("decisions", "add", "-r", "198.51.100.192/26", "-d", "1h")
-	d.cscli("decisions", "add", "-i", "2001:DB8:72:0::72", "-d", "1h")
-	d.cscli("decisions", "add", "-i", "203.0.113.73", "-d", "1h", "-t", "captcha")
+	d.decideAddresses()
 	d.cscli("decisions", "add", "--scope", "username", "--value", account("bob"), "-d", "1h")
 	d.await("the last decision is in force", func() bool {
 		o, err := tryBox(all[len(all)-1].Client, portIMAP, "bob")

@@ -309,10 +309,7 @@ func testDoors(t *testing.T, r release) {
 		players = append(players, g.Client)
 	}
 	d := newDoorman(t, r, players)
-	d.cscli("decisions", "add", "-i", "203.0.113.72", "-d", "1h")
-	d.cscli("decisions", "add", "-r", "198.51.100.192/26", "-d", "1h")
-	d.cscli("decisions", "add", "-i", "2001:DB8:72:0::72", "-d", "1h")
-	d.cscli("decisions", "add", "-i", "203.0.113.73", "-d", "1h", "-t", "captcha")
+	d.decideAddresses()
 	d.cscli("decisions", "add", "--scope", "username", "--value", account("bob"), "-d", "1h")
 	d.await("the last decision is in force", func() bool {
 		o, err := tryBox(all[6].Client, portIMAP, "bob")
@@ -403,6 +400,14 @@ func (d *doorman) mustBeWired() {
 			}
 		}
 	}
+}
+
+// decideAddresses adds the decisions on addresses and networks that the guests expect.
+func (d *doorman) decideAddresses() {
+	d.cscli("decisions", "add", "-i", "203.0.113.72", "-d", "1h")
+	d.cscli("decisions", "add", "-r", "198.51.100.192/26", "-d", "1h")
+	d.cscli("decisions", "add", "-i", "2001:DB8:72:0::72", "-d", "1h")
+	d.cscli("decisions", "add", "-i", "203.0.113.73", "-d", "1h", "-t", "captcha")
 }
 
 // visit has every guest come to every door.
