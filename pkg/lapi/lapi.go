@@ -86,16 +86,19 @@ func New(c Credentials, version string) (*Client, error) {
 	// csmail's transport and no retries, and this package does the login.
 	transport := newTransport(tlsConfig, socket)
 	clock := &serverClock{}
-	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{transport}}, clock}
+	client := &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}
+	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{fencedBodies{transport, client.maySend}}}, clock}
 	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
-	return &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}, nil
+	return client, nil
 }
 
 // SendOnlyWhile has Push send nothing unless may reports that this csmail delivers: it is
-// asked right before each request. Of what is to be pushed the LAPI is asked in any case,
-// and what it has already is settled.
+// asked right before each request, and before each part of a long one. Of what is to be
+// pushed the LAPI is asked in any case, and what it has already is settled.
 func (c *Client) SendOnlyWhile(may func() bool) { c.may = may }
+
+func (c *Client) maySend() bool { return c.may == nil || c.may() }
 
 // Close closes the idle connections. The client can be used again after it.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

@@ -127,7 +127,7 @@ func (p *push) post(ctx context.Context, items []int) error {
 	for _, i := range items {
 		request = append(request, toModel(p.alert(i), p.optionsFor(p.alert(i))))
 	}
-	if may := p.client.may; may != nil && !may() {
+	if !p.client.maySend() {
 		return ErrFollows
 	}
 	var ids models.AddAlertsResponse
