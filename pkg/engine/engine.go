@@ -58,6 +58,33 @@ func (r *Result) Keep() {
 	}
 }
 
+// Keeper keeps the Earlier of many Results for as long as its owner wants, in memory that
+// is used again. The zero value is ready.
+type Keeper struct {
+	kept []*session.Earlier
+	used int
+}
+
+// Keep does what [Result.Keep] does, but is valid until Reset.
+func (k *Keeper) Keep(r *Result) {
+	e := r.Earlier
+	r.Earlier = nil
+	if e == nil || len(e.Released)+len(e.Excused)+len(e.Superseded) == 0 {
+		return
+	}
+	if k.used == len(k.kept) {
+		k.kept = append(k.kept, new(session.Earlier))
+	}
+	r.Earlier = k.kept[k.used]
+	k.used++
+	r.Earlier.Released = append(r.Earlier.Released[:0], e.Released...)
+	r.Earlier.Excused = append(r.Earlier.Excused[:0], e.Excused...)
+	r.Earlier.Superseded = append(r.Earlier.Superseded[:0], e.Superseded...)
+}
+
+// Reset ends the validity of all that was kept.
+func (k *Keeper) Reset() { k.used = 0 }
+
 // maxPours bounds what one line can be worth: Dovecot's and syslog's counts may
 // be anything.
 const maxPours = 20

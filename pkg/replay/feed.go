@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"csmail/pkg/engine"
-	"csmail/pkg/event"
 	"csmail/pkg/input/archive"
 	"csmail/pkg/logline"
 )
@@ -37,14 +36,16 @@ type feed struct {
 // open starts to read.
 func (f *feed) open(ctx context.Context, r *run) {
 	f.ordered = make(chan *job, underWay)
+	number := int64(0)
 	go func() {
 		defer close(f.ordered)
 		f.err = f.source.Read(ctx, func(b archive.Block) error {
-			j := &job{block: b, done: make(chan struct{})}
+			j := &job{block: b, number: number, done: make(chan struct{})}
+			number++
 			j.users.Store(r.users())
 			select {
 			case spare := <-r.spare:
-				j.records, j.flows = spare.records, spare.flows
+				j.room = spare
 			default:
 			}
 			return submit(ctx, j, f.ordered, r.work)
@@ -72,24 +73,23 @@ func (f *feed) next(r *run) (more bool, err error) {
 		if f.job != nil && f.find() {
 			return true, nil
 		}
-		f.finishJob(r)
-		j, more := <-f.ordered
-		if !more {
-			f.ended = true
+		if !f.nextJob(r) {
 			return false, f.verdict()
 		}
-		<-j.done
-		f.job, f.at, f.flowAt = j, 0, 0
 	}
 }
 
-// take completes the job's record at hand.
-func (f *feed) take(record *event.Record) {
-	if next := f.at + 1; next < len(f.job.records) {
-		f.order.TakeBefore(record, &f.job.records[next])
-		return
+// nextJob moves on to the next block, and reports false at the end of the source.
+func (f *feed) nextJob(r *run) bool {
+	f.finishJob(r)
+	j, more := <-f.ordered
+	if !more {
+		f.ended = true
+		return false
 	}
-	f.order.Take(record)
+	<-j.done
+	f.job, f.at, f.flowAt = j, 0, 0
+	return true
 }
 
 // find dates what comes next in the block, and reports whether there is anything.

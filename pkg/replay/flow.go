@@ -92,6 +92,12 @@ func (f *flowReader) add(j *job, line int) {
 	f.batch = append(f.batch, flowRange{job: j, from: line, to: line + 1})
 }
 
+// addFlow hands over the line about the way of a mail that comes next.
+func (r *run) addFlow(f *feed) {
+	r.flows.add(f.job, f.flowAt)
+	f.flowAt++
+}
+
 // finish hands over the lines so far, the last ones of a block among them.
 func (f *flowReader) finish(j *job) {
 	f.batch = append(f.batch, flowRange{job: j, isLast: true})

@@ -14,9 +14,9 @@ import (
 // job is a block on its way through a worker; done closes once records and
 // tally are set.
 type job struct {
-	block   archive.Block
-	records []event.Record
-	flows   []flowLine
+	block  archive.Block
+	number int64 // in its source
+	room
 	lines   []logline.Line // of the records, if each line is asked for
 	twofold []twofold      // in the order of the records
 	tally   Tally
@@ -70,6 +70,15 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 		}
 	}
 	j.tally.Notes = parser.Notes
+}
+
+// take completes a record.
+func (j *job) take(order *engine.Order, record int) {
+	if next := record + 1; next < len(j.records) {
+		order.TakeBefore(&j.records[record], &j.records[next])
+		return
+	}
+	order.Take(&j.records[record])
 }
 
 // date corrects the time of a record with an ambiguous stamp; before is the time of the
@@ -128,11 +137,14 @@ func (j *job) release(spare chan<- room) {
 // would take as long as parsing them. Their strings into the block's text are never read
 // again.
 func (j *job) forget() room {
-	return room{j.records[:0], j.flows[:0]}
+	j.kept.Reset()
+	return room{j.records[:0], j.flows[:0], j.results[:0], j.kept}
 }
 
-// room is memory that the next job can use.
+// room is the memory of a job, which the next one can use.
 type room struct {
 	records []event.Record
 	flows   []flowLine
+	results []engine.Result // of the records; none if the merge joins them
+	kept    engine.Keeper   // of the results
 }

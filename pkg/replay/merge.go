@@ -5,6 +5,10 @@ import "context"
 // merge steps the records of all feeds by their times. A feed is opened when its
 // time has come: of a row of rotated files one is open at a time.
 func (r *run) merge(ctx context.Context) error {
+	if r.joining != nil {
+		r.feeds[0].open(ctx, r)
+		return r.stepJoined(r.feeds[0])
+	}
 	if len(r.feeds) > 1 {
 		for _, f := range r.feeds {
 			f.latest = f.glance(ctx, &r.options)
@@ -62,8 +66,7 @@ func (r *run) advance(ctx context.Context, f, bound *feed) error {
 			return nil
 		}
 		if f.isAtFlow() {
-			r.flows.add(f.job, f.flowAt)
-			f.flowAt++
+			r.addFlow(f)
 			continue
 		}
 		r.step(f, &f.job.records[f.at])

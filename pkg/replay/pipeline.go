@@ -113,9 +113,8 @@ func (r *run) startPipeline() *pipeline {
 	return p
 }
 
-// add takes the next record with what the join made of it.
+// add takes the next record with what the join made of it, which must be kept.
 func (p *pipeline) add(source *feed, result *engine.Result) {
-	result.Keep()
 	p.batch.items = append(p.batch.items, item{source, *result})
 	if len(p.batch.items) == batchSize {
 		p.flush()

@@ -113,6 +113,7 @@ type run struct {
 	options  Options
 	engine   *engine.Engine
 	feeds    []*feed
+	joining  *joining    // nil while the merge joins
 	pipeline *pipeline   // nil while the merge does everything
 	flows    *flowReader // nil without Options.Flow
 	load     load
@@ -132,6 +133,9 @@ func newRun(o Options, sources []archive.Input) *run {
 	for i, s := range sources {
 		r.feeds = append(r.feeds, &feed{source: s, index: i})
 	}
+	if len(sources) == 1 && o.Line == nil {
+		r.joining = newJoining(o.Engine)
+	}
 	if o.Flow != nil {
 		r.flows = r.startFlows()
 	}
@@ -145,7 +149,11 @@ func (r *run) startWorkers() *sync.WaitGroup {
 		workers.Go(func() {
 			for j := range r.work {
 				j.parse(r.options.Zone, r.options.Reading, keep)
-				close(j.done)
+				if r.joining != nil {
+					r.joining.take(j)
+				} else {
+					close(j.done)
+				}
 			}
 		})
 	}
@@ -167,24 +175,32 @@ func (r *run) step(f *feed, record *event.Record) {
 	}
 	result := &r.result // copied, a Result that was just written costs more than the join
 	if record.Outcome >= event.Witness {
-		f.take(record)
+		f.job.take(&f.order, f.at)
 		r.engine.JoinTo(result, record)
+		if r.pipeline != nil {
+			result.Keep()
+		}
 	} else if r.options.Missed == nil || record.Outcome < event.Missed {
 		return
 	} else {
 		*result = engine.Result{Record: record}
 	}
-	if r.load.note(result) {
-		r.spread()
-	}
+	r.complete(f, result)
+}
+
+// complete judges and shows what the join made of a record, or has a pipeline do it.
+func (r *run) complete(f *feed, result *engine.Result) {
 	switch {
 	case r.pipeline != nil:
 		r.pipeline.add(f, result)
-	case record.Outcome < event.Witness:
-		r.options.Missed(record.Message)
+	case result.Outcome < event.Witness:
+		r.options.Missed(result.Message)
 	default:
 		r.engine.Complete(result)
 		r.options.Result(f.source.Name(), result)
+	}
+	if r.load.note(result) {
+		r.spread()
 	}
 }
 
@@ -193,7 +209,7 @@ func (r *run) showStep(f *feed, record *event.Record) {
 	trace := engine.Follow(f.job.lines[f.at])
 	var result engine.Result
 	if record.Outcome >= event.Witness {
-		f.take(record)
+		f.job.take(&f.order, f.at)
 		result = r.engine.Step(record)
 	}
 	r.options.Line(f.source.Name(), trace, result)
