@@ -185,6 +185,9 @@ func runReport(ctx context.Context, o reportOptions, configPath string, files []
 	if err != nil {
 		return err
 	}
+	if d.Host == "" && len(d.Hosts)+len(files) == 0 && r.journalFile == "" { // nothing was logged, but it is known where
+		d.Host = shortHost()
+	}
 	if len(r.mail) > 0 {
 		err = r.send(ctx, d)
 	} else {
@@ -334,7 +337,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	}
 	c.AddFindings(judge.Settle(r.now))
 	c.finish()
-	return document.New(r.documentInput(c, tally)), tally, nil
+	return document.New(r.documentInput(c, tally, files)), tally, nil
 }
 
 // add adds a result of the engine.
@@ -347,7 +350,7 @@ func (c *collected) add(result *engine.Result) {
 }
 
 // documentInput returns the gathered data in the form of pkg/report/document.
-func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {
+func (r dailyReport) documentInput(c *collected, tally replay.Tally, files []string) document.Input {
 	c.Lines, c.Missed = tally.Lines, tally.Outcomes[event.Missed]
 	in := c.Input()
 	in.Generated, in.Zone, in.ZoneName = r.now.In(r.input.zone).Truncate(time.Second), r.input.zone, zoneName(r.input.zone)
@@ -355,8 +358,9 @@ func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.In
 	for _, s := range in.Sources {
 		s.Country, s.AS = c.place(s.Addr)
 	}
-	if !r.input.scope.Since.IsZero() {
-		in.From, in.To = r.input.scope.Since, cmp.Or(r.input.scope.Until, r.now)
+	scope := r.input.scope
+	if in.Bounded, in.Files = !scope.Since.IsZero() || !scope.Until.IsZero(), files; !scope.Since.IsZero() {
+		in.From, in.To = scope.Since, cmp.Or(scope.Until, r.now)
 	}
 	for date, figures := range c.before {
 		in.Before = append(in.Before, document.DayOf(date, figures))

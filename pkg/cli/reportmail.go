@@ -56,6 +56,12 @@ func mailHost() string {
 	return name
 }
 
+// shortHost returns this host's name as syslog writes it, without its domain.
+func shortHost() string {
+	name, _, _ := strings.Cut(mailHost(), ".")
+	return name
+}
+
 // withHost completes local names: root becomes root@HOST.
 func withHost(addresses []string, host string) []string {
 	out := make([]string, 0, len(addresses))

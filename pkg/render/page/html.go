@@ -185,6 +185,9 @@ func (v *view) addTotals(d *document.Document) {
 		}
 		v.Totals = append(v.Totals, labelled{value, strings.ReplaceAll(t.key, "_", " ")})
 	}
+	if d.IsEmpty() {
+		return
+	}
 	for _, hour := range sortedKeys(d.PerHour) {
 		h := d.PerHour[hour]
 		v.Hours = append(v.Hours, hourView{hour, h.Received, h.Delivered, h.Deferrals, h.Bounced, h.Rejected})

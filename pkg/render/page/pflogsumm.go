@@ -13,8 +13,10 @@ import (
 // pflogsumm writes the figures in the words and the order of pflogsumm 1.1.5, so that its
 // readers find them again.
 func (p *printer) pflogsumm(d *document.Document) {
-	p.grandTotals(d)
-	p.hours(d)
+	if !p.short || !d.IsEmpty() {
+		p.grandTotals(d)
+		p.hours(d)
+	}
 	p.domains(d)
 	p.addresses(d)
 	p.details("message deferral detail", d.DeferralDetail)

@@ -16,7 +16,7 @@ const width = 78
 
 // Text writes the report for a person. Lists show their first top rows, all if top is 0.
 func Text(w io.Writer, d *document.Document, top int) error {
-	p := &printer{out: bufio.NewWriter(w), top: top, short: top > 0 && isQuiet(d)}
+	p := &printer{out: bufio.NewWriter(w), top: top, short: top > 0 && (isQuiet(d) || d.IsEmpty())}
 	if p.short {
 		p.top = min(top, shortTop)
 	}
@@ -301,11 +301,11 @@ func (p *printer) accounts(d *document.Document) {
 // foot writes remarks about the logs, and the empty sections.
 func (p *printer) foot(d *document.Document) {
 	p.line("")
-	if len(p.empty) > 0 {
+	if len(p.empty) > 0 && !d.IsEmpty() {
 		p.wrap("", "", "Nothing under: "+strings.Join(p.empty, ", ")+".")
 		p.line("")
 	}
-	if p.short {
+	if p.short && !d.IsEmpty() {
 		p.line("A quiet day is shown short. All of it: csmail report --top 0")
 	}
 	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))

@@ -219,6 +219,9 @@ func DayOf(date string, f *daily.Figures) Day {
 	return Day{date, f.Received(), f.Delivered(), len(f.Deferred), f.Bounced, f.Rejected(), f.LoginsFailed, f.LoginsOK}
 }
 
+// Span is the time from a first to a last line; zero if there is none.
+type Span struct{ First, Last time.Time }
+
 // Input is all that a report is made from.
 type Input struct {
 	Generated time.Time
@@ -228,6 +231,10 @@ type Input struct {
 	Hosts     []string // sorted
 	Lines     int64
 	Missed    int64 // lines of known daemons that no grammar matched
+	Bounded   bool  // a window was asked for: From and To are its borders
+	Noted     bool  // a line of the window was understood
+	Outside   Span  // of the lines that were understood, but are not in the window
+	Files     []string
 
 	Figures *daily.Figures
 	Before  []Day
@@ -289,7 +296,7 @@ func (d *Document) Title() string {
 		host = fmt.Sprintf("%d hosts", len(d.Hosts))
 	}
 	if host == "" {
-		host = "no host"
+		host = "an unnamed host"
 	}
 	return host
 }

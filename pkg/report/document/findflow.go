@@ -42,14 +42,46 @@ func hours(d time.Duration) string { return fmt.Sprintf("%d hours", int(d.Hours(
 // spammers and scanners hardly any mail server has six such hours.
 const silentFor = 6
 
+// IsEmpty reports whether the report counts no mail, no connection and no login.
+func (d *Document) IsEmpty() bool {
+	mails := d.Received + d.Delivered + d.Forwarded + d.Requeued + d.Deferrals + d.Bounced + d.Expired + d.Incomplete + d.Discarded + d.Held
+	clients := d.Connections.SMTPD + d.Connections.Postscreen + d.Rejected + d.RejectWarnings + d.Logins.OK + d.Logins.Failed
+	return mails+clients == 0
+}
+
+// emptiness is the finding of a report that counts nothing, and says why that is, as far
+// as it is known: an empty log, a log of another time, or one without mail. It is urgent
+// if a time was asked for, because then a mail server stands still or does not log. A log
+// that is read as a whole may be that of anything.
+func (d *Document) emptiness(in Input) Finding {
+	f := Finding{ID: "silent", Severity: Urgent, Advice: "systemctl status postfix dovecot rsyslog"}
+	if !in.Bounded {
+		f.Severity = Warn
+	}
+	switch {
+	case in.Lines == 0:
+		f.Title, f.Detail = "The log is empty: no line was read", "Nothing was logged, or the mail server logs to another place. The command shows the journal's last lines about mail."
+		f.Advice = "journalctl -n 5 SYSLOG_FACILITY=2"
+	case !in.Outside.Last.IsZero() && !in.Noted:
+		const form = "2 January 2006 15:04"
+		f.Title = "No line of the log is of this time"
+		f.Detail = fmt.Sprintf("The log was read from %s to %s. The command shows its last day.", in.Outside.First.In(in.Zone).Format(form), in.Outside.Last.In(in.Zone).Format(form))
+		f.Advice = "csmail report --day " + in.Outside.Last.In(in.Zone).Format(time.DateOnly)
+		for _, file := range in.Files {
+			f.Advice += " " + shellWord(file)
+		}
+	default:
+		f.Title = "No mail and no login is in the log of this time"
+		f.Detail = fmt.Sprintf("Of %s none says that somebody connected, sent a mail or logged in. Either nothing came, or the log is not complete.", plural(int(in.Lines), "line"))
+	}
+	return f
+}
+
 // silence is a window without any mail, or hours of it without, where there was mail in
 // each of the hours before.
 func (d *Document) silence(in Input) []Finding {
-	if in.Lines == 0 || d.From.IsZero() || d.Received+d.Rejected+d.Connections.SMTPD+d.Connections.Postscreen+d.Logins.OK+d.Logins.Failed == 0 {
-		return []Finding{{
-			ID: "silent", Severity: Urgent, Title: "No mail and no login is in the log of this time",
-			Detail: "Either nothing came, or the log is not complete.", Advice: "systemctl status postfix dovecot rsyslog",
-		}}
+	if d.IsEmpty() {
+		return []Finding{d.emptiness(in)}
 	}
 	var found []Finding
 	busy, quiet := 0, 0

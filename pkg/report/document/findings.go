@@ -82,14 +82,14 @@ func (d *Document) findings(in Input) []Finding {
 
 func rank(s Severity) int { return slices.Index([]Severity{Urgent, Warn, Note}, s) }
 
-// statusOf returns the report in one word.
+// statusOf returns the report in one word. Silence is never an attack, however urgent.
 func statusOf(findings []Finding) string {
 	status := "quiet"
 	for _, f := range findings {
-		switch f.Severity {
-		case Urgent:
+		switch {
+		case f.Severity == Urgent && f.ID != "silent":
 			return "attack"
-		case Warn:
+		case f.Severity != Note:
 			status = "elevated"
 		}
 	}
@@ -467,7 +467,7 @@ func mostFrequent(counts map[string]int) string {
 // shellWord quotes client text for a command that a person may paste.
 func shellWord(text string) string {
 	safe := strings.IndexFunc(text, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("@.-_+", c))
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("@.-_+/", c))
 	}) < 0
 	if safe && text != "" && text[0] != '-' {
 		return text

@@ -54,7 +54,7 @@ func (m Maker) Of(w *Window, s Surroundings) *Document {
 	in := w.Input()
 	in.Generated, in.Zone, in.ZoneName, in.Place = m.Generated, m.Zone, m.ZoneName, m.Place
 	in.Before, in.Others, in.Habits = s.Before, s.Findings, s.Habits
-	in.From, in.To = s.Since, s.Until
+	in.From, in.To, in.Bounded = s.Since, s.Until, true
 	in.Figures.NotCompleted += s.Unfinished
 	if m.Place != nil {
 		for _, source := range in.Sources {

@@ -27,6 +27,7 @@ type Window struct {
 	host        string    // of the last line
 	noted       time.Time // of the line before
 	first, last time.Time
+	outside     Span // of lines that are not in the window; it is not stored
 }
 
 const (
@@ -62,7 +63,11 @@ func (w *Window) Note(line *event.Logged) {
 	if line.Time.Equal(w.noted) && line.Host == w.host {
 		return // as the line before, or the other half of one line
 	}
-	if line.Time.IsZero() || !w.Holds(line.Time) {
+	if line.Time.IsZero() {
+		return
+	}
+	if !w.Holds(line.Time) {
+		widen(&w.outside.First, &w.outside.Last, line.Time)
 		return
 	}
 	w.noted = line.Time
@@ -105,6 +110,10 @@ func (w *Window) addTotals(o *Window) {
 		widen(&w.first, &w.last, o.first)
 		widen(&w.first, &w.last, o.last)
 	}
+	if !o.outside.First.IsZero() {
+		widen(&w.outside.First, &w.outside.Last, o.outside.First)
+		widen(&w.outside.First, &w.outside.Last, o.outside.Last)
+	}
 }
 
 func (w *Window) addCollateral(all ...report.Collateral) {
@@ -116,7 +125,7 @@ func (w *Window) addCollateral(all ...report.Collateral) {
 func (w *Window) Input() Input {
 	in := Input{
 		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Watch: w.watch, Prevented: w.prevented,
-		From: w.first, To: w.last, Collateral: slices.Clone(w.collateral),
+		From: w.first, To: w.last, Noted: !w.first.IsZero(), Outside: w.outside, Collateral: slices.Clone(w.collateral),
 	}
 	slices.SortStableFunc(in.Collateral, func(a, b report.Collateral) int { return a.Good.Compare(b.Good) })
 	for host := range w.hosts {
