@@ -20,6 +20,9 @@ func CSV(w io.Writer, d *document.Document, top int) error {
 	}
 	out.hours("per_hour", d.PerHour)
 	out.hours("per_day", d.PerDay)
+	out.connected("smtpd_per_hour", d.Connections.PerHour, 0)
+	out.connected("smtpd_per_day", d.Connections.PerDay, 0)
+	out.connected("smtpd_hosts", d.Connections.Hosts, top)
 	out.counts("received_by", "", d.ReceivedBy, 0)
 	out.counts("delivered_by", "", d.DeliveredBy, 0)
 	out.counts("rejected_by", "", d.RejectedBy, 0)
@@ -191,6 +194,20 @@ func (t table) hours(section string, hours map[string]daily.Hour) {
 		} {
 			t.number(section, key, c.key, c.n)
 		}
+	}
+}
+
+// connected writes connections by a name.
+func (t table) connected(section string, rows map[string]daily.Connected, top int) {
+	keys, _ := cut(sortedRows(rows, func(c daily.Connected) (int64, int64) { return int64(c.Count), int64(c.Seconds) }), top)
+	if top == 0 {
+		keys = sortedKeys(rows)
+	}
+	for _, key := range keys {
+		c := rows[key]
+		t.number(section, key, "connections", int64(c.Count))
+		t.number(section, key, "seconds", int64(c.Seconds))
+		t.number(section, key, "max_seconds", int64(c.Max))
 	}
 }
 

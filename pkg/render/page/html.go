@@ -207,6 +207,7 @@ func (v *view) addSections(d *document.Document, top int) {
 	v.list("Accounts tried most", accounts, top)
 	v.list("Message delivery by domain", deliveries, top)
 	v.list("Messages received by domain", volumeCounts(d.ReceivedDomains), top)
+	v.list("Connections to smtpd by host", connectionCounts(d.Connections.Hosts), top)
 	v.list("Senders", volumeCounts(d.SendersBy), top)
 	v.list("Recipients", volumeCounts(d.RecipientsBy), top)
 	v.details("Message deferral detail", d.DeferralDetail, top)

@@ -1,10 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
-	"time"
 
 	"csmail/pkg/report/daily"
 	"csmail/pkg/report/document"
@@ -18,6 +18,7 @@ func (p *printer) pflogsumm(d *document.Document) {
 		p.hours(d)
 	}
 	p.domains(d)
+	p.connections(d)
 	p.addresses(d)
 	p.details("message deferral detail", d.DeferralDetail)
 	p.details("message bounce detail (by relay)", d.BounceDetail)
@@ -59,7 +60,7 @@ func (p *printer) grandTotals(d *document.Document) {
 	p.amount(int64(d.SendingDomains), "sending hosts/domains")
 	p.amount(int64(d.Recipients), "recipients")
 	p.amount(int64(d.RecipientDomains), "recipient hosts/domains")
-	if d.Requeued+d.Incomplete+d.Connections.Postscreen > 0 {
+	if d.Requeued+d.Incomplete+d.Unsized+d.Connections.Postscreen > 0 {
 		p.line("")
 	}
 	if d.Requeued > 0 {
@@ -70,6 +71,9 @@ func (p *printer) grandTotals(d *document.Document) {
 	}
 	if d.Connections.Postscreen > 0 {
 		p.line("  postscreen: %s from %s", plural(d.Connections.Postscreen, "connection"), plural(d.Connections.PostscreenClients, "client"))
+	}
+	if d.Unsized > 0 {
+		p.line("  %d deliveries are without their size, which is not in the log", d.Unsized)
 	}
 	p.smtpd(d)
 }
@@ -83,20 +87,6 @@ func (p *printer) shortTotals(d *document.Document) {
 	}
 	p.amount(d.BytesReceived, "bytes received")
 	p.amount(d.BytesDelivered, "bytes delivered")
-}
-
-// smtpd is what pflogsumm --smtpd-stats says of the connections.
-func (p *printer) smtpd(d *document.Document) {
-	c := d.Connections
-	if c.SMTPD == 0 {
-		return
-	}
-	p.line("\nsmtpd\n")
-	p.amount(int64(c.SMTPD), "connections")
-	p.amount(int64(c.SMTPDClients), "hosts/domains")
-	p.amount(int64(math.Round(c.SMTPDSeconds/float64(c.SMTPD))), "avg. connect time (seconds)")
-	total := int(c.SMTPDSeconds)
-	p.line("%3d:%02d:%02d  total connect time", total/3600, total/60%60, total%60)
 }
 
 // discardedPercent is pflogsumm's, of all mail that was delivered, refused or discarded.
@@ -137,22 +127,12 @@ func scaled(n int64) string {
 //	04:00-05:00        12         11          1          0        214
 func (p *printer) hours(d *document.Document) {
 	if d.Days > 1 {
-		p.traffic("Per-Day Traffic Summary", "date", d.PerDay, func(day string) string {
-			t, err := time.Parse(time.DateOnly, day)
-			if err != nil {
-				return day
-			}
-			return t.Format("Jan _2 2006")
-		})
+		p.traffic("Per-Day Traffic Summary", "date", d.PerDay, dayName)
 	}
 	if p.short {
 		return
 	}
-	p.traffic("Per-Hour Traffic Summary", "time", d.PerHour, func(hour string) string {
-		var h int
-		_, _ = fmt.Sscanf(hour, "%d", &h)
-		return fmt.Sprintf("%02d:00-%02d:00", h, h+1)
-	})
+	p.traffic("Per-Hour Traffic Summary", "time", d.PerHour, hourName)
 }
 
 // traffic writes counts of received, delivered, deferred, bounced and rejected mails in
@@ -171,33 +151,49 @@ func (p *printer) traffic(title, first string, rows map[string]daily.Hour, name 
 	}
 }
 
-// domains writes the domains by volume.
+// domains writes the domains by volume, as pflogsumm by count and then size.
 func (p *printer) domains(d *document.Document) {
-	counts := map[string]int{}
-	for domain, t := range d.DeliveryDomains {
-		counts[domain] = t.Count
-	}
-	if rows, _ := byCount(counts, p.top); len(rows) > 0 {
-		p.counted("Host/Domain Summary: Message Delivery", len(counts))
-		p.line(" sent cnt  bytes   defers   avg dly max dly host/domain")
-		p.line(" -------- -------  -------  ------- ------- -----------")
-		for _, r := range rows {
-			t := d.DeliveryDomains[r.text]
-			p.line(" %s  %s  %s  %s  %s  %s", scaled(int64(t.Count)), scaled(t.Bytes), scaled(int64(t.Deferrals)), delay(t.DelayAvg), delay(t.DelayMax), clip(r.text, width-46))
+	deliveries := sortedRows(d.DeliveryDomains, func(t document.Delivery) (int64, int64) { return int64(t.Count), t.Bytes })
+	if p.table("Host/Domain Summary: Message Delivery", len(deliveries), " sent cnt  bytes   defers   avg dly max dly host/domain", " -------- -------  -------  ------- ------- -----------") {
+		rows, _ := cut(deliveries, p.top)
+		for _, domain := range rows {
+			t := d.DeliveryDomains[domain]
+			p.line(" %s  %s  %s  %s  %s  %s", scaled(int64(t.Count)), scaled(t.Bytes), scaled(int64(t.Deferrals)), delay(t.DelayAvg), delay(t.DelayMax), clip(domain, width-46))
 		}
-	} else {
-		p.empty = append(p.empty, "Host/Domain Summary: Message Delivery")
 	}
-	if rows, _ := byCount(volumeCounts(d.ReceivedDomains), p.top); len(rows) > 0 {
-		p.counted("Host/Domain Summary: Messages Received", len(d.ReceivedDomains))
-		p.line(" msg cnt   bytes   host/domain")
-		p.line(" -------- -------  -----------")
-		for _, r := range rows {
-			p.line(" %s  %s  %s", scaled(int64(r.n)), scaled(d.ReceivedDomains[r.text].Bytes), clip(r.text, width-19))
+	received := sortedRows(d.ReceivedDomains, func(v document.Volume) (int64, int64) { return int64(v.Count), v.Bytes })
+	if p.table("Host/Domain Summary: Messages Received", len(received), " msg cnt   bytes   host/domain", " -------- -------  -----------") {
+		rows, _ := cut(received, p.top)
+		for _, domain := range rows {
+			v := d.ReceivedDomains[domain]
+			p.line(" %s  %s  %s", scaled(int64(v.Count)), scaled(v.Bytes), clip(domain, width-19))
 		}
-	} else {
-		p.empty = append(p.empty, "Host/Domain Summary: Messages Received")
 	}
+}
+
+// sortedRows lists the keys of a map by two numbers, the greatest first, equal ones by
+// name.
+func sortedRows[V any](rows map[string]V, of func(V) (first, second int64)) []string {
+	keys := sortedKeys(rows)
+	slices.SortStableFunc(keys, func(a, b string) int {
+		a1, a2 := of(rows[a])
+		b1, b2 := of(rows[b])
+		return cmp.Or(cmp.Compare(b1, a1), cmp.Compare(b2, a2))
+	})
+	return keys
+}
+
+// table begins a table with its heads, and reports whether it has rows.
+func (p *printer) table(title string, rows int, heads ...string) bool {
+	if rows == 0 && !p.alone {
+		p.empty = append(p.empty, title)
+		return false
+	}
+	p.counted(title, rows)
+	for _, head := range heads {
+		p.line("%s", head)
+	}
+	return true
 }
 
 // delay writes seconds like pflogsumm. For example: "2.5 s", "3.0 m", "1.2 h", by the
@@ -244,10 +240,10 @@ func (p *printer) addresses(d *document.Document) {
 func (p *printer) list(title string, counts map[string]int) {
 	rows, _ := byCount(counts, p.top)
 	if len(rows) == 0 {
-		p.empty = append(p.empty, title)
+		p.none(title)
 		return
 	}
-	p.counted(title, len(counts))
+	p.ranked(title, len(counts))
 	for _, r := range rows {
 		p.line(" %s  %s", scaled(int64(r.n)), clip(r.text, width-10))
 	}
@@ -256,7 +252,7 @@ func (p *printer) list(title string, counts map[string]int) {
 // details writes counts by a name and a text.
 func (p *printer) details(title string, details map[string]document.Detail) {
 	if len(details) == 0 {
-		p.empty = append(p.empty, title)
+		p.none(title)
 		return
 	}
 	p.section(title)
@@ -302,7 +298,7 @@ func (p *printer) refusal(reason string, r *document.Refusal) {
 func (p *printer) master(d *document.Document) {
 	const title = "Master daemon messages"
 	if len(d.Master) == 0 {
-		p.empty = append(p.empty, title)
+		p.none(title)
 		return
 	}
 	p.section(title)

@@ -38,7 +38,10 @@ func Text(w io.Writer, d *document.Document, top int) error {
 
 // Pflogsumm writes only pflogsumm's sections, in its layout, for scripts that read it.
 func Pflogsumm(w io.Writer, d *document.Document, top int) error {
-	p := &printer{out: bufio.NewWriter(w), top: top}
+	p := &printer{out: bufio.NewWriter(w), top: top, alone: true}
+	if d.From.Equal(document.Midnight(d.From, 0)) && d.To.Equal(document.Midnight(d.From, 1)) { // as with pflogsumm -d
+		p.line("Postfix log summaries for %s", d.From.Format("Jan _2"))
+	}
 	p.pflogsumm(d)
 	if err := p.out.Flush(); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -51,6 +54,7 @@ type printer struct {
 	out   *bufio.Writer
 	top   int
 	short bool // it was a quiet day, whose report is one screen
+	alone bool // pflogsumm's sections alone, in its layout
 	empty []string
 }
 
@@ -71,11 +75,34 @@ func (p *printer) section(title string) {
 
 // counted begins a section with a list of n items, of which it shows some.
 func (p *printer) counted(title string, n int) {
+	if p.alone {
+		p.section(title + note(p.top > 0, " (top %d)", p.top))
+		return
+	}
 	if p.top > 0 && n > p.top {
 		p.section(fmt.Sprintf("%s (top %d of %d)", title, p.top, n))
 		return
 	}
 	p.section(fmt.Sprintf("%s (%d)", title, n))
+}
+
+// ranked begins a list of senders or recipients, in whose title pflogsumm puts the number
+// of rows first.
+func (p *printer) ranked(title string, n int) {
+	if p.alone && p.top > 0 {
+		p.section(fmt.Sprintf("top %d %s", p.top, title))
+		return
+	}
+	p.counted(title, n)
+}
+
+// none notes that a section is empty. pflogsumm says so in its place.
+func (p *printer) none(title string) {
+	if p.alone {
+		p.line("\n%s: none", title)
+		return
+	}
+	p.empty = append(p.empty, title)
 }
 
 func (p *printer) more(indent string, n int) {
@@ -324,7 +351,7 @@ func thousands(n int64) string {
 // pflogsumm's layout.
 func (p *printer) refusals(title string, refusals document.Refusals) {
 	if len(refusals) == 0 {
-		p.empty = append(p.empty, title)
+		p.none(title)
 		return
 	}
 	p.section(title)

@@ -23,6 +23,7 @@ const (
 	entryRefusedAddress // of the refusal before it
 	entryReason
 	entryTrouble
+	entryConnected
 )
 
 // totals are the sums of the figures.
@@ -66,6 +67,7 @@ func (f *Figures) Write(w *wire.Frames) {
 		w.Add(entryUser, func(c *wire.Codec) { c.Text(&user) })
 	}
 	f.writeHours(w)
+	f.writeConnected(w)
 	for which, traffic := range f.traffic() {
 		for key, t := range traffic {
 			w.Add(entryTraffic, func(c *wire.Codec) { signed(c, &which); c.Text(&key); t.encode(c) })
@@ -198,6 +200,8 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		f.Users.add(user)
 	case entryTraffic:
 		r.traffic(c)
+	case entryConnected:
+		f.connectedEntry(c)
 	default:
 		return r.hours(kind, c) || r.details(kind, c)
 	}

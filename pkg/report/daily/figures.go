@@ -59,7 +59,11 @@ type Figures struct {
 
 	Sent       map[string]map[string]*SentHour `json:"sent"` // by account that logged in to send, and hour
 	LoginHours map[string]LoginHour            `json:"login_hours"`
-	Hours      map[string]*Hour                `json:"hours"` // both by "2006-01-02T15" in the report's zone
+	Connected  map[string]*Connected           `json:"connected"` // by host or its domain
+
+	ConnectedHours map[string]*Connected `json:"connected_hours"`
+
+	Hours map[string]*Hour `json:"hours"` // as the others by "2006-01-02T15" in the report's zone
 
 	DeliveryDomains map[string]*Traffic `json:"delivery_domains"`
 	ReceivedDomains map[string]*Traffic `json:"received_domains"`
@@ -255,6 +259,7 @@ func NewFigures() *Figures {
 		Hours: map[string]*Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
 		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},
+		Connected: map[string]*Connected{}, ConnectedHours: map[string]*Connected{},
 		Sent: map[string]map[string]*SentHour{}, Trouble: map[string]map[string]Counts{}, Master: Counts{}, TLS: Counts{},
 	}
 }

@@ -80,6 +80,11 @@ func (f *Figures) Merge(o *Figures) {
 	for key, h := range o.LoginHours {
 		f.addLogins(key, h)
 	}
+	for which, into := range f.connected() {
+		for key, one := range o.connected()[which] {
+			addConnected(into, key, *one)
+		}
+	}
 	for account, hours := range o.Sent {
 		for hour, sent := range hours {
 			f.addSent(account, hour, *sent)

@@ -125,7 +125,10 @@ func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
 	}
 	s := t.sessions.of(r)
 	if figures != nil {
-		figures.SMTPDSeconds += s.lasted(r.Time)
+		if seconds, ok := s.lasted(r.Time); ok {
+			figures.SMTPDSeconds += seconds
+			figures.disconnect(t.hour(r.Time), f, seconds)
+		}
 		if f.AuthOK > 0 || !f.HasCounts && s != nil && s.user != "" {
 			figures.login(t.hour(r.Time), 1, 0)
 		}

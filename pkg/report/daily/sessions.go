@@ -61,11 +61,11 @@ func (all *sessions) drop() {
 	}
 }
 
-// lasted returns for how many seconds the session was connected at a time, 0 for one of
-// this host.
-func (s *session) lasted(at time.Time) int {
+// lasted returns for how many seconds the session was connected at a time; ok is false for
+// one of this host, and for one whose begin is not known.
+func (s *session) lasted(at time.Time) (seconds int, ok bool) {
 	if s == nil || s.since == 0 || s.client.IsLoopback() {
-		return 0
+		return 0, false
 	}
-	return int(at.Unix() - s.since.seconds())
+	return max(int(at.Unix()-s.since.seconds()), 0), true
 }

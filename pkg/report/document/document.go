@@ -158,6 +158,12 @@ type Connections struct {
 	// SMTPDSeconds is how long smtpd's clients were connected, in whole seconds each, as
 	// pflogsumm counts.
 	SMTPDSeconds float64 `json:"smtpd_seconds"`
+
+	// Connections to smtpd that ended, in pflogsumm's figures: by hour of the day, date, and
+	// host or its domain.
+	PerHour map[string]daily.Connected `json:"smtpd_per_hour"`
+	PerDay  map[string]daily.Connected `json:"smtpd_per_day"`
+	Hosts   map[string]daily.Connected `json:"smtpd_hosts"`
 }
 
 // Volume counts mails and their bytes.

@@ -27,7 +27,7 @@ func (d *Document) addFigures(f *daily.Figures) {
 	d.BytesReceived, d.BytesDelivered = f.BytesReceived, f.BytesDelivered
 	d.Senders, d.SendingDomains = len(f.Senders), len(f.ReceivedDomains)
 	d.Recipients = len(f.Recipients)
-	d.Connections = Connections{f.SMTPDConnections, len(f.SMTPDClients), f.ScreenConnections, len(f.ScreenClients), float64(f.SMTPDSeconds)}
+	d.Connections = connectionsOf(f)
 	d.Logins = Logins{f.LoginsOK, f.LoginsFailed, len(f.Users)}
 	d.LoginsPerHour = loginsPerHour(f.LoginHours)
 	d.PerHour, d.PerDay = perHour(f.Hours), perDay(f.Hours)
@@ -41,6 +41,22 @@ func (d *Document) addFigures(f *daily.Figures) {
 		}
 		d.DeliveryDomains[domain] = entry
 	}
+}
+
+// connectionsOf sums up the connections.
+func connectionsOf(f *daily.Figures) Connections {
+	c := Connections{
+		SMTPD: f.SMTPDConnections, SMTPDClients: len(f.SMTPDClients), Postscreen: f.ScreenConnections, PostscreenClients: len(f.ScreenClients),
+		SMTPDSeconds: float64(f.SMTPDSeconds), PerHour: map[string]daily.Connected{}, PerDay: map[string]daily.Connected{}, Hosts: map[string]daily.Connected{},
+	}
+	for key, one := range f.ConnectedHours {
+		day, hour, _ := strings.Cut(key, "T")
+		c.PerDay[day], c.PerHour[hour] = c.PerDay[day].Plus(*one), c.PerHour[hour].Plus(*one)
+	}
+	for host, one := range f.Connected {
+		c.Hosts[host] = *one
+	}
+	return c
 }
 
 // oneDecimal rounds to one decimal.
