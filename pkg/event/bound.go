@@ -26,6 +26,12 @@ const keptText = 256
 //
 //	aaaa…(600 bytes)   the first 256 bytes, ~, and 32 hexadecimal digits
 func (e *Event) Bound() {
+	const surelyShort = 1<<8 - 1 // all bits of a length that needs none but these
+	all := len(e.User) | len(e.Helo) | len(e.Sender) | len(e.Recipient) | len(e.ClientName) | len(e.Session) |
+		len(e.Reason) | len(e.Mechanism) | len(e.Code) | len(e.Message)
+	if all <= surelyShort {
+		return
+	}
 	for _, name := range [...]*string{&e.User, &e.Helo, &e.Sender, &e.Recipient, &e.ClientName, &e.Session} {
 		if len(*name) > MaxText {
 			*name = boundName(*name)

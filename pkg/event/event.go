@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // Service is the mail service that a client talked to.
@@ -170,23 +171,50 @@ func (e Event) Clone() Event {
 	return e
 }
 
-// Detach does with the Event itself what Clone does with a copy.
+// Detach does with the Event itself what Clone does with a copy. Most texts are parts of
+// the message, and are parts of its copy afterwards.
 func (e *Event) Detach() {
 	texts := [...]*string{
 		&e.Host, &e.Program, &e.User, &e.ClientName, &e.Helo, &e.Sender,
-		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session, &e.Message,
+		&e.Recipient, &e.Mechanism, &e.Code, &e.Reason, &e.Session,
 	}
-	size := 0
-	for _, text := range texts {
-		size += len(*text)
+	var places [len(texts)]int // in the message; -1: elsewhere
+	size := len(e.Message)
+	for i, text := range texts {
+		if places[i] = PlaceIn(e.Message, *text); places[i] < 0 {
+			size += len(*text)
+		}
 	}
 	var room strings.Builder
 	room.Grow(size)
-	for _, text := range texts {
-		room.WriteString(*text)
+	room.WriteString(e.Message)
+	for i, text := range texts {
+		if places[i] < 0 {
+			room.WriteString(*text)
+		}
 	}
 	all := room.String()
-	for _, text := range texts {
-		*text, all = all[:len(*text)], all[len(*text):]
+	rest := all[len(e.Message):]
+	e.Message = all[:len(e.Message)]
+	for i, text := range texts {
+		if at := places[i]; at >= 0 {
+			*text = all[at : at+len(*text)]
+			continue
+		}
+		*text, rest = rest[:len(*text)], rest[len(*text):]
 	}
+}
+
+// PlaceIn returns the index at which part lies in the memory of whole, so that a copy of
+// whole holds it there. It is 0 for an empty part, and -1 for one that lies elsewhere,
+// whatever it says.
+func PlaceIn(whole, part string) int {
+	if part == "" {
+		return 0
+	}
+	at := uintptr(unsafe.Pointer(unsafe.StringData(part))) - uintptr(unsafe.Pointer(unsafe.StringData(whole)))
+	if at >= uintptr(len(whole)) || uintptr(len(whole))-at < uintptr(len(part)) {
+		return -1
+	}
+	return int(at)
 }

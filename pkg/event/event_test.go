@@ -109,6 +109,34 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// A text that is a part of the message is a part of the clone's, and others keep their
+// own, such as those behind the end of a message that was cut.
+func TestCloneSharesItsMessage(t *testing.T) {
+	block := "host1 smtpd: user=<bob>, name=<bob>; tail"
+	e := Event{Host: block[:5], Message: block[13:36], User: block[19:22], ClientName: "bob", Reason: block[13:36], Helo: block[30:40], Code: block[36:36], Sender: block[12:15]}
+	want := e
+	got := e.Clone()
+	if got != want {
+		t.Fatalf("got %+v, want %+v", got, want)
+	}
+	for name, tt := range map[string]struct {
+		text string
+		want int
+	}{
+		"user": {got.User, 6}, "all": {got.Reason, 0}, "equal but elsewhere": {got.ClientName, -1}, "beyond the end": {got.Helo, -1},
+		"before the beginning": {got.Sender, -1}, "empty": {got.Code, 0}, "host": {got.Host, -1},
+	} {
+		if place := PlaceIn(got.Message, tt.text); place != tt.want {
+			t.Errorf("%s: got place %d, want %d", name, place, tt.want)
+		}
+	}
+	for _, text := range []string{got.Host, got.Message, got.User, got.ClientName, got.Reason, got.Helo, got.Sender} {
+		if PlaceIn(block, text) >= 0 {
+			t.Errorf("%q is the block's", text)
+		}
+	}
+}
+
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range Kinds() {
