@@ -50,7 +50,7 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 	line := logline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First, Reading: reading}
 	j.tally.Cut = int64(j.block.Cut)
 	for rest := j.block.Text; rest != ""; line.Number++ {
-		line.Text, rest, _ = strings.Cut(rest, "\n")
+		line.Text, rest = cutLine(rest)
 		record := j.next()
 		parser.Parse(&line, record)
 		j.tally.Lines++
@@ -70,6 +70,15 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 		}
 	}
 	j.tally.Notes = parser.Notes
+}
+
+// cutLine cuts off the first line.
+func cutLine(text string) (line, rest string) {
+	end := strings.IndexByte(text, '\n')
+	if end < 0 {
+		return text, ""
+	}
+	return text[:end], text[end+1:]
 }
 
 // take completes a record.

@@ -11,6 +11,10 @@ import (
 type address struct{ hi, lo, bits uint64 }
 
 func addressOf(addr netip.Addr) address {
+	if addr.Is4() {
+		raw := addr.As4()
+		return address{0, 0xffff<<32 | uint64(binary.BigEndian.Uint32(raw[:])), 32}
+	}
 	raw := addr.As16()
 	return address{binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:]), uint64(addr.BitLen())}
 }
