@@ -161,6 +161,9 @@ func TestFollowRefuses(t *testing.T) {
 
 // What is not there yet is waited for, and said once: a slip in a name shows nothing else.
 func TestFollowSaysWhatItWaitsFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	config := func(list string) string {
 		path := filepath.Join(t.TempDir(), "csmail.yaml")
 		appendTo(t, path, "sources: [{source: file, filenames: ["+list+"]}]\n")

@@ -258,6 +258,9 @@ func TestNewerAndForeignFiles(t *testing.T) {
 // Whatever happens to the bytes of the file: no panic, no fault; either an error
 // with a hint or values that were written.
 func TestDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	t.Parallel()
 	p := path(t)
 	s := open(t, p, Options{})

@@ -135,6 +135,9 @@ func TestDamagedKeptOfOlderFile(t *testing.T) {
 // A large value is stored with a checkpoint, in parts that go to the file before it. It
 // replaces a value of Keep, and the other way round.
 func TestLargeValues(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	t.Parallel()
 	s := open(t, path(t), Options{})
 	want := func(what string, want []byte) {

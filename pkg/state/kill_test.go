@@ -46,6 +46,9 @@ func write(path string) {
 // Whenever the process is killed: checkpoint, inputs, cursor and outbox say the
 // same, and nothing that was committed is missing.
 func TestKilledAtAnyMoment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	t.Parallel()
 	p := path(t)
 	done := 0

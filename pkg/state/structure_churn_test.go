@@ -27,6 +27,9 @@ type churn struct {
 // the size of files: bbolt reads a variable of the environment at each page that it
 // frees, and go test logs each reading to a file of its own.)
 func TestStructureTakesWhatBoltWrites(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	t.Parallel()
 	for seed := range uint64(2) {
 		for _, pageSize := range []int{1024, 4096, 65536} {
@@ -176,6 +179,9 @@ func (c *churn) empty(bucket *bolt.Bucket) error {
 
 // From 65535 free pages on their count stands in another place.
 func TestStructureOfManyFreePages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	t.Parallel()
 	p := path(t)
 	db, err := bolt.Open(p, 0o600, &bolt.Options{PageSize: 1024, FreelistType: bolt.FreelistMapType, NoSync: true, NoGrowSync: true})

@@ -8,6 +8,9 @@ import (
 // Each attack sequence overflows its scenario, leads to the bans that it should,
 // and to no other.
 func TestAttacksOverflow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for _, a := range Attacks() {
 		t.Run(a.Name, func(t *testing.T) {
 			var banned []string

@@ -9,6 +9,9 @@ import (
 // What Dovecot as shipped and Postfix log of guesses that come so fast that Dovecot's
 // penalty exceeds Postfix's patience. Honest users log in meanwhile.
 func TestRecordedPenalty(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for name, tt := range map[string]struct {
 		logs   []string
 		banned []string

@@ -221,6 +221,9 @@ func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, as
 
 // What hosts come to that are counted as one is what a backtest of their logs comes to.
 func TestManyHostsAsOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	set, err := detect.Load([]string{"strict"})
 	if err != nil {
 		t.Fatal(err)

@@ -240,6 +240,9 @@ func (z *zeros) Read(p []byte) (int, error) {
 }
 
 func TestMemoryIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for name, n := range map[string]int{"short lines": 100, "lines of 10 MB": 10 << 20, "one line": 1 << 30} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
