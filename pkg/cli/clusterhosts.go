@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/cluster/plan"
+	"csmail/pkg/daemon"
+	"csmail/pkg/hint"
 )
 
 // newClusterHosts returns csmail cluster edge, or csmail cluster judge.
@@ -24,6 +28,7 @@ func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
 	if role == plan.Edge {
 		distrust := changePlan(std, role, "distrust", "Take away the key of an edge that was broken into", func(p *plan.Plan, name string) error { return p.Distrust(name, time.Now()) }, distrusted)
 		distrust.Long = distrustHelp
+		distrust.RunE = thenTellJudges(distrust.RunE)
 		c.AddCommand(distrust)
 	}
 	return c
@@ -32,10 +37,41 @@ func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
 const distrustHelp = `Take away the key of an edge that was broken into. Its name stays in the plan, so that
 nobody adds it again by mistake.
 
-What the host sent until the servers have the new configuration was counted. It can have
-accused anybody, as with the LAPI credentials of any host: csmail puts the hosts into each alert
-("hosts" in cscli alerts inspect), so look through those that name it. It can have made up
-logins, which speak for an address for 14 days.`
+The judges are told at once, with the key of one of them: from there on the edge counts for
+nothing, and whatever it reported excuses nobody any more, also after a restart: logins, mail
+that was taken, names of providers, trouble of its services and those of its site, and
+addresses of its own. A proof that another edge reported, too, is that one's alone. If the
+servers do not answer, run the same command again.
+
+What the host reported against clients was counted. It can have accused anybody, as with the LAPI
+credentials of any host: csmail puts the hosts into each alert ("hosts" in cscli alerts
+inspect), so look through those that name it.`
+
+// tellWithin bounds the time in which the servers must take an order.
+const tellWithin = 5 * time.Second
+
+// thenTellJudges returns a command that orders the judges to distrust an edge, after it has
+// changed the plan.
+func thenTellJudges(change func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		if err := change(c, args); err != nil {
+			return err
+		}
+		f := plan.Folder{Path: c.Flag("folder").Value.String()}
+		p, err := f.Load()
+		if err != nil {
+			return err
+		}
+		o := f.Judge(&p)
+		o.Log = slog.New(slog.DiscardHandler)
+		ctx, cancel := context.WithTimeout(c.Context(), tellWithin)
+		defer cancel()
+		if err := daemon.DistrustEdge(ctx, o, args[0]); err != nil {
+			return hint.Wrap(fmt.Errorf("the plan is changed, but the judges were not told: %w", err), "run the same command again when the servers answer: until then what %s reported still excuses its clients", args[0])
+		}
+		return nil
+	}
+}
 
 func article(role plan.Role) string {
 	if role == plan.Edge {
@@ -106,7 +142,7 @@ func removed(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, na
 func distrusted(b *strings.Builder, f plan.Folder, p *plan.Plan, _ plan.Role, name string) {
 	fmt.Fprintf(b, "%s is distrusted. Its key is worth nothing once this is done:\n", name)
 	serversFirst(b, f)
-	fmt.Fprintf(b, "  2. on each judge: cluster.edges: [%s],\n     and restart csmail\n", strings.Join(p.Names(plan.Edge), ", "))
+	fmt.Fprintf(b, "  2. on each judge: cluster.edges: [%s],\n     and reload csmail: then %s can be added again later\n", strings.Join(p.Names(plan.Edge), ", "), name)
 	fmt.Fprintf(b, "  3. look through the alerts that name %s: cscli alerts list,\n     cscli alerts inspect ID; csmail unban for whom it accused wrongly\n", name)
 	fmt.Fprintf(b, "After a clean installation: csmail cluster edge remove %[1]s, then edge add %[1]s.\n", name)
 }

@@ -270,6 +270,26 @@ func Create(ctx context.Context, o Options) error {
 	}
 }
 
+// Order puts an order of a person into the stream, as [Judges.Order] does, with the key of a
+// judge.
+func Order(ctx context.Context, o Options, order []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	conn, err := Connect(o)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.await(ctx); err != nil {
+		return err
+	}
+	j, err := conn.Judges()
+	if err != nil {
+		return err
+	}
+	return conn.explained(j.Order(ctx, order))
+}
+
 // initWithin bounds one try: an answer can get lost while the servers choose a leader.
 func (j *Judges) initWithin(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)

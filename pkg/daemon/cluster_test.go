@@ -209,6 +209,150 @@ func TestJudgesAreEqual(t *testing.T) {
 	}
 }
 
+// says adds facts about a client of the same second, as an edge sends them; each fill makes one.
+func (s *stream) says(edge, client string, fill ...func(*event.Record)) {
+	s.t.Helper()
+	b := &wire.Batch{Epoch: 1, First: s.next[edge], Sent: s.at, Through: s.at}
+	for _, f := range fill {
+		r := event.Record{Outcome: event.Noted, Event: event.Event{Time: s.at, Host: edge, Addr: netip.MustParseAddr(client), Attempts: 1}}
+		f(&r)
+		b.Facts = append(b.Facts, wire.Fact{Place: s.at, Record: r})
+	}
+	s.next[edge] += uint64(len(fill))
+	s.add(edge, wire.AppendBatch(nil, b))
+}
+
+// login is a login by the log of a host.
+func login(host string) func(*event.Record) {
+	return func(r *event.Record) {
+		r.Host, r.Service, r.Program, r.Kind, r.User, r.Message = host, event.Dovecot, "dovecot", event.LoginOK, "bob", "a login"
+	}
+}
+
+func denied(r *event.Record) {
+	r.Service, r.Program, r.Kind, r.Message = event.Postfix, "postfix/smtpd", event.RelayDenied, "denied"
+}
+
+// orders adds a person's command.
+func (s *stream) orders(o order) {
+	s.t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.add("", text)
+}
+
+// excused returns how many attempts of a client the guard excuses.
+func excused(d *Daemon, client string) (n int) {
+	for _, e := range d.engine.Guard().History(netip.MustParseAddr(client)).Excuses {
+		n += e.Attempts
+	}
+	return n
+}
+
+const thief = "203.0.113.66"
+
+// An edge that names two hosts in its lines is one witness: whoever took it over cannot have
+// himself excused everywhere by that.
+func TestOneEdgeIsOneWitness(t *testing.T) {
+	for name, tt := range map[string]struct {
+		second string // edge
+		host   string // that its log names
+		want   int
+	}{
+		"two hosts of one edge": {"mx2", "b", 0},
+		"one host twice":        {"mx2", "a", 0},
+		"two edges":             {"mx1", "mx1", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, _ := pair(t)
+			d, s := all[0], newStream(t)
+			s.says("mx2", thief, login("a"))
+			s.says(tt.second, thief, login(tt.host))
+			s.says("mx1", thief, denied)
+			for _, edge := range []string{"mx2", "mx1"} {
+				s.says(edge, thief)
+			}
+			s.takeAll(d)
+			if got := excused(d, thief); got != tt.want {
+				t.Errorf("got %d excused attempts on mx1, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// A distrusted edge counts for nothing from one place in the stream on, on both judges, and
+// what it reported before excuses nobody any more; also after a restart, and after it was
+// installed anew.
+func TestDistrustedEdge(t *testing.T) {
+	all, rigs := pair(t)
+	s := newStream(t)
+	own := netip.MustParseAddr("203.0.113.67")
+	s.says("mx2", thief, login("a"))
+	s.at = s.at.Add(25 * time.Hour)
+	s.says("mx2", thief, login("a")) // on another day: it counts everywhere
+	s.add("mx2", wire.AppendBatch(nil, &wire.Batch{Epoch: 1, First: 2, Sent: s.at, Through: s.at, Own: []netip.Addr{own}}))
+	s.says("mx1", thief, denied, denied)
+	s.says("mx2", thief)
+	s.says("mx1", thief)
+	for _, d := range all {
+		s.takeAll(d)
+		if got := excused(d, thief); got != 2 {
+			t.Fatalf("before: got %d excused attempts, want 2", got)
+		}
+		if _, spared := d.engine.Guard().Touches(netip.PrefixFrom(own, 32)); !spared {
+			t.Fatal("before: an address of the edge is not spared")
+		}
+	}
+	s.says("mx2", thief, login("a")) // waits for its turn
+	s.orders(order{Distrust: "mx2"})
+	s.says("mx2", thief, login("a"))
+	s.says("mx1", thief, denied)
+	s.takeAll(all[0])
+	for i := range 3 {
+		s.guesses("mx1", 2, fmt.Sprintf("203.0.113.%d", i+1))
+		s.says("mx2", thief, login("a"))
+	}
+	s.takeAll(all[0])
+	s.takeAll(all[1])
+	equal := func(when string) {
+		t.Helper()
+		if a, b := snapshots(t, all[0]), snapshots(t, all[1]); !bytes.Equal(a, b) {
+			t.Errorf("%s: got states of %d and %d bytes that differ, want equal ones", when, len(a), len(b))
+		}
+		for i, d := range all {
+			if got := excused(d, thief); got != 0 {
+				t.Errorf("%s: judge %d excuses %d attempts, want none", when, i, got)
+			}
+			if _, spared := d.engine.Guard().Touches(netip.PrefixFrom(own, 32)); spared {
+				t.Errorf("%s: judge %d spares an address that the edge called its own", when, i)
+			}
+			if troubles := clusterTroubles(d.cluster.status(), time.Now()); !slices.ContainsFunc(troubles, func(s string) bool {
+				return strings.Contains(s, "what mx2 sends is refused: it is distrusted")
+			}) {
+				t.Errorf("%s: judge %d: got troubles %q, want that mx2 is distrusted", when, i, troubles)
+			}
+		}
+	}
+	equal("after the order")
+	if err := all[1].storeNow(); err != nil {
+		t.Fatal(err)
+	}
+	all[1].workers.stop()
+	all[1].close()
+	all[1] = rigs[1].inCluster(t)
+	s.says("mx2", thief, login("a"))
+	s.says("mx1", thief, denied)
+	s.takeAll(all[0])
+	s.takeAll(all[1])
+	equal("after a restart of one")
+	s.orders(order{Distrust: "mx2"}) // again
+	s.takeAll(all[0])
+	s.takeAll(all[1])
+	equal("after the order came again")
+}
+
 // A configuration with other rules takes effect on both judges at the same message: where
 // the stream says that the second one has it too.
 func TestRulesTakeEffectTogether(t *testing.T) {

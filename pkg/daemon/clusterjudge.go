@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,7 +9,6 @@ import (
 
 	"csmail/pkg/cluster"
 	"csmail/pkg/config"
-	"csmail/pkg/control"
 	"csmail/pkg/engine"
 	"csmail/pkg/event"
 	"csmail/pkg/guard"
@@ -133,6 +131,9 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 	case merge.Stranger:
 		j.refuse(d, m.Edge, "it is not in cluster.edges")
 		return
+	case merge.Distrusted:
+		j.refuse(d, m.Edge, "it is distrusted (csmail cluster edge distrust)")
+		return
 	case merge.Stale:
 		j.refuse(d, m.Edge, "it is of an earlier life of the host, or another host has its name")
 		return
@@ -194,45 +195,3 @@ func (j *judgePart) miss(d *Daemon, edge string, b *wire.Batch) {
 
 // missAgain is how long an edge has to send the facts that it was asked for.
 const missAgain = 5 * time.Second
-
-// order is a person's command to all judges. It takes effect where it stands in the
-// stream, so that they stay the same.
-type order struct {
-	Unban netip.Prefix `json:"unban,omitzero"`
-	Until time.Time    `json:"until,omitzero"`
-
-	List control.List `json:"list,omitempty"`
-	Move control.Move `json:"move,omitempty"`
-	IDs  []string     `json:"ids,omitempty"`
-	At   time.Time    `json:"at,omitzero"`
-
-	Judge string `json:"judge,omitempty"` // has these rules:
-	Rules string `json:"rules,omitempty"`
-}
-
-// obey carries out a person's command.
-func (j *judgePart) obey(d *Daemon, m cluster.Message) {
-	var o order
-	if err := json.Unmarshal(m.Data, &o); err != nil {
-		d.log.Warn("an order in the stream cannot be read", "error", err)
-		return
-	}
-	if o.Judge != "" {
-		j.hear(d, o.Judge, o.Rules)
-		return
-	}
-	lists := answers{d}
-	if o.Unban.IsValid() {
-		d.engine.Unban(o.Unban, o.Until)
-		if _, err := lists.dropWaiting(o.Unban, o.Until.Add(-amnesty)); err != nil {
-			d.log.Error("dropping alerts on what was forgiven", "error", err)
-		}
-		d.log.Info("forgiven by a person", "network", o.Unban.String(), "until", o.Until.Format(time.RFC3339))
-	}
-	if len(o.IDs) > 0 {
-		if _, err := lists.move(o.List, o.IDs, o.Move, o.At); err != nil {
-			d.log.Debug("an order in the stream", "error", err) // it is done already, as after a restart
-		}
-		d.sender.Wake()
-	}
-}

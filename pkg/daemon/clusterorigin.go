@@ -56,10 +56,26 @@ func (o origins) of(edge, first, host string) event.Origin {
 	if len(o.known) >= maxKnown {
 		clear(o.known)
 	}
-	name := fmt.Sprintf("edge/%s/%d", first, event.OriginOf(host, "").Host%hostsOfEdge)
+	name := groupOf(first, event.OriginOf(host, "").Host%hostsOfEdge)
 	if site := o.site[edge]; site != "" {
 		name = "site/" + site
 	}
-	o.known[key] = event.OriginOf(name, "")
-	return o.known[key]
+	origin := event.OriginOf(name, "")
+	origin.Edge = event.EdgeOf(first)
+	o.known[key] = origin
+	return origin
 }
+
+// all returns the origins that the lines of an edge can have.
+func (o origins) all(edge, first string) (all []event.Origin) {
+	if o.site[edge] != "" {
+		return []event.Origin{o.of(edge, first, edge)}
+	}
+	for group := range uint64(hostsOfEdge) {
+		all = append(all, event.OriginOf(groupOf(first, group), ""))
+	}
+	return all
+}
+
+// groupOf is the name of a group of the hosts of an edge.
+func groupOf(first string, group uint64) string { return fmt.Sprintf("edge/%s/%d", first, group) }

@@ -53,6 +53,9 @@ func (j *judgePart) status() *control.ClusterJudge {
 			Name: e.Name, Heard: e.Heard, Waited: e.Waited, Silent: e.Silent, Skew: e.Skew,
 			Late: e.LateFacts, Gaps: e.Gaps, Again: e.Repeated, Lost: e.Lost, Refused: j.refused[e.Name],
 		}
+		if e.Distrusted {
+			state.Refused = "it is distrusted (csmail cluster edge distrust)"
+		}
 		if e.Heard {
 			state.Behind = foremost.Sub(e.Through)
 		}

@@ -12,7 +12,10 @@ var errDamaged = wire.ErrDamaged
 
 // codec writes or reads the guard's state with pkg/wire, to which it adds the guard's own
 // types.
-type codec struct{ wire.Codec }
+type codec struct {
+	wire.Codec
+	version byte
+}
 
 func numbers[N ~uint8 | ~uint16 | ~uint32 | ~uint64](c *codec, all ...*N) {
 	wire.Numbers(&c.Codec, all...)

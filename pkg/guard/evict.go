@@ -18,6 +18,7 @@ const (
 type proof struct {
 	until    uint32
 	strength strength
+	by       witness
 }
 
 // evictions remember the proofs of dropped sources, because a source that has lost its
@@ -116,24 +117,31 @@ func partition(all []ranked) int {
 
 // proofOf returns the strongest proof of a source and its end.
 func (k *knowledge) proofOf(s *source) proof {
-	until := s.amnesty
+	best := proof{until: s.amnesty, strength: loginProof}
 	if s.login != 0 && k.weighsEverywhere(s.loginBy) {
-		until = max(until, s.login+k.limits.login)
+		best.extend(s.login+k.limits.login, s.loginBy)
 	}
-	if until > k.now {
-		return proof{until, loginProof}
+	if best.until > k.now {
+		return best
 	}
-	until = 0
-	if s.provider != 0 {
-		until = s.provider + 30*day
+	best = proof{strength: mailProof}
+	if s.provider != 0 && k.weighsEverywhere(s.providerBy) {
+		best.extend(s.provider+30*day, s.providerBy)
 	}
-	if s.mailedDays(k.now) >= k.limits.mailDays && k.weighsEverywhere(witness{host: s.mailBy}) {
-		until = max(until, (s.mailDay+30)*day)
+	if s.mailedDays(k.now) >= k.limits.mailDays && k.weighsEverywhere(s.mailBy) {
+		best.extend((s.mailDay+30)*day, s.mailBy)
 	}
-	if until > k.now {
-		return proof{until, mailProof}
+	if best.until > k.now {
+		return best
 	}
 	return proof{}
+}
+
+// extend takes another reason for the same proof, if that lasts longer.
+func (p *proof) extend(until uint32, by witness) {
+	if until > p.until {
+		p.until, p.by = until, by
+	}
 }
 
 // remember keeps a proof. A weaker one does not replace a stronger one.

@@ -64,9 +64,9 @@ func TestForgetWeakestProofs(t *testing.T) {
 	const room = 16
 	var e evictions
 	for i := range 3 * room {
-		e.remember(uint64(1000+i), proof{day + uint32(i), mailProof}, 0, room)
+		e.remember(uint64(1000+i), proof{day + uint32(i), mailProof, witness{}}, 0, room)
 		if i < room/2 {
-			e.remember(uint64(i), proof{day + uint32(i), loginProof}, 0, room)
+			e.remember(uint64(i), proof{day + uint32(i), loginProof, witness{}}, 0, room)
 		}
 	}
 	for i := range room / 2 {
@@ -80,7 +80,7 @@ func TestForgetWeakestProofs(t *testing.T) {
 	if e.strengthAt(1000, 0) != noProof || e.strengthAt(1000+3*room-1, 0) != mailProof {
 		t.Error("the mail that proves longest is forgotten, or the one that ends first is kept")
 	}
-	e.remember(5, proof{2 * day, mailProof}, 0, room)
+	e.remember(5, proof{2 * day, mailProof, witness{}}, 0, room)
 	if e.strengthAt(5, 0) != loginProof {
 		t.Error("a weaker proof takes the place of a stronger")
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"csmail/pkg/event"
-	"csmail/pkg/health"
 )
 
 // on sets the host of all records from a place in the log on.
@@ -16,14 +15,24 @@ func (s *scene) on(host string, from int) {
 }
 
 // excused has a guard of several hosts observe a log, and returns how many of the offences
-// of a source it excuses, and by which rules.
-func excused(foreign bool, addr string, script func(*scene)) (left int) {
+// of a source it does not excuse.
+func excused(foreign bool, addr string, script func(*scene)) int {
 	s := &scene{}
 	script(s)
-	g := New(Facts{}, Options{Foreign: foreign})
+	return notExcused(guardOf(s, foreign), addr)
+}
+
+// guardOf returns a guard that has observed a log.
+func guardOf(s *scene, foreign bool) *Guard {
+	g := New(Facts{}, Options{Foreign: foreign, ProviderNames: []string{"provider.example"}})
 	for i := range s.log {
 		g.Observe(&s.log[i], false)
 	}
+	return g
+}
+
+// notExcused returns how many of the offences of a source count.
+func notExcused(g *Guard, addr string) (left int) {
 	source := g.memory.find(keyOf(found(addr, 1, sceneStart).Addr))
 	if source == nil {
 		return 0
@@ -104,13 +113,67 @@ func TestForeignProofs(t *testing.T) {
 	}
 }
 
-// Times that a host makes up are no second day.
-func TestForeignProofOfYesterday(t *testing.T) {
-	w := witness{}.seen(true, health.Host(7), 100*day+5)
-	if w = w.seen(false, health.Host(7), 100*day+9); w.isNew() {
-		t.Error("twice on one day: got a proof that weighs everywhere, want one of its host")
+// Times that a host makes up are no second day, and the hosts that a collecting edge names
+// are no second edge.
+func TestWitness(t *testing.T) {
+	from := func(edge, host uint64) *event.Record {
+		return &event.Record{Origin: event.Origin{Edge: edge, Host: host}}
 	}
-	if w = w.seen(false, health.Host(7), 101*day); !w.isNew() {
-		t.Error("on two days: got a proof of its host, want one that weighs everywhere")
+	for name, tt := range map[string]struct {
+		second     *event.Record
+		later      uint32
+		everywhere bool
+	}{
+		"the same, on the same day":                  {from(7, 1), 9, false},
+		"the same, on another day":                   {from(7, 1), day, true},
+		"the same edge, by another host's name":      {from(7, 2), 9, false},
+		"the same edge, by another name, next day":   {from(7, 2), day, true},
+		"another edge":                               {from(8, 3), 9, true},
+		"another edge of the same site":              {from(8, 1), 9, false},
+		"another edge of the same site, another day": {from(8, 1), day, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := New(Facts{}, Options{Foreign: true})
+			g.now = 20000 * day
+			w := g.reported(witness{}, true, from(7, 1))
+			if g.weighsEverywhere(w) || !g.weighs(w, 1) || g.weighs(w, 3) {
+				t.Error("once: got a proof that weighs on others, or not on its host")
+			}
+			g.now += tt.later
+			if w = g.reported(w, false, tt.second); g.weighsEverywhere(w) != tt.everywhere {
+				t.Errorf("twice: weighs everywhere: got %t, want %t", !tt.everywhere, tt.everywhere)
+			}
+		})
+	}
+}
+
+// A verified name of a provider excuses on the host that reports it; elsewhere once another
+// one does.
+func TestForeignProvider(t *testing.T) {
+	for name, tt := range map[string]struct {
+		named []string
+		want  int
+	}{
+		"by another host": {[]string{"mx7"}, 3},
+		"by two hosts":    {[]string{"mx7", "mx2"}, 0},
+		"by the host":     {[]string{"mx1"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := excused(true, attacker, func(s *scene) {
+				for i, host := range tt.named {
+					from := len(s.log)
+					s.connect(time.Duration(i)*time.Second, attacker, "mail.provider.example")
+					s.on(host, from)
+				}
+				from := len(s.log)
+				for i := range 3 {
+					s.kind(time.Hour+time.Duration(i)*time.Minute, attacker, event.RelayDenied, "Relay access denied")
+				}
+				s.on("mx1", from)
+			})
+			if got != tt.want {
+				t.Errorf("got %d offences that count, want %d", got, tt.want)
+			}
+		})
 	}
 }

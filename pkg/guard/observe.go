@@ -32,6 +32,7 @@ func (g *Guard) connected(r *event.Record, at uint32) {
 		return
 	}
 	s := g.source(key, at)
+	s.providerBy = g.reported(s.providerBy, !isWithin(s.provider, at, 30*day), r)
 	s.provider = max(s.provider, at)
 }
 
@@ -94,11 +95,7 @@ func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
 	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(g.guessed, key, name, at) {
-		g.noteWitness(s, name, r, at)
-		before := s.accounts.n
-		if g.memory.noteLogin(s, name, at); s.accounts.n > before {
-			g.noteFirstWitness(s, name, r)
-		}
+		g.noteLogin(s, name, r, at)
 		g.noteShared(s, at)
 		g.good.count(s, at)
 	}

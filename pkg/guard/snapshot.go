@@ -16,13 +16,17 @@ import (
 // shell reads its logs back. Version 6 knew our own services of all hosts together,
 // version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,
 // version 9 no break-ins, version 10 not since when many users share an address,
-// version 11 not who told of a proof.
-const snapshotVersion = 12
+// version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
+// its proofs weigh everywhere until they lapse.
+const snapshotVersion = 13
+
+// readableVersion is the oldest version that is read.
+const readableVersion = 12
 
 // AppendSnapshot appends all observations to b. Equal states give equal bytes. Facts and
 // Options are not part of it.
 func (g *Guard) AppendSnapshot(b []byte) []byte {
-	c := codec{wire.Codec{B: append(b, snapshotVersion)}}
+	c := codec{wire.Codec{B: append(b, snapshotVersion)}, snapshotVersion}
 	c.B = append(c.B, g.key[:]...)
 	c.forgiven(g)
 	c.guard(g)
@@ -32,16 +36,16 @@ func (g *Guard) AppendSnapshot(b []byte) []byte {
 // Restore replaces the observations by those of a snapshot. After an error the guard is
 // unchanged.
 func (g *Guard) Restore(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion {
+	if len(b) == 0 || b[0] < readableVersion || b[0] > snapshotVersion {
 		return fmt.Errorf("the guard's snapshot is not of version %d", snapshotVersion)
 	}
 	var key event.HashKey
-	b = b[1:]
+	version, b := b[0], b[1:]
 	if n := copy(key[:], b); n < len(key) {
 		return fmt.Errorf("reading the guard's snapshot: %w", errDamaged)
 	}
 	fresh := New(Facts{}, Options{HashKey: key})
-	c := codec{wire.Codec{B: b[len(key):], Reading: true}}
+	c := codec{wire.Codec{B: b[len(key):], Reading: true}, version}
 	c.forgiven(fresh)
 	c.guard(fresh)
 	if c.Err == nil && len(c.B) > 0 {
@@ -72,6 +76,7 @@ func (c *codec) guard(g *Guard) {
 	c.ints(&g.good.count0, &g.good.count1, &g.good.banned)
 	c.addr(&g.gateway.addr)
 	numbers(c, &g.gateway.votes, &g.gateway.n, &g.gateway.total)
+	c.reporters(&g.reporters)
 	c.evictions(&g.evicted)
 	c.waiting(&g.waiting)
 	c.brokenInto(&g.broken)
@@ -96,6 +101,9 @@ func (c *codec) evictions(e *evictions) {
 		numbers(c, key)
 		numbers(c, &p.until)
 		numbers(c, &p.strength)
+		if c.version >= 13 {
+			c.witness(&p.by)
+		}
 		if c.Reading {
 			if e.proven == nil {
 				e.proven = make(map[uint64]proof)
@@ -158,7 +166,14 @@ func (c *codec) sources(g *Guard) {
 func (c *codec) source(m *memory, s *source) {
 	numbers(c, &s.first, &s.contact, &s.seen, &s.login, &s.shared, &s.provider, &s.faulted, &s.amnesty, &s.banned, &s.mailDay, &s.mailDays, &s.mails, &s.mailsBefore, &s.goodDay, &s.lostAt, &s.lost)
 	numbers(c, &s.faultedOn)
-	numbers(c, &s.loginBy.host, &s.loginBy.day, &s.mailBy)
+	c.witness(&s.loginBy)
+	if c.version < 13 {
+		numbers(c, &s.mailBy.first)
+		s.mailBy = witness{}
+	} else {
+		c.witness(&s.mailBy)
+		c.witness(&s.providerBy)
+	}
 	c.bools(&s.crowded)
 	c.accounts(m, &s.accounts)
 	c.accounts(m, &s.assumed)
@@ -195,5 +210,21 @@ func (c *codec) accounts(m *memory, r *run) {
 func (c *codec) account(a *account) {
 	c.accountHash(&a.name)
 	numbers(c, &a.at)
-	numbers(c, &a.by.host, &a.by.day)
+	c.witness(&a.by)
+}
+
+func (c *codec) witness(w *witness) {
+	if numbers(c, &w.first, &w.then); c.version < 13 {
+		*w = witness{}
+	}
+}
+
+func (c *codec) reporters(r *reporters) {
+	if c.version < 13 {
+		return
+	}
+	list(c, &r.all, func(one *reporter) { numbers(c, &one.edge); numbers(c, &one.host) })
+	if c.Reading {
+		r.index()
+	}
 }

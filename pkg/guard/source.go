@@ -34,7 +34,8 @@ type source struct {
 	assumed     run     // accounts inferred from logins without a user name
 	offences    run     // in the order of the log
 	loginBy     witness // of login
-	mailBy      uint16  // short for the host that took its mail; 0: several did
+	mailBy      witness // of the mails taken
+	providerBy  witness // of provider
 	crowded     bool    // had more than maxAccounts accounts
 	inUse       bool    // its place in the memory is in use
 }

@@ -46,7 +46,7 @@ func (j *judgement) isProvenFor(o offence) bool {
 		return hasLoggedIn || strength >= loginProof
 	}
 	return hasLoggedIn || strength > noProof ||
-		s != nil && (s.mailedDays(o.at) >= k.limits.mailDays && k.mailWeighs(s, o.host) || isWithin(s.provider, o.at, 30*day))
+		s != nil && (s.mailedDays(o.at) >= k.limits.mailDays && k.weighs(s.mailBy, o.host) || isWithin(s.provider, o.at, 30*day) && k.weighs(s.providerBy, o.host))
 }
 
 // wasMostlyTaken reports whether more of the source's mail was taken than refused on the

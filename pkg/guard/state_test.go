@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -120,8 +121,36 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 12" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 13" {
 		t.Errorf("another version: %v", err)
+	}
+}
+
+// A judge that is upgraded goes on with what it knew: without that it would ban who had proved
+// himself. The file is of version 12, with logins and mail of a client that mx7 reported, an
+// evicted proof and three offences.
+func TestRestoreEarlierVersion(t *testing.T) {
+	b, err := os.ReadFile("testdata/version12.snapshot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := New(Facts{}, Options{Foreign: true})
+	if err := g.Restore(b); err != nil {
+		t.Fatal(err)
+	}
+	s := g.memory.find(keyOf(found(attacker, 1, sceneStart).Addr))
+	if s == nil || s.mailedDays(g.now) != 4 || s.accounts.n != 1 || s.offences.n != 3 {
+		t.Fatalf("got %+v, want four days with mail, one account and three offences", s)
+	}
+	if n := notExcused(g, attacker); n != 0 {
+		t.Errorf("got %d offences that count, want none", n)
+	}
+	if g.evicted.strengthAt(9, g.now) != loginProof {
+		t.Error("a proof of an evicted source is lost")
+	}
+	again := New(Facts{}, Options{Foreign: true})
+	if err := again.Restore(g.AppendSnapshot(nil)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -338,7 +338,7 @@ func (j *judgement) excuse(o offence) (rule Rule, until uint32) {
 	switch {
 	case o.isSuspicion() && j.isProvenFor(o):
 		return Proven, 0
-	case o.isOfMail() && j.k.mailWeighs(j.s, o.host) && j.wasMostlyTaken(o.at):
+	case o.isOfMail() && j.k.weighs(j.s.mailBy, o.host) && j.wasMostlyTaken(o.at):
 		return MailTaken, 0
 	}
 	switch o.area() {
@@ -407,7 +407,7 @@ func (j *judgement) asked(o offence) health.Offence {
 // resolver decides about an offence that depends on DNS. A source whose mail was taken
 // before had a name then, by the same rules.
 func (j *judgement) resolver(o offence) (rule Rule, until uint32) {
-	if j.s.mailedDays(o.at) > 0 && j.k.mailWeighs(j.s, o.host) {
+	if j.s.mailedDays(o.at) > 0 && j.k.weighs(j.s.mailBy, o.host) {
 		return Proven, 0
 	}
 	switch j.site(o).Resolver(j.key, o.at, j.k.now) {

@@ -15,7 +15,8 @@ const (
 	// for a day. Hosts beyond the limit share one Site.
 	maxSites   = 512
 	siteSilent = day
-	maxName    = 64 // bytes of a host's name that are kept
+	maxName    = 64      // bytes of a host's name that are kept
+	mostSites  = 1 << 16 // of stored data; a judge of 1,000 edges has some thousands
 )
 
 // Host identifies the host that logged a line. For example, all lines of mx1 have the
@@ -118,6 +119,21 @@ func (s *Sites) evict(at uint32) bool {
 	return true
 }
 
+// Forget forgets what is known of a host. Any of its services may have been in trouble
+// until its last line.
+func (s *Sites) Forget(h Host) {
+	old, known := s.hosts[h]
+	if !known {
+		return
+	}
+	site := newSite(old.name, s)
+	site.heard, site.dovecot = old.heard, old.dovecot
+	site.forget(old.heard)
+	s.hosts[h] = site
+	s.lastSite = nil
+	s.findDovecots()
+}
+
 // findDovecots lists the sites with a Dovecot, in the order of their hosts.
 func (s *Sites) findDovecots() {
 	s.dovecots = s.dovecots[:0]
@@ -166,7 +182,7 @@ func (s *Sites) Encode(c *wire.Codec) {
 		}
 		site.encode(c)
 	})
-	if len(s.hosts) > maxSites {
+	if len(s.hosts) > mostSites {
 		c.Fail()
 	}
 	s.lastSite, s.fullUntil = nil, 0

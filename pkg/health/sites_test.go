@@ -40,6 +40,44 @@ func TestSitesAreBounded(t *testing.T) {
 	}
 }
 
+// A judge of more than 512 edges reads back what it has stored.
+func TestManySitesAreReadBack(t *testing.T) {
+	l := testLimits
+	l.Sites = 2 * maxSites
+	s := NewSites(l)
+	for i := range Host(2 * maxSites) {
+		s.Note(1+i, "mx", noon)
+	}
+	c := &wire.Codec{}
+	s.Encode(c)
+	again := NewSites(l)
+	r := &wire.Codec{B: c.B, Reading: true}
+	if again.Encode(r); r.Err != nil || again.Count() != 2*maxSites {
+		t.Errorf("got %d sites, %v, want %d", again.Count(), r.Err, 2*maxSites)
+	}
+}
+
+// Of a host that is forgotten nothing is known until its last line, and trouble that it
+// reported excuses nothing later.
+func TestForgetHost(t *testing.T) {
+	s := NewSites(testLimits)
+	s.Note(1, "mx1", noon).Fault(event.AuthFault, event.Dovecot, Client{}, noon)
+	ask := func(at uint32) Excuse {
+		return s.Of(1).Login(Offence{Service: event.Dovecot, Key: 7, At: at, Now: at + day})
+	}
+	if ask(noon+10) == NoExcuse {
+		t.Fatal("the fault excuses nothing before")
+	}
+	s.Forget(1)
+	s.Forget(2)
+	if ask(noon) != Excused || ask(noon+10) != NoExcuse {
+		t.Errorf("got %v until its last line and %v later, want excused and not", ask(noon), ask(noon+10))
+	}
+	if got := s.Note(1, "mx1", noon+10); got != s.Of(1) {
+		t.Error("its next line is noted elsewhere")
+	}
+}
+
 // drawFact tells Sites one thing of a small world, and returns what they answer.
 func drawFact(t *rapid.T, at uint32) func(*Sites) []any {
 	host := Host(rapid.IntRange(1, 4).Draw(t, "host"))

@@ -14,6 +14,8 @@ type edge struct {
 	isHeard  bool // it has sent a batch that was taken
 	ended    bool
 
+	distrusted bool // its batches are refused
+
 	epoch, next uint64        // expected next
 	heard       time.Duration // time of the last batch, by the stream's clock
 	through     time.Time     // no later fact comes before it
@@ -162,6 +164,15 @@ func (m *Merger) pop() {
 	m.order[0], m.order[last] = m.order[last], nil
 	if m.order = m.order[:last]; last > 0 {
 		m.fix()
+	}
+}
+
+// heap makes order a heap again after a host in the middle was taken out.
+func (m *Merger) heap() {
+	all := m.order
+	m.order = make([]*edge, 0, len(all))
+	for _, e := range all {
+		m.push(e)
 	}
 }
 

@@ -35,15 +35,16 @@ type Taken uint8
 
 // The outcomes.
 const (
-	All      Taken = iota // every fact of it is new, or there is none in it
-	Part                  // facts of it were taken before, from another batch
-	Nothing               // all facts of it were taken before
-	Gap                   // facts before it are missing, so that it was refused
-	Stale                 // it is of an earlier life of the host, and was refused
-	Stranger              // the host is not a member
+	All        Taken = iota // every fact of it is new, or there is none in it
+	Part                    // facts of it were taken before, from another batch
+	Nothing                 // all facts of it were taken before
+	Gap                     // facts before it are missing, so that it was refused
+	Stale                   // it is of an earlier life of the host, and was refused
+	Stranger                // the host is not a member
+	Distrusted              // see Distrust
 )
 
-var takenNames = [...]string{"taken", "partly repeated", "repeated", "gap", "stale", "stranger"}
+var takenNames = [...]string{"taken", "partly repeated", "repeated", "gap", "stale", "stranger", "distrusted"}
 
 // String returns the outcome's name, for logs and tests.
 func (t Taken) String() string { return takenNames[t] }
@@ -87,12 +88,30 @@ func (m *Merger) Expect(names []string) {
 	m.strict = true
 	for _, e := range m.all {
 		e.expected = slices.Contains(names, e.name)
+		e.distrusted = e.distrusted && e.expected
 	}
 	for _, name := range names {
 		if m.edges[name] == nil {
 			m.add(&edge{name: name, expected: true, heard: m.clock.now})
 		}
 	}
+	m.advance()
+}
+
+// Distrust has a member count for nothing until Expect was called without it, and then with
+// it again: its key was stolen. Its facts that wait are dropped, and how far it is is
+// forgotten, since whoever has the key could have chosen an epoch that no other exceeds.
+func (m *Merger) Distrust(name string) {
+	old := m.edges[name]
+	if old == nil {
+		return
+	}
+	m.waiting -= len(old.facts) - old.head
+	if at := slices.Index(m.order, old); at >= 0 {
+		m.order = slices.Delete(m.order, at, at+1)
+		m.heap()
+	}
+	*old = edge{name: name, origin: old.origin, expected: old.expected, distrusted: old.expected, heard: old.heard}
 	m.advance()
 }
 
@@ -127,6 +146,10 @@ func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
 	if e == nil || !e.expected {
 		m.advance()
 		return Stranger
+	}
+	if e.distrusted {
+		m.advance()
+		return Distrusted
 	}
 	e.heard = m.clock.now
 	m.renamed(e, b.Epoch)
@@ -222,7 +245,7 @@ func (m *Merger) Positions() map[string]Position {
 func (m *Merger) Ended() bool {
 	ended := false
 	for _, e := range m.all {
-		if e.expected && !e.ended {
+		if e.expected && !e.ended && !e.distrusted {
 			return false
 		}
 		ended = ended || e.ended
@@ -269,7 +292,7 @@ func (m *Merger) isSilent(e *edge) bool { return m.clock.now-e.heard > m.late }
 // lately by the stream's clock, and does not read back old logs. Its latest batch shows
 // whether it does. Others may be ahead by now, since they could send before it could.
 func (m *Merger) isWaitedFor(e *edge, leastLag time.Duration) bool {
-	if e.ended || !e.expected || m.isSilent(e) {
+	if e.ended || !e.expected || e.distrusted || m.isSilent(e) {
 		return false
 	}
 	return !e.isHeard || e.lag-leastLag <= m.late

@@ -342,6 +342,72 @@ func TestMergeIsASort(t *testing.T) {
 	})
 }
 
+// A distrusted host counts for nothing, holds nobody up, and its facts that wait are dropped;
+// once the members were named without it and with it again, a new life of it counts from its
+// beginning, whatever epoch the thief chose.
+func TestDistrust(t *testing.T) {
+	m := New(Options{})
+	m.Expect([]string{"mx1", "mx2", "mx3"})
+	add := func(name string, epoch uint64, first uint64, second int, text string) Taken {
+		b := batchOf(first, second, factAt(second, text))
+		b.Epoch = epoch
+		return m.Add(name, b, at(second))
+	}
+	add("mx1", 1, 0, 5, "a")
+	add("mx2", 1<<63, 0, 2, "b")
+	add("mx3", 1, 0, 6, "c")
+	m.Distrust("mx2")
+	if got := add("mx2", 1<<63, 1, 3, "d"); got != Distrusted {
+		t.Errorf("a batch of the distrusted host: got %v", got)
+	}
+	restored := New(Options{})
+	if err := restored.Restore(m.AppendSnapshot(nil)); err != nil {
+		t.Fatal(err)
+	}
+	m = restored
+	if got := add("mx2", 1<<63, 1, 4, "e"); got != Distrusted {
+		t.Errorf("after a restart: got %v", got)
+	}
+	if m.Waiting() != 2 {
+		t.Errorf("got %d facts that wait, want the two of the others", m.Waiting())
+	}
+	add("mx1", 1, 1, 10, "f")
+	add("mx3", 1, 1, 10, "g")
+	if got, want := drain(m), []string{"mx1 a", "mx3 c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	m.Expect([]string{"mx1", "mx2", "mx3"}) // the same members again change nothing
+	if got := add("mx2", 1<<63, 2, 11, "h"); got != Distrusted {
+		t.Errorf("after the same members: got %v", got)
+	}
+	m.Expect([]string{"mx1", "mx3"})
+	if got := add("mx2", 1<<63, 3, 12, "i"); got != Stranger {
+		t.Errorf("after it was taken out: got %v", got)
+	}
+	m.Expect([]string{"mx1", "mx2", "mx3"})
+	if got := add("mx2", 5, 0, 13, "j"); got != All {
+		t.Errorf("after it was installed anew: got %v", got)
+	}
+	m.Distrust("mx9") // of no member
+}
+
+// A snapshot of before hosts could be distrusted is read.
+func TestSnapshotOfVersion2(t *testing.T) {
+	b := []byte{2}
+	c := &wire.Codec{B: b}
+	m := New(Options{})
+	m.Expect([]string{"mx1", "mx2"})
+	m.Add("mx1", batchOf(0, 9, factAt(5, "a"), factAt(7, "b")), at(9))
+	m.encode(c, 2)
+	restored := New(Options{})
+	if err := restored.Restore(c.B); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := restored.AppendSnapshot(nil), m.AppendSnapshot(nil); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d", len(got), len(want))
+	}
+}
+
 func TestDamagedSnapshot(t *testing.T) {
 	m := New(Options{})
 	m.Add("mx1", batchOf(0, 10, factAt(1, "x"), factAt(50, "y")), at(10))

@@ -7,8 +7,9 @@ import (
 	"csmail/pkg/wire"
 )
 
-// snapshotVersion is the first byte of a snapshot.
-const snapshotVersion = 2
+// snapshotVersion is the first byte of a snapshot. Version 2 had no distrusted hosts, and is
+// read still.
+const snapshotVersion = 3
 
 // ErrSnapshot is a snapshot that is cut or of another version.
 var ErrSnapshot = errors.New("the merger's snapshot is damaged or of another version")
@@ -17,26 +18,26 @@ var ErrSnapshot = errors.New("the merger's snapshot is damaged or of another ver
 // the same snapshot.
 func (m *Merger) AppendSnapshot(b []byte) []byte {
 	c := &wire.Codec{B: append(b, snapshotVersion)}
-	m.encode(c)
+	m.encode(c, snapshotVersion)
 	return c.B
 }
 
 // Restore replaces the state by that of AppendSnapshot. The numbers of the Options stay.
 // After an error the Merger must not be used further.
 func (m *Merger) Restore(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion {
+	if len(b) == 0 || b[0] < 2 || b[0] > snapshotVersion {
 		return ErrSnapshot
 	}
 	*m = *New(Options{Late: m.late, MaxWaiting: m.most})
 	c := &wire.Codec{B: b[1:], Reading: true}
-	m.encode(c)
+	m.encode(c, b[0])
 	if c.Err != nil || len(c.B) > 0 {
 		return ErrSnapshot
 	}
 	return nil
 }
 
-func (m *Merger) encode(c *wire.Codec) {
+func (m *Merger) encode(c *wire.Codec, version byte) {
 	c.Bools(&m.strict)
 	duration(c, &m.clock.now)
 	c.Time(&m.clock.first)
@@ -48,7 +49,7 @@ func (m *Merger) encode(c *wire.Codec) {
 		if c.Reading {
 			*p = &edge{}
 		}
-		(*p).encode(c)
+		(*p).encode(c, version)
 		if e := *p; c.Reading && c.Err == nil {
 			m.add(e)
 			if m.waiting += len(e.facts); len(e.facts) > 0 {
@@ -58,10 +59,13 @@ func (m *Merger) encode(c *wire.Codec) {
 	})
 }
 
-func (e *edge) encode(c *wire.Codec) {
+func (e *edge) encode(c *wire.Codec, version byte) {
 	c.Text(&e.name)
 	c.Text(&e.origin)
 	c.Bools(&e.expected, &e.isHeard, &e.ended)
+	if version > 2 {
+		c.Bools(&e.distrusted)
+	}
 	wire.Numbers(c, &e.epoch, &e.next, &e.lateFacts, &e.gaps, &e.repeated, &e.lost)
 	duration(c, &e.heard)
 	duration(c, &e.lag)

@@ -10,6 +10,8 @@ type Edge struct {
 	Ended    bool
 	Waited   bool // the others wait for it if needed
 
+	Distrusted bool // its batches are refused
+
 	Position Position
 	Through  time.Time     // no later fact comes before it
 	Silent   time.Duration // by the stream's clock
@@ -28,7 +30,7 @@ func (m *Merger) Edges() []Edge {
 	leastLag := m.leastLag()
 	for _, e := range m.all {
 		all = append(all, Edge{
-			Name: e.name, Expected: e.expected, Heard: e.isHeard, Ended: e.ended, Waited: m.isWaitedFor(e, leastLag),
+			Name: e.name, Expected: e.expected, Heard: e.isHeard, Ended: e.ended, Waited: m.isWaitedFor(e, leastLag), Distrusted: e.distrusted,
 			Position: Position{e.epoch, e.next}, Through: e.through, Silent: m.clock.now - e.heard, Skew: e.skew.shift, Waiting: len(e.facts) - e.head,
 			LateFacts: e.lateFacts, Gaps: e.gaps, Repeated: e.repeated, Lost: e.lost,
 		})

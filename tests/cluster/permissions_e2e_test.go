@@ -227,6 +227,9 @@ func TestKeysThatAreWorthNothing(t *testing.T) {
 	if _, err := connect(l, "mx1"); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a distrusted edge: got %v, want a refusal", err)
 	}
+	if got := subjectsOf(t, dial(t, l, judgeNames[0])); !slices.Contains(got, "csmail.in._judges") {
+		t.Errorf("the streams hold %q, want the order to distrust the edge", got)
+	}
 	l.change(t, "remove", "mx1")
 	l.change(t, "add", "mx1")
 	dial(t, l, "mx1")

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nkeys"
 	"gopkg.in/yaml.v3"
 
+	"csmail/pkg/cluster"
 	"csmail/pkg/hint"
 )
 
@@ -35,6 +36,18 @@ const planHead = "# The plan of a csmail cluster. csmail cluster reads and write
 func (f Folder) Exists() bool {
 	_, err := os.Stat(filepath.Join(f.Path, planFile))
 	return err == nil
+}
+
+// Judge returns how a judge of the plan reaches the servers, with the files of this folder.
+func (f Folder) Judge(p *Plan) cluster.Options {
+	name := p.Judges[0].Name
+	o := cluster.Options{
+		Name: name, Stream: p.Stream, Replicas: p.Replicas, Credentials: filepath.Join(f.Host(name), hostKey), CA: filepath.Join(f.Host(name), hostCA),
+	}
+	for _, s := range p.Servers {
+		o.Servers = append(o.Servers, s.Address())
+	}
+	return o
 }
 
 // Load reads the plan.
