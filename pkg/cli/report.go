@@ -99,12 +99,13 @@ type dailyReport struct {
 	reportOptions
 	judgement
 	input reading
+	files []string
 	now   time.Time
 }
 
 // check resolves the flags.
 func (o reportOptions) check(ctx context.Context, configPath string, files []string, std Streams, now time.Time) (dailyReport, error) {
-	r := dailyReport{reportOptions: o, now: now}
+	r := dailyReport{reportOptions: o, files: files, now: now}
 	if !slices.Contains([]string{"human", "html", "json", "csv"}, o.output) {
 		return r, usageError{fmt.Errorf("output format %q not supported: must be one of human, html, json, csv", o.output)}
 	}
@@ -337,7 +338,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	}
 	c.AddFindings(judge.Settle(r.now))
 	c.finish()
-	return document.New(r.documentInput(c, tally, files)), tally, nil
+	return document.New(r.documentInput(c, tally)), tally, nil
 }
 
 // add adds a result of the engine.
@@ -350,7 +351,7 @@ func (c *collected) add(result *engine.Result) {
 }
 
 // documentInput returns the gathered data in the form of pkg/report/document.
-func (r dailyReport) documentInput(c *collected, tally replay.Tally, files []string) document.Input {
+func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.Input {
 	c.Lines, c.Missed = tally.Lines, tally.Outcomes[event.Missed]
 	in := c.Input()
 	in.Generated, in.Zone, in.ZoneName = r.now.In(r.input.zone).Truncate(time.Second), r.input.zone, zoneName(r.input.zone)
@@ -359,7 +360,7 @@ func (r dailyReport) documentInput(c *collected, tally replay.Tally, files []str
 		s.Country, s.AS = c.place(s.Addr)
 	}
 	scope := r.input.scope
-	if in.Bounded, in.Files = !scope.Since.IsZero() || !scope.Until.IsZero(), files; !scope.Since.IsZero() {
+	if in.Bounded, in.Files = !scope.Since.IsZero() || !scope.Until.IsZero(), r.files; !scope.Since.IsZero() {
 		in.From, in.To = scope.Since, cmp.Or(scope.Until, r.now)
 	}
 	for date, figures := range c.before {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 
@@ -30,7 +31,7 @@ func (r dailyReport) send(ctx context.Context, d *document.Document) error {
 	}
 	return mailer.Send(ctx, options, mailer.Mail{
 		From: cmp.Or(r.from, settings.From, "csmail@"+host), To: withHost(r.recipients(), host), Subject: page.Subject(d), Text: text.String(), HTML: html.String(),
-		MessageID: messageID(d, host), ListID: "report.csmail." + host, Date: r.now,
+		MessageID: r.messageID(d, host), ListID: "report.csmail." + host, Date: r.now,
 	})
 }
 
@@ -74,9 +75,14 @@ func withHost(addresses []string, host string) []string {
 	return out
 }
 
-// messageID is the same for each report of one window, so that a repeated one replaces
-// the first in a mail program.
-func messageID(d *document.Document, host string) string {
-	sum := sha256.Sum256([]byte(d.Title() + "\n" + d.Period()))
+// messageID is the same for each report of one window and the same logs, whatever they
+// hold by now, so that a repeated one replaces the first in a mail program.
+func (r dailyReport) messageID(d *document.Document, host string) string {
+	since, until := r.input.scope.Since, r.input.scope.Until
+	if since.IsZero() && until.IsZero() {
+		since, until = d.From, d.To
+	}
+	named := append([]string{host, fmt.Sprint(since.Unix()), fmt.Sprint(until.Unix()), r.journalFile}, r.files...)
+	sum := sha256.Sum256([]byte(strings.Join(named, "\x00")))
 	return "report-" + hex.EncodeToString(sum[:12]) + "@" + host
 }

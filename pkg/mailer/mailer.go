@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,14 @@ type Options struct {
 	Username string // empty: no login
 	Password string
 	Sendmail string // path of sendmail(1); empty: DefaultSendmail
+
+	Within   time.Duration  // how long it may take; 0: a minute
+	tlsFirst bool           // TLS from the first byte also on another port than 465
+	at       string         // where the server is, if not where its name says
+	roots    *x509.CertPool // of trusted certificates, if not those of the host
 }
+
+func (o Options) within() time.Duration { return cmp.Or(o.Within, timeout) }
 
 // Mail is one report. Text and HTML are two forms of the same.
 type Mail struct {
@@ -55,50 +63,52 @@ type Mail struct {
 
 // Send sends the mail. The error of a server holds its words.
 func Send(ctx context.Context, o Options, m Mail) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, o.within())
 	defer cancel()
 	message, err := m.message()
 	if err != nil {
 		return err
 	}
 	if o.SMTP == "" {
-		return sendmail(ctx, cmp.Or(o.Sendmail, DefaultSendmail), m, message)
+		return o.sendmail(ctx, m, message)
 	}
 	client, err := o.client(ctx)
 	if err != nil {
 		return err
 	}
-	if err := client.DialAndSendWithContext(ctx, message); err != nil {
-		return hint.Wrap(fmt.Errorf("sending the report to %s: %w", o.SMTP, err), "%s", adviceFor(err))
+	err = client.DialAndSendWithContext(ctx, message)
+	if err == nil || message.IsDelivered() { // the server has it, however the session ended
+		return nil
 	}
-	return nil
+	if isLate(ctx, err) {
+		err = fmt.Errorf("no end within %s: %w", o.within(), err)
+	}
+	return hint.Wrap(fmt.Errorf("sending the report to %s: %w", o.SMTP, err), "%s", adviceFor(ctx, err, o))
+}
+
+// isLate reports whether the time was over.
+func isLate(ctx context.Context, err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ctx.Err() != nil || ok && timeout.Timeout() || strings.Contains(err.Error(), os.ErrDeadlineExceeded.Error())
 }
 
 // dialUntil returns a function that connects to a mail server. The connection is closed
 // with the context, because the mail library bounds the connecting only (v0.7.2): a
 // server that says nothing would be waited for without end. The function's own context
 // ends with the connecting. With settings of TLS, it begins at once.
-func dialUntil(ctx context.Context, settings *tls.Config) mail.DialContextFunc {
+func (o Options) dialUntil(ctx context.Context, settings *tls.Config) mail.DialContextFunc {
 	return func(connecting context.Context, network, address string) (net.Conn, error) {
 		dial := (&net.Dialer{}).DialContext
 		if settings != nil {
 			dial = (&tls.Dialer{Config: settings}).DialContext
 		}
-		conn, err := dial(connecting, network, address)
+		conn, err := dial(connecting, network, cmp.Or(o.at, address))
 		if err != nil {
 			return nil, err
 		}
 		context.AfterFunc(ctx, func() { conn.Close() })
 		return conn, nil
 	}
-}
-
-// adviceFor returns the remedy for a failed delivery.
-func adviceFor(err error) string {
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return "is a mail server there? report.mail.smtp of the configuration or --smtp names another, --sendmail uses sendmail(1)"
-	}
-	return "the server's words say why; report.mail of the configuration holds its address and login"
 }
 
 // message builds a multipart/alternative of text and HTML, both in base64: a report
@@ -123,7 +133,10 @@ func (m Mail) message() (*mail.Msg, error) {
 	return message, nil
 }
 
-func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error {
+// sendmail hands the mail to sendmail(1). Its exit status, and what it writes to stderr, say
+// whether the mail is in the queue: with a full disk Postfix's postdrop(1) tries without end.
+func (o Options) sendmail(ctx context.Context, m Mail, message *mail.Msg) error {
+	path := cmp.Or(o.Sendmail, DefaultSendmail)
 	if _, err := os.Stat(path); err != nil {
 		return hint.Wrap(fmt.Errorf("sending the report through sendmail: %w", err), "name a mail server instead: --smtp localhost:25")
 	}
@@ -137,10 +150,13 @@ func sendmail(ctx context.Context, path string, m Mail, message *mail.Msg) error
 	cmd.Stdin, cmd.Stderr = &text, &said
 	cmd.WaitDelay = time.Second // a child of a killed sendmail may keep its output open
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("no end within %s", o.within())
+		}
 		if words := strings.TrimSpace(said.String()); words != "" {
 			err = fmt.Errorf("%w: %s", err, words)
 		}
-		return hint.Wrap(fmt.Errorf("sending the report through %s: %w", path, err), "try it by hand: echo test | %s -i %s", path, m.To[0])
+		return hint.Wrap(fmt.Errorf("sending the report through %s: %w", path, err), "%s", adviceForSendmail(said.String(), path, m.To[0]))
 	}
 	return nil
 }
@@ -154,17 +170,20 @@ func (o Options) client(ctx context.Context) (*mail.Client, error) {
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("mail server %q: the port is no number", o.SMTP), "write it like localhost:25 or mail.example.org:587")
 	}
-	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(timeout / 2), mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithDialContextFunc(dialUntil(ctx, nil))}
+	// A certificate of this host mostly names the host, not localhost.
+	settings := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: o.roots, InsecureSkipVerify: o.TLS != "required" && isLoopback(host)}
+	options := []mail.Option{
+		mail.WithPort(port), mail.WithTimeout(o.within()), mail.WithoutNoop(), mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithTLSConfig(settings), mail.WithDialContextFunc(o.dialUntil(ctx, nil)),
+	}
 	switch {
-	case o.TLS != "none" && port == 465: // TLS from the first byte (RFC 8314)
-		settings := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.TLS != "required" && isLoopback(host)}
-		options = append(options, mail.WithSSL(), mail.WithDialContextFunc(dialUntil(ctx, settings)))
-	case o.TLS == "required":
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case o.TLS == "none":
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
-	case isLoopback(host): // its certificate mostly names the host, not localhost
-		options = append(options, mail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}))
+	case port == 465 || o.tlsFirst: // TLS from the first byte (RFC 8314)
+		// Not WithSSL: with it and a way of our own to connect, the library (v0.7.2) takes
+		// the connection for one without TLS, and refuses to log in.
+		options = append(options, mail.WithDialContextFunc(o.dialUntil(ctx, settings)))
+	case o.TLS == "required":
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if o.Username != "" {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(o.Username), mail.WithPassword(o.Password))

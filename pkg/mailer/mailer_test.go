@@ -125,7 +125,7 @@ func TestSendFails(t *testing.T) {
 		want, hint string
 	}{
 		"nobody listens":     {Options{SMTP: nobody}, "sending the report to " + nobody, "is a mail server there?"},
-		"the server refuses": {Options{SMTP: refusing}, "no such user here", "the server's words say why"},
+		"the server refuses": {Options{SMTP: refusing}, "no such user here", "does the recipient exist"},
 		"no port":            {Options{SMTP: "localhost"}, `mail server "localhost"`, "write it like localhost:25"},
 		"a port of letters":  {Options{SMTP: "localhost:smtp"}, "the port is no number", "write it like localhost:25"},
 		"no sendmail":        {Options{Sendmail: t.TempDir() + "/sendmail"}, "sending the report through sendmail", "--smtp localhost:25"},

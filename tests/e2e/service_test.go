@@ -21,18 +21,20 @@ import (
 // 0 (locked in) to 100.
 const maxExposure = "19"
 
-// TestServiceUnit: systemd finds nothing wrong with the unit, and little that it
-// leaves open.
+// TestServiceUnit: systemd finds nothing wrong with the units, and little that the
+// daemon's leaves open.
 func TestServiceUnit(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "config", "csmail.service"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
+	for _, name := range []string{"csmail.service", "csmail-report.service", "csmail-report.timer"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "config", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, name, []byte(strings.ReplaceAll(string(text), "/usr/bin/csmail", buildProgram(t))))
+	}
 	unit := filepath.Join(dir, "csmail.service")
-	write(t, dir, "csmail.service", []byte(strings.ReplaceAll(string(text), "/usr/bin/csmail", buildProgram(t))))
 	for _, args := range [][]string{
-		{"verify", "--man=no", unit},
+		{"verify", "--man=no", unit, filepath.Join(dir, "csmail-report.service"), filepath.Join(dir, "csmail-report.timer")},
 		{"security", "--no-pager", "--offline=true", "--threshold=" + maxExposure, unit},
 	} {
 		out, err := exec.Command("systemd-analyze", args...).CombinedOutput()
