@@ -84,8 +84,8 @@ func (r reference) isOf(c *clone) bool {
 // texts is the number of texts of an event.
 const texts = 12
 
-// clone is an event in the ring, with the texts in one buffer that is used
-// again.
+// clone is an event in the ring, with the texts in one buffer that is used again: first
+// the message, of which most other texts are parts, then those that are not.
 type clone struct {
 	time     int64
 	addr     netip.Addr
@@ -94,8 +94,10 @@ type clone struct {
 	attempts int32
 	kind     event.Kind
 	service  event.Service
+	places   [texts]uint16 // of the texts in the buffer
 	lengths  [texts]uint16
 	text     []byte
+	shared   string // a copy of the buffer for all evidence; "" until some is made
 }
 
 // ring holds the texts of the newest events that any scenario counted.
@@ -143,12 +145,16 @@ func (r *ring) add(e *event.Event, t int64) uint32 {
 func (c *clone) fill(e *event.Event, t int64, number uint32) {
 	c.time, c.addr, c.number = t, e.Addr, number
 	c.pid, c.attempts, c.kind, c.service = int32(e.PID), int32(e.Attempts), e.Kind, e.Service
-	c.text = c.text[:0]
+	message := kept(e.Message, texts-1)
+	c.text, c.shared = append(c.text[:0], message...), ""
 	for i, text := range textsOf(e) {
 		part := kept(*text, i)
-		if c.lengths[i] = uint16(len(part)); part != "" {
+		at := event.PlaceIn(message, part)
+		if at < 0 {
+			at = len(c.text)
 			c.text = append(c.text, part...)
 		}
+		c.places[i], c.lengths[i] = uint16(at), uint16(len(part))
 	}
 }
 
@@ -172,18 +178,29 @@ func (c *clone) is(e *event.Event, t int64) bool {
 	if c.time != t || c.kind != e.Kind || c.addr != e.Addr || c.pid != int32(e.PID) {
 		return false
 	}
-	n := len(c.text) - int(c.lengths[texts-1])
-	return string(c.text[n:]) == kept(e.Message, texts-1)
+	return string(c.text[:c.lengths[texts-1]]) == kept(e.Message, texts-1)
 }
 
 // event returns a copy that shares no memory with the ring.
-func (c *clone) event() event.Event {
+func (c *clone) event() event.Event { return c.eventIn(string(c.text)) }
+
+// evidence returns a copy that shares its texts with other evidence. The problem: a flood
+// of long names has thousands of findings that wait, each with six events, and the
+// scenarios that found one source have mostly the same.
+func (c *clone) evidence() event.Event {
+	if c.shared == "" {
+		c.shared = string(c.text)
+	}
+	return c.eventIn(c.shared)
+}
+
+// eventIn returns a copy with the texts from a copy of the buffer.
+func (c *clone) eventIn(all string) event.Event {
 	e := event.Event{
 		Time: stamp(c.time), Addr: c.addr, PID: int(c.pid), Attempts: int(c.attempts), Kind: c.kind, Service: c.service,
 	}
-	all := string(c.text)
 	for i, text := range textsOf(&e) {
-		*text, all = all[:c.lengths[i]], all[c.lengths[i]:]
+		*text = all[c.places[i] : c.places[i]+c.lengths[i]]
 	}
 	return e
 }
@@ -251,7 +268,7 @@ func (m *memory) evidenceOf(g *group, kinds event.KindSet, from int64) []event.E
 func (m *memory) resolve(ref reference, g *group) event.Event {
 	var found event.Event
 	if c := m.ring.find(ref); c != nil {
-		found = c.event()
+		found = c.evidence()
 	} else {
 		found = event.Event{Time: time.Unix(ref.seconds(), 0).UTC(), Kind: ref.kind(), Service: ref.service()}
 		if g.bits == 128 {

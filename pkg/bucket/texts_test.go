@@ -192,3 +192,32 @@ func TestBlackholeOfALongNameIsLifted(t *testing.T) {
 		t.Errorf("got %d overflows of the other account, want none", len(got))
 	}
 }
+
+// A text is kept once: what the message holds is a part of it, and all evidence of an
+// event shares one copy, which a snapshot does not make.
+func TestEvidenceSharesItsTexts(t *testing.T) {
+	e := load(t, bruteForce)
+	ev := failure("192.0.2.1", "", 0)
+	ev.Message = "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: sasl_username=bob"
+	ev.User, ev.Reason, ev.Helo = ev.Message[len(ev.Message)-3:], ev.Message[41:62], "elsewhere"
+	want := *ev
+	e.Pour(ev)
+	e.AppendSnapshot(nil)
+	if kept := e.ring.slot(1); kept.shared != "" || len(kept.text) != len(ev.Message)+len(ev.Helo)+len(ev.Host)+len(ev.Program)+len(ev.ClientName)+len(ev.Session) {
+		t.Errorf("got %d bytes of texts and the copy %q, want no more than the message and what it lacks", len(kept.text), kept.shared)
+	}
+	first, second := e.EvidenceOf(want.Addr), e.EvidenceOf(want.Addr)
+	if len(first) != 1 || len(second) != 1 {
+		t.Fatalf("got %d and %d events, want 1", len(first), len(second))
+	}
+	if got := first[0]; got.Message != want.Message || got.User != want.User || got.Reason != want.Reason || got.Helo != want.Helo {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if event.PlaceIn(first[0].Message, second[0].Message) != 0 || event.PlaceIn(first[0].Message, second[0].User) != len(ev.Message)-3 {
+		t.Error("got two copies of one message, want one")
+	}
+	e.Pour(failure("192.0.2.1", "eve", time.Second))
+	if again := e.EvidenceOf(want.Addr); len(again) != 2 || again[0].User != "bob" || again[1].User != "eve" {
+		t.Errorf("got %+v, want bob, then eve", again)
+	}
+}
