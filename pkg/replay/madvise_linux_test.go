@@ -14,7 +14,7 @@ func TestPrepareHeap(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil {
 		want = 0
 	}
-	ready := PrepareHeap()
+	ready := prepareHeap()
 	defer ready()
 	if n := advised(t); n < want {
 		t.Errorf("%d bytes advised, want %d at the least", n, want)
