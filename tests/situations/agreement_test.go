@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -29,6 +30,13 @@ func csmail(t *testing.T, args ...string) string {
 	return out.String()
 }
 
+// No Postfix or Dovecot of this host has a say.
+func TestMain(m *testing.M) {
+	os.Setenv("PATH", "/nonexistent")
+	os.Setenv("MAIL_CONFIG", "/nonexistent")
+	os.Exit(m.Run())
+}
+
 // Scan, backtest, explain and why say the same of the same log: backtest and
 // explain the same alerts in the same order, why those of an address, and scan of
 // each source the scenarios and the gravest verdict.
@@ -36,8 +44,6 @@ func TestCommandsAgree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("every situation by four commands")
 	}
-	t.Setenv("PATH", t.TempDir()) // no Postfix or Dovecot of this host has a say
-	t.Setenv("MAIL_CONFIG", t.TempDir())
 	dir := t.TempDir()
 	config := filepath.Join(dir, "csmail.yaml")
 	write(t, config, "guard: {relays: [198.51.100.251]}\n")
@@ -58,7 +64,10 @@ func TestCommandsAgree(t *testing.T) {
 	logs["two files"] = halves(t, botnet().Log.String())
 	for name, files := range logs {
 		for _, set := range []string{"balanced", "strict"} {
-			t.Run(set+"/"+name, func(t *testing.T) { agree(t, append([]string{"-c", config, "--scenarios", set}, files...)) })
+			t.Run(set+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				agree(t, append([]string{"-c", config, "--scenarios", set}, files...))
+			})
 		}
 	}
 }
