@@ -168,7 +168,7 @@ type spoken struct {
 
 // speak fills a conversation in for the n-th client.
 func (c conversation) speak(n int, addr, host string, pid int, start time.Duration) []spoken {
-	words := strings.NewReplacer("{ip}", addr, "{user}", fmt.Sprintf("user%d", n), "{session}", fmt.Sprintf("S%d", n),
+	words := strings.NewReplacer("{ip}", addr, "{user}", fmt.Sprintf("user%d", n), "{session}", fmt.Sprintf("S%d%s", n, host),
 		"{port}", fmt.Sprint(20000+n), "{queue}", fmt.Sprintf("4Zk1Yq2Lz%dz", n))
 	programs := map[string]string{
 		"smtpd": fmt.Sprintf("postfix/smtpd[%d]", pid), "sshd": fmt.Sprintf("sshd[%d]", pid), "cleanup": "postfix/cleanup[9]",
@@ -288,7 +288,8 @@ func TestInterleaving(t *testing.T) {
 }
 
 // TestHostsApart: where one client talks to several hosts at once, as the same user and
-// from the same ports, each host counts what its own log alone would.
+// from the same ports, each host counts what its own log alone would. Dovecot's session
+// IDs differ, as they do wherever no proxy passes them on.
 func TestHostsApart(t *testing.T) {
 	// So each host is known to run Postfix and Dovecot.
 	const opening = `0 smtpd connect from mail.example[{ip}]

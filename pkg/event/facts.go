@@ -41,10 +41,14 @@ const (
 	// NoAnswer: the login service did not answer in time. It may be down, or hold
 	// back its answers to an address that guesses (Dovecot's auth_penalty).
 	NoAnswer
+
+	// Relayed: a proxy reports the answer of the server behind it, which may log the same
+	// login.
+	Relayed
 )
 
 // LastPhase and LastCause are the largest valid values in stored data.
 const (
 	LastPhase = End
-	LastCause = NoAnswer
+	LastCause = Relayed
 )

@@ -13,7 +13,8 @@ import (
 // the same text in the same microsecond are taken for one line. Where stamps have full
 // seconds or milliseconds a client may fail twice within one. So these lines are taken for
 // copies only while the host's log shows that it holds lines twice: a process of smtpd
-// gets a client that it has already ([loginHosts.noteTwice]).
+// gets a client that it has already ([loginHosts.noteTwice]), or a process of sshd, which
+// serves one connection, logs what it logs once for each ([isOnce]).
 //
 // It is a table of the hashes of the latest lines. Each line has one place in it, and a
 // later line at the same place replaces it.
@@ -25,10 +26,14 @@ const maxCopies = 8192
 
 // isCopy reports whether the line of r is a copy of an earlier one, and remembers it.
 func (c *copies) isCopy(hosts *loginHosts, r *event.Record) bool {
-	if r.Message == "" || r.Time.Nanosecond()%int(time.Millisecond) == 0 && !hosts.isTwice(r.From().Host) {
+	isExact := r.Time.Nanosecond()%int(time.Millisecond) != 0
+	switch {
+	case r.Message == "":
 		return false
+	case r.Service == event.SSHD && !isExact:
+		return c.remember(r) && hosts.isTwiceSSH(r)
 	}
-	return c.remember(r)
+	return (isExact || hosts.isTwice(r.From().Host)) && c.remember(r)
 }
 
 // remember reports whether the line of r came before.

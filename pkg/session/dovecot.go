@@ -21,7 +21,7 @@ type loginSession struct {
 func (j *Joiner) joinDovecot(r *event.Record) bool {
 	j.noteDovecot(r.From().Host)
 	if r.Mechanism != event.PAM {
-		return j.joinLogin(r) || j.deductPAM(r)
+		return j.joinLogin(r) || j.joinRelayed(r) || j.deductPAM(r)
 	}
 	if !r.Addr.IsValid() {
 		return false
@@ -68,8 +68,8 @@ func (j *Joiner) joinLoginProcess(r *event.Record) bool {
 
 // isMidway reports whether a line of the login process is about one attempt. The others
 // are about the whole connection, at its end. A proxy logs each login that the server
-// behind it refused (client-common-auth.c, client_proxy_log_failure; 2.2, 2.3), and at
-// the end that there were some, without a number: "(proxy dest auth failed)".
+// behind it refused (client-common-auth.c, client_proxy_log_failure), and at the end that
+// there were some, without a number: "(proxy dest auth failed)".
 func isMidway(r *event.Record) bool { return r.Session != "" && r.Phase == event.Attempt }
 
 // openLogin returns the session of r, or nil if a client with another address has the
@@ -114,6 +114,9 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 		}
 		s.faulted = s.faulted || isFault(r)
 		return true
+	}
+	if s.ended { // a proxy connects anew for its client's next attempt
+		s.ended = false
 	}
 	s.addAttempts(r, j.accountOf(r))
 	s.faulted = isFault(r)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"time"
 
 	"csmail/pkg/event"
 )
@@ -16,7 +17,8 @@ const maxHosts = 4096
 type hostDaemons struct {
 	smtpd, dovecot bool
 
-	twice bool // the log holds the host's lines twice
+	twice    bool  // the log holds the host's lines twice
+	twiceSSH int64 // the latest time, a time.Time.UnixNano, at which it held those of sshd twice; 0: never
 }
 
 // loginHosts remembers the hosts that take part in logins.
@@ -42,6 +44,30 @@ func (l *loginHosts) isTwice(host uint64) bool {
 	}
 	h := l.hosts.get(host)
 	return h != nil && h.twice
+}
+
+// sshTwiceLasts is how long after a line of sshd that was there twice others are taken for
+// copies. sshd's log may be kept in other files than Postfix's, and may have no line that
+// shows that it is not doubled any more.
+const sshTwiceLasts = time.Hour
+
+// isTwiceSSH reports whether the log holds the lines of a host's sshd twice, if it holds
+// the line of r twice.
+func (l *loginHosts) isTwiceSSH(r *event.Record) bool {
+	if isOnce(r) {
+		l.daemonsOf(r.From().Host).twiceSSH = r.Time.UnixNano()
+		return true
+	}
+	h := l.hosts.get(r.From().Host)
+	return h != nil && h.twiceSSH != 0 && since(h.twiceSSH, r).Abs() <= sshTwiceLasts
+}
+
+// isOnce reports whether a process of sshd logs the line of r at most once in a second:
+// "Invalid user" and all about the end of a connection, and pam_unix's about a wrong
+// password, after which PAM lets the client wait. Without PAM a client can fail several
+// times in a second.
+func isOnce(r *event.Record) bool {
+	return r.PID != 0 && r.Phase != event.Attempt && r.Kind != event.Penalised && (r.Mechanism != event.PAM || moduleName(r) == "pam_unix")
 }
 
 // noteSMTPD remembers that a host runs smtpd. Most lines come from the same host as

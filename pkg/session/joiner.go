@@ -25,7 +25,8 @@
 // Dovecot runs on another host, and Postfix's line comes first, both count.
 //   - In a log that holds each line twice, a line with a stamp without microseconds
 //
-// counts again, unless its connection, or one to smtpd before, shows that it is a copy.
+// counts again, unless its connection, or one to smtpd or sshd before, shows that it is a
+// copy.
 package session
 
 import (
@@ -69,6 +70,7 @@ type Joiner struct {
 	ends     *fifoMap[processKey, smtpEnd]
 	logins   *fifoMap[loginKey, loginSession]
 	ended    *fifoMap[loginKey, loginSession] // ended or never opened; kept apart, because a client can have any number
+	relayed  *fifoMap[uint64, relayed]        // by the hash of the session's ID
 	sasl     *fifoMap[clientKey, saslClient]
 	screened *fifoMap[connectionKey, screening]
 	messages *messages
@@ -95,6 +97,7 @@ func NewJoiner(key event.HashKey) *Joiner {
 		ends:       newFIFOMap[processKey, smtpEnd](maxEnds),
 		logins:     newFIFOMap[loginKey, loginSession](maxOpen),
 		ended:      newFIFOMap[loginKey, loginSession](maxOpen),
+		relayed:    newFIFOMap[uint64, relayed](maxOpen),
 		sasl:       newFIFOMap[clientKey, saslClient](maxOpen),
 		screened:   newFIFOMap[connectionKey, screening](maxScreened),
 		messages:   &messages{most: maxOpen},

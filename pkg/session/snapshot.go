@@ -11,7 +11,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 12
+	snapshotVersion = 13
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -57,6 +57,7 @@ func (j *Joiner) encode(c *codec) {
 	entries(c, j.ends, c.processKey, c.smtpEnd)
 	entries(c, j.logins, c.loginKey, c.login)
 	entries(c, j.ended, c.loginKey, c.login)
+	entries(c, j.relayed, c.fixed, c.relayed)
 	entries(c, j.sasl, c.clientKey, c.sasl)
 	entries(c, j.screened, c.connectionKey, c.screening)
 	c.messages(j.messages)

@@ -38,6 +38,11 @@ func (c *codec) login(s *loginSession) {
 	c.Bools(&s.faulted, &s.ended)
 }
 
+func (c *codec) relayed(s *relayed) {
+	c.address(&s.addr)
+	c.SignedInts(&s.server, &s.proxy)
+}
+
 func (c *codec) sasl(s *saslClient) {
 	c.reported(&s.dovecot)
 	c.reported(&s.postfix)
@@ -73,4 +78,7 @@ func (c *codec) modules(m *moduleReports) {
 	}
 }
 
-func (c *codec) hostDaemons(h *hostDaemons) { c.Bools(&h.smtpd, &h.dovecot, &h.twice) }
+func (c *codec) hostDaemons(h *hostDaemons) {
+	c.Bools(&h.smtpd, &h.dovecot, &h.twice)
+	c.Int64s(&h.twiceSSH)
+}

@@ -34,6 +34,9 @@ func login(text string, e *event.Event) event.Outcome {
 		return event.Benign // open to everyone (RFC 4505)
 	}
 	e.Kind, e.Attempts, e.Reason, e.Phase = kind, attempts, said, phaseOf(said)
+	if strings.HasPrefix(said, "proxy(") || strings.Contains(said, "(proxy dest ") {
+		e.Cause = event.Relayed
+	}
 	return event.Noted
 }
 
@@ -161,9 +164,10 @@ func isNotAllowed(said string) bool {
 	return false
 }
 
-// proxied reads "proxy(USER[,SERVER]): started proxying to SERVER": the password was
-// right. It also reads "proxy(USER): Login failed to HOST:PORT: ANSWER" of 2.2 and 2.3:
-// the server behind the proxy refused it (client-common-auth.c,
+// proxied reads "proxy(USER[,SERVER]): started proxying to SERVER" ("Started proxying to
+// <SERVER>" in 2.3.19, "… to remote host" in 2.4.1): the password was right. It also reads
+// "proxy(USER): Login failed to HOST:PORT: ANSWER" of 2.2, and "proxy(USER,SERVER): Login
+// failed: ANSWER" of 2.3.19 and 2.4.1: the server behind the proxy refused it (client-common-auth.c,
 // client_proxy_log_failure). The proxy's other messages are about that server. USER is
 // client text, and other lines quote the server's text: if the bracket can end at two
 // places, the line means nothing.
@@ -172,10 +176,10 @@ func proxied(said string) event.Kind {
 	if !ok || strings.Contains(rest, "): ") {
 		return event.NoKind
 	}
-	if strings.HasPrefix(rest, "started proxying to ") {
+	if strings.HasPrefix(rest, "started proxying to ") || strings.HasPrefix(rest, "Started proxying to ") {
 		return event.LoginOK
 	}
-	if rest, ok = strings.CutPrefix(rest, "Login failed to "); !ok {
+	if rest, ok = strings.CutPrefix(rest, "Login failed"); !ok || !strings.HasPrefix(rest, ": ") && !strings.HasPrefix(rest, " to ") {
 		return event.NoKind
 	}
 	if _, answer, ok := strings.Cut(rest, ": "); ok && isWrongPassword(answer) {

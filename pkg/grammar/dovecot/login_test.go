@@ -46,6 +46,12 @@ func TestLogin(t *testing.T) {
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: [AUTHENTICATIONFAILED] Authentication failed.":                                               {event.Noted, event.AuthFailed, 1},
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143 as u@example.org: [AUTHENTICATIONFAILED] x":                                                   {event.Noted, event.AuthFailed, 1},
 		"pop3-login: proxy(u): Login failed to 192.0.2.9:110: [AUTH] Authentication failed.":                                                               {event.Noted, event.AuthFailed, 1},
+		"imap-login: proxy(u,192.0.2.9:143): Started proxying to <192.0.2.9> (4.015 secs)":                                                                 {event.Noted, event.LoginOK, 1},
+		"imap-login: proxy(u,192.0.2.9:143): Started proxying to remote host (4.027 secs)":                                                                 {event.Noted, event.LoginOK, 1},
+		"imap-login: proxy(u,192.0.2.9:143): Login failed: [AUTHENTICATIONFAILED] Authentication failed.":                                                  {event.Noted, event.AuthFailed, 1},
+		"pop3-login: proxy(u,192.0.2.9:110): Login failed: [AUTH] Authentication failed.":                                                                  {event.Noted, event.AuthFailed, 1},
+		"imap-login: proxy(u,192.0.2.9:143): Login failed: [UNAVAILABLE] Temporary authentication failure.":                                                {event.Benign, event.NoKind, 0},
+		"imap-login: proxy(u,192.0.2.9:143): Login failedly: [AUTH] Authentication failed.":                                                                {event.Benign, event.NoKind, 0},
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: [UNAVAILABLE] Temporary authentication failure.":                                             {event.Benign, event.NoKind, 0},
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: Authentication failed: Temporary failure":                                                    {event.Benign, event.NoKind, 0},
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: Connection refused":                                                                          {event.Benign, event.NoKind, 0},
@@ -302,6 +308,7 @@ func TestOtherProcesses(t *testing.T) {
 		"imap-login: proxy(u): Login failed to 192.0.2.9:143: x":                                                                                event.Benign,
 		"imap-login: proxy(u): started proxying to 192.0.2.9:143: user=<u>, rip=192.0.2.1":                                                      event.Noted,
 		"imap-login: proxy(u): started proxying to u): Login failed to 192.0.2.9:143: x: user=<u>, rip=192.0.2.1":                               event.Benign,
+		"imap-login: proxy(x): Started proxying to y,192.0.2.9:143): Login failed: [AUTH] Authentication failed.: user=<u>, rip=192.0.2.1":      event.Benign,
 	}
 	for message, want := range tests {
 		var e event.Event
