@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"csmail/pkg/event"
@@ -113,6 +114,7 @@ const (
 	maxMessage = 2048
 	maxField   = 256
 	maxTexts   = 1 << 16 // events in a ring
+	longPart   = 48      // of a text that is worth a search in the message
 )
 
 // kept shortens the text at a place among the texts of an event.
@@ -150,6 +152,9 @@ func (c *clone) fill(e *event.Event, t int64, number uint32) {
 	for i, text := range textsOf(e) {
 		part := kept(*text, i)
 		at := event.PlaceIn(message, part)
+		if at < 0 && len(part) >= longPart { // a name that was shortened, or restored
+			at = strings.Index(message, part)
+		}
 		if at < 0 {
 			at = len(c.text)
 			c.text = append(c.text, part...)

@@ -200,6 +200,7 @@ func TestEvidenceSharesItsTexts(t *testing.T) {
 	ev := failure("192.0.2.1", "", 0)
 	ev.Message = "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: sasl_username=bob"
 	ev.User, ev.Reason, ev.Helo = ev.Message[len(ev.Message)-3:], ev.Message[41:62], "elsewhere"
+	ev.Sender = strings.Clone(ev.Message) // long enough to be looked for
 	want := *ev
 	e.Pour(ev)
 	e.AppendSnapshot(nil)
@@ -210,7 +211,7 @@ func TestEvidenceSharesItsTexts(t *testing.T) {
 	if len(first) != 1 || len(second) != 1 {
 		t.Fatalf("got %d and %d events, want 1", len(first), len(second))
 	}
-	if got := first[0]; got.Message != want.Message || got.User != want.User || got.Reason != want.Reason || got.Helo != want.Helo {
+	if got := first[0]; got.Message != want.Message || got.User != want.User || got.Reason != want.Reason || got.Helo != want.Helo || got.Sender != want.Sender {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if event.PlaceIn(first[0].Message, second[0].Message) != 0 || event.PlaceIn(first[0].Message, second[0].User) != len(ev.Message)-3 {

@@ -148,6 +148,9 @@ func runScan(ctx context.Context, o scanOptions, configPath string, files []stri
 	}
 	collector := report.NewCollector(s.input.scope)
 	collector.Seek(s.shown.user)
+	if o.push.on {
+		collector.KeepEvidence()
+	}
 	groups, err := s.groups(s.places)
 	if err != nil {
 		return err

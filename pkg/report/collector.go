@@ -78,6 +78,10 @@ type Collector struct {
 // it before the first result.
 func (c *Collector) Seek(user string) { c.sought = strings.ToLower(user) }
 
+// KeepEvidence makes the collector keep the evidence of findings, several kilobytes each,
+// for a caller that pushes them. Call it before the first result.
+func (c *Collector) KeepEvidence() { c.findings.evidence = true }
+
 // Tried reports whether the source tried the name given to Seek.
 func (s *Source) Tried() bool { return s.triedIt }
 

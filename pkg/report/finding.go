@@ -17,6 +17,8 @@ import (
 type merged struct {
 	order []*mergedFinding
 	byKey map[findingKey]*mergedFinding
+
+	evidence bool // findings keep theirs
 }
 
 type mergedFinding struct {
@@ -49,7 +51,7 @@ func (m *merged) add(f *engine.Finding, since time.Time) {
 	key := keyOf(f.Alert)
 	known := m.byKey[key]
 	if known == nil {
-		first := mergedFinding{*f, since}
+		first := mergedFinding{m.kept(f), since}
 		first.Alert.Kinds, first.Alert.Services = slices.Clone(f.Alert.Kinds), slices.Clone(f.Alert.Services)
 		m.order = append(m.order, &first)
 		m.byKey[key] = &first
@@ -57,7 +59,7 @@ func (m *merged) add(f *engine.Finding, since time.Time) {
 	}
 	sum := known.Alert
 	if isGraver(f, &known.Finding) {
-		known.Finding = *f
+		known.Finding = m.kept(f)
 	}
 	if since.Before(known.since) {
 		known.since = since
@@ -68,6 +70,15 @@ func (m *merged) add(f *engine.Finding, since time.Time) {
 	known.Alert.Count, known.Alert.First, known.Alert.Last = sum.Count, sum.First, sum.Last
 	known.Alert.Kinds = addCounts(sum.Kinds, f.Alert.Kinds)
 	known.Alert.Services = addNames(sum.Services, f.Alert.Services)
+}
+
+// kept returns the part of a finding that is kept.
+func (m *merged) kept(f *engine.Finding) engine.Finding {
+	kept := *f
+	if !m.evidence {
+		kept.Alert.Evidence = nil
+	}
+	return kept
 }
 
 // isGraver reports whether a verdict stands in place of another.

@@ -221,3 +221,24 @@ func TestLongUserNames(t *testing.T) {
 		t.Errorf("a character that is cut: got %q, want %q", got, want)
 	}
 }
+
+// Only who pushes findings has their evidence kept: a flood has thousands of them.
+func TestEvidenceIsKeptForThoseWhoAsk(t *testing.T) {
+	for _, keeps := range []bool{false, true} {
+		c := NewCollector(Scope{})
+		if keeps {
+			c.KeepEvidence()
+		}
+		for _, action := range []guard.Action{guard.Alert, guard.Ban} { // the second replaces the first
+			f := finding("csmail/auth-bf", "192.0.2.1", 0, action)
+			f.Alert.Evidence = make([]event.Event, 3)
+			c.AddFindings([]engine.Finding{f})
+			if len(f.Alert.Evidence) != 3 {
+				t.Error("the caller's finding has lost its evidence")
+			}
+			if got := c.Findings()[0]; len(got.Alert.Evidence) > 0 != keeps || got.Verdict.Action != action {
+				t.Errorf("%v: got %d events and %v, want any: %t", action, len(got.Alert.Evidence), got.Verdict.Action, keeps)
+			}
+		}
+	}
+}
