@@ -51,7 +51,7 @@ var layers = map[string]layer{
 	"setup":               {imports: []string{"enforce/wiring", "hint"}, io: true},
 	"geo":                 {imports: []string{"hint"}, io: true},
 	"mailer":              {imports: []string{"hint"}, io: true},
-	"report/daily":        {imports: []string{"event", "wire"}},
+	"report/daily":        {imports: []string{"arena", "event", "wire"}},
 	"report":              {imports: []string{"arena", "engine", "event", "guard", "wire"}},
 	"input":               {imports: []string{"hint"}, io: true},
 	"input/archive":       {imports: []string{"hint", "input"}, io: true},

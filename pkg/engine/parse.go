@@ -96,7 +96,7 @@ type FlowLine struct {
 // FlowLine returns the line that Parse read last, ok if it may report the way of a mail.
 // [FlowLine.Read] shows whether it does.
 func (p *Parser) FlowLine(line *logline.Line, r *event.Record) (f FlowLine, ok bool) {
-	if p.message == "" || !postfix.HasFlow(p.header.Program) {
+	if !postfix.MayFlow(p.header.Program, p.message) {
 		return f, false
 	}
 	h := &p.header

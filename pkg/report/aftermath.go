@@ -27,13 +27,13 @@ func NewAftermath(duration time.Duration) *Aftermath {
 func (a *Aftermath) Ban(f *engine.Finding) (isNew bool) {
 	value := engine.Network(f.Alert)
 	until := f.At.Add(a.duration)
-	if known := a.bans.on[value]; known != nil && f.At.Before(known.until) {
+	if known := a.bans.at(value); known != nil && f.At.Before(known.until) {
 		if until.After(known.until) { // a late line comes after a later one
 			known.until = until
 		}
 		return false
 	}
-	a.bans.add(value, &ban{since: f.At, until: until, scenario: f.Alert.Scenario})
+	a.bans.add(&ban{value: value, since: f.At, until: until, scenario: f.Alert.Scenario})
 	return true
 }
 
@@ -72,9 +72,9 @@ func (a *Aftermath) Good(r *engine.Result) (c Collateral, ok bool) {
 
 // Forget drops the bans that began before a time.
 func (a *Aftermath) Forget(before time.Time) {
-	for value, b := range a.bans.on {
+	for key, b := range a.bans.on {
 		if b.since.Before(before) {
-			delete(a.bans.on, value)
+			delete(a.bans.on, key)
 		}
 	}
 	if len(a.bans.on) == 0 {
@@ -99,8 +99,8 @@ type BanState struct {
 // State returns a copy of the content.
 func (a *Aftermath) State() AftermathState {
 	var state AftermathState
-	for value, one := range a.bans.on {
-		state.Bans = append(state.Bans, BanState{value, one.since, one.until, one.scenario, one.good})
+	for _, one := range a.bans.on {
+		state.Bans = append(state.Bans, BanState{one.value, one.since, one.until, one.scenario, one.good})
 	}
 	for addr := range a.broken {
 		state.Broken = append(state.Broken, addr)
@@ -109,7 +109,7 @@ func (a *Aftermath) State() AftermathState {
 }
 
 func (a *Aftermath) add(one *BanState) {
-	a.bans.add(one.Value, &ban{since: one.Since, until: one.Until, scenario: one.Scenario, good: one.Good})
+	a.bans.add(&ban{value: one.Value, since: one.Since, until: one.Until, scenario: one.Scenario, good: one.Good})
 }
 
 // RestoreAftermath returns an Aftermath that goes on where another left off.

@@ -196,8 +196,8 @@ func (b *Backtest) Outcome() Outcome {
 		waits := slices.Sorted(slices.Values(b.waits))
 		o.MedianWait, o.Longest = waits[len(waits)/2], waits[len(waits)-1]
 	}
-	for value := range b.after.bans.on {
-		o.Values = append(o.Values, valueText(value))
+	for _, one := range b.after.bans.on {
+		o.Values = append(o.Values, valueText(one.value))
 	}
 	slices.Sort(o.Values)
 	return o

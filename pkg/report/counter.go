@@ -2,9 +2,7 @@ package report
 
 import (
 	"encoding/binary"
-	"hash/maphash"
 	"iter"
-	"math/bits"
 	"net/netip"
 
 	"csmail/pkg/arena"
@@ -20,7 +18,7 @@ type Counter struct {
 	scope  Scope
 	rows   arena.Slab[counted]
 	index  arena.Index // by the hash of the address
-	seeds  [2]uint64   // keep clients from choosing addresses that collide
+	seeds  seeds
 	events int
 }
 
@@ -32,8 +30,7 @@ type counted struct {
 
 // NewCounter returns an empty Counter.
 func NewCounter(scope Scope) *Counter {
-	seed := maphash.MakeSeed()
-	return &Counter{scope: scope, seeds: [2]uint64{maphash.Comparable(seed, 0), maphash.Comparable(seed, 1)}}
+	return &Counter{scope: scope, seeds: newSeeds()}
 }
 
 // Events returns the number of events in the scope, without folded ones.
@@ -108,19 +105,13 @@ func (c *Counter) find(key *counted, hash uint32) uint32 {
 	return n
 }
 
-// hashOf has a secret in both factors: a client that made one of them 0 would be found in
-// one place with all its networks.
-func (c *Counter) hashOf(key *counted) uint32 {
-	a, b := bits.Mul64(key.hi^c.seeds[0], key.lo^c.seeds[1])
-	a, b = bits.Mul64(a^b, c.seeds[0]|1)
-	return uint32(a ^ b)
-}
+func (c *Counter) hashOf(key *counted) uint32 { return c.seeds.hash(key.hi, key.lo) }
 
 // countedOf returns the row of an address without attempts. Events have unmapped
 // addresses, so that an IPv4 address cannot be taken for a mapped one.
 func countedOf(addr netip.Addr) counted {
-	raw := addr.As16()
-	return counted{hi: binary.BigEndian.Uint64(raw[:8]), lo: binary.BigEndian.Uint64(raw[8:])}
+	hi, lo := halves(addr)
+	return counted{hi: hi, lo: lo}
 }
 
 func (r *counted) addr() netip.Addr {

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"encoding/binary"
-	"hash/maphash"
 	"net/netip"
 	"slices"
 
@@ -15,7 +14,7 @@ import (
 type sourceTable struct {
 	list    []*Source // in the order that they came; nil: it was dropped
 	index   arena.Index
-	seed    maphash.Seed
+	seeds   seeds
 	chunk   []Source // room for the next ones
 	dropped int
 }
@@ -23,11 +22,11 @@ type sourceTable struct {
 // sourceChunk is how many sources are allocated at a time.
 const sourceChunk = 64
 
-func newSourceTable() sourceTable { return sourceTable{seed: maphash.MakeSeed()} }
+func newSourceTable() sourceTable { return sourceTable{seeds: newSeeds()} }
 
 func (t *sourceTable) len() int { return len(t.list) - t.dropped }
 
-func (t *sourceTable) hashOf(addr netip.Addr) uint32 { return uint32(maphash.Comparable(t.seed, addr)) }
+func (t *sourceTable) hashOf(addr netip.Addr) uint32 { return t.seeds.hash(halves(addr)) }
 
 // find returns the source of an address, nil if there is none.
 func (t *sourceTable) find(addr netip.Addr) *Source {

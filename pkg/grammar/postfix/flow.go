@@ -32,10 +32,44 @@ func ParseFlow(program, message string, f *event.Flow) bool {
 	return read(message, f)
 }
 
-// HasFlow reports whether ParseFlow reads the lines of a program.
-func HasFlow(program string) bool {
+// MayFlow reports whether ParseFlow may read a line. It looks at a few bytes, and is true
+// for each line that ParseFlow reads: most lines without a figure are not kept for it.
+func MayFlow(program, message string) bool {
 	slash := strings.LastIndexByte(program, '/')
-	return slash >= 0 && flowOf(program[slash+1:]) != nil
+	if slash < 0 || message == "" {
+		return false
+	}
+	name := program[slash+1:]
+	switch message[0] {
+	case 'w', 'e', 'f', 'p': // a severity, which any daemon may log
+		return flowOf(name) != nil
+	}
+	switch name {
+	case "smtpd":
+		switch message[0] {
+		case 'c', 'd', 'A', 'U', 'T', 'V', 'r', 'm', 'h':
+			return true
+		}
+		return beginsLikeQueueID(message)
+	case "postscreen":
+		return strings.HasPrefix(message, "CON") || message[0] == 'N' || message[0] == 'r'
+	case "cleanup", "master", "postfix-script":
+		return true
+	case "qmgr", "oqmgr", "nqmgr", "pickup", "qmqpd", "smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "discard", "relay", "dane":
+		return beginsLikeQueueID(message)
+	}
+	return false
+}
+
+// beginsLikeQueueID reports whether a message begins with a word of a queue ID's letters
+// and a colon, which may be NOQUEUE.
+func beginsLikeQueueID(message string) bool {
+	for i := range min(len(message), longestQueueID+1) {
+		if !isQueueIDByte(message[i]) {
+			return message[i] == ':'
+		}
+	}
+	return false
 }
 
 // lastElement returns "submission" of "postfix/submission", and "" where the

@@ -84,6 +84,9 @@ func TestParseFlow(t *testing.T) {
 			t.Errorf("%s: %s\nis not read", tt.program, tt.message)
 			continue
 		}
+		if !MayFlow(tt.program, tt.message) {
+			t.Errorf("%s: %s\nmay be no line about the way of a mail, but is one", tt.program, tt.message)
+		}
 		tt.want.Daemon, tt.want.Service = got.Daemon, got.Service
 		if diff := cmp.Diff(tt.want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 			t.Errorf("%s: %s\n(-want +got):\n%s", tt.program, tt.message, diff)
@@ -108,6 +111,59 @@ func TestParseFlowReadsNothing(t *testing.T) {
 		if ParseFlow(program, message, &f) {
 			t.Errorf("%s: %s\nis read as %+v", program, message, f)
 		}
+	}
+}
+
+// Usual lines without a figure, which are not kept.
+func TestMayFlowLeavesOut(t *testing.T) {
+	for _, tt := range [][2]string{
+		{"postfix/postscreen", "PASS OLD [203.0.113.7]:4711"},
+		{"postfix/postscreen", "DISCONNECT [203.0.113.7]:4711"},
+		{"postfix/dnsblog", "addr 203.0.113.7 listed by domain zen.example as 127.0.0.2"},
+		{"postfix/smtp", "Trusted TLS connection established to mx.example[198.51.100.9]:25: TLSv1.3 with cipher X (256/256 bits)"},
+		{"postfix/smtpd", "lost connection after AUTH from a.example[203.0.113.7]"},
+		{"postfix/anvil", "statistics: max connection rate 1/60s for (smtpd:203.0.113.7) at Nov 28 10:00:00"},
+		{"postfix/qmgr", ""},
+		{"dovecot", "warning: x"},
+	} {
+		if MayFlow(tt[0], tt[1]) {
+			t.Errorf("%s: %q is kept", tt[0], tt[1])
+		}
+	}
+}
+
+// Each line that ParseFlow reads is one that MayFlow keeps, whichever daemon wrote it.
+func TestMayFlowKeepsAll(t *testing.T) {
+	daemons := []string{
+		"smtpd", "qmqpd", "postscreen", "pickup", "cleanup", "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "discard", "master", "postfix-script",
+		"tlsproxy", "anvil", "bounce", "postgrey", "none",
+	}
+	begins := []string{"", "AABBCC1: ", "4Cxyz2B1: ", "lostcon: ", "NOQUEUE: ", "warning: ", "panic: ", "fatalq1: "}
+	words := append([]string{
+		"connect from a.example[203.0.113.7]", "CONNECT from [203.0.113.7]:1 to [192.0.2.1]:25", "disconnect from a.example[203.0.113.7] auth=1", "removed",
+		"reject: RCPT from a.example[203.0.113.7]: 554 no", "milter-reject: RCPT from a.example[203.0.113.7]: 554 no", "hold: RCPT from a.example[203.0.113.7]: x",
+		"reject_warning: RCPT from a.example[203.0.113.7]: 554 no", "discard: RCPT from a.example[203.0.113.7]: x", "proxy-reject: DATA: 554 no", "reject: connect from [203.0.113.7]:1: all screening ports busy",
+		"Trusted TLS connection established from a.example[203.0.113.7]: TLSv1.3 with cipher X", "Untrusted TLS connection established from a.example[203.0.113.7]: TLSv1.3 with cipher X",
+		"Verified TLS connection established from a.example[203.0.113.7]: TLSv1.3 with cipher X", "Anonymous TLS connection established from a.example[203.0.113.7]: TLSv1.3 with cipher X",
+		"from=<a>, status=expired, returned to sender",
+	}, hostileFlowTexts()...)
+	read := 0
+	for _, daemon := range daemons {
+		for _, begin := range begins {
+			for _, word := range words {
+				var f event.Flow
+				program, message := "postfix/"+daemon, begin+word
+				if !ParseFlow(program, message, &f) {
+					continue
+				}
+				if read++; !MayFlow(program, message) {
+					t.Errorf("%s: %q is left out", program, message)
+				}
+			}
+		}
+	}
+	if read < 500 {
+		t.Errorf("only %d lines are read", read)
 	}
 }
 
@@ -136,6 +192,9 @@ func checkFlowText(t *testing.T, hostile string) {
 		var f event.Flow
 		if !ParseFlow(tt.program, message, &f) {
 			continue
+		}
+		if !MayFlow(tt.program, message) {
+			t.Errorf("%s: %q\nmay be no line about the way of a mail, but is one", tt.program, message)
 		}
 		if f.Addr.IsValid() && f.Addr != client {
 			t.Errorf("%s: %q\ngives the address %s, want %s", tt.program, message, f.Addr, client)

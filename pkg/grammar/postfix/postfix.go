@@ -162,12 +162,12 @@ var endsHostname = func() (table [256]bool) {
 // cutQueueID takes "NOQUEUE: " or a queue ID (short hexadecimal or long base
 // 52, postconf(5) enable_long_queue_ids) off the start of text.
 func cutQueueID(text string) (id, rest string, ok bool) {
-	const shortest, longest = 6, 20
+	const shortest = 6
 	end := 0
-	for end < min(len(text), longest+1) && isQueueIDByte(text[end]) {
+	for end < min(len(text), longestQueueID+1) && isQueueIDByte(text[end]) {
 		end++
 	}
-	if end < shortest || end > longest || !strings.HasPrefix(text[end:], ": ") {
+	if end < shortest || end > longestQueueID || !strings.HasPrefix(text[end:], ": ") {
 		return "", text, false
 	}
 	id, rest = text[:end], text[end+2:]
@@ -176,6 +176,9 @@ func cutQueueID(text string) (id, rest string, ok bool) {
 	}
 	return id, rest, true
 }
+
+// longestQueueID is more than the length of any queue ID.
+const longestQueueID = 20
 
 func isQueueIDByte(c byte) bool { return queueIDByte[c] }
 

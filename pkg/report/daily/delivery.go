@@ -206,7 +206,7 @@ func (t *Tracker) childOf(m *mail, r *event.Logged, f *event.Flow) *mail {
 	if end := strings.IndexFunc(id, func(c rune) bool { return !isIDRune(c) }); end >= 0 {
 		id = id[:end]
 	}
-	child := m.host.mails[id]
+	child := m.host.mails.find(id)
 	if child == nil || child == m || !child.is(bySMTPD) || child.born < momentOf(r.Time.Add(-f.Delay-2*time.Second)) || m.root() == child {
 		return nil
 	}

@@ -58,7 +58,7 @@ type Figures struct {
 	LoginsFailed int `json:"logins_failed"`
 
 	Sent       map[string]map[string]*SentHour `json:"sent"` // by account that logged in to send, and hour
-	LoginHours map[string]LoginHour            `json:"login_hours"`
+	LoginHours map[string]*LoginHour           `json:"login_hours"`
 	Connected  map[string]*Connected           `json:"connected"` // by host or its domain
 
 	ConnectedHours map[string]*Connected `json:"connected_hours"`
@@ -84,6 +84,8 @@ type Figures struct {
 type latest struct {
 	hourKey   string
 	hour      *Hour
+	loginKey  string
+	logins    *LoginHour
 	refusals  [8]latestRefusal
 	trouble   latestTrouble
 	connected knownClients // of SMTPDClients
@@ -256,7 +258,7 @@ func NewFigures() *Figures {
 	return &Figures{
 		ReceivedBy: Counts{}, DeliveredBy: Counts{}, RejectedBy: Counts{},
 		Deferred: Tally{}, RejectedClients: Set[netip.Addr]{}, SMTPDClients: Set[netip.Addr]{}, ScreenClients: Set[netip.Addr]{}, Users: Set[string]{},
-		Hours: map[string]*Hour{}, LoginHours: map[string]LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
+		Hours: map[string]*Hour{}, LoginHours: map[string]*LoginHour{}, DeliveryDomains: map[string]*Traffic{}, ReceivedDomains: map[string]*Traffic{},
 		Senders: map[string]*Traffic{}, Recipients: map[string]*Traffic{},
 		Refusals: map[string]map[string]map[string]*Refusal{}, Bounces: map[string]Counts{}, Deferring: map[string]Counts{},
 		Connected: map[string]*Connected{}, ConnectedHours: map[string]*Connected{},
@@ -268,8 +270,7 @@ func NewFigures() *Figures {
 func (f *Figures) login(hour string, ok, failed int) {
 	f.LoginsOK += ok
 	f.LoginsFailed += failed
-	h := f.LoginHours[hour]
-	f.LoginHours[hour] = LoginHour{h.OK + ok, h.Failed + failed}
+	f.addLogins(hour, LoginHour{ok, failed})
 }
 
 // Received returns the number of mails received.

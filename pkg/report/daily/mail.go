@@ -33,6 +33,7 @@ type mail struct {
 	user      string // whose login sent it, in lower case
 	sender    string
 	size      int64 // -1: unknown
+	place     tablePlace
 	facts     facts
 	from      origin
 }
@@ -175,7 +176,7 @@ func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
 	if f.ID == "" {
 		return
 	}
-	if parent := h.mails[f.ID]; parent != nil && parent != m {
+	if parent := h.mails.find(f.ID); parent != nil && parent != m {
 		t.linkByOrigin(m, parent)
 	}
 }

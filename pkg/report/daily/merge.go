@@ -78,7 +78,7 @@ func (f *Figures) Merge(o *Figures) {
 		*sum = sum.Plus(*h)
 	}
 	for key, h := range o.LoginHours {
-		f.addLogins(key, h)
+		f.addLogins(key, *h)
 	}
 	for which, into := range f.connected() {
 		for key, one := range o.connected()[which] {
@@ -104,8 +104,17 @@ func (f *Figures) addTotals(o *Figures) {
 }
 
 func (f *Figures) addLogins(hour string, more LoginHour) {
-	sum := f.LoginHours[hour]
-	f.LoginHours[hour] = LoginHour{sum.OK + more.OK, sum.Failed + more.Failed}
+	l := &f.latest
+	if l.logins == nil || l.loginKey != hour {
+		sum := f.LoginHours[hour]
+		if sum == nil {
+			sum = &LoginHour{}
+			f.LoginHours[hour] = sum
+		}
+		l.loginKey, l.logins = hour, sum
+	}
+	l.logins.OK += more.OK
+	l.logins.Failed += more.Failed
 }
 
 // mergeMaps adds the maps of o.

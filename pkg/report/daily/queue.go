@@ -32,7 +32,7 @@ func (m moment) since(o moment) time.Duration { return time.Duration(m - o) }
 // host holds the mails of one host, whose queue IDs and processes are its own.
 type host struct {
 	name     string
-	mails    map[string]*mail   // by queue ID
+	mails    mailTable          // by queue ID
 	byID     map[uint64][]*mail // by the hash of the Message-ID
 	sessions map[int]*session   // by smtpd process
 }
@@ -73,7 +73,7 @@ func (q *queue) host(name string) *host {
 	}
 	h := q.hosts[name]
 	if h == nil {
-		h = &host{name: strings.Clone(name), mails: map[string]*mail{}, byID: map[uint64][]*mail{}, sessions: map[int]*session{}}
+		h = &host{name: strings.Clone(name), mails: newMailTable(), byID: map[uint64][]*mail{}, sessions: map[int]*session{}}
 		q.hosts[h.name] = h
 	}
 	q.latest = h
@@ -82,7 +82,7 @@ func (q *queue) host(name string) *host {
 
 // leave drops a host without mails and sessions.
 func (q *queue) leave(h *host) {
-	if len(h.mails) > 0 || len(h.sessions) > 0 || q.hosts[h.name] != h {
+	if h.mails.len() > 0 || len(h.sessions) > 0 || q.hosts[h.name] != h {
 		return
 	}
 	delete(q.hosts, h.name)
@@ -94,7 +94,7 @@ func (q *queue) leave(h *host) {
 // open returns the entry of a queue file, a new one if there is none.
 func (q *queue) open(r *event.Logged, id string) *mail {
 	h := q.host(r.Host)
-	if m := h.mails[id]; m != nil {
+	if m := h.mails.find(id); m != nil {
 		return m
 	}
 	return q.openNew(h, id, momentOf(r.Time))
@@ -103,7 +103,7 @@ func (q *queue) open(r *event.Logged, id string) *mail {
 // openNew makes the entry of a queue file.
 func (q *queue) openNew(h *host, id string, seen moment) *mail {
 	m := &mail{host: h, id: strings.Clone(id), seen: seen, size: -1}
-	h.mails[m.id] = m
+	h.mails.put(m)
 	q.births.push(m)
 	return m
 }
@@ -155,9 +155,7 @@ func (q *queue) compact() {
 
 // forget removes a queue file from the indexes, unless a newer one has its ID.
 func (q *queue) forget(m *mail) {
-	if m.host.mails[m.id] == m {
-		delete(m.host.mails, m.id)
-	}
+	m.host.mails.drop(m)
 	m.forgetID()
 	q.leave(m.host)
 	if m.set(dropped); m.removedAt != 0 {
@@ -167,7 +165,7 @@ func (q *queue) forget(m *mail) {
 
 // remove notes that a queue file has gone, and reports whether it was there.
 func (q *queue) remove(r *event.Logged, id string) (m *mail, wasThere bool) {
-	m = q.host(r.Host).mails[id]
+	m = q.host(r.Host).mails.find(id)
 	if m == nil || m.removedAt != 0 {
 		return nil, false
 	}

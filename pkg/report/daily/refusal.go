@@ -35,7 +35,7 @@ func (t *Tracker) refusedClient(r *event.Logged, f *event.Flow) clientAddr {
 		}
 		return clientAddr{}
 	}
-	if m := t.queue.host(r.Host).mails[f.QueueID]; m != nil {
+	if m := t.queue.host(r.Host).mails.find(f.QueueID); m != nil {
 		return m.client
 	}
 	return clientAddr{}

@@ -39,7 +39,7 @@ func (t *Tracker) Write(w *wire.Frames) {
 		}
 	}
 	for i, m := range all {
-		one := storedMail{mail: m, host: m.host.name, parent: numbers[m.parent], waits: i < len(births), known: m.host.mails[m.id] == m}
+		one := storedMail{mail: m, host: m.host.name, parent: numbers[m.parent], waits: i < len(births), known: m.place.number != 0}
 		w.Add(entryMail, one.encode)
 		if m.more != nil {
 			w.Add(entryHistory, m.more.encode)
@@ -188,7 +188,7 @@ func (r *TrackerReader) mail(c *wire.Codec) {
 		q.births.push(m)
 	}
 	if one.known {
-		m.host.mails[m.id] = m
+		m.host.mails.put(m)
 	}
 	if m.is(indexed) {
 		m.host.byID[m.messageID] = append(m.host.byID[m.messageID], m)

@@ -29,9 +29,18 @@ func appendAddresses(room []byte, text string) []byte {
 			at++
 			continue
 		}
-		end := at + 1
-		for end < len(text) && addressByte[text[end]] {
-			end++
+		end, dots, colons := at, 0, 0
+		for ; end < len(text) && addressByte[text[end]]; end++ {
+			switch text[end] {
+			case '.':
+				dots++
+			case ':':
+				colons++
+			}
+		}
+		if dots < 3 && colons < 2 { // most words
+			at = end
+			continue
 		}
 		if word := strings.TrimRight(text[at:end], ":."); isAddress(word) {
 			room = append(append(room, text[copied:at]...), "ADDR"...)
@@ -108,31 +117,45 @@ func clientEnd(text string, open int) int {
 	return port
 }
 
+// unresolved stands for "hostname NAME does not resolve to address ADDR".
+const unresolved = "hostname does not resolve to its address"
+
+// cutHostname cuts what unresolved stands for off the start of a text.
+func cutHostname(text string) (rest string, ok bool) {
+	name, ok := strings.CutPrefix(text, "hostname ")
+	if !ok {
+		return "", false
+	}
+	space := strings.IndexByte(name, ' ')
+	if space < 1 {
+		return "", false
+	}
+	rest, ok = strings.CutPrefix(name[space:], " does not resolve to address ")
+	if !ok {
+		return "", false
+	}
+	word, _, _ := strings.Cut(rest, " ")
+	end := len(strings.TrimRight(word, ":"))
+	return rest[end:], end > 0
+}
+
 // cutHostnames replaces "hostname NAME does not resolve to address ADDR" by "hostname
 // does not resolve to its address" (src/smtpd/smtpd_peer.c).
 func cutHostnames(text string) string {
-	const before, middle, short = "hostname ", " does not resolve to address ", "hostname does not resolve to its address"
+	const before = "hostname "
 	for at := 0; ; {
 		found := strings.Index(text[at:], before)
 		if found < 0 {
 			return text
 		}
 		found += at
-		name := text[found+len(before):]
-		space := strings.IndexByte(name, ' ')
-		if space < 1 || !strings.HasPrefix(name[space:], middle) {
+		rest, ok := cutHostname(text[found:])
+		if !ok {
 			at = found + 1
 			continue
 		}
-		rest := name[space+len(middle):]
-		word, _, _ := strings.Cut(rest, " ")
-		end := len(strings.TrimRight(word, ":"))
-		if end == 0 {
-			at = found + 1
-			continue
-		}
-		text = text[:found] + short + rest[end:]
-		at = found + len(short)
+		text = text[:found] + unresolved + rest
+		at = found + len(unresolved)
 	}
 }
 
@@ -141,5 +164,9 @@ func troubleText(text string) string { return string(appendTrouble(nil, text)) }
 
 // appendTrouble appends what troubleText returns to room.
 func appendTrouble(room []byte, text string) []byte {
-	return appendWords(room, cutHostnames(clip(text)))
+	text = clip(text)
+	if rest, ok := cutHostname(text); ok && strings.IndexByte(rest, '[') < 0 && !strings.Contains(rest, "hostname ") {
+		return appendAddresses(append(room, unresolved...), rest)
+	}
+	return appendWords(room, cutHostnames(text))
 }

@@ -85,7 +85,7 @@ func perHour(hours map[string]*daily.Hour) map[string]daily.Hour {
 }
 
 // loginsPerHour adds up logins by the hour of the day.
-func loginsPerHour(hours map[string]daily.LoginHour) map[string]daily.LoginHour {
+func loginsPerHour(hours map[string]*daily.LoginHour) map[string]daily.LoginHour {
 	out := make(map[string]daily.LoginHour, 24)
 	for h := range 24 {
 		out[fmt.Sprintf("%02d", h)] = daily.LoginHour{}

@@ -99,8 +99,12 @@ func (d *Document) silence(in Input) []Finding {
 	if !d.Generated.IsZero() && d.Generated.Before(end) {
 		end = d.Generated
 	}
-	for at := HourOf(d.From, in.Zone); !at.Add(time.Hour).After(end); at = at.Add(time.Hour) {
-		if h := in.Figures.Hours[at.In(in.Zone).Format("2006-01-02T15")]; h == nil {
+	start := HourOf(d.From, in.Zone)
+	if first := firstHour(in); start.Before(first) { // nothing was busy before it
+		start = first
+	}
+	for at := start; !at.Add(time.Hour).After(end); at = at.Add(time.Hour) {
+		if h := in.Figures.Hours[at.In(in.Zone).Format(hourForm)]; h == nil {
 			if quiet == 0 {
 				since = at
 			}
@@ -115,6 +119,25 @@ func (d *Document) silence(in Input) []Finding {
 	}
 	flush(end)
 	return found
+}
+
+// hourForm is that of the keys of daily.Figures.Hours.
+const hourForm = "2006-01-02T15"
+
+// firstHour returns a time shortly before the first hour that has figures, the zero time
+// if there is none. A report may be asked for since long before its log began.
+func firstHour(in Input) time.Time {
+	first := ""
+	for key := range in.Figures.Hours {
+		if first == "" || key < first {
+			first = key
+		}
+	}
+	at, err := time.ParseInLocation(hourForm, first, in.Zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return HourOf(at, in.Zone).Add(-2 * time.Hour) // summer time may begin or end in between
 }
 
 const (

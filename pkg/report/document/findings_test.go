@@ -10,6 +10,7 @@ import (
 
 	"csmail/pkg/guard"
 	"csmail/pkg/report"
+	"csmail/pkg/report/daily"
 )
 
 // lineAt makes a log line of 28 November 2026.
@@ -199,5 +200,25 @@ func TestCapReached(t *testing.T) {
 	d.Holds.List = d.Holds.List[2:]
 	if found := d.caps(); found != nil {
 		t.Errorf("of other holds: got %+v, want none", found)
+	}
+}
+
+// A report that is asked for since long ago begins to look for silence where its figures
+// begin, in every zone.
+func TestFirstHour(t *testing.T) {
+	for _, zone := range []string{"UTC", "Europe/Berlin", "Asia/Kathmandu"} {
+		in := Input{Figures: daily.NewFigures()}
+		var err error
+		if in.Zone, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		if got := firstHour(in); !got.IsZero() {
+			t.Errorf("%s: got %s without figures", zone, got)
+		}
+		in.Figures.Hours["2026-11-28T09"], in.Figures.Hours["2026-11-28T17"] = &daily.Hour{}, &daily.Hour{}
+		got, want := firstHour(in), time.Date(2026, 11, 28, 7, 0, 0, 0, in.Zone)
+		if !got.Equal(want) || !HourOf(got, in.Zone).Equal(got) {
+			t.Errorf("%s: got %s, want %s", zone, got, want)
+		}
 	}
 }
