@@ -115,7 +115,7 @@ func (t *doorTest) dovecot(ctx context.Context) {
 		t.line("dovecot refuses a login from %s: %s", t.addr, reasonOf(out))
 	default:
 		t.line("! dovecot does not refuse a login from %s: %s", t.addr, strings.Join(strings.Fields(out), " "))
-		t.fail(hint.Wrap(fmt.Errorf("dovecot does not refuse a banned client"), "has it read its settings? doveadm reload; a Dovecot that found csmail dead asks again after a minute at the latest"))
+		t.fail(hint.Wrap(fmt.Errorf("dovecot does not refuse a banned client"), "sudo doveadm reload. Dovecot may not have read its settings, or it found csmail dead and does not ask it again yet: docs/enforcement.md, \"What happens when\""))
 	}
 }
 

@@ -322,5 +322,8 @@ func dovecotText(settings string, d Doors) string {
 		return text + "auth_policy_server_timeout_msecs = 500\n" +
 			"auth_policy_request_attributes = " + wiring.DovecotAttributes + "\n"
 	}
-	return text + "auth_policy {\n  http_client_request_absolute_timeout = 500ms\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
+	return text + "auth_policy {\n  http_client_request_absolute_timeout = 500ms\n" +
+		"  # With more, Dovecot 2.4.1 may leave a csmail that was killed alone for hours.\n" +
+		"  http_client_max_parallel_connections = 1\n" +
+		"  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
 }

@@ -74,6 +74,7 @@ auth_policy_check_after_auth = no
 auth_policy_report_after_auth = no
 auth_policy {
   http_client_request_absolute_timeout = 500ms
+  http_client_max_parallel_connections = 1
   request_attributes {
     mech = %{mechanism}
   }

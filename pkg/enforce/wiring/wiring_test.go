@@ -78,7 +78,7 @@ func TestPostfix(t *testing.T) {
 func TestDovecot(t *testing.T) {
 	const url = "auth_policy_server_url = http://127.0.0.1:10043/\n"
 	const attributes = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} mech=%{mech}\n"
-	const mech24 = "auth_policy {\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
+	const mech24 = "auth_policy {\n  http_client_max_parallel_connections = 1\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n"
 	for name, c := range map[string]struct {
 		text string
 		asks bool
@@ -90,6 +90,8 @@ func TestDovecot(t *testing.T) {
 		"2.3, its own request": {"# 2.3.19.1 (9b53102964)\n" + url + "auth_policy_report_after_auth = no\n", true, "session_id=%{session} mech=%{mech}"},
 		"2.4 with reports":     {"# 2.4.1 (0)\n" + url + mech24, true, ""},
 		"2.4, in blocks":       {recorded(t, "dovecot-2.4-mech"), true, ""},
+		"2.4, many at once":    {"# 2.4.1 (0)\n" + url + "auth_policy {\n  http_client_max_parallel_connections = 10\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n", true, "http_client_max_parallel_connections = 1"},
+		"2.4 as shipped":       {"# 2.4.1 (0)\n" + url + "auth_policy {\n  request_attributes {\n    mech = %{mechanism}\n  }\n}\n", true, "http_client_max_parallel_connections = 1"},
 		"2.4 without mech":     {"# 2.4.1 (0)\nauth_policy {\n  server_url = http://127.0.0.1:10043/\n}\n", true, "mech = %%{mechanism}"},
 		"closed on failure":    {"# 2.4.1 (0)\n" + url + mech24 + "auth_policy_reject_on_fail = yes\n", true, "auth_policy_reject_on_fail = no"},
 		"closed, in a block":   {"# 2.4.1 (0)\n" + mech24 + "auth_policy {\n  server_url = http://127.0.0.1:10043/\n  reject_on_fail = yes\n}\n", true, "auth_policy_reject_on_fail = no"},
