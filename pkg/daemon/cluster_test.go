@@ -18,6 +18,7 @@ import (
 	"csmail/pkg/event"
 	"csmail/pkg/hint"
 	"csmail/pkg/merge"
+	"csmail/pkg/state"
 	"csmail/pkg/wire"
 )
 
@@ -233,6 +234,13 @@ func denied(r *event.Record) {
 	r.Service, r.Program, r.Kind, r.Message = event.Postfix, "postfix/smtpd", event.RelayDenied, "denied"
 }
 
+// passes adds empty batches of both edges, so that all facts before are judged.
+func (s *stream) passes() {
+	s.t.Helper()
+	s.says("mx1", thief)
+	s.says("mx2", thief)
+}
+
 // orders adds a person's command.
 func (s *stream) orders(o order) {
 	s.t.Helper()
@@ -249,6 +257,58 @@ func excused(d *Daemon, client string) (n int) {
 		n += e.Attempts
 	}
 	return n
+}
+
+// What is found in messages that wait behind one another is stored in one commit, and before an
+// order that may be about it; without the disk the order waits, and nothing after it is taken.
+func TestFindingsAreStoredTogether(t *testing.T) {
+	d, _ := inCluster(t, "judge", "j0")
+	s := newStream(t)
+	client := func(i int) string { return fmt.Sprintf("203.0.113.%d", i+1) }
+	for i := range 10 {
+		s.guesses("mx1", 20, client(i))
+		s.passes()
+	}
+	s.orders(order{Unban: netip.MustParsePrefix(client(0) + "/32"), Until: time.Now().Add(time.Hour)})
+	s.guesses("mx1", 20, client(10))
+	s.passes()
+	before := d.store.Stats().Commits
+	j := d.cluster.judge
+	takeAll := func() {
+		j.together, j.arrivals = time.Hour, make(chan cluster.Message, len(s.messages))
+		for _, m := range s.messages[1:] {
+			j.arrivals <- m
+		}
+		j.takeMessages(d, s.messages[0])
+	}
+	takeAll()
+	stats := d.store.Stats()
+	if n := stats.Commits - before; n < 1 || n > 5 {
+		t.Errorf("got %d commits for %d messages, want a few", n, len(s.messages))
+	}
+	found := map[string]int{}
+	for _, list := range (answers{d}).lists() {
+		if err := eachOf(list, func(e *state.Entry) { found[e.Alert.Value()]++ }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 11 {
+		if n := found[client(i)]; (n > 0) != (i > 0) {
+			t.Errorf("got %d alerts on %s, want some unless the order forgave it", n, client(i))
+		}
+	}
+	if err := d.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := uint64(len(s.messages))
+	s.guesses("mx1", 20, client(20))
+	s.passes()
+	s.orders(order{Unban: netip.MustParsePrefix(client(20) + "/32"), Until: time.Now().Add(time.Hour)})
+	s.guesses("mx1", 20, client(21))
+	takeAll()
+	if j.place.Sequence != at+3 || len(j.waits) != 1 {
+		t.Errorf("without a disk: got message %d taken and %d that wait, want %d and the order", j.place.Sequence, len(j.waits), at+3)
+	}
 }
 
 const thief = "203.0.113.66"

@@ -26,7 +26,9 @@ type judgePart struct {
 	lease    *cluster.Lease
 	at       *cluster.At
 	arrivals chan cluster.Message
-	wake     func() // has the sender look at the outbox
+	together time.Duration     // how long messages are taken before what was found in them is stored
+	waits    []cluster.Message // taken from arrivals, to be taken when the state file can be written
+	wake     func()            // has the sender look at the outbox
 
 	names   hostNames
 	merger  *merge.Merger
@@ -46,7 +48,7 @@ func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name s
 	}
 	j := &judgePart{
 		name: name, rules: newRules(c, set), judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Cluster.Late)}),
-		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {},
+		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, together: storedTogether,
 	}
 	j.merger.Expect(c.Cluster.Edges)
 	j.lease = judges.NewLease(j.rules.own.Hash(), func(leads bool) {
@@ -111,6 +113,42 @@ func (j *judgePart) applyOwn(e *engine.Engine) {
 	e.Guard().SetFacts(facts)
 }
 
+// takeMessages takes a message of the stream and those that wait behind it, and stores what
+// was found in all of them in one commit: a judge that catches up finds something in most of
+// them, and the disk takes some hundred commits a second. Nothing is lost by that: a judge
+// that ends before the commit reads the messages again.
+//
+// An order may be about alerts of the messages before it, so these are stored first. If that
+// fails, the order waits.
+func (j *judgePart) takeMessages(d *Daemon, m cluster.Message) {
+	next := append(j.waits, m)
+	j.waits = nil
+	for began := time.Now(); len(next) > 0; {
+		if m := next[0]; m.Edge == "" && d.urgent {
+			if d.tryCommit(); d.commitErr != nil {
+				j.waits = next
+				return
+			}
+		}
+		j.takeMessage(d, next[0])
+		next = next[1:]
+		if len(next) > 0 || time.Since(began) >= j.together {
+			continue
+		}
+		select {
+		case m := <-j.arrivals:
+			next = append(next, m)
+		default:
+		}
+	}
+	if d.urgent {
+		d.tryCommit()
+	}
+}
+
+// storedTogether is how long messages are taken before what was found in them is stored.
+const storedTogether = 100 * time.Millisecond
+
 // takeMessage takes the next message of the stream. It goes by nothing else, so that
 // every judge comes to the same.
 func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
@@ -165,9 +203,6 @@ func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 		if j.settled = ended; ended {
 			d.addFindings(d.engine.Settle(stamp))
 		}
-	}
-	if d.urgent || len(d.pending.Alerts)+len(d.pending.Held) > 0 {
-		d.tryCommit()
 	}
 }
 

@@ -38,7 +38,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 		case m := <-batches:
 			d.takeBatch(m)
 		case m := <-arrived:
-			d.cluster.judge.takeMessage(d, m)
+			d.cluster.judge.takeMessages(d, m)
 		case r := <-reported:
 			d.takeReported(r)
 		case f := <-d.ended:

@@ -69,8 +69,11 @@ func (r *rig) letJudgesSend() error {
 }
 
 func (r *rig) begin(p *cluster.Process) error {
+	if err := p.Start(); err != nil {
+		return err
+	}
 	r.running = append(r.running, p)
-	return p.Start()
+	return nil
 }
 
 func (r *rig) close() {
