@@ -171,7 +171,7 @@ func (e *Edge) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if time.Since(e.asked) >= askEvery {
+	if oldest, next := e.buffer.Bounds(); oldest != next && time.Since(e.asked) >= askEvery {
 		if err := e.askJudges(ctx); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ type Lease struct {
 	judges *Judges
 	value  []byte
 	name   string
+	kv     jetstream.KeyValue // used by Run alone; nil: to be opened
 
 	mu     sync.Mutex
 	until  time.Time // with the monotonic reading
@@ -104,31 +105,35 @@ func (l *Lease) resigned() bool {
 	return resigned
 }
 
-// renew writes the key at the revision that this judge wrote last, or anew if there is
-// none.
+// renew writes the key at the revision that this judge wrote last. Without one it asks who
+// holds the lease, and writes the key anew if nobody does.
 func (l *Lease) renew(ctx context.Context, revision *uint64) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reliedFor)
 	defer cancel()
-	kv, err := l.judges.bucket(ctx, leaseBucket)
-	if err != nil {
-		return false, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
+	if l.kv == nil { // opening a bucket asks the servers, so it is kept open
+		if l.kv, err = l.judges.bucket(ctx, leaseBucket); err != nil {
+			l.kv = nil
+			return false, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
+		}
 	}
-	if *revision == 0 {
-		*revision, err = kv.Create(ctx, leaderKey, l.value)
-	} else {
-		*revision, err = kv.Update(ctx, leaderKey, l.value, *revision)
+	if *revision != 0 {
+		if *revision, err = l.kv.Update(ctx, leaderKey, l.value, *revision); err == nil {
+			return true, nil
+		}
+		*revision = 0
 	}
-	if err == nil {
+	entry, err := l.kv.Get(ctx, leaderKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		l.know(Leader{})
+		if *revision, err = l.kv.Create(ctx, leaderKey, l.value); err != nil {
+			*revision, l.kv = 0, nil
+			return false, err
+		}
 		return true, nil
 	}
-	*revision = 0
-	entry, getErr := kv.Get(ctx, leaderKey)
-	if errors.Is(getErr, jetstream.ErrKeyNotFound) {
-		l.know(Leader{})
-		return false, nil
-	}
-	if getErr != nil {
-		return false, getErr
+	if err != nil {
+		l.kv = nil // the servers may have lost it
+		return false, err
 	}
 	var leader Leader
 	if json.Unmarshal(entry.Value(), &leader) == nil {
