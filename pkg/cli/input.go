@@ -51,10 +51,11 @@ func (o *inputOptions) addFlags(f *pflag.FlagSet) {
 // reading is the result of these flags.
 type reading struct {
 	inputOptions
-	zone    *time.Location
-	lines   *logline.Reading // how lines are read
-	scope   report.Scope
-	sources []config.Source // of the configuration: read if no log is named
+	zone       *time.Location
+	lines      *logline.Reading // how lines are read
+	scope      report.Scope
+	sources    []config.Source // of the configuration: read if no log is named
+	mayBeEmpty bool            // the journal, in the time asked for
 }
 
 // check resolves the flags.
@@ -120,7 +121,7 @@ func (in *reading) readTimes(now time.Time) (err error) {
 
 // open opens the named logs, or the configured ones, or those of the system.
 func (in reading) open(ctx context.Context, files []string, std Streams) ([]archive.Input, error) {
-	journal := archive.JournalOptions{Until: in.scope.Until, File: in.journalFile}
+	journal := archive.JournalOptions{Until: in.scope.Until, File: in.journalFile, MayBeEmpty: in.mayBeEmpty}
 	if !in.scope.Since.IsZero() {
 		journal.Since = in.scope.Since.Add(-loginsBefore)
 	}

@@ -125,6 +125,7 @@ func (o reportOptions) check(ctx context.Context, configPath string, files []str
 	if err := r.setWindow(files); err != nil {
 		return r, usageError{err}
 	}
+	r.input.mayBeEmpty = true // a report says so, and what to do
 	if o.topSet || o.output == "human" || o.output == "html" {
 		r.top = o.top
 	} else {

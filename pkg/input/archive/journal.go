@@ -14,7 +14,8 @@ import (
 	"csmail/pkg/hint"
 )
 
-// ErrJournalEmpty is a journal that holds no mail line in the time asked for.
+// ErrJournalEmpty is a journal that holds no mail line in the time asked for, although
+// journalctl has nothing to say against it.
 var ErrJournalEmpty = errors.New("the journal holds no mail lines")
 
 // JournalOptions select a journal and the part of it to read.
@@ -22,6 +23,7 @@ type JournalOptions struct {
 	Since, Until time.Time // zero: no bound
 	File         string    // a journal file; "" is the host's journal
 	Command      string    // journalctl unless set
+	MayBeEmpty   bool      // in the time asked for
 }
 
 // journal reads the journal of facility mail by journalctl -o json.
@@ -29,8 +31,8 @@ type journal struct{ JournalOptions }
 
 var _ Input = (*journal)(nil)
 
-// Journal returns the journal as an input. Reading it fails with
-// [ErrJournalEmpty] rather than yield nothing.
+// Journal returns the journal as an input. Reading it fails with [ErrJournalEmpty] rather
+// than yield nothing, unless it may be empty.
 func Journal(o JournalOptions) Input {
 	if o.Command == "" {
 		o.Command = "journalctl"
@@ -100,7 +102,10 @@ func (j *journal) empty(ctx context.Context) error {
 		return err
 	}
 	if said != "" {
-		return hint.Wrap(fmt.Errorf("%w: journalctl says %q", ErrJournalEmpty, said), "%s", journalHint(said))
+		return hint.Wrap(fmt.Errorf("the journal holds no mail lines: journalctl says %q", said), "%s", journalHint(said))
+	}
+	if j.MayBeEmpty {
+		return nil
 	}
 	return hint.Wrap(ErrJournalEmpty, "`journalctl SYSLOG_FACILITY=2 -n 5` shows whether mail is logged there; else name the log file")
 }

@@ -37,7 +37,9 @@ func clock(seconds int) string {
 func (p *printer) connections(d *document.Document) {
 	c := d.Connections
 	const heads, line = "connections    time conn.    avg./conn.   max. time", "    --------------------------------------------------------------------"
-	if d.Days > 1 && len(c.PerDay) > 0 && p.table("Per-Day SMTPD Connection Summary", len(c.PerDay), "    date        "+heads, line) {
+	if d.Days > 1 && len(c.PerDay) > 0 {
+		p.section("Per-Day SMTPD Connection Summary")
+		p.line("    date        %s\n%s", heads, line)
 		p.connected(c.PerDay, dayName)
 	}
 	if p.short {

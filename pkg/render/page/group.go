@@ -14,6 +14,7 @@ type group struct {
 	name, what string
 	last       time.Time
 	size       int
+	scenarios  map[string]int // of neighbours
 }
 
 // neighbourhood is the number of bans in one /24 or /64 from which on they share one row.
@@ -41,12 +42,41 @@ func groups(bans document.Verdicts) []group {
 		if !known {
 			i = len(out)
 			at[v.Network] = i
-			out = append(out, group{name: v.Network, what: fmt.Sprintf("%d addresses, for example: %s", sizes[v.Network], reasonOf(v)), size: sizes[v.Network]})
+			out = append(out, group{name: v.Network, size: sizes[v.Network], scenarios: map[string]int{}})
 		}
+		out[i].scenarios[strings.TrimPrefix(v.Scenario, "csmail/")]++
 		if v.StopAt.After(out[i].last) {
 			out[i].last = v.StopAt
 		}
 	}
+	for i := range out {
+		if g := &out[i]; g.scenarios != nil {
+			rows, more := byCount(g.scenarios, 1)
+			most := ""
+			if more > 0 {
+				most = "most "
+			}
+			g.what = fmt.Sprintf("%d addresses, %sby %s", g.size, most, rows[0].text)
+		}
+	}
 	slices.SortStableFunc(out, func(a, b group) int { return b.size - a.size })
 	return out
+}
+
+// listed writes counts by name, as many as there is room for: "auth-bf (3), spambot (1)".
+func listed(counts map[string]int, room int) string {
+	rows, _ := byCount(counts, 0)
+	text := ""
+	for i, r := range rows {
+		word := fmt.Sprintf("%s (%d)", plain(r.text), r.n)
+		if i > 0 {
+			word = ", " + word
+		}
+		more := fmt.Sprintf(" and %d more", len(rows)-i)
+		if i > 0 && len([]rune(text+word)) > room-len(more) {
+			return text + more
+		}
+		text += word
+	}
+	return text
 }

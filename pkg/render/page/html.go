@@ -156,12 +156,12 @@ func (v *view) addJudged(d *document.Document, top int) {
 	banned, more := cut(groups(d.Bans), top)
 	v.MoreBans = more
 	for _, g := range banned {
-		v.Bans = append(v.Bans, groupView{g.last.In(d.Zone()).Format("15:04"), plain(g.name), plain(g.what)})
+		v.Bans = append(v.Bans, groupView{stamp(d, g.last), plain(g.name), plain(g.what)})
 	}
 	held, more := cut(d.Holds.List, top)
 	v.MoreHolds = more
 	for _, h := range held {
-		v.Holds = append(v.Holds, holdView{h.StopAt.In(d.Zone()).Format("15:04"), plain(h.Value), plain(h.Rule + ": " + h.Reason)})
+		v.Holds = append(v.Holds, holdView{stamp(d, h.StopAt), plain(h.Value), plain(h.Rule + ": " + h.Reason)})
 	}
 	sources, _ := cut(d.Attackers.List, top)
 	for _, s := range sources {

@@ -119,5 +119,7 @@ func Subject(d *document.Document) string {
 	if len(d.Findings) > 0 && d.Findings[0].Severity == document.Urgent {
 		text += ": " + d.Findings[0].Title
 	}
-	return clip(text, 160)
+	// What looks like an encoded word of RFC 2047 would be decoded by who reads the mail, and
+	// be anything.
+	return strings.ReplaceAll(clip(text, 150), "=?", "= ?")
 }

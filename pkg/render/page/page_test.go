@@ -290,11 +290,11 @@ func TestGroupsOfNeighbours(t *testing.T) {
 	var v document.Verdicts
 	for i := range 5 {
 		addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
-		v.List = append(v.List, document.Verdict{Value: addr.String(), Network: "203.0.113.0/24", Message: "m", StopAt: time.Unix(int64(i), 0)})
+		v.List = append(v.List, document.Verdict{Value: addr.String(), Network: "203.0.113.0/24", Message: "m", Scenario: "csmail/" + []string{"spambot", "auth-bf"}[min(i, 1)], StopAt: time.Unix(int64(i), 0)})
 	}
 	v.List = append(v.List, document.Verdict{Value: "198.51.100.1", Network: "198.51.100.0/24", Message: "m"})
 	got := groups(v)
-	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, for example: m" || got[1].name != "198.51.100.1" {
+	if len(got) != 2 || got[0].name != "203.0.113.0/24" || got[0].what != "5 addresses, most by auth-bf" || got[1].name != "198.51.100.1" {
 		t.Errorf("got %+v, want one row of five neighbours and one address", got)
 	}
 }

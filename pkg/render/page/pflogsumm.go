@@ -60,22 +60,27 @@ func (p *printer) grandTotals(d *document.Document) {
 	p.amount(int64(d.SendingDomains), "sending hosts/domains")
 	p.amount(int64(d.Recipients), "recipients")
 	p.amount(int64(d.RecipientDomains), "recipient hosts/domains")
-	if d.Requeued+d.Incomplete+d.Unsized+d.Connections.Postscreen > 0 {
-		p.line("")
-	}
-	if d.Requeued > 0 {
-		p.line("  %d hand-overs to a content filter are not counted as deliveries", d.Requeued)
-	}
-	if d.Incomplete > 0 {
-		p.line("  %d mails were begun and not completed by the client", d.Incomplete)
-	}
-	if d.Connections.Postscreen > 0 {
-		p.line("  postscreen: %s from %s", plural(d.Connections.Postscreen, "connection"), plural(d.Connections.PostscreenClients, "client"))
-	}
-	if d.Unsized > 0 {
-		p.line("  %d deliveries are without their size, which is not in the log", d.Unsized)
-	}
+	p.remarks(d)
 	p.smtpd(d)
+}
+
+// remarks writes below the totals what pflogsumm does not count.
+func (p *printer) remarks(d *document.Document) {
+	var lines []string
+	add := func(isSo bool, format string, args ...any) {
+		if isSo {
+			lines = append(lines, fmt.Sprintf("  "+format, args...))
+		}
+	}
+	add(d.ReceivedBy["submission"]+d.ReceivedBy["local"] > 0, "received: %d from other servers, %d by submission, %d from this host", d.ReceivedBy["mx"], d.ReceivedBy["submission"], d.ReceivedBy["local"])
+	add(len(d.DeliveredBy) > 1, "delivered: %s", listed(d.DeliveredBy, width-13))
+	add(d.Requeued > 0, "%d hand-overs to a content filter are not counted as deliveries", d.Requeued)
+	add(d.Incomplete > 0, "%d mails were begun and not completed by the client", d.Incomplete)
+	add(d.Unsized > 0, "%d deliveries are without their size, which is not in the log", d.Unsized)
+	add(d.Connections.Postscreen > 0, "postscreen: %s from %s", plural(d.Connections.Postscreen, "connection"), plural(d.Connections.PostscreenClients, "client"))
+	if len(lines) > 0 {
+		p.line("\n%s", strings.Join(lines, "\n"))
+	}
 }
 
 // shortTotals are the grand totals of a quiet day, as far as there is something.
@@ -285,12 +290,7 @@ func (p *printer) refusal(reason string, r *document.Refusal) {
 		if len(who.counts) == 0 {
 			continue
 		}
-		names, _ := byCount(who.counts, 5)
-		var words []string
-		for _, n := range names {
-			words = append(words, fmt.Sprintf("%s (%d)", n.text, n.n))
-		}
-		p.line("              %s", clip(who.word+" "+strings.Join(words, ", "), width-14))
+		p.line("              %s", clip(who.word+" "+listed(who.counts, width-20), width-14))
 	}
 }
 

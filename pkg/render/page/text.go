@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"csmail/pkg/report/document"
 )
@@ -251,12 +252,21 @@ func (p *printer) bans(d *document.Document) {
 	p.line("")
 	rows, more := cut(groups(d.Bans), p.top)
 	for _, g := range rows {
-		p.line("  %s  %-22s %s", g.last.In(d.Zone()).Format("15:04"), clip(g.name, 22), clip(g.what, width-32))
+		at := stamp(d, g.last)
+		p.line("  %s  %-22s %s", at, clip(g.name, 22), clip(g.what, width-27-len(at)))
 	}
 	p.more("         ", more)
 	if d.Prevented > 0 {
 		p.line("  %d attempts came while their source was banned.", d.Prevented)
 	}
+}
+
+// stamp writes the time of a verdict, with its day where there are several.
+func stamp(d *document.Document, at time.Time) string {
+	if d.Days > 1 {
+		return at.In(d.Zone()).Format("_2 Jan 15:04")
+	}
+	return at.In(d.Zone()).Format("15:04")
 }
 
 // holds writes the alerts that are held.
@@ -268,7 +278,8 @@ func (p *printer) holds(d *document.Document) {
 	p.section(fmt.Sprintf("Held back (%d)", d.Holds.Total))
 	rows, more := cut(d.Holds.List, p.top)
 	for _, v := range rows {
-		p.line("  %s  %-22s %s", v.StopAt.In(d.Zone()).Format("15:04"), clip(v.Value, 22), clip(v.Rule+": "+v.Reason, width-32))
+		at := stamp(d, v.StopAt)
+		p.line("  %s  %-22s %s", at, clip(v.Value, 22), clip(v.Rule+": "+v.Reason, width-27-len(at)))
 	}
 	p.more("         ", more)
 }

@@ -27,7 +27,8 @@ func plainAddresses(text string) string {
 }
 
 func plainTrouble(text string) string {
-	text = hostnamePattern.ReplaceAllString(clip(text), "hostname does not resolve to its address")
+	text, _, _ = strings.Cut(clip(text), ", sasl_username=")
+	text = hostnamePattern.ReplaceAllString(text, "hostname does not resolve to its address")
 	return plainAddresses(clientPattern.ReplaceAllString(text, "CLIENT"))
 }
 
@@ -37,11 +38,12 @@ func TestTroubleWords(t *testing.T) {
 		"hostname a does not resolve to address 2001:db8::1":                                  "hostname does not resolve to its address",
 		"a.example[192.0.2.1]:4711: SASL LOGIN authentication failed: UGFzc3dvcmQ6":           "CLIENT: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
 		"unknown[2001:db8::1]: SASL PLAIN authentication failed":                              "CLIENT: SASL PLAIN authentication failed",
+		"a[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=bob":     "CLIENT: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
 		"dnsblog reply timeout 10s for zen.example":                                           "dnsblog reply timeout 10s for zen.example",
 		"connect to 192.0.2.1:25 failed, then ::1.":                                           "connect to 192.0.2.1:25 failed, then ADDR.",
-		"x[y[192.0.2.1]z[::1]:":                                                               "x[CLIENTCLIENT:",
-		"hostname hostname a does not resolve to address b does not resolve to address c":     "hostname hostname does not resolve to its address does not resolve to address c",
-		"1:: and 1.2.3 and 256.1.1.1 and fe80::1%eth0 and 192.0.2.1.":                         "1:: and 1.2.3 and 256.1.1.1 and ADDR%eth0 and ADDR.",
+		"x[y[192.0.2.1]z[::1]:": "x[CLIENTCLIENT:",
+		"hostname hostname a does not resolve to address b does not resolve to address c": "hostname hostname does not resolve to its address does not resolve to address c",
+		"1:: and 1.2.3 and 256.1.1.1 and fe80::1%eth0 and 192.0.2.1.":                     "1:: and 1.2.3 and 256.1.1.1 and ADDR%eth0 and ADDR.",
 	} {
 		if got := troubleText(text); got != want {
 			t.Errorf("troubleText(%q)\n got %q\nwant %q", text, got, want)
@@ -51,7 +53,7 @@ func TestTroubleWords(t *testing.T) {
 
 func TestTroubleTextEqualsThePatterns(t *testing.T) {
 	words := rapid.SliceOf(rapid.SampledFrom([]string{
-		"hostname ", " does not resolve to address ", "a.example", "192.0.2.1", "2001:db8::1", "[", "]", ":", ".", " ", "25", "::", "x", "ä", "\xff", "dead", "1.2.3.4.5",
+		"hostname ", " does not resolve to address ", "a.example", "192.0.2.1", "2001:db8::1", "[", "]", ":", ".", " ", "25", "::", "x", "ä", "\xff", "dead", "1.2.3.4.5", ", sasl_username=",
 	}))
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(words.Draw(t, "text"), "")

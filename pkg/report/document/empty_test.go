@@ -24,7 +24,7 @@ func TestEmptyReport(t *testing.T) {
 		severity                      Severity
 	}{
 		"an empty file":           {status: "elevated", severity: Warn, title: "The log is empty: no line was read", detail: "logs to another place", advice: "journalctl -n 5 SYSLOG_FACILITY=2"},
-		"an empty day":            {bounded: true, status: "elevated", severity: Urgent, title: "The log is empty: no line was read", advice: "journalctl -n 5 SYSLOG_FACILITY=2"},
+		"an empty day":            {bounded: true, status: "elevated", severity: Urgent, title: "The log holds no line of this time", advice: "journalctl -n 5 SYSLOG_FACILITY=2"},
 		"lines of another day":    {lines: []string{early}, bounded: true, read: 1, files: []string{"/var/log/mail.log.1", "a file"}, status: "elevated", severity: Urgent, title: "No line of the log is of this time", detail: "The log was read from 20 November 2026 01:00 to 20 November 2026 01:00.", advice: "csmail report --day 2026-11-20 /var/log/mail.log.1 'a file'"},
 		"only foreign lines":      {read: 12, status: "elevated", severity: Warn, title: "No mail and no login is in the log of this time", detail: "Of 12 lines none says", advice: "systemctl status postfix dovecot rsyslog"},
 		"only sshd":               {lines: []string{sshd}, read: 1, status: "elevated", severity: Warn, title: "No mail and no login is in the log of this time", detail: "Of 1 line none says", advice: "systemctl status"},

@@ -29,7 +29,7 @@ func stuckDestinations(in Input) []Finding {
 		found = append(found, Finding{
 			ID: "destination-stuck", Severity: Warn, Count: t.Deferrals, Since: from, Until: to, Subjects: []string{domain},
 			Title:  fmt.Sprintf("No mail to %s was delivered for %s, %d attempts were deferred", domain, hours(to.Sub(from)), t.Deferrals),
-			Detail: "The last answer: " + cmp.Or(t.Reason, "none") + ". The mails wait in the queue.", Advice: "postqueue -p | grep -B3 -F " + shellWord(domain),
+			Detail: "The last answer: " + cmp.Or(t.Reason, "none") + ". The mails wait in the queue.", Advice: "postqueue -p | grep -B3 -F -- " + shellWord(domain),
 		})
 	}
 	return found
@@ -62,6 +62,9 @@ func (d *Document) emptiness(in Input) Finding {
 	case in.Lines == 0:
 		f.Title, f.Detail = "The log is empty: no line was read", "Nothing was logged, or the mail server logs to another place. The command shows the journal's last lines about mail."
 		f.Advice = "journalctl -n 5 SYSLOG_FACILITY=2"
+		if in.Bounded {
+			f.Title = "The log holds no line of this time"
+		}
 	case !in.Outside.Last.IsZero() && !in.Noted:
 		const form = "2 January 2006 15:04"
 		f.Title = "No line of the log is of this time"
@@ -174,7 +177,7 @@ func bulkSenders(in Input) []Finding {
 			ID: "account-sends-bulk", Severity: Urgent, Count: recipients, Since: since, Until: since.Add(time.Hour), Subjects: []string{name},
 			Title:  fmt.Sprintf("%s sent mail to %d recipients in one hour, %d of them bounced or were deferred", name, recipients, failed),
 			Detail: "A stolen password is used to send spam. Change the password, and look at what waits in the queue.",
-			Advice: "postqueue -p | grep -F " + shellWord(name),
+			Advice: "postqueue -p | grep -F -- " + shellWord(name),
 		}
 		if isKnown {
 			f.Detail += fmt.Sprintf(" In the 30 days before it was %d in an hour at the most.", usual)

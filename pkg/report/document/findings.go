@@ -157,10 +157,10 @@ func (w *Watch) attackedAccounts() []Finding {
 		f := Finding{
 			ID: "account-under-attack", Severity: Warn, Count: a.failures, Since: a.first, Until: a.last, Subjects: []string{name},
 			Title:  fmt.Sprintf("Account %s: %d wrong passwords from %d addresses", name, a.failures, a.failedFrom.count),
-			Detail: "Nobody logged in to it.", Advice: "csmail scan --user " + shellWord(name),
+			Detail: "Nobody logged in to it. If it is not used, take it away.", Advice: "csmail scan --user " + shellWord(name),
 		}
 		if a.loggedIn {
-			f.Severity, f.Detail = Urgent, "The account is in use: its owner logged in."
+			f.Severity, f.Detail = Urgent, "The account is in use: its owner logged in. A long password that is used nowhere else, or a second factor, is what protects it."
 		}
 		found = append(found, f)
 	}
@@ -174,7 +174,7 @@ func bannedThenHonest(in Input) []Finding {
 		found = append(found, Finding{
 			ID: "banned-then-honest", Severity: Urgent, Count: 1, Since: c.Banned, Until: c.Good, Subjects: []string{c.Value},
 			Title:  fmt.Sprintf("%s was banned and then turned out well: %s", c.Value, c.Proof),
-			Detail: fmt.Sprintf("Banned by %s.", c.Scenario), Advice: "csmail why " + c.Value,
+			Detail: fmt.Sprintf("Banned by %s. If it is a friend, csmail unban and guard.allow of the configuration keep it free.", c.Scenario), Advice: "csmail why " + shellWord(c.Value),
 		})
 	}
 	return found
@@ -250,7 +250,7 @@ func (w *Watch) troubles() []Finding {
 		found = append(found, Finding{
 			ID: row.id, Severity: row.severity, Count: f.count, Since: f.first, Until: f.last,
 			Title:  fmt.Sprintf("%s: %s", row.what, times(f.count)),
-			Detail: fmt.Sprintf("%s met it. %s", plural(len(f.clients), "client"), mostFrequent(f.reasons)), Advice: row.do,
+			Detail: fmt.Sprintf("%s met it: %s.", plural(len(f.clients), "client"), mostFrequent(f.reasons)), Advice: row.do,
 		})
 		if f.refused > 0 {
 			last := &found[len(found)-1]
@@ -281,7 +281,7 @@ func (d *Document) blockListTrouble() []Finding {
 			found = append(found, Finding{
 				ID: "blocklist-trouble", Severity: Warn, Count: n, Subjects: []string{list},
 				Title:  fmt.Sprintf("%s did not answer: %s", list, times(n)),
-				Detail: "Each time a client had to wait.", Advice: "dig 2.0.0.127." + list,
+				Detail: "Each time a client had to wait.", Advice: "dig " + shellWord("2.0.0.127."+list),
 			})
 		}
 	}
@@ -375,7 +375,7 @@ func (d *Document) ownNetworks() []Finding {
 		found = append(found, Finding{
 			ID: "own-network-attacks", Severity: Warn, Count: v.Events, Since: v.StartAt, Until: v.StopAt, Subjects: []string{v.Value},
 			Title:  fmt.Sprintf("Attacks come through %s, which is never banned", v.Value),
-			Detail: "It hides the real clients: " + v.Message + ".", Advice: "csmail why " + v.Value,
+			Detail: "It hides the real clients: " + v.Message + ".", Advice: "csmail why " + shellWord(v.Value),
 		})
 	}
 	return found

@@ -134,7 +134,7 @@ func TestFindings(t *testing.T) {
 		"silent to the end": {lines: connects(0, 17), id: "silent", want: "urgent 7 No mail for 7 hours, after some in each of the hours before"},
 		"silent after few":  {lines: connects(3, 7), id: "silent"},
 		"a quiet night":     {lines: connects(8, 24), id: "silent"},
-		"nothing at all":    {id: "silent", want: "urgent 0 The log is empty: no line was read"},
+		"nothing at all":    {id: "silent", want: "urgent 0 The log holds no line of this time"},
 
 		"a login from where it always is": {lines: []string{loginAt(hour, "198.51.2.2")}, habits: known(old), atlas: true, id: "login-from-new-country"},
 		"a login from a new country": {
