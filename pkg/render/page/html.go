@@ -74,6 +74,7 @@ type view struct {
 	Scenarios            []row2
 	Bans                 []groupView
 	MoreBans             int
+	More                 string // the command that shows all
 	Holds                []holdView
 	MoreHolds            int
 	Attackers            []attackerView
@@ -129,6 +130,7 @@ func newView(d *document.Document, top int) view {
 		},
 		AttackersTotal: d.Attackers.Total,
 	}
+	v.More = plain(d.Command("--top 0"))
 	v.addFindings(d)
 	v.addJudged(d, top)
 	v.Charts = charts(d)
@@ -139,7 +141,7 @@ func newView(d *document.Document, top int) view {
 
 // addFindings adds the findings that need a person.
 func (v *view) addFindings(d *document.Document) {
-	for _, f := range shown(d.Findings) {
+	for _, f := range shown(d) {
 		item := findingView{Class: string(f.Severity), Title: clip(f.Title, maxTitle), Detail: clip(f.Detail, maxDetail), Advice: plain(f.Advice)}
 		if !f.Since.IsZero() {
 			item.Span = span(d, f)

@@ -161,8 +161,9 @@ const (
 
 // shown are the findings that a person is shown: of many with one name the first, and how
 // many more there are. A command that was cut would not do what it says, so one that is
-// too long is left out.
-func shown(findings []document.Finding) []document.Finding {
+// too long is replaced by one that shows all.
+func shown(d *document.Document) []document.Finding {
+	findings := d.Findings
 	counts := map[string]int{}
 	for _, f := range findings {
 		counts[f.ID]++
@@ -172,14 +173,14 @@ func shown(findings []document.Finding) []document.Finding {
 	for _, f := range findings {
 		seen[f.ID]++
 		if len(f.Advice) > maxAdvice {
-			f.Advice = ""
+			f.Advice = d.Command("-o json")
 		}
 		switch n := seen[f.ID]; {
 		case n <= maxSame:
 			out = append(out, f)
 		case n == maxSame+1:
 			out = append(out, document.Finding{
-				ID: f.ID, Severity: f.Severity, Title: fmt.Sprintf("%d more like these (%s)", counts[f.ID]-maxSame, f.ID), Detail: "All of them are in the JSON.", Advice: "csmail report -o json",
+				ID: f.ID, Severity: f.Severity, Title: fmt.Sprintf("%d more like these (%s)", counts[f.ID]-maxSame, f.ID), Detail: "All of them are in the JSON.", Advice: d.Command("-o json"),
 			})
 		}
 	}
@@ -194,7 +195,7 @@ func (p *printer) findings(d *document.Document) {
 		return
 	}
 	p.section("What needs you")
-	for i, f := range shown(d.Findings) {
+	for i, f := range shown(d) {
 		mark := fmt.Sprintf("%2d. ", i+1)
 		switch f.Severity {
 		case document.Urgent:
@@ -344,7 +345,7 @@ func (p *printer) foot(d *document.Document) {
 		p.line("")
 	}
 	if p.short && !d.IsEmpty() {
-		p.line("A quiet day is shown short. All of it: csmail report --top 0")
+		p.line("A quiet day is shown short. All of it: %s", plain(d.Command("--top 0")))
 	}
 	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))
 }

@@ -1,6 +1,9 @@
 package document
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // comparisons returns findings for figures far from the mean of the earlier days.
 func (d *Document) comparisons() []Finding {
@@ -18,10 +21,21 @@ func (d *Document) comparisons() []Finding {
 		}
 		found = append(found, Finding{
 			ID: "more-than-usual", Severity: severity, Count: row.Day, Title: fmt.Sprintf("%s: %d, the mean of other days is %d", row.Name, row.Day, row.Mean),
-			Detail: row.Note, Advice: "csmail scan --since 24h",
+			Detail: "That is " + row.Note + " as on the other days.", Advice: d.adviceFor(row.Name),
 		})
 	}
 	return found
+}
+
+// adviceFor returns the command that says more of a compared figure.
+func (d *Document) adviceFor(figure string) string {
+	switch figure {
+	case "rejected", "failed logins":
+		return "csmail scan --since " + d.From.Format(time.DateOnly) + " --by kind"
+	case "received":
+		return "systemctl status postfix; ss -ltn sport = :25"
+	}
+	return d.Command("--top 0")
 }
 
 // Compared is one figure with those of the earlier days.

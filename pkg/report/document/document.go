@@ -101,6 +101,7 @@ type Document struct {
 
 	Before []Day `json:"before,omitempty"` // earlier days of the same logs, the oldest first
 	zone   *time.Location
+	files  []string // that it was made of, if any were named
 }
 
 // Refusals are by stage and reason.
@@ -261,7 +262,7 @@ type Input struct {
 func New(in Input) *Document {
 	d := &Document{
 		Version: Version, Generated: in.Generated, From: in.From.In(in.Zone), To: in.To.In(in.Zone), Timezone: cmp.Or(in.ZoneName, in.Zone.String()),
-		Lines: in.Lines, Before: in.Before, zone: in.Zone,
+		Lines: in.Lines, Before: in.Before, zone: in.Zone, files: in.Files,
 	}
 	if len(in.Hosts) == 1 {
 		d.Host = in.Hosts[0]
@@ -321,6 +322,19 @@ func (d *Document) Period() string {
 		return fmt.Sprintf("%s, %s-%s %s", from.Format(day), from.Format(clock), to.Format(clock), d.Timezone)
 	}
 	return fmt.Sprintf("%s %s to %s %s %s", from.Format("2 January 2006"), from.Format(clock), to.Format("2 January 2006"), to.Format(clock), d.Timezone)
+}
+
+// Command returns the command that makes the report again, of the same day and files.
+func (d *Document) Command(flags string) string {
+	command := "csmail report"
+	if !d.From.IsZero() && d.From.Equal(Midnight(d.From, 0)) && d.To.Equal(Midnight(d.From, 1)) {
+		command += " --day " + d.From.Format(time.DateOnly)
+	}
+	command += " " + flags
+	for _, file := range d.files {
+		command += " " + shellWord(file)
+	}
+	return command
 }
 
 // Zone is the zone of the report's times.

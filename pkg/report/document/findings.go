@@ -204,7 +204,7 @@ func (d *Document) ownAddressListed() []Finding {
 	return []Finding{{
 		ID: "own-address-listed", Severity: Urgent, Count: count,
 		Title:  fmt.Sprintf("Other servers refuse mail from here because of a block list: %s", times(count)),
-		Detail: example, Advice: "grep -E 'status=(bounced|deferred)' /var/log/mail.log | grep -iE 'block|list'",
+		Detail: "Find out what spam left here, then ask the list to take the address off. An answer: " + example, Advice: "grep -E 'status=(bounced|deferred)' /var/log/mail.log | grep -iE 'block|list'",
 	}}
 }
 
@@ -222,7 +222,7 @@ func (w *Watch) refusedProviders() []Finding {
 		found = append(found, Finding{
 			ID: "provider-refused", Severity: Urgent, Count: total, Since: n.first, Until: n.last, Subjects: []string{prefix.String()},
 			Title:  fmt.Sprintf("A mail provider is refused: %s %s", prefix, n.name),
-			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails.", n.refused.count, times(total), n.reasons(), n.accepted),
+			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails. If the network is a provider's, the command lets it in.", n.refused.count, times(total), n.reasons(), n.accepted),
 			Advice: fmt.Sprintf("echo '%s permit' >> /etc/postfix/postscreen_access.cidr", prefix),
 		})
 	}
@@ -239,7 +239,7 @@ func (w *Watch) troubles() []Finding {
 	}{
 		{event.AuthFault, "backend-fault", "The login service had trouble", "journalctl -u dovecot --since yesterday -p warning", Urgent},
 		{event.LookupFault, "backend-fault", "A lookup table failed", "postconf -n | grep maps", Urgent},
-		{event.ServerFault, "backend-fault", "The mail server could not do its work", "journalctl -u postfix@- --since yesterday -p warning", Urgent},
+		{event.ServerFault, "backend-fault", "The mail server could not do its work", "journalctl -u 'postfix*' --since yesterday -p warning", Urgent},
 		{event.DNSFault, "resolver-trouble", "The resolver did not answer", "dig example.com", Warn},
 		{event.DNSBLFault, "blocklist-trouble", "A block list refuses our queries, so every client looks listed", "postconf postscreen_dnsbl_sites smtpd_recipient_restrictions", Urgent},
 	} {
@@ -252,6 +252,9 @@ func (w *Watch) troubles() []Finding {
 			Title:  fmt.Sprintf("%s: %s", row.what, times(f.count)),
 			Detail: fmt.Sprintf("%s met it: %s.", plural(len(f.clients), "client"), mostFrequent(f.reasons)), Advice: row.do,
 		})
+		if row.kind == event.DNSBLFault {
+			found[len(found)-1].Detail += " Ask it through a resolver of your own, or take it out."
+		}
 		if f.refused > 0 {
 			last := &found[len(found)-1]
 			last.Severity = Urgent
@@ -281,7 +284,7 @@ func (d *Document) blockListTrouble() []Finding {
 			found = append(found, Finding{
 				ID: "blocklist-trouble", Severity: Warn, Count: n, Subjects: []string{list},
 				Title:  fmt.Sprintf("%s did not answer: %s", list, times(n)),
-				Detail: "Each time a client had to wait.", Advice: "dig " + shellWord("2.0.0.127."+list),
+				Detail: "Each time a client had to wait. Take the list out of postscreen_dnsbl_sites if it stays so.", Advice: "dig " + shellWord("2.0.0.127."+list),
 			})
 		}
 	}
@@ -309,7 +312,7 @@ func (d *Document) certificates() []Finding {
 	}
 	return []Finding{{
 		ID: "certificate", Severity: Urgent, Count: count, Title: fmt.Sprintf("Clients do not accept the server's certificate: %s", times(count)),
-		Detail: example, Advice: "openssl x509 -noout -dates -in $(postconf -h smtpd_tls_cert_file)",
+		Detail: "Renew it, and see that it has the name that clients use. The log says: " + example, Advice: "openssl x509 -noout -dates -in $(postconf -h smtpd_tls_cert_file)",
 	}}
 }
 
@@ -319,7 +322,7 @@ func (d *Document) disk() []Finding {
 	if n := d.Fatals.Total + d.Panics.Total; n > 0 {
 		found = append(found, Finding{
 			ID: "disk-or-queue", Severity: Urgent, Count: n, Title: fmt.Sprintf("Postfix stopped with a fatal error or panic: %s", times(n)),
-			Detail: d.Fatals.first() + d.Panics.first(), Advice: "journalctl -u postfix@- -p err --since yesterday",
+			Detail: "Mail may not come or go until that is mended. The log says: " + strings.TrimSpace(d.Fatals.first()+d.Panics.first()), Advice: "journalctl -u 'postfix*' -p err --since yesterday",
 		})
 	}
 	full := 0
@@ -335,7 +338,7 @@ func (d *Document) disk() []Finding {
 	if full > 0 {
 		found = append(found, Finding{
 			ID: "disk-or-queue", Severity: Urgent, Count: full, Title: fmt.Sprintf("The disk of the mail queue is full: %s", times(full)),
-			Detail: "Mail is refused for now.", Advice: "df -h /var/spool/postfix /var/mail",
+			Detail: "Mail is refused for now. Make room.", Advice: "df -h /var/spool/postfix /var/mail",
 		})
 	}
 	return found
@@ -360,7 +363,7 @@ func (d *Document) highBounces() []Finding {
 	return []Finding{{
 		ID: "bounces-high", Severity: Warn, Count: d.Bounced,
 		Title:  fmt.Sprintf("%d of %d outgoing mails bounced", d.Bounced, outgoing),
-		Detail: "See message bounce detail below.", Advice: "csmail report --top 0",
+		Detail: "See message bounce detail below.", Advice: d.Command("--top 0"),
 	}}
 }
 
@@ -375,7 +378,7 @@ func (d *Document) ownNetworks() []Finding {
 		found = append(found, Finding{
 			ID: "own-network-attacks", Severity: Warn, Count: v.Events, Since: v.StartAt, Until: v.StopAt, Subjects: []string{v.Value},
 			Title:  fmt.Sprintf("Attacks come through %s, which is never banned", v.Value),
-			Detail: "It hides the real clients: " + v.Message + ".", Advice: "csmail why " + shellWord(v.Value),
+			Detail: "It hides the real clients, which it should name: see docs/safety.md. " + v.Message + ".", Advice: "csmail why " + shellWord(v.Value),
 		})
 	}
 	return found
@@ -395,7 +398,7 @@ func (d *Document) caps() []Finding {
 	return []Finding{{
 		ID: "cap-reached", Severity: Warn, Count: len(values), Subjects: values[:min(len(values), 10)],
 		Title:  fmt.Sprintf("%d bans were held back by the caps", len(values)),
-		Detail: "So many at once may be a mistake, or a large attack. Release them if it is one.", Advice: "csmail held list",
+		Detail: "So many at once may be a mistake, or a large attack: release them if it is an attack.", Advice: "csmail held list",
 	}}
 }
 
@@ -406,7 +409,7 @@ func linesNotUnderstood(in Input) []Finding {
 	}
 	return []Finding{{
 		ID: "lines-not-understood", Severity: Note, Count: int(in.Missed), Title: fmt.Sprintf("%d lines of known daemons were not understood", in.Missed),
-		Detail: "Attackers may stand in them.", Advice: "csmail scan --missed",
+		Detail: "Attackers may stand in them. Lines of a mail server of today are worth a report to csmail's project.", Advice: "csmail scan --missed",
 	}}
 }
 
@@ -423,7 +426,7 @@ func (d *Document) restarts() []Finding {
 	}
 	return []Finding{{
 		ID: "restarted", Severity: Note, Count: count, Title: fmt.Sprintf("Postfix was started, stopped or reloaded: %s", times(count)),
-		Detail: "See master daemon messages below.", Advice: "journalctl -u postfix@- --since yesterday",
+		Detail: "See master daemon messages below.", Advice: "journalctl -u 'postfix*' --since yesterday",
 	}}
 }
 
