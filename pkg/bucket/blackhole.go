@@ -7,6 +7,7 @@ import (
 
 	"csmail/pkg/event"
 	"csmail/pkg/scenario"
+	"csmail/pkg/scenario/expression"
 )
 
 // Blackhole is the time after an overflow in which a bucket reports no other one
@@ -44,9 +45,16 @@ func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) 
 
 // Kept is what a bucket keeps of a finding that was held.
 type Kept struct {
-	Attempts int       // that no rule excused
+	Attempts []Attempt // that no rule excused
 	First    time.Time // of the finding's first event
 	Kind     event.Kind
+	Addr     netip.Addr // of the source
+}
+
+// Attempt is the part of an event that an overflow filter may look at.
+type Attempt struct {
+	Kind    event.Kind
+	Service event.Service
 }
 
 // Held lifts a blackhole, because the guard held the finding. The bucket reports its next
@@ -56,6 +64,8 @@ type Kept struct {
 // The attempts that no rule excused stay in the bucket of a scenario that counts nothing
 // but kinds. Otherwise a client could hide its guesses between attempts that are excused,
 // for example failures on an account of its own: no run of ten would hold enough of them.
+// They stay in the queue, too, if an overflow filter sums up kinds. A scenario with
+// distinct values starts empty: what it counts, others count as well.
 func (e *Engine) Held(h Blackhole, k Kept) {
 	i := slices.IndexFunc(e.set.Scenarios(), func(s *scenario.Scenario) bool { return s.Name == h.Scenario })
 	if h.Until == 0 || i < 0 {
@@ -74,17 +84,33 @@ func (e *Engine) Held(h Blackhole, k Kept) {
 		until = h.Held
 	}
 	e.silence(b, -until)
-	if s := e.set.Scenarios()[i]; s.CountsKinds && k.Attempts > 0 {
-		b.keep(k, int64(s.LeakSpeed), s.Capacity)
+	s := e.set.Scenarios()[i]
+	if !s.CountsKinds && !s.SumsKinds || len(k.Attempts) == 0 {
+		return
+	}
+	kept := b.keep(k, int64(s.LeakSpeed), s.Capacity)
+	if s.SumsKinds {
+		e.requeue(s, e.groups.At(gi), b, k.Attempts[len(k.Attempts)-kept:], k.Addr)
 	}
 }
 
-// keep puts attempts back into the bucket, so many that it does not overflow.
-func (b *bucket) keep(k Kept, leak int64, capacity int) {
+// requeue puts attempts back into the queue of a bucket.
+func (e *Engine) requeue(s *scenario.Scenario, g *group, b *bucket, attempts []Attempt, addr netip.Addr) {
+	key := addrKey(addr)
+	for _, a := range attempts {
+		in := expression.Input{Event: &event.Event{Kind: a.Kind, Service: a.Service, Addr: addr}}
+		e.enqueue(b, queued{facts: expression.FactsOf(&in), hi: key.hi, lo: key.lo}, strideOf(s, g), e.queueLimitOf(s))
+	}
+}
+
+// keep puts attempts back into the bucket, so many that it does not overflow, and returns
+// their number.
+func (b *bucket) keep(k Kept, leak int64, capacity int) int {
 	if b.poured == 0 {
 		b.busy = b.last
 	}
-	for n := 0; n < k.Attempts && b.empty(leak)-b.last < int64(capacity)*leak; n++ {
+	n := 0
+	for ; n < len(k.Attempts) && b.empty(leak)-b.last < int64(capacity)*leak; n++ {
 		b.poured++
 		b.total++
 	}
@@ -95,6 +121,7 @@ func (b *bucket) keep(k Kept, leak int64, capacity int) {
 	if b.kinds[0] == event.NoKind {
 		b.kinds[0] = k.Kind
 	}
+	return n
 }
 
 // groupBy returns the group of a blackhole, 0 if it is gone.

@@ -20,17 +20,27 @@ func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 		}
 		if counted, held := j.decideBucket(overflows[:n], now); held {
 			o := &overflows[0]
-			j.buckets.Held(o.Blackhole, bucket.Kept{Attempts: counted, First: o.First, Kind: firstKind(o.Kinds)})
+			j.buckets.Held(o.Blackhole, kept(counted, o.First, o.Kinds, o.Addr))
 		}
 		overflows = overflows[n:]
 	}
 }
 
-// decideBucket reports whether all overflows of a bucket are held, and how many attempts of
+// kept returns what a bucket keeps of a finding that is held: the attempts that count all
+// the same.
+func kept(counted []guard.Attempt, first time.Time, kinds []event.Count, addr netip.Addr) bucket.Kept {
+	k := bucket.Kept{First: first, Kind: firstKind(kinds), Addr: addr}
+	for _, a := range counted {
+		k.Attempts = append(k.Attempts, bucket.Attempt(a))
+	}
+	return k
+}
+
+// decideBucket reports whether all overflows of a bucket are held, and which attempts of
 // the last one count all the same. If six addresses of
 // one /64 fill a bucket together, the finding is about the /64, unless a ban must not hit
 // all of it.
-func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counted int, held bool) {
+func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counted []guard.Attempt, held bool) {
 	single := false // the ban before is for a single address
 	held = true
 	for i := range overflows {
@@ -95,7 +105,7 @@ func (j *Judge) settle(rulings []guard.Ruling) {
 		}
 		delete(j.waiting, key)
 		if r.Verdict.Action == guard.Hold {
-			j.buckets.Held(w.Blackhole, bucket.Kept{Attempts: r.Verdict.Counted, First: w.Alert.First, Kind: firstKind(w.Alert.Kinds)})
+			j.buckets.Held(w.Blackhole, kept(r.Verdict.Counted, w.Alert.First, w.Alert.Kinds, w.Alert.Source))
 			if w.Blackhole.IsAgain() {
 				continue
 			}

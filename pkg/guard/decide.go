@@ -109,7 +109,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		return nothingKnown(f, v)
 	}
 	if !t.reaches(f) {
-		v.Action, v.Rule, v.Counted = Hold, t.dominant(), t.counted+t.notYet
+		v.Action, v.Rule, v.Counted = Hold, t.dominant(), t.attempts(f.Needed)
 		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
 		v.wait = t.wait
 		v.Reason = t.shortfall(f) + ": " + t.reason(v.Rule, g)

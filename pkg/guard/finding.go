@@ -78,6 +78,12 @@ func (r Rule) String() string { return ruleNames[r] }
 // MarshalText writes the name.
 func (r Rule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
+// Attempt is an attempt of a finding.
+type Attempt struct {
+	Kind    event.Kind
+	Service event.Service
+}
+
 // Verdict is the answer to a finding, with its reason in words for a person.
 type Verdict struct {
 	Action Action
@@ -94,9 +100,9 @@ type Verdict struct {
 	// verdict.
 	Pending bool
 
-	// Counted is the number of attempts that count, or may yet, of a Hold because they are
-	// too few.
-	Counted int
+	// Counted are the attempts that count, or may yet, of a Hold because they are too few,
+	// the oldest first: their kinds and services, at most as many as are needed.
+	Counted []Attempt
 
 	wait  wait  // evidence and time that a pending one waits for
 	basis basis // of a ban: the attempts that count

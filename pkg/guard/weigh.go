@@ -29,6 +29,7 @@ type tally struct {
 	excused  [ruleCount]int
 	proof    string
 	left     []offence // offences that count
+	open     []offence // that are excused only until there is evidence
 }
 
 // total returns all attempts, counted and excused.
@@ -93,6 +94,7 @@ func (t *tally) awaits(o offence, until uint32) {
 		t.wait.until = until
 	}
 	t.notYet += int(o.n)
+	t.open = append(t.open, o)
 	t.wait.until = min(t.wait.until, until)
 	switch o.area() {
 	case loginArea:
@@ -222,6 +224,23 @@ func (t *tally) overflows(f Finding) bool {
 		}
 	}
 	return false
+}
+
+// attempts returns the newest attempts that count or may yet, at most so many.
+func (t *tally) attempts(most int) []Attempt {
+	if t.counted+t.notYet == 0 {
+		return nil
+	}
+	all := append(t.left, t.open...)
+	inOrder(all)
+	list := make([]Attempt, 0, min(t.counted+t.notYet, most))
+	for _, o := range slices.Backward(all) {
+		for range min(int(o.n), most-len(list)) {
+			list = append(list, Attempt{o.kind, o.service()})
+		}
+	}
+	slices.Reverse(list)
+	return list
 }
 
 // dominant returns the rule that excuses most attempts.

@@ -26,7 +26,9 @@ func (l *loader) survey(s *Scenario) {
 			}
 		}
 	}
-	s.CountsKinds = s.countsAll() && s.Kinds&refuses == 0
+	countsKinds := s.countsAll() && s.Kinds&refuses == 0
+	s.CountsKinds = countsKinds && s.OverflowFilter == nil
+	s.SumsKinds = countsKinds && s.OverflowFilter != nil && !s.KeepTimes && !s.KeepEvents
 	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.GroupBy, s.Distinct, s.CancelOn}, s.bucketExpressions()) {
 		if x == nil {
 			continue
@@ -41,10 +43,11 @@ func (l *loader) survey(s *Scenario) {
 }
 
 // countsAll reports whether the bucket counts each event that kind, service and shape let
-// pass the filter, for the source it is about.
+// pass the filter, for the source it is about. Its overflow filter may still drop an
+// overflow.
 func (s *Scenario) countsAll() bool {
 	return s.IsLeaky && len(s.Rest) == 0 && s.GroupField == expression.FieldSourceBlock && s.Scope == string(event.ScopeIP) &&
-		s.Distinct == nil && s.CancelOn == nil && s.OverflowFilter == nil && s.Condition == nil
+		s.Distinct == nil && s.CancelOn == nil && s.Condition == nil
 }
 
 // MayTake reports whether the filter may take an event of the kind, service and shape:

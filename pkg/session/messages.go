@@ -8,7 +8,7 @@ import (
 	"csmail/pkg/arena"
 )
 
-// messages finds the client of a message by its queue ID. Every accepted message is put
+// messages finds the client and the session of a message by its queue ID. Every accepted message is put
 // and hardly any is looked up, so put must be cheap. It is a ring of the latest messages,
 // with a hash index whose chains lead from a message to the next older one of the same
 // bucket. Only a lookup brings the index up to date. Overwritten messages stay in the
@@ -22,9 +22,10 @@ type messages struct {
 }
 
 type message struct {
-	key   messageKey
-	addr  address
-	older uint64 // the number of the next message in the chain; 0: none
+	key     messageKey
+	addr    address
+	process processKey // of smtpd, if the message is counted as taken from addr; else zero
+	older   uint64     // the number of the next message in the chain; 0: none
 }
 
 // nth returns the place of the n-th message that was put, from 0 on.
@@ -33,11 +34,11 @@ func (m *messages) nth(n uint64) *message { return m.ring.At(uint32(n%uint64(m.m
 // len returns the number of messages in the ring.
 func (m *messages) len() int { return m.ring.Len() }
 
-func (m *messages) put(k messageKey, addr netip.Addr) {
+func (m *messages) put(k messageKey, addr netip.Addr, process processKey) {
 	if m.len() < m.most {
 		m.ring.Grow()
 	}
-	*m.nth(m.put64) = message{key: k, addr: addressOf(addr)}
+	*m.nth(m.put64) = message{key: k, addr: addressOf(addr), process: process}
 	m.put64++
 }
 
@@ -64,26 +65,25 @@ func (m *messages) bucketOf(k *messageKey) *uint64 {
 	return &m.buckets[sum&uint64(len(m.buckets)-1)]
 }
 
-// get returns the client of the newest message with the key, or the zero Addr.
-func (m *messages) get(k messageKey) netip.Addr {
+// get returns the newest message with the key, or nil. It is valid until the next put.
+func (m *messages) get(k messageKey) *message {
 	if m.len() == 0 {
-		return netip.Addr{}
+		return nil
 	}
 	m.index()
 	for n := *m.bucketOf(&k); n > 0 && n+uint64(m.len()) > m.put64; {
 		found := m.nth(n - 1)
 		if found.key == k {
-			return found.addr.addr()
+			return found
 		}
 		n = found.older
 	}
-	return netip.Addr{}
+	return nil
 }
 
 // each calls yield with every message, the oldest first.
-func (m *messages) each(yield func(messageKey, netip.Addr)) {
+func (m *messages) each(yield func(*message)) {
 	for n := m.put64 - uint64(m.len()); n < m.put64; n++ {
-		found := m.nth(n)
-		yield(found.key, found.addr.addr())
+		yield(m.nth(n))
 	}
 }

@@ -15,12 +15,12 @@ func TestMessages(t *testing.T) {
 		return k
 	}
 	for _, id := range []string{"A", "B", "A", "C"} { // the first A goes, B does not
-		m.put(key(id), one)
+		m.put(key(id), one, processKey{})
 	}
-	m.put(key("A"), two) // a queue ID comes again; B goes
+	m.put(key("A"), two, processKey{}) // a queue ID comes again; B goes
 	for id, known := range map[string]bool{"A": true, "B": false, "C": true, "D": false} {
-		if got := m.get(key(id)); got.IsValid() != known || id == "A" && got != two {
-			t.Errorf("%s: %s", id, got)
+		if got := m.get(key(id)); got != nil != known || id == "A" && got.addr.addr() != two {
+			t.Errorf("%s: got %+v", id, got)
 		}
 	}
 	if _, ok := messageKeyOf(&event.Record{Event: event.Event{Session: "4Zk1Yq2Lz3z9v4Zk1Yq2Lz3z9v"}}); ok {
@@ -39,7 +39,7 @@ func TestMessagesAskedSeldom(t *testing.T) {
 	for _, every := range []int{1, 7, 99, 100, 101, 350} {
 		m, put := &messages{most: 100}, 0
 		for ; put < 1500; put++ {
-			m.put(key(put), addr(put))
+			m.put(key(put), addr(put), processKey{})
 			if put%every != 0 {
 				continue
 			}
@@ -51,8 +51,9 @@ func TestMessagesAskedSeldom(t *testing.T) {
 						break
 					}
 				}
-				if got := m.get(key(id)); got != want {
-					t.Fatalf("asked every %d: message %d of %d: got %v, want %v", every, id, put, got, want)
+				got := m.get(key(id))
+				if got == nil != !want.IsValid() || got != nil && got.addr.addr() != want {
+					t.Fatalf("asked every %d: message %d of %d: got %+v, want %v", every, id, put, got, want)
 				}
 			}
 		}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
@@ -41,10 +40,10 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 	switch {
 	case r.Testimony == event.MailAccepted:
 		if k, ok := messageKeyOf(r); ok {
-			j.messages.put(k, r.Addr)
+			j.messages.put(k, r.Addr, takenBy(r))
 		}
-	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
-		r.Addr = j.messages.clientOf(r)
+	case r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
+		j.rejectMessage(r)
 	}
 	if r.PID != 0 && isWithholdable(r) {
 		return j.joinOffence(r)
@@ -175,12 +174,38 @@ func isLogin(r *event.Record) bool {
 	return false
 }
 
-// clientOf returns the client of a message, or the zero Addr.
-func (m *messages) clientOf(r *event.Record) netip.Addr {
-	if k, ok := messageKeyOf(r); ok {
-		return m.get(k)
+// takenBy returns the process that takes a message of a client that has not logged in,
+// else the zero processKey.
+func takenBy(r *event.Record) processKey {
+	if r.Kind != event.NoKind {
+		return processKey{}
 	}
-	return netip.Addr{}
+	return processKeyOf(r)
+}
+
+// rejectMessage gives r, a filter's rejection of a whole message, the client of the
+// message if it names none, and withdraws the message: smtpd logged it as accepted when
+// its first recipient was.
+func (j *Joiner) rejectMessage(r *event.Record) {
+	k, ok := messageKeyOf(r)
+	if !ok {
+		return
+	}
+	m := j.messages.get(k)
+	if m == nil {
+		return
+	}
+	if !r.Addr.IsValid() {
+		r.Addr = m.addr.addr()
+	}
+	if m.addr != addressOf(r.Addr) || m.process == (processKey{}) {
+		return
+	}
+	r.Withdrawn = 1
+	if s := j.smtp.get(m.process); s != nil && s.addr == m.addr && s.messages > 0 {
+		s.messages--
+	}
+	m.process = processKey{}
 }
 
 // openSMTP returns the session of a process. If the process had a session with another

@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"net/netip"
 
 	"csmail/pkg/event"
 	"csmail/pkg/wire"
@@ -11,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 13
+	snapshotVersion = 14
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -108,30 +107,25 @@ func entries[K comparable, V any](c *codec, m *fifoMap[K, V], key func(*K), valu
 func (c *codec) messages(m *messages) {
 	n := c.Count(m.len())
 	if !c.Reading {
-		var key messageKey
-		var addr netip.Addr
-		m.each(func(k messageKey, a netip.Addr) {
-			key, addr = k, a
-			c.message(&key, &addr)
-		})
+		m.each(c.message)
 		return
 	}
 	if n > m.most {
 		c.Failf("%d messages where %d are the most", n, m.most)
 	}
 	for ; c.Err == nil && n > 0; n-- {
-		var key messageKey
-		var addr netip.Addr
-		if c.message(&key, &addr); c.Err == nil {
-			m.put(key, addr)
+		var found message
+		if c.message(&found); c.Err == nil {
+			m.put(found.key, found.addr.addr(), found.process)
 		}
 	}
 }
 
-func (c *codec) message(k *messageKey, addr *netip.Addr) {
-	c.Fixed(&k.host)
-	c.Bytes(k.queueID[:])
-	c.PlainAddr(addr)
+func (c *codec) message(m *message) {
+	c.Fixed(&m.key.host)
+	c.Bytes(m.key.queueID[:])
+	c.address(&m.addr)
+	c.processKey(&m.process)
 }
 
 // copies takes the hashes of the copies; the place of each follows from it.

@@ -145,6 +145,6 @@ func BenchmarkUnknownMessage(b *testing.B) {
 	for b.Loop() {
 		last := r
 		last.Addr = two
-		last.Addr = j.messages.clientOf(&last)
+		j.rejectMessage(&last)
 	}
 }
