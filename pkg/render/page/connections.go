@@ -42,9 +42,6 @@ func (p *printer) connections(d *document.Document) {
 		p.line("    date        %s\n%s", heads, line)
 		p.connected(c.PerDay, dayName)
 	}
-	if p.short {
-		return
-	}
 	if len(c.Hosts) == 0 && !p.alone {
 		p.empty = append(p.empty, "SMTPD Connections")
 		return

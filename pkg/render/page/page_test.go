@@ -149,7 +149,7 @@ func TestQuietDayIsOneScreen(t *testing.T) {
 	if err := Text(&text, documentOf(t, quiet), 10); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Count(text.String(), "\n"), 50; got > want {
+	if got, want := strings.Count(text.String(), "\n"), 24; got > want {
 		t.Errorf("got %d lines, want at most %d:\n%s", got, want, text.String())
 	}
 	head, _, _ := strings.Cut(text.String(), "Grand Totals")

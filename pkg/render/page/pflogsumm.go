@@ -17,9 +17,11 @@ func (p *printer) pflogsumm(d *document.Document) {
 		p.grandTotals(d)
 		p.hours(d)
 	}
-	p.domains(d)
-	p.connections(d)
-	p.addresses(d)
+	if !p.short {
+		p.domains(d)
+		p.connections(d)
+		p.addresses(d)
+	}
 	p.details("message deferral detail", d.DeferralDetail)
 	p.details("message bounce detail (by relay)", d.BounceDetail)
 	p.refusals("message reject detail", d.RejectDetail)
@@ -36,7 +38,9 @@ func (p *printer) pflogsumm(d *document.Document) {
 // grandTotals writes pflogsumm's first section.
 func (p *printer) grandTotals(d *document.Document) {
 	p.section("Grand Totals")
-	p.line("messages\n")
+	if !p.short {
+		p.line("messages\n")
+	}
 	p.amount(int64(d.Received), "received")
 	p.amount(int64(d.Delivered), "delivered")
 	if p.short {
@@ -235,9 +239,6 @@ func volumeBytes(volumes map[string]document.Volume) map[string]int {
 func (p *printer) addresses(d *document.Document) {
 	p.list("Senders by message count", volumeCounts(d.SendersBy))
 	p.list("Recipients by message count", volumeCounts(d.RecipientsBy))
-	if p.short {
-		return
-	}
 	p.list("Senders by message size", volumeBytes(d.SendersBy))
 	p.list("Recipients by message size", volumeBytes(d.RecipientsBy))
 }

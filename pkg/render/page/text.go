@@ -340,12 +340,12 @@ func (p *printer) accounts(d *document.Document) {
 // foot writes remarks about the logs, and the empty sections.
 func (p *printer) foot(d *document.Document) {
 	p.line("")
-	if len(p.empty) > 0 && !d.IsEmpty() {
+	if len(p.empty) > 0 && !p.short {
 		p.wrap("", "", "Nothing under: "+strings.Join(p.empty, ", ")+".")
 		p.line("")
 	}
 	if p.short && !d.IsEmpty() {
-		p.line("A quiet day is shown short. All of it: %s", plain(d.Command("--top 0")))
+		p.line("A quiet day is shown short. All of it:\n    > %s", plain(d.Command("--top 0")))
 	}
 	p.line("%s lines read. Why is an address banned: csmail why ADDRESS", thousands(d.Lines))
 }
