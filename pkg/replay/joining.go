@@ -11,12 +11,15 @@ import (
 // needs the order of the log is the work of one goroutine, and in an ordinary log that
 // takes longer than the parsing, so that the other cores wait for it. Joining needs the
 // order but nothing of what the Judge does. So whoever has parsed the block that is next
-// joins it, and all parsed blocks after it, while nobody waits.
+// joins it, and all parsed blocks after it, while nobody waits. It reads the lines about
+// the way of mails, too: their text is still in its core's cache, and a goroutine more
+// than there are cores would share one with the judge.
 //
 // Records of several logs are joined by the merge, which alone knows their order.
 type joining struct {
 	engine *engine.Engine
 	order  engine.Order
+	flow   func(*event.Logged, *event.Flow) // nil: nobody asks for the lines about mails
 
 	mu     sync.Mutex
 	parsed map[int64]*job // by number
@@ -24,7 +27,9 @@ type joining struct {
 	busy   bool           // a goroutine is joining
 }
 
-func newJoining(e *engine.Engine) *joining { return &joining{engine: e, parsed: map[int64]*job{}} }
+func newJoining(o *Options) *joining {
+	return &joining{engine: o.Engine, flow: o.Flow, parsed: map[int64]*job{}}
+}
 
 // take takes a block that is parsed. The block is done once it is joined, which another
 // goroutine may do later.
@@ -41,6 +46,7 @@ func (n *joining) take(j *job) {
 		n.next++
 		n.mu.Unlock()
 		j.join(n.engine, &n.order)
+		j.readFlows(n.flow)
 		close(j.done)
 		n.mu.Lock()
 	}
@@ -82,18 +88,22 @@ func (j *job) dateFlows(from, record int, order *engine.Order) int {
 	return from
 }
 
+// readFlows reads the lines about the way of mails.
+func (j *job) readFlows(show func(*event.Logged, *event.Flow)) {
+	var flow event.Flow
+	for i := range j.flows {
+		if line := &j.flows[i]; line.Read(&flow) {
+			show(&line.Logged, &flow)
+		}
+	}
+}
+
 // stepJoined steps the records of a single log that others join.
 func (r *run) stepJoined(f *feed) error {
 	for f.nextJob(r) {
 		for i := range f.job.results {
 			f.at = i
-			for f.isAtFlow() {
-				r.addFlow(f)
-			}
 			r.complete(f, &f.job.results[i])
-		}
-		for f.at = len(f.job.results); f.isAtFlow(); {
-			r.addFlow(f)
 		}
 	}
 	return f.verdict()

@@ -115,7 +115,7 @@ type run struct {
 	feeds    []*feed
 	joining  *joining    // nil while the merge joins
 	pipeline *pipeline   // nil while the merge does everything
-	flows    *flowReader // nil without Options.Flow
+	flows    *flowReader // nil without Options.Flow, or if the join reads the lines
 	load     load
 	result   engine.Result // of the record that is stepped
 	work     chan *job     // for any worker
@@ -134,9 +134,9 @@ func newRun(o Options, sources []archive.Input) *run {
 		r.feeds = append(r.feeds, &feed{source: s, index: i})
 	}
 	if len(sources) == 1 && o.Line == nil {
-		r.joining = newJoining(o.Engine)
+		r.joining = newJoining(&r.options)
 	}
-	if o.Flow != nil {
+	if o.Flow != nil && r.joining == nil {
 		r.flows = r.startFlows()
 	}
 	return r

@@ -37,6 +37,9 @@ func (a *Aftermath) Ban(f *engine.Finding) (isNew bool) {
 	return true
 }
 
+// Len returns the number of banned values that are followed.
+func (a *Aftermath) Len() int { return len(a.bans.on) }
+
 // Prevented reports whether the event came while its source was banned.
 func (a *Aftermath) Prevented(e *event.Event) bool {
 	found := a.bans.of(e.Addr, e.Time)
@@ -49,7 +52,9 @@ func (a *Aftermath) Good(r *engine.Result) (c Collateral, ok bool) {
 	proof := ""
 	switch {
 	case r.Guessed > 0:
-		a.broken[r.Addr] = true
+		if len(a.broken) < maxSources {
+			a.broken[r.Addr] = true
+		}
 		return c, false
 	case a.broken[r.Addr]:
 		return c, false

@@ -71,6 +71,10 @@ type Collector struct {
 	breakIns []BreakIn
 	events   int
 	sought   string // a login name in lower case
+
+	bounded bool
+	names   int // of all sources together
+	others  Others
 }
 
 // Seek makes the collector note which sources try a login name, even if they try more
@@ -123,7 +127,12 @@ func (c *Collector) Add(r *engine.Result) {
 	c.events++
 	if class := r.Kind.Class(); r.Addr.IsValid() && (class == event.Hostile || class == event.Suspect) {
 		s := c.source(r.Addr)
+		if s == nil {
+			c.others.Attempts += r.Attempts
+			return
+		}
 		s.offence(&r.Event)
+		c.nameUserOf(s, r.User)
 		c.seek(s, r.User)
 	}
 }
@@ -134,11 +143,16 @@ func (c *Collector) takeBack(records []event.Record) {
 	for i := range records {
 		e := &records[i].Event
 		s := c.sources.find(e.Addr)
-		if s == nil || !c.scope.Holds(e) {
+		if s == nil && c.others.Attempts == 0 || !c.scope.Holds(e) {
 			continue
 		}
 		c.events--
+		if s == nil {
+			c.others.Attempts -= min(e.Attempts, c.others.Attempts)
+			continue
+		}
 		if s.takeBack(e); s.Count <= 0 {
+			c.names -= len(s.Users)
 			c.sources.drop(e.Addr)
 			c.latest = nil
 		}
@@ -148,7 +162,7 @@ func (c *Collector) takeBack(records []event.Record) {
 // AddFindings takes findings that no line caused.
 func (c *Collector) AddFindings(findings []engine.Finding) {
 	for i := range findings {
-		c.findings.add(&findings[i], findings[i].At)
+		c.addFinding(&findings[i], findings[i].At)
 	}
 }
 
@@ -163,7 +177,7 @@ func (c *Collector) nameUser(e *event.Event) {
 		return
 	}
 	if s := c.sources.find(e.Addr); s != nil {
-		s.nameUser(e.User)
+		c.nameUserOf(s, e.User)
 		c.seek(s, e.User)
 	}
 }
@@ -182,13 +196,17 @@ func (s Scope) Holds(e *event.Event) bool {
 	return slices.ContainsFunc(s.Only, func(p netip.Prefix) bool { return p.Contains(e.Addr) })
 }
 
-// source returns the row of an address, a new one if there is none.
+// source returns the row of an address, a new one if there is none; nil if there is no
+// room for it.
 func (c *Collector) source(addr netip.Addr) *Source {
 	if c.latest != nil && c.latest.Addr == addr {
 		return c.latest
 	}
 	s := c.sources.find(addr)
 	if s == nil {
+		if !c.hasRoom() {
+			return nil
+		}
 		s = c.sources.add(addr)
 	}
 	c.latest = s
@@ -252,9 +270,6 @@ func (s *Source) offence(e *event.Event) {
 	s.Count += e.Attempts
 	s.countKind(e.Kind, e.Attempts)
 	s.services = s.services.With(e.Service)
-	if e.User != "" {
-		s.nameUser(e.User)
-	}
 	widen(&s.First, &s.Last, e.Time)
 	if e.Kind.Class() == event.Hostile {
 		s.Hostile += e.Attempts

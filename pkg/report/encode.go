@@ -14,11 +14,15 @@ const (
 	entryFinding
 	entryBan
 	entryBroken
+	entryOthers
 )
 
 // Write writes the content of a Collector, for Entry of another one.
 func (c *Collector) Write(w *wire.Frames) {
 	w.Add(entryEvents, func(b *wire.Codec) { signed(b, &c.events) })
+	if c.others != (Others{}) {
+		w.Add(entryOthers, func(b *wire.Codec) { signed(b, &c.others.Attempts, &c.others.Findings) })
+	}
 	words := newWords()
 	for s := range c.sources.all {
 		words.sum(s)
@@ -39,6 +43,10 @@ func (c *Collector) Entry(kind uint8, b *wire.Codec) (known bool) {
 		n := 0
 		signed(b, &n)
 		c.events += n
+	case entryOthers:
+		var more Others
+		signed(b, &more.Attempts, &more.Findings)
+		c.addOthers(more)
 	case entrySource:
 		var one SourceState
 		if one.encode(b); b.Err == nil {

@@ -15,6 +15,7 @@ type CollectorState struct {
 	Sources  []SourceState
 	Findings []FindingState
 	Events   int
+	Others   Others
 }
 
 // SourceState is the content of one source.
@@ -39,7 +40,7 @@ type FindingState struct {
 
 // State returns a copy of the content.
 func (c *Collector) State() CollectorState {
-	state := CollectorState{Events: c.events}
+	state := CollectorState{Events: c.events, Others: c.others}
 	w := newWords()
 	for s := range c.sources.all {
 		w.sum(s)
@@ -69,6 +70,7 @@ func (f *mergedFinding) state() FindingState {
 // of the kinds, but not of the sum.
 func (c *Collector) Merge(state CollectorState) {
 	c.events += state.Events
+	c.addOthers(state.Others)
 	for i := range state.Sources {
 		c.mergeSource(&state.Sources[i])
 	}
@@ -79,6 +81,10 @@ func (c *Collector) Merge(state CollectorState) {
 
 func (c *Collector) mergeSource(one *SourceState) {
 	s := c.source(one.Addr)
+	if s == nil {
+		c.others.Attempts += one.Count
+		return
+	}
 	s.Count += one.Count
 	s.Hostile += one.Hostile
 	widen(&s.First, &s.Last, one.First)
@@ -97,13 +103,13 @@ func (c *Collector) mergeSource(one *SourceState) {
 		}
 	}
 	for _, name := range one.Users {
-		s.nameUser(name)
+		c.nameUserOf(s, name)
 	}
 }
 
 func (c *Collector) mergeFinding(one *FindingState) {
 	f := one.finding()
-	c.findings.add(&f, one.Since)
+	c.addFinding(&f, one.Since)
 }
 
 func (s *FindingState) finding() engine.Finding {

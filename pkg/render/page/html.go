@@ -79,6 +79,7 @@ type view struct {
 	MoreHolds            int
 	Attackers            []attackerView
 	AttackersTotal       int
+	OtherAttempts        int
 	Totals               []labelled
 	Hours                []hourView
 	Sections             []section
@@ -131,6 +132,9 @@ func newView(d *document.Document, top int) view {
 		AttackersTotal: d.Attackers.Total,
 	}
 	v.More = plain(d.Command("--top 0"))
+	if others := d.Attackers.Others; others != nil {
+		v.OtherAttempts = others.Attempts
+	}
 	v.addFindings(d)
 	v.addJudged(d, top)
 	v.Charts = charts(d)

@@ -287,7 +287,7 @@ func (p *printer) holds(d *document.Document) {
 
 // attackers writes the sources with the most attempts.
 func (p *printer) attackers(d *document.Document) {
-	if d.Attackers.Total == 0 {
+	if d.Attackers.Total == 0 && d.Attackers.Others == nil {
 		p.empty = append(p.empty, "Attackers")
 		return
 	}
@@ -304,6 +304,9 @@ func (p *printer) attackers(d *document.Document) {
 		}
 	}
 	p.more("          ", more)
+	if others := d.Attackers.Others; others != nil {
+		p.line("%8d  attempts of others, for which there was no room", others.Attempts)
+	}
 }
 
 // logins writes the logins.

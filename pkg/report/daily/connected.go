@@ -34,18 +34,38 @@ func (f *Figures) connected() []map[string]*Connected {
 
 // disconnect counts a connection that ended.
 func (f *Figures) disconnect(hour string, flow *event.Flow, seconds int) {
-	f.latest.room = appendHost(f.latest.room[:0], flow.Client, flow.Addr)
 	one := Connected{1, seconds, seconds}
-	addConnected(f.ConnectedHours, hour, one)
-	if known := f.Connected[string(f.latest.room)]; known != nil {
-		*known = known.Plus(one)
-		return
+	l := &f.latest
+	if l.ended == nil || l.endedKey != hour {
+		l.endedKey, l.ended = hour, addConnected(f.ConnectedHours, hour, Connected{})
 	}
-	addConnected(f.Connected, string(f.latest.room), one)
+	*l.ended = l.ended.Plus(one)
+	slot := &l.peers[slotOf(flow.Addr)]
+	if slot.entry == nil || slot.addr != flow.Addr || slot.name != flow.Client {
+		l.room = appendHost(l.room[:0], flow.Client, flow.Addr)
+		*slot = knownPeer{flow.Addr, strings.Clone(flow.Client), f.peer()}
+	}
+	*slot.entry = slot.entry.Plus(one)
 }
 
-// addConnected adds to the entry of a key, or of the others if there is no room for it.
-func addConnected(all map[string]*Connected, key string, more Connected) {
+// peer returns the entry of the host in latest.room.
+func (f *Figures) peer() *Connected {
+	if known := f.Connected[string(f.latest.room)]; known != nil {
+		return known
+	}
+	return addConnected(f.Connected, string(f.latest.room), Connected{})
+}
+
+// knownPeer is a client whose host is known: many connect again and again.
+type knownPeer struct {
+	addr  clientAddr
+	name  string
+	entry *Connected
+}
+
+// addConnected adds to the entry of a key, or of the others if there is no room for it,
+// and returns the entry.
+func addConnected(all map[string]*Connected, key string, more Connected) *Connected {
 	if all[key] == nil && len(all) >= maxPeers {
 		key = others
 	}
@@ -55,6 +75,7 @@ func addConnected(all map[string]*Connected, key string, more Connected) {
 		all[strings.Clone(key)] = entry
 	}
 	*entry = entry.Plus(more)
+	return entry
 }
 
 // appendHost appends the name by which pflogsumm counts a host (gimme_domain): its

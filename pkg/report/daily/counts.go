@@ -1,6 +1,9 @@
 package daily
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Counts counts by keys that a client may have written. The keys are copies, so that the
 // text of the log can be released. The values are pointers, because an assignment to an
@@ -20,8 +23,53 @@ func (c Counts) Plain() map[string]int {
 // of 0 is dropped.
 func addCount(counts Counts, key string, n int) { addUpTo(maxKeys, counts, key, n) }
 
-// addText counts the words of a log line, which clients make up in part.
-func addText(counts Counts, text string) { addUpTo(maxTexts, counts, text, 1) }
+// addText adds n to the words of a log line, which clients make up in part.
+func (f *Figures) addText(counts Counts, text string, n int) {
+	most := maxTexts
+	if counts[text] == nil {
+		if f.spent.texts >= maxAllTexts {
+			most = 0
+		}
+		f.spent.texts++
+	}
+	addUpTo(most, counts, text, n)
+}
+
+// addAddress adds n to a mail address of a refusal.
+func (f *Figures) addAddress(counts *Counts, address string, n int) {
+	if *counts == nil {
+		*counts = Counts{}
+	}
+	most := maxKeys
+	if (*counts)[address] == nil {
+		if f.spent.addresses >= maxRefused {
+			most = 0
+		}
+		f.spent.addresses++
+	}
+	addUpTo(most, *counts, address, n)
+}
+
+// addClient adds n to a client of a refusal, and reports whether it was not there before.
+func (f *Figures) addClient(clients Clients, addr netip.Addr, n int) (isNew bool) {
+	count := clients[addr]
+	if count == nil {
+		isNew = true
+		if len(clients) >= maxKeys || f.spent.clients >= maxRefused {
+			addr = netip.Addr{}
+		}
+		if count = clients[addr]; count == nil {
+			count = new(int)
+			clients[addr] = count
+			f.spent.clients++
+		}
+	}
+	*count += n
+	return isNew
+}
+
+// spent is how much of the room for all reasons together is taken.
+type spent struct{ clients, addresses, texts int }
 
 func addUpTo(most int, counts Counts, key string, n int) {
 	count := counts[key]

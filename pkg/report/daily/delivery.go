@@ -21,7 +21,7 @@ func (t *Tracker) delivery(r *event.Logged, f *event.Flow) {
 		if figures := t.at(r.Time); figures != nil {
 			figures.Bounced++
 			figures.hour(t.hour(r.Time)).Bounced++
-			addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text))
+			figures.addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text), 1)
 		}
 	}
 }
@@ -48,20 +48,34 @@ func (t *Tracker) attempt(m *mail, f *event.Flow, failed bool) {
 	if failed {
 		sent.Failed = 1
 	}
-	t.count(root.born, func(figures *Figures) { figures.addSent(root.user, t.hour(root.born.time()), sent) })
+	t.count(root.born, func(figures *Figures) {
+		figures.addSent(root.user, t.hour(root.born.time()), sent)
+		figures.sweepSent()
+	})
 }
 
 // hour returns the counts of an hour.
 func (f *Figures) hour(key string) *Hour {
 	if f.latest.hour == nil || f.latest.hourKey != key {
-		sum := f.Hours[key]
-		if sum == nil {
-			sum = &Hour{}
-			f.Hours[key] = sum
-		}
-		f.latest.hourKey, f.latest.hour = key, sum
+		f.latest.hourKey, f.latest.hour = key, atHour(f.Hours, key)
 	}
 	return f.latest.hour
+}
+
+// atHour returns the entry of an hour. Those of too many hours count by the hour of the
+// day alone.
+func atHour[T any](hours map[string]*T, key string) *T {
+	if sum := hours[key]; sum != nil {
+		return sum
+	}
+	if len(hours) >= maxHours {
+		if at := strings.IndexByte(key, 'T'); at >= 0 && key[:at] != others {
+			return atHour(hours, others+key[at:])
+		}
+	}
+	sum := new(T)
+	hours[key] = sum
+	return sum
 }
 
 // deferred counts a delivery that Postfix will try again.
@@ -81,7 +95,7 @@ func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	domain, _ := trafficAt(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)))
 	reason := bounceReason(f.Text)
 	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
-	addText(inner(figures.Deferring, f.Daemon), reason)
+	figures.addText(inner(figures.Deferring, f.Daemon), reason, 1)
 }
 
 // sent counts a delivery, unless it went to a filter, a forwarder or nowhere.

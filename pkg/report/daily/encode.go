@@ -170,7 +170,8 @@ func (f *Figures) Reader() *FiguresReader { return &FiguresReader{into: f} }
 func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 	f := r.into
 	switch kind {
-	case entryTotals:
+	case entryTotals: // the first entry of each
+		f.sweepSent()
 		var more Figures
 		more.encodeTotals(c)
 		f.addTotals(&more)
@@ -292,12 +293,12 @@ func (r *FiguresReader) details(kind uint8, c *wire.Codec) (known bool) {
 	case entryReason:
 		keys, n := readCount(c, 3)
 		if c.Err == nil && isPlace(c, keys[0], len(f.reasons())) {
-			addUpTo(maxTexts, inner(f.reasons()[keys[0][0]-'0'], keys[1]), keys[2], n)
+			f.addText(inner(f.reasons()[keys[0][0]-'0'], keys[1]), keys[2], n)
 		}
 	case entryTrouble:
 		keys, n := readCount(c, 3)
 		if c.Err == nil {
-			addUpTo(maxTexts, inner(inner2(f.Trouble, keys[0]), keys[1]), keys[2], n)
+			f.addText(inner(inner2(f.Trouble, keys[0]), keys[1]), keys[2], n)
 		}
 	default:
 		return false
@@ -316,7 +317,7 @@ func (r *FiguresReader) refused(kind uint8, c *wire.Codec) {
 		var n int
 		c.Addr(&addr)
 		signed(c, &n)
-		r.refusal.By.add(addr, n)
+		r.into.addClient(r.refusal.By, addr, n)
 		return
 	}
 	keys, n := readCount(c, 2)
@@ -324,9 +325,5 @@ func (r *FiguresReader) refused(kind uint8, c *wire.Codec) {
 	if c.Err != nil || !isPlace(c, keys[0], len(lists)) {
 		return
 	}
-	counts := lists[keys[0][0]-'0']
-	if *counts == nil {
-		*counts = Counts{}
-	}
-	addCount(*counts, keys[1], n)
+	r.into.addAddress(lists[keys[0][0]-'0'], keys[1], n)
 }

@@ -78,6 +78,8 @@ type Figures struct {
 	TLS       Counts                                    `json:"tls"` // handshakes by protocol version
 
 	latest latest
+	spent  spent
+	sent   sentHours
 }
 
 // latest are entries that were counted in last: the next line mostly counts in the same.
@@ -86,6 +88,9 @@ type latest struct {
 	hour      *Hour
 	loginKey  string
 	logins    *LoginHour
+	endedKey  string
+	ended     *Connected // of ConnectedHours
+	peers     [peerSlots]knownPeer
 	refusals  [8]latestRefusal
 	trouble   latestTrouble
 	connected knownClients // of SMTPDClients
@@ -106,12 +111,20 @@ type latestTrouble struct {
 }
 
 // knownClients are some of the clients that are in a set.
-type knownClients [256]netip.Addr
+type knownClients [peerSlots]netip.Addr
+
+// peerSlots is how many clients are known: one of each of so many groups of addresses.
+const peerSlots = 256
+
+// slotOf returns the group of an address.
+func slotOf(addr netip.Addr) uint8 {
+	raw := addr.As16()
+	return raw[15] ^ raw[14]<<4
+}
 
 // addTo adds a client to its set.
 func (k *knownClients) addTo(set Set[netip.Addr], addr netip.Addr) {
-	raw := addr.As16()
-	slot := &k[raw[15]^raw[14]<<4]
+	slot := &k[slotOf(addr)]
 	if *slot != addr {
 		*slot = addr
 		set.add(addr)
@@ -227,28 +240,27 @@ func (c Clients) Plain() map[string]int {
 	return plain
 }
 
-// add reports whether the address was not there before.
-func (c Clients) add(addr netip.Addr, n int) (isNew bool) {
-	count := c[addr]
-	if count == nil {
-		isNew = true
-		if len(c) >= maxKeys {
-			addr = netip.Addr{}
-		}
-		if count = c[addr]; count == nil {
-			count = new(int)
-			c[addr] = count
-		}
-	}
-	*count += n
-	return isNew
-}
-
-// maxKeys bounds each map and set, because the keys are client text.
-const maxKeys = 200_000
-
-// maxTexts bounds the maps whose keys are the words of log lines, which are long.
-const maxTexts = 5000
+// The bounds of a window's memory, however long its log is. What finds no room is counted
+// under others, or with the zero address. Of sets only the first members are kept.
+const (
+	// maxKeys bounds each map and set whose keys are client text.
+	maxKeys = 200_000
+	// maxTexts bounds the maps whose keys are the words of log lines, which are long, and
+	// maxAllTexts all of them together.
+	maxTexts    = 5000
+	maxAllTexts = 20_000
+	// maxRefused bounds the clients of all reasons of refusals together, and the mail
+	// addresses.
+	maxRefused = 200_000
+	// maxRelays bounds the relays of bounces.
+	maxRelays = 20_000
+	// maxReasons is the number of reasons of one stage, because a policy server may put
+	// client text into each; maxStages is the number of stages of one action.
+	maxReasons = 5000
+	maxStages  = 100
+	// maxHours bounds the hours with figures: more than two years.
+	maxHours = 20_000
+)
 
 // others is the key of all that found no room.
 const others = "(others)"

@@ -17,7 +17,7 @@ func (h *hours) key(at time.Time) string {
 	minute := floorMinute(at.Unix())
 	slot := &h.kept[minute&7]
 	if slot.minute != minute || slot.key == "" {
-		slot.minute, slot.key = minute, at.In(h.zone).Format("2006-01-02T15")
+		slot.minute, slot.key = minute, at.In(h.zone).Format(hourForm)
 	}
 	return slot.key
 }

@@ -90,6 +90,7 @@ func (f *Figures) Merge(o *Figures) {
 			f.addSent(account, hour, *sent)
 		}
 	}
+	f.sweepSent()
 	f.mergeMaps(o)
 }
 
@@ -106,12 +107,7 @@ func (f *Figures) addTotals(o *Figures) {
 func (f *Figures) addLogins(hour string, more LoginHour) {
 	l := &f.latest
 	if l.logins == nil || l.loginKey != hour {
-		sum := f.LoginHours[hour]
-		if sum == nil {
-			sum = &LoginHour{}
-			f.LoginHours[hour] = sum
-		}
-		l.loginKey, l.logins = hour, sum
+		l.loginKey, l.logins = hour, atHour(f.LoginHours, hour)
 	}
 	l.logins.OK += more.OK
 	l.logins.Failed += more.Failed
@@ -134,56 +130,43 @@ func (f *Figures) mergeMaps(o *Figures) {
 	}
 	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
 		for key, counts := range pair[1] {
-			mergeCounts(inner(pair[0], key), counts)
+			f.mergeTexts(inner(pair[0], key), counts)
 		}
 	}
 	for level, daemons := range o.Trouble {
 		for daemon, counts := range daemons {
-			mergeCounts(inner(inner2(f.Trouble, level), daemon), counts)
+			f.mergeTexts(inner(inner2(f.Trouble, level), daemon), counts)
 		}
 	}
 	for action, stages := range o.Refusals {
 		for stage, reasons := range stages {
 			for reason, r := range reasons {
 				into, _ := f.refusal(actionOf(action), stage, []byte(reason))
-				into.merge(r)
+				f.mergeRefusal(into, r)
 			}
 		}
 	}
 }
 
-// merge adds the counts of o.
-func (r *Refusal) merge(o *Refusal) {
+// mergeRefusal adds the counts of o to r, which is one of f.
+func (f *Figures) mergeRefusal(r, o *Refusal) {
 	r.Total += o.Total
 	r.Temporary += o.Temporary
 	for addr, n := range o.By {
-		r.By.add(addr, *n)
+		f.addClient(r.By, addr, *n)
 	}
 	for _, pair := range [...]struct{ into, from *Counts }{{&r.Senders, &o.Senders}, {&r.Rcpts, &o.Rcpts}} {
-		if len(*pair.from) > 0 && *pair.into == nil {
-			*pair.into = Counts{}
+		for address, n := range *pair.from {
+			f.addAddress(pair.into, address, *n)
 		}
-		mergeCounts(*pair.into, *pair.from)
 	}
 }
 
-// addSent counts what an account sent.
-func (f *Figures) addSent(account, hour string, sent SentHour) {
-	hours := f.Sent[account]
-	if hours == nil {
-		if len(f.Sent) >= maxKeys {
-			return
-		}
-		hours = map[string]*SentHour{}
-		f.Sent[strings.Clone(account)] = hours
+// mergeTexts adds counts by the words of log lines.
+func (f *Figures) mergeTexts(into, from Counts) {
+	for text, n := range from {
+		f.addText(into, text, *n)
 	}
-	sum := hours[hour]
-	if sum == nil {
-		sum = &SentHour{}
-		hours[hour] = sum
-	}
-	sum.Recipients += sent.Recipients
-	sum.Failed += sent.Failed
 }
 
 // mergeCounts adds counts by key.
@@ -198,7 +181,7 @@ func inner(m map[string]Counts, key string) Counts {
 	if counts := m[key]; counts != nil {
 		return counts
 	}
-	if len(m) >= maxKeys {
+	if len(m) >= maxRelays {
 		key = others
 	}
 	if m[key] == nil {
@@ -234,6 +217,9 @@ func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	}
 	stages := f.Refusals[action]
 	if stages[stage] == nil {
+		if len(stages) >= maxStages && stage != others {
+			return f.newRefusal(action, others, reason)
+		}
 		stages[stage] = map[string]*Refusal{}
 	}
 	reasons := stages[stage]
@@ -245,7 +231,3 @@ func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
 	}
 	return reasons[reason]
 }
-
-// maxReasons is the number of reasons of one stage, because a policy server may put
-// client text into each.
-const maxReasons = 5000

@@ -72,26 +72,23 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNe
 	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
 	entry.Total++
 	entry.Temporary += temporary
-	isNew = entry.By.add(addr, 1)
+	isNew = f.addClient(entry.By, addr, 1)
 	switch {
 	case strings.HasPrefix(reason, "Sender address rejected"):
-		addMail(&entry.Senders, flow.Sender, flow)
+		f.addMail(&entry.Senders, flow.Sender, flow)
 	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
-		addMail(&entry.Rcpts, flow.Recipient, flow)
+		f.addMail(&entry.Rcpts, flow.Recipient, flow)
 	}
 	return isNew
 }
 
 // addMail counts the mail address of a refusal: that of the envelope, or else the one
 // that the reply quotes.
-func addMail(counts *Counts, address string, flow *event.Flow) {
+func (f *Figures) addMail(counts *Counts, address string, flow *event.Flow) {
 	if address == "" {
 		address = quotedAddress(flow.Text)
 	}
-	if *counts == nil {
-		*counts = Counts{}
-	}
-	addCount(*counts, addressKey(strings.ToLower(address)), 1)
+	f.addAddress(counts, addressKey(strings.ToLower(address)), 1)
 }
 
 // quotedAddress returns the mail address that a reply quotes.

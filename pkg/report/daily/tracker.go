@@ -125,7 +125,7 @@ func (f *Figures) trouble(flow *event.Flow) {
 		*count++
 		return
 	}
-	addText(l.counts, string(f.latest.room))
+	f.addText(l.counts, string(f.latest.room), 1)
 }
 
 // addUser counts an account that logged in.

@@ -16,19 +16,28 @@ import (
 type BanEffect struct {
 	after *report.Aftermath
 	at    func(time.Time) *Window // nil: in no window
+	turn  time.Time               // when old bans are forgotten next
 }
 
-// banMemory is how long after its begin a ban is followed.
-const banMemory = 8 * 24 * time.Hour
+const (
+	// banMemory is how long after its begin a ban is followed.
+	banMemory = 8 * 24 * time.Hour
+	// maxBans is the number of banned values that are followed.
+	maxBans = 100_000
+)
 
 // NewBanEffect returns a BanEffect of bans that last for the duration.
 func NewBanEffect(duration time.Duration, at func(time.Time) *Window) *BanEffect {
-	return &BanEffect{report.NewAftermath(duration), at}
+	return &BanEffect{after: report.NewAftermath(duration), at: at}
 }
 
 // Add takes a result of the engine. Verdicts that came while the log was silent come
 // before its event.
 func (b *BanEffect) Add(r *engine.Result) {
+	if r.Time.After(b.turn) {
+		b.turn = r.Time.Add(time.Hour)
+		b.after.Forget(r.Time.Add(-banMemory))
+	}
 	findings := r.Findings
 	for len(findings) > 0 && findings[0].At.Before(r.Time) {
 		b.AddFindings(findings[:1])
@@ -68,7 +77,7 @@ func (b *BanEffect) takeBack(records []event.Record) {
 // AddFindings takes findings that no line caused.
 func (b *BanEffect) AddFindings(findings []engine.Finding) {
 	for i := range findings {
-		if findings[i].Verdict.Action == guard.Ban {
+		if findings[i].Verdict.Action == guard.Ban && b.after.Len() < maxBans {
 			b.after.Ban(&findings[i])
 		}
 	}

@@ -146,7 +146,8 @@ type Verdict struct {
 type Attackers struct {
 	Total    int              `json:"total"`
 	Attempts int              `json:"attempts"`
-	List     []*report.Source `json:"-"` // printed as csmail scan prints them
+	Others   *report.Others   `json:"others,omitempty"` // that found no room among the sources; nil: none
+	List     []*report.Source `json:"-"`                // printed as csmail scan prints them
 }
 
 // Connections counts clients, without those on this host.
@@ -246,6 +247,8 @@ type Input struct {
 	Figures *daily.Figures
 	Before  []Day
 	Sources []*report.Source
+
+	OtherSources report.Others
 
 	Prevented  int                 // attempts during a ban
 	Collateral []report.Collateral // banned, and then honest

@@ -10,6 +10,7 @@ import (
 
 	"csmail/pkg/engine"
 	"csmail/pkg/guard"
+	"csmail/pkg/report"
 	"csmail/pkg/report/daily"
 )
 
@@ -156,6 +157,10 @@ func (d *Document) addVerdicts(in Input) {
 	d.Attackers = Attackers{Total: len(in.Sources), List: in.Sources}
 	for _, s := range in.Sources {
 		d.Attackers.Attempts += s.Count
+	}
+	if in.OtherSources != (report.Others{}) {
+		d.Attackers.Attempts += in.OtherSources.Attempts
+		d.Attackers.Others = &in.OtherSources
 	}
 	d.Prevented = in.Prevented
 	d.Bans, d.Holds, d.Alerts = newVerdicts(), newVerdicts(), newVerdicts()

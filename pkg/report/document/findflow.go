@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"csmail/pkg/report/daily"
 )
 
 const (
@@ -144,8 +146,6 @@ func firstHour(in Input) time.Time {
 }
 
 const (
-	// manyRecipients is from how many recipients in an hour on an account sends in bulk.
-	manyRecipients = 200
 	// usualTimes is how many times its usual number that is.
 	usualTimes = 10
 	// knownDays is for how many days the accounts' habits must be known to say that
@@ -164,7 +164,7 @@ func bulkSenders(in Input) []Finding {
 		worst, recipients, failed := "", 0, 0
 		for _, hour := range slices.Sorted(maps.Keys(in.Figures.Sent[name])) {
 			s := in.Figures.Sent[name][hour]
-			many := s.Recipients >= manyRecipients && (5*s.Failed >= s.Recipients || isKnown && s.Recipients >= usualTimes*usual)
+			many := s.Recipients >= daily.ManyRecipients && (5*s.Failed >= s.Recipients || isKnown && s.Recipients >= usualTimes*usual)
 			if many && s.Recipients > recipients {
 				worst, recipients, failed = hour, s.Recipients, s.Failed
 			}

@@ -40,7 +40,7 @@ const (
 // NewWindow returns an empty window.
 func NewWindow(scope report.Scope) *Window {
 	return &Window{
-		Scope: scope, Figures: daily.NewFigures(), hosts: map[string]bool{}, sources: report.NewCollector(scope), watch: NewWatch(scope.Holds),
+		Scope: scope, Figures: daily.NewFigures(), hosts: map[string]bool{}, sources: report.NewBoundedCollector(scope), watch: NewWatch(scope.Holds),
 	}
 }
 
@@ -124,7 +124,7 @@ func (w *Window) addCollateral(all ...report.Collateral) {
 // the zone. A window without a border ends with its lines.
 func (w *Window) Input() Input {
 	in := Input{
-		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Watch: w.watch, Prevented: w.prevented,
+		Lines: w.Lines, Missed: w.Missed, Figures: w.Figures, Sources: w.sources.Sources(), Watch: w.watch, OtherSources: w.sources.Others(), Prevented: w.prevented,
 		From: w.first, To: w.last, Noted: !w.first.IsZero(), Outside: w.outside, Collateral: slices.Clone(w.collateral),
 	}
 	slices.SortStableFunc(in.Collateral, func(a, b report.Collateral) int { return a.Good.Compare(b.Good) })
