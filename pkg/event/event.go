@@ -112,10 +112,11 @@ const (
 	Disconnected           // the session of this process ended
 	Repeated               // syslogd left out lines: the one before came Attempts times more
 	Undelivered            // the session of this process ended, and no whole message came in it
+	OwnAddress             // of a Noted line: the client's address is the one of the server, too
 )
 
 // LastTestimony is the largest valid value in stored data.
-const LastTestimony = Undelivered
+const LastTestimony = OwnAddress
 
 // EndsSession reports whether the session of the process ended.
 func (t Testimony) EndsSession() bool { return t == Disconnected || t == Undelivered }

@@ -50,7 +50,7 @@ func (g *Guard) decideRange(f Finding) Verdict {
 	}
 	proven := 0
 	for s := range g.memory.within(network) {
-		if g.isProven(s.key, s, g.now) || g.now < s.amnesty {
+		if g.isProven(s.key, s, g.now) || g.now < s.amnesty || g.isOwn(s) {
 			proven++
 		}
 	}
@@ -91,6 +91,9 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		s := g.memory.find(key)
 		if s == nil {
 			continue
+		}
+		if g.isOwn(s) && f.Scope != event.ScopeAccount {
+			return hold(NeverListed, "never banned: Dovecot names it as the address of its own host")
 		}
 		if g.now < s.amnesty && f.Scope != event.ScopeAccount {
 			return hold(Amnesty, "forgiven by a person until "+clock(s.amnesty))

@@ -79,6 +79,9 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	key := keyOf(r.Addr)
+	if r.Testimony == event.OwnAddress {
+		g.source(key, at).own = at
+	}
 	switch class {
 	case event.NoClass:
 		g.accepted(r, key, at)

@@ -16,6 +16,8 @@ func NeedOf(r *event.Record, folded bool) bool {
 		return class == event.Fault
 	case isConnect && r.ClientName != "" && r.ClientName != "unknown":
 		return true
+	case r.Testimony == event.OwnAddress:
+		return true
 	case class == event.Hostile || class == event.Suspect:
 		return !folded || r.Kind == event.AuthFailed && r.User != "" || r.Withdrawn > 0
 	case isConnect:

@@ -113,6 +113,15 @@ func (k *knowledge) Never(addr netip.Addr) (reason string, held bool) {
 	return k.never[i].reason, true
 }
 
+// ownLasts is how long an address is a server's own since its Dovecot last named it, in
+// seconds.
+const ownLasts = 30 * day
+
+// isOwn reports whether the source is a server whose log is read: its Dovecot named the
+// address of a client as its own. So it is known on a host that only reads the logs of
+// others, too. For example, a webmail logs in at the public address of its host.
+func (k *knowledge) isOwn(s *source) bool { return isWithin(s.own, k.now, ownLasts) }
+
 // Touches reports whether a network overlaps one that is never banned, and why.
 func (k *knowledge) Touches(network netip.Prefix) (reason string, held bool) {
 	i := slices.IndexFunc(k.never, func(r rule) bool { return r.network.Overlaps(network) })

@@ -243,6 +243,18 @@ func TestExcuses(t *testing.T) {
 			s.put(0, "10.0.0.5", fault)
 			s.fail(0, "192.0.2.1", "bob", event.Dovecot)
 		}, LoginOutage},
+		"a webmail at the address of its server": {func(s *scene) {
+			r := event.Record{Outcome: event.Noted, Testimony: event.OwnAddress}
+			r.Kind, r.Service, r.User, r.Attempts = event.AuthFailed, event.Dovecot, "bob", 1
+			s.put(0, "192.0.2.1", r)
+			s.fail(29*24*time.Hour, "192.0.2.1", "eve", event.Postfix)
+		}, NeverListed},
+		"a month after it was a server's": {func(s *scene) {
+			r := event.Record{Outcome: event.Noted, Testimony: event.OwnAddress}
+			r.Kind, r.Service, r.User, r.Attempts = event.LoginOK, event.Dovecot, "bob", 1
+			s.put(0, "192.0.2.1", r)
+			s.kind(31*24*time.Hour, "192.0.2.1", event.Pregreet, "")
+		}, NoRule},
 		"monitoring and something else": {func(s *scene) { s.kind(0, "192.0.2.1", event.Hangup, ""); s.kind(0, "192.0.2.1", event.Pregreet, "") }, NoRule},
 	}
 	for name, tt := range tests {

@@ -17,8 +17,9 @@ import (
 // version 7 took a mail of one day for a proof, version 8 knew no marks of passwords,
 // version 9 no break-ins, version 10 not since when many users share an address,
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
-// its proofs weigh everywhere until they lapse.
-const snapshotVersion = 13
+// its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
+// their logs, and is read.
+const snapshotVersion = 14
 
 // readableVersion is the oldest version that is read.
 const readableVersion = 12
@@ -173,6 +174,9 @@ func (c *codec) source(m *memory, s *source) {
 	} else {
 		c.witness(&s.mailBy)
 		c.witness(&s.providerBy)
+	}
+	if c.version >= 14 {
+		numbers(c, &s.own)
 	}
 	c.bools(&s.crowded)
 	c.accounts(m, &s.accounts)

@@ -36,6 +36,7 @@ type source struct {
 	loginBy     witness // of login
 	mailBy      witness // of the mails taken
 	providerBy  witness // of provider
+	own         uint32  // last time that a server named its address as its own; see noteOwn
 	crowded     bool    // had more than maxAccounts accounts
 	inUse       bool    // its place in the memory is in use
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"csmail/pkg/arena"
+	"csmail/pkg/event"
 )
 
 // messages finds the client and the session of a message by its queue ID. Every accepted message is put
@@ -79,6 +80,31 @@ func (m *messages) get(k messageKey) *message {
 		n = found.older
 	}
 	return nil
+}
+
+// reject gives r, a filter's rejection of a whole message, the client of the message if
+// it names none, and withdraws the message from its session: smtpd logged it as accepted
+// when its first recipient was.
+func (m *messages) reject(r *event.Record, sessions *fifoMap[processKey, smtpSession]) {
+	k, ok := messageKeyOf(r)
+	if !ok {
+		return
+	}
+	found := m.get(k)
+	if found == nil {
+		return
+	}
+	if !r.Addr.IsValid() {
+		r.Addr = found.addr.addr()
+	}
+	if found.addr != addressOf(r.Addr) || found.process == (processKey{}) {
+		return
+	}
+	r.Withdrawn = 1
+	if s := sessions.get(found.process); s != nil && s.addr == found.addr && s.messages > 0 {
+		s.messages--
+	}
+	found.process = processKey{}
 }
 
 // each calls yield with every message, the oldest first.

@@ -43,7 +43,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 			j.messages.put(k, r.Addr, takenBy(r))
 		}
 	case r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
-		j.rejectMessage(r)
+		j.messages.reject(r, j.smtp)
 	}
 	if r.PID != 0 && isWithholdable(r) {
 		return j.joinOffence(r)
@@ -181,31 +181,6 @@ func takenBy(r *event.Record) processKey {
 		return processKey{}
 	}
 	return processKeyOf(r)
-}
-
-// rejectMessage gives r, a filter's rejection of a whole message, the client of the
-// message if it names none, and withdraws the message: smtpd logged it as accepted when
-// its first recipient was.
-func (j *Joiner) rejectMessage(r *event.Record) {
-	k, ok := messageKeyOf(r)
-	if !ok {
-		return
-	}
-	m := j.messages.get(k)
-	if m == nil {
-		return
-	}
-	if !r.Addr.IsValid() {
-		r.Addr = m.addr.addr()
-	}
-	if m.addr != addressOf(r.Addr) || m.process == (processKey{}) {
-		return
-	}
-	r.Withdrawn = 1
-	if s := j.smtp.get(m.process); s != nil && s.addr == m.addr && s.messages > 0 {
-		s.messages--
-	}
-	m.process = processKey{}
 }
 
 // openSMTP returns the session of a process. If the process had a session with another

@@ -145,6 +145,6 @@ func BenchmarkUnknownMessage(b *testing.B) {
 	for b.Loop() {
 		last := r
 		last.Addr = two
-		j.rejectMessage(&last)
+		j.messages.reject(&last, j.smtp)
 	}
 }

@@ -34,7 +34,7 @@ func Parse(message string, e *event.Event) (event.Outcome, event.Testimony) {
 		if strings.HasPrefix(rest, "Debug: ") {
 			return event.Benign, event.NoTestimony
 		}
-		return login(rest, e), event.NoTestimony
+		return login(rest, e)
 	case strings.HasPrefix(process, "doveadm"):
 		return doveadm(process, rest, e), event.NoTestimony
 	}

@@ -105,6 +105,18 @@ func readDefault(claimed, served string, e *event.Event) reading {
 	return oneReading
 }
 
+// isFromItself reports whether elements in the default order, which [readElements] has
+// read, name one address as that of the client and of the server: "rip=A, lip=A". A
+// webmail that logs in by the server's public name does so. Client text comes before both.
+func isFromItself(elements string) bool {
+	at := nextElement(elements, "rip=", 0)
+	if at < 0 || !strings.HasPrefix(elements, "user=<") {
+		return false
+	}
+	addr, rest, ok := strings.Cut(elements[at+len("rip="):], ", lip=")
+	return ok && strings.HasPrefix(rest, addr) && (len(rest) == len(addr) || rest[len(addr)] == ',')
+}
+
 // readClaims reads "USER>, method=M, " and the other elements before the address. The
 // user ends at the first ">", unless there are others that do not belong to a session.
 func readClaims(claimed string, e *event.Event) bool {

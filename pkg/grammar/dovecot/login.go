@@ -9,11 +9,20 @@ import (
 
 // login reads "MESSAGE: ELEMENTS" (login_log_format "%$: %s"). A client named in the
 // process's own error or warning is not accused.
-func login(text string, e *event.Event) event.Outcome {
+func login(text string, e *event.Event) (event.Outcome, event.Testimony) {
 	said, elements, ok := cutElements(cutLevel(text))
 	if !ok {
-		return withoutElements(text)
+		return withoutElements(text), event.NoTestimony
 	}
+	outcome := loginOf(text, said, elements, e)
+	if outcome == event.Noted && isFromItself(elements) {
+		return outcome, event.OwnAddress
+	}
+	return outcome, event.NoTestimony
+}
+
+// loginOf reads the message of a login process with its elements.
+func loginOf(text, said, elements string, e *event.Event) event.Outcome {
 	kind, attempts, known := verdict(said)
 	if !known && !isLeveled(text) {
 		return event.Missed
