@@ -41,7 +41,7 @@ type LAPI struct {
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
 	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The same as bouncer.api_key, under its name of before."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
-	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is told again in time."`
+	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is renewed in time."`
 	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`
 	SimulateUntil     string   `yaml:"simulate_until" doc:"Simulate until this time, like 2026-11-30T06:00:00Z, and ban from then on. csmail setup sets it to a day ahead."`
 	ShareAccounts     bool     `yaml:"share_accounts" doc:"Send alerts on accounts. They carry the login name, and the LAPI may pass alerts on to CrowdSec's central API."`

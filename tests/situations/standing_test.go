@@ -33,9 +33,9 @@ func TestMistakeIsCapped(t *testing.T) {
 	}
 }
 
-// A source that is held for long is told of as often as a blackhole lets it, though
-// each of its attempts is judged.
-func TestHeldIsToldOnce(t *testing.T) {
+// What a source does that is held for long is reported as often as a blackhole lets it,
+// though each of its attempts is judged.
+func TestHeldIsReportedOnce(t *testing.T) {
 	for set, most := range map[string]int{"balanced": 120, "strict": 130} {
 		s := dockerGateway()
 		held := 0
@@ -45,7 +45,7 @@ func TestHeldIsToldOnce(t *testing.T) {
 			}
 		}
 		if held == 0 || held > most {
-			t.Errorf("%s: the gateway is told of %d times, want %d at the most", set, held, most)
+			t.Errorf("%s: the gateway is held %d times, want %d at the most", set, held, most)
 		}
 	}
 }
