@@ -58,6 +58,7 @@ func TestLife(t *testing.T) {
 			}{
 				{"first ban", l.firstBan},
 				{"check", l.checkAfterSetup},
+				{"report by mail", l.reportByMail},
 				{"setup --enforce", l.enforce},
 				{"SMTP AUTH under Dovecot's penalty", l.penalty},
 				{"reload", l.reload},
