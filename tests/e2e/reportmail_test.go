@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,33 @@ func TestReportMail(t *testing.T) {
 		})
 		checkReportMail(t, name, must("postcat", "-qhb", id))
 		must("postsuper", "-d", id)
+	}
+
+	must("postconf", "-M", "465/inet=465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes")
+	must("postconf", "-P", "submission/inet/smtpd_tls_security_level=encrypt")
+	must("postfix", "reload")
+	time.Sleep(time.Second)
+	for _, tt := range []struct{ name, mail, want string }{ // want "" for a mail
+		{"a server that demands TLS", "smtp: '127.0.0.1:587', username: alice@" + domain + ", password: " + passwords["alice"], ""},
+		{"TLS from the first byte", "smtp: '127.0.0.1:465', username: alice@" + domain + ", password: " + passwords["alice"], ""},
+		{"no TLS where it is demanded", "smtp: '127.0.0.1:587', tls: none", "hint: the server wants TLS"},
+		{"a wrong password", "smtp: '127.0.0.1:587', username: alice@" + domain + ", password: other", "hint: report.mail.username and report.mail.password"},
+		{"a certificate that this host does not trust", "smtp: '127.0.0.1:587', tls: required", "hint: this host does not trust the issuer|hint: write a name into report.mail.smtp"},
+	} {
+		write(t, dir, "login.yaml", []byte("socket: "+dir+"/none.sock\nstate: "+dir+"/none.db\nreport: {mail: {"+tt.mail+"}}\n"))
+		args := []string{program, "report", "-q", "-c", filepath.Join(dir, "login.yaml"), "--day", "2026-11-28", "--from", "alice@" + domain, "--mail", "alice@" + domain, filepath.Join(dir, "report.log")}
+		out, err := inside(args...)
+		queue := must("postqueue", "-j")
+		if tt.want != "" {
+			if exitCode(err) != 1 || !regexp.MustCompile(tt.want).MatchString(out) || queue != "" {
+				t.Errorf("%s: status %d, queue %q, want 1 and none, %q\n%s", tt.name, exitCode(err), queue, tt.want, out)
+			}
+			continue
+		}
+		if err != nil || strings.Count(queue, "queue_id") != 1 {
+			t.Errorf("%s: %v, queue %q, want a mail\n%s\nlog:\n%s", tt.name, err, queue, out, l.text())
+		}
+		must("postsuper", "-d", "ALL")
 	}
 
 	out, err := inside(append(report, "--smtp", "127.0.0.1:25", "--mail", "nobody-of-that-name@"+domain, filepath.Join(dir, "report.log"))...)
