@@ -137,6 +137,10 @@ func (s *Splitter) compareFraction(text string) (rest string, nanos int32, ok bo
 // compareTag reads "postfix/smtpd[4242]: message" and "dovecot: message". It
 // leaves the messages alone that begin with something of syslog's own.
 func (s *Splitter) compareTag(text string, h *Header) (string, bool) {
+	if pid, message, ok := s.cutSameProgram(text); ok {
+		h.Program, h.PID = s.program, pid
+		return message, true
+	}
 	end := strings.IndexByte(text, ' ')
 	if end < 2 || text[end-1] != ':' || end+1 == len(text) {
 		return "", false
@@ -168,6 +172,26 @@ func (s *Splitter) compareTag(text string, h *Header) (string, bool) {
 	}
 	h.Program, h.PID = program, pid
 	return message, true
+}
+
+// cutSameProgram is compareTag for the program of the line before, with a process ID.
+func (s *Splitter) cutSameProgram(text string) (pid int, message string, ok bool) {
+	at := len(s.program)
+	if at == 0 || len(text) < at+len("[1]: x") || text[at] != '[' || text[:at] != s.program {
+		return 0, "", false
+	}
+	digits := 0
+	for rest := text[at+1:]; digits < len(rest) && rest[digits]-'0' <= 9; digits++ {
+		pid = pid*10 + int(rest[digits]-'0')
+		if digits == 9 {
+			return 0, "", false
+		}
+	}
+	message, ok = strings.CutPrefix(text[at+1+digits:], "]: ")
+	if !ok || digits == 0 || message == "" || message[0] == '[' || message[0] == 'm' && strings.HasPrefix(message, "message repeated ") {
+		return 0, "", false
+	}
+	return pid, message, true
 }
 
 // remember takes the header of a line that begins with a stamp and a host.
