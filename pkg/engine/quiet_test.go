@@ -79,7 +79,7 @@ var quietLines = map[event.Class][]string{
 		"postfix/smtpd[42]: NOQUEUE: abort: TLS from {}: No client certificate presented",
 		"postfix/smtpd[42]: NOQUEUE: milter-reject: DATA from {}: 451 4.7.1 Try again later; from=<b>",
 		"postfix/smtpd[42]: NOQUEUE: milter-hold: END-OF-MESSAGE from {}: x; from=<b>",
-		"postfix/smtpd[42]: NOQUEUE: proxy-reject: END-OF-MESSAGE: 554 5.7.1 x; from=<b> to=<c> proto=ESMTP helo=<[203.0.113.6]>",
+		"postfix/smtpd[42]: NOQUEUE: proxy-reject: END-OF-MESSAGE: 451 4.7.1 x; from=<b> to=<c> proto=ESMTP helo=<[203.0.113.6]>",
 		"postfix/smtpd[42]: lost connection after DATA (1234 bytes) from {}",
 		"postfix/smtpd[42]: NOQUEUE: timeout after END-OF-MESSAGE from {}",
 		"postfix/smtpd[42]: warning: Wrapper-mode request dropped from {} for service smtps. TLS context initialization failed. For details see earlier warnings in your logs.",

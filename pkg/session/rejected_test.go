@@ -7,6 +7,26 @@ import (
 	"csmail/pkg/event"
 )
 
+// A content filter that smtpd asks names no client: the process does.
+func TestProxiedRejection(t *testing.T) {
+	j := NewJoiner(event.HashKey{})
+	connect := record(1, one, event.NoKind, event.Connected, 0)
+	proxied := record(1, netip.Addr{}, event.ContentRejected, event.NoTestimony, 1)
+	other := record(2, netip.Addr{}, event.ContentRejected, event.NoTestimony, 1)
+	end := record(1, one, event.NoKind, event.Disconnected, 0)
+	j.Join(&connect)
+	if got := j.Join(&proxied); got != Withheld || proxied.Addr != one {
+		t.Errorf("got status %d of %s, want %d of %s", got, proxied.Addr, Withheld, one)
+	}
+	if j.Join(&other); other.Addr.IsValid() {
+		t.Errorf("another process: got %s, want nobody", other.Addr)
+	}
+	j.Join(&end)
+	if got := j.Earlier().Released; len(got) != 1 || got[0].Record.Addr != one {
+		t.Errorf("at the end: got %v, want one rejection of %s", got, one)
+	}
+}
+
 // A message that a filter rejects as a whole was not taken: it is withdrawn once, by its
 // rejection or by the end of its session.
 func TestRejectedMessages(t *testing.T) {
@@ -25,25 +45,31 @@ func TestRejectedMessages(t *testing.T) {
 	other.Addr = two
 	login := taken("A")
 	login.Kind = event.AuthMailOK
+	proxied := line("postfix/smtpd", "NOQUEUE", event.ContentRejected, event.NoTestimony)
+	proxied.Addr = netip.Addr{}
 	empty := line("postfix/smtpd", "", event.NoKind, event.Undelivered)
 	for name, tt := range map[string]struct {
 		log  []event.Record
 		want int
 	}{
-		"taken":                          {[]event.Record{taken("A")}, 0},
-		"rejected":                       {[]event.Record{taken("A"), rejected("A")}, 1},
-		"by its headers":                 {[]event.Record{taken("A"), header}, 1},
-		"twice":                          {[]event.Record{taken("A"), header, rejected("A")}, 1},
-		"one of two":                     {[]event.Record{taken("A"), taken("B"), rejected("B")}, 1},
-		"then the session ends":          {[]event.Record{taken("A"), rejected("A"), empty}, 1},
-		"one rejected, one never came":   {[]event.Record{taken("A"), rejected("A"), taken("B"), empty}, 2},
-		"of another client":              {[]event.Record{taken("A"), other}, 0},
-		"of nobody that we know":         {[]event.Record{taken("A"), rejected("C")}, 0},
-		"of somebody who logged in":      {[]event.Record{login, rejected("A")}, 0},
-		"a recipient, refused by smtpd":  {[]event.Record{taken("A"), line("postfix/smtpd", "A", event.ContentRejected, event.NoTestimony)}, 0},
-		"after the end of its session":   {[]event.Record{taken("A"), line("postfix/smtpd", "", event.NoKind, event.Disconnected), rejected("A")}, 1},
-		"a queue ID that is used again":  {[]event.Record{taken("A"), rejected("A"), taken("A")}, 1},
-		"rejected again under a new one": {[]event.Record{taken("A"), rejected("A"), taken("A"), rejected("A")}, 2},
+		"taken":                        {[]event.Record{taken("A")}, 0},
+		"rejected":                     {[]event.Record{taken("A"), rejected("A")}, 1},
+		"by its headers":               {[]event.Record{taken("A"), header}, 1},
+		"twice":                        {[]event.Record{taken("A"), header, rejected("A")}, 1},
+		"one of two":                   {[]event.Record{taken("A"), taken("B"), rejected("B")}, 1},
+		"then the session ends":        {[]event.Record{taken("A"), rejected("A"), empty}, 1},
+		"one rejected, one never came": {[]event.Record{taken("A"), rejected("A"), taken("B"), empty}, 2},
+		"by a filter that smtpd asks":  {[]event.Record{taken("NOQUEUE"), proxied}, 1},
+		"by such a filter, one of two": {[]event.Record{taken("NOQUEUE"), taken("NOQUEUE"), proxied}, 1},
+		"by such a filter, none came":  {[]event.Record{taken("NOQUEUE"), proxied, empty}, 1},
+		"by such a filter, and no session is known": {[]event.Record{proxied}, 0},
+		"of another client":                         {[]event.Record{taken("A"), other}, 0},
+		"of nobody that we know":                    {[]event.Record{taken("A"), rejected("C")}, 0},
+		"of somebody who logged in":                 {[]event.Record{login, rejected("A")}, 0},
+		"a recipient, refused by smtpd":             {[]event.Record{taken("A"), line("postfix/smtpd", "A", event.ContentRejected, event.NoTestimony)}, 0},
+		"after the end of its session":              {[]event.Record{taken("A"), line("postfix/smtpd", "", event.NoKind, event.Disconnected), rejected("A")}, 1},
+		"a queue ID that is used again":             {[]event.Record{taken("A"), rejected("A"), taken("A")}, 1},
+		"rejected again under a new one":            {[]event.Record{taken("A"), rejected("A"), taken("A"), rejected("A")}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, j := 0, NewJoiner(event.HashKey{})

@@ -44,6 +44,10 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 		}
 	case r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
 		j.messages.reject(r, j.smtp)
+	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
+		if !j.smtp.get(processKeyOf(r)).reject(r) {
+			return New
+		}
 	}
 	if r.PID != 0 && isWithholdable(r) {
 		return j.joinOffence(r)
@@ -181,6 +185,20 @@ func takenBy(r *event.Record) processKey {
 		return processKey{}
 	}
 	return processKeyOf(r)
+}
+
+// reject gives r, a content filter's answer to smtpd, the client of the session, and
+// withdraws its message. It reports false if the session is not known.
+func (s *smtpSession) reject(r *event.Record) bool {
+	if s == nil {
+		return false
+	}
+	r.Addr = s.addr.addr()
+	if s.messages > 0 && r.Addr.IsValid() {
+		s.messages--
+		r.Withdrawn = 1
+	}
+	return r.Addr.IsValid()
 }
 
 // openSMTP returns the session of a process. If the process had a session with another

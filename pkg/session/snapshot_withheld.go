@@ -20,7 +20,7 @@ func (c *codec) withheld(w *withheld) {
 	wire.Enum(&c.Codec, &r.Phase, event.LastPhase)
 	wire.Enum(&c.Codec, &r.Cause, event.LastCause)
 	c.Int64s(&r.Line)
-	c.SignedInts(&r.PID, &r.Attempts)
+	c.SignedInts(&r.PID, &r.Attempts, &r.Withdrawn)
 	at := r.Time.UnixNano()
 	c.Int64s(&at)
 	c.PlainAddr(&r.Addr)

@@ -141,6 +141,7 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 	if w := j.withheld.get(key); w != nil {
 		if s.waiting&(1<<r.Kind) != 0 {
 			w.record.Attempts += r.Attempts
+			w.record.Withdrawn += r.Withdrawn
 			return true
 		}
 		j.release(key, w, r.Time) // of an older session of the process that was dropped
@@ -153,7 +154,7 @@ func (j *Joiner) withhold(k processKey, s *smtpSession, r *event.Record) bool {
 	s.waiting |= 1 << r.Kind
 	j.withholdings++
 	w := j.withheld.insert(key)
-	w.record.Outcome, w.record.Line, w.record.Event = r.Outcome, r.Line, r.Event
+	w.record.Outcome, w.record.Line, w.record.Withdrawn, w.record.Event = r.Outcome, r.Line, r.Withdrawn, r.Event
 	boundText(&w.record.Event)
 	w.record.Event.Detach()
 	w.record.Time, w.number = r.Time.UTC(), j.withholdings

@@ -77,10 +77,27 @@ func TestSMTPDOfItself(t *testing.T) {
 // What an access table, a filter or a debug rule did without refusing the client.
 func TestQuietActions(t *testing.T) {
 	for action := range strings.FieldsSeq(`reject_warning hold discard filter redirect info warn prepend permit bcc replace delay
-		milter-hold milter-discard proxy-accept proxy-reject abort trigger`) {
+		milter-hold milter-discard proxy-accept abort trigger`) {
 		message := "NOQUEUE: " + action + ": RCPT from a.example[192.0.2.1]: <r@example.net>: Relay access denied" + envelope
 		if e, outcome, _ := read(t, message); outcome != event.Benign || e.Kind != event.NoKind {
 			t.Errorf("%s: got %s, %s, want outcome %s, Kind %s", action, outcome, e.Kind, event.Benign, event.NoKind)
+		}
+	}
+}
+
+// A content filter before the queue: the line names no client.
+func TestProxyReject(t *testing.T) {
+	const spam = "proxy-reject: END-OF-MESSAGE: 554 5.7.0 Reject, id=7-1 - spam from a[203.0.113.6]" + envelope
+	for message, want := range map[string]event.Outcome{
+		spam: event.Noted, "NOQUEUE: " + spam: event.Noted, "00ADB3C0899: " + spam: event.Noted,
+		"proxy-reject: END-OF-MESSAGE: 451 4.3.0 Try again" + envelope:            event.Benign,
+		"proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 4A" + envelope:     event.Benign,
+		"NOQUEUE: proxy-accept: END-OF-MESSAGE: 554 5.7.0 in its text" + envelope: event.Benign,
+		"proxy-reject: END-OF-MESSAGE":                                            event.Missed,
+	} {
+		e, outcome, _ := read(t, message)
+		if outcome != want || e.Addr.IsValid() || want == event.Noted && (e.Kind != event.ContentRejected || !strings.HasPrefix(e.Reason, "554 5.7.0 Reject")) {
+			t.Errorf("%s: got %s, %s of %s, %q, want %s of nobody", message, outcome, e.Kind, e.Addr, e.Reason, want)
 		}
 	}
 }

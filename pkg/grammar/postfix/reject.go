@@ -374,6 +374,23 @@ func milterReject(text string, e *event.Event) result {
 	return noted
 }
 
+// proxyReject reads "STAGE: REPLY; from=<S> …", the answer of a content filter that smtpd
+// asks before it takes a message (smtpd_proxy.c, smtpd_proxy_filter). The line names no
+// client, and what stands behind the stage may be a client's text: the session join finds
+// the client by the process.
+func proxyReject(text string, e *event.Event) result {
+	_, rest, ok := cutToken(text, ": ")
+	if !ok {
+		return missed
+	}
+	reply := strings.TrimSuffix(rest[:envelopeStart(rest)], ";")
+	if !strings.HasPrefix(reply, "5") {
+		return benign
+	}
+	e.Kind, e.Attempts, e.Reason = event.ContentRejected, 1, reply
+	return noted
+}
+
 // isFilterFault reports whether the reply is one of milter_default_action or of a broken
 // protocol (src/milter/milter8.c, milter8_comm_error and milter8_conf_error); cleanup
 // leaves the SMTP code out. The reply of "tempfail" is also the one of a filter's

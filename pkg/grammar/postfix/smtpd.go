@@ -136,11 +136,14 @@ func smtpdPlain(message string, e *event.Event) result {
 		"Trusted TLS connection established from ", "Verified TLS connection established from ",
 		"TLS connection established from ", "sql_select", "initializing the server-side TLS engine",
 		"SSL_accept:", "SSL3 alert", "table ", "TLS SNI ", "using backwards-compatible default setting ", "XCLIENT ", "XFORWARD ",
-		"SASL authentication ", "mapping ", "redirecting ", "skipping address family ", "ignoring DNS RR: ",
+		"SASL authentication ", "mapping ", "redirecting ", "proxy-accept: ", "skipping address family ", "ignoring DNS RR: ",
 	} {
 		if strings.HasPrefix(message, known) {
 			return benign
 		}
+	}
+	if rest, ok := strings.CutPrefix(message, "proxy-reject: "); ok {
+		return proxyReject(rest, e)
 	}
 	if rest, ok := strings.CutPrefix(message, "SSL_accept error from "); ok {
 		return tail(rest, ": ", event.TLSError, e)
@@ -223,8 +226,10 @@ func smtpdQueued(message string, e *event.Event) result {
 			return milterReject(after, e)
 		case "hangup":
 			return hungUp(after, e)
+		case "proxy-reject":
+			return proxyReject(after, e)
 		case "reject_warning", "hold", "discard", "filter", "redirect", "info", "warn", "prepend", "permit",
-			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "proxy-reject", "abort", "trigger":
+			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "abort", "trigger":
 			return benign
 		}
 	}
