@@ -113,10 +113,11 @@ const (
 	Repeated               // syslogd left out lines: the one before came Attempts times more
 	Undelivered            // the session of this process ended, and no whole message came in it
 	OwnAddress             // of a Noted line: the client's address is the one of the server, too
+	Discarded              // a filter threw a message away; Session is its queue ID
 )
 
 // LastTestimony is the largest valid value in stored data.
-const LastTestimony = OwnAddress
+const LastTestimony = Discarded
 
 // EndsSession reports whether the session of the process ended.
 func (t Testimony) EndsSession() bool { return t == Disconnected || t == Undelivered }

@@ -47,6 +47,8 @@ func TestRejectedMessages(t *testing.T) {
 	login.Kind = event.AuthMailOK
 	proxied := line("postfix/smtpd", "NOQUEUE", event.ContentRejected, event.NoTestimony)
 	proxied.Addr = netip.Addr{}
+	discarded := line("postfix/cleanup", "A", event.NoKind, event.Discarded)
+	discarded.Addr = netip.Addr{}
 	empty := line("postfix/smtpd", "", event.NoKind, event.Undelivered)
 	for name, tt := range map[string]struct {
 		log  []event.Record
@@ -55,6 +57,7 @@ func TestRejectedMessages(t *testing.T) {
 		"taken":                        {[]event.Record{taken("A")}, 0},
 		"rejected":                     {[]event.Record{taken("A"), rejected("A")}, 1},
 		"by its headers":               {[]event.Record{taken("A"), header}, 1},
+		"thrown away":                  {[]event.Record{taken("A"), discarded}, 1},
 		"twice":                        {[]event.Record{taken("A"), header, rejected("A")}, 1},
 		"one of two":                   {[]event.Record{taken("A"), taken("B"), rejected("B")}, 1},
 		"then the session ends":        {[]event.Record{taken("A"), rejected("A"), empty}, 1},

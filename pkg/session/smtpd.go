@@ -42,7 +42,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 		if k, ok := messageKeyOf(r); ok {
 			j.messages.put(k, r.Addr, takenBy(r))
 		}
-	case r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
+	case r.Testimony == event.Discarded, r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
 		j.messages.reject(r, j.smtp)
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
 		if !j.smtp.get(processKeyOf(r)).reject(r) {

@@ -9,13 +9,17 @@ import (
 // cleanup reads src/cleanup's messages. A filter's refusal names the client
 // before its text. Header and body checks do not: they quote the message first
 // and the HELO last, both the client's, so no address is taken from them; the
-// session join finds the client by the queue ID.
+// session join finds the client by the queue ID. That a message was thrown away is no
+// offence, and no mail that was taken.
 func cleanup(message string, e *event.Event) result {
 	id, rest, ok := cutQueueID(message)
 	if !ok {
 		return benign // about the process itself
 	}
 	e.Session = id
+	if strings.HasPrefix(rest, "discard: ") || strings.HasPrefix(rest, "milter-discard: ") {
+		return witness(event.Discarded)
+	}
 	if text, ok := strings.CutPrefix(rest, "milter-reject: "); ok {
 		return milterReject(text, e)
 	}

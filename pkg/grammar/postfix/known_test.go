@@ -102,6 +102,23 @@ func TestProxyReject(t *testing.T) {
 	}
 }
 
+// A message that a filter threw away was not taken.
+func TestDiscarded(t *testing.T) {
+	for message, want := range map[string]event.Testimony{
+		"00ADB3C0899: discard: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                         event.Discarded,
+		"00ADB3C0899: discard: body x from a.example[192.0.2.1]" + envelope + ": spam":                              event.Discarded,
+		"00ADB3C0899: milter-discard: END-OF-MESSAGE from a.example[192.0.2.1]: milter triggers DISCARD" + envelope: event.Discarded,
+		"00ADB3C0899: warning: header Subject: discard: x from a[203.0.113.6]" + envelope:                           event.NoTestimony,
+		"00ADB3C0899: hold: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                            event.NoTestimony,
+	} {
+		var e event.Event
+		_, got, _ := Parse("postfix/cleanup", message, &e)
+		if got != want || e.Addr.IsValid() {
+			t.Errorf("%s: got testimony %d of %s, want %d of nobody", message, got, e.Addr, want)
+		}
+	}
+}
+
 func TestPostscreenOfItself(t *testing.T) {
 	for _, message := range []string{
 		"WHITELISTED [192.0.2.1]:4711", "ALLOWLIST VETO [192.0.2.1]:4711", "error: open x", "fatal: open x", "panic: x", "close database x: No such file",
