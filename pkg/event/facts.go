@@ -45,10 +45,13 @@ const (
 	// Relayed: a proxy reports the answer of the server behind it, which may log the same
 	// login.
 	Relayed
+
+	// WholeMessage: what is refused is a message some of whose recipients were accepted.
+	WholeMessage
 )
 
 // LastPhase and LastCause are the largest valid values in stored data.
 const (
 	LastPhase = End
-	LastCause = Relayed
+	LastCause = WholeMessage
 )

@@ -49,6 +49,8 @@ func TestRejectedMessages(t *testing.T) {
 	proxied.Addr = netip.Addr{}
 	discarded := line("postfix/cleanup", "A", event.NoKind, event.Discarded)
 	discarded.Addr = netip.Addr{}
+	whole := line("postfix/smtpd", "B", event.PolicyRejected, event.NoTestimony)
+	whole.Cause = event.WholeMessage
 	empty := line("postfix/smtpd", "", event.NoKind, event.Undelivered)
 	for name, tt := range map[string]struct {
 		log  []event.Record
@@ -66,6 +68,8 @@ func TestRejectedMessages(t *testing.T) {
 		"by such a filter, one of two": {[]event.Record{taken("NOQUEUE"), taken("NOQUEUE"), proxied}, 1},
 		"by such a filter, none came":  {[]event.Record{taken("NOQUEUE"), proxied, empty}, 1},
 		"by such a filter, and no session is known": {[]event.Record{proxied}, 0},
+		"by smtpd, at its end":                      {[]event.Record{taken("A"), taken("B"), whole}, 1},
+		"by smtpd, before any":                      {[]event.Record{whole}, 0},
 		"of another client":                         {[]event.Record{taken("A"), other}, 0},
 		"of nobody that we know":                    {[]event.Record{taken("A"), rejected("C")}, 0},
 		"of somebody who logged in":                 {[]event.Record{login, rejected("A")}, 0},

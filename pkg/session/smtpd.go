@@ -48,6 +48,8 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 		if !j.smtp.get(processKeyOf(r)).reject(r) {
 			return New
 		}
+	case r.Cause == event.WholeMessage:
+		j.smtp.get(processKeyOf(r)).withdraw(r)
 	}
 	if r.PID != 0 && isWithholdable(r) {
 		return j.joinOffence(r)
@@ -194,11 +196,16 @@ func (s *smtpSession) reject(r *event.Record) bool {
 		return false
 	}
 	r.Addr = s.addr.addr()
-	if s.messages > 0 && r.Addr.IsValid() {
+	s.withdraw(r)
+	return r.Addr.IsValid()
+}
+
+// withdraw withdraws the message that r refuses, if the session of its client has one.
+func (s *smtpSession) withdraw(r *event.Record) {
+	if s != nil && s.messages > 0 && r.Addr.IsValid() && s.addr == addressOf(r.Addr) {
 		s.messages--
 		r.Withdrawn = 1
 	}
-	return r.Addr.IsValid()
 }
 
 // openSMTP returns the session of a process. If the process had a session with another

@@ -102,6 +102,18 @@ func TestProxyReject(t *testing.T) {
 	}
 }
 
+// A refusal of DATA, or at the end of a message, is of a message that smtpd has logged.
+func TestWholeMessage(t *testing.T) {
+	for command, want := range map[string]event.Cause{
+		"RCPT": event.NoCause, "MAIL": event.NoCause, "DATA": event.WholeMessage, "BDAT": event.WholeMessage, "END-OF-MESSAGE": event.WholeMessage,
+	} {
+		e, _, _ := read(t, "00ADB3C0899: reject: "+command+" from a.example[192.0.2.1]: 554 5.7.1 <"+command+">: x rejected: spam"+envelope)
+		if e.Cause != want {
+			t.Errorf("%s: got cause %d, want %d", command, e.Cause, want)
+		}
+	}
+}
+
 // A message that a filter threw away was not taken.
 func TestDiscarded(t *testing.T) {
 	for message, want := range map[string]event.Testimony{

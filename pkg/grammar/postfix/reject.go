@@ -32,6 +32,9 @@ func reject(text string, e *event.Event) result {
 	answer, envelope := cutRefusal(rest, client, command)
 	readEnvelope(envelope, e)
 	r := classify(answer, e)
+	if isOfWhole(command) && e.Cause == event.NoCause {
+		e.Cause = event.WholeMessage
+	}
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
 	}
@@ -39,6 +42,12 @@ func reject(text string, e *event.Event) result {
 		e.Kind = event.OwnRefusal
 	}
 	return r
+}
+
+// isOfWhole reports whether a command is refused with the whole message: smtpd has logged
+// the message as accepted with its first recipient.
+func isOfWhole(command string) bool {
+	return command == "DATA" || command == "BDAT" || command == "END-OF-MESSAGE"
 }
 
 // isOwnList reports whether a block list answered that is csmail's own (pkg/enforce/dnsbl):
