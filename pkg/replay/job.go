@@ -46,6 +46,9 @@ func (j *job) parse(zone *time.Location, reading *logline.Reading, keep keep) {
 	if cap(j.records) == 0 {
 		j.records = make([]event.Record, 0, len(j.block.Text)/usual+1)
 	}
+	if keep.flow && cap(j.flows) == 0 {
+		j.flows = make([]flowLine, 0, len(j.block.Text)/usual+1)
+	}
 	var parser engine.Parser
 	line := logline.Line{Received: j.block.Received, Read: j.block.Read, Zone: zone, Number: j.block.First, Reading: reading}
 	j.tally.Cut = int64(j.block.Cut)

@@ -38,7 +38,7 @@ func (a *Aftermath) Ban(f *engine.Finding) (isNew bool) {
 }
 
 // Len returns the number of banned values that are followed.
-func (a *Aftermath) Len() int { return len(a.bans.on) }
+func (a *Aftermath) Len() int { return a.bans.len() }
 
 // Prevented reports whether the event came while its source was banned.
 func (a *Aftermath) Prevented(e *event.Event) bool {
@@ -77,12 +77,8 @@ func (a *Aftermath) Good(r *engine.Result) (c Collateral, ok bool) {
 
 // Forget drops the bans that began before a time.
 func (a *Aftermath) Forget(before time.Time) {
-	for key, b := range a.bans.on {
-		if b.since.Before(before) {
-			delete(a.bans.on, key)
-		}
-	}
-	if len(a.bans.on) == 0 {
+	a.bans.drop(before)
+	if a.bans.len() == 0 {
 		clear(a.broken)
 	}
 }
@@ -104,7 +100,7 @@ type BanState struct {
 // State returns a copy of the content.
 func (a *Aftermath) State() AftermathState {
 	var state AftermathState
-	for _, one := range a.bans.on {
+	for one := range a.bans.all {
 		state.Bans = append(state.Bans, BanState{one.value, one.since, one.until, one.scenario, one.good})
 	}
 	for addr := range a.broken {

@@ -196,7 +196,7 @@ func (b *Backtest) Outcome() Outcome {
 		waits := slices.Sorted(slices.Values(b.waits))
 		o.MedianWait, o.Longest = waits[len(waits)/2], waits[len(waits)-1]
 	}
-	for _, one := range b.after.bans.on {
+	for one := range b.after.bans.all {
 		o.Values = append(o.Values, valueText(one.value))
 	}
 	slices.Sort(o.Values)

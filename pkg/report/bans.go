@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"csmail/pkg/arena"
 )
 
 // ban is one banned value.
@@ -18,16 +20,24 @@ type ban struct {
 // end.
 func (b *ban) lasts(at time.Time) bool { return at.After(b.since) && at.Before(b.until) }
 
-// bans are the bans of a run, by address or network.
+// bans are the bans of a run, by address or network. Each offence is looked up with each
+// length, so they lie in a table of numbers.
 type bans struct {
-	on map[banKey]*ban
+	rows  arena.Slab[banRow]
+	index arena.Index
+	seeds seeds
 	// lengths4 and lengths6 are the prefix lengths of the bans, the longest first. There
 	// are mostly one or two, so few look-ups show that an address is not banned.
 	lengths4, lengths6 []int
 }
 
-// banKey is a network in numbers, which are hashed faster than a netip.Prefix: each offence
-// is looked up with each length.
+// banRow is a ban with its key. In a free row there is none.
+type banRow struct {
+	banKey
+	*ban
+}
+
+// banKey is a network in its IPv6 form.
 type banKey struct{ hi, lo, bits uint64 }
 
 // keyOfBan returns the key of a network of an address, in its IPv6 form.
@@ -44,10 +54,50 @@ func keyOfPrefix(value netip.Prefix) banKey {
 	return keyOfBan(hi, lo, value.Bits()+128-value.Addr().BitLen())
 }
 
-func newBans() bans { return bans{on: make(map[banKey]*ban)} }
+func newBans() bans { return bans{seeds: newSeeds()} }
+
+func (b *bans) len() int { return b.rows.Len() }
+
+func (b *bans) hashOf(key *banKey) uint32 { return b.seeds.hash(key.hi^key.bits<<56, key.lo) }
+
+// row returns the number of the row of a key, 0 if there is none.
+func (b *bans) row(key *banKey, hash uint32) uint32 {
+	n, at := b.index.First(hash)
+	for n != 0 && b.rows.At(n).banKey != *key {
+		n, at = b.index.Next(hash, at)
+	}
+	return n
+}
+
+// find returns the ban of a key, nil if there is none.
+func (b *bans) find(key banKey) *ban {
+	if n := b.row(&key, b.hashOf(&key)); n != 0 {
+		return b.rows.At(n).ban
+	}
+	return nil
+}
 
 // at returns the ban of a value, nil if there is none.
-func (b *bans) at(value netip.Prefix) *ban { return b.on[keyOfPrefix(value)] }
+func (b *bans) at(value netip.Prefix) *ban { return b.find(keyOfPrefix(value)) }
+
+// all yields the bans in no particular order.
+func (b *bans) all(yield func(*ban) bool) {
+	for n := range b.rows.Used() {
+		if row := b.rows.At(n + 1); row.ban != nil && !yield(row.ban) {
+			return
+		}
+	}
+}
+
+// drop takes out the bans that began before a time.
+func (b *bans) drop(before time.Time) {
+	for n := uint32(1); n <= b.rows.Used(); n++ {
+		if row := b.rows.At(n); row.ban != nil && row.since.Before(before) {
+			b.index.Remove(b.hashOf(&row.banKey), n)
+			b.rows.Give(n)
+		}
+	}
+}
 
 // add adds a ban in place of another on the same value.
 func (b *bans) add(entry *ban) {
@@ -55,7 +105,14 @@ func (b *bans) add(entry *ban) {
 	if !value.IsValid() {
 		return
 	}
-	b.on[keyOfPrefix(value)] = entry
+	key := keyOfPrefix(value)
+	hash := b.hashOf(&key)
+	n := b.row(&key, hash)
+	if n == 0 {
+		n = b.rows.Take()
+		b.index.Put(hash, n)
+	}
+	*b.rows.At(n) = banRow{key, entry}
 	lengths := &b.lengths4
 	if value.Addr().Is6() {
 		lengths = &b.lengths6
@@ -79,7 +136,7 @@ func (b *bans) of(addr netip.Addr, at time.Time) *ban {
 	hi, lo := halves(addr)
 	var narrowest *ban
 	for _, bits := range lengths {
-		found := b.on[keyOfBan(hi, lo, bits+before)]
+		found := b.find(keyOfBan(hi, lo, bits+before))
 		if found != nil && found.lasts(at) {
 			return found
 		}

@@ -40,6 +40,9 @@ func (f *Figures) disconnect(hour string, flow *event.Flow, seconds int) {
 		l.endedKey, l.ended = hour, addConnected(f.ConnectedHours, hour, Connected{})
 	}
 	*l.ended = l.ended.Plus(one)
+	if l.peers == nil {
+		l.peers = new([peerSlots]knownPeer)
+	}
 	slot := &l.peers[slotOf(flow.Addr)]
 	if slot.entry == nil || slot.addr != flow.Addr || slot.name != flow.Client {
 		l.room = appendHost(l.room[:0], flow.Client, flow.Addr)

@@ -13,6 +13,7 @@
 package daily
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"time"
@@ -90,12 +91,12 @@ type latest struct {
 	logins    *LoginHour
 	endedKey  string
 	ended     *Connected // of ConnectedHours
-	peers     [peerSlots]knownPeer
+	peers     *[peerSlots]knownPeer
 	refusals  [8]latestRefusal
 	trouble   latestTrouble
-	connected knownClients // of SMTPDClients
-	screened  knownClients // of ScreenClients
-	room      []byte       // for the text of a reason
+	connected *knownClients // of SMTPDClients
+	screened  *knownClients // of ScreenClients
+	room      []byte        // for the text of a reason
 }
 
 type latestRefusal struct {
@@ -113,18 +114,24 @@ type latestTrouble struct {
 // knownClients are some of the clients that are in a set.
 type knownClients [peerSlots]netip.Addr
 
-// peerSlots is how many clients are known: one of each of so many groups of addresses.
-const peerSlots = 256
+const (
+	peerBits = 10
+	// peerSlots is how many clients are known: one of each of so many groups of addresses.
+	peerSlots = 1 << peerBits
+)
 
 // slotOf returns the group of an address.
-func slotOf(addr netip.Addr) uint8 {
+func slotOf(addr netip.Addr) uint64 {
 	raw := addr.As16()
-	return raw[15] ^ raw[14]<<4
+	return (binary.BigEndian.Uint64(raw[8:]) * 0x9e3779b97f4a7c15) >> (64 - peerBits)
 }
 
-// addTo adds a client to its set.
-func (k *knownClients) addTo(set Set[netip.Addr], addr netip.Addr) {
-	slot := &k[slotOf(addr)]
+// addKnown adds a client to its set.
+func addKnown(k **knownClients, set Set[netip.Addr], addr netip.Addr) {
+	if *k == nil {
+		*k = new(knownClients)
+	}
+	slot := &(*k)[slotOf(addr)]
 	if *slot != addr {
 		*slot = addr
 		set.add(addr)

@@ -116,7 +116,7 @@ func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
 		figures.SMTPDConnections++
 		figures.hour(t.hour(r.Time)).Connections++
 		if f.Addr.IsValid() {
-			figures.latest.connected.addTo(figures.SMTPDClients, f.Addr)
+			addKnown(&figures.latest.connected, figures.SMTPDClients, f.Addr)
 		}
 		return
 	}

@@ -99,7 +99,7 @@ func (f *Figures) add(flow *event.Flow, hour string) {
 	case event.FlowScreened:
 		f.ScreenConnections++
 		f.hour(hour).Connections++
-		f.latest.screened.addTo(f.ScreenClients, flow.Addr)
+		addKnown(&f.latest.screened, f.ScreenClients, flow.Addr)
 	case event.FlowTLS:
 		addCount(f.TLS, flow.Version, 1)
 	case event.FlowTrouble:
