@@ -93,18 +93,18 @@ type FlowLine struct {
 	repeat           int
 }
 
-// FlowLine returns the line that Parse read last, ok if it may report the way of a mail.
-// [FlowLine.Read] shows whether it does.
-func (p *Parser) FlowLine(line *logline.Line, r *event.Record) (f FlowLine, ok bool) {
-	if !postfix.MayFlow(p.header.Program, p.message) {
-		return f, false
-	}
+// MayFlow reports whether the line that Parse read last may report the way of a mail.
+func (p *Parser) MayFlow() bool { return postfix.MayFlow(p.header.Program, p.message) }
+
+// FlowLine writes the line that Parse read last into f, for which MayFlow is true.
+// [FlowLine.Read] shows whether it reports the way of a mail.
+func (p *Parser) FlowLine(line *logline.Line, r *event.Record, f *FlowLine) {
 	h := &p.header
-	f = FlowLine{event.Logged{Time: r.Time, Host: h.Host, PID: h.PID}, h.Program, p.message, h.Repeat}
+	f.Time, f.Host, f.PID = r.Time, h.Host, h.PID
+	f.program, f.message, f.repeat = h.Program, p.message, h.Repeat
 	if r.Outcome < event.Witness {
 		f.Time = p.splitter.Time(line, h)
 	}
-	return f, true
 }
 
 // Read reads the way of the mail, and reports whether the line is about one.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -17,11 +18,18 @@ type flowLine struct {
 
 // keepFlow keeps a line that may report the way of a mail. Its record is the last one.
 func (j *job) keepFlow(parser *engine.Parser, line *logline.Line, record *event.Record) {
-	if flow, ok := parser.FlowLine(line, record); ok {
-		if parser.IsTwofold(line) {
-			j.twofoldFlows = append(j.twofoldFlows, twofold{len(j.flows), *line})
-		}
-		j.flows = append(j.flows, flowLine{flow, int32(len(j.records) - 1)})
+	if !parser.MayFlow() {
+		return
+	}
+	if len(j.flows) == cap(j.flows) {
+		j.flows = slices.Grow(j.flows, 1)
+	}
+	j.flows = j.flows[:len(j.flows)+1]
+	flow := &j.flows[len(j.flows)-1] // which may hold an old one
+	parser.FlowLine(line, record, &flow.FlowLine)
+	flow.records = int32(len(j.records) - 1)
+	if parser.IsTwofold(line) {
+		j.twofoldFlows = append(j.twofoldFlows, twofold{len(j.flows) - 1, *line})
 	}
 }
 

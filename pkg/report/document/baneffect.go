@@ -38,6 +38,9 @@ func (b *BanEffect) Add(r *engine.Result) {
 		b.turn = r.Time.Add(time.Hour)
 		b.after.Forget(r.Time.Add(-banMemory))
 	}
+	if !isCounted(r) {
+		return
+	}
 	findings := r.Findings
 	for len(findings) > 0 && findings[0].At.Before(r.Time) {
 		b.AddFindings(findings[:1])

@@ -48,8 +48,16 @@ func NewWindow(scope report.Scope) *Window {
 func (w *Window) Add(result *engine.Result) {
 	logged := result.Logged()
 	w.Note(&logged)
-	w.sources.Add(result)
-	w.watch.Add(result)
+	if isCounted(result) {
+		w.sources.Add(result)
+		w.watch.Add(result)
+	}
+}
+
+// isCounted reports whether a result may change what is counted of clients. Most do not:
+// that a client connected, for example.
+func isCounted(r *engine.Result) bool {
+	return r.Outcome == event.Noted || r.Testimony == event.MailAccepted || r.Guessed > 0 || len(r.Findings) > 0 || len(r.Excused()) > 0 || len(r.Superseded()) > 0
 }
 
 // AddFindings takes findings that no line caused.
