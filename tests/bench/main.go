@@ -96,7 +96,7 @@ func (o options) time(dir, log string, s shape) error {
 		return o.isLinear(dir, log, s)
 	}
 	rivals := append(searches(dir, log), rival{"wc -l", "wc -l " + log})
-	for _, command := range []string{"backtest -q -o json", "events -q -o json", "scan -q --scenarios strict -o raw"} {
+	for _, command := range []string{"backtest -q -o json", "events -q -o json", "report -q -o json", "scan -q --scenarios strict -o raw"} {
 		rivals = append(rivals, rival{"csmail " + command, fmt.Sprintf("%s %s %s", o.csmail, command, log)})
 	}
 	for _, r := range rivals {
