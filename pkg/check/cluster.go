@@ -82,11 +82,17 @@ func judgeFindings(j *control.ClusterJudge) (all []Finding) {
 	if !j.SameRules {
 		all = append(all, critical("give all judges the same scenarios, guard and cluster.edges, then csmail run -t and systemctl reload csmail on each", "%s did not declare the scenarios, numbers and edges of this judge: none of them changes until all have", strings.Join(j.Differing, ", "))...)
 	}
+	if blank := j.Blank(); len(blank) > 0 {
+		all = append(all, critical("stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both (docs/cluster.md)",
+			"this judge delivers nothing: it does not know what %s sent before, nor who proved himself", strings.Join(blank, ", "))...)
+	}
 	if !j.Leads && j.Leader == "" {
 		all = append(all, critical("csmail cluster status: without two of three servers there is no lease", "no judge leads: nothing is pushed to the LAPI")...)
 	}
 	for _, e := range j.Edges {
 		switch {
+		case e.Distrusted:
+			all = append(all, warning("take it out of cluster.edges of all judges and reload them", "%s is distrusted: what it sends does not count", e.Name)...)
 		case e.Refused != "":
 			all = append(all, critical("add it to cluster.edges of all judges, or stop it", "what %q sends is refused: %s", e.Name, e.Refused)...)
 		case !e.Heard:

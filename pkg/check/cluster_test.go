@@ -69,6 +69,10 @@ func TestCluster(t *testing.T) {
 			h.status.Cluster.Judge.SameRules, h.status.Cluster.Judge.Differing = false, []string{"judge2"}
 		}, Critical, "judge2 did not declare the scenarios, numbers and edges of this judge: none of them changes until all have", "csmail run -t"},
 		{"nobody leads", func(h *clusterHost) { h.status.Cluster.Judge.Leads, h.status.Cluster.Judge.Leader = false, "" }, Critical, "no judge leads: nothing is pushed to the LAPI", "lease"},
+		{"a distrusted host", func(h *clusterHost) {
+			h.status.Cluster.Judge.Edges[1].Distrusted, h.status.Cluster.Judge.Edges[1].Refused = true, "it is distrusted"
+		}, Warning, "mx2 is distrusted", "out of cluster.edges"},
+		{"a judge without memory", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Blank = true }, Critical, "this judge delivers nothing: it does not know what mx2 sent before", "a copy of that one's state file"},
 		{"a stranger", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Refused = "it is not in cluster.edges" }, Critical, `what "mx2" sends is refused: it is not in cluster.edges`, "cluster.edges of all judges"},
 		{"never heard of", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Heard = false }, Warning, "mx2 was never heard of", "csmail status on mx2"},
 		{"silent", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Silent = 2 * time.Hour }, Warning, "mx2 is silent for 2h0m0s: nobody waits for it", "csmail status on mx2"},

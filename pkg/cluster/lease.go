@@ -28,7 +28,7 @@ type Lease struct {
 	leader Leader
 	moved  func(leads bool)
 	leads  bool
-	resign bool
+	stands bool // it tries to hold the lease
 }
 
 // Leader is the judge that delivers, as the key has it.
@@ -52,7 +52,7 @@ const (
 // judge begins or ends to lead.
 func (j *Judges) NewLease(rules string, moved func(leads bool)) *Lease {
 	value, _ := json.Marshal(Leader{Name: j.conn.options.Name, Rules: rules}) // of two texts
-	return &Lease{judges: j, value: value, name: j.conn.options.Name, moved: moved}
+	return &Lease{judges: j, value: value, name: j.conn.options.Name, moved: moved, stands: true}
 }
 
 // Leads reports whether this judge may deliver now.
@@ -71,11 +71,20 @@ func (l *Lease) Leader() Leader {
 	return l.leader
 }
 
-// Resign gives the lease up for a while, so that another judge gets it.
-func (l *Lease) Resign() {
+// Stand sets whether this judge tries to hold the lease. At first it does. One that does not
+// any more delivers nothing from now on.
+func (l *Lease) Stand(is bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.until, l.resign = time.Time{}, true
+	if l.stands = is; !is {
+		l.until = time.Time{}
+	}
+}
+
+func (l *Lease) isStanding() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stands
 }
 
 // Run holds the lease, or tries to get it, until the context ends.
@@ -88,21 +97,8 @@ func (l *Lease) Run(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			l.judges.conn.log.Debug("the lease", "error", err)
 		}
-		wait := renewEvery
-		if l.resigned() {
-			l.note(asked, false)
-			revision, wait = 0, leaseTTL+2*renewEvery
-		}
-		pause(ctx, wait)
+		pause(ctx, renewEvery)
 	}
-}
-
-func (l *Lease) resigned() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	resigned := l.resign
-	l.resign = false
-	return resigned
 }
 
 // renew writes the key at the revision that this judge wrote last. Without one it asks who
@@ -116,6 +112,10 @@ func (l *Lease) renew(ctx context.Context, revision *uint64) (held bool, err err
 			return false, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
 		}
 	}
+	stands := l.isStanding()
+	if !stands {
+		*revision = 0
+	}
 	if *revision != 0 {
 		if *revision, err = l.kv.Update(ctx, leaderKey, l.value, *revision); err == nil {
 			return true, nil
@@ -125,6 +125,9 @@ func (l *Lease) renew(ctx context.Context, revision *uint64) (held bool, err err
 	entry, err := l.kv.Get(ctx, leaderKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		l.know(Leader{})
+		if !stands {
+			return false, nil
+		}
 		if *revision, err = l.kv.Create(ctx, leaderKey, l.value); err != nil {
 			*revision, l.kv = 0, nil
 			return false, err
@@ -158,7 +161,7 @@ func (l *Lease) know(leader Leader) {
 func (l *Lease) note(asked time.Time, held bool) {
 	l.mu.Lock()
 	now := time.Now()
-	if held {
+	if held && l.stands {
 		if !now.Before(l.until) && now.Sub(l.other) < otherSince {
 			l.from = now.Add(graceFor)
 		}

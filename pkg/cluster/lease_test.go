@@ -20,6 +20,23 @@ func renewals(l *Lease, seconds int) int {
 	return delivers
 }
 
+// A judge that does not stand any more delivers nothing, though the servers may have taken its
+// last renewal.
+func TestLeaseStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &Lease{name: "j0", moved: func(bool) {}, stands: true}
+		l.note(time.Now(), true)
+		if !l.Leads() {
+			t.Error("got a judge that does not deliver, want one that does")
+		}
+		l.Stand(false)
+		l.note(time.Now(), true)
+		if l.Leads() {
+			t.Error("got a judge that delivers, want none")
+		}
+	})
+}
+
 // A judge delivers as soon as it has the lease, but in the place of another one only when a
 // request of that one must have ended.
 func TestLease(t *testing.T) {
@@ -34,7 +51,7 @@ func TestLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				moves := []bool{}
-				l := &Lease{name: "j0", moved: func(leads bool) { moves = append(moves, leads) }}
+				l := &Lease{name: "j0", stands: true, moved: func(leads bool) { moves = append(moves, leads) }}
 				l.know(Leader{Name: "j0"}) // its own, as after a restart
 				if tt.other > 0 {
 					l.know(Leader{Name: "j1"})

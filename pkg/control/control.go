@@ -184,6 +184,19 @@ type EdgeState struct {
 	Again   uint64        `json:"repeated_facts"`
 	Lost    uint64        `json:"lost_facts"`
 	Refused string        `json:"refused,omitempty"` // why its batches are refused
+
+	Distrusted bool `json:"distrusted,omitempty"`
+	Blank      bool `json:"blank,omitempty"` // this judge never had its earlier facts, and delivers nothing
+}
+
+// Blank returns the edges of whose earlier facts this judge knows nothing.
+func (j *ClusterJudge) Blank() (names []string) {
+	for _, e := range j.Edges {
+		if e.Blank {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }
 
 // OutboxStatus counts the alerts that are not delivered yet.

@@ -264,7 +264,7 @@ func (k *clustered) startAnew() {
 // hours, so it would not know the sources that proved themselves before, and ban some of them.
 func judgeForgets(cause error) error {
 	return hint.Wrap(fmt.Errorf("what this judge knows of the clients cannot be read, and the stream does not tell it again: %w", cause),
-		"stop all judges and edges, move their state files away, and start them again: the edges read their logs back (docs/cluster.md)")
+		"stop this judge and one that can read its state, and copy that one's state file here; or else stop all judges, edges and servers, move their state files away, and start them again: the edges read their logs back (docs/cluster.md, Upgrades)")
 }
 
 // countSince has events before a time speak for their source only.

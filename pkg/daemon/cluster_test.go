@@ -311,6 +311,44 @@ func TestFindingsAreStoredTogether(t *testing.T) {
 	}
 }
 
+// A judge that was started without the state of another delivers nothing, also after a restart,
+// and says what to do; with that state it does.
+func TestJudgeWithoutMemory(t *testing.T) {
+	d, r := inCluster(t, "judge", "j0")
+	j := d.cluster.judge
+	s := newStream(t)
+	b := &wire.Batch{Epoch: 1, First: 500, Sent: s.at, Through: s.at}
+	data := wire.AppendBatch(nil, b)
+	wire.SetSent(data, s.at, 500) // the edge has forgotten the facts that all judges had stored
+	s.add("mx1", data)
+	s.takeAll(d)
+	state := func() []string { return clusterTroubles(d.cluster.status(), time.Now()) }
+	isBlank := func(troubles []string) bool {
+		return slices.ContainsFunc(troubles, func(s string) bool {
+			return strings.Contains(s, "this judge delivers nothing, since it does not know what hosts sent before (mx1)") && strings.Contains(s, "a copy of that one's state file")
+		})
+	}
+	if !j.isBlank || !isBlank(state()) {
+		t.Errorf("got blank %t and troubles %q, want a judge that says what it lacks", j.isBlank, state())
+	}
+	if err := d.storeNow(); err != nil {
+		t.Fatal(err)
+	}
+	d.workers.stop()
+	d.close()
+	d = r.inCluster(t)
+	if !d.cluster.judge.isBlank || !isBlank(state()) {
+		t.Errorf("after a restart: got blank %t and troubles %q, want the same", d.cluster.judge.isBlank, state())
+	}
+	s.next["mx1"] = 0
+	b = &wire.Batch{Epoch: 2, Sent: s.at, Through: s.at}
+	s.add("mx1", wire.AppendBatch(nil, b))
+	s.takeAll(d)
+	if d.cluster.judge.isBlank || isBlank(state()) {
+		t.Errorf("the edge reads back all: got blank %t and troubles %q, want neither", d.cluster.judge.isBlank, state())
+	}
+}
+
 const thief = "203.0.113.66"
 
 // An edge that names two hosts in its lines is one witness: whoever took it over cannot have

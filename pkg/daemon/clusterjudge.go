@@ -39,6 +39,7 @@ type judgePart struct {
 	refused map[string]string         // why batches of an edge were refused last
 	missing map[string]time.Time      // when a gap was last reported
 	settled bool
+	isBlank bool // see noteBlank
 }
 
 func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name string) (*judgePart, error) {
@@ -80,6 +81,7 @@ func (j *judgePart) restore(b []byte) error {
 		return err
 	}
 	j.merger = merger
+	j.isBlank = len(merger.Blank()) > 0
 	return nil
 }
 
@@ -181,12 +183,28 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 	default:
 		delete(j.refused, m.Edge)
 	}
+	if j.isBlank && b.First == 0 || !j.isBlank && j.merger.IsBlank(m.Edge) {
+		j.noteBlank(d)
+	}
 	if b.Own != nil && !slices.Equal(b.Own, j.own[m.Edge]) {
 		j.own[m.Edge] = ownAddresses(b.Own)
 		j.applyOwn(d.engine)
 	}
 	j.judgeMerged(d, m.Stamp)
 }
+
+// noteBlank has this judge deliver nothing if it never had the earlier facts of an edge, as
+// one that was started without the state of another: it does not know who proved himself.
+func (j *judgePart) noteBlank(d *Daemon) {
+	names := j.merger.Blank()
+	if j.isBlank = len(names) > 0; j.isBlank {
+		d.log.Error("this judge delivers nothing: it does not know what hosts sent before, nor who proved himself", "edges", names, "hint", blankHint)
+	}
+	j.lease.Stand(!j.isBlank)
+}
+
+// blankHint says how a judge gets the memory of another.
+const blankHint = "stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both (docs/cluster.md, A judge more)"
 
 // judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {

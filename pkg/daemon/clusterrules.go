@@ -115,6 +115,9 @@ func (j *judgePart) goOn(d *Daemon) {
 		j.merger.Expect(r.own.Edges)
 	}
 	r.note(j.name)
+	if j.isBlank {
+		j.noteBlank(d)
+	}
 	j.force(d)
 }
 
@@ -148,6 +151,9 @@ func (j *judgePart) adopt(d *Daemon) {
 	}
 	r.inForce, r.set = r.own, r.ownSet
 	j.merger.Expect(r.own.Edges)
+	if j.isBlank {
+		j.noteBlank(d)
+	}
 	j.force(d)
 	d.log.Info("the rules of all judges are in force", "rules", r.own.Hash(), "sequence", j.place.Sequence)
 }

@@ -53,6 +53,7 @@ func (j *judgePart) status() *control.ClusterJudge {
 			Name: e.Name, Heard: e.Heard, Waited: e.Waited, Silent: e.Silent, Skew: e.Skew,
 			Late: e.LateFacts, Gaps: e.Gaps, Again: e.Repeated, Lost: e.Lost, Refused: j.refused[e.Name],
 		}
+		state.Blank, state.Distrusted = e.Blank, e.Distrusted
 		if e.Distrusted {
 			state.Refused = "it is distrusted (csmail cluster edge distrust)"
 		}
@@ -89,6 +90,9 @@ func clusterTroubles(s *control.Cluster, now time.Time) (all []string) {
 	if j := s.Judge; j != nil {
 		if !j.SameRules {
 			all = append(all, fmt.Sprintf("not all judges have declared the scenarios, numbers and edges of this one (%s): nothing of them changes until all have the same; give them the same configuration and reload them", strings.Join(j.Differing, ", ")))
+		}
+		if blank := j.Blank(); len(blank) > 0 {
+			all = append(all, fmt.Sprintf("this judge delivers nothing, since it does not know what hosts sent before (%s), nor who proved himself: %s", strings.Join(blank, ", "), blankHint))
 		}
 		for _, e := range j.Edges {
 			if e.Refused != "" {

@@ -15,6 +15,8 @@ type edge struct {
 	ended    bool
 
 	distrusted bool // its batches are refused
+	known      bool // it was heard of before, also if how far it is was forgotten since
+	blank      bool // see Merger.Blank
 
 	epoch, next uint64        // expected next
 	heard       time.Duration // time of the last batch, by the stream's clock
@@ -47,7 +49,8 @@ func (e *edge) place(b *wire.Batch) (taken Taken, skip int) {
 		e.lost += b.First - next // the host itself no longer has them
 		next = b.First
 	}
-	e.isHeard, e.epoch = true, b.Epoch
+	e.blank = b.First > 0 && (e.blank || !e.known)
+	e.isHeard, e.epoch, e.known = true, b.Epoch, true
 	if b.Next() < next {
 		e.next, skip = next, len(b.Facts)
 	} else {

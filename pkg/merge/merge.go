@@ -111,8 +111,26 @@ func (m *Merger) Distrust(name string) {
 		m.order = slices.Delete(m.order, at, at+1)
 		m.heap()
 	}
-	*old = edge{name: name, origin: old.origin, expected: old.expected, distrusted: old.expected, heard: old.heard}
+	*old = edge{name: name, origin: old.origin, expected: old.expected, distrusted: old.expected, known: true, heard: old.heard}
 	m.advance()
+}
+
+// Blank returns the members whose earlier facts this Merger never had: the first batch of
+// them that it took began in the middle. Whoever has judged by it since knows nothing of
+// what they reported before.
+func (m *Merger) Blank() (names []string) {
+	for _, e := range m.all {
+		if m.IsBlank(e.name) {
+			names = append(names, e.name)
+		}
+	}
+	return names
+}
+
+// IsBlank reports whether a member is one of Blank.
+func (m *Merger) IsBlank(name string) bool {
+	e := m.edges[name]
+	return e != nil && e.blank && e.expected
 }
 
 func (m *Merger) add(e *edge) {
@@ -173,6 +191,7 @@ func (m *Merger) renamed(e *edge, epoch uint64) {
 		if old.isHeard && !old.expected && old.epoch == epoch {
 			e.origin = cmp.Or(old.origin, old.name)
 			e.epoch, e.next, e.isHeard, old.isHeard = old.epoch, old.next, true, false
+			e.known, e.blank, old.blank = true, old.blank, false
 			e.through, e.last, e.lag, e.skew = old.through, old.last, old.lag, skew{slices.Clone(old.skew.offsets), old.skew.shift}
 			return
 		}

@@ -391,6 +391,76 @@ func TestDistrust(t *testing.T) {
 	m.Distrust("mx9") // of no member
 }
 
+// A host is blank if the first that was taken of it began in the middle: the facts before are
+// lost for this Merger, not for others. One that was known before is not, nor one that reads all
+// of its log again.
+func TestBlank(t *testing.T) {
+	later := func(first uint64) *wire.Batch {
+		b := batchOf(first, 9, factAt(5, "x"))
+		b.Oldest = first
+		return b
+	}
+	again := func(epoch uint64) *wire.Batch {
+		b := batchOf(0, 9, factAt(5, "x"))
+		b.Epoch = epoch
+		return b
+	}
+	for name, tt := range map[string]struct {
+		take func(m *Merger)
+		want []string
+	}{
+		"from the beginning": {func(m *Merger) { m.Add("mx1", batchOf(0, 9, factAt(5, "x")), at(9)) }, nil},
+		"from the middle":    {func(m *Merger) { m.Add("mx1", later(7), at(9)) }, []string{"mx1"}},
+		"a gap that the host fills": {func(m *Merger) {
+			m.Add("mx1", batchOf(7, 9, factAt(5, "x")), at(9))
+			m.Add("mx1", batchOf(0, 9, factAt(5, "x")), at(9))
+		}, nil},
+		"a loss later": {func(m *Merger) {
+			m.Add("mx1", batchOf(0, 9, factAt(5, "x")), at(9))
+			m.Add("mx1", later(7), at(9))
+		}, nil},
+		"in the middle, and on": {func(m *Merger) {
+			m.Add("mx1", later(7), at(9))
+			m.Add("mx1", later(8), at(9))
+		}, []string{"mx1"}},
+		"all is read again": {func(m *Merger) {
+			m.Add("mx1", later(7), at(9))
+			m.Add("mx1", again(2), at(9))
+		}, nil},
+		"no member any more": {func(m *Merger) {
+			m.Add("mx1", later(7), at(9))
+			m.Expect([]string{"mx2"})
+		}, nil},
+		"another name": {func(m *Merger) {
+			m.Add("mx1", later(7), at(9))
+			m.Expect([]string{"mx1b", "mx2"})
+			m.Add("mx1b", later(8), at(9))
+		}, []string{"mx1b"}},
+		"distrusted before": {func(m *Merger) {
+			m.Add("mx1", batchOf(0, 9, factAt(5, "x")), at(9))
+			m.Distrust("mx1")
+			m.Expect([]string{"mx2"})
+			m.Expect([]string{"mx1", "mx2"})
+			m.Add("mx1", later(7), at(9))
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := New(Options{})
+			m.Expect([]string{"mx1", "mx2"})
+			tt.take(m)
+			restored := New(Options{})
+			if err := restored.Restore(m.AppendSnapshot(nil)); err != nil {
+				t.Fatal(err)
+			}
+			for when, m := range map[string]*Merger{"": m, ", after a restart": restored} {
+				if got := m.Blank(); !slices.Equal(got, tt.want) {
+					t.Errorf("got %q%s, want %q", got, when, tt.want)
+				}
+			}
+		})
+	}
+}
+
 // A snapshot of before hosts could be distrusted is read.
 func TestSnapshotOfVersion2(t *testing.T) {
 	b := []byte{2}

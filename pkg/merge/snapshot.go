@@ -7,8 +7,8 @@ import (
 	"csmail/pkg/wire"
 )
 
-// snapshotVersion is the first byte of a snapshot. Version 2 had no distrusted hosts, and is
-// read still.
+// snapshotVersion is the first byte of a snapshot. Version 2 had no distrusted hosts and no
+// blank ones, and is read still.
 const snapshotVersion = 3
 
 // ErrSnapshot is a snapshot that is cut or of another version.
@@ -64,7 +64,9 @@ func (e *edge) encode(c *wire.Codec, version byte) {
 	c.Text(&e.origin)
 	c.Bools(&e.expected, &e.isHeard, &e.ended)
 	if version > 2 {
-		c.Bools(&e.distrusted)
+		c.Bools(&e.distrusted, &e.known, &e.blank)
+	} else if c.Reading {
+		e.known = e.isHeard
 	}
 	wire.Numbers(c, &e.epoch, &e.next, &e.lateFacts, &e.gaps, &e.repeated, &e.lost)
 	duration(c, &e.heard)

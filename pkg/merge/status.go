@@ -11,6 +11,7 @@ type Edge struct {
 	Waited   bool // the others wait for it if needed
 
 	Distrusted bool // its batches are refused
+	Blank      bool // see Merger.Blank
 
 	Position Position
 	Through  time.Time     // no later fact comes before it
@@ -30,7 +31,7 @@ func (m *Merger) Edges() []Edge {
 	leastLag := m.leastLag()
 	for _, e := range m.all {
 		all = append(all, Edge{
-			Name: e.name, Expected: e.expected, Heard: e.isHeard, Ended: e.ended, Waited: m.isWaitedFor(e, leastLag), Distrusted: e.distrusted,
+			Name: e.name, Expected: e.expected, Heard: e.isHeard, Ended: e.ended, Waited: m.isWaitedFor(e, leastLag), Distrusted: e.distrusted, Blank: m.IsBlank(e.name),
 			Position: Position{e.epoch, e.next}, Through: e.through, Silent: m.clock.now - e.heard, Skew: e.skew.shift, Waiting: len(e.facts) - e.head,
 			LateFacts: e.lateFacts, Gaps: e.gaps, Repeated: e.repeated, Lost: e.lost,
 		})
