@@ -96,6 +96,9 @@ func (j *job) take(order *engine.Order, record int) {
 // date corrects the time of a record with an ambiguous stamp; before is the time of the
 // record before it.
 func (j *job) date(record int, before time.Time) {
+	if len(j.twofold) == 0 { // mostly; a twofold is large
+		return
+	}
 	t, ok := cutTwofold(&j.twofold, record)
 	if !ok {
 		return
