@@ -150,6 +150,8 @@ func humanEvent(r engine.Result, zone *time.Location) string {
 		note = " (told before)"
 	case r.Repeated:
 		note = " (the same once more in one session)"
+	case r.Withheld && r.Service == event.Dovecot:
+		note = " (counts unless another line says why)"
 	case r.Withheld:
 		note = " (counts unless the session logs in)"
 	case r.LoggedIn:

@@ -178,6 +178,8 @@ func (x *Explanation) session(s Step) stage {
 		return stage{"session: folded, an earlier line told of this attempt", nil}
 	case r.Repeated:
 		return stage{"session: the same session was refused for the same before, so it does not count again", nil}
+	case r.Withheld && r.Service == event.Dovecot:
+		return stage{"session: withheld, it counts unless a line says within moments why the login failed", nil}
 	case r.Withheld:
 		return stage{"session: withheld, it counts when the session ends without a login", nil}
 	case r.LoggedIn:
@@ -195,7 +197,11 @@ func decided(r engine.Result) []string {
 		lines = append(lines, fmt.Sprintf("line %d (%s), withheld until now, counts", r.Released()[i].Record.Line, r.Released()[i].Record.Kind))
 	}
 	for i := range r.Excused() {
-		lines = append(lines, fmt.Sprintf("line %d (%s) is no offence, since the session has logged in", r.Excused()[i].Line, r.Excused()[i].Kind))
+		why := "is no offence, since the session has logged in"
+		if r.Service == event.Dovecot {
+			why = "is about the same login, which this line counts"
+		}
+		lines = append(lines, fmt.Sprintf("line %d (%s) %s", r.Excused()[i].Line, r.Excused()[i].Kind, why))
 	}
 	for i := range r.Superseded() {
 		lines = append(lines, fmt.Sprintf("it counts in place of %s in the same connection", r.Superseded()[i].Kind))

@@ -88,7 +88,6 @@ func TestApart(t *testing.T) {
 		"PAM: under sshd, then Dovecot":                   {[]event.Record{module(event.SSHD)}, auth("s", "a", failed), 1},
 		"PAM: under sshd, then Postfix":                   {[]event.Record{module(event.SSHD)}, smtpd(failed, 1), 1},
 		"PAM: at the limit, gone":                         {[]event.Record{module(event.Dovecot)}, after(pamDelay+1, auth("s", "a", failed)), 1},
-		"PAM: an end long after, gone":                    {[]event.Record{module(event.Dovecot)}, after(loginStays+1, login("s", "Disconnected", failed, 1)), 1},
 		"PAM: no client":                                  {[]event.Record{of(nobody, module(event.Dovecot))}, of(nobody, auth("s", "a", failed)), 1},
 		"Postfix: what Dovecot told, given up":            {[]event.Record{auth("", "a", failed)}, smtpd(aborted, 1), 1},
 		"Postfix: no client":                              {[]event.Record{of(nobody, auth("", "a", failed))}, of(nobody, saslOf("a")), 1},

@@ -71,10 +71,10 @@ func TestFault(t *testing.T) {
 		"only warned":                            {[]event.Record{warned}, auth("", "a", failed), New, failed, 1},
 		"a wrong password, then a fault":         {[]event.Record{auth("", "a", failed), auth("", "a", broken)}, saslOf("a"), Folded, failed, 0},
 		"the end counts it":                      {[]event.Record{auth("s", "a", broken)}, login("s", "Disconnected", broken, 1), Folded, broken, 0},
-		"a wrong password, a mishap, the end":    {[]event.Record{auth("s", "a", failed), mishap}, left, New, failed, 1},
+		"a wrong password, a mishap, the end":    {[]event.Record{auth("s", "a", failed), mishap}, left, Withheld, failed, 1},
 		"an end by a mishap":                     {[]event.Record{auth("s", "a", broken)}, login("s", "Internal login failure (pid=1 id=2) (internal failure, 1 successful auths)", broken, 1), Folded, broken, 0},
 		"a mishap":                               {[]event.Record{auth("s", "a", failed)}, mishap, New, broken, 1},
-		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, New, failed, 1},
+		"the end counts a wrong password beside": {[]event.Record{auth("s", "a", broken)}, left, Withheld, failed, 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { expectStatus(t, tt.before, tt.last, tt.want, tt.kind, tt.n) })
@@ -112,6 +112,7 @@ func TestCrossing(t *testing.T) {
 		"another client's session":      {[]event.Record{strange}, auth("s", "a", failed), New, failed, 1},
 		"another client's end":          {[]event.Record{strange}, end, New, failed, 1},
 		"the end first":                 {[]event.Record{end}, auth("s", "a", failed), Folded, failed, 0},
+		"PAM, an end long after":        {[]event.Record{module(event.Dovecot)}, after(loginStays+1, end), New, failed, 1},
 		"the end first, two attempts":   {[]event.Record{end, auth("s", "a", failed)}, auth("s", "b", failed), New, failed, 1},
 		"the end first, of another":     {[]event.Record{end}, auth("x", "a", failed), New, failed, 1},
 		"given up, then why":            {[]event.Record{given}, login("s", "Authenticate PLAIN failed: Aborted", aborted, 1), Folded, aborted, 0},

@@ -14,23 +14,33 @@ type loginSession struct {
 	reported
 	faulted bool // the last attempt met a fault of the login service
 	ended   bool
+
+	// explained is whether lines of the auth process count though the session has ended,
+	// in place of the end, which waits for them.
+	explained bool
 }
 
 // joinDovecot counts a PAM module's line, which is the first about its login, and
 // deducts what it reported from Dovecot's own lines.
-func (j *Joiner) joinDovecot(r *event.Record) bool {
+func (j *Joiner) joinDovecot(r *event.Record) Status {
 	j.noteDovecot(r.From().Host)
-	if r.Mechanism != event.PAM {
-		return j.joinLogin(r) || j.joinRelayed(r) || j.deductPAM(r)
+	switch {
+	case r.Mechanism == event.PAM:
+		if r.Addr.IsValid() && j.isNextModule(r) {
+			return Folded
+		}
+		if r.Addr.IsValid() {
+			j.expectPAM(r)
+		}
+	case j.joinLogin(r):
+		return Folded
+	case len(j.earlier.Excused) > 0: // it counts as much as the end that it explains, which the others have seen
+	case j.joinRelayed(r) || j.deductPAM(r):
+		return Folded
+	case j.waitForReason(r):
+		return Withheld
 	}
-	if !r.Addr.IsValid() {
-		return false
-	}
-	if j.isNextModule(r) {
-		return true
-	}
-	j.expectPAM(r)
-	return false
+	return New
 }
 
 func (j *Joiner) joinLogin(r *event.Record) bool {
@@ -102,11 +112,13 @@ func findLogin(k loginKey, maps ...*fifoMap[loginKey, loginSession]) *loginSessi
 // user either, that is no second attempt. If a database that might have known the user
 // did not answer, the attempt is a fault.
 func (j *Joiner) countLogin(r *event.Record) bool {
+	k := loginKeyOf(r)
+	j.daemonsOf(k.host).explains = true
 	s := j.openLogin(r)
 	switch {
 	case s == nil:
 		return false
-	case s.ended && s.attempts > 0:
+	case s.ended && s.attempts > 0 && !s.explained:
 		return s.deductFrom(r)
 	case s.isSameAttempt(r, j.accountOf(r)):
 		if s.faulted {
@@ -115,8 +127,8 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 		s.faulted = s.faulted || isFault(r)
 		return true
 	}
-	if s.ended { // a proxy connects anew for its client's next attempt
-		s.ended = false
+	if s.ended && !j.explain(k, r) { // a proxy connects anew for its client's next attempt
+		s.ended, s.explained, s.attempts = false, false, 0
 	}
 	s.addAttempts(r, j.accountOf(r))
 	s.faulted = isFault(r)

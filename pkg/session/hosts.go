@@ -19,6 +19,8 @@ type hostDaemons struct {
 
 	twice    bool  // the log holds the host's lines twice
 	twiceSSH int64 // the latest time, a time.Time.UnixNano, at which it held those of sshd twice; 0: never
+
+	explains bool // its auth process logs why a login failed (auth_verbose = yes)
 }
 
 // loginHosts remembers the hosts that take part in logins.

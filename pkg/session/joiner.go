@@ -54,8 +54,8 @@ const (
 	Folded
 	// Copy is a line that the log holds a second time, word for word.
 	Copy
-	// Withheld is an offence that counts only if its session ends without a login; see
-	// [Earlier].
+	// Withheld is an offence that counts only if its session ends without a login, or the
+	// end of one that counts only if no other line explains it; see [Earlier].
 	Withheld
 	// LoggedIn is an offence in a session that has logged in, which excuses it.
 	LoggedIn
@@ -79,6 +79,7 @@ type Joiner struct {
 	modules  *fifoMap[clientKey, moduleReports]
 	copies   copies
 	withheld *fifoMap[withheldKey, withheld]
+	crossed  *fifoMap[loginKey, event.Record] // ends of connections that wait for their reasons; they share no text with the log
 
 	earlier      Earlier
 	settling     []withheld // scratch memory of settle
@@ -105,6 +106,7 @@ func NewJoiner(key event.HashKey) *Joiner {
 		pam:        newFIFOMap[pamKey, pamSession](maxOpen),
 		modules:    newFIFOMap[clientKey, moduleReports](maxOpen),
 		withheld:   newFIFOMap[withheldKey, withheld](maxWithheld),
+		crossed:    newFIFOMap[loginKey, event.Record](maxWithheld),
 		loginHosts: loginHosts{hosts: newFIFOMap[uint64, hostDaemons](maxHosts), remote: newFIFOMap[netip.Addr, uint64](maxOpen)},
 	}
 }
@@ -117,7 +119,7 @@ func (j *Joiner) Fresh() *Joiner { return NewJoiner(j.key) }
 // names no client may get its address. Decisions about earlier records are in Earlier.
 func (j *Joiner) Join(r *event.Record) Status {
 	j.earlier.reset()
-	if j.withheld.len() > 0 {
+	if j.Waiting() {
 		j.expire(r.Time)
 	}
 	if r.Outcome == event.Noted && j.copies.isCopy(&j.loginHosts, r) {
@@ -128,7 +130,7 @@ func (j *Joiner) Join(r *event.Record) Status {
 	case event.Postfix:
 		return j.joinPostfix(r)
 	case event.Dovecot:
-		folded = j.joinDovecot(r)
+		return j.joinDovecot(r)
 	case event.SSHD:
 		folded = j.joinSSHD(r)
 	case event.Postscreen:

@@ -52,17 +52,32 @@ func TestRelayed(t *testing.T) {
 		"an address that is not shared": {[]event.Record{proxy(38), elsewhere}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, j := 0, NewJoiner(event.HashKey{})
-			for _, r := range tt.log {
-				if j.Join(&r) == New {
-					got += r.Attempts
-				}
-			}
-			if got != tt.want {
+			j := NewJoiner(event.HashKey{})
+			if got := attemptsOf(j, tt.log); got != tt.want {
 				t.Errorf("got %d attempts, want %d", got, tt.want)
 			}
 		})
 	}
+}
+
+// attemptsOf returns the number of attempts that count of a log that ends.
+func attemptsOf(j *Joiner, log []event.Record) (n int) {
+	for _, r := range log {
+		if j.Join(&r) == New {
+			n += r.Attempts
+		}
+		n += released(j)
+	}
+	j.ReleaseAll(log[len(log)-1].Time)
+	return n + released(j)
+}
+
+// released returns the number of attempts that count since the last call of j.
+func released(j *Joiner) (n int) {
+	for _, r := range j.Earlier().Released {
+		n += r.Record.Attempts
+	}
+	return n
 }
 
 // A line of sshd that a connection has once, and that is there twice, shows that the log

@@ -10,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 15
+	snapshotVersion = 16
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -73,6 +73,7 @@ func (j *Joiner) encode(c *codec) {
 			w.number = j.withholdings
 		}
 	})
+	entries(c, j.crossed, c.loginKey, c.crossed)
 	c.copies(&j.copies)
 }
 

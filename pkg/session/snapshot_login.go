@@ -35,7 +35,7 @@ func (c *codec) loginKey(k *loginKey) { c.Fixed(&k.host, &k.session) }
 func (c *codec) login(s *loginSession) {
 	c.PlainAddr(&s.addr)
 	c.reported(&s.reported)
-	c.Bools(&s.faulted, &s.ended)
+	c.Bools(&s.faulted, &s.ended, &s.explained)
 }
 
 func (c *codec) relayed(s *relayed) {
@@ -79,6 +79,6 @@ func (c *codec) modules(m *moduleReports) {
 }
 
 func (c *codec) hostDaemons(h *hostDaemons) {
-	c.Bools(&h.smtpd, &h.dovecot, &h.twice)
+	c.Bools(&h.smtpd, &h.dovecot, &h.twice, &h.explains)
 	c.Int64s(&h.twiceSSH)
 }

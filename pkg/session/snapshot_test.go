@@ -71,7 +71,7 @@ func TestSnapshot(t *testing.T) {
 func bounded(most int) *Joiner {
 	j := NewJoiner(event.HashKey{})
 	j.smtp.most, j.ends.most, j.logins.most, j.ended.most, j.sasl.most, j.screened.most = most, most, most, most, most, most
-	j.messages.most, j.ssh.most, j.pam.most, j.modules.most, j.hosts.most, j.remote.most, j.withheld.most = most, most, most, most, most, most, most
+	j.messages.most, j.ssh.most, j.pam.most, j.modules.most, j.hosts.most, j.remote.most, j.withheld.most, j.crossed.most = most, most, most, most, most, most, most, most
 	return j
 }
 
@@ -176,7 +176,7 @@ func twice(snapshot []byte) []byte {
 // A snapshot that an older csmail of the same version wrote is read, and written again
 // byte by byte.
 func TestSnapshotOfAnOlderRelease(t *testing.T) {
-	want, err := os.ReadFile("testdata/snapshot-15")
+	want, err := os.ReadFile("testdata/snapshot-16")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,15 @@ func (c *codec) withheldKey(k *withheldKey) {
 }
 
 // withheld takes an offence, with the texts that an alert may show.
-func (c *codec) withheld(w *withheld) {
-	r := &w.record
+func (c *codec) withheld(w *withheld) { c.offence(&w.record) }
+
+// crossed takes the end of a connection that waits for its reason.
+func (c *codec) crossed(r *event.Record) {
+	c.offence(r)
+	wire.Numbers(&c.Codec, &r.Password)
+}
+
+func (c *codec) offence(r *event.Record) {
 	c.service(&r.Service)
 	c.kind(&r.Kind)
 	wire.Enum(&c.Codec, &r.Phase, event.LastPhase)

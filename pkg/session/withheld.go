@@ -61,7 +61,8 @@ type Release struct {
 type Earlier struct {
 	// Released are offences that were withheld and count, in the order of their times.
 	Released []Release
-	// Excused are offences that were withheld and never count: their session logged in.
+	// Excused are offences that were withheld and never count: their session logged in, or
+	// the line of the call counts in their place.
 	Excused []event.Record
 	// Superseded are events that counted and no longer do, since a hostile event of the
 	// same connection counts in their place. They have a host, a service, a kind,
@@ -86,7 +87,7 @@ func (o *Earlier) add(r *event.Record, loggedIn bool, at time.Time) {
 func (j *Joiner) Earlier() *Earlier { return &j.earlier }
 
 // Waiting reports whether an offence is withheld, so that time alone may release it.
-func (j *Joiner) Waiting() bool { return j.withheld.len() > 0 }
+func (j *Joiner) Waiting() bool { return j.withheld.len() > 0 || j.crossed.len() > 0 }
 
 // Expire releases the offences that have waited long enough by now.
 func (j *Joiner) Expire(now time.Time) {
@@ -101,7 +102,7 @@ func (j *Joiner) ReleaseAll(asked time.Time) {
 	for {
 		k, w, ok := j.withheld.first()
 		if !ok {
-			return
+			break
 		}
 		at := w.record.Time.Add(withholdFor)
 		if at.After(asked) {
@@ -109,9 +110,19 @@ func (j *Joiner) ReleaseAll(asked time.Time) {
 		}
 		j.release(k, w, at)
 	}
+	j.releaseEnds(asked)
+	j.earlier.sortReleased()
 }
 
 func (j *Joiner) expire(now time.Time) {
+	j.expireOffences(now)
+	if j.crossed.len() > 0 {
+		j.expireEnds(now)
+		j.earlier.sortReleased()
+	}
+}
+
+func (j *Joiner) expireOffences(now time.Time) {
 	for {
 		k, w, ok := j.withheld.first()
 		if !ok || now.Sub(w.record.Time) < withholdFor {
