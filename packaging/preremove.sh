@@ -10,7 +10,7 @@ remove | 0) ;;
 esac
 
 if [ -x /usr/bin/csmail ] && [ -e /etc/csmail/setup-undo.json ]; then
-	/usr/bin/csmail setup --undo --yes || echo "csmail setup --undo failed: look at its message, then at docs/enforcement.md" >&2
+	/usr/bin/csmail setup --undo --yes || echo "csmail setup --undo failed: its message above names what is left to do by hand" >&2
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl disable --now csmail-report.timer csmail.service || :

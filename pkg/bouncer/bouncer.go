@@ -125,6 +125,8 @@ type Bouncer struct {
 	mu    sync.Mutex
 	stats Stats
 
+	hurry chan struct{} // has room for one; see Hurry
+
 	// The fields of Run:
 	awaiting   map[int64]struct{} // added by a comparison; the next poll should have brought them
 	needsAll   bool               // all is to be compared: a start, or after an outage
@@ -171,6 +173,7 @@ func New(o Options) (*Bouncer, error) {
 	}
 	return &Bouncer{
 		o: o, table: decision.New(o.Config.MaxDecisions), client: c,
+		hurry:    make(chan struct{}, 1),
 		awaiting: map[int64]struct{}{}, needsAll: true, startup: true, ignored: map[string]bool{},
 		usageSince: o.Now(),
 	}, nil
@@ -261,10 +264,30 @@ func (b *Bouncer) Run(ctx context.Context) {
 			failures = 0
 		}
 		b.housekeep()
-		pause(ctx, wait)
+		b.rest(ctx, wait)
 	}
 	b.keepSnapshot()
 	b.client.close()
+}
+
+// Hurry has Run poll the LAPI at once, and not only at its next turn: a person has just
+// ended a decision there.
+func (b *Bouncer) Hurry() {
+	select {
+	case b.hurry <- struct{}{}:
+	default: // it will
+	}
+}
+
+// rest waits until the next poll is due.
+func (b *Bouncer) rest(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-b.hurry:
+	case <-timer.C:
+	}
 }
 
 // backoff returns a wait that grows with the failures, up to a minute or the interval of

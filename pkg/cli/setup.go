@@ -112,7 +112,7 @@ func runSetup(ctx context.Context, o setupOptions, std Streams, host setup.Host)
 		}
 		fmt.Fprintf(std.Out, "%d/%d done: %s\n", i+1, len(steps), s.Title)
 	}
-	fmt.Fprintln(std.Out, "csmail is set up. What it does: csmail status. Whom it banned: cscli decisions list")
+	fmt.Fprintln(std.Out, "csmail is set up. Is all in place: csmail check. What it does: csmail status. Whom it banned: cscli decisions list")
 	return nil
 }
 

@@ -252,6 +252,13 @@ func (e *enforcer) keepRefusals(ctx context.Context) {
 	}
 }
 
+// hurry has the decisions of the LAPI followed at once: csmail unban has just ended some.
+func (e *enforcer) hurry() {
+	if e != nil {
+		e.bouncer.Hurry()
+	}
+}
+
 // wait sleeps for d, or until the context ends.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)

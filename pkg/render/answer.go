@@ -142,6 +142,12 @@ func rank(t report.Alert) int {
 	return 1
 }
 
+// isOver reports whether the LAPI took the alert and knows no ban of it any more. It goes
+// for an address on which no decision is in force.
+func (a Answer) isOver(t report.Alert) bool {
+	return rank(t) == rankBan && t.State == "delivered" && a.LAPIErr == ""
+}
+
 // outcome describes the state of a finding while no ban is known to be in force. For
 // example:
 //
@@ -161,7 +167,7 @@ func (a Answer) outcome(t report.Alert) string {
 		return "is not banned, the LAPI would not take the alert on it: " + deed
 	case t.State == "held-back":
 		return "is not banned again: " + deed + ", but " + Printable(t.Reason)
-	case t.State == "delivered" && a.LAPIErr == "":
+	case a.isOver(t):
 		return "is no longer banned; it was for " + deed
 	case t.State == "delivered":
 		return "was banned, and the LAPI was not asked whether it still is: " + deed

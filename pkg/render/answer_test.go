@@ -2,6 +2,7 @@ package render
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +72,25 @@ func TestVerdictLine(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// A ban that is over cannot be ended.
+func TestRemedyOfABanThatIsOver(t *testing.T) {
+	addr := netip.MustParseAddr("203.0.113.7")
+	decided := func(over bool) Answer {
+		return Answer{
+			Why: report.Why{Addr: addr, Alerts: []report.Alert{{Scenario: "csmail/auth-bf", Value: "203.0.113.7", Verdict: "ban", State: "delivered"}}},
+			LAPI: []lapi.Known{{Scenario: "csmail/auth-bf", Decisions: []lapi.Decided{{
+				Type: "ban", Value: "203.0.113.7", Scenario: "csmail/auth-bf", Until: time.Now().Add(time.Hour), Over: over,
+			}}}},
+		}
+	}
+	for over, want := range map[bool]bool{false: true, true: false} {
+		var b strings.Builder
+		remedy(&b, decided(over))
+		if got := strings.Contains(b.String(), "csmail unban 203.0.113.7"); got != want {
+			t.Errorf("over %t: got %q, want the command that ends it: %t", over, b.String(), want)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 	doors(&b, e.Doors)
 	for _, d := range e.Doors {
 		if len(d.Places) > 0 && d.Asked == 0 {
-			fmt.Fprintf(&b, "! nobody has asked %s yet: docs/enforcement.md shows how the mail server does\n", d.Name)
+			fmt.Fprintf(&b, "! nobody has asked %s since the start: no client came, or the mail server is not set up (docs/enforcement.md)\n", d.Name)
 		}
 	}
 	refusals(&b, e.Refused)

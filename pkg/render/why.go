@@ -119,6 +119,7 @@ func remedy(b *strings.Builder, a Answer) {
 	_, banned := a.inForce()
 	alert, found := a.gravest()
 	switch {
+	case !banned && found && a.isOver(alert): // there is nothing to end
 	case banned, found && rank(alert) == rankBan:
 		fmt.Fprintf(b, "To end it: csmail unban %s\nNever again: guard.allow: [%s] in csmail.yaml.local\n", a.Addr, a.Addr)
 	case found && alert.Rule == guard.NeverListed.String():

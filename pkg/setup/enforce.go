@@ -315,6 +315,10 @@ func dovecotText(settings string, d Doors) string {
 		"auth_policy_hash_nonce = " + hex.EncodeToString(nonce) + "\n" +
 		"auth_policy_check_after_auth = no\n" +
 		"auth_policy_report_after_auth = no\n"
+	if wiring.Values(settings)["auth_verbose"] != "yes" {
+		// Without it the log does not say that a login was refused by csmail.
+		text += "auth_verbose = yes\n"
+	}
 	if d.AuthPolicyKey != "" {
 		text += "auth_policy_server_api_header = X-Csmail-Key: " + d.AuthPolicyKey + "\n"
 	}

@@ -413,3 +413,18 @@ func TestPolicyPlace(t *testing.T) {
 		t.Errorf("no place: got %q, want none", got)
 	}
 }
+
+// Dovecot logs that csmail refused a login with auth_verbose alone.
+func TestDovecotLogsRefusals(t *testing.T) {
+	for settings, want := range map[string]bool{
+		"# 2.3.19.1 (9b53102964)\n":                     true,
+		"# 2.4.1-4 (7d8c0e5759)\nauth_verbose = no\n":   true,
+		"# 2.4.1-4 (7d8c0e5759)\nauth_verbose = yes\n":  false,
+		"# 2.3.19.1 (9b53102964)\nauth_verbose = yes\n": false,
+	} {
+		text := dovecotText(settings, Doors{Doors: wiring.Doors{AuthPolicy: []string{"127.0.0.1:10043"}}})
+		if got := strings.Contains(text, "auth_verbose = yes\n"); got != want {
+			t.Errorf("%q: got auth_verbose set %t, want %t", settings, got, want)
+		}
+	}
+}

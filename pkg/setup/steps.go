@@ -255,7 +255,7 @@ func (p *planner) writeLocal() (Step, error) {
 		undo = Action{Write: LocalPath, Content: p.local.before, Wrote: after, Mode: 0o640, Owner: "root:" + serviceUser}
 	}
 	s := Step{
-		Title: "write " + LocalPath, Why: "It is laid over csmail.yaml; packages never touch it. It sets " + strings.Join(p.local.added, ", ") + ".",
+		Title: "write " + LocalPath, Why: "This file is laid over csmail.yaml; packages never touch it. It sets " + strings.Join(p.local.added, ", ") + ".",
 		Do:   []Action{{Write: LocalPath, Content: after, Mode: 0o640, Owner: "root:" + serviceUser, Secret: p.local.secret}},
 		Undo: []Action{undo},
 	}

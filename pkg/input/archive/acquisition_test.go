@@ -419,3 +419,15 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// Who names an address instead of a log is told which command takes one.
+func TestAddressInsteadOfAFile(t *testing.T) {
+	for name, want := range map[string]string{
+		"203.0.113.7": "csmail why 203.0.113.7", "2001:db8::1": "csmail why 2001:db8::1", "203.0.113.7.log": "reads the journal",
+	} {
+		err := openError(name, os.ErrNotExist)
+		if !strings.Contains(hint.Of(err), want) {
+			t.Errorf("%s: got %v and the hint %q, want %q", name, err, hint.Of(err), want)
+		}
+	}
+}

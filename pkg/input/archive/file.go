@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -116,6 +117,12 @@ func newFile(path string) (*file, error) {
 	return &file{path, info}, nil
 }
 
+// isAddress reports whether the name of a file was meant as the address of a client.
+func isAddress(path string) bool {
+	_, err := netip.ParseAddr(path)
+	return err == nil
+}
+
 func openError(path string, err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
@@ -125,6 +132,8 @@ func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return hint.Wrap(wrapped, "run it with sudo, or join the group that may read the log (adm on Debian)")
+	case errors.Is(err, fs.ErrNotExist) && isAddress(path):
+		return hint.Wrap(wrapped, "to ask about an address: csmail why %s", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return hint.Wrap(wrapped, "without a file name csmail reads the journal; --journal forces it")
 	}
