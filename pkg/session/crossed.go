@@ -24,6 +24,12 @@ import (
 // moments of each other, but a log's stamps may have full seconds.
 const crossedFor = 3 * time.Second
 
+// crossedEnds are ends of connections that wait for their reasons. They share no text with
+// the log.
+type crossedEnds struct {
+	*fifoMap[loginKey, event.Record]
+}
+
 // waitForReason withholds the end of a connection that counts failed logins, and reports
 // whether it does.
 func (j *Joiner) waitForReason(r *event.Record) bool {
@@ -53,19 +59,19 @@ func (j *Joiner) waitForReason(r *event.Record) bool {
 }
 
 // explain lets a line of the auth process count in place of an end that waits for it, and
-// reports whether there is one.
-func (j *Joiner) explain(k loginKey, r *event.Record) bool {
-	w := j.crossed.get(k)
+// returns the part of the end that does not count any more. It reports whether there is
+// such an end.
+func (c crossedEnds) explain(k loginKey, r *event.Record) (part event.Record, ok bool) {
+	w := c.get(k)
 	if w == nil {
-		return false
+		return event.Record{}, false
 	}
-	part := *w
+	part = *w
 	part.Attempts = min(w.Attempts, r.Attempts)
-	j.earlier.Excused = append(j.earlier.Excused, part)
 	if w.Attempts -= part.Attempts; w.Attempts <= 0 {
-		j.crossed.drop(k)
+		c.drop(k)
 	}
-	return true
+	return part, true
 }
 
 // expireEnds makes the ends count that have waited long enough by now. The auth process of

@@ -26,7 +26,7 @@ func (j *Joiner) joinDovecot(r *event.Record) Status {
 	j.noteDovecot(r.From().Host)
 	switch {
 	case r.Mechanism == event.PAM:
-		if r.Addr.IsValid() && j.isNextModule(r) {
+		if r.Addr.IsValid() && j.modules.isNext(r, j.accountOf(r)) {
 			return Folded
 		}
 		if r.Addr.IsValid() {
@@ -127,12 +127,16 @@ func (j *Joiner) countLogin(r *event.Record) bool {
 		s.faulted = s.faulted || isFault(r)
 		return true
 	}
-	if s.ended && !j.explain(k, r) { // a proxy connects anew for its client's next attempt
-		s.ended, s.explained, s.attempts = false, false, 0
+	if s.ended {
+		if part, ok := j.crossed.explain(k, r); ok {
+			j.earlier.Excused = append(j.earlier.Excused, part)
+		} else { // a proxy connects anew for its client's next attempt
+			s.ended, s.explained, s.attempts = false, false, 0
+		}
 	}
 	s.addAttempts(r, j.accountOf(r))
 	s.faulted = isFault(r)
-	j.expectEnd(r)
+	j.pam.expectEnd(r)
 	return false
 }
 
@@ -144,12 +148,12 @@ func endKeyOf(r *event.Record) pamKey {
 
 // expectEnd remembers an attempt that the auth process reported, since the end of the
 // connection counts it again.
-func (j *Joiner) expectEnd(r *event.Record) { j.pam.getOrPut(endKeyOf(r)).addExpected(r) }
+func (p pamSessions) expectEnd(r *event.Record) { p.getOrPut(endKeyOf(r)).addExpected(r) }
 
-// deductAuth deducts the client's attempts that the auth process reported from r, and
+// deductEnd deducts the client's attempts that the auth process reported from r, and
 // reports whether none is left.
-func (j *Joiner) deductAuth(r *event.Record) bool {
-	s := j.pam.get(endKeyOf(r))
+func (p pamSessions) deductEnd(r *event.Record) bool {
+	s := p.get(endKeyOf(r))
 	return s != nil && s.deductFrom(r, loginStays)
 }
 
@@ -165,7 +169,7 @@ func excuse(r *event.Record) {
 // ends a second time is a line that the log holds twice.
 func (j *Joiner) endLogin(r *event.Record) bool {
 	if r.Session == "" {
-		return (isAttempt(r) || r.Kind == event.AuthFault) && j.deductAuth(r)
+		return (isAttempt(r) || r.Kind == event.AuthFault) && j.pam.deductEnd(r)
 	}
 	k := loginKeyOf(r)
 	s := findLogin(k, j.logins, j.ended)

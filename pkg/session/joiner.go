@@ -75,11 +75,11 @@ type Joiner struct {
 	screened *fifoMap[connectionKey, screening]
 	messages *messages
 	ssh      *fifoMap[sshKey, sshSession]
-	pam      *fifoMap[pamKey, pamSession]
-	modules  *fifoMap[clientKey, moduleReports]
+	pam      pamSessions
+	modules  modules
 	copies   copies
 	withheld *fifoMap[withheldKey, withheld]
-	crossed  *fifoMap[loginKey, event.Record] // ends of connections that wait for their reasons; they share no text with the log
+	crossed  crossedEnds
 
 	earlier      Earlier
 	settling     []withheld // scratch memory of settle
@@ -103,10 +103,10 @@ func NewJoiner(key event.HashKey) *Joiner {
 		screened:   newFIFOMap[connectionKey, screening](maxScreened),
 		messages:   &messages{most: maxOpen},
 		ssh:        newFIFOMap[sshKey, sshSession](maxOpen),
-		pam:        newFIFOMap[pamKey, pamSession](maxOpen),
-		modules:    newFIFOMap[clientKey, moduleReports](maxOpen),
+		pam:        pamSessions{newFIFOMap[pamKey, pamSession](maxOpen)},
+		modules:    modules{newFIFOMap[clientKey, moduleReports](maxOpen)},
 		withheld:   newFIFOMap[withheldKey, withheld](maxWithheld),
-		crossed:    newFIFOMap[loginKey, event.Record](maxWithheld),
+		crossed:    crossedEnds{newFIFOMap[loginKey, event.Record](maxWithheld)},
 		loginHosts: loginHosts{hosts: newFIFOMap[uint64, hostDaemons](maxHosts), remote: newFIFOMap[netip.Addr, uint64](maxOpen)},
 	}
 }

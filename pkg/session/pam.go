@@ -37,6 +37,14 @@ type pamSession struct {
 	last     int64 // time of the last one, a time.Time.UnixNano
 }
 
+// pamSessions are the logins that PAM modules, or Dovecot's auth process, reported.
+type pamSessions struct{ *fifoMap[pamKey, pamSession] }
+
+// modules are the PAM modules that reported logins, by client.
+type modules struct {
+	*fifoMap[clientKey, moduleReports]
+}
+
 // moduleReports are the latest failed logins of a client that PAM modules reported. A PAM
 // stack asks one module after the other. For example, on a host with SSSD both pam_unix
 // and pam_sss log the same wrong password. The next line of another module about the same
@@ -50,14 +58,15 @@ type moduleReport struct {
 	modules [3]uint64 // hashes of the names of those that reported it
 }
 
-// isNextModule reports whether another PAM module has reported the login of r.
-func (j *Joiner) isNextModule(r *event.Record) bool {
+// isNext reports whether another PAM module has reported the login of r, which is of a
+// user.
+func (m modules) isNext(r *event.Record, user event.AccountHash) bool {
 	name := moduleName(r)
 	if name == "" {
 		return false
 	}
-	reports := j.modules.getOrPut(clientKeyOf(r.From().Host, r.Addr))
-	user, module := j.accountOf(r), textHash(name)
+	reports := m.getOrPut(clientKeyOf(r.From().Host, r.Addr))
+	module := textHash(name)
 	for i := range reports {
 		if p := &reports[i]; p.at != 0 && p.user == user && since(p.at, r).Abs() <= nextModule && p.add(module) {
 			return true
@@ -136,9 +145,9 @@ func (s *pamSession) deductFrom(r *event.Record, within time.Duration) bool {
 	return r.Attempts <= 0
 }
 
-// forgetPAM removes one attempt that the daemon has reported meanwhile.
-func (j *Joiner) forgetPAM(r *event.Record) {
-	if s := j.pam.get(pamKeyOf(r, r.From().Host)); s != nil && s.attempts > 0 {
+// forget removes one attempt that the daemon has reported meanwhile.
+func (p pamSessions) forget(r *event.Record) {
+	if s := p.get(pamKeyOf(r, r.From().Host)); s != nil && s.attempts > 0 {
 		s.attempts--
 	}
 }

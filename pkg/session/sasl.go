@@ -63,7 +63,7 @@ func (j *Joiner) expectSASL(r *event.Record) bool {
 	}
 	s.noteFailure(r)
 	s.dovecot.addExpected(r, user)
-	j.expectEnd(r)
+	j.pam.expectEnd(r)
 	return false
 }
 

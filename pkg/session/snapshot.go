@@ -61,8 +61,8 @@ func (j *Joiner) encode(c *codec) {
 	entries(c, j.screened, c.connectionKey, c.screening)
 	c.messages(j.messages)
 	entries(c, j.ssh, c.sshKey, c.ssh)
-	entries(c, j.pam, c.pamKey, c.pam)
-	entries(c, j.modules, c.clientKey, c.modules)
+	entries(c, j.pam.fifoMap, c.pamKey, c.pam)
+	entries(c, j.modules.fifoMap, c.clientKey, c.modules)
 	entries(c, j.hosts, c.fixed, c.hostDaemons)
 	c.Bools(&j.anyTwice)
 	entries(c, j.remote, c.PlainAddr, c.fixed)
@@ -73,7 +73,7 @@ func (j *Joiner) encode(c *codec) {
 			w.number = j.withholdings
 		}
 	})
-	entries(c, j.crossed, c.loginKey, c.crossed)
+	entries(c, j.crossed.fifoMap, c.loginKey, c.crossed)
 	c.copies(&j.copies)
 }
 

@@ -102,7 +102,7 @@ func (j *Joiner) countSSH(s *sshSession, r *event.Record) bool {
 	if fresh <= 0 {
 		if !sort.isModule() && s.expected > 0 {
 			s.expected--
-			j.forgetPAM(r)
+			j.pam.forget(r)
 		}
 		return true
 	}

@@ -115,20 +115,16 @@ func (j *Joiner) ReleaseAll(asked time.Time) {
 }
 
 func (j *Joiner) expire(now time.Time) {
-	j.expireOffences(now)
-	if j.crossed.len() > 0 {
-		j.expireEnds(now)
-		j.earlier.sortReleased()
-	}
-}
-
-func (j *Joiner) expireOffences(now time.Time) {
 	for {
 		k, w, ok := j.withheld.first()
 		if !ok || now.Sub(w.record.Time) < withholdFor {
-			return
+			break
 		}
 		j.release(k, w, w.record.Time.Add(withholdFor))
+	}
+	if j.crossed.len() > 0 {
+		j.expireEnds(now)
+		j.earlier.sortReleased()
 	}
 }
 

@@ -79,7 +79,7 @@ func TestFiguresAreBounded(t *testing.T) {
 		t.Errorf("%d entries, at most %d are wanted", got, most)
 	}
 	texts, clients, addresses := 0, 0, 0
-	for _, reasons := range f.reasons() {
+	for _, reasons := range f.lists().reasons {
 		for _, counts := range reasons {
 			texts += len(counts)
 		}

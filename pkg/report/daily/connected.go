@@ -27,11 +27,6 @@ func (c *Connected) encode(w *wire.Codec) { signed(w, &c.Count, &c.Seconds, &c.M
 // maxPeers is the number of hosts of which connections are counted apart.
 const maxPeers = 50_000
 
-// connected are the two maps of connections. Their order is stored.
-func (f *Figures) connected() []map[string]*Connected {
-	return []map[string]*Connected{f.ConnectedHours, f.Connected}
-}
-
 // disconnect counts a connection that ended.
 func (f *Figures) disconnect(hour string, flow *event.Flow, seconds int) {
 	one := Connected{1, seconds, seconds}
@@ -130,24 +125,24 @@ func cutLast(name string) (rest, label string, ok bool) {
 	return name[:dot], name[dot+1:], true
 }
 
-// writeConnected writes the connections, for connectedEntry.
-func (f *Figures) writeConnected(w *wire.Frames) {
-	for which, all := range f.connected() {
+// writeConnected writes the maps of connections.
+func writeConnected(w *wire.Frames, lists []map[string]*Connected) {
+	for which, all := range lists {
 		for key, one := range all {
 			w.Add(entryConnected, func(c *wire.Codec) { signed(c, &which); c.Text(&key); one.encode(c) })
 		}
 	}
 }
 
-// connectedEntry adds an entry of writeConnected.
-func (f *Figures) connectedEntry(c *wire.Codec) {
+// connected reads an entry of writeConnected.
+func (r *FiguresReader) connected(c *wire.Codec) {
 	var which int
 	var key string
 	var one Connected
 	signed(c, &which)
 	c.Text(&key)
 	one.encode(c)
-	if all := f.connected(); c.Err == nil && which >= 0 && which < len(all) {
+	if all := r.lists.connected; c.Err == nil && which >= 0 && which < len(all) {
 		addConnected(all[which], key, one)
 		return
 	}

@@ -34,31 +34,36 @@ func (f *Figures) totals() []*int {
 	}
 }
 
-// Lists of the maps that have one form. Their order is stored.
-func (f *Figures) counts() []Counts {
-	return []Counts{f.ReceivedBy, f.DeliveredBy, f.RejectedBy, f.Master, f.TLS}
+// lists are the maps of Figures that have one form. Their order is stored.
+type lists struct {
+	counts    []Counts
+	clients   []Set[netip.Addr]
+	traffic   []map[string]*Traffic
+	reasons   []map[string]Counts
+	connected []map[string]*Connected
 }
 
-func (f *Figures) clients() []Set[netip.Addr] {
-	return []Set[netip.Addr]{f.RejectedClients, f.SMTPDClients, f.ScreenClients}
+func (f *Figures) lists() lists {
+	return lists{
+		counts:    []Counts{f.ReceivedBy, f.DeliveredBy, f.RejectedBy, f.Master, f.TLS},
+		clients:   []Set[netip.Addr]{f.RejectedClients, f.SMTPDClients, f.ScreenClients},
+		traffic:   []map[string]*Traffic{f.DeliveryDomains, f.ReceivedDomains, f.Senders, f.Recipients},
+		reasons:   []map[string]Counts{f.Bounces, f.Deferring},
+		connected: []map[string]*Connected{f.ConnectedHours, f.Connected},
+	}
 }
-
-func (f *Figures) traffic() []map[string]*Traffic {
-	return []map[string]*Traffic{f.DeliveryDomains, f.ReceivedDomains, f.Senders, f.Recipients}
-}
-
-func (f *Figures) reasons() []map[string]Counts { return []map[string]Counts{f.Bounces, f.Deferring} }
 
 // Write writes the figures, for Reader.
 func (f *Figures) Write(w *wire.Frames) {
 	w.Add(entryTotals, f.encodeTotals)
-	for which, counts := range f.counts() {
+	all := f.lists()
+	for which, counts := range all.counts {
 		writeCounts(w, entryCount, []string{string(rune('0' + which))}, counts)
 	}
 	for mail, n := range f.Deferred {
 		w.Add(entryDeferred, func(c *wire.Codec) { wire.Numbers(c, &mail); signed(c, &n) })
 	}
-	for which, set := range f.clients() {
+	for which, set := range all.clients {
 		for addr := range set {
 			w.Add(entryClient, func(c *wire.Codec) { signed(c, &which); c.Addr(&addr) })
 		}
@@ -67,14 +72,14 @@ func (f *Figures) Write(w *wire.Frames) {
 		w.Add(entryUser, func(c *wire.Codec) { c.Text(&user) })
 	}
 	f.writeHours(w)
-	f.writeConnected(w)
-	for which, traffic := range f.traffic() {
+	writeConnected(w, all.connected)
+	for which, traffic := range all.traffic {
 		for key, t := range traffic {
 			w.Add(entryTraffic, func(c *wire.Codec) { signed(c, &which); c.Text(&key); t.encode(c) })
 		}
 	}
 	f.writeRefusals(w)
-	for which, reasons := range f.reasons() {
+	for which, reasons := range all.reasons {
 		for key, counts := range reasons {
 			writeCounts(w, entryReason, []string{string(rune('0' + which)), key}, counts)
 		}
@@ -160,11 +165,12 @@ func (t *Traffic) encode(c *wire.Codec) {
 // FiguresReader adds stored figures to others.
 type FiguresReader struct {
 	into    *Figures
+	lists   lists    // of into
 	refusal *Refusal // of the latest entry of one
 }
 
 // Reader returns a reader of what Write wrote. It adds to f, as Merge does.
-func (f *Figures) Reader() *FiguresReader { return &FiguresReader{into: f} }
+func (f *Figures) Reader() *FiguresReader { return &FiguresReader{into: f, lists: f.lists()} }
 
 // Entry reads an entry, and reports whether it knows its kind.
 func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
@@ -177,7 +183,7 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		f.addTotals(&more)
 	case entryCount:
 		keys, n := readCount(c, 2)
-		if counts := f.counts(); c.Err == nil && isPlace(c, keys[0], len(counts)) {
+		if counts := r.lists.counts; c.Err == nil && isPlace(c, keys[0], len(counts)) {
 			addCount(counts[keys[0][0]-'0'], keys[1], n)
 		}
 	case entryDeferred:
@@ -190,11 +196,11 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		var which int
 		var addr netip.Addr
 		signed(c, &which)
-		if c.Addr(&addr); c.Err != nil || which < 0 || which >= len(f.clients()) {
+		if c.Addr(&addr); c.Err != nil || which < 0 || which >= len(r.lists.clients) {
 			c.Fail()
 			break
 		}
-		f.clients()[which].add(addr)
+		r.lists.clients[which].add(addr)
 	case entryUser:
 		var user string
 		c.Text(&user)
@@ -202,7 +208,7 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 	case entryTraffic:
 		r.traffic(c)
 	case entryConnected:
-		f.connectedEntry(c)
+		r.connected(c)
 	default:
 		return r.hours(kind, c) || r.details(kind, c)
 	}
@@ -262,7 +268,7 @@ func (r *FiguresReader) traffic(c *wire.Codec) {
 	signed(c, &which)
 	c.Text(&key)
 	t.encode(c)
-	if all := r.into.traffic(); c.Err == nil && which >= 0 && which < len(all) {
+	if all := r.lists.traffic; c.Err == nil && which >= 0 && which < len(all) {
 		sum, _ := trafficAt(all[which], key)
 		sum.add(&t)
 		return
@@ -292,8 +298,8 @@ func (r *FiguresReader) details(kind uint8, c *wire.Codec) (known bool) {
 		r.refused(kind, c)
 	case entryReason:
 		keys, n := readCount(c, 3)
-		if c.Err == nil && isPlace(c, keys[0], len(f.reasons())) {
-			f.addText(inner(f.reasons()[keys[0][0]-'0'], keys[1]), keys[2], n)
+		if c.Err == nil && isPlace(c, keys[0], len(r.lists.reasons)) {
+			f.addText(inner(r.lists.reasons[keys[0][0]-'0'], keys[1]), keys[2], n)
 		}
 	case entryTrouble:
 		keys, n := readCount(c, 3)

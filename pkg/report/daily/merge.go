@@ -80,8 +80,9 @@ func (f *Figures) Merge(o *Figures) {
 	for key, h := range o.LoginHours {
 		f.addLogins(key, *h)
 	}
-	for which, into := range f.connected() {
-		for key, one := range o.connected()[which] {
+	from := o.lists().connected
+	for which, into := range f.lists().connected {
+		for key, one := range from[which] {
 			addConnected(into, key, *one)
 		}
 	}
