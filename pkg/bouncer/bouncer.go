@@ -125,7 +125,7 @@ type Bouncer struct {
 	mu    sync.Mutex
 	stats Stats
 
-	hurry chan struct{} // has room for one; see Hurry
+	soon chan struct{} // has room for one; see PollSoon
 
 	// The fields of Run:
 	awaiting   map[int64]struct{} // added by a comparison; the next poll should have brought them
@@ -173,7 +173,7 @@ func New(o Options) (*Bouncer, error) {
 	}
 	return &Bouncer{
 		o: o, table: decision.New(o.Config.MaxDecisions), client: c,
-		hurry:    make(chan struct{}, 1),
+		soon:     make(chan struct{}, 1),
 		awaiting: map[int64]struct{}{}, needsAll: true, startup: true, ignored: map[string]bool{},
 		usageSince: o.Now(),
 	}, nil
@@ -270,11 +270,11 @@ func (b *Bouncer) Run(ctx context.Context) {
 	b.client.close()
 }
 
-// Hurry has Run poll the LAPI at once, and not only at its next turn: a person has just
+// PollSoon has Run poll the LAPI at once, and not only at its next turn: a person has just
 // ended a decision there.
-func (b *Bouncer) Hurry() {
+func (b *Bouncer) PollSoon() {
 	select {
-	case b.hurry <- struct{}{}:
+	case b.soon <- struct{}{}:
 	default: // it will
 	}
 }
@@ -285,7 +285,7 @@ func (b *Bouncer) rest(ctx context.Context, wait time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-b.hurry:
+	case <-b.soon:
 	case <-timer.C:
 	}
 }

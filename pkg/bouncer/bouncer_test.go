@@ -206,14 +206,14 @@ func TestFollows(t *testing.T) {
 }
 
 // A person who ends a ban does not wait for the next turn.
-func TestHurry(t *testing.T) {
+func TestPollSoon(t *testing.T) {
 	f, url := newFake(t)
 	f.put(false, banned(1, "192.0.2.1"))
 	b := run(t, url, func(o *Options) { o.Config.UpdateFrequency = time.Hour })
 	await(t, "what was there before", func() bool { return b.bans("192.0.2.1") })
 	f.remove(true, 1)
-	b.Hurry()
-	b.Hurry() // it never blocks
+	b.PollSoon()
+	b.PollSoon() // it never blocks
 	await(t, "the deletion", func() bool { return !b.bans("192.0.2.1") })
 }
 

@@ -262,7 +262,7 @@ func (d answers) Unban(ctx context.Context, network netip.Prefix) (control.Unban
 	if u.Dropped, err = d.dropWaiting(network, time.Now()); err != nil {
 		return u, err
 	}
-	d.enforcer.hurry()
+	d.enforcer.pollSoon()
 	d.log.Info("forgiven by a person", "network", network.String(), "until", u.Amnesty.Format(time.RFC3339))
 	return u, nil
 }

@@ -252,10 +252,10 @@ func (e *enforcer) keepRefusals(ctx context.Context) {
 	}
 }
 
-// hurry has the decisions of the LAPI followed at once: csmail unban has just ended some.
-func (e *enforcer) hurry() {
+// pollSoon has the decisions of the LAPI followed at once: csmail unban has just ended some.
+func (e *enforcer) pollSoon() {
 	if e != nil {
-		e.bouncer.Hurry()
+		e.bouncer.PollSoon()
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,7 +21,31 @@ import (
 	"csmail/pkg/enforce"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(idleAt); path != "" {
+		holdIdle(path)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// idleAt is the variable that makes this program hold idle connections to a socket.
+const idleAt = "CSMAIL_TEST_IDLE_AT"
+
+// holdIdle opens 10,000 connections that ask nothing, and keeps them until its input ends.
+func holdIdle(path string) {
+	for range 10_000 {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer c.Close()
+		fmt.Fprint(c, "request=smtpd_access_policy\n") // and never more
+	}
+	fmt.Println("connected")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
 
 func gate(o enforce.Options) *enforce.Gate {
 	table := decision.New(0)
@@ -135,13 +161,22 @@ func TestManyIdleConnections(t *testing.T) {
 		t.Skip("thousands of connections")
 	}
 	path := start(t, server())
-	for range 3000 {
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		fmt.Fprint(c, "request=smtpd_access_policy\n") // and never more
+	clients := exec.Command(os.Args[0]) // a process may have too few files for both sides
+	clients.Env = append(os.Environ(), idleAt+"="+path)
+	hold, err := clients.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := clients.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := clients.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hold.Close(); _ = clients.Wait() }()
+	if line, err := bufio.NewReader(said).ReadString('\n'); line != "connected\n" {
+		t.Fatalf("the clients: got %q, %v, want that they are connected", line, err)
 	}
 	began := time.Now()
 	c := dial(t, path)
