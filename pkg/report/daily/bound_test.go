@@ -100,10 +100,16 @@ func TestFiguresAreBounded(t *testing.T) {
 		name      string
 		got, most int
 	}{
-		{"senders", len(f.Senders), maxKeys + 1}, {"recipient domains", len(f.DeliveryDomains), maxKeys + 1}, {"smtpd's clients", len(f.SMTPDClients), maxKeys},
-		{"hours", len(f.Hours), maxHours + 24}, {"relays", len(f.Bounces), maxRelays + 1}, {"texts", texts, maxAllTexts + maxRelays + 3},
-		{"stages", len(f.Refusals["reject"]), maxStages + 1}, {"clients of refusals", clients, maxRefused + (maxStages+1)*(maxReasons+1)},
-		{"senders of refusals", addresses, maxRefused + (maxStages+1)*(maxReasons+1)}, {"accounts that sent", len(f.Sent), 500},
+		{"senders", len(f.Senders), maxKeys + 1},
+		{"recipient domains", len(f.DeliveryDomains), maxKeys + 1},
+		{"smtpd's clients", len(f.SMTPDClients), maxKeys},
+		{"hours", len(f.Hours), maxHours + 24},
+		{"relays", len(f.Bounces), maxRelays + 1},
+		{"texts", texts, maxAllTexts + maxRelays + 3},
+		{"stages", len(f.Refusals["reject"]), maxStages + 1},
+		{"clients of refusals", clients, maxRefused + (maxStages+1)*(maxReasons+1)},
+		{"senders of refusals", addresses, maxRefused + (maxStages+1)*(maxReasons+1)},
+		{"accounts that sent", len(f.Sent), 500},
 	} {
 		if tt.got > tt.most {
 			t.Errorf("%s: %d, at most %d are wanted", tt.name, tt.got, tt.most)
