@@ -32,7 +32,7 @@ pkg/event (go test ./tests -update).
 | user, client_name, helo, sender, recipient, mechanism | what the client said of itself; any text, trust none of it |
 | code, reason | the answer of the server |
 | session | queue ID, Dovecot's session, or the client's port at postscreen |
-| attempts | what the line tells of that no line before told of; 0 if a line before told of all |
+| attempts | how many attempts this line adds; 0 if earlier lines reported all of them |
 | folded | true: an earlier line reported this attempt, so it counts for no scenario; also on a line that the log holds twice |
 | repeated | true: the same refusal once more in one SMTP session; it counts for no scenario |
 | withheld | true: an offence in an SMTP session that may still log in; it counts when the session ends without a login, or after a minute. Or the end of a login to Dovecot before the line that says why it failed; it counts if none comes within 3 s |

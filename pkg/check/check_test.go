@@ -312,7 +312,11 @@ func TestHarmless(t *testing.T) {
 	}{
 		"another bouncer asks": {func(w *world) { w.otherBouncer(`[{"name":"old"},{"name":"fw","last_pull":"2026-11-29T08:59:50Z"}]`) }, "bouncer"},
 		"a LAPI elsewhere":     {func(w *world) { w.Config.Bouncer.APIKey = ""; clear(w.programs) }, "bouncer"},
-		"no agent here":        {func(w *world) { clear(w.programs) }, "agent"},
+		"an edge without credentials": {func(w *world) {
+			w.Config.Cluster.Role = "edge"
+			w.lapi = errors.New("no credentials")
+		}, "lapi"},
+		"no agent here": {func(w *world) { clear(w.programs) }, "agent"},
 		"an agent judges the log": {func(w *world) {
 			w.Config.Detect = false
 			w.programs["cscli collections list -o json"] = recordedCollections

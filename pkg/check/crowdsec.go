@@ -20,8 +20,11 @@ type greeting struct {
 
 // lapi looks whether the LAPI takes csmail's alerts.
 func (p *prober) lapi(ctx context.Context) (string, []Finding) {
-	if !p.Config.Detect {
+	switch {
+	case !p.Config.Detect:
 		return "detect is false: no alert is sent", nil
+	case !p.Config.SendsAlerts():
+		return "this host is an edge: the judges send its alerts", nil
 	}
 	answer, err := p.greeting(ctx)
 	if err != nil {

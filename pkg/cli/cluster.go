@@ -44,7 +44,7 @@ func addFolder(c *cobra.Command, folder *string) {
 }
 
 const clusterInitHelp = `Plan a cluster, and write into one folder, for each server, a whole nats-server.conf with
-a certificate, and for each edge and judge its key and the section for csmail.yaml. A key of
+a certificate, and for each edge and judge its key and the section for csmail.yaml.local. A key of
 an edge may send what its host reads, and nothing else.
 
   csmail cluster init --judge judge1 --judge judge2 --edge mx1 --edge mx2 \
@@ -111,7 +111,7 @@ func runClusterInit(o clusterInitOptions, std Streams) error {
 	for _, name := range p.Everybody() {
 		fmt.Fprintf(&b, "  %s/\n    to %s on %s\n", f.Host(name), p.HostFolderOf(name), name)
 	}
-	b.WriteString("\nThen, in this order:\n  1. start nats-server -c .../nats-server.conf on all servers\n  2. put cluster.yaml of each judge into its csmail.yaml, and start csmail\n  3. the same on each edge\n")
+	b.WriteString("\nThen, in this order:\n  1. start nats-server -c .../nats-server.conf on all servers\n  2. append cluster.yaml of each judge to its csmail.yaml.local, and start csmail\n  3. the same on each edge\n")
 	b.WriteString("The keys must be readable by the user csmail alone; ca.key stays here.\n")
 	_, err = std.Out.Write([]byte(b.String()))
 	return err

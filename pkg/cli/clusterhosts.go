@@ -28,7 +28,7 @@ func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
 	if role == plan.Edge {
 		distrust := changePlan(std, role, "distrust", "Take away the key of an edge that was broken into", func(p *plan.Plan, name string) error { return p.Distrust(name, time.Now()) }, distrusted)
 		distrust.Long = distrustHelp
-		distrust.RunE = thenTellJudges(distrust.RunE)
+		distrust.RunE = thenOrderJudges(distrust.RunE)
 		c.AddCommand(distrust)
 	}
 	return c
@@ -37,7 +37,7 @@ func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
 const distrustHelp = `Take away the key of an edge that was broken into. Its name stays in the plan, so that
 nobody adds it again by mistake.
 
-The judges are told at once, with the key of one of them: from there on the edge counts for
+The judges get the order at once, with the key of one of them: from there on the edge counts for
 nothing, and whatever it reported excuses nobody any more, also after a restart: logins, mail
 that was taken, names of providers, trouble of its services and those of its site, and
 addresses of its own. A proof that another edge reported, too, is that one's alone. If the
@@ -47,12 +47,12 @@ What the host reported against clients was counted. It can have accused anybody,
 credentials of any host: csmail puts the hosts into each alert ("hosts" in cscli alerts
 inspect), so look through those that name it.`
 
-// tellWithin bounds the time in which the servers must take an order.
-const tellWithin = 5 * time.Second
+// orderWithin bounds the time in which the servers must take an order.
+const orderWithin = 5 * time.Second
 
-// thenTellJudges returns a command that orders the judges to distrust an edge, after it has
+// thenOrderJudges returns a command that orders the judges to distrust an edge, after it has
 // changed the plan.
-func thenTellJudges(change func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+func thenOrderJudges(change func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		if err := change(c, args); err != nil {
 			return err
@@ -64,10 +64,10 @@ func thenTellJudges(change func(*cobra.Command, []string) error) func(*cobra.Com
 		}
 		o := f.Judge(&p)
 		o.Log = slog.New(slog.DiscardHandler)
-		ctx, cancel := context.WithTimeout(c.Context(), tellWithin)
+		ctx, cancel := context.WithTimeout(c.Context(), orderWithin)
 		defer cancel()
 		if err := daemon.DistrustEdge(ctx, o, args[0]); err != nil {
-			return hint.Wrap(fmt.Errorf("the plan is changed, but the judges were not told: %w", err), "run the same command again when the servers answer: until then what %s reported still excuses its clients", args[0])
+			return hint.Wrap(fmt.Errorf("the plan is changed, but the judges did not get the order: %w", err), "run the same command again when the servers answer: until then what %s reported still excuses its clients", args[0])
 		}
 		return nil
 	}
@@ -119,9 +119,9 @@ func serversFirst(b *strings.Builder, f plan.Folder) {
 func added(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
 	fmt.Fprintf(b, "%s is %s of the cluster now. What is left, in this order:\n", name, article(role))
 	serversFirst(b, f)
-	copied := fmt.Sprintf("copy %s/ to %s on %s,\n     put its cluster.yaml into csmail.yaml, and restart csmail there", f.Host(name), p.HostFolderOf(name), name)
+	copied := fmt.Sprintf("copy %s/ to %s on %s,\n     append its cluster.yaml to csmail.yaml.local, and restart csmail there", f.Host(name), p.HostFolderOf(name), name)
 	if role == plan.Edge {
-		fmt.Fprintf(b, "  2. on each judge, one after the other: cluster.edges: [%s],\n     and restart csmail\n  3. %s\n", strings.Join(p.Names(plan.Edge), ", "), copied)
+		fmt.Fprintf(b, "  2. on each judge, one after the other: cluster.edges: [%s],\n     and reload csmail\n  3. %s\n", strings.Join(p.Names(plan.Edge), ", "), copied)
 		return
 	}
 	fmt.Fprintf(b, "  2. stop csmail on a judge, copy its state file to %[1]s, start both: %[1]s then\n     knows what that judge knew\n  3. %[2]s\n", name, copied)
@@ -130,12 +130,12 @@ func added(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name
 
 func removed(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
 	fmt.Fprintf(b, "%s is not %s of the cluster any more. What is left, in this order:\n", name, article(role))
-	fmt.Fprintf(b, "  1. stop csmail on %s, or take the section cluster out of its csmail.yaml\n", name)
-	where, key := "each judge", "edges"
+	fmt.Fprintf(b, "  1. stop csmail on %s, or take the section cluster out of its csmail.yaml.local\n", name)
+	where, key, apply := "each judge", "edges", "reload"
 	if role == plan.Judge {
-		where, key = "all others", "judges"
+		where, key, apply = "all others", "judges", "restart"
 	}
-	fmt.Fprintf(b, "  2. on %s: cluster.%s: [%s], and restart csmail\n", where, key, strings.Join(p.Names(role), ", "))
+	fmt.Fprintf(b, "  2. on %s: cluster.%s: [%s], and %s csmail\n", where, key, strings.Join(p.Names(role), ", "), apply)
 	fmt.Fprintf(b, "  3. copy %s/nats-server.conf to each server, and restart\n     nats-server there, one after the other (a reload does not do)\n", f.Server("NAME"))
 }
 

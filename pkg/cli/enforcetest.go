@@ -222,7 +222,7 @@ func (t *doorTest) blockList(ctx context.Context) {
 	name := probe.ListName(t.config.Enforce.DNSBL.Zone, t.addr)
 	found, err := net.DefaultResolver.LookupHost(ctx, name)
 	if err != nil || !slices.Contains(found, "127.0.0.2") {
-		t.line("? this host's resolver does not find %s: %v %v (docs/enforcement.md says how it is told of the zone)", name, found, err)
+		t.line("? this host's resolver does not find %s: %v %v (docs/enforcement.md says how it finds the zone)", name, found, err)
 		return
 	}
 	t.line("this host's resolver lists %s: %s", t.addr, strings.Join(found, " "))

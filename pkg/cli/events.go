@@ -16,12 +16,12 @@ import (
 
 const eventsHelp = `Read mail logs and print every event, one a line, in the order of the log.
 
-A line shows time, address, kind, class and user. "(told before)" is behind one that
-tells of an attempt that an earlier line has told: it counts for nothing.
+A line shows time, address, kind, class and user. "(counted before)" is behind one about
+an attempt that an earlier line has reported: it counts for nothing.
 
 With -o json each line is an object with at least line, time, service, program,
 kind, class, ip (if there is one), user and attempts; "folded": true marks a line
-that tells of an attempt that an earlier line has told, "repeated": true one of
+about an attempt that an earlier line has reported, "repeated": true one of
 the same refusal as before in the same session. docs/events.md lists the kinds. A
 line that no grammar knows prints nothing; the summary on stderr counts it.
 

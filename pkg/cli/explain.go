@@ -22,8 +22,8 @@ import (
 )
 
 const explainHelp = `Show the way of each line through every stage: its header, the grammar that read it
-and what was taken from which byte, whether it counts or tells of an attempt that
-an earlier line told, where each scenario stands after it, and, when one
+and what was taken from which byte, whether it counts or is about an attempt that
+an earlier line reported, where each scenario stands after it, and, when one
 overflows, what the guard looked at and said.
 
   csmail explain -l 'Jun  3 04:11:09 mail postfix/smtpd[42]: warning: ...'

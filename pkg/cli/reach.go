@@ -39,8 +39,12 @@ func reach(ctx context.Context, c config.Config, std Streams) error {
 }
 
 // reachLAPI logs in and sends a heartbeat, as csmail check does. A machine that is yet to
-// register itself has nothing to log in with.
+// register itself has nothing to log in with, and an edge sends no alerts.
 func reachLAPI(ctx context.Context, c config.Config, std Streams) error {
+	if c.Detect && !c.SendsAlerts() {
+		_, err := fmt.Fprintln(std.Out, "this host is an edge: the judges send its alerts to the LAPI")
+		return err
+	}
 	if _, err := lapi.LoadCredentials(c.LAPI.Credentials); err != nil && c.LAPI.RegistrationToken != "" {
 		_, err = fmt.Fprintln(std.Out, "the LAPI is asked at the start, when this machine registers")
 		return err
@@ -49,6 +53,6 @@ func reachLAPI(ctx context.Context, c config.Config, std Streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.Out, "the LAPI takes us: %s\n", who)
+	_, err = fmt.Fprintf(std.Out, "the LAPI takes %s\n", who)
 	return err
 }

@@ -21,15 +21,15 @@ import (
 	"csmail/pkg/lapi"
 )
 
-const runHelp = `Follow the logs, decide, and tell CrowdSec's Local API, until SIGTERM or SIGINT.
+const runHelp = `Follow the logs, decide, and send alerts to CrowdSec's Local API, until SIGTERM or SIGINT.
 SIGHUP reads the configuration anew; a bad one changes nothing.
 
 Everything that was read, and how far, is kept in one file (state), so that a crash
-at any moment loses no alert and tells none twice. While the LAPI is away, alerts
+at any moment loses no alert and sends none twice. While the LAPI is away, alerts
 wait in the outbox.
 
   csmail run -t              check the configuration, and whether the logs can
-                             be read and the LAPI takes us; change nothing
+                             be read and the LAPI takes its machine; change nothing
   csmail run -t --offline    the configuration alone
   csmail run -T              print it as it is, merged, with its secrets masked`
 
@@ -135,7 +135,7 @@ func checkedFile(path string) string {
 // warnOfCredentials warns of credentials that cannot be used. A start goes on without
 // them, since they may come later, but there is no ban until then.
 func warnOfCredentials(c config.Config, std Streams) {
-	if c.LAPI.RegistrationToken != "" || !c.Detect {
+	if c.LAPI.RegistrationToken != "" || !c.SendsAlerts() {
 		return
 	}
 	if _, err := lapi.LoadCredentials(c.LAPI.Credentials); err != nil {

@@ -106,7 +106,7 @@ func listScenarios(std Streams, set *scenario.Set, output string) error {
 const scenariosLintHelp = `Check scenario files, or all below a folder, as the linter of CrowdSec's hub does:
 each document has a name that goes with its file (AUTHOR/FILE.yaml), a description,
 and labels of the hub's taxonomy. What csmail cannot load, and what it loads but
-ignores, is told as well. Each finding is a line FILE:LINE: TEXT; with a finding
+ignores, is reported as well. Each finding is a line FILE:LINE: TEXT; with a finding
 the status is 1.`
 
 // newScenariosLint returns csmail scenarios lint, which checks files as CrowdSec's hub

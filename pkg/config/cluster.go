@@ -27,6 +27,12 @@ type Cluster struct {
 	Edges       []string            `yaml:"edges" doc:"On judges: the names of the edges that count. What others send is refused."`
 }
 
+// SendsAlerts reports whether csmail sends alerts to the LAPI, and so needs to be a machine
+// there. An edge leaves that to the judges.
+func (c Config) SendsAlerts() bool {
+	return c.Detect && (!c.Cluster.IsEdge() || c.Cluster.IsJudge())
+}
+
 // IsEdge reports whether this host sends its facts to judges.
 func (c Cluster) IsEdge() bool { return slices.Contains(c.roles(), "edge") }
 

@@ -39,7 +39,7 @@ type LAPI struct {
 	Credentials       string   `yaml:"credentials" doc:"The file that cscli machines add wrote: url, login and password, or cert_path, key_path and ca_cert_path. An url that begins with / is a unix socket."`
 	RegistrationToken string   `yaml:"registration_token" secret:"true" doc:"With a token of the LAPI's auto_registration csmail run registers itself and writes the credentials file, if that is missing. Needs url, and credentials at a place that csmail may write: /var/lib/csmail/lapi_credentials.yaml with csmail.service."`
 	URL               string   `yaml:"url" doc:"Only to register with registration_token: where the LAPI is."`
-	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"The same as bouncer.api_key, under its name of before."`
+	BouncerKey        string   `yaml:"bouncer_key" secret:"true" doc:"An old name of bouncer.api_key."`
 	Decisions         string   `yaml:"decisions" doc:"profiles: alerts without decisions, so that profiles.yaml, allowlists and notifications of the LAPI apply. explicit: each alert brings its ban, of the length of duration; allowlists are asked first."`
 	Duration          Duration `yaml:"duration" doc:"How long an explicit ban lasts. With more than the LAPI's flush.max_age (7d) it is renewed in time."`
 	Simulate          bool     `yaml:"simulate" doc:"A dry run: alerts are stored as simulated, cscli shows (simul)ban, no bouncer gets them."`
@@ -90,7 +90,7 @@ type Guard struct {
 	FirstContact    Duration `yaml:"first_contact" doc:"How long the guard waits for a login of somebody whom it saw for the first time just then."`
 	ResolverQuiet   Duration `yaml:"resolver_quiet" doc:"The longest time without a client with a verified name for which the resolver counts as working."`
 	ListQuiet       Duration `yaml:"list_quiet" doc:"The longest time without mail of others for which block lists count as working."`
-	FaultLasts      Duration `yaml:"fault_lasts" doc:"How long a fault of ours holds at the least."`
+	FaultLasts      Duration `yaml:"fault_lasts" doc:"For how long at least a fault of this server excuses clients."`
 	FaultSilence    Duration `yaml:"fault_silence" doc:"How long it holds while nobody gets in."`
 	VisitsPerHour   int      `yaml:"visits_per_hour" doc:"From how many empty visits an hour on they count by themselves."`
 	BansPerHour     int      `yaml:"bans_per_hour" doc:"More bans an hour are held for a person to look at."`

@@ -44,7 +44,7 @@ type Enforce struct {
 // Countries is the rule on logins from countries that an account never came from. It goes
 // by the file of geo.country, and learns from the successful logins in the log.
 type Countries struct {
-	Mode   string   `yaml:"mode" doc:"off; report: tell of successful logins from a country that is new to the account (log, csmail enforce status); refuse: refuse them. A country that is not known is never refused."`
+	Mode   string   `yaml:"mode" doc:"off; report: report successful logins from a country that is new to the account (log, csmail enforce status); refuse: refuse them. A country that is not known is never refused."`
 	Learn  Duration `yaml:"learn" doc:"How long an account must be known, in whole days, before a country counts as new to it."`
 	Home   []string `yaml:"home" doc:"Countries from which everybody may log in, as two letters: DE."`
 	Exempt []string `yaml:"exempt" doc:"Accounts that may log in from everywhere."`

@@ -56,7 +56,7 @@ func (d *Daemon) openCluster() error {
 	}
 	d.cluster = &clustered{conn: conn, name: c.Name}
 	if c.IsEdge() {
-		if d.cluster.edge, err = newEdgePart(conn, d.store, c, d.options.Now); err != nil {
+		if d.cluster.edge, err = newEdgePart(conn, d.store, c, c.Name, d.options.Now); err != nil {
 			conn.Close()
 			return err
 		}

@@ -451,6 +451,35 @@ func TestDistrustedEdge(t *testing.T) {
 	equal("after the order came again")
 }
 
+// Once a distrusted edge is out of cluster.edges, as the command advises, there is no trouble
+// with it any more.
+func TestDistrustedEdgeIsTakenOut(t *testing.T) {
+	all, rigs := pair(t)
+	s := newStream(t)
+	for i, d := range all {
+		s.declares(fmt.Sprint("j", i), d.cluster.judge.rules.own)
+	}
+	s.orders(order{Distrust: "mx2"})
+	s.says("mx2", thief, login("a"))
+	for i, d := range all {
+		s.takeAll(d)
+		rigs[i].judges(fmt.Sprint("j", i), "[mx1]", "")
+		if d.reload(t.Context()); d.reloadErr != nil {
+			t.Fatal(d.reloadErr)
+		}
+		s.declares(fmt.Sprint("j", i), d.cluster.judge.rules.own)
+	}
+	for i, d := range all {
+		s.takeAll(d)
+		if got := d.cluster.judge.merger.Expected(); !slices.Equal(got, []string{"mx1"}) {
+			t.Errorf("judge %d counts %q, want mx1", i, got)
+		}
+		if got := clusterTroubles(d.cluster.status(), time.Now()); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "mx2") }) {
+			t.Errorf("judge %d: got troubles %q, want none with mx2", i, got)
+		}
+	}
+}
+
 // A configuration with other rules takes effect on both judges at the same message: where
 // the stream says that the second one has it too.
 func TestRulesTakeEffectTogether(t *testing.T) {

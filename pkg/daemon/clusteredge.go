@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"csmail/pkg/cluster"
@@ -26,8 +28,9 @@ type edgePart struct {
 	sender *cluster.Edge
 }
 
-func newEdgePart(conn *cluster.Conn, store *state.Store, c config.Cluster, now func() time.Time) (*edgePart, error) {
-	epoch, err := store.StartOutgoing(uint64(time.Now().UnixNano()))
+func newEdgePart(conn *cluster.Conn, store *state.Store, c config.Cluster, name string, now func() time.Time) (*edgePart, error) {
+	machine, _ := os.ReadFile("/etc/machine-id") // some containers have none
+	epoch, err := store.StartOutgoing(uint64(time.Now().UnixNano()), state.Sender{Name: name, Machine: strings.TrimSpace(string(machine))})
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (j *judgePart) takeMessage(d *Daemon, m cluster.Message) {
 		j.refuse(d, m.Edge, "it is not in cluster.edges")
 		return
 	case merge.Distrusted:
-		j.refuse(d, m.Edge, "it is distrusted (csmail cluster edge distrust)")
+		j.refuse(d, m.Edge, becauseDistrusted)
 		return
 	case merge.Stale:
 		j.refuse(d, m.Edge, "it is of an earlier life of the host, or another host has its name")
@@ -204,7 +204,7 @@ func (j *judgePart) noteBlank(d *Daemon) {
 }
 
 // blankHint says how a judge gets the memory of another.
-const blankHint = "stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both (docs/cluster.md, A judge more)"
+const blankHint = "stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both; with no other judge, or on a host that is an edge too: docs/cluster.md, A judge more"
 
 // judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
@@ -224,10 +224,21 @@ func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	}
 }
 
+// forgetRefused forgets that hosts were refused for being distrusted once they are out of
+// cluster.edges, as they should be: what they go on sending is that of strangers.
+func (j *judgePart) forgetRefused() {
+	maps.DeleteFunc(j.refused, func(edge, why string) bool {
+		return why == becauseDistrusted && !slices.Contains(j.rules.inForce.Edges, edge)
+	})
+}
+
+// becauseDistrusted is why what a distrusted edge sends is refused.
+const becauseDistrusted = "it is distrusted (csmail cluster edge distrust)"
+
 // refuse says once why an edge's batches are refused.
 func (j *judgePart) refuse(d *Daemon, edge, why string) {
 	if j.refused[edge] != why {
-		d.log.Warn("what a host sends is refused", "edge", edge, "why", why, "hint", "csmail cluster status; the host keeps it until the judges are upgraded, too")
+		d.log.Warn("what a host sends is refused", "edge", edge, "why", why, "hint", "csmail cluster status; the host keeps it meanwhile")
 	}
 	j.refused[edge] = why
 }

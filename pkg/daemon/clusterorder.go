@@ -69,6 +69,7 @@ func (j *judgePart) obey(d *Daemon, m cluster.Message) {
 		if _, err := lists.dropWaiting(o.Unban, o.Until.Add(-amnesty)); err != nil {
 			d.log.Error("dropping alerts on what was forgiven", "error", err)
 		}
+		d.enforcer.pollSoon()
 		d.log.Info("forgiven by a person", "network", o.Unban.String(), "until", o.Until.Format(time.RFC3339))
 	}
 	if len(o.IDs) > 0 {

@@ -145,6 +145,7 @@ func (j *judgePart) hear(d *Daemon, judge, hash string) {
 
 // adopt brings the rules of the configuration into force if all judges have them.
 func (j *judgePart) adopt(d *Daemon) {
+	defer j.forgetRefused()
 	r := &j.rules
 	if r.own.Hash() == r.inForce.Hash() || len(r.differing()) > 0 {
 		return

@@ -55,7 +55,7 @@ func (j *judgePart) status() *control.ClusterJudge {
 		}
 		state.Blank, state.Distrusted = e.Blank, e.Distrusted
 		if e.Distrusted {
-			state.Refused = "it is distrusted (csmail cluster edge distrust)"
+			state.Refused = becauseDistrusted
 		}
 		if e.Heard {
 			state.Behind = foremost.Sub(e.Through)

@@ -65,7 +65,7 @@ var (
 	decisionsDesc = metric("decisions", "Decisions that are in force.")
 	repairedDesc  = metric("decisions_repaired_total", "Decisions that the LAPI's stream had lost, or kept too long.", "what")
 	ignoredDesc   = metric("decisions_ignored_total", "Decisions that no mail server can enforce, or for which there was no room.", "why")
-	pullDesc      = metric("decisions_last_pull_timestamp_seconds", "When the LAPI last told of its decisions.")
+	pullDesc      = metric("decisions_last_pull_timestamp_seconds", "When the LAPI last sent its decisions.")
 	pollsDesc     = metric("lapi_requests_total", "Polls of the LAPI's decisions.")
 	pollFailures  = metric("lapi_requests_failures_total", "Polls that failed.")
 	ownDesc       = metric("decisions_own_total", "Decisions on our own alerts, in force at once.")

@@ -48,7 +48,7 @@ func newMetrics() *metrics {
 		sourceUp:       gauge("source_up", "1 while the source is followed, 0 while it waits or fails.", "source"),
 		outbox:         gauge("alerts", "Alerts by the list that they are in.", "list"),
 		outboxAge:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "outbox_age_seconds", Help: "How long the oldest alert has waited."}),
-		breaker:        gauge("breaker_holds", "1 while an outage of ours holds bans back.", "breaker"),
+		breaker:        gauge("breaker_holds", "1 while an outage of your own server holds bans back.", "breaker"),
 		tracked:        gauge("tracked", "What the engine remembers.", "what"),
 		lapi:           gauge("lapi", "What became of alerts since the start.", "outcome"),
 		lapiSeconds:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "csmail", Name: "lapi_push_seconds", Help: "Mean time of a push to the LAPI."}),

@@ -44,8 +44,8 @@ func (d *Daemon) surround(ctx context.Context) {
 		Log:           d.log,
 	})
 	d.cluster.surround(ctx, d, a)
-	if !c.Detect || d.cluster.isEdge() && !d.cluster.isJudge() {
-		return // without detection there are no alerts, and the LAPI needs no machine
+	if !c.SendsAlerts() {
+		return // the LAPI needs no machine
 	}
 	sender := d.sender
 	a.group.Go(func() { sender.Run(ctx) })

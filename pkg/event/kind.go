@@ -94,7 +94,7 @@ var kindTable = [kindCount]kindRow{
 	HostnameMismatch: {"hostname-mismatch", Suspect, "a name that does not resolve back to the address"},
 	DNSBLListed:      {"dnsbl-listed", Suspect, "refused because a DNS block list names the client, its sender or HELO"},
 	RelayRefused:     {"relay-refused", Suspect, "mail for a domain that is not ours, from a host with a verified name: it may follow a wrong MX record"},
-	ErrorLimit:       {"error-limit", Suspect, "cut off after too many refusals in one session, which may have been temporary ones of ours, or of keys that an SSH client tries"},
+	ErrorLimit:       {"error-limit", Suspect, "cut off after too many refusals in one session, which may have been temporary ones of this server, or of keys that an SSH client tries"},
 	HeloDeferred:     {"helo-deferred", Suspect, "a HELO name that did not resolve"},
 	SenderRejected:   {"sender-rejected", Suspect, "a sender address that does not exist or is not the user's own"},
 	RecipientUnknown: {"recipient-unknown", Suspect, "mail for a user that does not exist"},

@@ -18,7 +18,7 @@ func Enforcement(w io.Writer, e *control.Enforcement, screen Screen) error {
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	fmt.Fprintf(&b, "%d decisions in force%s\n", e.Decisions, since("; the LAPI last told of them at ", e.LastPull))
+	fmt.Fprintf(&b, "%d decisions in force%s\n", e.Decisions, since("; the LAPI last sent them at ", e.LastPull))
 	if e.DryRun {
 		b.WriteString("dry run: nobody is refused\n")
 	}

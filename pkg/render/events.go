@@ -147,7 +147,7 @@ func humanEvent(r engine.Result, zone *time.Location) string {
 	case r.Copy:
 		note = " (a copy of an earlier line)"
 	case r.Folded:
-		note = " (told before)"
+		note = " (counted before)"
 	case r.Repeated:
 		note = " (the same once more in one session)"
 	case r.Withheld && r.Service == event.Dovecot:

@@ -3,6 +3,9 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
+
+	"csmail/pkg/hint"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -24,13 +27,24 @@ type outgoing struct {
 	bytes        int64  // as stored
 }
 
-var outgoingKey = []byte("outgoing")
+var outgoingKey, senderKey = []byte("outgoing"), []byte("outgoing sender")
+
+// Sender is who sends the batches of a state file: its name in the cluster, and the ID of its
+// machine (machine-id(5)), "" if it is not known.
+type Sender struct{ Name, Machine string }
 
 // StartOutgoing says that this host sends batches, and returns the epoch of its numbers:
 // the one that is given, or that of an earlier start.
-func (s *sending) StartOutgoing(epoch uint64) (uint64, error) {
+//
+// It refuses a copy of the file of another edge. Such a host would send what the other one
+// has yet to send, as if it were its own. A host that was renamed has its machine still, and
+// a container has its name though its machine may be another one each time.
+func (s *sending) StartOutgoing(epoch uint64, by Sender) (uint64, error) {
 	err := s.update("start sending", func(tx *bolt.Tx, counted *change) error {
 		out, err := readOutgoing(tx)
+		if err == nil {
+			err = startSender(tx, by)
+		}
 		if err != nil || out.epoch != 0 {
 			return err
 		}
@@ -41,6 +55,24 @@ func (s *sending) StartOutgoing(epoch uint64) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.epoch, err
+}
+
+// startSender stores who sends, unless the file is another one's.
+func startSender(tx *bolt.Tx, by Sender) error {
+	meta := tx.Bucket(metaBucket)
+	value := meta.Get(senderKey)
+	if value != nil {
+		b, err := unseal(senderKey, value)
+		if err != nil {
+			return fmt.Errorf("who sends the batches: %w", err)
+		}
+		name, machine, _ := strings.Cut(string(b), "\x00")
+		if name != by.Name && machine != "" && by.Machine != "" && machine != by.Machine {
+			return hint.Wrap(fmt.Errorf("the state file is a copy of that of the edge %q, and this is %q", name, by.Name),
+				"a judge that is an edge too cannot go on with a copy: move the file away, and see docs/cluster.md, A judge more")
+		}
+	}
+	return meta.Put(senderKey, seal(senderKey, []byte(by.Name+"\x00"+by.Machine)))
 }
 
 // putOutgoing adds batches, and refuses a gap between their numbers.

@@ -3,11 +3,48 @@ package state
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"csmail/pkg/hint"
 )
 
 func batchFor(first, next uint64) Outgoing {
 	return Outgoing{First: first, Next: next, Data: fmt.Appendf(nil, "%d to %d", first, next)}
+}
+
+// A host goes on with its file under another name, or on another machine, but not with the
+// file of another edge.
+func TestSenderOfAFile(t *testing.T) {
+	first := Sender{"mx1", "a"}
+	for name, tt := range map[string]struct {
+		next Sender
+		want string
+	}{
+		"the same":                      {first, ""},
+		"renamed":                       {Sender{"mx9", "a"}, ""},
+		"a container made anew":         {Sender{"mx1", "b"}, ""},
+		"another name, no machine's ID": {Sender{"mx2", ""}, ""},
+		"a copy on another host":        {Sender{"mx2", "b"}, `the state file is a copy of that of the edge "mx1", and this is "mx2"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(filepath.Join(t.TempDir(), "s.db"), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if _, err := s.StartOutgoing(7, first); err != nil {
+				t.Fatal(err)
+			}
+			epoch, err := s.StartOutgoing(9, tt.next)
+			if tt.want == "" && (epoch != 7 || err != nil) {
+				t.Errorf("got epoch %d, %v, want 7", epoch, err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), "A judge more")) {
+				t.Errorf("got %v, hint %q, want %q", err, hint.Of(err), tt.want)
+			}
+		})
+	}
 }
 
 // Batches to send come back by any of their numbers, also after the file was opened
@@ -22,7 +59,7 @@ func TestOutgoing(t *testing.T) {
 		return s
 	}
 	s := open()
-	if epoch, err := s.StartOutgoing(7); epoch != 7 || err != nil {
+	if epoch, err := s.StartOutgoing(7, Sender{"mx1", "a"}); epoch != 7 || err != nil {
 		t.Fatalf("got epoch %d, %v, want 7", epoch, err)
 	}
 	if err := s.Commit(Batch{Outgoing: []Outgoing{batchFor(0, 10), batchFor(10, 11)}}); err != nil {
@@ -63,7 +100,7 @@ func TestOutgoing(t *testing.T) {
 	if err := s.Commit(Batch{Outgoing: []Outgoing{batchFor(40, 41)}}); err != nil {
 		t.Error(err)
 	}
-	if epoch, err := s.StartOutgoing(9); epoch != 7 || err != nil {
+	if epoch, err := s.StartOutgoing(9, Sender{"mx1", "a"}); epoch != 7 || err != nil {
 		t.Errorf("got epoch %d, %v at the second start, want 7", epoch, err)
 	}
 	if err := s.Close(); err != nil {
