@@ -177,3 +177,25 @@ func TestForeignProvider(t *testing.T) {
 		})
 	}
 }
+
+// An edge of a cluster declares few addresses as its own. That its log names a client as its
+// own server spares nobody, or whoever took the edge over could have anybody spared.
+func TestOwnAddressByAnEdge(t *testing.T) {
+	s := &scene{}
+	r := event.Record{Outcome: event.Noted, Testimony: event.OwnAddress}
+	r.Kind, r.Service, r.User, r.Attempts = event.AuthFailed, event.Dovecot, "bob", 1
+	s.put(0, attacker, r)
+	for i := range 9 {
+		s.fail(26*time.Hour+time.Duration(i)*time.Minute, attacker, "u"+string(rune('a'+i)), event.Dovecot)
+	}
+	for edge, want := range map[uint64]Action{0: Hold, event.EdgeOf("mx7"): Ban} {
+		for i := range s.log {
+			s.log[i].Origin.Edge = edge
+		}
+		g := guardOf(s, true)
+		now := s.log[len(s.log)-1].Time
+		if v := g.Decide(found(attacker, 5, now), now); v.Action != want {
+			t.Errorf("by edge %d: got %v (%s), want %v", edge, v.Action, v.Reason, want)
+		}
+	}
+}

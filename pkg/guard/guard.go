@@ -79,7 +79,7 @@ func (g *Guard) Observe(r *event.Record, folded bool) {
 		return
 	}
 	key := keyOf(r.Addr)
-	if r.Testimony == event.OwnAddress {
+	if r.Testimony == event.OwnAddress && r.Origin.Edge == 0 { // an edge declares its own addresses, few of them
 		g.source(key, at).own = at
 	}
 	switch class {

@@ -16,21 +16,31 @@ import "csmail/pkg/event"
 // The line that comes first counts. The proxy connects anew for each attempt.
 type relayed struct {
 	addr   address
-	server int // attempts that the server reported, and the proxy has yet to report
-	proxy  int // attempts that the proxy reported first
+	user   event.AccountHash // of the last attempt
+	server int               // attempts that the server reported, and the proxy has yet to report
+	proxy  int               // attempts that the proxy reported first
 }
 
 // joinRelayed deducts from r what the other of the two, proxy and server, reported about
-// the same connection, and reports whether nothing is left.
+// the same connection and account, and reports whether nothing is left. A proxy may have
+// users of its own, too: a client that fails as one of them made another attempt. If csmail
+// refused the login at the server, what the proxy says of it is no offence either.
 func (j *Joiner) joinRelayed(r *event.Record) bool {
-	if r.Kind != event.AuthFailed || r.Session == "" {
+	if r.Kind != event.AuthFailed && r.Kind != event.OwnRefusal || r.Session == "" {
 		return false
 	}
 	s := j.relayed.getOrPut(textHash(r.Session))
-	if addr := addressOf(r.Addr); s.addr != addr {
+	addr, user := addressOf(r.Addr), j.accountOf(r)
+	if s.addr != addr || !s.user.IsZero() && !user.IsZero() && !s.user.Is(user) {
 		*s = relayed{addr: addr}
 	}
+	if !user.IsZero() {
+		s.user = user
+	}
 	switch {
+	case r.Kind == event.OwnRefusal:
+		s.server += r.Attempts
+		return false
 	case r.Cause != event.Relayed:
 		deduct(&s.proxy, r)
 		s.server += r.Attempts

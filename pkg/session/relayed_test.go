@@ -38,6 +38,10 @@ func TestRelayed(t *testing.T) {
 	}
 	elsewhere := server("back", 40)
 	elsewhere.Addr = two
+	local := auth("front", 0) // of the proxy's own users
+	local.User = "me"
+	refused := auth("back", 0)
+	refused.Kind = event.OwnRefusal
 	for name, tt := range map[string]struct {
 		log  []event.Record
 		want int
@@ -49,6 +53,9 @@ func TestRelayed(t *testing.T) {
 		"two attempts, the end alone":   {[]event.Record{server("back", 2), server("back", 12), end(13)}, 2},
 		"no server in the log":          {[]event.Record{proxy(2), proxy(12), proxy(22), end(23)}, 3},
 		"one that the server missed":    {[]event.Record{server("back", 2), proxy(2), proxy(12), end(13)}, 2},
+		"a guess behind one's own user": {[]event.Record{local, proxy(2), end(3)}, 2},
+		"and one's own user behind it":  {[]event.Record{proxy(2), local, end(3)}, 2},
+		"csmail refused it":             {[]event.Record{refused, server("back", 2), proxy(2), end(3)}, 1},
 		"an address that is not shared": {[]event.Record{proxy(38), elsewhere}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

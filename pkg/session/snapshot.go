@@ -10,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 16
+	snapshotVersion = 17
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 

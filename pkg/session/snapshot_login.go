@@ -40,6 +40,7 @@ func (c *codec) login(s *loginSession) {
 
 func (c *codec) relayed(s *relayed) {
 	c.address(&s.addr)
+	c.account(&s.user)
 	c.SignedInts(&s.server, &s.proxy)
 }
 

@@ -1,6 +1,7 @@
 package dovecot
 
 import (
+	"net/netip"
 	"strings"
 
 	"csmail/pkg/event"
@@ -113,8 +114,13 @@ func isFromItself(elements string) bool {
 	if at < 0 || !strings.HasPrefix(elements, "user=<") {
 		return false
 	}
-	addr, rest, ok := strings.Cut(elements[at+len("rip="):], ", lip=")
-	return ok && strings.HasPrefix(rest, addr) && (len(rest) == len(addr) || rest[len(addr)] == ',')
+	text, rest, ok := strings.Cut(elements[at+len("rip="):], ", lip=")
+	if !ok || strings.Contains(rest, ", lip=") {
+		return false
+	}
+	server, _, _ := strings.Cut(rest, ",")
+	_, err := netip.ParseAddr(text)
+	return err == nil && text == server
 }
 
 // readClaims reads "USER>, method=M, " and the other elements before the address. The

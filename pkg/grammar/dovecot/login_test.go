@@ -322,16 +322,18 @@ func TestOtherProcesses(t *testing.T) {
 func TestOwnAddress(t *testing.T) {
 	const failed = "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): "
 	for message, want := range map[string]event.Testimony{
-		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, secured, session=<s>":                                 event.OwnAddress,
-		failed + "user=<u>, method=PLAIN, rip=2001:db8::1, lip=2001:db8::1":                                                   event.OwnAddress,
-		"imap-login: Login: user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, mpid=7, TLS, session=<s>":                   event.OwnAddress,
-		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.10, session=<s>":                                         event.NoTestimony,
-		failed + "user=<u>, method=PLAIN, rip=192.0.2.10, lip=192.0.2.1, session=<s>":                                         event.NoTestimony,
-		failed + "user=<u, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>":                        event.NoTestimony,
-		failed + "user=<rip=192.0.2.1, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>":            event.NoTestimony,
-		failed + "user=<u, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, session=<s>":                                          event.NoTestimony,
-		failed + "rip=192.0.2.1, lip=192.0.2.1, user=u":                                                                       event.NoTestimony,
-		"imap-login: Disconnected (disconnected before auth was ready, waited 0 secs): user=<>, rip=192.0.2.1, lip=192.0.2.1": event.NoTestimony,
+		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, secured, session=<s>":                                   event.OwnAddress,
+		failed + "user=<u>, method=PLAIN, rip=2001:db8::1, lip=2001:db8::1":                                                     event.OwnAddress,
+		"imap-login: Login: user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, mpid=7, TLS, session=<s>":                     event.OwnAddress,
+		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, local_name=x, lip=192.0.2.1, local_name=x, lip=192.0.2.9, session=<s>": event.NoTestimony,
+		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, local_name=x, lip=192.0.2.9, session=<s>":               event.NoTestimony,
+		failed + "user=<u>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.10, session=<s>":                                           event.NoTestimony,
+		failed + "user=<u>, method=PLAIN, rip=192.0.2.10, lip=192.0.2.1, session=<s>":                                           event.NoTestimony,
+		failed + "user=<u, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>":                          event.NoTestimony,
+		failed + "user=<rip=192.0.2.1, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<s>":              event.NoTestimony,
+		failed + "user=<u, lip=192.0.2.1>, method=PLAIN, rip=192.0.2.1, session=<s>":                                            event.NoTestimony,
+		failed + "rip=192.0.2.1, lip=192.0.2.1, user=u":                                                                         event.NoTestimony,
+		"imap-login: Disconnected (disconnected before auth was ready, waited 0 secs): user=<>, rip=192.0.2.1, lip=192.0.2.1":   event.NoTestimony,
 	} {
 		var e event.Event
 		if _, got := Parse(message, &e); got != want {
