@@ -32,9 +32,9 @@ func TestMain(m *testing.M) {
 // idleAt is the variable that makes this program hold idle connections to a socket.
 const idleAt = "CSMAIL_TEST_IDLE_AT"
 
-// holdIdle opens 10,000 connections that ask nothing, and keeps them until its input ends.
+// holdIdle opens idleConnections that ask nothing, and keeps them until its input ends.
 func holdIdle(path string) {
-	for range 10_000 {
+	for range idleConnections {
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			fmt.Println(err)
