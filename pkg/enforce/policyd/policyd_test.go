@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,10 @@ const idleAt = "CSMAIL_TEST_IDLE_AT"
 func holdIdle(path string) {
 	for range idleConnections {
 		c, err := net.Dial("unix", path)
+		for errors.Is(err, syscall.EAGAIN) { // the server has yet to accept those before
+			time.Sleep(time.Millisecond)
+			c, err = net.Dial("unix", path)
+		}
 		if err != nil {
 			fmt.Println(err)
 			return
