@@ -29,7 +29,7 @@ at any moment loses no alert and sends none twice. While the LAPI is away, alert
 wait in the outbox.
 
   csmail run -t              check the configuration, and whether the logs can
-                             be read and the LAPI takes its machine; change nothing
+                             be read and the LAPI takes csmail; change nothing
   csmail run -t --offline    the configuration alone
   csmail run -T              print it as it is, merged, with its secrets masked`
 
