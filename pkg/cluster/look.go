@@ -248,32 +248,26 @@ func (j *Judges) storedBy(ctx context.Context, judges, edges []string) ([]Stored
 
 // Create makes the stream and the buckets, or changes them to the needs of this csmail.
 func Create(ctx context.Context, o Options) error {
-	ctx, cancel := context.WithTimeout(ctx, createWithin)
-	defer cancel()
-	conn, err := Connect(o)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.await(ctx); err != nil {
-		return err
-	}
-	j, err := conn.Judges()
-	if err != nil {
-		return err
-	}
-	for {
-		if err = j.initWithin(ctx, callWithin/2); err == nil || ctx.Err() != nil {
-			return conn.explained(err)
+	return asJudge(ctx, o, createWithin, func(ctx context.Context, j *Judges) error {
+		for {
+			err := j.initWithin(ctx, callWithin/2)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			pause(ctx, retryAfter) // servers that have just been started choose a leader first
 		}
-		pause(ctx, retryAfter) // servers that have just been started choose a leader first
-	}
+	})
 }
 
 // Order puts an order of a person into the stream, as [Judges.Order] does, with the key of a
 // judge.
 func Order(ctx context.Context, o Options, order []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	return asJudge(ctx, o, callWithin, func(ctx context.Context, j *Judges) error { return j.Order(ctx, order) })
+}
+
+// asJudge connects with the key of a judge, for one task that must be done within a time.
+func asJudge(ctx context.Context, o Options, within time.Duration, do func(context.Context, *Judges) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	conn, err := Connect(o)
 	if err != nil {
@@ -287,7 +281,7 @@ func Order(ctx context.Context, o Options, order []byte) error {
 	if err != nil {
 		return err
 	}
-	return conn.explained(j.Order(ctx, order))
+	return conn.explained(do(ctx, j))
 }
 
 // initWithin bounds one try: an answer can get lost while the servers choose a leader.
