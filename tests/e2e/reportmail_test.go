@@ -33,7 +33,7 @@ func TestReportMail(t *testing.T) {
 	if err := l.start(); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "report.log", pageLog())
+	write(t, dir, "report.log", pageLog(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)))
 	write(t, dir, "csmail.yaml", []byte("socket: "+dir+"/none.sock\nstate: "+dir+"/none.db\n"))
 	inside := func(args ...string) (string, error) {
 		cmd := exec.Command("nsenter", append([]string{fmt.Sprintf("--target=%d", l.server.cmd.Process.Pid), "--mount", "--net", "--uts", "--ipc", "--pid", "--"}, args...)...)

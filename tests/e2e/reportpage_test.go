@@ -52,9 +52,10 @@ func TestReportPage(t *testing.T) {
 		_ = daemon.Process.Signal(syscall.SIGTERM)
 		_ = daemon.Wait()
 	})
-	page := "http://" + address + "/report?day=2026-11-28"
+	day := time.Now().UTC().AddDate(0, 0, -1).Truncate(24 * time.Hour)
+	page := "http://" + address + "/report?day=" + day.Format(time.DateOnly)
 	within(t, "the daemon serves", func() bool { return strings.HasPrefix(fetch(page), "404") })
-	write(t, dir, "mail.log", pageLog())
+	write(t, dir, "mail.log", pageLog(day))
 	within(t, "the day is read", func() bool {
 		return strings.Contains(fetch(page), "<b>240</b><span>received</span>")
 	})
@@ -91,16 +92,16 @@ func fetch(url string) string {
 }
 
 // pageLog is a day with something of everything, and names that try to be markup.
-func pageLog() []byte {
+func pageLog(day time.Time) []byte {
 	var b strings.Builder
-	at := time.Date(2026, 11, 27, 23, 59, 0, 0, time.UTC)
+	at := day.Add(-time.Minute)
 	say := func(tag, format string, args ...any) {
 		fmt.Fprintf(&b, "%s mx1 %s: %s\n", at.Format("2006-01-02T15:04:05.000000Z"), tag, fmt.Sprintf(format, args...))
 		at = at.Add(100 * time.Millisecond)
 	}
 	say("postfix/master[1]", "reload -- version 3.7.11, configuration /etc/postfix")
 	for i := range 240 {
-		at = time.Date(2026, 11, 28, i/10, (i%10)*6, 0, 0, time.UTC)
+		at = day.Add(time.Duration(i) * 6 * time.Minute)
 		tag := fmt.Sprintf("postfix/smtpd[%d]", 100+i)
 		addr := fmt.Sprintf("198.51.100.%d", i)
 		say(tag, "connect from unknown[%s]", addr)
