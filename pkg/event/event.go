@@ -113,7 +113,7 @@ const (
 	Repeated               // syslogd left out lines: the one before came Attempts times more
 	Undelivered            // the session of this process ended, and no whole message came in it
 	OwnAddress             // of a Noted line: the client's address is the one of the server, too
-	Discarded              // a filter threw a message away; Session is its queue ID
+	Discarded              // a message was thrown away, put on hold or refused for now; Session is its queue ID, "" if it has none yet
 )
 
 // LastTestimony is the largest valid value in stored data.

@@ -35,7 +35,7 @@ func (j *Joiner) joinDovecot(r *event.Record) Status {
 	case j.joinLogin(r):
 		return Folded
 	case len(j.earlier.Excused) > 0: // it counts as much as the end that it explains, which the others have seen
-	case j.joinRelayed(r) || j.deductPAM(r):
+	case j.joinRelayed(r) || j.deductPAM(r) || j.deductPAMBehind(r):
 		return Folded
 	case j.waitForReason(r):
 		return Withheld

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"csmail/pkg/event"
@@ -52,6 +53,7 @@ func TestRejectedMessages(t *testing.T) {
 	whole := line("postfix/smtpd", "B", event.PolicyRejected, event.NoTestimony)
 	whole.Cause = event.WholeMessage
 	empty := line("postfix/smtpd", "", event.NoKind, event.Undelivered)
+	aside := line("postfix/smtpd", "A", event.NoKind, event.Discarded)
 	for name, tt := range map[string]struct {
 		log  []event.Record
 		want int
@@ -60,6 +62,7 @@ func TestRejectedMessages(t *testing.T) {
 		"rejected":                     {[]event.Record{taken("A"), rejected("A")}, 1},
 		"by its headers":               {[]event.Record{taken("A"), header}, 1},
 		"thrown away":                  {[]event.Record{taken("A"), discarded}, 1},
+		"thrown away by smtpd":         {[]event.Record{taken("A"), taken("B"), aside}, 1},
 		"twice":                        {[]event.Record{taken("A"), header, rejected("A")}, 1},
 		"one of two":                   {[]event.Record{taken("A"), taken("B"), rejected("B")}, 1},
 		"then the session ends":        {[]event.Record{taken("A"), rejected("A"), empty}, 1},
@@ -88,5 +91,29 @@ func TestRejectedMessages(t *testing.T) {
 				t.Errorf("got %d withdrawn, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+// smtpd throws a message away, or puts it on hold, before it has accepted the first
+// recipient: the message that follows in the session is not taken.
+func TestPutAsideBeforeItsRecipient(t *testing.T) {
+	line := func(pid int, queueID string, testimony event.Testimony) event.Record {
+		r := record(pid, one, event.NoKind, testimony, 0)
+		r.Program, r.Session = "postfix/smtpd", queueID
+		return r
+	}
+	log := []event.Record{
+		line(1, "", event.Connected), line(1, "", event.Discarded), line(2, "B", event.MailAccepted),
+		line(1, "A", event.MailAccepted), line(1, "C", event.MailAccepted), line(1, "", event.Discarded), line(1, "", event.Connected), line(1, "D", event.MailAccepted),
+	}
+	var got []string
+	j := NewJoiner(event.HashKey{})
+	for _, r := range log {
+		if j.Join(&r); r.Testimony == event.MailAccepted {
+			got = append(got, r.Session)
+		}
+	}
+	if want := []string{"B", "C", "D"}; !slices.Equal(got, want) {
+		t.Errorf("got the messages %q taken, want %q", got, want)
 	}
 }

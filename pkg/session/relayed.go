@@ -49,8 +49,24 @@ func (j *Joiner) joinRelayed(r *event.Record) bool {
 		s.proxy += r.Attempts
 	case s.server > 0: // the end of the connection counts one, whatever their number
 		s.server, r.Attempts = 0, 0
+	default:
+		s.proxy += r.Attempts
 	}
 	return r.Attempts <= 0
+}
+
+// deductPAMBehind does what deductPAM does where r is a proxy's: a PAM module of the server
+// behind it may have reported the login first, under the name of another host.
+func (j *Joiner) deductPAMBehind(r *event.Record) bool {
+	if r.Kind != event.AuthFailed || r.Cause != event.Relayed || !r.Addr.IsValid() {
+		return false
+	}
+	host := j.remote.get(r.Addr)
+	if host == nil {
+		return false
+	}
+	s := j.pam.get(pamKeyOf(r, *host))
+	return s != nil && s.deductFrom(r, loginStays)
 }
 
 // deduct takes as many attempts as possible from both.

@@ -26,6 +26,7 @@ type smtpSession struct {
 	begun    int64         // second of its connect line, Unix time; 0: not in the log
 	twice    bool          // its connect line is in the log twice
 	loggedIn bool
+	aside    bool // its next message is thrown away or put on hold: smtpd said so before the first recipient
 }
 
 // smtpEnd is a session that has ended. A log that holds each line twice logs its end
@@ -42,6 +43,8 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 		if k, ok := messageKeyOf(r); ok {
 			j.messages.put(k, r.Addr, takenBy(r))
 		}
+	case r.Testimony == event.Discarded && r.Session == "" && isSMTPD(r):
+		j.openSMTP(processKeyOf(r), r).aside = true
 	case r.Testimony == event.Discarded, r.Kind == event.ContentRejected && !isSMTPD(r): // which refuses single recipients
 		j.messages.reject(r, j.smtp)
 	case r.Kind == event.ContentRejected && !r.Addr.IsValid():
@@ -129,7 +132,7 @@ func (j *Joiner) joinSMTP(r *event.Record) bool {
 		s.loggedIn = true
 		j.settle(k, s, true, r.Time)
 	case r.Testimony == event.MailAccepted && r.Kind == event.NoKind:
-		j.openSMTP(k, r).messages++
+		j.openSMTP(k, r).take(r)
 	case isLogin(r):
 		j.noteSMTPD(r.From().Host)
 		s := j.openSMTP(k, r)
@@ -164,7 +167,7 @@ func (j *Joiner) connectSMTP(k processKey, r *event.Record) {
 
 // isNew reports whether nothing is known of the session but its client.
 func (s *smtpSession) isNew() bool {
-	return s.attempts == 0 && s.messages == 0 && s.kinds == 0 && s.waiting == 0 && !s.loggedIn
+	return s.attempts == 0 && s.messages == 0 && s.kinds == 0 && s.waiting == 0 && !s.loggedIn && !s.aside
 }
 
 // isLogin reports whether smtpd also counts the line as auth=0/1. It does for a failed
@@ -206,6 +209,15 @@ func (s *smtpSession) withdraw(r *event.Record) {
 		s.messages--
 		r.Withdrawn = 1
 	}
+}
+
+// take counts a message that smtpd logs as accepted, unless it is one that is put aside.
+func (s *smtpSession) take(r *event.Record) {
+	if s.aside {
+		s.aside, r.Testimony = false, event.NoTestimony
+		return
+	}
+	s.messages++
 }
 
 // openSMTP returns the session of a process. If the process had a session with another

@@ -10,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 17
+	snapshotVersion = 18
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -184,7 +184,7 @@ func (c *codec) smtp(s *smtpSession) {
 	wire.Numbers(&c.Codec, &s.kinds)
 	wire.Numbers(&c.Codec, &s.waiting)
 	c.Int64s(&s.begun)
-	c.Bools(&s.twice, &s.loggedIn)
+	c.Bools(&s.twice, &s.loggedIn, &s.aside)
 }
 
 func (c *codec) smtpEnd(e *smtpEnd) {

@@ -166,7 +166,7 @@ func TestAgain(t *testing.T) {
 
 // twice returns a snapshot in which the first session stands two times.
 func twice(snapshot []byte) []byte {
-	const name, pid, addr, attempts, messages, kinds, waiting, begun, flags = 8, 1, 1 + 4, 1, 1, 1, 1, 1, 2
+	const name, pid, addr, attempts, messages, kinds, waiting, begun, flags = 8, 1, 1 + 4, 1, 1, 1, 1, 1, 3
 	const head = 1 + len(event.HashKey{})
 	first := snapshot[head+1 : head+1+name+pid+addr+attempts+messages+kinds+waiting+begun+flags]
 	b := append(bytes.Clone(snapshot[:head]), snapshot[head]+1)
@@ -176,7 +176,7 @@ func twice(snapshot []byte) []byte {
 // A snapshot that an older csmail of the same version wrote is read, and written again
 // byte by byte.
 func TestSnapshotOfAnOlderRelease(t *testing.T) {
-	want, err := os.ReadFile("testdata/snapshot-17")
+	want, err := os.ReadFile("testdata/snapshot-18")
 	if err != nil {
 		t.Fatal(err)
 	}

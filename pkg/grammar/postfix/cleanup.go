@@ -17,7 +17,7 @@ func cleanup(message string, e *event.Event) result {
 		return benign // about the process itself
 	}
 	e.Session = id
-	if strings.HasPrefix(rest, "discard: ") || strings.HasPrefix(rest, "milter-discard: ") {
+	if isPutAside(rest) {
 		return witness(event.Discarded)
 	}
 	if text, ok := strings.CutPrefix(rest, "milter-reject: "); ok {
@@ -30,4 +30,38 @@ func cleanup(message string, e *event.Event) result {
 		}
 	}
 	return benign
+}
+
+// isPutAside reports whether a message is thrown away or put on hold, for a person to look
+// at. A hold for a Received header does not count: each mail has one, and MailScanner has
+// all mail held so, to scan it and send it on.
+func isPutAside(text string) bool {
+	for _, action := range [...]string{"discard: ", "milter-discard: ", "milter-hold: "} {
+		if strings.HasPrefix(text, action) {
+			return true
+		}
+	}
+	held, ok := strings.CutPrefix(text, "hold: ")
+	return ok && !hasPrefixFold(held, "header Received:")
+}
+
+// filtered reads "QID: to=<R>, relay=127.0.0.1[127.0.0.1]:10024, …, status=sent (REPLY)" of
+// smtp and lmtp for a content filter on this host, which takes a message and throws it
+// away, or refuses it for good. All other deliveries say nothing about a client. For
+// example, amavis answers "250 2.7.0 Ok, discarded, id=12345-01 - spam", or "554 5.7.0
+// Reject, id=…". A server elsewhere may say so, too, but that is not about this host.
+func filtered(message string, e *event.Event) result {
+	isDiscarded := strings.Contains(message, "(250 2.7.0 Ok, discarded")
+	if !isDiscarded && !strings.Contains(message, " said: 554 5.7.0 Reject, id=") {
+		return benign
+	}
+	var f event.Flow
+	if !deliveryFlow(message, &f) || !f.Local {
+		return benign
+	}
+	if isDiscarded != (f.Status == "sent") || !isDiscarded && f.Status != "bounced" {
+		return benign
+	}
+	e.Session = f.QueueID
+	return witness(event.Discarded)
 }

@@ -76,11 +76,61 @@ func TestSMTPDOfItself(t *testing.T) {
 
 // What an access table, a filter or a debug rule did without refusing the client.
 func TestQuietActions(t *testing.T) {
-	for action := range strings.FieldsSeq(`reject_warning hold discard filter redirect info warn prepend permit bcc replace delay
-		milter-hold milter-discard proxy-accept abort trigger`) {
+	for action := range strings.FieldsSeq(`reject_warning filter redirect info warn prepend permit bcc replace delay proxy-accept abort trigger`) {
 		message := "NOQUEUE: " + action + ": RCPT from a.example[192.0.2.1]: <r@example.net>: Relay access denied" + envelope
 		if e, outcome, _ := read(t, message); outcome != event.Benign || e.Kind != event.NoKind {
 			t.Errorf("%s: got %s, %s, want outcome %s, Kind %s", action, outcome, e.Kind, event.Benign, event.NoKind)
+		}
+	}
+}
+
+// What an access table or a milter throws away or puts on hold is no offence, and no mail
+// that was taken.
+func TestPutAside(t *testing.T) {
+	for _, message := range []string{
+		"NOQUEUE: discard: RCPT from a.example[192.0.2.1]: <s@example.com>: Sender address triggers DISCARD action" + envelope,
+		"NOQUEUE: hold: MAIL from a.example[192.0.2.1]: <s@example.com>: Sender address triggers HOLD action" + envelope,
+		"00ADB3C0899: discard: END-OF-MESSAGE from a.example[192.0.2.1]: <END-OF-MESSAGE>: End-of-data triggers DISCARD action" + envelope,
+		"00ADB3C0899: milter-discard: RCPT from a.example[192.0.2.1]: milter triggers DISCARD action" + envelope,
+		"NOQUEUE: milter-hold: RCPT from a.example[192.0.2.1]: milter triggers HOLD action;",
+		"00ADB3C0899: milter-reject: DATA from a.example[192.0.2.1]: 451 4.7.1 Try again later" + envelope,
+		"00ADB3C0899: reject: END-OF-MESSAGE from a.example[192.0.2.1]: 450 4.2.0 <END-OF-MESSAGE>: End-of-data rejected: Greylisted" + envelope,
+	} {
+		var e event.Event
+		outcome, got, _ := Parse("postfix/smtpd", message, &e)
+		if outcome != event.Witness || got != event.Discarded || e.Addr.String() != "192.0.2.1" || e.Kind != event.NoKind {
+			t.Errorf("%s: got %s, testimony %d, %s of %s, want %d of 192.0.2.1", message, outcome, got, e.Kind, e.Addr, event.Discarded)
+		}
+	}
+	for _, message := range []string{
+		"NOQUEUE: discard: RCPT from a b[192.0.2.1]: x", "00ADB3C0899: milter-hold: x",
+		"NOQUEUE: milter-reject: RCPT from a.example[192.0.2.1]: 451 4.7.1 Try again later;",
+	} {
+		if _, outcome, _ := read(t, message); outcome != event.Benign {
+			t.Errorf("%s: got %s, want %s", message, outcome, event.Benign)
+		}
+	}
+}
+
+// A content filter behind the queue throws a message away, or refuses it.
+func TestFilteredBehindTheQueue(t *testing.T) {
+	const near, far = "relay=127.0.0.1[127.0.0.1]:10024", "relay=mx.example.net[192.0.2.77]:25"
+	const discarded, refused = "status=sent (250 2.7.0 Ok, discarded, id=7-1 - spam)",
+		"status=bounced (host 127.0.0.1[127.0.0.1] said: 554 5.7.0 Reject, id=7-1 - spam (in reply to end of DATA command))"
+	const delays = ", delay=2.1, delays=0.1/0/0/2, dsn=2.7.0, "
+	for message, want := range map[string]event.Testimony{
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + discarded:                                                     event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, " + near + ", conn_use=2" + delays + refused:                                      event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, " + far + delays + discarded:                                                      event.NoTestimony,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=sent (250 2.0.0 Ok: queued as 4A)":                    event.NoTestimony,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=deferred (250 2.7.0 Ok, discarded, id=7-1)":           event.NoTestimony,
+		`00ADB3C0899: to=<">, ` + near + delays + discarded + `"@example.net>, ` + far + delays + "status=sent (250 2.0.0)": event.NoTestimony,
+	} {
+		for _, program := range []string{"postfix/smtp", "postfix/lmtp", "postfix/amavis/smtp"} {
+			var e event.Event
+			if _, got, _ := Parse(program, message, &e); got != want || e.Addr.IsValid() || want != event.NoTestimony && e.Session != "00ADB3C0899" {
+				t.Errorf("%s: %s: got testimony %d of %q, %s, want %d", program, message, got, e.Session, e.Addr, want)
+			}
 		}
 	}
 }
@@ -114,14 +164,16 @@ func TestWholeMessage(t *testing.T) {
 	}
 }
 
-// A message that a filter threw away was not taken.
+// A message that a filter threw away or put on hold was not taken.
 func TestDiscarded(t *testing.T) {
 	for message, want := range map[string]event.Testimony{
-		"00ADB3C0899: discard: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                         event.Discarded,
-		"00ADB3C0899: discard: body x from a.example[192.0.2.1]" + envelope + ": spam":                              event.Discarded,
-		"00ADB3C0899: milter-discard: END-OF-MESSAGE from a.example[192.0.2.1]: milter triggers DISCARD" + envelope: event.Discarded,
-		"00ADB3C0899: warning: header Subject: discard: x from a[203.0.113.6]" + envelope:                           event.NoTestimony,
-		"00ADB3C0899: hold: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                            event.NoTestimony,
+		"00ADB3C0899: discard: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                          event.Discarded,
+		"00ADB3C0899: discard: body x from a.example[192.0.2.1]" + envelope + ": spam":                               event.Discarded,
+		"00ADB3C0899: milter-discard: END-OF-MESSAGE from a.example[192.0.2.1]: milter triggers DISCARD" + envelope:  event.Discarded,
+		"00ADB3C0899: warning: header Subject: discard: x from a[203.0.113.6]" + envelope:                            event.NoTestimony,
+		"00ADB3C0899: hold: header Subject: x from a[203.0.113.6]" + envelope + ": spam":                             event.Discarded,
+		"00ADB3C0899: milter-hold: END-OF-MESSAGE from a.example[192.0.2.1]: milter triggers HOLD action" + envelope: event.Discarded,
+		"00ADB3C0899: hold: header Received: from a.example (a.example [192.0.2.1])??by b from a.example[192.0.2.1]": event.NoTestimony, // MailScanner
 	} {
 		var e event.Event
 		_, got, _ := Parse("postfix/cleanup", message, &e)

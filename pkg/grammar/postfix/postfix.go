@@ -69,7 +69,9 @@ func daemon(name string) (grammar, bool) {
 		return dnsblog, true
 	case "cleanup":
 		return cleanup, true
-	case "qmgr", "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "bounce", "trace",
+	case "smtp", "lmtp":
+		return filtered, true
+	case "qmgr", "oqmgr", "local", "virtual", "pipe", "bounce", "trace",
 		"defer", "error", "retry", "discard", "pickup", "master", "trivial-rewrite", "anvil",
 		"proxymap", "proxywrite", "scache", "showq", "flush", "verify", "spawn", "qmqpd",
 		"nbdb_reindexd", "postfix-script", "postfix-tls-script", "postfix-non-bdb-script", "postmulti-script",

@@ -100,7 +100,7 @@ func TestCleanupAndTLSProxy(t *testing.T) {
 	}{
 		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: message-id=<unknown[203.0.113.6]>", event.Benign, event.NoKind, ""},
 		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 5.7.1 Spam [203.0.113.6]; from=<a>", event.Noted, event.ContentRejected, "192.0.2.1"},
-		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 4.7.1 Try again later; from=<a>", event.Benign, event.NoKind, ""},
+		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 4.7.1 Try again later; from=<a>", event.Witness, event.NoKind, ""},
 		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: reject: header Subject: x from b[203.0.113.6]; from=<a> to=<b> from c.example[192.0.2.1]; helo=<d>: 5.7.1 no", event.Noted, event.ContentRejected, ""},
 		{"postfix/cleanup", "4Zk1Yq2Lz3z9v: warning: header Subject: x from c.example[192.0.2.1]; from=<a>", event.Benign, event.NoKind, ""},
 		{"postfix/cleanup", "warning: milter inet:localhost:1: connect failed", event.Benign, event.NoKind, ""},

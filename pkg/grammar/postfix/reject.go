@@ -32,8 +32,8 @@ func reject(text string, e *event.Event) result {
 	answer, envelope := cutRefusal(rest, client, command)
 	readEnvelope(envelope, e)
 	r := classify(answer, e)
-	if isOfWhole(command) && e.Cause == event.NoCause {
-		e.Cause = event.WholeMessage
+	if r = ofWhole(command, r, e); r != noted {
+		return r
 	}
 	if e.Kind == event.DNSBLFault && !isClearList(e.Reason, rest) {
 		e.Kind = event.DNSBLListed
@@ -44,10 +44,22 @@ func reject(text string, e *event.Event) result {
 	return r
 }
 
-// isOfWhole reports whether a command is refused with the whole message: smtpd has logged
-// the message as accepted with its first recipient.
-func isOfWhole(command string) bool {
-	return command == "DATA" || command == "BDAT" || command == "END-OF-MESSAGE"
+// ofWhole returns the result r of a refused command, and completes it where the whole
+// message is refused with the command: smtpd has logged the message as accepted with its
+// first recipient. A refusal that says nothing against the client still takes that back.
+func ofWhole(command string, r result, e *event.Event) result {
+	switch command {
+	case "DATA", "BDAT", "END-OF-MESSAGE":
+	default:
+		return r
+	}
+	switch {
+	case r == benign:
+		return witness(event.Discarded)
+	case e.Cause == event.NoCause:
+		e.Cause = event.WholeMessage
+	}
+	return r
 }
 
 // isOwnList reports whether a block list answered that is csmail's own (pkg/enforce/dnsbl):
@@ -365,6 +377,7 @@ func blockList(text string) (event.Kind, bool) {
 // refusal is mostly greylisting and no event. Some answers are Postfix's own, for a
 // filter that it cannot reach or talk to.
 func milterReject(text string, e *event.Event) result {
+	command, _, _ := cutToken(text, " from ")
 	rest, ok := cutRefused(text, e)
 	if !ok {
 		return missed
@@ -377,10 +390,10 @@ func milterReject(text string, e *event.Event) result {
 	case isFilterFault(reply):
 		kind = event.ServerFault
 	case !strings.HasPrefix(reply, "5"):
-		return benign
+		return ofWhole(command, benign, e)
 	}
 	e.Kind, e.Attempts, e.Reason = kind, 1, reply
-	return noted
+	return ofWhole(command, noted, e)
 }
 
 // proxyReject reads "STAGE: REPLY; from=<S> …", the answer of a content filter that smtpd

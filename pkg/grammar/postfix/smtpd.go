@@ -228,8 +228,10 @@ func smtpdQueued(message string, e *event.Event) result {
 			return hungUp(after, e)
 		case "proxy-reject":
 			return proxyReject(after, e)
-		case "reject_warning", "hold", "discard", "filter", "redirect", "info", "warn", "prepend", "permit",
-			"bcc", "replace", "delay", "milter-hold", "milter-discard", "proxy-accept", "abort", "trigger":
+		case "discard", "hold", "milter-discard", "milter-hold":
+			return putAside(after, e)
+		case "reject_warning", "filter", "redirect", "info", "warn", "prepend", "permit",
+			"bcc", "replace", "delay", "proxy-accept", "abort", "trigger":
 			return benign
 		}
 	}
@@ -240,6 +242,16 @@ func smtpdQueued(message string, e *event.Event) result {
 		return benign
 	}
 	return missed
+}
+
+// putAside reads "CMD from CLIENT: TEXT; …" of an access table's or a milter's DISCARD or
+// HOLD (smtpd_check.c, check_table_result; smtpd.c, check_milter_reply). The message is
+// taken from the client, but thrown away or kept for a person to look at.
+func putAside(text string, e *event.Event) result {
+	if _, ok := cutRefused(text, e); !ok {
+		return benign
+	}
+	return witness(event.Discarded)
 }
 
 // accepted reads "client=CLIENT[, sasl_method=M][, sasl_username=U]…".
