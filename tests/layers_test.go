@@ -112,6 +112,10 @@ func layersOf() map[string]layer {
 // types; a call of time.Now is found by its own check.
 var ioPackages = []string{"os", "os/exec", "net", "net/http", "io", "bufio", "log", "log/slog", "syscall", "context", "sync"}
 
+// tooLarge are packages that the product does without, since the cluster must not make it
+// larger by more than 2 MB.
+var tooLarge = []string{"github.com/nats-io/nats.go/jetstream", "github.com/nats-io/nats.go/micro"}
+
 func TestLayers(t *testing.T) {
 	seen, layers := map[string]bool{}, layersOf()
 	for _, file := range sourceFiles(t) {
@@ -129,6 +133,9 @@ func TestLayers(t *testing.T) {
 			}
 			if !allowed.io && slices.Contains(ioPackages, path) {
 				t.Errorf("%s: %s does no I/O and must not import %s", file.path, name, path)
+			}
+			if slices.Contains(tooLarge, path) {
+				t.Errorf("%s: %s makes the program larger by half a megabyte; see docs/dependencies.md", file.path, path)
 			}
 		}
 		if !allowed.io && callsClock(file.tree) {

@@ -60,7 +60,7 @@ func (a *At) Run(ctx context.Context) {
 	again := time.Time{}
 	for ctx.Err() == nil {
 		if time.Since(again) >= againEvery {
-			if _, err := a.judges.bucket(ctx, atBucket); err != nil { // it is made if it is not there
+			if err := a.ensure(ctx); err != nil {
 				pause(ctx, tellEvery)
 				continue
 			}
@@ -73,6 +73,14 @@ func (a *At) Run(ctx context.Context) {
 		}
 		pause(ctx, tellEvery)
 	}
+}
+
+// ensure makes the bucket if it is not there.
+func (a *At) ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	_, err := a.judges.ensure(ctx, bucketStream(atBucket))
+	return err
 }
 
 func (a *At) forget() {
@@ -100,16 +108,13 @@ func (a *At) tell(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callWithin+time.Duration(len(edges))*100*time.Millisecond)
 	defer cancel()
-	kv, err := a.judges.bucket(ctx, atBucket)
-	if err != nil {
-		return err
-	}
+	conn := a.judges.conn
 	for _, edge := range edges {
 		text, err := json.Marshal(values[edge])
 		if err != nil {
 			return err
 		}
-		if _, err := kv.Put(ctx, a.judges.conn.options.Name+"."+edge, text); err != nil {
+		if _, err := conn.publish(ctx, valueMsg(atBucket, conn.options.Name+"."+edge, text)); err != nil {
 			return fmt.Errorf("the bucket %s: %w", atBucket, err)
 		}
 		a.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -223,27 +222,13 @@ func (e *Edge) publish(ctx context.Context, kept Kept) error {
 	wire.SetSent(kept.Data, e.options.Now(), oldest)
 	m := nats.NewMsg(e.subject)
 	m.Data = kept.Data
-	m.Header.Set(headerExpect, strconv.FormatUint(e.last, 10))
 	m.Header.Set(headerAt, formatAt(merge.Position{Epoch: e.options.Epoch, Next: kept.Next}))
 	began := time.Now()
-	answer, err := e.conn.request(ctx, m)
+	sequence, err := e.conn.publishAfter(ctx, m, e.last)
 	if err != nil {
 		return err
 	}
-	var ack struct {
-		Seq   uint64 `json:"seq"`
-		Error *struct {
-			Code        int    `json:"err_code"`
-			Description string `json:"description"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(answer.Data, &ack); err != nil {
-		return fmt.Errorf("the cluster's server: %w", err)
-	}
-	if ack.Error != nil {
-		return fmt.Errorf("the cluster's server: %s (%d)", ack.Error.Description, ack.Error.Code)
-	}
-	e.last, e.next, e.sent = ack.Seq, kept.Next, time.Now()
+	e.last, e.next, e.sent = sequence, kept.Next, time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stats.Batches++
@@ -300,7 +285,7 @@ func (e *Edge) awaitSilence(ctx context.Context, sequence uint64) error {
 func (e *Edge) askJudges(ctx context.Context) error {
 	least, known := ^uint64(0), true
 	for _, judge := range e.options.Judges {
-		newest, err := e.conn.newest(ctx, "KV_"+atBucket, atSubject(judge, e.conn.options.Name))
+		newest, err := e.conn.value(ctx, atBucket, judge+"."+e.conn.options.Name)
 		if errors.Is(err, errNoStream) { // no judge has made the bucket yet, or the server has lost it: sending must not wait for that
 			known = false
 			continue
@@ -343,4 +328,4 @@ type atValue struct {
 	Want   uint64 `json:"want,omitempty"` // from this number on
 }
 
-func atSubject(judge, edge string) string { return "$KV." + atBucket + "." + judge + "." + edge }
+func atSubject(judge, edge string) string { return bucketSubject(atBucket, judge+"."+edge) }

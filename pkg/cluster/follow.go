@@ -2,11 +2,10 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"csmail/pkg/hint"
 )
@@ -57,8 +56,6 @@ func (j *Judges) Follow(ctx context.Context, from Place, take func(Message) erro
 type stopError struct{ error }
 
 func (j *Judges) followOnce(ctx context.Context, from *Place, take func(Message) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	info, err := j.info(ctx)
 	if err != nil {
 		return err
@@ -67,55 +64,46 @@ func (j *Judges) followOnce(ctx context.Context, from *Place, take func(Message)
 	if created != from.Created || info.State.LastSeq < from.Sequence {
 		*from = Place{Created: created}
 	}
-	consumer, err := j.js.OrderedConsumer(ctx, j.conn.options.Stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subjects + ">"}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from.Sequence + 1,
-	})
+	asking, asked := context.WithTimeout(ctx, callWithin)
+	defer asked()
+	r, err := j.conn.readFrom(asking, j.conn.options.Stream, from.Sequence+1)
 	if err != nil {
 		return fmt.Errorf("reading the stream: %w", err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(500))
-	if err != nil {
-		return fmt.Errorf("reading the stream: %w", err)
-	}
-	defer messages.Stop()
+	defer r.close()
+	ctx, cancel := context.WithCancelCause(ctx)
 	stopped := make(chan struct{})
-	defer func() { cancel(); <-stopped }()
+	defer func() { cancel(nil); <-stopped }()
 	var last sequence
 	last.set(from.Sequence)
 	go func() {
 		defer close(stopped)
 		j.watch(ctx, created, &last)
-		messages.Stop()
+		cancel(errMadeAnew)
 	}()
 	for {
-		m, err := messages.Next()
-		if err != nil {
-			return fmt.Errorf("reading the stream: %w", err)
-		}
-		meta, err := m.Metadata()
+		m, meta, err := r.next(ctx)
 		if err != nil {
 			return fmt.Errorf("reading the stream: %w", err)
 		}
 		*from = Place{created, meta.Sequence.Stream}
 		last.set(from.Sequence)
-		edge := strings.TrimPrefix(m.Subject(), subjects)
-		if m.Subject() == orders {
+		edge := strings.TrimPrefix(m.Subject, subjects)
+		if m.Subject == orders {
 			edge = ""
 		}
-		if err := take(Message{Place: *from, Edge: edge, Data: m.Data(), Stamp: meta.Timestamp}); err != nil {
+		if err := take(Message{Place: *from, Edge: edge, Data: m.Data, Stamp: meta.Timestamp}); err != nil {
 			return stopError{err}
 		}
 	}
 }
 
-func (j *Judges) info(ctx context.Context) (*jetstream.StreamInfo, error) {
+var errMadeAnew = errors.New("it was made anew, or has lost messages")
+
+func (j *Judges) info(ctx context.Context) (streamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	s, err := j.stream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.CachedInfo(), nil
+	return j.ensure(ctx, j.conn.options.Stream)
 }
 
 // watch returns when the stream is no longer the one that is read: it was made anew, or

@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Lease lets one judge deliver: the holder of a key that the server forgets after five
@@ -19,7 +16,6 @@ type Lease struct {
 	judges *Judges
 	value  []byte
 	name   string
-	kv     jetstream.KeyValue // used by Run alone; nil: to be opened
 
 	mu     sync.Mutex
 	until  time.Time // with the monotonic reading
@@ -106,46 +102,45 @@ func (l *Lease) Run(ctx context.Context) {
 func (l *Lease) renew(ctx context.Context, revision *uint64) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reliedFor)
 	defer cancel()
-	if l.kv == nil { // opening a bucket asks the servers, so it is kept open
-		if l.kv, err = l.judges.bucket(ctx, leaseBucket); err != nil {
-			l.kv = nil
-			return false, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
-		}
-	}
 	stands := l.isStanding()
 	if !stands {
 		*revision = 0
 	}
 	if *revision != 0 {
-		if *revision, err = l.kv.Update(ctx, leaderKey, l.value, *revision); err == nil {
+		if *revision, err = l.write(ctx, *revision); err == nil {
 			return true, nil
 		}
 		*revision = 0
 	}
-	entry, err := l.kv.Get(ctx, leaderKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	entry, err := l.judges.conn.value(ctx, leaseBucket, leaderKey)
+	if errors.Is(err, errNoStream) {
+		_, err = l.judges.ensure(ctx, bucketStream(leaseBucket))
+		return false, err
+	}
+	if err != nil {
+		return false, err
+	}
+	if entry.sequence == 0 {
 		l.know(Leader{})
 		if !stands {
 			return false, nil
 		}
-		if *revision, err = l.kv.Create(ctx, leaderKey, l.value); err != nil {
-			*revision, l.kv = 0, nil
-			return false, err
-		}
-		return true, nil
-	}
-	if err != nil {
-		l.kv = nil // the servers may have lost it
-		return false, err
+		*revision, err = l.write(ctx, 0)
+		return err == nil, err
 	}
 	var leader Leader
-	if json.Unmarshal(entry.Value(), &leader) == nil {
+	if json.Unmarshal(entry.data, &leader) == nil {
 		l.know(leader)
 	}
-	if leader.Name == l.name && string(entry.Value()) == string(l.value) {
-		*revision = entry.Revision() // ours: the answer to an update was lost, or this judge was restarted
+	if leader.Name == l.name && string(entry.data) == string(l.value) {
+		*revision = entry.sequence // ours: the answer to an update was lost, or this judge was restarted
 	}
 	return false, nil
+}
+
+// write writes the key after the revision last, 0 if there is none, and returns the new one.
+func (l *Lease) write(ctx context.Context, last uint64) (revision uint64, err error) {
+	return l.judges.conn.publishAfter(ctx, valueMsg(leaseBucket, leaderKey, l.value), last)
 }
 
 func (l *Lease) know(leader Leader) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"csmail/pkg/hint"
 )
@@ -71,10 +70,7 @@ func Look(ctx context.Context, o Options, judges, edges []string) (View, error) 
 	if state, err := conn.nc.TLSConnectionState(); err == nil && len(state.PeerCertificates) > 0 {
 		v.Ends = state.PeerCertificates[0].NotAfter
 	}
-	j, err := conn.Judges()
-	if err != nil {
-		return v, err
-	}
+	j := conn.Judges()
 	began := time.Now()
 	if err := j.lookAtStream(ctx, &v); err != nil {
 		return v, conn.explained(err)
@@ -118,14 +114,17 @@ func awaitHint(err error) string {
 	return "is nats-server running on the hosts of cluster.servers, and does a firewall let this host in?"
 }
 
-// explained adds the refusal of the server: the call itself only ran out of time.
+// explained adds what a person can do about a refusal of the server.
 func (c *Conn) explained(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil || c.refused == nil {
 		return err
 	}
-	return hint.Wrap(fmt.Errorf("%w: %w", err, c.refused), "the state of the servers is for judges: ask on one of them")
+	if !errors.Is(err, c.refused) { // the call itself only ran out of time
+		err = fmt.Errorf("%w: %w", err, c.refused)
+	}
+	return hint.Wrap(err, "the state of the servers is for judges: ask on one of them")
 }
 
 const (
@@ -178,16 +177,15 @@ func (v *View) excuse(earlier []View) {
 }
 
 func (j *Judges) lookAtStream(ctx context.Context, v *View) error {
-	s, err := j.js.Stream(ctx, v.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	info, err := j.conn.streamInfo(ctx, v.Stream)
+	if isCode(err, codeNoStream) {
 		return hint.Wrap(fmt.Errorf("the cluster has no stream %s", v.Stream), "a judge makes it when it runs; csmail cluster init --create does so now")
 	}
 	if err != nil {
 		return fmt.Errorf("the stream %s: %w", v.Stream, err)
 	}
-	info := s.CachedInfo()
 	v.Replicas = v.Replicas[:0]
-	v.Messages, v.Bytes, v.Newest = info.State.Msgs, info.State.Bytes, info.State.LastSeq
+	v.Messages, v.Bytes, v.Newest = info.State.Messages, info.State.Bytes, info.State.LastSeq
 	if info.Cluster == nil { // a single server
 		v.Replicas = append(v.Replicas, Replica{Name: v.Server, Leads: true, Current: true})
 		return nil
@@ -209,18 +207,14 @@ func (j *Judges) lookAtStream(ctx context.Context, v *View) error {
 
 // leader returns the judge that delivers, the zero Leader if none does.
 func (j *Judges) leader(ctx context.Context) (leader Leader, err error) {
-	kv, err := j.js.KeyValue(ctx, leaseBucket)
+	entry, err := j.conn.value(ctx, leaseBucket, leaderKey)
 	if err != nil {
 		return leader, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
 	}
-	entry, err := kv.Get(ctx, leaderKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	if entry.sequence == 0 {
 		return leader, nil
 	}
-	if err != nil {
-		return leader, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
-	}
-	if err := json.Unmarshal(entry.Value(), &leader); err != nil {
+	if err := json.Unmarshal(entry.data, &leader); err != nil {
 		return Leader{}, fmt.Errorf("the bucket %s: %w", leaseBucket, err)
 	}
 	return leader, nil
@@ -231,7 +225,7 @@ func (j *Judges) storedBy(ctx context.Context, judges, edges []string) ([]Stored
 	all := []Stored{}
 	for _, judge := range judges {
 		for _, edge := range edges {
-			m, err := j.conn.newest(ctx, "KV_"+atBucket, atSubject(judge, edge))
+			m, err := j.conn.value(ctx, atBucket, judge+"."+edge)
 			if err != nil && !errors.Is(err, errNoStream) {
 				return all, err
 			}
@@ -277,11 +271,7 @@ func asJudge(ctx context.Context, o Options, within time.Duration, do func(conte
 	if err := conn.await(ctx); err != nil {
 		return err
 	}
-	j, err := conn.Judges()
-	if err != nil {
-		return err
-	}
-	return conn.explained(do(ctx, j))
+	return conn.explained(do(ctx, conn.Judges()))
 }
 
 // initWithin bounds one try: an answer can get lost while the servers choose a leader.

@@ -21,7 +21,7 @@ func PermissionsOf(name, stream string, isEdge, isJudge bool) Permissions {
 			p.Publish,
 			subjects+name,
 			"$JS.API.DIRECT.GET."+stream+"."+subjects+name,
-			"$JS.API.DIRECT.GET.KV_"+atBucket+"."+atSubject("*", name),
+			"$JS.API.DIRECT.GET."+bucketStream(atBucket)+"."+atSubject("*", name),
 		)
 	}
 	if isJudge {
@@ -31,8 +31,8 @@ func PermissionsOf(name, stream string, isEdge, isJudge bool) Permissions {
 }
 
 func judgePublishes(name, stream string) []string {
-	all := []string{orders, "$KV." + leaseBucket + "." + leaderKey, atSubject(name, "*"), "$KV." + atBucket + "." + secretKey, "$JS.API.INFO"}
-	streams := []string{stream, "KV_" + leaseBucket, "KV_" + atBucket}
+	all := []string{orders, bucketSubject(leaseBucket, leaderKey), atSubject(name, "*"), bucketSubject(atBucket, secretKey), "$JS.API.INFO"}
+	streams := []string{stream, bucketStream(leaseBucket), bucketStream(atBucket)}
 	for _, s := range streams {
 		for _, verb := range []string{"INFO", "CREATE", "UPDATE"} {
 			all = append(all, "$JS.API.STREAM."+verb+"."+s)

@@ -2,10 +2,7 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // secretKey is the key of the secret in the bucket of positions. No judge has such a
@@ -17,16 +14,15 @@ const secretKey = "_judges._secret"
 func (j *Judges) Secret(ctx context.Context, mine []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	kv, err := j.bucket(ctx, atBucket)
-	if err != nil {
+	conn, shared := j.conn, mine
+	if _, err := j.ensure(ctx, bucketStream(atBucket)); err != nil {
 		return nil, fmt.Errorf("the bucket %s: %w", atBucket, err)
 	}
-	shared := mine
-	if _, err = kv.Create(ctx, secretKey, mine); errors.Is(err, jetstream.ErrKeyExists) {
-		var entry jetstream.KeyValueEntry
-		if entry, err = kv.Get(ctx, secretKey); err == nil {
-			shared = entry.Value()
-		}
+	_, err := conn.publishAfter(ctx, valueMsg(atBucket, secretKey, mine), 0)
+	if isCode(err, codeWrongSequence) { // another judge was first
+		var newest stored
+		newest, err = conn.value(ctx, atBucket, secretKey)
+		shared = newest.data
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the bucket %s: %w", atBucket, err)
@@ -41,7 +37,5 @@ func (j *Judges) bringSecret(ctx context.Context) {
 	if secret == nil {
 		return
 	}
-	if kv, err := j.js.KeyValue(ctx, atBucket); err == nil {
-		_, _ = kv.Create(ctx, secretKey, *secret) // it is there, or At makes the bucket again in a minute
-	}
+	_, _ = j.conn.publishAfter(ctx, valueMsg(atBucket, secretKey, *secret), 0) // it is there, or At makes the bucket again in a minute
 }

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"csmail/pkg/hint"
 	"csmail/pkg/wire"
@@ -22,71 +22,52 @@ const (
 	leaseTTL    = 5 * time.Second
 )
 
-func (o Options) streamConfig() jetstream.StreamConfig {
-	return jetstream.StreamConfig{
+func (o Options) streamConfig() *streamConfig {
+	return &streamConfig{
 		Name: o.Stream, Description: "csmail: batches of edges, in the order in which judges take them",
-		Subjects: []string{subjects + ">"}, Storage: jetstream.FileStorage, Replicas: o.Replicas,
-		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: maxMessages, MaxMsgSize: wire.MaxBatch + 4096,
-		MaxAge: keepFor, DenyDelete: true, DenyPurge: true, AllowDirect: true,
+		Subjects: []string{subjects + ">"}, Retention: "limits", Storage: "file", Replicas: o.Replicas,
+		Discard: "new", DiscardNewPerSubject: true, MaxMsgsPerSubject: maxMessages, MaxMsgSize: wire.MaxBatch + 4096,
+		MaxConsumers: -1, MaxMsgs: -1, MaxBytes: -1, MaxAge: keepFor, DenyDelete: true, DenyPurge: true, AllowDirect: true,
 	}
 }
 
 // Judges is the judges' side of a connection.
 type Judges struct {
 	conn   *Conn
-	js     jetstream.JetStream
 	secret atomic.Pointer[[]byte] // that all judges share; nil: not known yet
 }
 
 // Judges returns the judges' side of the connection.
-func (c *Conn) Judges() (*Judges, error) {
-	js, err := jetstream.New(c.nc)
-	if err != nil {
-		return nil, fmt.Errorf("JetStream: %w", err)
-	}
-	return &Judges{conn: c, js: js}, nil
-}
+func (c *Conn) Judges() *Judges { return &Judges{conn: c} }
 
 // Init makes the stream and the buckets, or changes them to the needs of this csmail.
 // csmail cluster init does it, and a judge when the server has lost them.
 func (j *Judges) Init(ctx context.Context) error {
-	if _, err := j.js.CreateOrUpdateStream(ctx, j.conn.options.streamConfig()); err != nil {
-		return hint.Wrap(fmt.Errorf("the stream %s: %w", j.conn.options.Stream, err), "a server of version 2.12 or newer, with jetstream on; cluster.replicas of them at least")
+	o := j.conn.options
+	if err := j.conn.makeStream(ctx, o.streamConfig()); err != nil {
+		return hint.Wrap(fmt.Errorf("the stream %s: %w", o.Stream, err), "a server of version 2.12 or newer, with jetstream on; cluster.replicas of them at least")
 	}
-	for _, b := range []jetstream.KeyValueConfig{
-		{Bucket: leaseBucket, Description: "csmail: which judge delivers", TTL: leaseTTL, Storage: jetstream.FileStorage, Replicas: j.conn.options.Replicas},
-		{Bucket: atBucket, Description: "csmail: what the judges have stored", Storage: jetstream.FileStorage, Replicas: j.conn.options.Replicas},
-	} {
-		if _, err := j.js.CreateOrUpdateKeyValue(ctx, b); err != nil {
-			return fmt.Errorf("the bucket %s: %w", b.Bucket, err)
-		}
+	if err := j.conn.makeStream(ctx, bucketConfig(leaseBucket, "csmail: which judge delivers", leaseTTL, o.Replicas)); err != nil {
+		return fmt.Errorf("the bucket %s: %w", leaseBucket, err)
+	}
+	if err := j.conn.makeStream(ctx, bucketConfig(atBucket, "csmail: what the judges have stored", 0, o.Replicas)); err != nil {
+		return fmt.Errorf("the bucket %s: %w", atBucket, err)
 	}
 	j.bringSecret(ctx)
 	return nil
 }
 
-// bucket opens a bucket, and makes it if the server has lost it.
-func (j *Judges) bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
-	kv, err := j.js.KeyValue(ctx, name)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		if err := j.Init(ctx); err != nil {
-			return nil, err
-		}
-		return j.js.KeyValue(ctx, name)
+// ensure returns the state of a stream or of a bucket's. If the servers have lost it, it is
+// made.
+func (j *Judges) ensure(ctx context.Context, stream string) (streamInfo, error) {
+	info, err := j.conn.streamInfo(ctx, stream)
+	if !isCode(err, codeNoStream) {
+		return info, err
 	}
-	return kv, err
-}
-
-// stream opens the stream, and makes it if the server has lost it.
-func (j *Judges) stream(ctx context.Context) (jetstream.Stream, error) {
-	s, err := j.js.Stream(ctx, j.conn.options.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := j.Init(ctx); err != nil {
-			return nil, err
-		}
-		return j.js.Stream(ctx, j.conn.options.Stream)
+	if err := j.Init(ctx); err != nil {
+		return info, err
 	}
-	return s, err
+	return j.conn.streamInfo(ctx, stream)
 }
 
 // Order puts an order of a person into the stream. It takes effect on all judges where it
@@ -94,7 +75,14 @@ func (j *Judges) stream(ctx context.Context) (jetstream.Stream, error) {
 func (j *Judges) Order(ctx context.Context, order []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	if _, err := j.js.Publish(ctx, orders, order); err != nil {
+	m := nats.NewMsg(orders)
+	m.Data = order
+	_, err := j.conn.publish(ctx, m)
+	for errors.Is(err, nats.ErrNoResponders) && ctx.Err() == nil { // the servers choose a leader just now, and have not taken it
+		pause(ctx, retryAfter)
+		_, err = j.conn.publish(ctx, m)
+	}
+	if err != nil {
 		return hint.Wrap(fmt.Errorf("the cluster does not take the order: %w", err), "csmail cluster status; nothing was changed, or all judges will change it: look again")
 	}
 	return nil

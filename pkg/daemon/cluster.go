@@ -63,10 +63,7 @@ func (d *Daemon) openCluster() error {
 		d.cluster.edge.own = ownAddresses(d.facts.Own)
 	}
 	if c.IsJudge() {
-		if d.cluster.judge, err = newJudgePart(conn, d.config, d.set, c.Name); err != nil {
-			conn.Close()
-			return err
-		}
+		d.cluster.judge = newJudgePart(conn, d.config, d.set, c.Name)
 	}
 	if d.cluster.isJudge() {
 		d.machine.leads = d.cluster.leads

@@ -42,11 +42,8 @@ type judgePart struct {
 	isBlank bool // see noteBlank
 }
 
-func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name string) (*judgePart, error) {
-	judges, err := conn.Judges()
-	if err != nil {
-		return nil, err
-	}
+func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name string) *judgePart {
+	judges := conn.Judges()
 	j := &judgePart{
 		name: name, rules: newRules(c, set), judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Cluster.Late)}),
 		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, together: storedTogether,
@@ -60,7 +57,7 @@ func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name s
 		}
 		j.wake()
 	})
-	return j, nil
+	return j
 }
 
 // snapshot is the state that a restart needs besides the engine's.

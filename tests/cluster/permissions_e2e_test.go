@@ -287,3 +287,40 @@ func TestLookAtServers(t *testing.T) {
 		t.Errorf("with the key of an edge: got %v, want a refusal", err)
 	}
 }
+
+// What an edge sends reaches the judges as it is, also what looks like word of the server to
+// the one who reads the stream.
+func TestReadStream(t *testing.T) {
+	l := planned(t)
+	nc := dial(t, l, "mx1")
+	var want []string
+	for n := range 700 { // more than one question asks for
+		m := nats.NewMsg("csmail.in.mx1")
+		if n%7 == 0 {
+			m.Header.Set("Status", "409")
+			m.Header.Set("Description", "Consumer Deleted")
+		} else {
+			m.Data = fmt.Append(nil, n)
+		}
+		_, err := nc.RequestMsg(m, 10*time.Second)
+		must(t, err)
+		want = append(want, string(m.Data))
+	}
+	conn, err := pkgcluster.Connect(l.options(judgeNames[0]))
+	must(t, err)
+	defer conn.Close()
+	var got []string
+	enough := errors.New("enough")
+	err = conn.Judges().Follow(t.Context(), pkgcluster.Place{}, func(m pkgcluster.Message) error {
+		if m.Edge != "mx1" || m.Place.Sequence != uint64(len(got)+1) || time.Since(m.Stamp) > time.Hour {
+			t.Errorf("got %+v, want message %d of mx1", m, len(got)+1)
+		}
+		if got = append(got, string(m.Data)); len(got) == len(want) {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || !slices.Equal(got, want) {
+		t.Errorf("got %d messages, %v, want the %d that were sent", len(got), err, len(want))
+	}
+}
