@@ -63,6 +63,7 @@ type Options struct {
 	// removal (default 3 s).
 	CompareLocal, CompareAll, SecondLook time.Duration
 
+	Retry   time.Duration // wait after a failed poll, doubled with each; default 1 s
 	Timeout time.Duration // of one request, default 60 s
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -74,6 +75,7 @@ const (
 	defaultCompareLocal = time.Minute
 	defaultCompareAll   = 30 * time.Minute
 	defaultSecondLook   = 3 * time.Second
+	defaultRetry        = time.Second
 	defaultTimeout      = time.Minute
 	expireEvery         = time.Minute
 	maxBackoff          = time.Minute
@@ -150,6 +152,7 @@ func New(o Options) (*Bouncer, error) {
 		{&o.CompareLocal, defaultCompareLocal},
 		{&o.CompareAll, defaultCompareAll},
 		{&o.SecondLook, defaultSecondLook},
+		{&o.Retry, defaultRetry},
 		{&o.Timeout, defaultTimeout},
 	} {
 		if *d.value <= 0 {
@@ -258,7 +261,7 @@ func (b *Bouncer) Run(ctx context.Context) {
 		}
 		wait := b.o.Config.UpdateFrequency
 		if b.note(err); err != nil {
-			wait = backoff(wait, failures)
+			wait = b.o.backoff(failures)
 			failures++
 		} else {
 			failures = 0

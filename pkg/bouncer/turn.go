@@ -25,9 +25,9 @@ func (b *Bouncer) rest(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// backoff returns a wait that grows with the failures, up to a minute or the interval of
-// polls.
-func backoff(frequency time.Duration, failures int) time.Duration {
-	wait := time.Second << min(failures, 6)
-	return max(min(wait, maxBackoff), min(frequency, maxBackoff))
+// backoff returns the wait after so many failures: it doubles with each, up to a minute or
+// the interval of polls.
+func (o *Options) backoff(failures int) time.Duration {
+	wait := o.Retry << min(failures, 6)
+	return max(min(wait, maxBackoff), min(o.Config.UpdateFrequency, maxBackoff))
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -188,6 +189,23 @@ func TestSocketMode(t *testing.T) {
 		if after := syscall.Umask(mask); after != mask {
 			t.Errorf("mask %#o became %#o", mask, after)
 		}
+	}
+}
+
+// Others cannot even ask in the moment before the mode is set.
+func TestSocketIsNeverOpen(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux creates a socket with a mode")
+	}
+	defer syscall.Umask(syscall.Umask(0))
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := listenClosed(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Errorf("mode %v, %v, want none for others", info.Mode(), err)
 	}
 }
 

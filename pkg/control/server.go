@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -27,8 +29,7 @@ const (
 const socketMode = 0o660
 
 // Listen opens the socket. A socket that a dead daemon left behind is replaced; one with
-// a live listener is an error. No other goroutine may create files during the call,
-// because it changes the process's file mode mask.
+// a live listener is an error.
 func Listen(path string) (net.Listener, error) {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -45,13 +46,37 @@ func Listen(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("the control socket: %w", err)
 		}
 	}
-	before := syscall.Umask(0o777 &^ socketMode) // it must not be open to others for a moment either
-	defer syscall.Umask(before)
-	l, err := net.Listen("unix", path)
+	l, err := listenClosed(path)
+	if err == nil {
+		err = os.Chmod(path, socketMode)
+	}
 	if err != nil {
+		if l != nil {
+			l.Close()
+		}
 		return nil, hint.Wrap(fmt.Errorf("the control socket: %w", err), "its folder must be there and writable for csmail; the key is socket")
 	}
 	return l, nil
+}
+
+// listenClosed listens on a socket that is not open to others for a moment either. The
+// file mode mask could do that too, but it is the whole process's: a file that another
+// goroutine creates meanwhile would get it. Linux takes the mode of the new file from the
+// socket itself, less the mask (unix_bind in net/unix/af_unix.c, 2.6 to 6.x); systems
+// that refuse to set it there go by the mask alone.
+func listenClosed(path string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.Control = func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if failed := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), socketMode) }); failed != nil {
+			return failed
+		}
+		if runtime.GOOS != "linux" {
+			return nil
+		}
+		return err
+	}
+	return config.Listen(context.Background(), "unix", path)
 }
 
 // NewServer answers for d. The caller calls Serve and Shutdown.

@@ -85,6 +85,7 @@ func TestClockJumps(t *testing.T) {
 
 // The clock was ahead, and is set right while csmail does not run.
 func TestClockSetRightMeanwhile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.ahead.Store(int64(10 * time.Hour))
 	r.start()
@@ -126,6 +127,7 @@ func (r *rig) guessesInBerlin(n int, stamp string) {
 // Summer time ends and begins while three attempts are before the change and three
 // within minutes after it: they are six, and each has its own time.
 func TestSummerTime(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		before, after time.Time
 		first, second string
@@ -140,6 +142,7 @@ func TestSummerTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.configure(fmt.Sprintf("sources: [{source: file, filenames: [%s], timezone: Europe/Berlin}]", r.path("mail.log")))
 			r.summer(tt.before.Add(time.Second))

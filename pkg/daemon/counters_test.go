@@ -15,6 +15,7 @@ import (
 
 // The counters go on over a restart, and a break-in stays in sight.
 func TestCountersOutliveARestart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())

@@ -81,6 +81,7 @@ func (r *rig) asksLogin(user, addr string) bool {
 // Logins from a country that the account never came from are refused, where the rule is
 // asked for; in every doubt they are not. What was learned survives a restart.
 func TestCountries(t *testing.T) {
+	t.Parallel()
 	_, url := newDecisions(t)
 	r := newRig(t)
 	writeCountries(t, r.path("country.mmdb"))
@@ -165,6 +166,7 @@ func rule2(rule map[string]bool, more string) map[string]bool {
 
 // What a guesser's login teaches is nothing.
 func TestGuessedLoginTeachesNothing(t *testing.T) {
+	t.Parallel()
 	_, url := newDecisions(t)
 	r := newRig(t)
 	writeCountries(t, r.path("country.mmdb"))

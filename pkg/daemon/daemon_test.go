@@ -190,6 +190,7 @@ func (r *rig) lines() int64 {
 const attacker = "203.0.113.7"
 
 func TestFindingIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(6, attacker, "bob", time.Now())
@@ -210,6 +211,7 @@ func TestFindingIsDeliveredOnce(t *testing.T) {
 
 // What was counted before a restart counts after it.
 func TestRestartForgetsNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(3, attacker, "bob", time.Now())
@@ -224,6 +226,7 @@ func TestRestartForgetsNothing(t *testing.T) {
 }
 
 func TestLAPIDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.lapi.setDown(true)
 	r.start()
@@ -237,6 +240,7 @@ func TestLAPIDown(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.configure("scenarios: [/nowhere]")
@@ -259,6 +263,7 @@ func TestReload(t *testing.T) {
 }
 
 func TestHeldIsReleased(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("guard: {allow: [203.0.113.0/24]}")
 	r.start()
@@ -293,6 +298,7 @@ func TestHeldIsReleased(t *testing.T) {
 
 // What was held and then dropped was never a ban.
 func TestDroppedHoldIsNoBan(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("guard: {allow: [203.0.113.0/24]}")
 	r.start()
@@ -312,6 +318,7 @@ func TestDroppedHoldIsNoBan(t *testing.T) {
 
 // A person's word holds after a restart too.
 func TestUnban(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(5, attacker, "bob", time.Now())
@@ -332,6 +339,7 @@ func TestUnban(t *testing.T) {
 // A network is forgiven with all that is in it, held alerts among them; one that is too
 // large is refused.
 func TestUnbanNetwork(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(5, "203.0.113.7", "bob", time.Now())
@@ -367,6 +375,7 @@ func TestUnbanNetwork(t *testing.T) {
 
 // The first start reads back logins of two weeks and offences of a day.
 func TestFirstStart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	now := time.Now()
 	r.write("mail.log", now.Add(-10*24*time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")+
@@ -389,6 +398,7 @@ func TestFirstStart(t *testing.T) {
 
 // What only tells is no ban, also when why asks the daemon.
 func TestWhyOfAnAlertWithoutABan(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.write("tells.yaml", `{type: leaky, capacity: 5, leakspeed: 1h, name: me/tells, description: tells, filter: evt.Meta.kind == "auth-failed", groupby: evt.Meta.source_ip, labels: {remediation: false}}`)
 	r.configure(fmt.Sprintf("scenarios: [%s]", r.path("tells.yaml")))
@@ -403,6 +413,7 @@ func TestWhyOfAnAlertWithoutABan(t *testing.T) {
 
 // While the guard waits for the right password, why says so rather than nothing.
 func TestWhyOfAFindingThatWaits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("scenarios: [strict]")
 	r.start()
@@ -416,6 +427,7 @@ func TestWhyOfAFindingThatWaits(t *testing.T) {
 }
 
 func TestStdinEnds(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("sources: [{source: stdin}]")
 	r.guesses(6, attacker, "bob", time.Now())
@@ -436,6 +448,7 @@ func TestStdinEnds(t *testing.T) {
 }
 
 func TestMetricsAndHealth(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("prometheus: {enabled: true, listen_port: 26603}")
 	r.start()
@@ -469,6 +482,7 @@ func (r *rig) get(port int, path string) string {
 }
 
 func TestStartRefuses(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*rig){
 		"sources that overlap": func(r *rig) {
 			r.configure(fmt.Sprintf("sources: [{source: file, filenames: [%[1]s]}, {source: file, filenames: [%[1]s, /nonexistent]}]", r.path("mail.log")))
@@ -479,6 +493,7 @@ func TestStartRefuses(t *testing.T) {
 		"no configuration": func(r *rig) { r.write("csmail.yaml", "lapi: [") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			change(r)
 			if err := Run(t.Context(), r.options()); err == nil || errors.Is(err, context.Canceled) {
@@ -491,6 +506,7 @@ func TestStartRefuses(t *testing.T) {
 // The sender and the heartbeat both want the credentials that are not there yet: the
 // machine registers once, and the password that is kept is the one that counts.
 func TestRegistersOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	credentials, err := config.Load(r.path("csmail.yaml"))
 	if err != nil {
@@ -516,6 +532,7 @@ func TestRegistersOnce(t *testing.T) {
 }
 
 func TestSecondDaemon(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
@@ -528,6 +545,7 @@ func TestSecondDaemon(t *testing.T) {
 
 // A break-in is told of once, as an alert that bans nobody, and stays on top of status.
 func TestBreakInStaysInSight(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.guesses(12, attacker, "bob", time.Now())

@@ -103,6 +103,7 @@ func (r *rig) asksAuth(command, body string) string {
 }
 
 func TestDecisionsAreEnforced(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7", "bob")
 	r := newRig(t)
@@ -131,6 +132,7 @@ func TestDecisionsAreEnforced(t *testing.T) {
 
 // What a run knew is in force at the next start, while the LAPI is away.
 func TestDecisionsAreKept(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7")
 	r := newRig(t)
@@ -165,6 +167,7 @@ func (r *rig) disconnects(n int, addr string) {
 // Whoever is refused makes no new offence by it: no line that a refusal leaves behind
 // counts, after a restart neither. Somebody else's same lines do.
 func TestRefusalsAreNoOffences(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, attacker)
 	r := newRig(t)
@@ -201,6 +204,7 @@ func (r *rig) openLog() *os.File {
 // Dovecot's reports are a source by themselves; what the log tells of the same attempts
 // counts no second time.
 func TestReportsCountOnce(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for seconds")
 	}
@@ -234,6 +238,7 @@ func TestReportsCountOnce(t *testing.T) {
 // password after the other is, and so is he who hides behind CRAM-MD5, with which Dovecot
 // knows no password and sends the same hash each time. Only the log tells that they failed.
 func TestStalePasswordIsNoGuessing(t *testing.T) {
+	t.Parallel()
 	const phone, guesser, hider = "203.0.113.21", "203.0.113.22", "203.0.113.23"
 	_, url := newDecisions(t)
 	r := newRig(t)
@@ -264,6 +269,7 @@ func TestStalePasswordIsNoGuessing(t *testing.T) {
 
 // A bouncer alone needs neither logs nor a machine of the LAPI's.
 func TestBouncerAlone(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7")
 	r := newRig(t)
@@ -280,6 +286,7 @@ func TestBouncerAlone(t *testing.T) {
 }
 
 func TestDryRunByReload(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7")
 	r := newRig(t)
@@ -301,6 +308,7 @@ func TestDryRunByReload(t *testing.T) {
 }
 
 func TestEnforcementMetrics(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7")
 	r := newRig(t)
@@ -327,6 +335,7 @@ func TestEnforcementIsOffWithoutAKey(t *testing.T) {
 }
 
 func TestStatusAndWhyShowEnforcement(t *testing.T) {
+	t.Parallel()
 	d, url := newDecisions(t)
 	d.set(false, "192.0.2.7")
 	r := newRig(t)
@@ -350,6 +359,7 @@ func TestStatusAndWhyShowEnforcement(t *testing.T) {
 // csmail why says what enforcement did to an address: now, before a restart, and what it
 // would have done in a dry run.
 func TestWhyOfEnforcement(t *testing.T) {
+	t.Parallel()
 	const banned = "192.0.2.7"
 	d, url := newDecisions(t)
 	d.set(false, banned)

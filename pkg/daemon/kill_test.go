@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,7 +46,19 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	waitTogether()
 	goleak.VerifyTestMain(m)
+}
+
+// waitTogether lets more tests run at once than there are processors, unless -parallel says
+// how many: most of them wait for a daemon.
+func waitTogether() {
+	flag.Parse()
+	isSet := false
+	flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "test.parallel" })
+	if !isSet {
+		_ = flag.Set("test.parallel", "6")
+	}
 }
 
 // said is what a process wrote.
@@ -108,6 +121,7 @@ func (r *rig) run(child *exec.Cmd) (kill func()) {
 // Classic syslogd writes a line and, half a minute later, how often it came again.
 // A crash between the two takes nothing from the count.
 func TestKilledBeforeRepetition(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	kill := r.live()
 	at := time.Now().UTC().Add(-time.Minute)
@@ -168,6 +182,7 @@ func (r *rig) append(text string) {
 
 // A repetition of a line that says nothing against anybody is stored like others.
 func TestRepetitionOfNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.append(time.Now().UTC().Format(time.Stamp) + " mx1 last message repeated 3 times\n")

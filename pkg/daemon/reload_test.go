@@ -31,6 +31,7 @@ func (r *rig) waiting(n int) {
 
 // What waits for the LAPI over reloads is delivered, once.
 func TestReloadWhileLAPIIsDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.lapi.setDown(true)
 	r.start()
@@ -56,6 +57,7 @@ func TestReloadWhileLAPIIsDown(t *testing.T) {
 
 // A reload takes the answer to a push away; the LAPI has the alert all the same.
 func TestReloadWhileAPushIsUnderWay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.lapi.mute(true)
 	r.start()
@@ -76,6 +78,7 @@ func TestReloadWhileAPushIsUnderWay(t *testing.T) {
 // metrics, also those of a source that is no longer followed.
 // (The port is below those that the kernel gives to connections.)
 func TestReloadKeepsFigures(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("prometheus: {enabled: true, listen_port: 26604}")
 	r.start()
@@ -111,6 +114,7 @@ func TestReloadKeepsFigures(t *testing.T) {
 // What was counted since the last report is told at the end, by a restarted daemon
 // nothing twice.
 func TestStopTellsUsage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })
@@ -131,6 +135,7 @@ func TestStopTellsUsage(t *testing.T) {
 // What the LAPI could not be told at the end, it is told by the next daemon that finds
 // it, once, and the runs between add theirs.
 func TestStopKeepsUsage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })

@@ -91,6 +91,7 @@ func (r *rig) todays() map[string]any {
 // After kill -9 at any moment the day's figures are those of a daemon that was never
 // killed.
 func TestReportOutlivesKills(t *testing.T) {
+	t.Parallel()
 	parts := mailDay(time.Now())
 	whole := newRig(t)
 	whole.append(strings.Join(parts, ""))
@@ -121,6 +122,7 @@ func TestReportOutlivesKills(t *testing.T) {
 }
 
 func TestReportSwitchedOff(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.configure("report: {enabled: false}")
 	r.start()
@@ -190,6 +192,7 @@ func TestReportPageBeyondThisHost(t *testing.T) {
 
 // What is over is on the disk, and is the day that the next ones are compared with.
 func TestReportOfADayThatIsOver(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	then := time.Now().Add(-48 * time.Hour)
 	r.append(strings.Join(mailDay(then), ""))

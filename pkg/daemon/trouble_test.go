@@ -47,6 +47,7 @@ func TestStopsWhileLAPIHangs(t *testing.T) {
 // A reload while the state file cannot be written reads nothing twice and loses
 // nothing.
 func TestReloadOnFullDisk(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	kill := r.live()
 	defer kill()
@@ -80,6 +81,7 @@ func TestReloadOnFullDisk(t *testing.T) {
 
 // Nobody but csmail's user and group speaks to it, or reads what it keeps.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.start()
 	for name, want := range map[string]os.FileMode{"sock": 0o660, "state.db": 0o600} {

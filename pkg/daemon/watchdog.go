@@ -33,6 +33,7 @@ type watchdog struct {
 	notify func(string)
 	screen []string      // places of the door for postscreen; empty: the loop speaks by itself
 	period time.Duration // of the unit; 0: nobody listens
+	every  time.Duration // between two questions to the door for postscreen
 	looped atomic.Pointer[time.Time]
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -41,7 +42,7 @@ type watchdog struct {
 // startWatchdog starts the watchdog of a daemon whose doors are open.
 func startWatchdog(ctx context.Context, o Options, c config.Config) *watchdog {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &watchdog{notify: o.Notify, period: o.Watchdog, cancel: cancel}
+	w := &watchdog{notify: o.Notify, period: o.Watchdog, every: watchEvery, cancel: cancel}
 	if !c.Enforces() || o.Watchdog == 0 {
 		return w
 	}
@@ -70,7 +71,7 @@ func (w *watchdog) run(ctx context.Context) {
 		if time.Since(*w.looped.Load()) < w.period && w.screenAnswers(ctx) {
 			w.notify("WATCHDOG=1")
 		}
-		wait(ctx, watchEvery)
+		wait(ctx, w.every)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // With a door for postscreen the daemon shortens the period, and says that it works; so it
 // does without one, after the loop's ticks.
 func TestWatchdogOfADaemon(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		socketmap bool
 		period    time.Duration // of the service manager
@@ -23,6 +24,7 @@ func TestWatchdogOfADaemon(t *testing.T) {
 		"postscreen asks without a watchdog": {true, 0, []string{"READY=1", "WATCHDOG=1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			decisions, url := newDecisions(t)
 			decisions.set(false)
@@ -54,6 +56,7 @@ func TestWatchdogOfADaemon(t *testing.T) {
 // The watchdog is silent while the loop is stuck, and while a door for postscreen hangs or
 // is gone.
 func TestWatchdogIsSilent(t *testing.T) {
+	t.Parallel()
 	hung, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -87,12 +90,16 @@ func TestWatchdogIsSilent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+			within := 20 * time.Second
+			if !c.speaks {
+				within = 500 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), within)
 			defer cancel()
 			var said atomic.Int64
-			w := &watchdog{period: time.Minute, screen: c.places, cancel: cancel, notify: func(m string) {
-				if m == "WATCHDOG=1" {
-					said.Add(1)
+			w := &watchdog{period: time.Minute, every: 50 * time.Millisecond, screen: c.places, cancel: cancel, notify: func(m string) {
+				if m == "WATCHDOG=1" && said.Add(1) == 3 {
+					cancel()
 				}
 			}}
 			then := time.Now().Add(-c.stuck)

@@ -143,17 +143,19 @@ func TestSendFails(t *testing.T) {
 // A server that takes the connection and says nothing, and a sendmail that does not end,
 // are given up, so that the timer's unit can try again.
 func TestSendEndsInTime(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
 	sleeper := filepath.Join(t.TempDir(), "sendmail")
-	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nsleep 300\n"), 0o700); err != nil {
+	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\nsleep 60\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for name, o := range map[string]Options{"a silent server": {SMTP: listener.Addr().String()}, "a sendmail that sleeps": {Sendmail: sleeper}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			ended := make(chan error, 1)

@@ -1,6 +1,7 @@
 package mailer
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"os"
@@ -52,6 +53,7 @@ func TestDemandingServers(t *testing.T) {
 // Each way to fail is an error with the server's words and a remedy, and the server has
 // no mail.
 func TestOddServers(t *testing.T) {
+	t.Parallel()
 	good := certificateOf(t, "mail.example.org", time.Now().AddDate(0, 1, 0))
 	other := certificateOf(t, "other.example.org", time.Now().AddDate(0, 1, 0))
 	old := certificateOf(t, "mail.example.org", time.Now().AddDate(0, -1, 0))
@@ -83,11 +85,12 @@ func TestOddServers(t *testing.T) {
 		"closes at once":                    {&fake{closesAt: "EHLO"}, Options{}, "EOF", "the server closed the connection"},
 		"closes in the middle of DATA":      {&fake{closesAt: "in DATA"}, Options{}, "sending the report to", "the server closed the connection"},
 		"closes at the end of DATA":         {&fake{closesAt: "."}, Options{}, "EOF", "the server closed the connection"},
-		"says nothing at all":               {&fake{silentAt: "greeting"}, Options{Within: time.Second}, "no end within 1s", "does not answer"},
-		"says nothing to DATA":              {&fake{silentAt: "DATA"}, Options{Within: time.Second}, "no end within 1s", "does not answer"},
-		"says nothing to a handshake":       {&fake{silentAt: "greeting"}, Options{tlsFirst: true, Within: time.Second}, "no end within 1s", "465 with it"},
+		"says nothing at all":               {&fake{silentAt: "greeting"}, Options{Within: 300 * time.Millisecond}, "no end within 300ms", "does not answer"},
+		"says nothing to DATA":              {&fake{silentAt: "DATA"}, Options{Within: 300 * time.Millisecond}, "no end within 300ms", "does not answer"},
+		"says nothing to a handshake":       {&fake{silentAt: "greeting"}, Options{tlsFirst: true, Within: 300 * time.Millisecond}, "no end within 300ms", "465 with it"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := tt.server.start(t)
 			trusted := []*tls.Certificate{good, other, old}
 			if strings.HasPrefix(name, "a certificate that nobody") {
@@ -125,7 +128,7 @@ func TestNoHalfOfTheRecipients(t *testing.T) {
 func TestOddSendmails(t *testing.T) {
 	for name, tt := range map[string]struct{ script, want, hint string }{
 		"a full disk":                     {"cat >/dev/null; echo 'postdrop: warning: mail_queue_enter: create file maildrop/1.2: No space left on device' >&2; exit 75", "exit status 75: postdrop: warning: mail_queue_enter", "df -h /var/spool/postfix"},
-		"a disk that is full without end": {"echo 'postdrop: warning: mail_queue_enter: create file maildrop/1.2: No space left on device' >&2; exec sleep 60", "no end within 4s: postdrop: warning", "df -h /var/spool/postfix"},
+		"a disk that is full without end": {"echo 'postdrop: warning: mail_queue_enter: create file maildrop/1.2: No space left on device' >&2; : >\"$0.waits\"; exec sleep 60", "no end within 1m0s: postdrop: warning", "df -h /var/spool/postfix"},
 		"no right":                        {"echo 'sendmail: warning: mail_queue_enter: create file maildrop/1.2: Permission denied' >&2; exit 75", "Permission denied", "may not use sendmail(1)"},
 		"a mail too large":                {"cat >/dev/null; echo 'sendmail: fatal: csmail@mx1(0): message file too big' >&2; exit 75", "message file too big", "--top 3"},
 		"an unknown error":                {"exit 67", "exit status 67", "try it by hand: echo test | "},
@@ -136,14 +139,23 @@ func TestOddSendmails(t *testing.T) {
 			if err := os.WriteFile(path, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			o := Options{Sendmail: path, Within: time.Minute}
-			if strings.Contains(tt.want, "no end") {
-				o.Within = 4 * time.Second // enough for a shell to begin, also on a busy machine
-			}
-			err := Send(t.Context(), o, report("admin@example.org"))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go endOnce(ctx, path+".waits", cancel)
+			err := Send(ctx, Options{Sendmail: path, Within: time.Minute}, report("admin@example.org"))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), tt.hint) {
 				t.Errorf("got error %v with hint %q, want %q and %q", err, hint.Of(err), tt.want, tt.hint)
 			}
 		})
+	}
+}
+
+// endOnce calls end once a file exists, unless the context ends before.
+func endOnce(ctx context.Context, path string, end func()) {
+	for ctx.Err() == nil {
+		if _, err := os.Stat(path); err == nil {
+			end()
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
