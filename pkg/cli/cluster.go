@@ -22,6 +22,7 @@ all edges send, NATS servers bring it into one order.
   csmail cluster edge add mx5   a mail host more
   csmail cluster judge add j3   a judge more
   csmail cluster status         how the hosts and the servers are doing
+  csmail cluster handover       have another judge deliver
 
 The plan and all that is made of it lies in one folder of one host (--folder). Nothing is
 copied to other hosts: each command says what is to be copied where.`
@@ -32,7 +33,7 @@ func newCluster(std Streams, configPath *string) *cobra.Command {
 		Use: "cluster", Short: "Many mail hosts counted as one", Long: clusterHelp, Args: noCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newClusterInit(std, configPath), newClusterHosts(std, plan.Edge), newClusterHosts(std, plan.Judge), newClusterStatus(std, configPath))
+	c.AddCommand(newClusterInit(std, configPath), newClusterHosts(std, plan.Edge), newClusterHosts(std, plan.Judge), newClusterStatus(std, configPath), newClusterHandover(std, configPath))
 	return c
 }
 

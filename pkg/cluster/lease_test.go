@@ -24,7 +24,7 @@ func renewals(l *Lease, seconds int) int {
 // last renewal.
 func TestLeaseStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &Lease{name: "j0", moved: func(bool) {}, stands: true}
+		l := newLease(nil, "j0", "", func(bool) {})
 		l.note(time.Now(), true)
 		if !l.Leads() {
 			t.Error("got a judge that does not deliver, want one that does")
@@ -51,7 +51,7 @@ func TestLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				moves := []bool{}
-				l := &Lease{name: "j0", stands: true, moved: func(leads bool) { moves = append(moves, leads) }}
+				l := newLease(nil, "j0", "", func(leads bool) { moves = append(moves, leads) })
 				l.know(Leader{Name: "j0"}) // its own, as after a restart
 				if tt.other > 0 {
 					l.know(Leader{Name: "j1"})

@@ -77,6 +77,12 @@ func (c *Client) Probe(ctx context.Context, client netip.AddrPort) error {
 	return err
 }
 
+// HandOver implements [Daemon].
+func (c *Client) HandOver(ctx context.Context) error {
+	_, err := ask[struct{}](ctx, c, http.MethodPost, "/handover")
+	return err
+}
+
 // List implements [Daemon].
 func (c *Client) List(ctx context.Context, list List) ([]Alert, error) {
 	return ask[[]Alert](ctx, c, http.MethodGet, "/list/"+string(list))

@@ -28,6 +28,9 @@ type Daemon interface {
 	// Probe has a test client refused at every door for some seconds. Only a client that
 	// cannot be anybody's is taken.
 	Probe(ctx context.Context, client netip.AddrPort) error
+	// HandOver has a judge that leads begin to hand over to another one. Status shows when
+	// it is done.
+	HandOver(ctx context.Context) error
 	// Report returns the daemon's data about the hours from one time to another, which
 	// are whole hours in the zone of that name. A zero until is now.
 	Report(ctx context.Context, since, until time.Time, zone string) (Report, error)
@@ -161,14 +164,15 @@ type ClusterEdge struct {
 
 // ClusterJudge is the state of the other hosts as a judge knows it.
 type ClusterJudge struct {
-	Leads     bool        `json:"leads"`
-	Leader    string      `json:"leader"`
-	SameRules bool        `json:"same_rules"` // all judges have the same scenarios, numbers and edges
-	Differing []string    `json:"differing"`  // judges that have others, or of which that is not known
-	Sequence  uint64      `json:"sequence"`   // of the newest message of the stream that was taken
-	Watermark time.Time   `json:"watermark,omitzero"`
-	Waiting   int         `json:"waiting_facts"` // for their turn
-	Edges     []EdgeState `json:"edges"`
+	Leads       bool        `json:"leads"`
+	Leader      string      `json:"leader"`
+	HandingOver bool        `json:"handing_over,omitempty"` // it gives the lease up, and no other judge has it yet
+	SameRules   bool        `json:"same_rules"`             // all judges have the same scenarios, numbers and edges
+	Differing   []string    `json:"differing"`              // judges that have others, or of which that is not known
+	Sequence    uint64      `json:"sequence"`               // of the newest message of the stream that was taken
+	Watermark   time.Time   `json:"watermark,omitzero"`
+	Waiting     int         `json:"waiting_facts"` // for their turn
+	Edges       []EdgeState `json:"edges"`
 }
 
 // EdgeState is the state of an edge as a judge knows it.

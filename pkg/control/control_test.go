@@ -62,6 +62,11 @@ func (d *told) Probe(_ context.Context, client netip.AddrPort) error {
 	return nil
 }
 
+func (d *told) HandOver(context.Context) error {
+	d.asked = append(d.asked, "handover")
+	return nil
+}
+
 func (d *told) Report(_ context.Context, since, until time.Time, zone string) (Report, error) {
 	if since.IsZero() {
 		return Report{}, errors.New("no report")
@@ -124,8 +129,11 @@ func TestQuestions(t *testing.T) {
 	if n, err := c.Move(t.Context(), Parked, "9", Retry); n != 1 || err != nil {
 		t.Errorf("move %d, %v, want 1", n, err)
 	}
-	if got := strings.Join(d.asked, ", "); got != "unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry" {
-		t.Errorf("asked %q, want \"unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry\"", got)
+	if err := c.HandOver(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got, want := strings.Join(d.asked, ", "), "unban 192.0.2.0/24, unban 192.0.2.1/32, parked 9 retry, handover"; got != want {
+		t.Errorf("asked %q, want %q", got, want)
 	}
 }
 

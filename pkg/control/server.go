@@ -88,6 +88,7 @@ func NewServer(d Daemon) *http.Server {
 	mux.HandleFunc("GET /report", s.report)
 	mux.HandleFunc("POST /unban", s.unban)
 	mux.HandleFunc("POST /probe", s.probe)
+	mux.HandleFunc("POST /handover", s.handOver)
 	mux.HandleFunc("GET /list/{list}", s.list)
 	mux.HandleFunc("POST /list/{list}/{move}", s.move)
 	return &http.Server{
@@ -155,6 +156,10 @@ func (s server) unban(w http.ResponseWriter, r *http.Request) {
 	}
 	done, err := s.daemon.Unban(r.Context(), network)
 	answer(w, done, err)
+}
+
+func (s server) handOver(w http.ResponseWriter, r *http.Request) {
+	answer(w, struct{}{}, s.daemon.HandOver(r.Context()))
 }
 
 func (s server) probe(w http.ResponseWriter, r *http.Request) {

@@ -288,6 +288,13 @@ func (d answers) dropWaiting(network netip.Prefix, now time.Time) (dropped int, 
 	return dropped, nil
 }
 
+// HandOver implements [control.Daemon].
+func (d answers) HandOver(ctx context.Context) error {
+	var refused error
+	err := d.ask(ctx, func() { refused = d.cluster.askToHandOver() })
+	return cmp.Or(err, refused)
+}
+
 // List implements [control.Daemon].
 func (d answers) List(_ context.Context, list control.List) ([]control.Alert, error) {
 	alerts := []control.Alert{}

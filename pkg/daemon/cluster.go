@@ -94,6 +94,7 @@ func (k *clustered) surround(ctx context.Context, d *Daemon, a *workers) {
 	from, key, arrivals := j.place, j.key, make(chan cluster.Message, 64)
 	j.wake, j.arrivals, j.waits = d.sender.Wake, arrivals, nil // messages that an earlier Follow left come again
 	a.group.Go(func() { j.lease.Run(ctx) })
+	a.group.Go(func() { k.handOverWhenAsked(ctx, &d.machine.underway) })
 	a.group.Go(func() { j.at.Run(ctx) })
 	a.group.Go(func() { k.declare(ctx) })
 	a.group.Go(func() {

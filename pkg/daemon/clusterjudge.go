@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"csmail/pkg/cluster"
@@ -24,6 +25,8 @@ type judgePart struct {
 	key      event.HashKey // that all judges share; zero: not known yet
 	judges   *cluster.Judges
 	lease    *cluster.Lease
+	give     chan struct{} // a person wants the lease handed over
+	giving   atomic.Bool   // from then until it is handed over
 	at       *cluster.At
 	arrivals chan cluster.Message
 	together time.Duration     // how long messages are taken before what was found in them is stored
@@ -46,7 +49,7 @@ func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name s
 	judges := conn.Judges()
 	j := &judgePart{
 		name: name, rules: newRules(c, set), judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Cluster.Late)}),
-		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, together: storedTogether,
+		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, give: make(chan struct{}, 1), together: storedTogether,
 	}
 	j.merger.Expect(c.Cluster.Edges)
 	j.lease = judges.NewLease(j.rules.own.Hash(), func(leads bool) {

@@ -38,7 +38,7 @@ func (e *edgePart) status() *control.ClusterEdge {
 func (j *judgePart) status() *control.ClusterJudge {
 	leader, differing := j.lease.Leader(), j.rules.differing()
 	s := &control.ClusterJudge{
-		Leads: j.lease.Leads(), Leader: leader.Name, SameRules: len(differing) == 0, Differing: differing,
+		Leads: j.lease.Leads(), Leader: leader.Name, HandingOver: j.lease.IsHandingOver() || j.giving.Load(), SameRules: len(differing) == 0, Differing: differing,
 		Sequence: j.place.Sequence, Watermark: j.merger.Watermark(), Waiting: j.merger.Waiting(), Edges: []control.EdgeState{},
 	}
 	foremost := time.Time{}

@@ -279,6 +279,7 @@ func (d *Daemon) close() {
 
 // finish stores the pending batch, within the second or two that a service manager grants.
 func (d *Daemon) finish(cause error) error {
+	d.cluster.handOver(d)
 	d.workers.cancel()
 	d.drain()
 	if err := d.commit(); err != nil {

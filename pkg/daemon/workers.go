@@ -25,7 +25,7 @@ import (
 // surround starts the goroutines of the current configuration: one for each source, the
 // sender of alerts, and the heartbeat.
 func (d *Daemon) surround(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(d.cluster.lifetime(ctx))
 	a, c := &workers{cancel: cancel}, d.config
 	d.workers = a
 	for _, f := range d.feeds {
@@ -98,7 +98,8 @@ func (in *inbox) follow(ctx context.Context, f *ingest.Feed, from input.Cursor) 
 type machine struct {
 	version    string
 	leads      func() bool // may alerts be sent? nil: always
-	connecting sync.Mutex  // held while the credentials are read or made
+	underway   lapi.Underway
+	connecting sync.Mutex // held while the credentials are read or made
 }
 
 // connect logs in at the LAPI with credentials read anew, and registers the machine first
@@ -120,6 +121,7 @@ func (m *machine) connect(ctx context.Context, c config.LAPI) (*lapi.Client, err
 	client, err := lapi.New(credentials, m.version)
 	if err == nil && m.leads != nil {
 		client.SendOnlyWhile(m.leads)
+		client.Watch(&m.underway)
 	}
 	return client, err
 }

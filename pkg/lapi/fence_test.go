@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"csmail/pkg/event"
 )
@@ -77,5 +78,53 @@ func TestPushStoppedInTheMiddle(t *testing.T) {
 	c.SendOnlyWhile(nil)
 	if outcomes, err := c.Push(t.Context(), alerts, PushOptions{}); err != nil || len(outcomes) != len(alerts) || len(f.stored()) != len(alerts) {
 		t.Errorf("later: got %d outcomes, %v and %d stored, want all %d", len(outcomes), err, len(f.stored()), len(alerts))
+	}
+}
+
+// Of a request it is known whether the LAPI may be working on it: until it has answered, and
+// also later if the answer was lost or came from a proxy.
+func TestUnderway(t *testing.T) {
+	for name, tt := range map[string]struct {
+		leads, none bool
+	}{
+		"answered":  {true, true},
+		"lost":      {true, false},
+		"proxy":     {true, false},
+		"not begun": {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, watched, under := &fakeLAPI{}, &Underway{}, atomic.Bool{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost && r.URL.Path == "/v1/alerts" {
+					under.Store(!watched.None(0))
+					switch name {
+					case "lost":
+						panic(http.ErrAbortHandler)
+					case "proxy":
+						w.WriteHeader(http.StatusGatewayTimeout)
+						return
+					}
+				}
+				f.ServeHTTP(w, r)
+			}))
+			t.Cleanup(server.Close)
+			c, err := New(Credentials{URL: server.URL, Login: "csmail", Password: "secret"}, "1.0.0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(c.Close)
+			c.Watch(watched)
+			c.SendOnlyWhile(func() bool { return tt.leads })
+			_, _ = c.Push(t.Context(), alertsOn(2), PushOptions{}) // what comes of it does not matter here
+			if under.Load() != tt.leads {
+				t.Errorf("while it was under way: got %v, want %v", under.Load(), tt.leads)
+			}
+			if got := watched.None(time.Hour); got != tt.none {
+				t.Errorf("after it: got none %v, want %v", got, tt.none)
+			}
+			if !watched.None(0) {
+				t.Error("after a while: got one, want none")
+			}
+		})
 	}
 }

@@ -51,6 +51,7 @@ type Client struct {
 	transport   *http.Transport
 	timeout     time.Duration // of one call
 	may         func() bool   // send; nil: always
+	underway    *Underway
 
 	clock        *serverClock // the LAPI's
 	loginUntil   time.Time    // zero: not logged in
@@ -86,8 +87,8 @@ func New(c Credentials, version string) (*Client, error) {
 	// csmail's transport and no retries, and this package does the login.
 	transport := newTransport(tlsConfig, socket)
 	clock := &serverClock{}
-	client := &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout}
-	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{fencedBodies{transport, client.maySend}}}, clock}
+	client := &Client{credentials: c, api: api, jwt: jwt, transport: transport, clock: clock, timeout: callTimeout, underway: &Underway{}}
+	jwt.Transport = datedAnswers{boundedAnswers{uncompressedBodies{fencedBodies{transport, client.maySend, client.watched}}}, clock}
 	api.GetClient().CheckRedirect = func(to *http.Request, via []*http.Request) error { return sameHost(to.URL, via) }
 	jwt.RetryConfig = apiclient.NewRetryConfig()
 	return client, nil
@@ -99,6 +100,11 @@ func New(c Credentials, version string) (*Client, error) {
 func (c *Client) SendOnlyWhile(may func() bool) { c.may = may }
 
 func (c *Client) maySend() bool { return c.may == nil || c.may() }
+
+// Watch has u know of the requests with alerts that this client sends.
+func (c *Client) Watch(u *Underway) { c.underway = u }
+
+func (c *Client) watched() *Underway { return c.underway }
 
 // Close closes the idle connections. The client can be used again after it.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

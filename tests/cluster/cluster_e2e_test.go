@@ -5,11 +5,16 @@ package cluster
 import (
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"csmail/pkg/control"
 )
 
 // loses has the LAPI lose every seventh answer.
@@ -107,6 +112,82 @@ func (h *hosts) wipe(t *testing.T) {
 		p.Stop(syscall.SIGKILL)
 		must(t, os.RemoveAll(h.StoreOf(i)))
 	}
+}
+
+// The judges hand over to each other in the middle of pushes, by csmail cluster handover and
+// by a stop in order, while the LAPI answers slowly: no alert is lost or stands there twice,
+// and the other judge delivers at once.
+func TestHandover(t *testing.T) {
+	h := prepare(t, 0, forever)
+	pushing := make(chan struct{}, 1)
+	for _, w := range h.ways {
+		w.slow.Store(int64(300 * time.Millisecond))
+		w.onPush(func() {
+			select {
+			case pushing <- struct{}{}:
+			default:
+			}
+		})
+	}
+	h.run(t, slices.Concat(h.Nodes, h.judges, h.edges)...)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		h.write(t, 30*time.Second)
+	}()
+	for turn := range 4 {
+		<-pushing
+		leader := h.leader(t)
+		if turn%2 == 0 {
+			h.handOver(t, leader)
+			continue
+		}
+		handed := h.logged(t, 1-leader, handedOver)
+		h.judges[leader].Stop(syscall.SIGTERM)
+		h.leader(t)
+		if h.logged(t, 1-leader, handedOver) == handed && h.logged(t, leader, "could not hand over") == 0 { // a LAPI may be slower than a stop may take
+			t.Errorf("%s took over without having been handed the lease", h.judges[1-leader].Name)
+		}
+		must(t, h.judges[leader].Start())
+	}
+	<-written
+	h.check(t, patience)
+	h.checkStates(t)
+}
+
+// leader is the number of the judge that delivers.
+func (h *hosts) leader(t *testing.T) int {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for i, p := range h.judges {
+			status, err := control.NewClient(filepath.Join(h.Dir, p.Name+".sock")).Status(t.Context())
+			if err == nil && status.Cluster.Judge.Leads {
+				return i
+			}
+		}
+	}
+	t.Fatal("no judge leads")
+	return 0
+}
+
+// handOver has a judge hand over to the other one, by command.
+func (h *hosts) handOver(t *testing.T, judge int) {
+	t.Helper()
+	out, err := exec.Command(csmail, "-c", filepath.Join(h.Dir, h.judges[judge].Name+".yaml"), "cluster", "handover").CombinedOutput()
+	if want := h.judges[1-judge].Name + " delivers now\n"; err != nil || string(out) != want {
+		t.Errorf("csmail cluster handover on %s: got %q, %v, want %q", h.judges[judge].Name, out, err, want)
+	}
+}
+
+// handedOver is what a judge logs that was handed the lease.
+const handedOver = "another judge has handed over to this one"
+
+// logged is how often a judge has logged a text.
+func (h *hosts) logged(t *testing.T, judge int, text string) int {
+	t.Helper()
+	log, err := os.ReadFile(h.judges[judge].Log)
+	must(t, err)
+	return strings.Count(string(log), text)
 }
 
 // The leading judge is stopped for 20 s while a request with alerts is under way; the

@@ -3,6 +3,10 @@
 package cluster
 
 import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -11,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"csmail/tests/lapitest"
 )
@@ -19,6 +24,7 @@ import (
 type way struct {
 	lost   atomic.Int64 // answers
 	pushed atomic.Pointer[func()]
+	slow   atomic.Int64 // nanoseconds that pass before the LAPI gets alerts, and again before its answer
 }
 
 // newWay registers a judge at the LAPI, with credentials that lead through a way on which
@@ -37,6 +43,10 @@ func newWay(t *testing.T, to *lapitest.Server, judge string, loses int) *way {
 			w.lost.Add(1)
 			panic(http.ErrAbortHandler)
 		}
+		if r.Method == http.MethodPost && r.URL.Path == "/v1/alerts" {
+			w.pushSlowly(proxy, out, r)
+			return
+		}
 		proxy.ServeHTTP(out, r)
 	}))
 	t.Cleanup(server.Close)
@@ -49,6 +59,29 @@ func newWay(t *testing.T, to *lapitest.Server, judge string, loses int) *way {
 	}
 	must(t, os.WriteFile(credentials, []byte(strings.ReplaceAll(string(text), to.URL, server.URL+"/")), 0o600))
 	return w
+}
+
+// pushSlowly carries a request with alerts out to its end, also if the sender goes away
+// meanwhile, as a LAPI with a slow database does.
+func (w *way) pushSlowly(proxy http.Handler, out http.ResponseWriter, r *http.Request) {
+	slow := time.Duration(w.slow.Load())
+	if slow == 0 {
+		proxy.ServeHTTP(out, r)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // it was not sent to its end
+	}
+	r = r.WithContext(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	time.Sleep(slow)
+	answer := httptest.NewRecorder()
+	proxy.ServeHTTP(answer, r)
+	time.Sleep(slow)
+	maps.Copy(out.Header(), answer.Header())
+	out.WriteHeader(answer.Code)
+	_, _ = out.Write(answer.Body.Bytes()) // an error means that the sender is gone
 }
 
 // onPush has a function called before each request with alerts is carried out.
