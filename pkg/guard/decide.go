@@ -129,6 +129,9 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		return hold(SharedAddress, fmt.Sprintf("%s log in from here, since %s: a ban would lock them out. If it is a webmail or a gateway, add it to guard.relays",
 			count(g.usersAt(s, g.now), "account"), date(s.shared)))
 	}
+	if perHour, ok := g.isRoaming(f, t); ok {
+		return roaming(perHour)
+	}
 	v.Action = Ban
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
 	v.Reason = strconv.Itoa(t.counted) + " attempts count, " + strconv.Itoa(f.Needed) + " are enough"

@@ -192,3 +192,26 @@ func TestStamps(t *testing.T) {
 		}
 	}
 }
+
+// Templates of rsyslog and syslog-ng write stamps with a year or with a comma.
+func TestStampsOfTemplates(t *testing.T) {
+	want := time.Date(2019, 6, 3, 4, 11, 9, 500_000_000, time.UTC)
+	for _, stamp := range []string{
+		"Jun  3 2019 04:11:09.5", "Jun 03 2019 04:11:09.5", "Jun 3 2019 04:11:09.5", "2019 Jun  3 04:11:09.5",
+		"2019-06-03 04:11:09,5", "2019-06-03T04:11:09,500Z", "2019-06-03 06:11:09,5+02:00",
+	} {
+		line := Line{Text: stamp + " mx a[1]: x", Zone: time.UTC}
+		h, message, ok := Split(line)
+		if got := h.Time(line); !ok || !got.Equal(want) || h.Host != "mx" || h.PID != 1 || message != "x" {
+			t.Errorf("%q: got %t, %s, %+v, %q, want %s of mx", stamp, ok, got, h, message, want)
+		}
+	}
+	for _, text := range []string{
+		"Jun  3 0000 04:11:09 mx a: x", "Jun  3 20196 04:11:09 mx a: x", "Jun  3 2019 04:11:0", "Jun  3 2019 04:11:09", "2019 Jun  3 04:11",
+		"2019 Jun 33 04:11:09 mx a: x", "20 9 Jun  3 04:11:09 mx a: x", "2019-06-03 04:11:09, mx a: x,",
+	} {
+		if h, message, ok := Split(Line{Text: text, Zone: time.UTC}); ok && h.Program != "" {
+			t.Errorf("%q: got %+v, %q, want no header", text, h, message)
+		}
+	}
+}

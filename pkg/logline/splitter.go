@@ -205,12 +205,14 @@ func (s *Splitter) remember(text string, h *Header) {
 		return
 	}
 	seconds := len("Jun  3 04:11:")
-	if stamp.year != 0 && text[3] == ' ' {
-		seconds = len("Wed 2026-06-03 04:11:")
-	} else if stamp.year != 0 {
-		seconds = len("2026-06-03T04:11:")
-	} else if text[5] == ' ' { // a day of one digit, without its padding
+	switch {
+	case stamp.year == 0 && text[5] == ' ', // a day of one digit, without its padding
+		stamp.year != 0 && (text[4] == ' ' || text[3] == ' ' && text[8] != '-'): // "2026 Jun  3", "Jun  3 2026"
 		return
+	case stamp.year != 0 && text[3] == ' ':
+		seconds = len("Wed 2026-06-03 04:11:")
+	case stamp.year != 0:
+		seconds = len("2026-06-03T04:11:")
 	}
 	zone := text[seconds+2 : len(text)-len(rest)]
 	if fraction := strings.TrimLeft(zone, ".0123456789"); len(fraction) < len(zone) {
@@ -219,7 +221,7 @@ func (s *Splitter) remember(text string, h *Header) {
 	} else {
 		s.fraction = 0
 	}
-	if s.fraction > 9 || s.fraction < 0 {
+	if s.fraction > 9 || s.fraction < 0 || strings.HasPrefix(zone, ",") {
 		return
 	}
 	at := len(text) - len(rest)

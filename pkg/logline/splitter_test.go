@@ -103,6 +103,9 @@ func TestSplitter(t *testing.T) {
 		"a severity":            {"Jun  3 04:11:09 INFO a[1]: x", "Jun  3 04:11:10 INFO a[1]: x", false},
 		"a severity for a host": {"Jun  3 04:11:09 INFO of a kernel", "Jun  3 04:11:10 INFO a[1]: x", false},
 		"an address":            {"Jun  3 04:11:09 192.0.2.7 a[1]: x", "Jun  3 04:11:10 192.0.2.7 mx a[1]: x", false},
+		"a comma":               {"2026-06-03 04:11:09,123" + tail, "2026-06-03 04:11:09,123" + tail, false},
+		"a year behind the day": {"Jun  3 2026 04:11:09" + tail, "Jun  3 2026 04:11:10" + tail, false},
+		"a year first":          {"2026 Jun  3 04:11:09" + tail, "2026 Jun  3 04:11:10" + tail, false},
 		"journald":              {`{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, `{"__REALTIME_TIMESTAMP":"1780459869000000","MESSAGE":"x"}`, false},
 	}
 	received := time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
@@ -235,6 +238,7 @@ func FuzzSplitter(f *testing.F) {
 	f.Add("Jun  3 04:11:09 mail mail.info a[1]: x\nJun  3 04:11:09 mail a[1][2]: x")
 	f.Add("Jun  3 04:11:09 INFO    a[1]: x\nJun  3 04:11:09 INFO a b[1]: x\nJun  3 04:11:09 192.0.2.7 mx b[1]: x")
 	f.Add("Wed 2026-06-03 06:11:09 CEST mx a[1]: x\nWed 2026-06-03 06:11:10 CET mx a[1]: x\n1780459869.5 mx a[1]: x\n[ 5000.5] mx a[1]: x")
+	f.Add("Jun  3 2026 04:11:09 mx a[1]: x\n2026 Jun  3 04:11:10 mx a[1]: x\n2026-06-03 04:11:09,5 mx a[1]: x\nJun 3 2026 04:11:09.5 mx a[1]: x")
 	f.Add("0000000000.0 mx a[1]: x\n0000000000.0 mx a[1]: x\n[ 0.0] mx a[1]: x")
 	f.Add("Jun  3 04:11:09 mx docker[1]: Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:10 mx docker[1]: m-1 | Jun  3 02:11:09 m a[1]: x\nJun  3 04:11:11 mx d[1]: a/b[2]: x")
 	f.Fuzz(func(t *testing.T, log string) {

@@ -45,8 +45,22 @@ func cutStamp(text string) (stamp, string, bool) {
 		return cutUnix(text)
 	case text[8] == '-' && text[3] == ' ':
 		return cutWeekday(text)
+	case text[4] == ' ' && text[0]-'0' <= 9:
+		return cutYearFirst(text)
 	}
 	return cutRFC3164(text)
+}
+
+// cutYearFirst reads "2026 Jun  3 04:11:09 ", which some templates of rsyslog and syslog-ng
+// write because RFC 3164 has no year.
+func cutYearFirst(text string) (stamp, string, bool) {
+	year, ok := number(text[:4])
+	if !ok || year == 0 || len(text) < len("2026 Jun  3 04:11:09 ") {
+		return stamp{}, "", false
+	}
+	s, rest, ok := cutRFC3164(text[5:])
+	s.year = int16(year)
+	return s, rest, ok
 }
 
 // looksStamped reports cheaply whether text may begin with a stamp.
@@ -55,8 +69,8 @@ func looksStamped(text string) bool {
 }
 
 // cutRFC3164 reads "Jun  3 04:11:09 " (RFC 3164 section 4.1.2), the zero-padded
-// day of Postfix's own log file, the day without padding of metalog, and the
-// fraction of journalctl's short-precise.
+// day of Postfix's own log file, the day without padding of metalog, the fraction of
+// journalctl's short-precise, and a year behind the day ("Jun  3 2026 04:11:09 ").
 func cutRFC3164(text string) (stamp, string, bool) {
 	var s stamp
 	if text[3] != ' ' {
@@ -74,7 +88,17 @@ func cutRFC3164(text string) (stamp, string, bool) {
 	month := monthNumber(text[:3])
 	n, ok := number(day)
 	s.month, s.day = int8(month), int8(n)
-	if !ok || month == 0 || n < 1 || n > daysIn(month) || !s.readClock(clock[:8]) {
+	if !ok || month == 0 || n < 1 || n > daysIn(month) {
+		return s, "", false
+	}
+	if clock[2] != ':' {
+		year, ok := number(clock[:4])
+		if !ok || year == 0 || clock[4] != ' ' || len(clock) <= len("2026 04:11:09") {
+			return s, "", false
+		}
+		s.year, clock = int16(year), clock[5:]
+	}
+	if !s.readClock(clock[:8]) {
 		return s, "", false
 	}
 	rest, ok := s.cutFraction(clock[8:])
@@ -145,9 +169,10 @@ func (s *stamp) readClock(text string) bool {
 	return ok1 && ok2 && ok3 && hour < 24 && minute < 60 && second <= 60
 }
 
-// cutFraction reads an optional ".123456", up to nanoseconds.
+// cutFraction reads an optional ".123456", up to nanoseconds. ISO 8601 allows a comma for
+// the point.
 func (s *stamp) cutFraction(text string) (string, bool) {
-	if text == "" || text[0] != '.' {
+	if text == "" || text[0] != '.' && text[0] != ',' {
 		return text, true
 	}
 	end := 1

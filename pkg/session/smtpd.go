@@ -175,7 +175,7 @@ func (s *smtpSession) isNew() bool {
 // away, or was not let in.
 func isLogin(r *event.Record) bool {
 	switch r.Kind {
-	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.OwnRefusal:
+	case event.AuthFailed, event.AuthFault, event.AuthAborted, event.AuthRateLimited, event.LoginRefused, event.OwnRefusal:
 		return true
 	case event.LostConnection:
 		return r.Cause == event.LoginService

@@ -27,6 +27,9 @@ func loginOf(text, said, elements string, e *event.Event) event.Outcome {
 	if !known && !isLeveled(text) {
 		return event.Missed
 	}
+	if kind == event.NoKind && isEndOfTry(said, elements) {
+		kind, attempts = event.AuthFailed, 1
+	}
 	if kind == event.NoKind {
 		return event.Benign
 	}
@@ -80,6 +83,17 @@ func withoutElements(text string) event.Outcome {
 // isLeveled reports whether the process logged text as a warning or worse.
 func isLeveled(text string) bool {
 	return isTrouble(text) || strings.HasPrefix(text, "Warning: ")
+}
+
+// isEndOfTry reports whether a connection of Dovecot 1.0 ended without a login after it had
+// tried one: "Aborted login: user=<a>, method=PLAIN, rip=…". Only then do the elements have
+// a user and a method. Later versions count the attempts in a bracket.
+func isEndOfTry(said, elements string) bool {
+	if said != "Aborted login" && said != "Disconnected" {
+		return false
+	}
+	user, rest, ok := strings.Cut(elements, ">, ")
+	return ok && strings.HasPrefix(user, "user=<") && user != "user=<" && strings.HasPrefix(rest, "method=") && !strings.HasPrefix(rest, "method=,")
 }
 
 // hasNoMethod reports whether the default elements lack a method, which is there once a

@@ -8,6 +8,28 @@ import (
 
 const elements = "user=<u@example.org>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, TLS, session=<abc+/>"
 
+// Dovecot 1.0 does not count attempts: there was one if the line has a user and a method.
+func TestEndsOfDovecot10(t *testing.T) {
+	const client = "rip=::ffff:192.0.2.1, lip=::ffff:198.51.100.1"
+	for message, want := range map[string]event.Kind{
+		"imap-login: Aborted login: user=<a>, method=PLAIN, " + client + ", TLS":               event.AuthFailed,
+		"pop3-login: Disconnected: user=<a@example.org>, method=CRAM-MD5, " + client:           event.AuthFailed,
+		"imap-login: Info: Disconnected: user=<a>, method=plain, " + client:                    event.AuthFailed,
+		"imap-login: Aborted login: " + client + ", TLS":                                       event.NoKind,
+		"imap-login: Disconnected: user=<>, method=PLAIN, " + client:                           event.NoKind,
+		"imap-login: Disconnected: user=<a>, " + client:                                        event.NoKind,
+		"imap-login: Disconnected: user=<a>, method=, " + client:                               event.NoKind,
+		"imap-login: Disconnected: Inactivity: user=<a>, method=PLAIN, " + client:              event.NoKind,
+		"imap-login: Disconnected: Shutting down: user=<a>, method=PLAIN, " + client + ", TLS": event.NoKind,
+	} {
+		var e event.Event
+		outcome, _ := Parse(message, &e)
+		if e.Kind != want || (outcome == event.Noted) != (want != event.NoKind) || want != event.NoKind && (e.Addr.String() != "192.0.2.1" || e.Attempts != 1) {
+			t.Errorf("%s: got %s, %s of %s, want %s", message, outcome, e.Kind, e.Addr, want)
+		}
+	}
+}
+
 func TestLogin(t *testing.T) {
 	tests := map[string]struct {
 		outcome event.Outcome

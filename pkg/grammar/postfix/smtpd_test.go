@@ -32,7 +32,7 @@ func TestEvents(t *testing.T) {
 		{"warning: host_a.example[192.0.2.1]: SASL PLAIN authentication failed:", event.AuthFailed, "192.0.2.1", "", 1},
 		{"warning: unknown[::ffff:192.0.2.1]: SASL XOAUTH2 authentication failed: eyJ, sasl_username=a@example.org", event.AuthFailed, "192.0.2.1", "a@example.org", 1},
 		{"warning: unknown[192.0.2.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=(unavailable)", event.AuthFailed, "192.0.2.1", "", 1},
-		{"warning: unknown[192.0.2.1]: SASL x[203.0.113.6]: authentication failed: Invalid authentication mechanism: 'x', sasl_username=b, sasl_username=c", event.AuthFailed, "192.0.2.1", "b, sasl_username=c", 1},
+		{"warning: unknown[192.0.2.1]: SASL x[203.0.113.6]: authentication failed: Invalid authentication mechanism: 'x', sasl_username=b, sasl_username=c", event.LoginRefused, "192.0.2.1", "b, sasl_username=c", 1},
 		{"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: Connection lost to authentication server", event.AuthFault, "192.0.2.1", "", 1},
 		{"warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: generic failure", event.AuthFault, "192.0.2.1", "", 1},
 		{"warning: unknown[192.0.2.1]: SASL LOGIN authentication aborted", event.AuthAborted, "192.0.2.1", "", 1},

@@ -203,6 +203,8 @@ func sasl(text string, e *event.Event) result {
 	switch {
 	case isAuthFault(reason):
 		e.Kind = event.AuthFault
+	case strings.HasPrefix(reason, "Invalid authentication mechanism"): // which the server does not offer, so no password was tried
+		e.Kind = event.LoginRefused
 	case strings.HasPrefix(reason, event.OwnMarker): // Dovecot asked csmail, and hands its text on
 		e.Kind = event.OwnRefusal
 	}

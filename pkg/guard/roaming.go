@@ -1,0 +1,45 @@
+package guard
+
+import (
+	"fmt"
+
+	"csmail/pkg/event"
+)
+
+// A phone with an old password comes from another address of its mobile network each time,
+// and fails from each once or twice. So the network has many addresses that fail to log in,
+// and looks like a botnet. But it fails on one account only, which logs in from elsewhere,
+// and no more often than one device does. A ban would hit all customers of the network.
+
+// isRoaming reports whether the failures of a network may be those of one device with an
+// old password, and returns the most of them within an hour.
+func (k *knowledge) isRoaming(f Finding, t *tally) (perHour int, ok bool) {
+	if f.Scope != event.ScopeRange || !f.Network.Addr().Is4() || len(t.left) == 0 || !isOneAccount(t.accounts) {
+		return 0, false
+	}
+	for _, o := range t.left {
+		if o.kind != event.AuthFailed || o.account.IsZero() {
+			return 0, false
+		}
+	}
+	perHour = mostIn(t.left, hour)
+	return perHour, perHour <= k.limits.stale && k.logsIn(t.left[len(t.left)-1])
+}
+
+// logsIn reports whether the account of an offence logged in from any source within the
+// time for which a login proves its source.
+func (k *knowledge) logsIn(o offence) bool {
+	for s := range k.memory.all {
+		for _, a := range k.memory.accountsIn(s.accounts) {
+			if a.name.Is(o.account) && isWithin(a.at, o.at, k.limits.login) && k.weighs(a.by, o.host) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// roaming returns the verdict on such a network.
+func roaming(perHour int) Verdict {
+	return hold(Stale, fmt.Sprintf("all failures are on one account, which logs in elsewhere, and at most %d an hour: so does a phone with an old password", perHour))
+}
