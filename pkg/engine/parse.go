@@ -91,6 +91,10 @@ type FlowLine struct {
 	event.Logged
 	program, message string
 	repeat           int
+
+	// Of the begin and the end of a connection, which are half of all lines, the grammar
+	// of events has read the client.
+	client postfix.FlowClient
 }
 
 // MayFlow reports whether the line that Parse read last may report the way of a mail.
@@ -104,12 +108,15 @@ func (p *Parser) FlowLine(line *logline.Line, r *event.Record, f *FlowLine) {
 	f.program, f.message, f.repeat = h.Program, p.message, h.Repeat
 	if r.Outcome < event.Witness {
 		f.Time = p.splitter.Time(line, h)
+		f.client = postfix.FlowClient{}
+		return
 	}
+	f.client = postfix.FlowClientOf(p.message, r)
 }
 
 // Read reads the way of the mail, and reports whether the line is about one.
 func (l *FlowLine) Read(f *event.Flow) bool {
-	if !postfix.ParseFlow(l.program, l.message, f) {
+	if !l.client.Read(l.program, l.message, f) && !postfix.ParseFlow(l.program, l.message, f) {
 		return false
 	}
 	f.Repeat = l.repeat

@@ -154,7 +154,7 @@ func smtpdFlow(message string, f *event.Flow) bool {
 	}
 	switch message[0] { // a long queue ID may begin with any of these letters as well
 	case 'c':
-		if connectFlow(message, "connect from ", event.FlowConnect, f) {
+		if connectFlow(message, connectPrefix, event.FlowConnect, f) {
 			return true
 		}
 	case 'd':
@@ -214,10 +214,10 @@ func screenedClient(text string, f *event.Flow) (rest string, ok bool) {
 	return cutPort(text[end+1:]), true
 }
 
-// disconnectFlow reads the counts of AUTH commands off the end of a session
+// disconnectFlow reads the end of a session, with the counts of AUTH commands
 // (smtpd.c, since 3.0).
 func disconnectFlow(message string, f *event.Flow) bool {
-	text, ok := strings.CutPrefix(message, "disconnect from ")
+	text, ok := strings.CutPrefix(message, disconnectPrefix)
 	if !ok {
 		return false
 	}
@@ -225,12 +225,18 @@ func disconnectFlow(message string, f *event.Flow) bool {
 	if !ok {
 		return false
 	}
-	f.Kind, f.HasCounts = event.FlowDisconnect, rest != ""
-	if _, counts, ok := strings.Cut(rest, " auth="); ok {
-		counts, _, _ = strings.Cut(counts, " ")
-		f.AuthOK, f.AuthTotal = authCounts(counts)
-	}
+	f.Kind = event.FlowDisconnect
+	readAuthCounts(rest, f)
 	return true
+}
+
+// readAuthCounts reads the counts of AUTH commands off those behind the client.
+func readAuthCounts(counts string, f *event.Flow) {
+	f.HasCounts = counts != ""
+	if _, auth, ok := strings.Cut(counts, " auth="); ok {
+		auth, _, _ = strings.Cut(auth, " ")
+		f.AuthOK, f.AuthTotal = authCounts(auth)
+	}
 }
 
 // authCounts reads "2" (all succeeded) or "1/3" (succeeded/total).

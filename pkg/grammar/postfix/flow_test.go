@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,21 @@ func TestMayFlowKeepsAll(t *testing.T) {
 	}
 	if read < 500 {
 		t.Errorf("only %d lines are read", read)
+	}
+}
+
+// Each number is the one that strconv reads, to the last bit.
+func TestDecimal(t *testing.T) {
+	texts := []string{"", ".", "0", "0.51", "1.5", "12.", ".5", "-1", "+1", "1.2.3", "1e3", "0x1p2", "Inf", "1_0", "432000.123456", "99999999999999", "0.0000000000001", "123456789012345678", " 1"}
+	for i := range 2000 {
+		texts = append(texts, strconv.Itoa(i)+"."+strconv.Itoa(i*7919%1000), "0.0"+strconv.Itoa(i))
+	}
+	for _, text := range texts {
+		want, err := strconv.ParseFloat(text, 64)
+		got, ok := decimal(text)
+		if ok != (err == nil) || ok && got != want {
+			t.Errorf("decimal(%q) is %v, %v; want %v, %v", text, got, ok, want, err)
+		}
 	}
 }
 

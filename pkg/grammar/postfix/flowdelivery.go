@@ -58,12 +58,34 @@ func readDelay(text string, f *event.Flow) (rest string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	seconds, err := strconv.ParseFloat(digits, 64)
-	if err != nil || seconds < 0 || seconds > maxDelay.Seconds() {
+	seconds, ok := decimal(digits)
+	if !ok || seconds < 0 || seconds > maxDelay.Seconds() {
 		return "", false
 	}
 	f.Delay = time.Duration(seconds * float64(time.Second))
 	return text[len(digits):], true
+}
+
+// decimal reads a number. Those of a log have few digits and a point, for which one
+// division gives what [strconv.ParseFloat] does: both numbers are exact.
+func decimal(text string) (number float64, ok bool) {
+	const exact = 15 // digits that a float64 holds
+	digits, scale, point := 0, 1, false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c-'0' <= 9 && len(text) <= exact:
+			digits = digits*10 + int(c-'0')
+			if point {
+				scale *= 10
+			}
+		case c == '.' && !point && i > 0:
+			point = true
+		default:
+			number, err := strconv.ParseFloat(text, 64)
+			return number, err == nil
+		}
+	}
+	return float64(digits) / float64(scale), text != ""
 }
 
 // maxDelay is more than any queue keeps a mail.
