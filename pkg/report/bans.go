@@ -29,6 +29,22 @@ type bans struct {
 	// lengths4 and lengths6 are the prefix lengths of the bans, the longest first. There
 	// are mostly one or two, so few look-ups show that an address is not banned.
 	lengths4, lengths6 []int
+
+	near    *[nearBans]nearBan
+	changes uint32 // of the rows; what near holds from before a change is out of date
+}
+
+const (
+	nearBits = 10
+	nearBans = 1 << nearBits
+)
+
+// nearBan is the narrowest ban of an address, nil for none, as it was found before: most
+// offences are of few addresses.
+type nearBan struct {
+	addr    netip.Addr
+	changes uint32
+	ban     *ban
 }
 
 // banRow is a ban with its key. In a free row there is none.
@@ -93,6 +109,7 @@ func (b *bans) all(yield func(*ban) bool) {
 func (b *bans) drop(before time.Time) {
 	for n := uint32(1); n <= b.rows.Used(); n++ {
 		if row := b.rows.At(n); row.ban != nil && row.since.Before(before) {
+			b.changes++
 			b.index.Remove(b.hashOf(&row.banKey), n)
 			b.rows.Give(n)
 		}
@@ -113,6 +130,7 @@ func (b *bans) add(entry *ban) {
 		b.index.Put(hash, n)
 	}
 	*b.rows.At(n) = banRow{key, entry}
+	b.changes++
 	lengths := &b.lengths4
 	if value.Addr().Is6() {
 		lengths = &b.lengths6
@@ -134,15 +152,30 @@ func (b *bans) of(addr netip.Addr, at time.Time) *ban {
 		return nil
 	}
 	hi, lo := halves(addr)
-	var narrowest *ban
+	if b.near == nil {
+		b.near = new([nearBans]nearBan)
+	}
+	near := &b.near[((hi^lo)*0x9e3779b97f4a7c15)>>(64-nearBits)]
+	if near.changes == b.changes && near.addr == addr && (near.ban == nil || near.ban.lasts(at)) {
+		return near.ban
+	}
+	found, narrowest := b.lookUp(lengths, before, addr, at)
+	*near = nearBan{addr, b.changes, narrowest}
+	return found
+}
+
+// lookUp returns the ban of an address, and the narrowest one, in force or not. The
+// lengths of prefixes come after so many bits.
+func (b *bans) lookUp(lengths []int, before int, addr netip.Addr, at time.Time) (found, narrowest *ban) {
+	hi, lo := halves(addr)
 	for _, bits := range lengths {
-		found := b.find(keyOfBan(hi, lo, bits+before))
-		if found != nil && found.lasts(at) {
-			return found
-		}
+		one := b.find(keyOfBan(hi, lo, bits+before))
 		if narrowest == nil {
-			narrowest = found
+			narrowest = one
+		}
+		if one != nil && one.lasts(at) {
+			return one, narrowest
 		}
 	}
-	return narrowest
+	return narrowest, narrowest
 }

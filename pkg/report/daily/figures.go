@@ -85,18 +85,18 @@ type Figures struct {
 
 // latest are entries that were counted in last: the next line mostly counts in the same.
 type latest struct {
-	hourKey   string
-	hour      *Hour
-	loginKey  string
-	logins    *LoginHour
-	endedKey  string
-	ended     *Connected // of ConnectedHours
-	peers     *[peerSlots]knownPeer
-	refusals  [8]latestRefusal
-	trouble   latestTrouble
-	connected *knownClients // of SMTPDClients
-	screened  *knownClients // of ScreenClients
-	room      []byte        // for the text of a reason
+	hourKey  string
+	hour     *Hour
+	loginKey string
+	logins   *LoginHour
+	endedKey string
+	ended    *Connected // of ConnectedHours
+	peers    *[peerSlots]knownPeer
+	refused  *[peerSlots]knownRefused
+	refusals [8]latestRefusal
+	trouble  latestTrouble
+	screened *knownClients // of ScreenClients
+	room     []byte        // for the text of a reason
 }
 
 type latestRefusal struct {

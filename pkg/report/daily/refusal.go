@@ -72,12 +72,37 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNe
 	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
 	entry.Total++
 	entry.Temporary += temporary
-	isNew = f.addClient(entry.By, addr, 1)
+	isNew = f.refuseClient(entry, addr)
 	switch {
 	case strings.HasPrefix(reason, "Sender address rejected"):
 		f.addMail(&entry.Senders, flow.Sender, flow)
 	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
 		f.addMail(&entry.Rcpts, flow.Recipient, flow)
+	}
+	return isNew
+}
+
+// knownRefused is a client that was refused for a reason before, and how often.
+type knownRefused struct {
+	reason *Refusal
+	addr   clientAddr
+	count  *int
+}
+
+// refuseClient counts a refusal of a client, and reports whether it is its first one.
+func (f *Figures) refuseClient(reason *Refusal, addr clientAddr) (isNew bool) {
+	l := &f.latest
+	if l.refused == nil {
+		l.refused = new([peerSlots]knownRefused)
+	}
+	slot := &l.refused[slotOf(addr)]
+	if slot.reason == reason && slot.addr == addr {
+		*slot.count++
+		return false
+	}
+	isNew = f.addClient(reason.By, addr, 1)
+	if count := reason.By[addr]; count != nil {
+		*slot = knownRefused{reason, addr, count}
 	}
 	return isNew
 }
@@ -116,7 +141,7 @@ func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
 		figures.SMTPDConnections++
 		figures.hour(t.hour(r.Time)).Connections++
 		if f.Addr.IsValid() {
-			addKnown(&figures.latest.connected, figures.SMTPDClients, f.Addr)
+			figures.connect(f.Addr)
 		}
 		return
 	}

@@ -21,20 +21,37 @@ const (
 // sentHours is the span of the hours of Figures.Sent.
 type sentHours struct {
 	first, latest string
-	looked, swept string    // the latest hour when old ones were looked for, and dropped
-	account, hour string    // of the latest entry
+	looked, swept string // the latest hour when old ones were looked for, and dropped
+	near          [nearSent]nearHour
+}
+
+// nearSent is how many accounts are found without a look into the maps.
+const nearSent = 1 << 6
+
+// nearHour is an entry that was found before.
+type nearHour struct {
+	account, hour string
 	entry         *SentHour // nil at first
+}
+
+// nearOf returns the slot of an account.
+func (l *sentHours) nearOf(account string) *nearHour {
+	n := len(account)
+	if n == 0 {
+		return &l.near[0]
+	}
+	return &l.near[(n+7*int(account[0])+31*int(account[n-1])+61*int(account[n/2]))%nearSent]
 }
 
 // addSent counts what an account sent.
 func (f *Figures) addSent(account, hour string, more SentHour) {
-	l := &f.sent
+	l := f.sent.nearOf(account)
 	if l.entry == nil || l.hour != hour || l.account != account {
 		entry := f.sentAt(account, hour)
 		if entry == nil {
 			return
 		}
-		l.account, l.hour, l.entry = account, hour, entry
+		*l = nearHour{account, hour, entry}
 	}
 	l.entry.Recipients += more.Recipients
 	l.entry.Failed += more.Failed
@@ -77,7 +94,7 @@ func (f *Figures) sweepSent() {
 	if hourBefore(l.latest, sentSwept) <= l.swept {
 		return
 	}
-	l.swept, l.entry = l.latest, nil
+	l.swept, l.near = l.latest, [nearSent]nearHour{}
 	oldest := hourBefore(l.latest, sentKept)
 	for account, hours := range f.Sent {
 		for hour, sent := range hours {

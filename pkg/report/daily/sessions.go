@@ -20,6 +20,31 @@ type session struct {
 type sessions struct {
 	queue *queue // for its hosts
 	count int
+	near  [nearSessions]nearSession
+}
+
+// nearSessions is how many sessions are found without a look into the map of their host:
+// one of each of so many groups of process numbers.
+const nearSessions = 1 << 9
+
+// nearSession is a session that was found before.
+type nearSession struct {
+	host    *host
+	pid     int
+	session *session
+}
+
+// find returns the session of a process, open or over; nil if there is none.
+func (all *sessions) find(h *host, pid int) *session {
+	slot := &all.near[uint(pid)%nearSessions]
+	if slot.host == h && slot.pid == pid {
+		return slot.session
+	}
+	s := h.sessions[pid]
+	if s != nil {
+		*slot = nearSession{h, pid, s}
+	}
+	return s
 }
 
 // maxSessions is the number of processes that are followed.
@@ -27,7 +52,7 @@ const maxSessions = 20_000
 
 // of returns the session of the line's process, nil if none is known.
 func (all *sessions) of(r *event.Logged) *session {
-	if s := all.queue.host(r.Host).sessions[r.PID]; s != nil && !s.isOver {
+	if s := all.find(all.queue.host(r.Host), r.PID); s != nil && !s.isOver {
 		return s
 	}
 	return nil
@@ -36,7 +61,7 @@ func (all *sessions) of(r *event.Logged) *session {
 // open returns the session of the line's process, a new one if none is known.
 func (all *sessions) open(r *event.Logged) *session {
 	h := all.queue.host(r.Host)
-	s := h.sessions[r.PID]
+	s := all.find(h, r.PID)
 	switch {
 	case s == nil:
 		if all.count >= maxSessions {
@@ -55,6 +80,7 @@ func (all *sessions) open(r *event.Logged) *session {
 // drop forgets all sessions.
 func (all *sessions) drop() {
 	all.count = 0
+	clear(all.near[:])
 	for _, h := range all.queue.hosts {
 		clear(h.sessions)
 		all.queue.leave(h)

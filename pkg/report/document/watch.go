@@ -22,7 +22,8 @@ type Watch struct {
 	faults   map[event.Kind]*fault
 	values   map[string]*firstVerdicts
 	order    []string // of values
-	tries    int      // addresses of all accounts
+	near     *[nearAccounts]nearAccount
+	tries    int // addresses of all accounts
 }
 
 // account is one login name.
@@ -161,13 +162,50 @@ func (w *Watch) account(name string, most int) *account {
 	return a
 }
 
+// nearAccounts is how many accounts are found without a look into the map: one of each of
+// so many groups of login names, because most names come again and again.
+const nearAccounts = 1 << 8
+
+// nearAccount is an account that was found before, by the login name as it was sent.
+type nearAccount struct {
+	user    string
+	account *account
+}
+
+// accountOf returns the account of an event, nil if it is a new one and there are most.
+func (w *Watch) accountOf(e *event.Event, most int) *account {
+	if w.near == nil {
+		w.near = new([nearAccounts]nearAccount)
+	}
+	slot := &w.near[groupOf(e.User)]
+	if slot.account != nil && slot.user == e.User {
+		return slot.account
+	}
+	a := w.account(nameOf(e), most)
+	if a != nil && len(e.User) <= maxNear {
+		*slot = nearAccount{strings.Clone(e.User), a}
+	}
+	return a
+}
+
+// maxNear is how long a name may be to be kept once more.
+const maxNear = 128
+
+// groupOf returns the group of a login name, which only spreads names over the groups.
+func groupOf(user string) uint8 {
+	if user == "" {
+		return 0
+	}
+	n := len(user)
+	return uint8(n) + 31*user[n-1] + 59*user[n/2] + 101*user[n/4] + 7*user[0]
+}
+
 // failed counts a failed login.
 func (w *Watch) failed(e *event.Event) {
-	name := nameOf(e)
-	if name == "" || !e.Addr.IsValid() {
+	if e.User == "" || !e.Addr.IsValid() {
 		return
 	}
-	if a := w.account(name, maxTried); a != nil {
+	if a := w.accountOf(e, maxTried); a != nil {
 		a.failures += e.Attempts
 		before := a.failedFrom.count
 		a.failedFrom.add(e.Addr, w.mostTries(before))
@@ -181,11 +219,10 @@ func (w *Watch) mostTries(has int) int { return min(maxPerItem, has+maxTries-w.t
 
 // loggedIn counts a login, and a break-in if guesses came before it.
 func (w *Watch) loggedIn(r *engine.Result) {
-	name := nameOf(&r.Event)
-	if name == "" && r.Guessed == 0 {
+	if r.User == "" && r.Guessed == 0 {
 		return
 	}
-	a := w.account(name, maxAccounts)
+	a := w.accountOf(&r.Event, maxAccounts)
 	if a == nil {
 		return
 	}
@@ -232,6 +269,9 @@ func (w *Watch) accepted(e *event.Event) {
 		return
 	}
 	n.accepted++
+	if e.ClientName == n.name {
+		return
+	}
 	if e.ClientName != "" && e.ClientName != "unknown" && (n.name == "" || e.ClientName < n.name) {
 		n.name = strings.Clone(e.ClientName)
 	}
