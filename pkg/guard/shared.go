@@ -32,13 +32,19 @@ func (k *knowledge) usersAt(s *source, at uint32) int {
 
 // sharedAmong returns the source of a finding if many accounts log in from it, and did so
 // for a day before the finding's first attempt; else nil. The day keeps an attacker from
-// excusing himself with accounts that he broke into today.
+// excusing himself with accounts that he broke into today. A log that began less than a day
+// before cannot show the day, as on the first start after an installation. There the
+// accounts are enough: it is worse to lock out all users behind a load balancer.
 func (k *knowledge) sharedAmong(f Finding) *source {
 	if f.Scope != event.ScopeIP && f.Scope != "" {
 		return nil // a range with a proven source is not banned at all
 	}
 	s := k.memory.find(keyOf(f.Addr))
-	if s == nil || s.shared == 0 || uint64(s.shared)+uint64(day) > uint64(stamp(f.First)) || k.usersAt(s, k.now) < k.limits.shared {
+	if s == nil || s.shared == 0 || k.usersAt(s, k.now) < k.limits.shared {
+		return nil
+	}
+	first := uint64(stamp(f.First))
+	if uint64(s.shared)+uint64(day) > first && uint64(k.began)+uint64(day) <= first {
 		return nil
 	}
 	return s

@@ -18,8 +18,11 @@ import (
 // version 9 no break-ins, version 10 not since when many users share an address,
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
 // its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
-// their logs, and is read.
-const snapshotVersion = 14
+// their logs, version 14 not when the log began, and both are read.
+const snapshotVersion = 15
+
+// longAgo is when the log began of a guard that did not note it.
+const longAgo = 1
 
 // readableVersion is the oldest version that is read.
 const readableVersion = 12
@@ -69,6 +72,11 @@ func (g *Guard) TakeOver(old *Guard) {
 
 func (c *codec) guard(g *Guard) {
 	numbers(c, &g.now, &g.banned)
+	if c.version >= 15 {
+		numbers(c, &g.began)
+	} else {
+		g.began = longAgo
+	}
 	for i := range g.bans {
 		numbers(c, &g.bans[i])
 	}

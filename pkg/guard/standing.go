@@ -58,7 +58,8 @@ func (j *judgement) wasMostlyTaken(at uint32) bool {
 		return j.mostlyTaken
 	}
 	taken := j.s.takenAround(today)
-	j.mailDay, j.mostlyTaken = today+1, taken > 0 && taken > j.refusedAround(today)
+	refused, early := j.refusedAround(today)
+	j.mailDay, j.mostlyTaken = today+1, taken > refused && taken >= refused+early
 	return j.mostlyTaken
 }
 
@@ -74,19 +75,23 @@ func (s *source) takenAround(today uint32) int {
 	return taken
 }
 
-// refusedAround returns the number of refusals of mail on a day and the days beside it.
-// Dropped offences count as refusals.
-func (j *judgement) refusedAround(today uint32) int {
-	refused := 0
+// refusedAround returns the number of refusals of mail on a day and the days beside it, and
+// the number of sessions with commands that came too early. These may have been taken all
+// the same: by default Postfix only logs them. Dropped offences count as refusals.
+func (j *judgement) refusedAround(today uint32) (refused, early int) {
 	for _, o := range j.offences {
-		if o.isOfMail() && !o.hasPassed() && isNextTo(o.at/day, today) {
+		switch {
+		case !o.isOfMail() || o.hasPassed() || !isNextTo(o.at/day, today):
+		case o.kind == event.Pipelining:
+			early += int(o.n)
+		default:
 			refused += int(o.n)
 		}
 	}
 	if j.s.lost > 0 && isNextTo(j.s.lostAt/day, today) {
 		refused += int(j.s.lost)
 	}
-	return refused
+	return refused, early
 }
 
 // isNextTo reports whether two days are the same or follow one another.
