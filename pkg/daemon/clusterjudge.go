@@ -36,6 +36,7 @@ type judgePart struct {
 	names   hostNames
 	merger  *merge.Merger
 	origins origins
+	sites   engine.SiteJoin
 	place   cluster.Place             // of the newest message that was taken
 	own     map[string][]netip.Addr   // addresses of the edges, by edge
 	storing map[string]merge.Position // in the checkpoint under way
@@ -49,7 +50,7 @@ func newJudgePart(conn *cluster.Conn, c config.Config, set *scenario.Set, name s
 	judges := conn.Judges()
 	j := &judgePart{
 		name: name, rules: newRules(c, set), judges: judges, at: judges.NewAt(), merger: merge.New(merge.Options{Late: time.Duration(c.Cluster.Late)}),
-		origins: newOrigins(c.Cluster.Sites), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, give: make(chan struct{}, 1), together: storedTogether,
+		origins: newOrigins(c.Cluster.Sites), sites: engine.NewSiteJoin(), own: map[string][]netip.Addr{}, refused: map[string]string{}, missing: map[string]time.Time{}, wake: func() {}, give: make(chan struct{}, 1), together: storedTogether,
 	}
 	j.merger.Expect(c.Cluster.Edges)
 	j.lease = judges.NewLease(j.rules.own.Hash(), func(leads bool) {
@@ -72,6 +73,7 @@ func (j *judgePart) snapshot() []byte {
 
 func (j *judgePart) restore(b []byte) error {
 	c := &wire.Codec{B: b, Reading: true}
+	j.sites = engine.NewSiteJoin()
 	j.encode(c)
 	if c.Err != nil {
 		return fmt.Errorf("what a judge knows of its edges: %w", c.Err)
@@ -86,9 +88,9 @@ func (j *judgePart) restore(b []byte) error {
 }
 
 func (j *judgePart) encode(c *wire.Codec) {
-	version, created := uint64(1), uint64(j.place.Created)
+	version, created := uint64(judgeVersion), uint64(j.place.Created)
 	wire.Numbers(c, &version, &created, &j.place.Sequence)
-	if version != 1 {
+	if version < 1 || version > judgeVersion {
 		c.Fail()
 	}
 	j.place.Created = int64(created)
@@ -104,7 +106,13 @@ func (j *judgePart) encode(c *wire.Codec) {
 		wire.List(c, &all, c.Addr)
 		j.own[*name] = all
 	})
+	if version >= 2 {
+		j.sites.Encode(c)
+	}
 }
+
+// judgeVersion is the version of what encode takes. Version 1 has no SiteJoin.
+const judgeVersion = 2
 
 // applyOwn has the guard spare the addresses of the edges.
 func (j *judgePart) applyOwn(e *engine.Engine) {
@@ -210,6 +218,9 @@ const blankHint = "stop csmail here and on another judge, put a copy of that one
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {
 	for f, edge := j.merger.Next(); f != nil; f, edge = j.merger.Next() {
 		j.origins.set(f, edge, j.merger.Origin(edge))
+		if j.origins.site[edge] != "" {
+			j.sites.Join(f, &j.key)
+		}
 		j.names.attribute(f, edge)
 		d.clock.seen(f.Place)
 		d.addFindings(d.engine.TakeFact(f))

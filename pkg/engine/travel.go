@@ -21,7 +21,13 @@ func (r *Result) Travels() bool {
 
 // isNeeded reports whether a Judge needs the Record itself.
 func (r *Result) isNeeded() bool {
-	return !r.Copy && !r.Withheld && !r.LoggedIn && guard.NeedOf(r.Record, r.Folded || r.Repeated)
+	if r.Copy || r.Withheld || r.LoggedIn {
+		return false
+	}
+	if r.Kind == event.OwnRefusal && !r.Folded && session.MayRelay(r.Record) {
+		return true // for the proxy of the same site, see SiteJoin
+	}
+	return guard.NeedOf(r.Record, r.Folded || r.Repeated)
 }
 
 // Fact returns the Result in the form that travels, with its place in the order of its

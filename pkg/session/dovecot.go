@@ -35,7 +35,7 @@ func (j *Joiner) joinDovecot(r *event.Record) Status {
 	case j.joinLogin(r):
 		return Folded
 	case len(j.earlier.Excused) > 0: // it counts as much as the end that it explains, which the others have seen
-	case j.joinRelayed(r) || j.deductPAM(r) || j.deductPAMBehind(r):
+	case j.joinRelayed(r) || j.deductPAM(r) || j.pam.deductBehind(r, j.remote.get(r.Addr)):
 		return Folded
 	case j.waitForReason(r):
 		return Withheld
@@ -184,8 +184,8 @@ func (j *Joiner) endLogin(r *event.Record) bool {
 	}
 	isFolded := false
 	if s != nil {
-		r.Attempts -= s.attempts
-		isFolded = r.Attempts <= 0
+		r.Attempts = max(r.Attempts-s.attempts, 0) // a proxy's end counts one, whatever their number
+		isFolded = r.Attempts == 0
 		j.logins.drop(k)
 	}
 	j.rememberEnd(k, r, isFolded)

@@ -55,17 +55,13 @@ func (j *Joiner) joinRelayed(r *event.Record) bool {
 	return r.Attempts <= 0
 }
 
-// deductPAMBehind does what deductPAM does where r is a proxy's: a PAM module of the server
-// behind it may have reported the login first, under the name of another host.
-func (j *Joiner) deductPAMBehind(r *event.Record) bool {
-	if r.Kind != event.AuthFailed || r.Cause != event.Relayed || !r.Addr.IsValid() {
+// deductBehind does what deductPAM does where r is a proxy's: a PAM module of the server
+// behind it, the host, may have reported the login first. A nil host is not known.
+func (p pamSessions) deductBehind(r *event.Record, host *uint64) bool {
+	if r.Kind != event.AuthFailed || r.Cause != event.Relayed || !r.Addr.IsValid() || host == nil {
 		return false
 	}
-	host := j.remote.get(r.Addr)
-	if host == nil {
-		return false
-	}
-	s := j.pam.get(pamKeyOf(r, *host))
+	s := p.get(pamKeyOf(r, *host))
 	return s != nil && s.deductFrom(r, loginStays)
 }
 

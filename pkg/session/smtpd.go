@@ -258,8 +258,8 @@ func (j *Joiner) endSMTP(k processKey, r *event.Record) bool {
 	if r.Kind != event.AuthFailed {
 		return false
 	}
-	r.Attempts -= ended.attempts
-	return r.Attempts <= 0
+	r.Attempts = max(r.Attempts-ended.attempts, 0) // lines may be there twice, and the end once
+	return r.Attempts == 0
 }
 
 // isEndedAgain reports whether r is the end of a session that was logged as ended before;

@@ -178,7 +178,13 @@ func shuffled(some []string, dice *rand.Rand) string {
 // merged is what a Judge finds in what the edges of many hosts send, in batches of any
 // size and in any order over the hosts.
 func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, asked time.Time, dice *rand.Rand) (words []string) {
+	return mergedSite(t, set, hosts, asked, dice, "")
+}
+
+// mergedSite is merged for hosts that are edges of a site; "" for none.
+func mergedSite(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, asked time.Time, dice *rand.Rand, site string) (words []string) {
 	t.Helper()
+	join := engine.NewSiteJoin()
 	judge := engine.NewJudge(engine.Options{Scenarios: set, Guard: guard.New(guard.Facts{}, guard.Options{})})
 	merger := merge.New(merge.Options{Late: 24 * time.Hour}) // the logs are of six hours
 	names := slices.Sorted(maps.Keys(hosts))
@@ -197,7 +203,11 @@ func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, as
 		if taken := merger.Add(name, b, asked); taken != merge.All {
 			t.Fatalf("got a batch of %s %v, want %v", name, taken, merge.All)
 		}
-		for f, _ := merger.Next(); f != nil; f, _ = merger.Next() {
+		for f, edge := merger.Next(); f != nil; f, edge = merger.Next() {
+			if site != "" {
+				setOrigin(f, event.Origin{Host: event.OriginOf(site, "").Host, Edge: event.EdgeOf(edge)})
+				join.Join(f, &event.HashKey{})
+			}
 			words = describe(words, judge.TakeFact(f))
 		}
 		words = describe(words, judge.JudgeUntil(merger.Watermark()))
@@ -217,6 +227,62 @@ func merged(t *testing.T, set *scenario.Set, hosts map[string][]event.Record, as
 		send(name, facts, len(hosts[name]) == 0)
 	}
 	return describe(words, judge.Settle(asked))
+}
+
+func byHost(records []event.Record) map[string][]event.Record {
+	hosts := map[string][]event.Record{}
+	for _, r := range records {
+		hosts[r.Host] = append(hosts[r.Host], r)
+	}
+	return hosts
+}
+
+func setOrigin(f *wire.Fact, origin event.Origin) {
+	f.Record.Origin = origin
+	for i := range f.Released {
+		f.Released[i].Record.Origin = origin
+	}
+}
+
+// What a Dovecot proxy and the server behind it come to, as edges of one site, is what a
+// backtest of both logs comes to, unless the server asks PAM, which names no session.
+func TestProxyInASite(t *testing.T) {
+	set, err := detect.Load([]string{"strict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob("reports/proxy-*.log")
+	if err != nil || len(paths) < 8 {
+		t.Fatalf("got %d logs, %v, want some", len(paths), err)
+	}
+	joined, differ := 0, 0
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "pam_") {
+			continue
+		}
+		joined++
+		asked := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+		records := readAll(string(text), asked)
+		want := together(set, slices.Clone(records), asked)
+		dice := rand.New(rand.NewPCG(1, 1))
+		got := mergedSite(t, set, byHost(records), asked, dice, "paris")
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %d findings, want %d:\n%s", path, len(got), len(want), difference(got, want))
+		}
+		if apart := merged(t, set, byHost(records), asked, dice); !slices.Equal(apart, want) {
+			differ++
+		}
+	}
+	if differ < 3 {
+		t.Errorf("got %d logs that differ without a site, want more", differ)
+	}
+	if joined < 4 {
+		t.Errorf("got %d logs, want more", joined)
+	}
 }
 
 // What hosts come to that are counted as one is what a backtest of their logs comes to.
