@@ -118,13 +118,13 @@ func (k *knowledge) weighsEverywhere(w witness) bool {
 // noteLogin notes a login and who reports it.
 func (k *knowledge) noteLogin(s *source, name event.AccountHash, r *event.Record, at uint32) {
 	if !k.limits.foreign {
-		k.memory.noteLogin(s, name, at)
+		k.noteAccount(name, r, k.memory.noteLogin(s, name, at), at)
 		return
 	}
 	s.loginBy = k.reported(s.loginBy, !isWithin(s.login, at, k.limits.login), r)
 	known := findAccount(k.memory.accountsIn(s.accounts), name)
 	isFirst := known == nil || !isWithin(known.at, at, k.limits.login)
-	k.memory.noteLogin(s, name, at)
+	k.noteAccount(name, r, k.memory.noteLogin(s, name, at), at)
 	if a := findAccount(k.memory.accountsIn(s.accounts), name); a != nil {
 		a.by = k.reported(a.by, isFirst, r)
 	}

@@ -21,5 +21,6 @@ type knowledge struct {
 	forgiven  []forgiven // networks
 	reporters reporters  // of proofs, in a cluster
 	broken    broken
+	logins    logins
 	room      room // for the judgement at hand
 }

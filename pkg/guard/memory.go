@@ -186,25 +186,28 @@ func latest(accounts []account, name event.AccountHash) uint32 {
 }
 
 // noteLogin adds a login. A login without a user name is taken for the account that
-// failed within the last minutes, if there is only one: its user mistyped.
-func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) {
+// failed within the last minutes, if there is only one: its user mistyped. It returns the
+// login before of the account from this source, 0 if there is none or no name.
+func (m *memory) noteLogin(s *source, name event.AccountHash, at uint32) (before uint32) {
 	s.login = max(s.login, at)
 	if name.IsZero() {
 		if name = justFailed(m.offencesOf(s), at); !name.IsZero() {
 			m.assume(s, name, at)
 		}
-		return
+		return 0
 	}
 	known := m.accountsIn(s.accounts)
 	if i := slices.IndexFunc(known, func(a account) bool { return a.name == name }); i >= 0 {
-		known[i].at = max(known[i].at, at)
-		return
+		before = known[i].at
+		known[i].at = max(before, at)
+		return before
 	}
 	if len(known) >= maxAccounts {
 		s.crowded = true
-		return
+		return 0
 	}
 	m.addAccount(&s.accounts, account{name: name, at: at})
+	return 0
 }
 
 // assume adds a login that seems to be of an account. It is believed once a day for each

@@ -19,6 +19,7 @@ func (g *Guard) Rewind(now time.Time) {
 	for s := range g.memory.all {
 		g.memory.rewind(s, at)
 	}
+	g.rewindLogins(at)
 	g.sites = health.NewSites(g.limits.health())
 	if g.good.today > at/day {
 		g.good = goodClients{today: at / day}

@@ -23,20 +23,8 @@ func (k *knowledge) isRoaming(f Finding, t *tally) (perHour int, ok bool) {
 		}
 	}
 	perHour = mostIn(t.left, hour)
-	return perHour, perHour <= k.limits.stale && k.logsIn(t.left[len(t.left)-1])
-}
-
-// logsIn reports whether the account of an offence logged in from any source within the
-// time for which a login proves its source.
-func (k *knowledge) logsIn(o offence) bool {
-	for s := range k.memory.all {
-		for _, a := range k.memory.accountsIn(s.accounts) {
-			if a.name.Is(o.account) && isWithin(a.at, o.at, k.limits.login) && k.weighs(a.by, o.host) {
-				return true
-			}
-		}
-	}
-	return false
+	last := &t.left[len(t.left)-1]
+	return perHour, perHour <= k.limits.stale && k.logsIn(last.account, last.at, last.host)
 }
 
 // roaming returns the verdict on such a network.

@@ -18,8 +18,9 @@ import (
 // version 9 no break-ins, version 10 not since when many users share an address,
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
 // its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
-// their logs, version 14 not when the log began, and both are read.
-const snapshotVersion = 15
+// their logs, version 14 not when the log began, version 15 not the logins of each account,
+// and they are read.
+const snapshotVersion = 16
 
 // longAgo is when the log began of a guard that did not note it.
 const longAgo = 1
@@ -90,6 +91,11 @@ func (c *codec) guard(g *Guard) {
 	c.waiting(&g.waiting)
 	c.brokenInto(&g.broken)
 	c.sources(g)
+	if c.version >= 16 {
+		c.logins(&g.knowledge)
+	} else {
+		g.collectLogins()
+	}
 }
 
 func (c *codec) forgiven(g *Guard) {
