@@ -41,25 +41,25 @@ type SourceRow struct {
 }
 
 // JSON prints one array of objects, in the order of sources.
-func JSON(w io.Writer, sources []*report.Source) error { return writeJSON(w, SourceRows(sources)) }
+func JSON(w io.Writer, sources []*report.Source) error {
+	s := NewStream(w)
+	s.List(len(sources), func(i int) { s.Whole(SourceRowOf(sources[i])) })
+	return s.Close()
+}
 
-// SourceRows returns the rows of sources, in their order.
-func SourceRows(sources []*report.Source) []SourceRow {
-	out := make([]SourceRow, 0, len(sources))
-	for _, s := range sources {
-		kinds := make(map[string]int, len(s.Kinds))
-		for _, k := range s.Kinds {
-			kinds[k.Name] = k.N
-		}
-		out = append(out, SourceRow{
-			Source: s.Addr.String(), Count: s.Count, Hostile: s.Hostile, Kinds: kinds,
-			Services: sorted(s.Services), Users: sorted(s.Users),
-			FirstSeen: s.First, LastSeen: s.Last, Scenarios: sorted(s.Scenarios),
-			Verdict: s.Verdict.Action, Rule: s.Verdict.Rule, Reason: s.Verdict.Reason,
-			Country: s.Country, AS: s.AS,
-		})
+// SourceRowOf returns the row of a source.
+func SourceRowOf(s *report.Source) SourceRow {
+	kinds := make(map[string]int, len(s.Kinds))
+	for _, k := range s.Kinds {
+		kinds[k.Name] = k.N
 	}
-	return out
+	return SourceRow{
+		Source: s.Addr.String(), Count: s.Count, Hostile: s.Hostile, Kinds: kinds,
+		Services: sorted(s.Services), Users: sorted(s.Users),
+		FirstSeen: s.First, LastSeen: s.Last, Scenarios: sorted(s.Scenarios),
+		Verdict: s.Verdict.Action, Rule: s.Verdict.Rule, Reason: s.Verdict.Reason,
+		Country: s.Country, AS: s.AS,
+	}
 }
 
 // writeJSON writes one indented value.

@@ -6,10 +6,10 @@ package page
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,18 +20,12 @@ import (
 
 // JSON writes the report as one object (docs/report.md).
 func JSON(w io.Writer, d *document.Document) error {
-	attackers := struct {
-		document.Attackers
-		List []render.SourceRow `json:"list"`
-	}{d.Attackers, render.SourceRows(d.Attackers.List)}
-	whole := struct {
-		*document.Document
-		Attackers any `json:"attackers"`
-	}{d, attackers}
-	encoder := json.NewEncoder(render.EscapedJSON(w))
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(whole); err != nil {
+	s := render.NewStream(w)
+	list := render.Member{Name: "list", Write: func() {
+		s.List(len(d.Attackers.List), func(i int) { s.Whole(render.SourceRowOf(d.Attackers.List[i])) })
+	}}
+	s.Fields(reflect.ValueOf(*d), render.Member{Name: "attackers", Write: func() { s.Fields(reflect.ValueOf(d.Attackers), list) }})
+	if err := s.Close(); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
