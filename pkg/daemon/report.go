@@ -196,11 +196,11 @@ func (d *Daemon) beside() (state.Beside, error) {
 	if r == nil {
 		return state.Beside{Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, countersNote: counters}}, nil
 	}
-	now := r.days.Latest()
+	now := r.days.Latest() // while the log is read back, the days close with its lines
 	if d.isCaughtUp(d.feeds) {
 		now = d.options.Now()
+		r.days.CloseBefore(now)
 	}
-	r.days.CloseBefore(now)
 	taken, err := r.days.Take()
 	if err != nil {
 		return state.Beside{}, err

@@ -17,6 +17,8 @@ type BanEffect struct {
 	after *report.Aftermath
 	at    func(time.Time) *Window // nil: in no window
 	turn  time.Time               // when old bans are forgotten next
+	late  int                     // lines after it, in a row
+	since time.Time               // the earliest of them
 }
 
 const (
@@ -24,6 +26,9 @@ const (
 	banMemory = 8 * 24 * time.Hour
 	// maxBans is the number of banned values that are followed.
 	maxBans = 100_000
+	// sureLines is how many lines in a row must be later than a time to show that the log
+	// has passed it: a single line may have a wrong date.
+	sureLines = 50
 )
 
 // NewBanEffect returns a BanEffect of bans that last for the duration.
@@ -34,10 +39,7 @@ func NewBanEffect(duration time.Duration, at func(time.Time) *Window) *BanEffect
 // Add takes a result of the engine. Verdicts that came while the log was silent come
 // before its event.
 func (b *BanEffect) Add(r *engine.Result) {
-	if r.Time.After(b.turn) {
-		b.turn = r.Time.Add(time.Hour)
-		b.after.Forget(r.Time.Add(-banMemory))
-	}
+	b.pass(r.Time)
 	if !isCounted(r) {
 		return
 	}
@@ -52,6 +54,21 @@ func (b *BanEffect) Add(r *engine.Result) {
 		b.observe(r)
 	}
 	b.AddFindings(findings)
+}
+
+// pass forgets old bans from time to time, as the log goes on.
+func (b *BanEffect) pass(at time.Time) {
+	if !at.After(b.turn) {
+		b.late = 0
+		return
+	}
+	if b.late == 0 || at.Before(b.since) {
+		b.since = at
+	}
+	if b.late++; b.late >= sureLines {
+		b.turn, b.late = b.since.Add(time.Hour), 0
+		b.after.Forget(b.since.Add(-banMemory))
+	}
 }
 
 func (b *BanEffect) observe(r *engine.Result) {

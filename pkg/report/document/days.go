@@ -132,7 +132,7 @@ func (d *Days) see(at time.Time) {
 	}
 	if !d.now.Before(d.turn) {
 		d.turn = d.hourOf(d.now).Add(time.Hour)
-		d.CloseBefore(d.now)
+		d.closeBefore(d.now)
 	}
 }
 
@@ -203,15 +203,20 @@ func (d *Days) figures(at time.Time) *daily.Figures {
 	return nil
 }
 
-// CloseBefore encodes the hours that were over an hour before a time. The time is that
-// of the log while it is read back, else the clock's.
+// CloseBefore encodes the hours that were over an hour before a time of the clock, and
+// forgets what is too old then.
 func (d *Days) CloseBefore(now time.Time) {
+	d.closeBefore(now)
+	d.bans.after.Forget(now.Add(-banMemory))
+}
+
+// closeBefore encodes the hours that were over an hour before a time.
+func (d *Days) closeBefore(now time.Time) {
 	for _, key := range slices.Sorted(maps.Keys(d.open)) {
 		if !now.Before(d.open[key].Scope.Until.Add(lateLines)) {
 			d.close(key)
 		}
 	}
-	d.bans.after.Forget(now.Add(-banMemory))
 }
 
 func (d *Days) close(key string) {

@@ -102,6 +102,8 @@ type Document struct {
 	Before []Day `json:"before,omitempty"` // earlier days of the same logs, the oldest first
 	zone   *time.Location
 	files  []string // that it was made of, if any were named
+
+	bounded bool // a window was asked for
 }
 
 // Refusals are by stage and reason.
@@ -265,7 +267,7 @@ type Input struct {
 func New(in Input) *Document {
 	d := &Document{
 		Version: Version, Generated: in.Generated, From: in.From.In(in.Zone), To: in.To.In(in.Zone), Timezone: cmp.Or(in.ZoneName, in.Zone.String()),
-		Lines: in.Lines, Before: in.Before, zone: in.Zone, files: in.Files,
+		Lines: in.Lines, Before: in.Before, zone: in.Zone, files: in.Files, bounded: in.Bounded,
 	}
 	if len(in.Hosts) == 1 {
 		d.Host = in.Hosts[0]
@@ -327,17 +329,36 @@ func (d *Document) Period() string {
 	return fmt.Sprintf("%s %s to %s %s %s", from.Format("2 January 2006"), from.Format(clock), to.Format("2 January 2006"), to.Format(clock), d.Timezone)
 }
 
-// Command returns the command that makes the report again, of the same day and files.
+// Command returns the command that makes the report again, of the same time and files.
 func (d *Document) Command(flags string) string {
-	command := "csmail report"
-	if !d.From.IsZero() && d.From.Equal(Midnight(d.From, 0)) && d.To.Equal(Midnight(d.From, 1)) {
-		command += " --day " + d.From.Format(time.DateOnly)
-	}
-	command += " " + flags
+	command := "csmail report" + d.window() + " " + flags
 	for _, file := range d.files {
 		command += " " + shellWord(file)
 	}
 	return command
+}
+
+// window returns the flags that name the time of the report. A report of whole files has
+// none. One that ended at the present has its last hour to the end, because the daemon
+// has reports of hours.
+func (d *Document) window() string {
+	midnight := func(at time.Time) bool { return at.Equal(Midnight(at, 0)) }
+	switch {
+	case d.From.IsZero():
+		return ""
+	case midnight(d.From) && d.To.Equal(Midnight(d.From, 1)):
+		return " --day " + d.From.Format(time.DateOnly)
+	case !d.bounded && len(d.files) > 0:
+		return ""
+	}
+	to, form := d.To, time.RFC3339
+	if hour := HourOf(to, to.Location()); hour.Before(to) {
+		to = hour.Add(time.Hour)
+	}
+	if midnight(d.From) && midnight(to) {
+		form = time.DateOnly
+	}
+	return " --since " + d.From.Format(form) + " --until " + to.Format(form)
 }
 
 // Zone is the zone of the report's times.

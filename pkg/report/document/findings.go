@@ -188,7 +188,8 @@ var listNames = []string{"S3140", "S3150", "spamhaus", "barracuda", "spamcop", "
 func (d *Document) ownAddressListed() []Finding {
 	count, example := 0, ""
 	for _, details := range []map[string]Detail{d.BounceDetail, d.DeferralDetail} {
-		for _, detail := range details {
+		for _, relay := range slices.Sorted(maps.Keys(details)) {
+			detail := details[relay]
 			for _, text := range slices.Sorted(maps.Keys(detail.By)) {
 				lower := strings.ToLower(text)
 				if slices.ContainsFunc(listNames, func(name string) bool { return strings.Contains(lower, strings.ToLower(name)) }) {
@@ -204,7 +205,7 @@ func (d *Document) ownAddressListed() []Finding {
 	return []Finding{{
 		ID: "own-address-listed", Severity: Urgent, Count: count,
 		Title:  fmt.Sprintf("Other servers refuse mail from here because of a block list: %s", times(count)),
-		Detail: "Find out what spam left here, then ask the list to take the address off. An answer: " + example, Advice: "grep -E 'status=(bounced|deferred)' /var/log/mail.log | grep -iE 'block|list'",
+		Detail: "Find out what spam left here, then ask the list to take the address off. An answer: " + example, Advice: d.Command("--top 0") + " | grep -iE 'block|list'",
 	}}
 }
 
