@@ -127,7 +127,7 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 	}
 	why, ok := inBrackets(said)
 	if !ok {
-		return event.NoKind, 0, true
+		return event.NoKind, 0, !mayCountLogins(said)
 	}
 	if code, ok := eventReason(said); ok {
 		kind, known = byEventReason(code)
@@ -138,6 +138,13 @@ func verdict(said string) (kind event.Kind, attempts int, known bool) {
 		return event.NoKind, 0, known
 	}
 	return kind, attemptsIn(why), known
+}
+
+// mayCountLogins reports whether the end of a connection without a reason in brackets may
+// report failed logins all the same, in a form that is not known. Such a line is missed and
+// not harmless.
+func mayCountLogins(said string) bool {
+	return strings.Contains(said, "uth failed") || strings.Contains(said, "uthentication failed") || strings.Contains(said, " attempts")
 }
 
 // cutEnd takes off the words of the login process before its reason to end a connection,

@@ -70,7 +70,7 @@ var smtpdFormats = []struct {
 	{"warning: %[1]s: SASL PLAIN authentication failed: SASL library is not initialized", event.AuthFault},
 	{"warning: %[1]s: SASL PLAIN authentication failed: Can't connect to authentication server, sasl_username=(unavailable)", event.AuthFault},
 	{"warning: %[1]s: SASL PLAIN authentication failed: Invalid base64 data in initial response", event.AuthFailed},
-	{"warning: %[1]s: SASL x authentication failed: no mechanism available", event.AuthFailed},
+	{"warning: %[1]s: SASL x authentication failed: no mechanism available", event.LoginRefused},
 	{"warning: %[1]s: SASL PLAIN authentication aborted", event.AuthAborted},
 	{"lost connection after AUTH from %[1]s", event.LostConnection},
 	{"NOQUEUE: lost connection after AUTH from %[1]s", event.LostConnection},

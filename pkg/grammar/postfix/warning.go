@@ -203,7 +203,7 @@ func sasl(text string, e *event.Event) result {
 	switch {
 	case isAuthFault(reason):
 		e.Kind = event.AuthFault
-	case strings.HasPrefix(reason, "Invalid authentication mechanism"): // which the server does not offer, so no password was tried
+	case isNotOffered(reason):
 		e.Kind = event.LoginRefused
 	case strings.HasPrefix(reason, event.OwnMarker): // Dovecot asked csmail, and hands its text on
 		e.Kind = event.OwnRefusal
@@ -212,6 +212,12 @@ func sasl(text string, e *event.Event) result {
 		e.Cause = event.NoAnswer
 	}
 	return noted
+}
+
+// isNotOffered reports whether the client asked for a mechanism that the server does not
+// offer, so that no password was tried (xsasl_dovecot_server.c; Cyrus SASL's SASL_NOMECH).
+func isNotOffered(reason string) bool {
+	return strings.HasPrefix(reason, "Invalid authentication mechanism") || strings.HasPrefix(reason, "no mechanism available")
 }
 
 // isAuthFault reports whether the reason is a failure of our own login service: Postfix
