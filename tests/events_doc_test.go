@@ -35,7 +35,7 @@ pkg/event (go test ./tests -update).
 | attempts | how many attempts this line adds; 0 if earlier lines reported all of them |
 | folded | true: an earlier line reported this attempt, so it counts for no scenario; also on a line that the log holds twice |
 | repeated | true: the same refusal once more in one SMTP session; it counts for no scenario |
-| withheld | true: an offence in an SMTP session that may still log in; it counts when the session ends without a login, or after a minute. Or the end of a login to Dovecot before the line that says why it failed; it counts if none comes within 3 s |
+| withheld | true: an offence in an SMTP session that may still log in; it counts when the session ends without a login, or after a minute. Or the end of a login to Dovecot before the line that says why it failed; it counts if none comes within 3 s. Or a wrong password at sshd that may be a copy of the line before; it counts if the end of the connection is in the log once |
 | logged_in | true: the session has logged in, so it is no offence |
 
 ` + "`-o crowdsec`" + ` prints what scenarios count instead, for a CrowdSec agent with the parser csmail/csmail-events.

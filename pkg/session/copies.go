@@ -24,16 +24,17 @@ type copies [maxCopies]uint64
 // 2.
 const maxCopies = 8192
 
-// isCopy reports whether the line of r is a copy of an earlier one, and remembers it.
-func (c *copies) isCopy(hosts *loginHosts, r *event.Record) bool {
+// compare reports whether the line of r is a copy of an earlier one, or may be one, and
+// remembers it. It returns New if it is none.
+func (j *Joiner) compare(r *event.Record) Status {
 	isExact := r.Time.Nanosecond()%int(time.Millisecond) != 0
-	switch {
-	case r.Message == "":
-		return false
-	case r.Service == event.SSHD && !isExact:
-		return c.remember(r) && hosts.isTwiceSSH(r)
+	if r.Service == event.SSHD && !isExact {
+		return j.compareSSH(r)
 	}
-	return (isExact || hosts.isTwice(r.From().Host)) && c.remember(r)
+	if (isExact || j.isTwice(r.From().Host)) && j.copies.remember(r) {
+		return Copy
+	}
+	return New
 }
 
 // remember reports whether the line of r came before.

@@ -54,8 +54,9 @@ const (
 	Folded
 	// Copy is a line that the log holds a second time, word for word.
 	Copy
-	// Withheld is an offence that counts only if its session ends without a login, or the
-	// end of one that counts only if no other line explains it; see [Earlier].
+	// Withheld is an offence that counts only if its session ends without a login, the end
+	// of one that counts only if no other line explains it, or a line of sshd that counts
+	// only if it is no copy; see [Earlier].
 	Withheld
 	// LoggedIn is an offence in a session that has logged in, which excuses it.
 	LoggedIn
@@ -80,6 +81,7 @@ type Joiner struct {
 	copies   copies
 	withheld *fifoMap[withheldKey, withheld]
 	crossed  crossedEnds
+	doubted  doubted
 
 	earlier      Earlier
 	settling     []withheld // scratch memory of settle
@@ -107,6 +109,7 @@ func NewJoiner(key event.HashKey) *Joiner {
 		modules:    modules{newFIFOMap[clientKey, moduleReports](maxOpen)},
 		withheld:   newFIFOMap[withheldKey, withheld](maxWithheld),
 		crossed:    crossedEnds{newFIFOMap[loginKey, event.Record](maxWithheld)},
+		doubted:    newDoubted(),
 		loginHosts: loginHosts{hosts: newFIFOMap[uint64, hostDaemons](maxHosts), remote: newFIFOMap[netip.Addr, uint64](maxOpen)},
 	}
 }
@@ -122,8 +125,10 @@ func (j *Joiner) Join(r *event.Record) Status {
 	if j.Waiting() {
 		j.expire(r.Time)
 	}
-	if r.Outcome == event.Noted && j.copies.isCopy(&j.loginHosts, r) {
-		return Copy
+	if r.Outcome == event.Noted && r.Message != "" {
+		if s := j.compare(r); s != New {
+			return s
+		}
 	}
 	folded := false
 	switch r.Service {

@@ -101,27 +101,45 @@ func TestSSHTwice(t *testing.T) {
 	failed := func(pid, second int) event.Record {
 		return line(pid, second, event.Attempt, "Failed password for x from 192.0.2.1 port 5 ssh2")
 	}
+	closed := func(pid, second int) event.Record {
+		r := line(pid, second, event.NoPhase, "Connection closed by authenticating user x 192.0.2.1 port 5 [preauth]")
+		r.Kind = event.AuthAborted
+		return r
+	}
 	for name, tt := range map[string]struct {
 		log  []event.Record
 		want int
 	}{
-		"each line twice":              {[]event.Record{invalid, invalid, failed(7, 1), failed(7, 1)}, 1},
-		"two files":                    {[]event.Record{invalid, failed(7, 0), invalid, failed(7, 0)}, 1},
-		"two guesses in a second":      {[]event.Record{failed(7, 1), failed(7, 1)}, 2},
-		"the next connection":          {[]event.Record{invalid, invalid, failed(7, 1), failed(8, 9), failed(8, 9)}, 2},
-		"the next day, no longer":      {[]event.Record{invalid, invalid, failed(8, 86400), failed(8, 86400)}, 3},
-		"another process is no sign":   {[]event.Record{invalid, line(8, 0, event.NoPhase, invalid.Message), failed(9, 1), failed(9, 1)}, 4},
-		"twice, and guesses in two":    {[]event.Record{invalid, invalid, failed(7, 1), failed(7, 1), failed(7, 2), failed(7, 2)}, 2},
-		"a module that does not delay": {[]event.Record{module(event.SSHD), module(event.SSHD)}, 2},
+		"each line twice":                 {[]event.Record{invalid, invalid, failed(7, 1), failed(7, 1)}, 1},
+		"two files":                       {[]event.Record{invalid, failed(7, 0), invalid, failed(7, 0)}, 1},
+		"two guesses in a second":         {[]event.Record{failed(7, 1), failed(7, 1)}, 2},
+		"the next connection":             {[]event.Record{invalid, invalid, failed(7, 1), failed(8, 9), failed(8, 9)}, 2},
+		"the next day, no longer":         {[]event.Record{invalid, invalid, failed(8, 86400), failed(8, 86400)}, 3},
+		"another process is no sign":      {[]event.Record{invalid, line(8, 0, event.NoPhase, invalid.Message), failed(9, 1), failed(9, 1)}, 4},
+		"twice, and guesses in two":       {[]event.Record{invalid, invalid, failed(7, 1), failed(7, 1), failed(7, 2), failed(7, 2)}, 2},
+		"a module that does not delay":    {[]event.Record{module(event.SSHD), module(event.SSHD)}, 2},
+		"of a user that there is":         {[]event.Record{failed(7, 1), failed(7, 1), failed(7, 5), failed(7, 5), closed(7, 6), closed(7, 6)}, 2},
+		"the same, and each line once":    {[]event.Record{failed(7, 1), failed(7, 1), failed(7, 5), failed(7, 5), closed(7, 6)}, 4},
+		"two connections, each twice":     {[]event.Record{failed(7, 1), failed(7, 1), failed(8, 2), failed(8, 2), closed(7, 3), closed(7, 3), closed(8, 4), closed(8, 4)}, 2},
+		"its end twice, far apart":        {[]event.Record{failed(7, 1), failed(7, 1), closed(7, 6), closed(7, 60)}, 2},
+		"a process ID that is used again": {[]event.Record{failed(7, 1), failed(7, 1), closed(7, 2), failed(7, 9), failed(7, 9), closed(7, 10), closed(7, 10)}, 3},
+		"its end comes much later":        {[]event.Record{failed(7, 1), failed(7, 1), closed(7, 200), closed(7, 200)}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, j := 0, NewJoiner(event.HashKey{})
 			for _, r := range tt.log {
-				if j.Join(&r) == New {
+				if j.Join(&r) == New && r.Kind == event.AuthFailed {
 					got += r.Attempts
 				}
+				got += released(j)
+				again := NewJoiner(event.HashKey{})
+				if err := again.Restore(j.AppendSnapshot(nil)); err != nil {
+					t.Fatal(err)
+				}
+				j = again
 			}
-			if got != tt.want {
+			j.ReleaseAll(time.Unix(1_800_000_000, 0))
+			if got += released(j); got != tt.want {
 				t.Errorf("got %d attempts, want %d", got, tt.want)
 			}
 		})

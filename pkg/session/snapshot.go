@@ -10,7 +10,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 18
+	snapshotVersion = 19
 	oldestVersion   = 6 // the oldest that was ever stored
 )
 
@@ -74,6 +74,8 @@ func (j *Joiner) encode(c *codec) {
 		}
 	})
 	entries(c, j.crossed.fifoMap, c.loginKey, c.crossed)
+	entries(c, j.doubted.open, c.sshKey, c.doubted)
+	entries(c, j.doubted.ended, c.sshKey, c.doubted)
 	c.copies(&j.copies)
 }
 

@@ -176,7 +176,7 @@ func twice(snapshot []byte) []byte {
 // A snapshot that an older csmail of the same version wrote is read, and written again
 // byte by byte.
 func TestSnapshotOfAnOlderRelease(t *testing.T) {
-	want, err := os.ReadFile("testdata/snapshot-18")
+	want, err := os.ReadFile("testdata/snapshot-19")
 	if err != nil {
 		t.Fatal(err)
 	}

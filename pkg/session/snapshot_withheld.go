@@ -21,6 +21,12 @@ func (c *codec) crossed(r *event.Record) {
 	wire.Numbers(&c.Codec, &r.Password)
 }
 
+// doubted takes a line that may be a copy, and the end of its wait.
+func (c *codec) doubted(w *doubtedLine) {
+	c.offence(&w.record)
+	c.Int64s(&w.until)
+}
+
 func (c *codec) offence(r *event.Record) {
 	c.service(&r.Service)
 	c.kind(&r.Kind)

@@ -87,7 +87,9 @@ func (o *Earlier) add(r *event.Record, loggedIn bool, at time.Time) {
 func (j *Joiner) Earlier() *Earlier { return &j.earlier }
 
 // Waiting reports whether an offence is withheld, so that time alone may release it.
-func (j *Joiner) Waiting() bool { return j.withheld.len() > 0 || j.crossed.len() > 0 }
+func (j *Joiner) Waiting() bool {
+	return j.withheld.len() > 0 || j.crossed.len() > 0 || j.doubted.len() > 0
+}
 
 // Expire releases the offences that have waited long enough by now.
 func (j *Joiner) Expire(now time.Time) {
@@ -111,6 +113,7 @@ func (j *Joiner) ReleaseAll(asked time.Time) {
 		j.release(k, w, at)
 	}
 	j.releaseEnds(asked)
+	j.expireDoubted(asked, true)
 	j.earlier.sortReleased()
 }
 
@@ -122,8 +125,9 @@ func (j *Joiner) expire(now time.Time) {
 		}
 		j.release(k, w, w.record.Time.Add(withholdFor))
 	}
-	if j.crossed.len() > 0 {
+	if j.crossed.len() > 0 || j.doubted.len() > 0 {
 		j.expireEnds(now)
+		j.expireDoubted(now, false)
 		j.earlier.sortReleased()
 	}
 }
