@@ -75,9 +75,9 @@ func (d answers) bans(now time.Time) (control.Bans, error) {
 		after = &page[len(page)-1]
 	}
 	year, month, day := now.Date()
-	err := d.store.EachSince(time.Date(year, month, day, 0, 0, 0, 0, now.Location()), func(t *state.HistoryEntry) {
+	err := d.store.EachDelivered(time.Date(year, month, day, 0, 0, 0, 0, now.Location()), func(t *state.HistoryEntry) {
 		switch {
-		case t.Status != state.Delivered || t.Alert.Informational:
+		case t.Alert.Informational:
 		case t.Simulate:
 			simulated[t.Alert.Value()] = true
 		case isBan(t):

@@ -67,10 +67,12 @@ const (
 	tickEvery       = time.Second
 	checkpointEvery = 5 * time.Minute
 	retryCheckpoint = 10 * time.Second
+	soonCheckpoint  = 3 * time.Second // for memory's sake
 	amnesty         = 24 * time.Hour // granted by csmail unban, and for a decision deleted in the LAPI
 	reloadWithin    = 20 * time.Second
 	offencesBack    = 24 * time.Hour // so far back offences count at the first start
 	maxJournal      = 24 << 20       // bytes of inputs after which a checkpoint is early
+	maxClosed       = 6 << 20        // bytes of hours of the report after which it is, too
 )
 
 // Daemon is a running csmail run. Only the goroutine of loop uses it, except for the

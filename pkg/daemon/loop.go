@@ -70,7 +70,7 @@ func (d *Daemon) tick(now time.Time) {
 	if d.urgent || d.commitErr != nil {
 		d.tryCommit()
 	}
-	if since := now.Sub(d.checkpoint); since >= checkpointEvery || since >= retryCheckpoint && (d.checkErr != nil || d.store.Stats().JournalBytes > maxJournal) {
+	if now.Sub(d.checkpoint) >= d.nextCheckpoint() {
 		d.writeCheckpoint(now)
 	}
 	d.watchGateway()

@@ -19,6 +19,9 @@ const (
 	leastHeap = 160 << 20
 	// leastSlack is how many bytes more than the part in use the heap may always take.
 	leastSlack = 24 << 20
+	// leastChange of the limit, in bytes, is worth the moment that it takes. It is a part of
+	// the slack: a limit that lags behind what is in use has the collector run all the time.
+	leastChange = leastSlack / 6
 )
 
 // memoryLimit keeps the garbage of a burst, and the copies of a checkpoint, from needing
@@ -50,7 +53,7 @@ func (m *memoryLimit) tune() {
 // adapt sets the limit for a heap of which so many bytes are in use.
 func (m *memoryLimit) adapt(used int64) {
 	limit := min(m.most, max(leastHeap, used+max(leastSlack, used/8)))
-	if change := limit - m.now; change > -m.now/8 && change < m.now/8 {
+	if change := limit - m.now; change > -leastChange && change < leastChange {
 		return // each change stops the world for a moment
 	}
 	m.now = limit

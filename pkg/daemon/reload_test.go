@@ -78,7 +78,6 @@ func TestReloadWhileAPushIsUnderWay(t *testing.T) {
 // metrics, also those of a source that is no longer followed.
 // (The port is below those that the kernel gives to connections.)
 func TestReloadKeepsFigures(t *testing.T) {
-	t.Parallel()
 	r := newRig(t)
 	r.configure("prometheus: {enabled: true, listen_port: 26604}")
 	r.start()
@@ -114,7 +113,6 @@ func TestReloadKeepsFigures(t *testing.T) {
 // What was counted since the last report is told at the end, by a restarted daemon
 // nothing twice.
 func TestStopTellsUsage(t *testing.T) {
-	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })
@@ -135,7 +133,6 @@ func TestStopTellsUsage(t *testing.T) {
 // What the LAPI could not be told at the end, it is told by the next daemon that finds
 // it, once, and the runs between add theirs.
 func TestStopKeepsUsage(t *testing.T) {
-	t.Parallel()
 	r := newRig(t)
 	r.start()
 	r.eventually("the first report came", func() bool { return r.lapi.reports() > 0 })

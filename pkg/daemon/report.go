@@ -295,6 +295,18 @@ func (r *reports) parts(since, until time.Time) ([][]byte, error) {
 	return append(document.Ordered(hours), document.Ordered(open)...), nil
 }
 
+// closed returns the bytes of the hours that are over and wait for a checkpoint.
+func (r *reports) closed() int {
+	if r == nil {
+		return 0
+	}
+	n := r.days.Over()
+	for _, text := range r.kept {
+		n += len(text)
+	}
+	return n
+}
+
 // stored takes the result of a checkpoint.
 func (r *reports) stored(err error) {
 	if r == nil || err != nil {

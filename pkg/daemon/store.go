@@ -31,6 +31,7 @@ type stateWriter struct {
 	// beside it; stored is called with the result.
 	capture func() (*state.Draft, state.Beside, error)
 	stored  func(error)
+	closed  func() int // bytes in memory that a checkpoint would put into the file
 
 	pending   state.Batch
 	text      int         // bytes of the lines in the pending batch
@@ -66,6 +67,7 @@ func newStateWriter(d *Daemon) stateWriter {
 		draft := d.store.Draft()
 		return draft, beside, d.snapshot(draft.Add)
 	}
+	w.closed = func() int { return d.reports.closed() }
 	w.stored = func(err error) {
 		d.reports.stored(err)
 		if err == nil {
@@ -143,6 +145,18 @@ func (w *stateWriter) writeCheckpoint(now time.Time) {
 	written := make(chan error, 1)
 	w.written = written
 	go func() { written <- draft.Store(mark, beside) }()
+}
+
+// nextCheckpoint returns how long after the last checkpoint the next one is due. It is early
+// if the last one failed, and if it takes much out of the journal or out of memory.
+func (w *stateWriter) nextCheckpoint() time.Duration {
+	switch {
+	case w.checkErr != nil || w.store.Stats().JournalBytes > maxJournal:
+		return retryCheckpoint
+	case w.closed() > maxClosed:
+		return soonCheckpoint
+	}
+	return checkpointEvery
 }
 
 // awaitCheckpoint waits for the checkpoint under way. If it ended after a newer one, it

@@ -11,6 +11,7 @@ import (
 const (
 	maxSources  = 100_000
 	maxNames    = 300_000 // of all sources together
+	maxNameText = 3 << 20 // bytes of them
 	maxFindings = 100_000 // scenarios and values
 )
 
@@ -50,10 +51,20 @@ func (c *Collector) addFinding(f *engine.Finding, since time.Time) {
 
 // nameUserOf keeps a name that a source tried, as far as there is room.
 func (c *Collector) nameUserOf(s *Source, name string) {
-	if name == "" || c.bounded && c.names >= maxNames {
+	if name == "" || c.bounded && (c.names >= maxNames || c.nameText >= maxNameText) {
 		return
 	}
 	before := len(s.Users)
-	s.nameUser(name)
-	c.names += len(s.Users) - before
+	if s.nameUser(name); len(s.Users) > before {
+		c.names++
+		c.nameText += len(s.Users[before])
+	}
+}
+
+// forgetNames makes room for as many names as a source has that is dropped.
+func (c *Collector) forgetNames(s *Source) {
+	c.names -= len(s.Users)
+	for _, name := range s.Users {
+		c.nameText -= len(name)
+	}
 }

@@ -12,6 +12,36 @@ import (
 	"csmail/pkg/wire"
 )
 
+// Of long names fewer are kept, and a source that is taken back makes room.
+func TestBoundedNames(t *testing.T) {
+	c := NewBoundedCollector(Scope{})
+	r := result(0, "192.0.2.1", "", event.AuthFailed, 1)
+	for i := range 2 * maxNameText / maxUserName {
+		r.Addr = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		r.User = fmt.Sprintf("%0*d", maxUserName, i)
+		c.Add(r)
+	}
+	text := 0
+	for _, s := range c.Sources() {
+		for _, name := range s.Users {
+			text += len(name)
+		}
+	}
+	if text < maxNameText || text >= maxNameText+maxUserName {
+		t.Errorf("got %d bytes of names, want %d", text, maxNameText)
+	}
+	first := *r
+	first.Addr, first.User = netip.MustParseAddr("10.0.0.0"), fmt.Sprintf("%0*d", maxUserName, 0)
+	taken := first
+	taken.Record = &event.Record{}
+	taken.Earlier = &session.Earlier{Superseded: []event.Record{*first.Record}}
+	room := c.nameText
+	c.Add(&taken)
+	if c.nameText != room-maxUserName {
+		t.Errorf("got %d bytes of names after a source was taken back, want %d", c.nameText, room-maxUserName)
+	}
+}
+
 // A flood from more sources than there is room for: the first ones have their rows, and
 // all attempts count.
 func TestBoundedCollector(t *testing.T) {
@@ -21,7 +51,7 @@ func TestBoundedCollector(t *testing.T) {
 	for i := range flood {
 		r.Addr = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		for user := range 4 {
-			r.User = fmt.Sprint("user", i, user)
+			r.User = fmt.Sprint("u", i, user)
 			c.Add(r)
 		}
 	}

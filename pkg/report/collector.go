@@ -72,9 +72,10 @@ type Collector struct {
 	events   int
 	sought   string // a login name in lower case
 
-	bounded bool
-	names   int // of all sources together
-	others  Others
+	bounded  bool
+	names    int // of all sources together
+	nameText int // bytes of them
+	others   Others
 }
 
 // Seek makes the collector note which sources try a login name, even if they try more
@@ -152,7 +153,7 @@ func (c *Collector) takeBack(records []event.Record) {
 			continue
 		}
 		if s.takeBack(e); s.Count <= 0 {
-			c.names -= len(s.Users)
+			c.forgetNames(s)
 			c.sources.drop(e.Addr)
 			c.latest = nil
 		}

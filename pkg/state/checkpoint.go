@@ -14,7 +14,7 @@ const (
 
 	// asideSize is how many bytes of a checkpoint that is written are in memory, after
 	// compression. bbolt holds them a second time in the transaction that writes them.
-	asideSize = 4 << 20
+	asideSize = 2 << 20
 )
 
 // Draft is a checkpoint of the engine's whole state that is being written. What is added
@@ -32,6 +32,7 @@ type Draft struct {
 	store   *journal
 	series  []*series // the engine's state, and then large values beside it
 	packed  []part    // that are not in the file yet
+	scratch []byte    // of pack
 	size    int       // of these
 	most    int       // size from which they go to the file
 	isAside bool      // some are in the file
@@ -97,7 +98,8 @@ func (d *Draft) pack(s *series, b []byte) {
 	if d.err != nil {
 		return
 	}
-	packed := seal(key(uint64(s.parts)), s2.Encode(nil, b))
+	d.scratch = s2.Encode(d.scratch[:cap(d.scratch)], b)
+	packed := seal(key(uint64(s.parts)), d.scratch)
 	d.packed, d.size = append(d.packed, part{s, s.parts, packed}), d.size+len(packed)
 	if s.parts++; d.size >= d.most {
 		d.putAside()

@@ -93,10 +93,7 @@ func (c codec) entry(e *Entry) {
 
 // historyEntry takes an alert of the history with its outcome.
 func (c codec) historyEntry(t *HistoryEntry) {
-	version := c.Begin()
-	c.Text(&t.ID)
-	c.Text(&t.Number)
-	wire.Enum(&c.Codec, &t.Status, lastStatus)
+	version := c.historyHead(t)
 	c.Text(&t.Reason)
 	c.Stamp(&t.Sent)
 	c.Alert(&t.Alert)
@@ -109,6 +106,15 @@ func (c codec) historyEntry(t *HistoryEntry) {
 	if version >= createdSince {
 		c.Stamp(&t.Created)
 	}
+}
+
+// historyHead takes what comes first of a historyEntry.
+func (c codec) historyHead(t *HistoryEntry) (version uint8) {
+	version = c.Begin()
+	c.Text(&t.ID)
+	c.Text(&t.Number)
+	wire.Enum(&c.Codec, &t.Status, lastStatus)
+	return version
 }
 
 func (c codec) ban(b *Ban) {

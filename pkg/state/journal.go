@@ -91,6 +91,7 @@ type chunk struct {
 func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 	var chunks []chunk
 	c := codec{&wire.Stored{}}
+	var packed []byte
 	flush := func() error {
 		if c.Err != nil || len(c.B) == 0 {
 			return c.Err
@@ -98,7 +99,8 @@ func packInputs(inputs []Input, mark Mark) ([]chunk, error) {
 		if len(c.B) > maxUnpacked {
 			return fmt.Errorf("an input of %d bytes is too long", len(c.B))
 		}
-		chunks = append(chunks, chunk{mark, seal(key(uint64(mark)), s2.Encode(nil, c.B))})
+		packed = s2.Encode(packed[:cap(packed)], c.B)
+		chunks = append(chunks, chunk{mark, seal(key(uint64(mark)), packed)})
 		c.B = c.B[:0]
 		return nil
 	}

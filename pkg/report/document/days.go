@@ -255,6 +255,14 @@ func (d *Days) Take() (map[string][]byte, error) {
 	return taken, err
 }
 
+// Over returns how many bytes Take would return.
+func (d *Days) Over() (n int) {
+	for _, text := range d.over {
+		n += len(text)
+	}
+	return n
+}
+
 // Latest returns the time of the newest line.
 func (d *Days) Latest() time.Time { return d.now }
 

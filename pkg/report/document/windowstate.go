@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"csmail/pkg/report"
@@ -38,11 +39,12 @@ type windowState struct {
 
 // Encode returns the window as bytes, for DecodeWindow. The scope is not among them.
 func (w *Window) Encode() []byte {
-	text := bytes.Clone(windowMark)
-	frames := wire.NewFrames(func(part []byte) { text = append(text, part...) })
+	// The hour of a flood is megabytes: one text that grows would be copied again and again.
+	pieces := [][]byte{windowMark}
+	frames := wire.NewFrames(func(part []byte) { pieces = append(pieces, bytes.Clone(part)) })
 	w.write(frames)
 	writeEnd(frames)
-	return text
+	return slices.Concat(pieces...)
 }
 
 // DecodeWindow reads the output of Encode.
