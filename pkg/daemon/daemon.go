@@ -68,7 +68,7 @@ const (
 	checkpointEvery = 5 * time.Minute
 	retryCheckpoint = 10 * time.Second
 	soonCheckpoint  = 3 * time.Second // for memory's sake
-	amnesty         = 24 * time.Hour // granted by csmail unban, and for a decision deleted in the LAPI
+	amnesty         = 24 * time.Hour  // granted by csmail unban, and for a decision deleted in the LAPI
 	reloadWithin    = 20 * time.Second
 	offencesBack    = 24 * time.Hour // so far back offences count at the first start
 	maxJournal      = 24 << 20       // bytes of inputs after which a checkpoint is early
