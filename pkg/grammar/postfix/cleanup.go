@@ -47,21 +47,31 @@ func isPutAside(text string) bool {
 
 // filtered reads "QID: to=<R>, relay=127.0.0.1[127.0.0.1]:10024, …, status=sent (REPLY)" of
 // smtp and lmtp for a content filter on this host, which takes a message and throws it
-// away, or refuses it for good. All other deliveries say nothing about a client. For
-// example, amavis answers "250 2.7.0 Ok, discarded, id=12345-01 - spam", or "554 5.7.0
-// Reject, id=…". A server elsewhere may say so, too, but that is not about this host.
+// away, or refuses it for good. All other deliveries say nothing about a client. A server
+// elsewhere may say so, too, but that is not about this host.
 func filtered(message string, e *event.Event) result {
-	isDiscarded := strings.Contains(message, "(250 2.7.0 Ok, discarded")
-	if !isDiscarded && !strings.Contains(message, " said: 554 5.7.0 Reject, id=") {
+	if !strings.Contains(message, "[127.") && !strings.Contains(message, "[::1]:") {
 		return benign
 	}
 	var f event.Flow
-	if !deliveryFlow(message, &f) || !f.Local {
-		return benign
-	}
-	if isDiscarded != (f.Status == "sent") || !isDiscarded && f.Status != "bounced" {
+	if !deliveryFlow(message, &f) || !f.Local || !isFilteredOut(&f) {
 		return benign
 	}
 	e.Session = f.QueueID
 	return witness(event.Discarded)
+}
+
+// isFilteredOut reports whether a content filter took a message and did not send it on, in
+// the words of amavis ("250 2.7.0 Ok, discarded, id=12345-01 - spam", "250 2.5.0 Ok,
+// id=12345-01, DISCARD(bounce.suppressed)", "554 5.7.0 Reject, id=12345-01 - spam") or of
+// Proxmox Mail Gateway ("250 2.7.0 BLOCKED (1B2C3D)").
+func isFilteredOut(f *event.Flow) bool {
+	switch f.Status {
+	case "sent":
+		return strings.HasPrefix(f.Text, "250 2.7.0 Ok, discarded") || strings.HasPrefix(f.Text, "250 2.7.0 BLOCKED") ||
+			strings.HasPrefix(f.Text, "250 2.5.0 Ok, ") && strings.Contains(f.Text, ", DISCARD(")
+	case "bounced":
+		return strings.HasPrefix(f.Text, "host ") && strings.Contains(f.Text, " said: 554 5.7.0 Reject, id=")
+	}
+	return false
 }

@@ -119,12 +119,14 @@ func TestFilteredBehindTheQueue(t *testing.T) {
 		"status=bounced (host 127.0.0.1[127.0.0.1] said: 554 5.7.0 Reject, id=7-1 - spam (in reply to end of DATA command))"
 	const delays = ", delay=2.1, delays=0.1/0/0/2, dsn=2.7.0, "
 	for message, want := range map[string]event.Testimony{
-		"00ADB3C0899: to=<r@example.org>, " + near + delays + discarded:                                                     event.Discarded,
-		"00ADB3C0899: to=<r@example.org>, " + near + ", conn_use=2" + delays + refused:                                      event.Discarded,
-		"00ADB3C0899: to=<r@example.org>, " + far + delays + discarded:                                                      event.NoTestimony,
-		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=sent (250 2.0.0 Ok: queued as 4A)":                    event.NoTestimony,
-		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=deferred (250 2.7.0 Ok, discarded, id=7-1)":           event.NoTestimony,
-		`00ADB3C0899: to=<">, ` + near + delays + discarded + `"@example.net>, ` + far + delays + "status=sent (250 2.0.0)": event.NoTestimony,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + discarded:                                                                           event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, " + near + ", conn_use=2" + delays + refused:                                                            event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=sent (250 2.7.0 BLOCKED (1B2C3D4E5F))":                                      event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, relay=localhost[::1]:10024" + delays + "status=sent (250 2.5.0 Ok, id=7-1, DISCARD(bounce.suppressed))": event.Discarded,
+		"00ADB3C0899: to=<r@example.org>, " + far + delays + discarded:                                                                            event.NoTestimony,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=sent (250 2.0.0 Ok: queued as 4A)":                                          event.NoTestimony,
+		"00ADB3C0899: to=<r@example.org>, " + near + delays + "status=deferred (250 2.7.0 Ok, discarded, id=7-1)":                                 event.NoTestimony,
+		`00ADB3C0899: to=<">, ` + near + delays + discarded + `"@example.net>, ` + far + delays + "status=sent (250 2.0.0)":                       event.NoTestimony,
 	} {
 		for _, program := range []string{"postfix/smtp", "postfix/lmtp", "postfix/amavis/smtp"} {
 			var e event.Event
