@@ -177,6 +177,54 @@ func TestTwins(t *testing.T) {
 	}
 }
 
+// mail.warn holds some of the lines of mail.log. Rotated files may share a few.
+func TestExtracts(t *testing.T) {
+	line := func(i int) string {
+		return fmt.Sprintf("Mar 10 09:%02d:00 mail postfix/smtpd[77]: line number %d\n", i, i)
+	}
+	all, some, others := "", "", ""
+	for i := range 40 {
+		all += line(i)
+		if i%7 == 3 {
+			some += line(i)
+		}
+		others += strings.Replace(line(i), "mail", "mx2", 1)
+	}
+	for name, tt := range map[string]struct {
+		first, second, text string
+		want                bool
+	}{
+		"warnings":         {"mail.log", "mail.warn", some, true},
+		"packed warnings":  {"mail.log", "mail.warn.1", some, true},
+		"another host":     {"mail.log", "mail2.log", others, false},
+		"rotated":          {"mail.log", "mail.log.1", some, false},
+		"rotated by date":  {"mail.log", "mail.log-20260310", some, false},
+		"two lines":        {"mail.log", "mail.warn", line(3) + line(9), false},
+		"one line differs": {"mail.log", "mail.warn", line(3) + line(9) + strings.ToUpper(line(12)), false},
+		"short lines":      {"mail.log", "mail.warn", "a\nb\nc\n", false},
+		"a part of a line": {"mail.log", "mail.warn", line(3)[1:] + line(9)[1:] + line(12)[1:], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			first, second := filepath.Join(dir, tt.first), filepath.Join(dir, tt.second)
+			for path, text := range map[string]string{first: all, second: tt.text} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, order := range [][]string{{first, second}, {second, first}} {
+				_, err := Files(order, nil)
+				if want := fmt.Sprintf("%q holds lines of %q", second, first); (err != nil) != tt.want || err != nil && err.Error() != want {
+					t.Errorf("got error %v, want one: %v, %s", err, tt.want, want)
+				}
+				if err != nil && hint.Of(err) != "leave it out, or these lines would count twice" {
+					t.Errorf("got hint %q", hint.Of(err))
+				}
+			}
+		})
+	}
+}
+
 // Members that were put together each keep their own time.
 func TestGzipMembersTellTime(t *testing.T) {
 	var out bytes.Buffer

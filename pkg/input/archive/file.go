@@ -52,45 +52,6 @@ func Files(paths []string, in io.Reader) ([]Input, error) {
 	return append(ordered, sources...), nil
 }
 
-// twinBytes is how much of two logs must be equal for them to be the same log.
-const twinBytes = 4 << 10
-
-// refuseTwins finds logs that begin with the same lines: a copy, a compressed
-// copy, or the mail.info beside mail.log.
-func refuseTwins(files []*file) error {
-	if len(files) < 2 {
-		return nil
-	}
-	heads := make(map[string]string, len(files))
-	for _, f := range files {
-		head := f.head()
-		if other, known := heads[head]; known && head != "" {
-			return hint.Wrap(fmt.Errorf("%q and %q hold the same lines", other, f.path), "name one of them, or each line would count twice")
-		}
-		heads[head] = f.path
-	}
-	return nil
-}
-
-var errEnough = errors.New("enough")
-
-// head returns the first bytes of the log without its compression. For a pipe, which can
-// be read only once, it returns nothing. An error is left to the later read.
-func (f *file) head() string {
-	if !f.info.Mode().IsRegular() {
-		return ""
-	}
-	var head string
-	_ = f.Read(context.Background(), func(b Block) error {
-		head += b.Text
-		if len(head) >= twinBytes {
-			return errEnough
-		}
-		return nil
-	})
-	return head[:min(len(head), twinBytes)]
-}
-
 // file is a log file, or a pipe that the shell made.
 type file struct {
 	path string
