@@ -37,7 +37,10 @@ func prepareHeap() (ready func()) {
 	percent := debug.SetGCPercent(-1) // or the pieces would start a collection, and outlive it
 	advise(hugeHeap)
 	runtime.GC()
-	return func() { beginCollecting(percent) }
+	return func() {
+		beginCollecting(percent)
+		limitHeap()
+	}
 }
 
 // leastHeap is the size that the runtime lets a heap have before it collects at all, at
