@@ -120,12 +120,21 @@ func (x *Expression) Needs() Needs {
 type Compiler struct {
 	functions []expr.Option
 	names     []string // that an expression may call
+	compiled  map[compiled]Expression
+}
+
+// compiled names an expression that was compiled before: scenarios have the same groupby
+// and the same conjuncts.
+type compiled struct {
+	source string
+	env    reflect.Type
+	kind   reflect.Kind
 }
 
 // NewCompiler returns a Compiler of expressions that may name the files, also those
 // that are added later.
 func NewCompiler(files *DataFiles) *Compiler {
-	c := &Compiler{}
+	c := &Compiler{compiled: map[compiled]Expression{}}
 	for _, h := range helpers(files) {
 		c.functions = append(c.functions, expr.Function(h.name, h.call, h.signature))
 		c.names = append(c.names, h.name)
@@ -150,8 +159,21 @@ func (c *Compiler) BucketCondition(source string) (*Expression, error) {
 	return c.compile(source, bucketEnv{}, reflect.Bool)
 }
 
-// compile compiles source for the environment env and the result kind.
+// compile compiles source for the environment env and the result kind. Each call returns an
+// Expression of its own.
 func (c *Compiler) compile(source string, env any, kind reflect.Kind) (*Expression, error) {
+	key := compiled{source, reflect.TypeOf(env), kind}
+	if x, known := c.compiled[key]; known {
+		return &x, nil
+	}
+	x, err := c.compileNew(source, env, kind)
+	if err == nil {
+		c.compiled[key] = *x
+	}
+	return x, err
+}
+
+func (c *Compiler) compileNew(source string, env any, kind reflect.Kind) (*Expression, error) {
 	tree, err := parser.Parse(source)
 	if err != nil {
 		return nil, oneLine(err)
@@ -185,10 +207,14 @@ func (c *Compiler) compile(source string, env any, kind reflect.Kind) (*Expressi
 // that expr's printer writes down as something else stays unsplit: the whole is
 // then the only part.
 func (c *Compiler) Conjuncts(x *Expression) []*Expression {
+	if !isAnd(x.tree) {
+		return []*Expression{x}
+	}
 	var parts []*Expression
 	var split func(ast.Node) bool
 	split = func(n ast.Node) bool {
-		if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "&&" || b.Operator == "and") {
+		if isAnd(n) {
+			b := n.(*ast.BinaryNode)
 			return split(b.Left) && split(b.Right)
 		}
 		part, err := c.compile(n.String(), filterEnv{}, reflect.Bool)
@@ -202,6 +228,11 @@ func (c *Compiler) Conjuncts(x *Expression) []*Expression {
 		return []*Expression{x}
 	}
 	return parts
+}
+
+func isAnd(n ast.Node) bool {
+	b, ok := n.(*ast.BinaryNode)
+	return ok && (b.Operator == "&&" || b.Operator == "and")
 }
 
 // survey collects the fields that an expression reads, and refuses a call of an unknown
