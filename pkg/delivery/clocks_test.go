@@ -16,6 +16,7 @@ const (
 
 // Whatever the clocks show for a while, a person's word about a running ban is heard.
 func TestClocksThatJump(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		ours, theirs time.Duration
 		restart      bool // while the clocks are wrong
@@ -74,6 +75,7 @@ func TestClocksThatJump(t *testing.T) {
 
 // A disk that is full while the clocks are set right costs no watch.
 func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		store := &brokenStore{Store: l.store}
 		l.startOn(store)
@@ -96,6 +98,7 @@ func TestClocksAreSetRightOnAFullDisk(t *testing.T) {
 
 // What is over is looked at no more, whatever our clock shows.
 func TestOverIsOverByTheirClock(t *testing.T) {
+	t.Parallel()
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": year, "behind": -year} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(t *testing.T, l *lab) {
@@ -115,6 +118,7 @@ func TestOverIsOverByTheirClock(t *testing.T) {
 
 // A long ban is renewed as often as without the jump, and ends when it was to end.
 func TestRenewalByTheirClock(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ before, during time.Duration }{
 		"ahead from the start":  {year, year},
 		"ahead for a while":     {0, year},
@@ -150,6 +154,7 @@ func TestRenewalByTheirClock(t *testing.T) {
 // Of an alert that is gone the LAPI does not say when it had it, and when ours says it
 // was sent is of no use after a wrong clock.
 func TestRenewalOfWhatIsFlushed(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		ahead time.Duration // of our clock when it was sent
 		gone  int           // the day on which the LAPI has it no more
@@ -189,6 +194,7 @@ func TestRenewalOfWhatIsFlushed(t *testing.T) {
 // Only a long ban that csmail asked for, that still runs, and that it is to renew, is
 // renewed.
 func TestNotRenewed(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		profiles, own time.Duration
 		keep          bool // no renewal is wanted

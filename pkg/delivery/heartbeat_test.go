@@ -58,6 +58,7 @@ func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
 
 // What a run before could not tell goes with the first report, and with no other.
 func TestPresenceTellsOfRunsBefore(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f, told := &fakeBeacon{refuses: lapi.ErrUnreachable}, 0
 		p := &Presence{
@@ -88,6 +89,7 @@ func TestPresenceTellsOfRunsBefore(t *testing.T) {
 }
 
 func TestPresence(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeBeacon{}
 		connects, lines := 0, uint64(10)
@@ -145,6 +147,7 @@ func TestPresence(t *testing.T) {
 // A LAPI that is reloaded while csmail starts, as by csmail setup, is no warning. One that
 // stays away is.
 func TestPresenceOfALAPIThatStarts(t *testing.T) {
+	t.Parallel()
 	for back, want := range map[time.Duration]int{0: 0, 2 * time.Second: 0, 10 * time.Second: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			f, log := &fakeBeacon{fails: lapi.ErrRefused}, &strings.Builder{}

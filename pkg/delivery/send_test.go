@@ -22,6 +22,7 @@ func numbers(from, to int) string {
 }
 
 func TestNewAlertIsSentAtOnce(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.start()
 		l.wait(10 * time.Minute)
@@ -39,6 +40,7 @@ func TestNewAlertIsSentAtOnce(t *testing.T) {
 
 // Every trouble lasts an hour, with an alert every minute; then it ends.
 func TestTroubleLosesNothingAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
@@ -82,6 +84,7 @@ func TestTroubleLosesNothingAndDoublesNothing(t *testing.T) {
 }
 
 func TestTroubleIsLoggedOnce(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.fails = hint.Wrap(errDown, "is it running?")
 		l.start()
@@ -103,6 +106,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 
 // After a delivery the waits begin small again.
 func TestBackoffBeginsAnew(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.fails = errDown
 		l.start()
@@ -122,6 +126,7 @@ func TestBackoffBeginsAnew(t *testing.T) {
 // After a refusal the credentials are read anew; a new one is tried at once when
 // asked for.
 func TestCredentialsAreReadAgain(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		password := "wrong"
 		l.options.Connect = func(context.Context) (LAPI, error) {
@@ -161,6 +166,7 @@ func TestCredentialsAreReadAgain(t *testing.T) {
 }
 
 func TestAllowlistedIsSettledAsSuch(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.allowlist = map[string]bool{"192.0.2.2": true}
 		l.start()
@@ -180,6 +186,7 @@ func TestAllowlistedIsSettledAsSuch(t *testing.T) {
 }
 
 func TestPoisonIsParked(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.poison = map[string]bool{"192.0.2.2": true}
 		l.start()
@@ -206,6 +213,7 @@ func TestPoisonIsParked(t *testing.T) {
 
 // A database that is busy for a moment refuses an alert; that is no poison.
 func TestRefusedOnceIsNotParked(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.poison = map[string]bool{"192.0.2.2": true}
 		l.start()
@@ -222,6 +230,7 @@ func TestRefusedOnceIsNotParked(t *testing.T) {
 
 // As long as nothing shows that the LAPI takes alerts at all, none is to blame.
 func TestAloneItIsNotParked(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.poison = map[string]bool{"192.0.2.1": true}
 		l.start()
@@ -236,6 +245,7 @@ func TestAloneItIsNotParked(t *testing.T) {
 }
 
 func TestPoisonedBatchDoesNotBlock(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.poison = map[string]bool{}
 		for n := 1; n <= 50; n++ {
@@ -252,6 +262,7 @@ func TestPoisonedBatchDoesNotBlock(t *testing.T) {
 }
 
 func TestMalformedIsParkedAtOnce(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		bad := alertOn(1)
 		bad.Scenario = ""
@@ -264,6 +275,7 @@ func TestMalformedIsParkedAtOnce(t *testing.T) {
 }
 
 func TestFullDiskOnSettle(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		broken := &brokenStore{Store: l.store, settleFails: 5}
 		l.startOn(broken)
@@ -282,6 +294,7 @@ func TestFullDiskOnSettle(t *testing.T) {
 }
 
 func TestKilledBetweenPushAndSettle(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.startOn(&brokenStore{Store: l.store, settleFails: 1 << 30})
 		l.add(1, 3)
@@ -299,6 +312,7 @@ func TestKilledBetweenPushAndSettle(t *testing.T) {
 }
 
 func TestStopDoesNotWaitForAHangingLAPI(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.hangs = true
 		l.start()
@@ -314,6 +328,7 @@ func TestStopDoesNotWaitForAHangingLAPI(t *testing.T) {
 }
 
 func TestOrderAndOptionsOfBatches(t *testing.T) {
+	t.Parallel()
 	entries := []state.Entry{{Seq: 1}, {Seq: 2}, {Seq: 3, Duration: time.Hour}, {Seq: 4, Duration: time.Hour, Simulate: true}, {Seq: 5}}
 	for i, want := range []int{2, 1, 1, 1, 1} {
 		if got := takeBatch(entries[i:]); len(got.entries) != want && i != 1 || got.options.Duration != entries[i].Duration {
@@ -323,6 +338,7 @@ func TestOrderAndOptionsOfBatches(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
+	t.Parallel()
 	for failures, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 		for range 100 {
 			got := backoff(failures)
@@ -337,6 +353,7 @@ func TestBackoff(t *testing.T) {
 }
 
 func TestAccountsAreNotNamedInLogs(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		account := alertOn(1)
 		account.Scope, account.Account, account.Scenario = event.ScopeAccount, "bob@example.org", ""
@@ -352,6 +369,7 @@ func TestAccountsAreNotNamedInLogs(t *testing.T) {
 // A judge that does not deliver keeps its alerts, and calls that no trouble; when it
 // begins to deliver, it sends what is left.
 func TestWhoFollowsWaits(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.set(func() { l.lapi.fails = lapi.ErrFollows })
 		l.start()

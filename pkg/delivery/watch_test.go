@@ -13,6 +13,7 @@ import (
 )
 
 func TestAPersonsWord(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		act  func(l *lab)
 		want string
@@ -84,6 +85,7 @@ func TestAPersonsWord(t *testing.T) {
 // One of two bans on a source is deleted: the source is still banned, by the LAPI's
 // clock, whatever ours says.
 func TestAnotherBanRuns(t *testing.T) {
+	t.Parallel()
 	for name, ahead := range map[string]time.Duration{"a clock that is right": 0, "a clock far ahead": year} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(t *testing.T, l *lab) {
@@ -110,6 +112,7 @@ func TestAnotherBanRuns(t *testing.T) {
 
 // What the LAPI decides is told of at once, not at the next look.
 func TestBannedIsToldAtOnce(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		var told []lapi.Look
 		l.options.Banned = func(look lapi.Look) { told = append(told, look) }
@@ -127,6 +130,7 @@ func TestBannedIsToldAtOnce(t *testing.T) {
 }
 
 func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		tries := 0
 		l.options.Unbanned = func(context.Context, Unbanned) error {
@@ -153,6 +157,7 @@ func TestUnbannedIsToldUntilItIsTaken(t *testing.T) {
 // An alert that the LAPI cannot give, or a decision of which it does not say when it
 // ends, does not keep the others from being watched.
 func TestOneBadAnswerStopsNoWatch(t *testing.T) {
+	t.Parallel()
 	t.Run("an alert that cannot be read", func(t *testing.T) {
 		inLab(t, func(t *testing.T, l *lab) {
 			l.lapi.sick = map[string]bool{"192.0.2.1": true, "192.0.2.3": true}
@@ -200,6 +205,7 @@ func TestOneBadAnswerStopsNoWatch(t *testing.T) {
 }
 
 func TestManyBansAreLookedAtInTurn(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.start()
 		l.add(1, 120)
@@ -221,6 +227,7 @@ func TestManyBansAreLookedAtInTurn(t *testing.T) {
 }
 
 func TestSimulatedAndInformationalAreNotWatched(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		informational := alertOn(2)
 		informational.Informational = true
@@ -235,6 +242,7 @@ func TestSimulatedAndInformationalAreNotWatched(t *testing.T) {
 }
 
 func TestLongBansAreRenewed(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	flush := func(l *lab) { // what the LAPI does by itself after a week
 		l.lapi.set(func() {
@@ -292,6 +300,7 @@ func (l *lab) at(day, wanted int, value string) {
 }
 
 func TestLongBanWithoutRenewalIsTold(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		l.lapi.banFor = 30 * 24 * time.Hour // the profiles say so
 		l.start()
@@ -304,6 +313,7 @@ func TestLongBanWithoutRenewalIsTold(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	later := now.Add(time.Hour)
 	two := state.HistoryEntry{Looked: true, Bans: []state.Ban{{ID: 1, Until: later}, {ID: 2, Until: later}}}
@@ -333,6 +343,7 @@ func TestJudge(t *testing.T) {
 
 // The end of a ban that a person ended is that of the latest decision, by the LAPI's clock.
 func TestWhenAPersonEndedIt(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(t *testing.T, l *lab) {
 		var at time.Time
 		l.options.Unbanned = func(_ context.Context, u Unbanned) error { at = u.At; return nil }
@@ -350,6 +361,7 @@ func TestWhenAPersonEndedIt(t *testing.T) {
 }
 
 func TestStatsAfter(t *testing.T) {
+	t.Parallel()
 	at := time.Now()
 	before := Stats{
 		Delivered: 1, HeldBack: 2, Parked: 3, Failures: 4, Batches: 5, Spent: 6, Unbanned: 7, Renewed: 8, Vanished: 9,

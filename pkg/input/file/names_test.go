@@ -150,6 +150,7 @@ func TestLogUnderAnotherName(t *testing.T) {
 		}, []string{"post.log"}, stamped(1, 1) + stamped(101, 140)},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			n := names{dir, filepath.Join(dir, "mail.log")}
 			put(t, n.log, stamped(1, 20))
