@@ -54,9 +54,6 @@ func (g *Guard) Explain(on bool) { g.mute = !on }
 func (g *Guard) Observe(r *event.Record, folded bool) {
 	at := stamp(r.Time)
 	g.now = max(g.now, at)
-	if at < g.began || g.began == 0 {
-		g.began = at
-	}
 	g.guessed = Guesses{}
 	if !r.Addr.IsValid() {
 		if r.Kind.Class() == event.Fault {

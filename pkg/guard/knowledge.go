@@ -14,7 +14,7 @@ type knowledge struct {
 	limits    limits
 	key       event.HashKey // of account names
 	now       uint32        // the latest event, in seconds since 1970
-	began     uint32        // the earliest event; 0: none yet
+	began     began         // the first login of each host
 	memory    memory        // of the sources
 	sites     *health.Sites // the times of working services, by host
 	evicted   evictions

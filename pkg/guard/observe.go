@@ -94,6 +94,7 @@ func (g *Guard) withdraw(key uint64, messages int) {
 func (g *Guard) loggedIn(r *event.Record, key uint64, at uint32) {
 	s := g.source(key, at)
 	name := r.AccountUnder(&g.key)
+	g.began.note(health.HostOf(r), at)
 	if g.guessed = g.breakIn(s, name, at); !g.isGuessed(g.guessed, key, name, at) {
 		g.noteLogin(s, name, r, at)
 		g.noteShared(s, at)

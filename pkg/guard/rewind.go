@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ func (g *Guard) Rewind(now time.Time) {
 		g.memory.rewind(s, at)
 	}
 	g.rewindLogins(at)
+	maps.DeleteFunc(g.began, func(_ health.Host, first uint32) bool { return first > at })
 	g.sites = health.NewSites(g.limits.health())
 	if g.good.today > at/day {
 		g.good = goodClients{today: at / day}

@@ -1,6 +1,13 @@
 package guard
 
-import "csmail/pkg/event"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"csmail/pkg/event"
+	"csmail/pkg/health"
+)
 
 // noteShared notes since when many accounts log in from a source. A webmail host, the
 // gateway of an office and a carrier's NAT bring the guesses of one client under the
@@ -43,9 +50,48 @@ func (k *knowledge) sharedAmong(f Finding) *source {
 	if s == nil || s.shared == 0 || k.usersAt(s, k.now) < k.limits.shared {
 		return nil
 	}
-	first := uint64(stamp(f.First))
-	if uint64(s.shared)+uint64(day) > first && uint64(k.began)+uint64(day) <= first {
+	first := stamp(f.First)
+	if isWithin(s.shared, first, day-1) && !k.isYoung(s, first) {
 		return nil
 	}
 	return s
+}
+
+// began holds when the first login of each host was. Hosts beyond maxBegan are left out.
+type began map[health.Host]uint32
+
+const maxBegan = 4096
+
+// note takes a login.
+func (b *began) note(h health.Host, at uint32) {
+	if first, known := (*b)[h]; known && first <= at || !known && len(*b) >= maxBegan {
+		return
+	}
+	if *b == nil {
+		*b = began{}
+	}
+	(*b)[h] = at
+}
+
+// isYoung reports whether the log of the host on which the source last offended shows its
+// first login less than a day before a time. Of a host without a login, and of one that was
+// known before logins were noted, it is not known.
+func (k *knowledge) isYoung(s *source, at uint32) bool {
+	offences := k.memory.offencesOf(s)
+	if len(offences) == 0 {
+		return false
+	}
+	return isWithin(k.began[offences[len(offences)-1].host], at, day-1)
+}
+
+// began takes the first logins, in the order of their hosts.
+func (c *codec) began(b *began) {
+	hosts := slices.SortedFunc(maps.Keys(*b), cmp.Compare)
+	list(c, &hosts, func(h *health.Host) {
+		at := (*b)[*h]
+		numbers(c, h)
+		if numbers(c, &at); c.Reading {
+			b.note(*h, at)
+		}
+	})
 }

@@ -2,11 +2,13 @@ package guard
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
 
 	"csmail/pkg/event"
+	"csmail/pkg/health"
 )
 
 // A finding about an address is a person's to decide while ten accounts log in from it,
@@ -42,5 +44,35 @@ func TestSharedSince(t *testing.T) {
 		if got := g.sharedAmong(f) != nil; got != tt.want {
 			t.Errorf("%s: got %t, want %t", name, got, tt.want)
 		}
+	}
+}
+
+// When the log of a host began, only the logins of that host say.
+func TestYoungLog(t *testing.T) {
+	g := New(Facts{}, Options{})
+	for _, login := range []struct {
+		host health.Host
+		at   uint32
+	}{{1, 500_000}, {2, 100_000}, {1, 400_000}, {1, 450_000}} {
+		g.began.note(login.host, login.at)
+	}
+	for _, tt := range []struct {
+		host health.Host
+		at   uint32
+		want bool
+	}{{1, 400_001, true}, {1, 400_000 + day, false}, {1, 399_999, true}, {2, 400_001, false}, {3, 400_001, false}} {
+		s := g.source(7, tt.at)
+		g.memory.setOffences(s, nil)
+		g.memory.push(s, offence{at: tt.at, host: tt.host, kind: event.AuthFailed, n: 1})
+		if got := g.isYoung(s, tt.at); got != tt.want {
+			t.Errorf("host %d at %d: got %v, want %v", tt.host, tt.at, got, tt.want)
+		}
+	}
+	restored := New(Facts{}, Options{})
+	if err := restored.Restore(g.AppendSnapshot(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(restored.began, g.began) {
+		t.Errorf("restored %v, want %v", restored.began, g.began)
 	}
 }

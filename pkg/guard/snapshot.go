@@ -18,12 +18,9 @@ import (
 // version 9 no break-ins, version 10 not since when many users share an address,
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
 // its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
-// their logs, version 14 not when the log began, version 15 not the logins of each account,
-// and they are read.
-const snapshotVersion = 16
-
-// longAgo is when the log began of a guard that did not note it.
-const longAgo = 1
+// their logs, version 15 not the logins of each account, version 16 not when the log of each
+// host began, and they are read.
+const snapshotVersion = 17
 
 // readableVersion is the oldest version that is read.
 const readableVersion = 12
@@ -74,9 +71,8 @@ func (g *Guard) TakeOver(old *Guard) {
 func (c *codec) guard(g *Guard) {
 	numbers(c, &g.now, &g.banned)
 	if c.version >= 15 {
-		numbers(c, &g.began)
-	} else {
-		g.began = longAgo
+		var all uint32 // when the log of all hosts began, in versions 15 and 16
+		numbers(c, &all)
 	}
 	for i := range g.bans {
 		numbers(c, &g.bans[i])
@@ -95,6 +91,9 @@ func (c *codec) guard(g *Guard) {
 		c.logins(&g.knowledge)
 	} else {
 		g.collectLogins()
+	}
+	if c.version >= 17 {
+		c.began(&g.began)
 	}
 }
 
