@@ -17,6 +17,7 @@ type FlowClient struct {
 }
 
 const (
+	smtpdName        = "smtpd"
 	connectPrefix    = "connect from "
 	disconnectPrefix = "disconnect from "
 )
@@ -42,15 +43,18 @@ func FlowClientOf(message string, r *event.Record) FlowClient {
 // Read writes into f what [ParseFlow] does, and reports false where only that can read
 // the message.
 func (c *FlowClient) Read(program, message string, f *event.Flow) bool {
-	slash := strings.LastIndexByte(program, '/')
-	if c.kind == event.NoFlow || slash < 0 {
+	if c.kind == event.NoFlow {
+		return false
+	}
+	tag, ok := strings.CutSuffix(program, "/"+smtpdName)
+	if !ok {
 		return false
 	}
 	rest := message[len(connectPrefix):]
 	if c.kind == event.FlowDisconnect {
 		rest = message[len(disconnectPrefix):]
 	}
-	*f = event.Flow{Kind: c.kind, Daemon: program[slash+1:], Service: lastElement(program[:slash]), Client: rest[:c.name], Addr: c.addr}
+	*f = event.Flow{Kind: c.kind, Daemon: smtpdName, Service: lastElement(tag), Client: rest[:c.name], Addr: c.addr}
 	if c.kind == event.FlowConnect {
 		return true
 	}

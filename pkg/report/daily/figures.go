@@ -93,6 +93,7 @@ type latest struct {
 	ended    *Connected // of ConnectedHours
 	peers    *[peerSlots]knownPeer
 	refused  *[peerSlots]knownRefused
+	words    [32]knownWords
 	refusals [8]latestRefusal
 	trouble  latestTrouble
 	screened *knownClients // of ScreenClients

@@ -14,6 +14,8 @@ type mailTable struct {
 	rows  []*mail // by place, from 1 on
 	free  []uint32
 	seed  maphash.Seed // clients may choose which queue IDs a log names
+
+	latest *mail // mostly the next line is about it, too
 }
 
 // tablePlace is where a mail is in its table; the zero value: nowhere.
@@ -25,8 +27,12 @@ func (t *mailTable) len() int { return t.index.Len() }
 
 // find returns the mail of a queue ID, nil if there is none.
 func (t *mailTable) find(id string) *mail {
+	if m := t.latest; m != nil && m.place.number != 0 && m.id == id {
+		return m
+	}
 	if n := t.number(id, t.hashOf(id)); n != 0 {
-		return t.rows[n-1]
+		t.latest = t.rows[n-1]
+		return t.latest
 	}
 	return nil
 }
@@ -56,7 +62,7 @@ func (t *mailTable) put(m *mail) {
 		n = uint32(len(t.rows))
 		t.index.Put(hash, n)
 	}
-	t.rows[n-1], m.place = m, tablePlace{n, hash}
+	t.rows[n-1], m.place, t.latest = m, tablePlace{n, hash}, m
 }
 
 // drop takes out a mail, unless another is in its place.
@@ -68,4 +74,7 @@ func (t *mailTable) drop(m *mail) {
 	t.rows[m.place.number-1] = nil
 	t.free = append(t.free, m.place.number)
 	m.place = tablePlace{}
+	if t.latest == m {
+		t.latest = nil
+	}
 }

@@ -11,9 +11,17 @@ func Reason(text string, filter bool) string { return string(appendReason(nil, t
 // appendReason appends the reason to room, so that no memory is needed for one that is
 // known.
 func appendReason(room []byte, text string, filter bool) []byte {
+	return appendOwnReason(room, ownWords(text), filter)
+}
+
+// ownWords returns the part of a reply that the server wrote.
+func ownWords(text string) string {
 	_, text = cutCodes(text)
-	text = cutQuoted(text)
-	text = cutTrailer(text)
+	return cutTrailer(cutQuoted(text))
+}
+
+// appendOwnReason appends the reason of the server's words.
+func appendOwnReason(room []byte, text string, filter bool) []byte {
 	if filter {
 		room = append(room, "milter: "...)
 	}

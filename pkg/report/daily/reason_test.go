@@ -1,6 +1,11 @@
 package daily
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"csmail/pkg/event"
+)
 
 func TestReason(t *testing.T) {
 	for text, want := range map[string]string{
@@ -47,6 +52,27 @@ func TestTroubleText(t *testing.T) {
 	} {
 		if got := troubleText(text); got != want {
 			t.Errorf("troubleText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A reason that is known is the one that would be found again, whichever words share its
+// place.
+func TestKnownReasons(t *testing.T) {
+	texts := []string{
+		"", "554 5.7.1 <a@b>: Relay access denied; from=<x@y> to=<a@b>", "554 5.7.1 <c@d.example>: Relay access denied; from=<> to=<c@d.example>", "550 5.1.1 <a@b>: Recipient address rejected: User unknown",
+		"Relay access denied", "Relay access denie!", "450 4.7.1 Client host rejected: cannot find your hostname, [192.0.2.7]; from=<a@b>", "blocked using zen.example", strings.Repeat("x", 300), strings.Repeat("x", 300) + "y",
+	}
+	var l latest
+	for round := range 3 {
+		for i := range texts {
+			for _, filter := range []bool{false, true} {
+				text := texts[(i*7+round)%len(texts)]
+				l.reason(&event.Flow{Text: text, Filter: filter})
+				if got, want := string(l.room), Reason(text, filter); got != want {
+					t.Errorf("the reason of %.80q, of a filter: %v, is %q; want %q", text, filter, got, want)
+				}
+			}
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 // detail counts a refusal by stage and reason, and reports whether it is the first one of
 // the client.
 func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNew bool) {
-	f.latest.room = appendReason(f.latest.room[:0], flow.Text, flow.Filter)
+	f.latest.reason(flow)
 	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
 	entry.Total++
 	entry.Temporary += temporary
@@ -80,6 +80,27 @@ func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNe
 		f.addMail(&entry.Rcpts, flow.Recipient, flow)
 	}
 	return isNew
+}
+
+// knownWords are words of the server that many refusals have, with their reason.
+type knownWords struct {
+	text, reason []byte
+	filter       bool
+}
+
+// reason writes the reason of a refusal into room.
+func (l *latest) reason(flow *event.Flow) {
+	text := ownWords(flow.Text)
+	if len(text) > maxText {
+		l.room = appendOwnReason(l.room[:0], text, flow.Filter)
+		return
+	}
+	slot := &l.words[len(text)%len(l.words)]
+	if len(slot.reason) == 0 || string(slot.text) != text || slot.filter != flow.Filter {
+		slot.text, slot.filter = append(slot.text[:0], text...), flow.Filter
+		slot.reason = appendOwnReason(slot.reason[:0], text, flow.Filter)
+	}
+	l.room = append(l.room[:0], slot.reason...)
 }
 
 // knownRefused is a client that was refused for a reason before, and how often.
