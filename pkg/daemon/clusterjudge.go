@@ -157,7 +157,7 @@ func (j *judgePart) takeMessages(d *Daemon, m cluster.Message) {
 }
 
 // storedTogether is how long messages are taken before what was found in them is stored.
-const storedTogether = 100 * time.Millisecond
+const storedTogether = 300 * time.Millisecond
 
 // takeMessage takes the next message of the stream. It goes by nothing else, so that
 // every judge comes to the same.

@@ -191,10 +191,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.judgeBy(ctx, c); err != nil {
 		return err
 	}
-	// The heap holds little besides the engine's state, and memory is scarce on mail
-	// hosts, so garbage is collected early.
-	debug.SetGCPercent(50)
-	d.memory = newMemoryLimit()
+	d.memory = newMemoryLimit(c.Cluster.IsJudge() && !c.Cluster.IsEdge())
 	if d.store, err = d.openState(c); err != nil {
 		return err
 	}

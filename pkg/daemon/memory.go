@@ -24,20 +24,36 @@ const (
 	leastChange = leastSlack / 6
 )
 
+const (
+	// hostPart is the part of the memory in use that the heap of a mail host may take more,
+	// and hostPercent after which growth garbage is collected: memory is scarce there.
+	hostPart, hostPercent = 8, 50
+	// On a judge of many hosts processor time is: with the above it spends a third of it on
+	// collecting what the facts of a second leave behind.
+	onJudgePart, judgePercent = 1, 100
+)
+
 // memoryLimit keeps the garbage of a burst, and the copies of a checkpoint, from needing
-// much more memory than the engine's state: the collector works harder once the heap is an
-// eighth larger than the part in use. The limit of GOMEMLIMIT, or of the cgroup, is
-// never exceeded.
+// much more memory than the engine's state: the collector works harder once the heap is a
+// part larger than what is in use, an eighth on a mail host. The limit of GOMEMLIMIT, or
+// of the cgroup, is never exceeded.
 type memoryLimit struct {
 	most, now int64 // bytes
+	part      int64
 }
 
-func newMemoryLimit() *memoryLimit {
+// newMemoryLimit sets the limit of a mail host, or of a judge on a host of its own.
+func newMemoryLimit(isJudge bool) *memoryLimit {
+	part, percent := int64(hostPart), hostPercent
+	if isJudge {
+		part, percent = onJudgePart, judgePercent
+	}
+	debug.SetGCPercent(percent)
 	most := debug.SetMemoryLimit(-1) // the runtime has read GOMEMLIMIT
 	if limit := cgroupLimit("/proc/self/cgroup", "/sys/fs/cgroup"); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		most = min(most, limit/100*memoryShare)
 	}
-	m := &memoryLimit{most: most}
+	m := &memoryLimit{most: most, part: part}
 	m.adapt(0)
 	return m
 }
@@ -52,7 +68,7 @@ func (m *memoryLimit) tune() {
 
 // adapt sets the limit for a heap of which so many bytes are in use.
 func (m *memoryLimit) adapt(used int64) {
-	limit := min(m.most, max(leastHeap, used+max(leastSlack, used/8)))
+	limit := min(m.most, max(leastHeap, used+max(leastSlack, used/m.part)))
 	if change := limit - m.now; change > -leastChange && change < leastChange {
 		return // each change stops the world for a moment
 	}

@@ -72,22 +72,24 @@ func (e *edge) append(b *wire.Batch, skip int, stamp time.Time) int {
 		n := copy(e.facts, e.facts[e.head:])
 		clear(e.facts[n:])
 		e.facts, e.head = e.facts[:n], 0
-	} else if e.head == len(e.facts) {
-		e.facts, e.head = e.facts[:0], 0
 	}
 	shift, latest := e.skew.shift, stamp.Add(maxAhead)
 	for i := skip; i < len(b.Facts); i++ {
-		f := b.Facts[i]
-		move(&f, shift)
+		f := &b.Facts[i]
+		move(f, shift)
 		if f.Place.After(latest) {
 			f.Place = latest
 		}
 		if f.Place.Before(e.last) {
 			f.Place = e.last
 		}
-		bound(&f)
+		bound(f)
 		e.last = f.Place
-		e.facts = append(e.facts, f)
+	}
+	if len(e.facts) == 0 {
+		e.facts = b.Facts[skip:] // most often all that came before was released
+	} else {
+		e.facts = append(e.facts, b.Facts[skip:]...)
 	}
 	through := b.Through.Add(shift)
 	if through.After(latest) {

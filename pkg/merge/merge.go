@@ -153,7 +153,8 @@ func (m *Merger) Expected() []string {
 	return names
 }
 
-// Add takes the next batch of the stream, of a host, with the broker's stamp.
+// Add takes the next batch of the stream, of a host, with the broker's stamp. The facts of the
+// batch are the Merger's from then on.
 func (m *Merger) Add(name string, b *wire.Batch, stamp time.Time) Taken {
 	m.clock.tick(stamp)
 	e := m.edges[name]
@@ -235,6 +236,7 @@ func (m *Merger) Next() (f *wire.Fact, name string) {
 	m.waiting--
 	e.head++
 	if e.head == len(e.facts) {
+		e.facts, e.head = nil, 0
 		m.pop()
 	} else {
 		m.fix()

@@ -20,6 +20,8 @@ type change struct {
 	pending, parked, held, inputs                     int
 	journal                                           int64
 	out                                               *outgoing // as it is now; nil: unchanged
+
+	dropped map[string]uint64 // by list: the number of the last entry that made room
 }
 
 // apply adds the effect of a transaction to the figures. It is called only after the
@@ -51,6 +53,13 @@ func (c *change) of(list []byte) *int {
 		return &c.parked
 	}
 	return &c.held
+}
+
+func (c *change) noteDropped(list []byte, seq uint64) {
+	if c.dropped == nil {
+		c.dropped = map[string]uint64{}
+	}
+	c.dropped[string(list)] = seq
 }
 
 // limit returns the number of entries that a list may hold.
@@ -92,7 +101,8 @@ func (s *lists) add(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 func (s *lists) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error {
 	bucket := tx.Bucket(list)
 	for s.size(list)+*counted.of(list) >= s.limit(list) {
-		k, v := bucket.Cursor().First()
+		// First would go through all pages that this transaction has emptied.
+		k, v := bucket.Cursor().Seek(key(counted.dropped[string(list)] + 1))
 		if k == nil {
 			break
 		}
@@ -104,6 +114,7 @@ func (s *lists) insert(tx *bolt.Tx, list []byte, e Entry, counted *change) error
 		if err := remember(tx, oldest, Settlement{Status: Dropped, Reason: reason, At: e.Queued}); err != nil {
 			return err
 		}
+		counted.noteDropped(list, number(k))
 		if err := bucket.Delete(slices.Clone(k)); err != nil {
 			return err
 		}

@@ -170,6 +170,9 @@ func PackFacts(facts []Fact) []byte {
 	return s2.Encode(nil, c.B)
 }
 
+// leastFact is the number of bytes that a Fact takes at least.
+const leastFact = 15
+
 // UnpackFacts decodes a number of packed facts. They share no memory with the input.
 func UnpackFacts(packed []byte, count int) ([]Fact, error) {
 	n, err := s2.DecodedLen(packed)
@@ -182,6 +185,9 @@ func UnpackFacts(packed []byte, count int) ([]Fact, error) {
 	}
 	c := factCodec{Codec: Codec{B: unpacked, Reading: true}, names: map[string]string{}}
 	var facts []Fact
+	if count > 0 {
+		facts = make([]Fact, 0, min(count, n/leastFact+1))
+	}
 	for range count {
 		facts = append(facts, Fact{})
 		if c.fact(&facts[len(facts)-1]); c.Err != nil {
