@@ -72,7 +72,7 @@ const (
 	reloadWithin    = 20 * time.Second
 	offencesBack    = 24 * time.Hour // so far back offences count at the first start
 	maxJournal      = 24 << 20       // bytes of inputs after which a checkpoint is early
-	maxClosed       = 6 << 20        // bytes of hours of the report after which it is, too
+	maxClosed       = 4 << 20        // bytes of hours of the report after which it is, too
 )
 
 // Daemon is a running csmail run. Only the goroutine of loop uses it, except for the

@@ -18,10 +18,10 @@ const (
 	// leastHeap is the size in bytes up to which the heap grows without limit.
 	leastHeap = 160 << 20
 	// leastSlack is how many bytes more than the part in use the heap may always take.
-	leastSlack = 24 << 20
+	leastSlack = 20 << 20
 	// leastChange of the limit, in bytes, is worth the moment that it takes. It is a part of
 	// the slack: a limit that lags behind what is in use has the collector run all the time.
-	leastChange = leastSlack / 6
+	leastChange = leastSlack / 5
 )
 
 const (

@@ -6,8 +6,8 @@ import "time"
 const (
 	firstCommit = 50 * time.Millisecond
 	commitEvery = 2 * time.Second
-	maxBatch    = 8_000   // records
-	maxText     = 3 << 19 // bytes of lines; with the records they are five times as much memory
+	maxBatch    = 5_000   // records
+	maxText     = 1 << 20 // bytes of lines; with the records they are five times as much memory
 )
 
 // pace is how long a batch may wait for its commit. It begins short and doubles, so that
