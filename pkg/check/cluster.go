@@ -83,7 +83,7 @@ func judgeFindings(j *control.ClusterJudge) (all []Finding) {
 		all = append(all, critical("give all judges the same scenarios, guard and cluster.edges, then csmail run -t and systemctl reload csmail on each", "%s did not declare the scenarios, numbers and edges of this judge: none of them changes until all have", strings.Join(j.Differing, ", "))...)
 	}
 	if blank := j.Blank(); len(blank) > 0 {
-		all = append(all, critical("stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both; with no other judge, or on a host that is an edge too: docs/cluster.md, A judge more",
+		all = append(all, critical("stop csmail here and on another judge, copy that one's state file here, run csmail cluster judge adopt with the copy, and start both; with no other judge: docs/cluster.md, A judge more",
 			"this judge delivers nothing: it does not know what %s sent before, nor who proved himself", strings.Join(blank, ", "))...)
 	}
 	if !j.Leads && j.Leader == "" {

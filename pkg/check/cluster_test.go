@@ -72,7 +72,7 @@ func TestCluster(t *testing.T) {
 		{"a distrusted host", func(h *clusterHost) {
 			h.status.Cluster.Judge.Edges[1].Distrusted, h.status.Cluster.Judge.Edges[1].Refused = true, "it is distrusted"
 		}, Warning, "mx2 is distrusted", "out of cluster.edges"},
-		{"a judge without memory", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Blank = true }, Critical, "this judge delivers nothing: it does not know what mx2 sent before", "a copy of that one's state file"},
+		{"a judge without memory", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Blank = true }, Critical, "this judge delivers nothing: it does not know what mx2 sent before", "csmail cluster judge adopt"},
 		{"a stranger", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Refused = "it is not in cluster.edges" }, Critical, `what "mx2" sends is refused: it is not in cluster.edges`, "cluster.edges of all judges"},
 		{"never heard of", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Heard = false }, Warning, "mx2 was never heard of", "csmail status on mx2"},
 		{"silent", func(h *clusterHost) { h.status.Cluster.Judge.Edges[1].Silent = 2 * time.Hour }, Warning, "mx2 is silent for 2h0m0s: nobody waits for it", "csmail status on mx2"},

@@ -33,7 +33,7 @@ func newCluster(std Streams, configPath *string) *cobra.Command {
 		Use: "cluster", Short: "Many mail hosts counted as one", Long: clusterHelp, Args: noCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newClusterInit(std, configPath), newClusterHosts(std, plan.Edge), newClusterHosts(std, plan.Judge), newClusterStatus(std, configPath), newClusterHandover(std, configPath))
+	c.AddCommand(newClusterInit(std, configPath), newClusterHosts(std, configPath, plan.Edge), newClusterHosts(std, configPath, plan.Judge), newClusterStatus(std, configPath), newClusterHandover(std, configPath))
 	return c
 }
 

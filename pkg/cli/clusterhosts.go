@@ -10,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"csmail/pkg/cluster/plan"
+	"csmail/pkg/config"
 	"csmail/pkg/daemon"
 	"csmail/pkg/hint"
 )
 
 // newClusterHosts returns csmail cluster edge, or csmail cluster judge.
-func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
+func newClusterHosts(std Streams, configPath *string, role plan.Role) *cobra.Command {
 	c := &cobra.Command{
 		Use: string(role), Short: "Add or remove " + article(role), Args: noCommand,
 		Long: "Change who belongs to the cluster, in the folder of its plan, and say what is to be copied\nwhere, in which order.",
@@ -30,8 +31,39 @@ func newClusterHosts(std Streams, role plan.Role) *cobra.Command {
 		distrust.Long = distrustHelp
 		distrust.RunE = thenOrderJudges(distrust.RunE)
 		c.AddCommand(distrust)
+	} else {
+		c.AddCommand(newAdopt(std, configPath))
 	}
 	return c
+}
+
+const adoptHelp = `Give this judge the memory of another one, out of a copy of that one's state file: for a judge
+that has lost its disk, or is new. Without it a judge delivers nothing, since it does not know
+which clients had logged in before. A host that is an edge, too, keeps what it has to send.
+
+  1. systemctl stop csmail   on both judges
+  2. copy the state file of the other judge (/var/lib/csmail/csmail.db) to this
+     host, beside its own, readable for the user csmail
+  3. sudo -u csmail csmail cluster judge adopt /var/lib/csmail/copy.db
+  4. systemctl start csmail  on both judges`
+
+// newAdopt returns csmail cluster judge adopt.
+func newAdopt(std Streams, configPath *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "adopt FILE", Short: "Give this judge the memory of another one", Long: adoptHelp,
+		Args: oneArg("copy of a judge's state file", "csmail cluster judge adopt /var/lib/csmail/copy.db"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := config.Load(*configPath)
+			if err != nil {
+				return configError{err}
+			}
+			if err := daemon.AdoptJudge(c, args[0]); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(std.Out, "%s has what the other judge knew; start csmail on both\n", c.State)
+			return err
+		},
+	}
 }
 
 const distrustHelp = `Take away the key of an edge that was broken into. Its name stays in the plan, so that
@@ -119,12 +151,12 @@ func serversFirst(b *strings.Builder, f plan.Folder) {
 func added(b *strings.Builder, f plan.Folder, p *plan.Plan, role plan.Role, name string) {
 	fmt.Fprintf(b, "%s is %s of the cluster now. What is left, in this order:\n", name, article(role))
 	serversFirst(b, f)
-	copied := fmt.Sprintf("copy %s/ to %s on %s,\n     append its cluster.yaml to csmail.yaml.local, and restart csmail there", f.Host(name), p.HostFolderOf(name), name)
+	copied := fmt.Sprintf("copy %s/ to %s on %s,\n     append its cluster.yaml to csmail.yaml.local", f.Host(name), p.HostFolderOf(name), name)
 	if role == plan.Edge {
-		fmt.Fprintf(b, "  2. on each judge, one after the other: cluster.edges: [%s],\n     and reload csmail\n  3. %s\n", strings.Join(p.Names(plan.Edge), ", "), copied)
+		fmt.Fprintf(b, "  2. on each judge, one after the other: cluster.edges: [%s],\n     and reload csmail\n  3. %s, and restart csmail there\n", strings.Join(p.Names(plan.Edge), ", "), copied)
 		return
 	}
-	fmt.Fprintf(b, "  2. stop csmail on a judge, copy its state file to %[1]s, start both: %[1]s then\n     knows what that judge knew\n  3. %[2]s\n", name, copied)
+	fmt.Fprintf(b, "  2. %[2]s; csmail does not run there yet\n  3. stop csmail on an older judge, copy its state file to %[1]s, run\n     csmail cluster judge adopt there with the copy, and start csmail on both\n", name, copied)
 	fmt.Fprintf(b, "  4. on all others: cluster.judges: [%s], and restart csmail.\n     From then on edges keep what %s has not stored\n", strings.Join(p.Names(plan.Judge), ", "), name)
 }
 

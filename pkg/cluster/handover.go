@@ -14,8 +14,8 @@ import (
 var ErrNotLeading = errors.New("this judge does not lead")
 
 // HandOver gives the lease up, so that another judge delivers at once. isQuiet must report
-// whether no request of this judge is under way, and none ended within the given time of
-// which it is not known whether it still is. Until then the lease is kept, and this judge
+// whether no request of this judge is under way, nor can be: within the given time none ended
+// without an answer. Until then the lease is kept, and this judge
 // sends nothing. If the context ends before, this judge goes on.
 func (l *Lease) HandOver(ctx context.Context, isQuiet func(within time.Duration) bool) error {
 	if !l.beginToLeave() {

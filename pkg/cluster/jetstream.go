@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// apiError is why the server did not do what it was asked to.
+// apiError is the server's reason for a refusal.
 type apiError struct {
 	Code        int    `json:"err_code"`
 	Description string `json:"description"`

@@ -92,7 +92,7 @@ func (r *reader) next(ctx context.Context) (*nats.Msg, *nats.MsgMetadata, error)
 	}
 }
 
-// receive asks for more if all has come, and waits for what comes next.
+// receive asks for more if all has come, and waits for the next message.
 func (r *reader) receive(ctx context.Context) (*nats.Msg, error) {
 	if r.left == 0 {
 		question := fmt.Sprintf(`{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, readMessages, readBytes, readFor, readHeartbeat)
@@ -110,7 +110,7 @@ func (r *reader) receive(ctx context.Context) (*nats.Msg, error) {
 	return m, err
 }
 
-// hear takes what the server says of a question: its heartbeat, or that it will send no more
+// hear takes the server's word about a question: its heartbeat, or that it will send no more
 // in answer (nats-server 2.12, server/consumer.go, processNextMsgRequest and
 // getNextWaitingRequest).
 func (r *reader) hear(status, description string) error {

@@ -325,7 +325,7 @@ func TestJudgeWithoutMemory(t *testing.T) {
 	state := func() []string { return clusterTroubles(d.cluster.status(), time.Now()) }
 	isBlank := func(troubles []string) bool {
 		return slices.ContainsFunc(troubles, func(s string) bool {
-			return strings.Contains(s, "this judge delivers nothing, since it does not know what hosts sent before (mx1)") && strings.Contains(s, "a copy of that one's state file")
+			return strings.Contains(s, "this judge delivers nothing, since it does not know what hosts sent before (mx1)") && strings.Contains(s, "csmail cluster judge adopt")
 		})
 	}
 	if !j.isBlank || !isBlank(state()) {

@@ -212,7 +212,7 @@ func (j *judgePart) noteBlank(d *Daemon) {
 }
 
 // blankHint says how a judge gets the memory of another.
-const blankHint = "stop csmail here and on another judge, put a copy of that one's state file in the place of this one's, and start both; with no other judge, or on a host that is an edge too: docs/cluster.md, A judge more"
+const blankHint = "stop csmail here and on another judge, copy that one's state file here, run csmail cluster judge adopt with the copy, and start both; with no other judge: docs/cluster.md, A judge more"
 
 // judgeMerged judges the facts that are next in the order.
 func (j *judgePart) judgeMerged(d *Daemon, stamp time.Time) {

@@ -69,6 +69,10 @@ func (d *Daemon) restoreReports(open wire.Open) {
 	if d.reports == nil {
 		return
 	}
+	if note, err := d.store.Kept(adoptedNote); err == nil && note != nil {
+		d.log.Info("the report of the day begins anew: what this judge knows is another one's")
+		return
+	}
 	next, err := d.engine.OpenMore(open)
 	var days *document.Days
 	switch {
@@ -194,7 +198,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	}
 	r := d.reports
 	if r == nil {
-		return state.Beside{Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, countersNote: counters}}, nil
+		return state.Beside{Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, adoptedNote: nil, countersNote: counters}}, nil
 	}
 	now := r.days.Latest() // while the log is read back, the days close with its lines
 	if d.isCaughtUp(d.feeds) {
@@ -211,7 +215,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	r.sumUp(slices.Collect(maps.Keys(taken)), now)
 	r.writing = maps.Clone(r.kept)
 	return state.Beside{
-		Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, countersNote: counters}, Days: r.writing,
+		Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, adoptedNote: nil, countersNote: counters}, Days: r.writing,
 	}, nil
 }
 

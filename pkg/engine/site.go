@@ -9,14 +9,14 @@ import (
 )
 
 // SiteJoin joins the lines of one login over the edges of a site, before a Judge takes their
-// facts. An Edge has joined its own lines. See [session.Relays] for what is joined.
+// facts. An Edge has joined its own lines. [session.Relays] does the work.
 type SiteJoin struct{ relays *session.Relays }
 
 // NewSiteJoin returns a SiteJoin that knows nothing yet.
 func NewSiteJoin() SiteJoin { return SiteJoin{session.NewRelays()} }
 
-// Join takes the facts of the edges of sites, in the order in which they are judged, with
-// their origins. It changes what another edge has reported, so that it does not count again.
+// Join takes the facts of the edges of sites, in the order of judging, with their
+// origins. Attempts that another edge has reported do not count again.
 // The key must always be the same.
 func (j SiteJoin) Join(f *wire.Fact, key *event.HashKey) {
 	f.Released = slices.DeleteFunc(f.Released, func(r wire.Release) bool { return j.relays.Join(&r.Record, key) })

@@ -52,7 +52,7 @@ func (f fencedBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 type Underway struct {
 	mu       sync.Mutex
 	requests int
-	unknown  time.Time // when a request ended of which that is not known
+	unknown  time.Time // when a request ended without the LAPI's answer
 }
 
 func (u *Underway) begin() {
@@ -72,8 +72,8 @@ func (u *Underway) end(isOver bool) {
 	}
 }
 
-// None reports whether no request is under way, and none ended within a time of which that
-// is not known: its answer was lost, or a proxy gave it in the LAPI's place.
+// None reports whether no request is under way, and none ended within a time without the
+// LAPI's answer: it was lost, or a proxy gave one in its place.
 func (u *Underway) None(within time.Duration) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -7,16 +7,16 @@ import (
 	"csmail/pkg/wire"
 )
 
-// Relays joins what a Dovecot proxy and the server behind it report about one login if each
-// of them is on another edge of a site, whose lines were joined by themselves. For example,
+// Relays joins the reports of a Dovecot proxy and of the server behind it about one login if
+// each of them is on another edge of a site, joined by itself. For example,
 // in a site of front and back:
 //
 //	back  imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): … session=<u1Dl>
 //	front imap-login: proxy(bob,198.51.100.5:143): Login failed: [AUTHENTICATIONFAILED] … session=<u1Dl>
 //
 // The line that comes first counts. It goes by the session's ID, the client's address and the
-// account, as a Joiner does that reads both. What one edge has deducts only what another one
-// reports: its own lines are joined. So an edge in the hands of an attacker spares nobody
+// account, as a Joiner does that reads both. Attempts of one edge are deducted only from those of
+// another: its own lines are joined. So an edge in the hands of an attacker spares nobody
 // without accusing him as often, except of a login that its csmail has refused.
 //
 // An end that waited for its reason (crossed.go) comes after its wait. Then the other host's
@@ -25,7 +25,7 @@ type Relays struct {
 	known *fifoMap[loginKey, siteRelayed] // by site and session
 }
 
-// siteRelayed is what the edges of a site report about a connection.
+// siteRelayed are the reports of the edges of a site about a connection.
 type siteRelayed struct {
 	addr   address
 	user   event.AccountHash // of the last attempt

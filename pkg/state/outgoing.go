@@ -69,7 +69,7 @@ func startSender(tx *bolt.Tx, by Sender) error {
 		name, machine, _ := strings.Cut(string(b), "\x00")
 		if name != by.Name && machine != "" && by.Machine != "" && machine != by.Machine {
 			return hint.Wrap(fmt.Errorf("the state file is a copy of that of the edge %q, and this is %q", name, by.Name),
-				"a judge that is an edge too cannot go on with a copy: move the file away, and see docs/cluster.md, A judge more")
+				"a judge that is an edge too cannot go on with a copy: move the file away, and run csmail cluster judge adopt with it")
 		}
 	}
 	return meta.Put(senderKey, seal(senderKey, []byte(by.Name+"\x00"+by.Machine)))

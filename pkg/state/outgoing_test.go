@@ -40,7 +40,7 @@ func TestSenderOfAFile(t *testing.T) {
 			if tt.want == "" && (epoch != 7 || err != nil) {
 				t.Errorf("got epoch %d, %v, want 7", epoch, err)
 			}
-			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), "A judge more")) {
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(hint.Of(err), "csmail cluster judge adopt")) {
 				t.Errorf("got %v, hint %q, want %q", err, hint.Of(err), tt.want)
 			}
 		})

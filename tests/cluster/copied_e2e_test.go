@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -14,7 +15,7 @@ import (
 )
 
 // A judge whose state is lost delivers nothing, since the stream does not hold what the hosts
-// sent before. With a copy of the other's state file it goes on as that one does.
+// sent before. With the memory out of a copy of the other's state file it goes on as that one does.
 func TestJudgeFromACopy(t *testing.T) {
 	h := start(t, 0)
 	h.writePart(t, 3*time.Second, 0, 0.5)
@@ -42,7 +43,11 @@ func TestJudgeFromACopy(t *testing.T) {
 	h.judges[0].Stop(syscall.SIGTERM)
 	state, err := os.ReadFile(h.stateFile(h.judges[0]))
 	must(t, err)
-	must(t, os.WriteFile(h.stateFile(lost), state, 0o600))
+	copied := h.stateFile(lost) + ".copy"
+	must(t, os.WriteFile(copied, state, 0o600))
+	if out, err := exec.Command(csmail, "-c", filepath.Join(h.Dir, lost.Name+".yaml"), "cluster", "judge", "adopt", copied).CombinedOutput(); err != nil {
+		t.Fatalf("csmail cluster judge adopt: %v: %s", err, out)
+	}
 	before := judged(t, h.judges[0])
 	for _, p := range h.judges {
 		p.Log += ".copied"
