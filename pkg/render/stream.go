@@ -21,7 +21,7 @@ import (
 //	err := s.Close()
 type Stream struct {
 	w       io.Writer
-	out     []byte // what is not written yet
+	out     []byte // not written yet
 	depth   int
 	one     bytes.Buffer // an element without indents
 	encoder *json.Encoder
@@ -46,7 +46,7 @@ func (s *Stream) Close() error {
 	return s.err
 }
 
-// flush writes what is there if it is more than so many bytes. It may be called only
+// flush writes the text so far if it has more than so many bytes. It may be called only
 // between elements, so that no character is cut.
 func (s *Stream) flush(most int) {
 	if len(s.out) <= most || s.err != nil {
@@ -56,7 +56,7 @@ func (s *Stream) flush(most int) {
 	s.out = s.out[:0]
 }
 
-// Value writes a value, whose lists and maps may be long.
+// Value writes a value. Its lists and maps may be long.
 func (s *Stream) Value(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Int:
@@ -133,7 +133,7 @@ func (s *Stream) pairs(v reflect.Value) {
 	s.end('}')
 }
 
-// Member is a name of an object, and what writes its value.
+// Member is a name of an object, with the function for its value.
 type Member struct {
 	Name  string
 	Write func()

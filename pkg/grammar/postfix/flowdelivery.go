@@ -66,15 +66,15 @@ func readDelay(text string, f *event.Flow) (rest string, ok bool) {
 	return text[len(digits):], true
 }
 
-// decimal reads a number. Those of a log have few digits and a point, for which one
-// division gives what [strconv.ParseFloat] does: both numbers are exact.
+// decimal reads a number. Those of a log have few digits and a point: one division of
+// two exact numbers then gives the result of [strconv.ParseFloat].
 func decimal(text string) (number float64, ok bool) {
 	const exact = 15 // digits that a float64 holds
-	digits, scale, point := 0, 1, false
+	digits, scale, point := int64(0), int64(1), false
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c-'0' <= 9 && len(text) <= exact:
-			digits = digits*10 + int(c-'0')
+			digits = digits*10 + int64(c-'0')
 			if point {
 				scale *= 10
 			}

@@ -51,7 +51,7 @@ func (f *Figures) connect(addr clientAddr) {
 	}
 }
 
-// peer returns the slot of a client, with what is known of it.
+// peer returns the slot of a client.
 func (l *latest) peer(addr clientAddr) *knownPeer {
 	if l.peers == nil {
 		l.peers = new([peerSlots]knownPeer)
