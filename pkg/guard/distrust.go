@@ -22,7 +22,7 @@ func (g *Guard) Distrust(edge uint64, lines []event.Origin) {
 		g.forgetFaults(s, hosts)
 		g.waiting.nudge(s.key)
 	}
-	g.distrustLogins(edge)
+	g.logins.distrust(func(w witness) (witness, bool) { return g.without(w, edge) })
 	for key, p := range g.evicted.proven {
 		if _, lost := g.without(p.by, edge); lost {
 			delete(g.evicted.proven, key)

@@ -33,6 +33,7 @@ const never = ^uint32(0) // later than any event
 func New(f Facts, o Options) *Guard {
 	g := &Guard{waiting: newWaiting()}
 	g.memory, g.key, g.limits = newMemory(o.HashKey), o.HashKey, o.limits()
+	g.logins = logins{}
 	g.SetFacts(f)
 	g.sites = health.NewSites(g.limits.health())
 	g.idle = idleRules(new([ruleCount]int))

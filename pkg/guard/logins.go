@@ -40,33 +40,26 @@ func (k *knowledge) noteAccount(name event.AccountHash, r *event.Record, before,
 	for _, name := range [...]event.AccountHash{name, {Name: name.Name, Domain: anyDomain}} {
 		l, known := k.logins[name]
 		if !known {
-			k.makeRoomForLogins()
+			k.logins.makeRoom(2 * k.limits.sources)
 		}
 		if k.limits.foreign {
 			l.by = k.reported(l.by, !isWithin(l.at, at, k.limits.login), r)
 		}
 		l.at = max(l.at, at)
-		k.setLogin(name, l)
+		k.logins[name] = l
 	}
 }
 
-func (k *knowledge) setLogin(name event.AccountHash, l login) {
-	if k.logins == nil {
-		k.logins = logins{}
-	}
-	k.logins[name] = l
-}
-
-// makeRoomForLogins drops an eighth of the accounts at the limit, so that the cost is
-// spread over those that are added until the next call.
-func (k *knowledge) makeRoomForLogins() {
-	if len(k.logins) < 2*k.limits.sources {
+// makeRoom drops an eighth of the accounts if there are as many as there may be, so that
+// the cost is spread over those that are added until the next call.
+func (l logins) makeRoom(most int) {
+	if len(l) < most {
 		return
 	}
-	names := k.logins.sorted()
-	slices.SortStableFunc(names, func(a, b event.AccountHash) int { return cmp.Compare(k.logins[a].at, k.logins[b].at) })
+	names := l.sorted()
+	slices.SortStableFunc(names, func(a, b event.AccountHash) int { return cmp.Compare(l[a].at, l[b].at) })
 	for _, name := range names[:max(1, len(names)/8)] {
-		delete(k.logins, name)
+		delete(l, name)
 	}
 }
 
@@ -90,47 +83,48 @@ func (k *knowledge) logsIn(name event.AccountHash, at uint32, on health.Host) bo
 	})
 }
 
-// distrustLogins forgets the logins that an edge alone reported.
-func (k *knowledge) distrustLogins(edge uint64) {
-	for name, l := range k.logins {
-		by, lost := k.without(l.by, edge)
+// distrust forgets the logins that an edge alone reported. without returns a witness
+// without that edge, and whether the edge was part of it.
+func (l logins) distrust(without func(witness) (left witness, lost bool)) {
+	for name, one := range l {
+		by, lost := without(one.by)
 		if lost && by.first == 0 {
-			delete(k.logins, name)
+			delete(l, name)
 			continue
 		}
-		k.logins[name] = login{l.at, by}
+		l[name] = login{one.at, by}
 	}
 }
 
-// rewindLogins dates logins of later as of a time.
-func (k *knowledge) rewindLogins(at uint32) {
-	for name, l := range k.logins {
-		k.logins[name] = login{min(l.at, at), l.by}
+// rewind dates logins of later as of a time.
+func (l logins) rewind(at uint32) {
+	for name, one := range l {
+		l[name] = login{min(one.at, at), one.by}
 	}
 }
 
-// collectLogins fills the table from the accounts of the sources.
-func (k *knowledge) collectLogins() {
-	for s := range k.memory.all {
-		for _, a := range k.memory.accountsIn(s.accounts) {
+// collect takes the logins from the accounts of the sources.
+func (l logins) collect(m *memory) {
+	for s := range m.all {
+		for _, a := range m.accountsIn(s.accounts) {
 			for _, name := range [...]event.AccountHash{a.name, {Name: a.name.Name, Domain: anyDomain}} {
-				if l := k.logins[name]; a.at > l.at || a.at == l.at && a.by.first < l.by.first {
-					k.setLogin(name, login{a.at, a.by})
+				if known := l[name]; a.at > known.at || a.at == known.at && a.by.first < known.by.first {
+					l[name] = login{a.at, a.by}
 				}
 			}
 		}
 	}
 }
 
-func (c *codec) logins(k *knowledge) {
-	names := k.logins.sorted()
+func (c *codec) logins(l logins) {
+	names := l.sorted()
 	list(c, &names, func(name *event.AccountHash) {
-		l := k.logins[*name]
+		one := l[*name]
 		c.accountHash(name)
-		numbers(c, &l.at)
-		c.witness(&l.by)
+		numbers(c, &one.at)
+		c.witness(&one.by)
 		if c.Reading {
-			k.setLogin(*name, l)
+			l[*name] = one
 		}
 	})
 }

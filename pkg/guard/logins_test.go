@@ -95,7 +95,7 @@ func TestLoginsAreKept(t *testing.T) {
 	whole := g.AppendSnapshot(nil)
 	var table codec
 	table.version = snapshotVersion
-	table.logins(&g.knowledge)
+	table.logins(g.logins)
 	table.began(&g.began)
 	if !bytes.HasSuffix(whole, table.B) {
 		t.Fatal("the table is not at the end of the snapshot")

@@ -20,7 +20,7 @@ func (g *Guard) Rewind(now time.Time) {
 	for s := range g.memory.all {
 		g.memory.rewind(s, at)
 	}
-	g.rewindLogins(at)
+	g.logins.rewind(at)
 	maps.DeleteFunc(g.began, func(_ health.Host, first uint32) bool { return first > at })
 	g.sites = health.NewSites(g.limits.health())
 	if g.good.today > at/day {

@@ -88,9 +88,9 @@ func (c *codec) guard(g *Guard) {
 	c.brokenInto(&g.broken)
 	c.sources(g)
 	if c.version >= 16 {
-		c.logins(&g.knowledge)
+		c.logins(g.logins)
 	} else {
-		g.collectLogins()
+		g.logins.collect(&g.memory)
 	}
 	if c.version >= 17 {
 		c.began(&g.began)

@@ -74,16 +74,25 @@ func (c crossedEnds) explain(k loginKey, r *event.Record) (part event.Record, ok
 	return part, true
 }
 
-// expireEnds makes the ends count that have waited long enough by now. The auth process of
-// their host may not explain failed logins any more.
-func (j *Joiner) expireEnds(now time.Time) {
+// expireEnds makes the ends count that have waited long enough by a time: the auth process
+// of their host may not explain failed logins any more. If it is the end of the log, all of
+// them have waited long enough.
+func (j *Joiner) expireEnds(now time.Time, isEnd bool) {
 	for {
 		k, w, ok := j.crossed.first()
-		if !ok || now.Sub(w.Time) < crossedFor {
+		if !ok {
 			return
 		}
-		j.daemonsOf(k.host).explains = false
-		j.releaseEnd(k, w, w.Time.Add(crossedFor))
+		until := w.Time.Add(crossedFor)
+		switch {
+		case !isEnd && until.After(now):
+			return
+		case !isEnd:
+			j.daemonsOf(k.host).explains = false
+		case until.After(now):
+			until = now
+		}
+		j.releaseEnd(k, w, until)
 	}
 }
 
@@ -95,22 +104,6 @@ func (j *Joiner) releaseEnd(k loginKey, w *event.Record, at time.Time) {
 	}
 	j.earlier.Released = append(j.earlier.Released, Release{*w, at})
 	j.crossed.drop(k)
-}
-
-// releaseEnds makes all ends that wait count, as at the end of a log that is read at the
-// time asked.
-func (j *Joiner) releaseEnds(asked time.Time) {
-	for {
-		k, w, ok := j.crossed.first()
-		if !ok {
-			return
-		}
-		at := w.Time.Add(crossedFor)
-		if at.After(asked) {
-			at = asked
-		}
-		j.releaseEnd(k, w, at)
-	}
 }
 
 // sortReleased puts offences of both waits in the order of their times.

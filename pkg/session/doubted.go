@@ -25,11 +25,12 @@ const (
 	copyFollows = 2 * time.Second
 )
 
-// doubted are the lines that wait, one record for all of a connection. Both maps are in the
-// order in which the waits end.
+// doubted are the lines that wait, one record for all of a connection. The maps open and
+// ended are in the order in which the waits end.
 type doubted struct {
-	open  *fifoMap[sshKey, doubtedLine]
-	ended *fifoMap[sshKey, doubtedLine] // the end of the connection is in the log once so far
+	open     *fifoMap[sshKey, doubtedLine]
+	ended    *fifoMap[sshKey, doubtedLine] // the end of the connection is in the log once so far
+	sessions *fifoMap[sshKey, sshSession]  // the Joiner's
 }
 
 // doubtedLine is the first line that waits, with the attempts of all.
@@ -38,8 +39,8 @@ type doubtedLine struct {
 	until  int64        // a time.Time.UnixNano
 }
 
-func newDoubted() doubted {
-	return doubted{newFIFOMap[sshKey, doubtedLine](maxWithheld), newFIFOMap[sshKey, doubtedLine](maxWithheld)}
+func newDoubted(sessions *fifoMap[sshKey, sshSession]) doubted {
+	return doubted{newFIFOMap[sshKey, doubtedLine](maxWithheld), newFIFOMap[sshKey, doubtedLine](maxWithheld), sessions}
 }
 
 func (d *doubted) len() int { return d.open.len() + d.ended.len() }
@@ -49,30 +50,30 @@ func (j *Joiner) compareSSH(r *event.Record) Status {
 	k, isAgain := sshKey{r.From().Host, sshProcess(r)}, j.copies.remember(r)
 	switch {
 	case isAgain && j.isTwiceSSH(r):
-		j.dropDoubted(k)
+		j.doubted.drop(k, &j.earlier)
 		return Copy
 	case isAgain && k.pid != 0 && r.Kind == event.AuthFailed && !isOnce(r) && r.Mechanism != event.PAM:
-		j.doubt(k, r)
+		j.doubted.add(k, r, &j.earlier)
 		return Withheld
 	case !isAgain && isOnce(r):
-		j.endDoubted(k, r)
+		j.doubted.end(k, r, &j.earlier)
 	}
 	return New
 }
 
-// doubt keeps a line back that may be a copy.
-func (j *Joiner) doubt(k sshKey, r *event.Record) {
-	open := j.doubted.open
+// add keeps a line back that may be a copy.
+func (d *doubted) add(k sshKey, r *event.Record, o *Earlier) {
+	open := d.open
 	if w := open.get(k); w != nil {
 		if w.record.Addr == r.Addr {
 			w.record.Attempts += r.Attempts
 			return
 		}
-		j.releaseDoubted(open, k, w, r.Time) // the process ID is used again
+		d.release(open, k, r.Time, o) // the process ID is used again
 	}
 	if open.len() >= open.most {
-		oldest, w, _ := open.first()
-		j.releaseDoubted(open, oldest, w, r.Time)
+		oldest, _, _ := open.first()
+		d.release(open, oldest, r.Time, o)
 	}
 	w := open.insert(k)
 	w.record.Outcome, w.record.Line, w.record.Event = r.Outcome, r.Line, r.Event
@@ -82,51 +83,52 @@ func (j *Joiner) doubt(k sshKey, r *event.Record) {
 	w.until = r.Time.Add(doubtedFor).UnixNano()
 }
 
-// endDoubted lets the lines of a connection wait only for the copy of its end.
-func (j *Joiner) endDoubted(k sshKey, r *event.Record) {
-	open, ended := j.doubted.open, j.doubted.ended
+// end lets the lines of a connection wait only for the copy of its end.
+func (d *doubted) end(k sshKey, r *event.Record, o *Earlier) {
+	open, ended := d.open, d.ended
 	w := open.get(k)
 	if w == nil {
 		return
 	}
 	line := *w
 	open.drop(k)
-	if old := ended.get(k); old != nil {
-		j.releaseDoubted(ended, k, old, r.Time)
+	if ended.get(k) != nil {
+		d.release(ended, k, r.Time, o)
 	}
 	if ended.len() >= ended.most {
-		oldest, w, _ := ended.first()
-		j.releaseDoubted(ended, oldest, w, r.Time)
+		oldest, _, _ := ended.first()
+		d.release(ended, oldest, r.Time, o)
 	}
 	line.until = r.Time.Add(copyFollows).UnixNano()
 	*ended.insert(k) = line
 }
 
-// dropDoubted drops the lines of a connection that turned out to be copies.
-func (j *Joiner) dropDoubted(k sshKey) {
-	for _, m := range [...]*fifoMap[sshKey, doubtedLine]{j.doubted.open, j.doubted.ended} {
+// drop drops the lines of a connection that turned out to be copies.
+func (d *doubted) drop(k sshKey, o *Earlier) {
+	for _, m := range [...]*fifoMap[sshKey, doubtedLine]{d.open, d.ended} {
 		if w := m.get(k); w != nil {
-			j.earlier.Excused = append(j.earlier.Excused, w.record)
+			o.Excused = append(o.Excused, w.record)
 			m.drop(k)
 		}
 	}
 }
 
-// releaseDoubted makes the lines of a connection count from a time on.
-func (j *Joiner) releaseDoubted(m *fifoMap[sshKey, doubtedLine], k sshKey, w *doubtedLine, at time.Time) {
-	if s := j.ssh.get(k); s != nil && s.addr == w.record.Addr {
+// release makes the lines of a connection, which are in m, count from a time on.
+func (d *doubted) release(m *fifoMap[sshKey, doubtedLine], k sshKey, at time.Time, o *Earlier) {
+	w := m.get(k)
+	if s := d.sessions.get(k); s != nil && s.addr == w.record.Addr {
 		sort := s.sortOf(&w.record)
 		s.reported[sort] += w.record.Attempts
 		s.counted = max(s.counted, s.reported[sort])
 	}
-	j.earlier.Released = append(j.earlier.Released, Release{w.record, at})
+	o.Released = append(o.Released, Release{w.record, at})
 	m.drop(k)
 }
 
-// expireDoubted makes those lines count that have waited long enough by a time. If it is the
-// end of the log, all of them have.
-func (j *Joiner) expireDoubted(now time.Time, isEnd bool) {
-	for _, m := range [...]*fifoMap[sshKey, doubtedLine]{j.doubted.open, j.doubted.ended} {
+// expire makes those lines count that have waited long enough by a time. If it is the end of
+// the log, all of them have.
+func (d *doubted) expire(now time.Time, isEnd bool, o *Earlier) {
+	for _, m := range [...]*fifoMap[sshKey, doubtedLine]{d.open, d.ended} {
 		for {
 			k, w, ok := m.first()
 			until := time.Time{}
@@ -139,7 +141,7 @@ func (j *Joiner) expireDoubted(now time.Time, isEnd bool) {
 			if until.After(now) {
 				until = now
 			}
-			j.releaseDoubted(m, k, w, until)
+			d.release(m, k, until, o)
 		}
 	}
 }

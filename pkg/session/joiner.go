@@ -94,6 +94,7 @@ func since(at int64, r *event.Record) time.Duration { return time.Duration(r.Tim
 // NewJoiner returns a Joiner that knows no session. The key is the secret under which
 // it hashes the names that clients send; a snapshot brings its own.
 func NewJoiner(key event.HashKey) *Joiner {
+	ssh := newFIFOMap[sshKey, sshSession](maxOpen)
 	return &Joiner{
 		key:        key,
 		smtp:       newFIFOMap[processKey, smtpSession](maxOpen),
@@ -104,12 +105,12 @@ func NewJoiner(key event.HashKey) *Joiner {
 		sasl:       newFIFOMap[clientKey, saslClient](maxOpen),
 		screened:   newFIFOMap[connectionKey, screening](maxScreened),
 		messages:   &messages{most: maxOpen},
-		ssh:        newFIFOMap[sshKey, sshSession](maxOpen),
+		ssh:        ssh,
 		pam:        pamSessions{newFIFOMap[pamKey, pamSession](maxOpen)},
 		modules:    modules{newFIFOMap[clientKey, moduleReports](maxOpen)},
 		withheld:   newFIFOMap[withheldKey, withheld](maxWithheld),
 		crossed:    crossedEnds{newFIFOMap[loginKey, event.Record](maxWithheld)},
-		doubted:    newDoubted(),
+		doubted:    newDoubted(ssh),
 		loginHosts: loginHosts{hosts: newFIFOMap[uint64, hostDaemons](maxHosts), remote: newFIFOMap[netip.Addr, uint64](maxOpen)},
 	}
 }

@@ -112,8 +112,8 @@ func (j *Joiner) ReleaseAll(asked time.Time) {
 		}
 		j.release(k, w, at)
 	}
-	j.releaseEnds(asked)
-	j.expireDoubted(asked, true)
+	j.expireEnds(asked, true)
+	j.doubted.expire(asked, true, &j.earlier)
 	j.earlier.sortReleased()
 }
 
@@ -126,8 +126,8 @@ func (j *Joiner) expire(now time.Time) {
 		j.release(k, w, w.record.Time.Add(withholdFor))
 	}
 	if j.crossed.len() > 0 || j.doubted.len() > 0 {
-		j.expireEnds(now)
-		j.expireDoubted(now, false)
+		j.expireEnds(now, false)
+		j.doubted.expire(now, false, &j.earlier)
 		j.earlier.sortReleased()
 	}
 }
