@@ -22,6 +22,7 @@ const (
 	heartbeatEvery = time.Minute      // as CrowdSec's agent
 	startGrace     = 5 * time.Second  // for a LAPI that starts at the same time
 	usageEvery     = 30 * time.Minute // the same
+	answerWithin   = 2 * time.Second  // after the end, for a report under way
 )
 
 // Presence shows this machine in cscli machines list and inspect. It may run again
@@ -132,12 +133,28 @@ func (p *Presence) beat(ctx context.Context, first bool) error {
 	}
 	err := p.beacon.Heartbeat(ctx)
 	if now := time.Now(); err == nil && (first || now.Sub(p.last) >= usageEvery) {
-		err = p.report(ctx, now, p.Totals())
+		answered, cancel := outlast(ctx, answerWithin)
+		err = p.report(answered, now, p.Totals())
+		cancel()
 	}
 	if isRefusal(err) {
 		p.disconnect()
 	}
 	return err
+}
+
+// outlast returns a context that ends some time after another one, so that the answer to a
+// report under way at the end is not lost: the report would be sent again.
+func outlast(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-later.Done():
+		case <-time.After(by):
+			cancel()
+		}
+	})
+	return later, func() { stop(); cancel() }
 }
 
 // Leave sends a last report of the lines counted since the one before, if there are any;

@@ -22,7 +22,8 @@ type fakeBeacon struct {
 	beats, closed int
 	reports       []string
 	fails         error
-	refuses       error // reports
+	refuses       error         // reports
+	answers       time.Duration // after which it answers a report that it has counted
 }
 
 func (f *fakeBeacon) set(change func()) {
@@ -42,7 +43,19 @@ func (f *fakeBeacon) Heartbeat(context.Context) error {
 	return f.fails
 }
 
-func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
+func (f *fakeBeacon) SendUsage(ctx context.Context, u lapi.Usage) error {
+	if err := f.addUsage(u); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(f.answers):
+		return nil
+	}
+}
+
+func (f *fakeBeacon) addUsage(u lapi.Usage) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuses != nil {
@@ -54,6 +67,36 @@ func (f *fakeBeacon) SendUsage(_ context.Context, u lapi.Usage) error {
 	}
 	f.reports = append(f.reports, text)
 	return nil
+}
+
+// At the end the answer to a report under way is waited for, a short time: without it the
+// report would be sent again, and its lines would count twice.
+func TestPresenceAwaitsAnAnswer(t *testing.T) {
+	t.Parallel()
+	for answers, want := range map[time.Duration]int{time.Second: 1, time.Minute: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeBeacon{answers: answers}
+			totals := []lapi.SourceUsage{{Source: "a", Read: 3, Parsed: 3}}
+			p := &Presence{
+				Connect: func(context.Context) (Beacon, error) { return f, nil }, Started: time.Now(),
+				Totals: func() []lapi.SourceUsage { return totals },
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var run sync.WaitGroup
+			run.Go(func() { p.Run(ctx) })
+			synctest.Wait()
+			stop()
+			stopped := time.Now()
+			run.Wait()
+			if took := time.Since(stopped); took > answerWithin {
+				t.Errorf("an answer after %v: got an end after %v, want one within %v", answers, took, answerWithin)
+			}
+			f.answers = 0
+			if err := p.Leave(t.Context(), totals); err != nil || len(f.reports) != want {
+				t.Errorf("an answer after %v: got %v and %d reports, want %d", answers, err, len(f.reports), want)
+			}
+		})
+	}
 }
 
 // What a run before could not tell goes with the first report, and with no other.

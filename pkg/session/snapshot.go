@@ -29,14 +29,21 @@ func (j *Joiner) AppendSnapshot(b []byte) []byte {
 // Restore replaces the state of j by a snapshot. b must hold nothing else. After an error
 // j is unchanged. A snapshot of an older version makes an empty Joiner: sessions that
 // were open then may count once more when they end.
-func (j *Joiner) Restore(b []byte) error { return j.restore(b, NewJoiner(j.key)) }
+func (j *Joiner) Restore(b []byte) error {
+	fresh := NewJoiner(j.key)
+	if err := read(b, fresh); err != nil {
+		return err
+	}
+	*j = *fresh
+	return nil
+}
 
-func (j *Joiner) restore(b []byte, fresh *Joiner) error {
+// read reads a snapshot into a new Joiner.
+func read(b []byte, fresh *Joiner) error {
 	c := &codec{wire.Codec{B: b, Reading: true}}
 	switch version := c.Byte(0); {
 	case c.Err != nil:
 	case oldestVersion <= version && version < snapshotVersion:
-		*j = *fresh
 		return nil
 	case version != snapshotVersion:
 		return fmt.Errorf("session snapshot of version %d, want %d", version, snapshotVersion)
@@ -45,7 +52,6 @@ func (j *Joiner) restore(b []byte, fresh *Joiner) error {
 	if c.End(); c.Err != nil {
 		return fmt.Errorf("reading a session snapshot: %w", c.Err)
 	}
-	*j = *fresh
 	return nil
 }
 

@@ -51,7 +51,7 @@ func TestSnapshot(t *testing.T) {
 		}
 		snapshot := one.AppendSnapshot([]byte("x"))[1:]
 		other := bounded(most)
-		if err := other.restore(snapshot, bounded(most)); err != nil {
+		if err := read(snapshot, other); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range rapid.SliceOf(anyRecord).Draw(t, "after") {

@@ -180,7 +180,7 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		f.sweepSent()
 		var more Figures
 		more.encodeTotals(c)
-		f.addTotals(&more)
+		addTotals(f, &more)
 	case entryCount:
 		keys, n := readCount(c, 2)
 		if counts := r.lists.counts; c.Err == nil && isPlace(c, keys[0], len(counts)) {

@@ -65,7 +65,7 @@ func mergeSets[T comparable](into, from Set[T]) {
 
 // Merge adds o to f. The order of merges does not matter.
 func (f *Figures) Merge(o *Figures) {
-	f.addTotals(o)
+	addTotals(f, o)
 	for mail, n := range o.Deferred {
 		f.Deferred.add(mail, n)
 	}
@@ -95,8 +95,8 @@ func (f *Figures) Merge(o *Figures) {
 	f.mergeMaps(o)
 }
 
-// addTotals adds the sums of o.
-func (f *Figures) addTotals(o *Figures) {
+// addTotals adds the sums of o to those of f.
+func addTotals(f, o *Figures) {
 	more := o.totals()
 	for i, sum := range f.totals() {
 		*sum += *more[i]
