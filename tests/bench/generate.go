@@ -29,7 +29,8 @@ type shape struct {
 var shapes = []shape{
 	{"mixed", "half of the sessions deliver mail, the others read it, guess, spam or probe", (*generator).mixed},
 	{"mx", "a real MX: postscreen in front, mail flow, one line in seven an event", (*generator).mx},
-	{"worst-sources", "50,000 addresses that guess in turn", (*generator).manySources},
+	{"worst-crowd", "50,000 addresses that guess in turn, each at an account of its own", (*generator).crowd},
+	{"worst-sources", "50,000 addresses that guess in turn, ten at each account", (*generator).manySources},
 	{"worst-waiting", "4,096 networks of which findings wait", (*generator).waitingSources},
 	{"worst-names", "names of users, hosts and senders that were never seen before", (*generator).newNames},
 	{"worst-long", "fields as long as a daemon logs them", (*generator).longFields},

@@ -9,8 +9,8 @@ import (
 // The worst that an attacker can make a host log to keep csmail busy, each part for
 // itself. Nothing may cost more a line the more of it there is.
 
-// crowd is how many addresses an attacker has.
-const crowd = 50_000
+// addresses is how many addresses an attacker has.
+const addresses = 50_000
 
 // stranger returns the n-th of 131,072 addresses of the network for benchmarks
 // (RFC 2544).
@@ -23,19 +23,24 @@ func (g *generator) failed(address, user string) {
 	g.line("postfix/submission/smtpd", "warning: unknown[%s]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=%s", address, user)
 }
 
-// manySources are 50,000 addresses that guess in turn at one account each, six times
-// within five minutes: no two lines that follow each other are of the same client, and
-// each may be a person who mistypes. An hour later the next 50,000 come.
-func (g *generator) manySources(lines int) {
+// crowd are 50,000 addresses that guess in turn, six times within five minutes, each at an
+// account of its own: no two lines that follow each other are of the same client, and each
+// may be a person who mistypes. An hour later the next 50,000 come.
+func (g *generator) crowd(lines int) { g.guessInTurn(lines, 2*addresses) }
+
+// manySources are the same with 5,000 accounts: each has ten attackers at a time.
+func (g *generator) manySources(lines int) { g.guessInTurn(lines, addresses/10) }
+
+func (g *generator) guessInTurn(lines, accounts int) {
 	const guesses = 6
 	for n := 0; g.lines < lines; n++ {
-		if n%(guesses*crowd) == 0 {
+		if n%(guesses*addresses) == 0 {
 			g.at = g.at.Add(time.Hour)
 		}
 		g.at = g.at.Add(time.Millisecond)
 		g.pid = 1000 + n%400
-		source := n%crowd + n/(guesses*crowd)%2*crowd
-		g.failed(stranger(source), fmt.Sprintf("user%d@example.org", source%5000))
+		source := n%addresses + n/(guesses*addresses)%2*addresses
+		g.failed(stranger(source), fmt.Sprintf("user%d@example.org", source%accounts))
 	}
 }
 
@@ -57,7 +62,7 @@ func (g *generator) newNames(lines int) {
 	for n := 0; g.lines < lines; n++ {
 		g.at = g.at.Add(5 * time.Millisecond)
 		g.pid = 1000 + n%400
-		address := stranger(g.random.IntN(crowd))
+		address := stranger(g.random.IntN(addresses))
 		g.failed(address, fmt.Sprintf("%016x@%08x.example", g.random.Uint64(), g.random.Uint32()))
 		g.line("postfix/smtpd", "NOQUEUE: reject: RCPT from %x.example.net[%s]: 554 5.7.1 <%x@example.com>: Relay access denied; from=<%x@example.com> to=<%x@example.com> proto=ESMTP helo=<%x>",
 			g.random.Uint64(), address, n, g.random.Uint64(), n, g.random.Uint64())
@@ -71,7 +76,7 @@ func (g *generator) longFields(lines int) {
 	for n := 0; g.lines < lines; n++ {
 		g.at = g.at.Add(5 * time.Millisecond)
 		g.pid = 1000 + n%400
-		address := stranger(g.random.IntN(crowd))
+		address := stranger(g.random.IntN(addresses))
 		switch n % 3 {
 		case 0:
 			g.failed(address, fmt.Sprintf("%s%d", long, n))
