@@ -67,7 +67,8 @@ func (l *Lease) vacate(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	l.away = time.Now().Add(awayFor) // also if the answer is lost
+	l.left = time.Now()
+	l.away = l.left.Add(awayFor) // also if the answer is lost
 	l.mu.Unlock()
 	_, err = l.key.write(ctx, value, l.revision)
 	l.revision = 0

@@ -167,6 +167,33 @@ func TestHandOverAfterADeath(t *testing.T) {
 	})
 }
 
+// A judge that renewed the lease just before it handed over does not lead after it, however
+// late it gets to know.
+func TestHandOverDuringARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.stop[0]()
+		time.Sleep(renewEvery)
+		asked := time.Now()
+		held, err := p.leases[0].renew(t.Context())
+		if !held || err != nil {
+			t.Fatalf("got %t, %v, want a lease that is renewed", held, err)
+		}
+		p.leases[0].note(asked, held)
+		if held, err = p.leases[0].renew(t.Context()); !held || err != nil {
+			t.Fatalf("got %t, %v, want a lease that is renewed", held, err)
+		}
+		if err := p.leases[0].HandOver(t.Context(), isQuiet); err != nil {
+			t.Fatal(err)
+		}
+		p.leases[0].note(asked, held)
+		if p.leases[0].Leads() {
+			t.Error("got a judge that leads, want one that has handed over")
+		}
+		p.untilLeads(t, 1, time.Minute)
+	})
+}
+
 func (l *Lease) holds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,6 +36,7 @@ type Lease struct {
 	leads   bool
 	stands  bool      // it tries to hold the lease
 	leaving bool      // it holds the lease, and delivers nothing, until it can hand over
+	left    time.Time // when it handed over last: what was asked before does not hold any more
 	away    time.Time // it has handed over, and leaves the lease to others until then
 }
 
@@ -209,7 +210,7 @@ func (l *Lease) follow(left string) {
 func (l *Lease) note(asked time.Time, held bool) {
 	l.mu.Lock()
 	now := time.Now()
-	if held && l.stands && !l.leaving {
+	if held && l.stands && !l.leaving && asked.After(l.left) {
 		if !now.Before(l.until) && now.Sub(l.other) < otherSince {
 			l.from = now.Add(graceFor)
 		}

@@ -17,6 +17,7 @@ type reader struct {
 	conn *Conn
 	ask  string // the subject of the question for more
 	sub  *nats.Subscription
+	come chan *nats.Msg
 	left int    // messages that were asked for and have not come
 	last uint64 // number of the newest message, as the consumer counts
 }
@@ -53,14 +54,14 @@ func (c *Conn) readFrom(ctx context.Context, stream string, sequence uint64) (*r
 	if err := c.api(ctx, "CONSUMER.CREATE."+stream+"."+name, question, nil); err != nil {
 		return nil, err
 	}
-	sub, err := c.nc.SubscribeSync(inbox)
+	// Not SubscribeSync, which takes an empty message with the header "Status: 503", as any
+	// edge can send it, for an error of the server. What does not fit is a gap, see next.
+	come := make(chan *nats.Msg, 2*readMessages)
+	sub, err := c.nc.ChanSubscribe(inbox, come)
 	if err != nil {
 		return nil, err
 	}
-	if err := sub.SetPendingLimits(-1, -1); err != nil { // readMessages and readBytes bound them
-		return nil, err
-	}
-	return &reader{conn: c, ask: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name, sub: sub}, nil
+	return &reader{conn: c, ask: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name, sub: sub, come: come}, nil
 }
 
 func (r *reader) close() { _ = r.sub.Unsubscribe() } // it fails if the connection is closed
@@ -103,11 +104,12 @@ func (r *reader) receive(ctx context.Context) (*nats.Msg, error) {
 	}
 	within, cancel := context.WithTimeoutCause(ctx, readSilence, errSilent)
 	defer cancel()
-	m, err := r.sub.NextMsgWithContext(within)
-	if err != nil && within.Err() != nil {
+	select {
+	case m := <-r.come:
+		return m, nil
+	case <-within.Done():
 		return nil, context.Cause(within)
 	}
-	return m, err
 }
 
 // hear takes the server's word about a question: its heartbeat, or that it will send no more
@@ -116,7 +118,8 @@ func (r *reader) receive(ctx context.Context) (*nats.Msg, error) {
 func (r *reader) hear(status, description string) error {
 	switch {
 	case status == "100": // a heartbeat
-	case status == "404", status == "408", status == "409" && (description == "Batch Completed" || strings.Contains(description, "MaxBytes")):
+	case status == "409" && description == "Batch Completed": // after the last message of those that were asked for
+	case status == "404", status == "408", status == "409" && strings.Contains(description, "MaxBytes"):
 		r.left = 0
 	default:
 		return fmt.Errorf("the cluster's server: %s %s", status, description)

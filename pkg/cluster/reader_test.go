@@ -13,7 +13,7 @@ func TestHear(t *testing.T) {
 		"a heartbeat":             {"100", "Idle Heartbeat", 7, false},
 		"nothing":                 {"404", "No Messages", 0, false},
 		"nothing for 30 s":        {"408", "Request Timeout", 0, false},
-		"all bytes":               {"409", "Batch Completed", 0, false},
+		"all that was asked for":  {"409", "Batch Completed", 7, false},
 		"the next one is too big": {"409", "Message Size Exceeds MaxBytes", 0, false},
 		"it is gone":              {"409", "Consumer Deleted", 7, true},
 		"another server leads":    {"409", "Leadership Change", 7, true},

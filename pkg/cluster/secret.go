@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -22,7 +23,9 @@ func (j *Judges) Secret(ctx context.Context, mine []byte) ([]byte, error) {
 	if isCode(err, codeWrongSequence) { // another judge was first
 		var newest stored
 		newest, err = conn.value(ctx, atBucket, secretKey)
-		shared = newest.data
+		if shared = newest.data; err == nil && len(shared) == 0 {
+			err = errors.New("the server that answered does not have the secret yet")
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the bucket %s: %w", atBucket, err)

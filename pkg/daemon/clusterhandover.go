@@ -14,7 +14,7 @@ import (
 const (
 	// handOverAtEnd bounds how long a judge that stops waits for the LAPI: a service manager
 	// grants ten seconds, and the state must be stored in them too.
-	handOverAtEnd = 5 * time.Second
+	handOverAtEnd = 3 * time.Second
 	// handOverAsked bounds it for a judge that a person asked.
 	handOverAsked = 20 * time.Second
 )

@@ -34,7 +34,7 @@ const loginStep = hour
 // noteAccount notes a login of an account. before is its login before this one from the
 // same source, 0 if there is none.
 func (k *knowledge) noteAccount(name event.AccountHash, r *event.Record, before, at uint32) {
-	if name.IsZero() || before != 0 && before/loginStep >= at/loginStep {
+	if name.IsZero() || before != 0 && before/loginStep >= at/loginStep && k.weighsEverywhere(k.logins[name].by) {
 		return
 	}
 	for _, name := range [...]event.AccountHash{name, {Name: name.Name, Domain: anyDomain}} {

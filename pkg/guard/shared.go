@@ -62,6 +62,12 @@ type began map[health.Host]uint32
 
 const maxBegan = 4096
 
+// anyHost stands for all hosts of a guard that did not note their first logins: none is young.
+const (
+	anyHost = ^health.Host(0)
+	longAgo = 1
+)
+
 // note takes a login.
 func (b *began) note(h health.Host, at uint32) {
 	if first, known := (*b)[h]; known && first <= at || !known && len(*b) >= maxBegan {
@@ -78,7 +84,7 @@ func (b *began) note(h health.Host, at uint32) {
 // known before logins were noted, it is not known.
 func (k *knowledge) isYoung(s *source, at uint32) bool {
 	offences := k.memory.offencesOf(s)
-	if len(offences) == 0 {
+	if _, isOld := k.began[anyHost]; isOld || len(offences) == 0 {
 		return false
 	}
 	return isWithin(k.began[offences[len(offences)-1].host], at, day-1)

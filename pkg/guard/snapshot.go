@@ -94,6 +94,8 @@ func (c *codec) guard(g *Guard) {
 	}
 	if c.version >= 17 {
 		c.began(&g.began)
+	} else {
+		g.began.note(anyHost, longAgo)
 	}
 }
 

@@ -49,10 +49,12 @@ func (s *Stream) Close() error {
 // flush writes the text so far if it has more than so many bytes. It may be called only
 // between elements, so that no character is cut.
 func (s *Stream) flush(most int) {
-	if len(s.out) <= most || s.err != nil {
+	if len(s.out) <= most {
 		return
 	}
-	_, s.err = s.w.Write(s.out)
+	if s.err == nil {
+		_, s.err = s.w.Write(s.out)
+	}
 	s.out = s.out[:0]
 }
 

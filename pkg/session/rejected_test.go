@@ -79,6 +79,7 @@ func TestRejectedMessages(t *testing.T) {
 		"a recipient, refused by smtpd":             {[]event.Record{taken("A"), line("postfix/smtpd", "A", event.ContentRejected, event.NoTestimony)}, 0},
 		"after the end of its session":              {[]event.Record{taken("A"), line("postfix/smtpd", "", event.NoKind, event.Disconnected), rejected("A")}, 1},
 		"a queue ID that is used again":             {[]event.Record{taken("A"), rejected("A"), taken("A")}, 1},
+		"put aside before, then rejected":           {[]event.Record{line("postfix/smtpd", "", event.NoKind, event.Discarded), taken("A"), rejected("A")}, 0},
 		"rejected again under a new one":            {[]event.Record{taken("A"), rejected("A"), taken("A"), rejected("A")}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,9 +103,12 @@ func TestPutAsideBeforeItsRecipient(t *testing.T) {
 		r.Program, r.Session = "postfix/smtpd", queueID
 		return r
 	}
+	refused := line(1, "", event.NoTestimony)
+	refused.Outcome, refused.Kind, refused.Code, refused.Attempts = event.Noted, event.RecipientUnknown, "550 5.1.1", 1
 	log := []event.Record{
 		line(1, "", event.Connected), line(1, "", event.Discarded), line(2, "B", event.MailAccepted),
 		line(1, "A", event.MailAccepted), line(1, "C", event.MailAccepted), line(1, "", event.Discarded), line(1, "", event.Connected), line(1, "D", event.MailAccepted),
+		line(1, "", event.Discarded), refused, line(1, "E", event.MailAccepted), // its recipient was refused
 	}
 	var got []string
 	j := NewJoiner(event.HashKey{})
@@ -113,7 +117,7 @@ func TestPutAsideBeforeItsRecipient(t *testing.T) {
 			got = append(got, r.Session)
 		}
 	}
-	if want := []string{"B", "C", "D"}; !slices.Equal(got, want) {
+	if want := []string{"B", "C", "D", "E"}; !slices.Equal(got, want) {
 		t.Errorf("got the messages %q taken, want %q", got, want)
 	}
 }

@@ -41,7 +41,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 	switch {
 	case r.Testimony == event.MailAccepted:
 		if k, ok := messageKeyOf(r); ok {
-			j.messages.put(k, r.Addr, takenBy(r))
+			j.messages.put(k, r.Addr, j.takenBy(r))
 		}
 	case r.Testimony == event.Discarded && r.Session == "" && isSMTPD(r):
 		j.openSMTP(processKeyOf(r), r).aside = true
@@ -67,6 +67,9 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 func (j *Joiner) joinOffence(r *event.Record) Status {
 	k := processKeyOf(r)
 	s := j.openSMTP(k, r)
+	if isRefusal(r) && r.Session == "" {
+		s.aside = false // its message was refused before its first recipient
+	}
 	switch {
 	case s.loggedIn:
 		return LoggedIn
@@ -183,13 +186,17 @@ func isLogin(r *event.Record) bool {
 	return false
 }
 
-// takenBy returns the process that takes a message of a client that has not logged in,
-// else the zero processKey.
-func takenBy(r *event.Record) processKey {
+// takenBy returns the process that takes a message of a client that has not logged in, the
+// zero processKey for any other and for a message that does not count as taken.
+func (j *Joiner) takenBy(r *event.Record) processKey {
 	if r.Kind != event.NoKind {
 		return processKey{}
 	}
-	return processKeyOf(r)
+	k := processKeyOf(r)
+	if s := j.smtp.get(k); s != nil && s.aside && s.addr == addressOf(r.Addr) {
+		return processKey{}
+	}
+	return k
 }
 
 // reject gives r, a content filter's answer to smtpd, the client of the session, and

@@ -296,10 +296,13 @@ func TestReadStream(t *testing.T) {
 	var want []string
 	for n := range 700 { // more than one question asks for
 		m := nats.NewMsg("csmail.in.mx1")
-		if n%7 == 0 {
+		switch n % 7 {
+		case 0:
 			m.Header.Set("Status", "409")
 			m.Header.Set("Description", "Consumer Deleted")
-		} else {
+		case 1:
+			m.Header.Set("Status", "503")
+		default:
 			m.Data = fmt.Append(nil, n)
 		}
 		_, err := nc.RequestMsg(m, 10*time.Second)

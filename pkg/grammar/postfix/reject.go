@@ -54,6 +54,8 @@ func ofWhole(command string, r result, e *event.Event) result {
 		return r
 	}
 	switch {
+	case r == benign && e.Session == "":
+		return r // no recipient was accepted, or a filter that smtpd asks has the message
 	case r == benign:
 		return witness(event.Discarded)
 	case e.Cause == event.NoCause:

@@ -231,7 +231,7 @@ func TestQuietLines(t *testing.T) {
 		"NOQUEUE: reject: ETRN from unknown[203.0.113.6]: 554 5.7.1 x... from a.example[192.0.2.1]":              event.Benign,
 		"lost connection after DATA (12 bytes) from a.example[192.0.2.1]":                                        event.Benign,
 		"lost connection after QUIT from a.example[192.0.2.1]":                                                   event.Benign,
-		"NOQUEUE: milter-reject: DATA from a.example[192.0.2.1]: 451 4.7.1 Try again later;":                     event.Witness,
+		"NOQUEUE: milter-reject: DATA from a.example[192.0.2.1]: 451 4.7.1 Try again later;":                     event.Benign,
 		"warning: SASL authentication failure: Password verification failed":                                     event.Benign,
 		"Anonymous TLS connection established from a.example[192.0.2.1]: TLSv1.3":                                event.Benign,
 		"warning: unknown[1.2.3.4x]: SASL LOGIN authentication failed: x":                                        event.Missed,

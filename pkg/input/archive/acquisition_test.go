@@ -199,6 +199,8 @@ func TestExtracts(t *testing.T) {
 		"another host":     {"mail.log", "mail2.log", others, false},
 		"rotated":          {"mail.log", "mail.log.1", some, false},
 		"rotated by date":  {"mail.log", "mail.log-20260310", some, false},
+		"no ending":        {"maillog", "maillog.1", some, false},
+		"of two hosts":     {"mx-a.log", "mx-b.log", some, true},
 		"two lines":        {"mail.log", "mail.warn", line(3) + line(9), false},
 		"one line differs": {"mail.log", "mail.warn", line(3) + line(9) + strings.ToUpper(line(12)), false},
 		"short lines":      {"mail.log", "mail.warn", "a\nb\nc\n", false},

@@ -21,16 +21,16 @@ func refuseTwins(files []*file) error {
 		return nil
 	}
 	heads := make(map[string]string, len(files))
-	long := make([]string, len(files))
+	first := firstLines{}
 	for i, f := range files {
-		long[i] = f.head(extractBytes)
-		head := long[i][:min(len(long[i]), twinBytes)]
+		head := f.head(twinBytes)
 		if other, known := heads[head]; known && head != "" {
 			return hint.Wrap(fmt.Errorf("%q and %q hold the same lines", other, f.path), "name one of them, or each line would count twice")
 		}
 		heads[head] = f.path
+		first.add(head, i)
 	}
-	return refuseExtracts(files, long)
+	return refuseExtracts(files, first)
 }
 
 const (
@@ -43,57 +43,64 @@ const (
 // refuseExtracts finds a log whose first lines all stand in another one. Files of one name
 // that a rotation made are passed by: two of them may share a few lines, because a line may
 // be copied before the file is cut off (logrotate's copytruncate).
-func refuseExtracts(files []*file, heads []string) error {
-	for i, f := range files {
-		first := firstLines(heads[i])
-		if len(first) < extractLines {
-			continue
-		}
-		for n, other := range files {
-			if n != i && baseOf(other.path) != baseOf(f.path) && holdsAll(heads[n], first) {
-				return hint.Wrap(fmt.Errorf("%q holds lines of %q", f.path, other.path), "leave it out, or these lines would count twice")
+func refuseExtracts(files []*file, first firstLines) error {
+	if len(first) == 0 {
+		return nil
+	}
+	for n, other := range files {
+		found := map[int]int{} // by file: a bit for each of its first lines
+		for line := range strings.Lines(other.head(extractBytes)) {
+			for _, at := range first[line] {
+				if at.file == n || baseOf(files[at.file].path) == baseOf(other.path) {
+					continue
+				}
+				found[at.file] |= 1 << at.number
+				if found[at.file] == 1<<extractLines-1 {
+					return hint.Wrap(fmt.Errorf("%q holds lines of %q", files[at.file].path, other.path), "leave it out, or these lines would count twice")
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// firstLines returns the first whole lines that are long enough to be one line of a log
-// only, each with the newline.
-func firstLines(text string) []string {
+// firstLines finds where a line stands among the first lines of files.
+type firstLines map[string][]lineOfFile
+
+type lineOfFile struct{ file, number int }
+
+// add takes the first whole lines of a file, if they are long enough to be lines of one log
+// only, each with its newline.
+func (l firstLines) add(head string, file int) {
 	const shortest = 40
-	var first []string
-	for line := range strings.Lines(text) {
-		if len(first) == extractLines || !strings.HasSuffix(line, "\n") {
+	var lines []string
+	for line := range strings.Lines(head) {
+		if len(lines) == extractLines || !strings.HasSuffix(line, "\n") || len(line) < shortest {
 			break
 		}
-		if len(line) < shortest {
-			return nil
-		}
-		first = append(first, line)
+		lines = append(lines, line)
 	}
-	return first
-}
-
-// holdsAll reports whether all lines stand in a text, each as a whole line.
-func holdsAll(text string, lines []string) bool {
-	for _, line := range lines {
-		if !strings.HasPrefix(text, line) && !strings.Contains(text, "\n"+line) {
-			return false
-		}
+	if len(lines) < extractLines {
+		return
 	}
-	return true
+	for n, line := range lines {
+		l[line] = append(l[line], lineOfFile{file, n})
+	}
 }
 
 // baseOf returns the path of the log that a rotated one was: that of "mail.log.2.gz" and
 // "mail.log-20260131" is "mail.log".
 func baseOf(path string) string {
 	folder, name := filepath.Split(path)
-	parts := strings.SplitN(name, ".", 3)
-	if len(parts) > 2 {
-		name = parts[0] + "." + parts[1]
+	for _, ending := range [...]string{".gz", ".xz", ".zst", ".bz2"} {
+		name = strings.TrimSuffix(name, ending)
 	}
-	name, _, _ = strings.Cut(name, "-")
+	if short := strings.TrimRight(name, "0123456789"); short != name && strings.HasSuffix(short, ".") {
+		name = strings.TrimSuffix(short, ".")
+	}
+	if short := strings.TrimRight(name, "0123456789"); short != name && strings.HasSuffix(short, "-") {
+		name = strings.TrimSuffix(short, "-")
+	}
 	return folder + name
 }
 
