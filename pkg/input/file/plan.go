@@ -101,6 +101,9 @@ func (l *log) matchPositions(next *plan, members []*member) int {
 		case t != nil && c.Done && t.lag() == 0 && !members[i].live:
 			t.release()
 			members[i].lent, members[i].taken = false, true
+		case t != nil && t.isShort(c.position) && !members[i].live:
+			t.release()
+			members[i].lent, members[i].taken = false, true
 		case t != nil:
 			t.place = i
 			next.tails = append(next.tails, t)

@@ -332,6 +332,51 @@ func TestRotationWhileDown(t *testing.T) {
 	}
 }
 
+// The follower starts while copytruncate makes its copy, which ends in the middle of a line
+// then: nothing of it is new.
+func TestStartWhileCopied(t *testing.T) {
+	for _, part := range []int{1, 2, 3} {
+		w, r := newWriter(t, 1), newReader()
+		o := Options{Globs: []string{w.path}, Back: time.Hour, Quiet: time.Millisecond}
+		run := func(during func()) {
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); r.follow(ctx, t, o, 0) }()
+			during()
+			stop()
+			<-done
+		}
+		run(func() {
+			for w.count < 100 {
+				w.write(50)
+			}
+			r.wait(t, w.count)
+		})
+		text, err := os.ReadFile(w.path)
+		w.must(err)
+		copied, err := os.Create(w.dated())
+		w.must(err)
+		half := len(text)*part/4 + 5
+		_, err = copied.Write(text[:half])
+		w.must(err)
+		run(func() {
+			for before := w.count; w.count == before; {
+				w.write(5)
+			}
+			r.wait(t, w.count)
+			live, err := os.ReadFile(w.path)
+			w.must(err)
+			_, err = copied.Write(live[half:])
+			w.must(errors.Join(err, copied.Close(), os.Truncate(w.path, 0)))
+			for before := w.count; w.count == before; {
+				w.write(50)
+			}
+			r.wait(t, w.count)
+		})
+		r.check(t, w.count)
+	}
+}
+
 // copytruncate's copy is looked at twice: for one position while it has only
 // begun, and for another once the live file is truncated. Then it is complete.
 func TestResumeInACopyThatHasGrown(t *testing.T) {

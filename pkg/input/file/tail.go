@@ -102,6 +102,11 @@ func (t *tail) verify(m *member, p position) error {
 	return nil
 }
 
+// isShort reports whether the plain file ends before p, so that it has nothing new: it is a
+// copy that was made before p was read, or one that is being made (copytruncate). The rest
+// of that one is in the live file.
+func (t *tail) isShort(p position) bool { return t.stream == nil && t.Offset < p.Offset }
+
 // skipTo unpacks up to p.
 func (t *tail) skipTo(p position) error {
 	head := make([]byte, p.Head.Len)
