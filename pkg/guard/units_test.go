@@ -177,26 +177,3 @@ func TestWaitsApart(t *testing.T) {
 }
 
 func accountOf(login string) event.AccountHash { return event.HashKey{}.Account(login) }
-
-// An assistant for new accounts tries IMAP, POP3 and SMTP within seconds.
-func TestAssistant(t *testing.T) {
-	at := func(second uint32, s event.Service) offence {
-		return offence{at: 1000 + second, tag: uint8(s), kind: event.AuthFailed, n: 1}
-	}
-	for name, tt := range map[string]struct {
-		offences []offence
-		want     bool
-	}{
-		"six ways":          {[]offence{at(0, event.Dovecot), at(2, event.Dovecot), at(4, event.Dovecot), at(6, event.Dovecot), at(8, event.Postfix), at(10, event.Postfix)}, true},
-		"three entries":     {[]offence{at(0, event.Dovecot), at(1, event.Postfix), at(60, event.Dovecot), at(61, event.Postfix), at(120, event.Postfix)}, true},
-		"four entries":      {[]offence{at(0, event.Dovecot), at(60, event.Postfix), at(120, event.Postfix), at(180, event.Postfix)}, false},
-		"one service":       {[]offence{at(0, event.Postfix), at(1, event.Postfix)}, false},
-		"sshd, too":         {[]offence{at(0, event.Postfix), at(1, event.Dovecot), at(2, event.SSHD)}, false},
-		"none":              {nil, false},
-		"a line comes late": {[]offence{at(5, event.Postfix), at(1, event.Dovecot), at(19, event.Postfix)}, true},
-	} {
-		if got := isAssistant(tt.offences); got != tt.want {
-			t.Errorf("%s: got %v, want %v", name, got, tt.want)
-		}
-	}
-}

@@ -158,33 +158,7 @@ func (t *tally) count(o offence) {
 // isTyping reports whether the attempts may be those of a person who mistypes the
 // password of one account, with the connections that were lost or cut over it.
 func (t *tally) isTyping(most int) bool {
-	return t.guesses > 0 && t.others == 0 && (t.failed <= most || isAssistant(t.left)) && t.guesses <= 3*most && isOneAccount(t.accounts)
-}
-
-const (
-	// assistantPause is the time in seconds without a try after which a mail program's
-	// assistant for new accounts has told the user that it did not succeed.
-	assistantPause = 15
-	// mostEntries is how often a user enters the password into it.
-	mostEntries = 3
-)
-
-// isAssistant reports whether the failures may be those of an assistant for new accounts. With
-// one mistyped password it tries IMAP, POP3 and SMTP, each with and without the domain in the
-// name, within seconds:
-//
-//	09:16:40 imap-login: … user=<ben>              09:16:50 postfix/submission/smtpd: SASL …
-//	09:16:42 imap-login: … user=<ben@example.org>  09:16:52 postfix/smtps/smtpd: SASL …
-func isAssistant(offences []offence) bool {
-	entries, last, services := 0, uint32(0), event.ServiceSet(0)
-	for _, o := range offences {
-		if last == 0 || o.at > last+assistantPause {
-			entries++
-		}
-		last = o.at
-		services = services.With(o.service())
-	}
-	return entries <= mostEntries && services == event.ServiceSet(0).With(event.Postfix).With(event.Dovecot)
+	return t.guesses > 0 && t.others == 0 && t.failed <= most && t.guesses <= 3*most && isOneAccount(t.accounts)
 }
 
 // isOneAccount reports whether all names may be of one account. For example, a mail
