@@ -183,3 +183,38 @@ func TestSnapshotOfAnOlderRelease(t *testing.T) {
 		t.Errorf("got %d bytes, want %d others: if the layout has changed, change the version", len(got), len(want))
 	}
 }
+
+// An engine that was restored, and one that was not, have the same snapshot after the same
+// events: also where a full queue has come round.
+func TestSnapshotOfAQueueThatCameRound(t *testing.T) {
+	const scenario = `
+type: leaky
+name: test/range
+description: test
+filter: evt.Meta.kind == 'auth-failed'
+groupby: evt.Meta.source_range
+capacity: 3
+leakspeed: 1s
+scope: {type: Range, expression: evt.Meta.source_range}
+`
+	one, at := load(t, scenario), 0
+	pour := func(e *Engine, from, to int) {
+		for i := from; i < to; i++ {
+			e.Pour(failure(fmt.Sprintf("192.0.2.%d", i), "bob", time.Duration(i)*900*time.Millisecond))
+		}
+	}
+	for _, n := range []int{3, 5, 9, 10} {
+		pour(one, at, n)
+		at = n
+		other := load(t, scenario)
+		if err := restore(other, one.AppendSnapshot(nil)); err != nil {
+			t.Fatal(err)
+		}
+		straight := load(t, scenario)
+		pour(straight, 0, n+3)
+		pour(other, n, n+3)
+		if got, want := other.AppendSnapshot(nil), straight.AppendSnapshot(nil); !bytes.Equal(got, want) {
+			t.Errorf("restored after %d events: got %d bytes that differ from the %d of an engine that was not restored", n, len(got), len(want))
+		}
+	}
+}

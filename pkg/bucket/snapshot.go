@@ -170,7 +170,9 @@ func (w *writer) bucket(e *Engine, b *bucket) {
 		return
 	}
 	w.Number(uint64(len(words)))
-	w.Number(l.word())
+	inOrder := l
+	inOrder.oldest = 0 // the oldest event is written first
+	w.Number(inOrder.word())
 	w.time(int64(words[silentWord]))
 	for _, word := range words[kindsWord:l.queue()] {
 		w.fixed(word)
