@@ -24,16 +24,16 @@ func (k *knowledge) isRoaming(f Finding, t *tally) (perHour int, ok bool) {
 		}
 	}
 	last := &t.left[len(t.left)-1]
-	perHour = max(mostIn(t.left, hour), k.failedIn(f.Network, last))
+	perHour = max(mostIn(t.left, hour), k.memory.failedIn(f.Network, last))
 	return perHour, perHour <= k.limits.stale && k.logsIn(last.account, last.at, last.host)
 }
 
 // failedIn returns the number of failures on the account of an offence in a network, within
 // the hour up to that offence. A finding may hold only a few of them.
-func (k *knowledge) failedIn(network netip.Prefix, last *offence) int {
+func (m *memory) failedIn(network netip.Prefix, last *offence) int {
 	n := 0
-	for s := range k.memory.within(network) {
-		for _, o := range k.memory.offencesOf(s) {
+	for s := range m.within(network) {
+		for _, o := range m.offencesOf(s) {
 			if o.kind == event.AuthFailed && o.account.Is(last.account) && o.at <= last.at && last.at-o.at < hour {
 				n += int(o.n)
 			}
