@@ -41,7 +41,7 @@ func (j *Joiner) joinPostfix(r *event.Record) Status {
 	switch {
 	case r.Testimony == event.MailAccepted:
 		if k, ok := messageKeyOf(r); ok {
-			j.messages.put(k, r.Addr, j.takenBy(r))
+			j.messages.put(k, r.Addr, takenBy(r, j.smtp))
 		}
 	case r.Testimony == event.Discarded && r.Session == "" && isSMTPD(r):
 		j.openSMTP(processKeyOf(r), r).aside = true
@@ -188,12 +188,12 @@ func isLogin(r *event.Record) bool {
 
 // takenBy returns the process that takes a message of a client that has not logged in, the
 // zero processKey for any other and for a message that does not count as taken.
-func (j *Joiner) takenBy(r *event.Record) processKey {
+func takenBy(r *event.Record, sessions *fifoMap[processKey, smtpSession]) processKey {
 	if r.Kind != event.NoKind {
 		return processKey{}
 	}
 	k := processKeyOf(r)
-	if s := j.smtp.get(k); s != nil && s.aside && s.addr == addressOf(r.Addr) {
+	if s := sessions.get(k); s != nil && s.aside && s.addr == addressOf(r.Addr) {
 		return processKey{}
 	}
 	return k
