@@ -200,10 +200,11 @@ func (d *Daemon) beside() (state.Beside, error) {
 	if r == nil {
 		return state.Beside{Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, adoptedNote: nil, countersNote: counters}}, nil
 	}
-	now := r.days.Latest() // while the log is read back, the days close with its lines
+	now := d.options.Now()
 	if d.isCaughtUp(d.feeds) {
-		now = d.options.Now()
 		r.days.CloseBefore(now)
+	} else if read := r.days.Latest(); read.Before(now) {
+		now = read // while the log is read back, the days close with its lines
 	}
 	taken, err := r.days.Take()
 	if err != nil {
@@ -215,7 +216,7 @@ func (d *Daemon) beside() (state.Beside, error) {
 	r.sumUp(slices.Collect(maps.Keys(taken)), now)
 	r.writing = maps.Clone(r.kept)
 	return state.Beside{
-		Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, adoptedNote: nil, countersNote: counters}, Days: r.writing,
+		Kept: map[string][]byte{besideDays: nil, olderOpenDays: nil, adoptedNote: nil, countersNote: counters}, Days: r.writing, Now: d.options.Now(),
 	}, nil
 }
 

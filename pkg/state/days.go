@@ -31,6 +31,9 @@ type Beside struct {
 	// begin in UTC, for example 2026-11-28T13:00Z, that of a day its date, for example
 	// 2026-11-28.
 	Days map[string][]byte
+	// Now is the time by the clock, after which nothing counts as the newest day: another
+	// host's clock may be ahead. The zero time is none.
+	Now time.Time
 }
 
 // putBeside stores the data that must agree with a checkpoint.
@@ -43,7 +46,7 @@ func (s *journal) putBeside(tx *bolt.Tx, beside Beside) error {
 	if len(beside.Days) == 0 {
 		return nil
 	}
-	return pruneDays(tx.Bucket(daysBucket), s.options.History)
+	return pruneDays(tx.Bucket(daysBucket), s.options.History, beside.Now)
 }
 
 // nameOf returns the name of the value that a key is a part of, or the whole.
@@ -61,13 +64,16 @@ func readDay(days *bolt.Bucket, name string) ([]byte, error) {
 	return uncompress(data) // an older file holds it compressed as a whole
 }
 
-// pruneDays forgets days that are older than the newest one by more than the
-// history, are too many, or take too much room.
-func pruneDays(days *bolt.Bucket, history time.Duration) error {
+// pruneDays forgets days that are older than the newest one, or than the present if that
+// is earlier, by more than the history, are too many, or take too much room.
+func pruneDays(days *bolt.Bucket, history time.Duration, now time.Time) error {
 	newest, _ := days.Cursor().Last()
 	last, err := time.Parse(time.DateOnly, string(newest[:min(len(newest), len(time.DateOnly))]))
 	if err != nil {
 		return nil // whoever names days otherwise keeps them
+	}
+	if !now.IsZero() && now.Before(last) {
+		last = now
 	}
 	oldest := last.Add(-history).Format(time.DateOnly)
 	total := map[string]int{} // bytes by name

@@ -70,6 +70,35 @@ func TestOldHoursGo(t *testing.T) {
 }
 
 // A day of an older file is in one piece. It is read, and replaced by parts.
+// A day that is ahead of the clock, as another host's lines may be, ends no history.
+func TestADayThatIsAheadEndsNoHistory(t *testing.T) {
+	const today = "2026-11-28"
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		ahead string
+		now   time.Time
+		kept  bool
+	}{
+		"years ahead":            {"2031-01-01T00:00Z", now, true},
+		"a month ahead":          {"2026-12-28T00:00Z", now, true},
+		"years ahead, no clock":  {"2031-01-01T00:00Z", time.Time{}, false},
+		"time has passed":        {"2026-12-28T00:00Z", now.AddDate(0, 1, 0), false},
+		"the clock is behind":    {"2026-11-28T13:00Z", time.Unix(0, 0), true},
+		"the clock is far ahead": {"2026-11-28T13:00Z", now.AddDate(9, 0, 0), true},
+	} {
+		s := open(t, path(t), Options{History: 48 * time.Hour})
+		keepDays(t, s, map[string][]byte{today: []byte("x"), "2026-11-27T13:00Z": []byte("x")})
+		must(t, draft(s, "").Store(s.Mark(), Beside{Days: map[string][]byte{tt.ahead: []byte("x")}, Now: tt.now}))
+		day, err := s.Day(today)
+		if (day != nil) != tt.kept || err != nil {
+			t.Errorf("%s: the day is kept: %t, %v, want %t", name, day != nil, err, tt.kept)
+		}
+		if hour, err := s.Day(tt.ahead); hour == nil || err != nil {
+			t.Errorf("%s: the hour ahead is %q, %v, want it", name, hour, err)
+		}
+	}
+}
+
 func TestDaysOfOlderFiles(t *testing.T) {
 	p := path(t)
 	must(t, open(t, p, Options{}).Close())

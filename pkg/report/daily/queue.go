@@ -47,6 +47,7 @@ type queue struct {
 	settled   fifo[*mail] // the others, in the order of their removal
 	now       moment
 	swept     moment // time of the last look for old mails
+	odd       int    // lines in a row whose time is far from now
 	forgotten int    // mails among the births that only wait to be dropped
 
 	giveUp func(*mail) // is told of mails that are dropped before their end
@@ -64,6 +65,11 @@ const (
 	// afterSettled is how long another removed queue file is kept: lines of other
 	// processes may come a little late.
 	afterSettled = 10 * time.Second
+	// maxLate is how late a line may be without a wrong date.
+	maxLate = time.Hour
+	// sureLines is how many lines in a row show that the log goes on at another time: the
+	// clock was set, or the log was silent for days.
+	sureLines = 10_000
 )
 
 // host returns the entry of a host.
@@ -108,12 +114,20 @@ func (q *queue) openNew(h *host, id string, seen moment) *mail {
 	return m
 }
 
-// reach moves the time on, and drops old queue files once a second of the log.
+// reach moves the time on, and drops old queue files once a second of the log. It does not
+// believe a few lines of quite another time: they would end every mail under way, or the
+// time would stand still until they are past.
 func (q *queue) reach(now moment) {
-	if now <= q.now {
+	switch ahead := now.since(q.now); {
+	case q.now != 0 && (ahead > longestQueued || ahead < -maxLate):
+		if q.odd++; q.odd < sureLines {
+			return
+		}
+		q.swept = min(q.swept, now)
+	case ahead <= 0:
 		return
 	}
-	q.now = now
+	q.now, q.odd = now, 0
 	if q.now.since(q.swept) >= time.Second || q.births.len() > maxMails || q.removed.len() > maxRemoved || q.settled.len() > maxRemoved {
 		q.swept = q.now
 		q.forgetOld()
@@ -128,7 +142,7 @@ func (q *queue) forgetOld() {
 	if q.forgotten > 1024 && q.forgotten > q.births.len()/2 {
 		q.compact()
 	}
-	for m, ok := q.births.peek(); ok && (q.births.len() > maxMails || q.now.since(m.seen) > longestQueued); m, ok = q.births.peek() {
+	for m, ok := q.births.peek(); ok && (q.births.len() > maxMails || q.isPast(m.seen, longestQueued)); m, ok = q.births.peek() {
 		q.births.pop()
 		q.giveUp(m)
 		if m.is(dropped) {
@@ -141,10 +155,17 @@ func (q *queue) forgetOld() {
 }
 
 func (q *queue) forgetRemoved(removed *fifo[*mail], after time.Duration) {
-	for m, ok := removed.peek(); ok && (removed.len() > maxRemoved || q.now.since(m.removedAt) > after); m, ok = removed.peek() {
+	for m, ok := removed.peek(); ok && (removed.len() > maxRemoved || q.isPast(m.removedAt, after)); m, ok = removed.peek() {
 		removed.pop()
 		q.forget(m)
 	}
+}
+
+// isPast reports whether something happened longer ago than the duration. What is days
+// ahead had a wrong date, and nothing would ever end it.
+func (q *queue) isPast(at moment, after time.Duration) bool {
+	age := q.now.since(at)
+	return age > after || age < -longestQueued
 }
 
 // compact removes dropped mails from the births.

@@ -49,9 +49,6 @@ const (
 	// maxOpen bounds the hours in memory. There are more than three only while logs are
 	// read back that are not in order.
 	maxOpen = 12
-	// maxAge is how long ago something may have been that still counts, so that a wrong
-	// clock does not fill the memory.
-	maxAge = 40 * 24 * time.Hour
 )
 
 // NewDays returns Days without any day.
@@ -174,12 +171,14 @@ func ParseDay(date string, zone *time.Location) (time.Time, error) {
 
 func (d *Days) hourOf(at time.Time) time.Time { return HourOf(at, d.options.Zone) }
 
-// window returns the hour of a time, nil if it is too long ago.
+// window returns the hour of a time, nil if there is no time. It does not matter how far
+// the hour is from the others: a clock may have been ahead before, and what is too old to
+// be kept is dropped where it is stored.
 func (d *Days) window(at time.Time) *Window {
 	if d.latest != nil && d.latest.Holds(at) {
 		return d.latest
 	}
-	if at.IsZero() || d.now.Sub(at) > maxAge || at.Before(d.hourOf(d.first)) {
+	if at.IsZero() {
 		return nil
 	}
 	hour := d.hourOf(at)
@@ -204,8 +203,15 @@ func (d *Days) figures(at time.Time) *daily.Figures {
 }
 
 // CloseBefore encodes the hours that were over an hour before a time of the clock, and
-// forgets what is too old then.
+// forgets what is too old then. Lines of a later time had a wrong date, so they are not
+// believed any more: not that the log has come so far, nor that it began then.
 func (d *Days) CloseBefore(now time.Time) {
+	if d.first.After(now) {
+		d.first = now
+	}
+	if d.now.After(now) {
+		d.now, d.turn = now, time.Time{}
+	}
 	d.closeBefore(now)
 	d.bans.after.Forget(now.Add(-banMemory))
 }

@@ -1,7 +1,6 @@
 package document
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ type HabitDay struct {
 type habits struct {
 	Accounts map[string]*Habit
 	Since    string // the date from which on they are known
-	pruned   string // the date of the latest login when old ones were looked for
+	pruned   string // the date up to which old ones were dropped; of the latest login, or before it
 }
 
 const (
@@ -47,9 +46,14 @@ func newHabits() *habits { return &habits{Accounts: map[string]*Habit{}} }
 
 // learn takes the habits shown by a window of one date.
 func (h *habits) learn(date string, w *Window) {
-	h.Since = cmp.Or(h.Since, date)
-	if date > h.pruned {
+	if h.Since == "" || date < h.Since {
+		h.Since = date
+	}
+	switch next := daysBefore(h.pruned, -1); {
+	case h.pruned == "":
 		h.prune(date)
+	case date > h.pruned:
+		h.prune(min(date, next)) // a day at a time: the date may be wrong
 	}
 	for name, a := range w.watch.accounts {
 		for _, addr := range a.from {
@@ -109,6 +113,9 @@ func (one *Habit) loggedIn(date string, addr netip.Addr) {
 	switch {
 	case at >= 0:
 		n := &one.Networks[at]
+		if n.Last < date && n.Last < daysBefore(date, habitDays) {
+			n.First = date // as if it were new
+		}
 		n.First, n.Last = min(n.First, date), max(n.Last, date)
 	case len(one.Networks) < maxHabitNetworks:
 		one.Networks = append(one.Networks, HabitNetwork{addr, date, date})
