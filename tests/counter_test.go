@@ -66,6 +66,7 @@ var (
 	counterRefusal  = regexp.MustCompile(`^(?:(NOQUEUE|[0-9A-Za-z]{6,}): )?(?:milter-|milter-header-)?(reject|reject_warning|hold|discard|warning): (\S+) (?:from |)(.*)$`)
 	counterReply    = regexp.MustCompile(`^[^\[\]]*\[([0-9a-fA-F:.]+)\](?::\d+)?: (?:(\d)\d\d[ -])?(?:(\d)\.\d+\.\d+ )?`)
 	counterContent  = regexp.MustCompile(`^([0-9A-Za-z]{6,}): (?:milter-)?(reject|warning|hold|discard): (header|body) .*(?:helo=<[^>]*>|: (?:(\d)\d\d )?(?:(\d)\.\d+\.\d+ )?[^:]*)$`)
+	counterEnvelope = regexp.MustCompile(`^.*; from=<([^>]*)>`)
 	counterOwn      = regexp.MustCompile(`^[A-Z][a-z]{2} +\d+ [\d:]+ (?:imap|pop3|submission|managesieve)-login: Info: (?:Login|Logged in): `)
 	counterConnect  = regexp.MustCompile(`^connect from [^\[]*\[([^\]]+)\]`)
 	counterScreened = regexp.MustCompile(`^CONNECT from \[([^\]]+)\]`)
@@ -224,8 +225,12 @@ func (c *counter) refusal(host, pid, daemon, message string) {
 		c.totals[map[string]string{"hold": "held", "discard": "discarded"}[action]]++
 		if id == "NOQUEUE" || id == "" {
 			c.heldBy[host+pid] = true
-		} else {
-			c.file(host, id).isHeld = true
+			return
+		}
+		f := c.file(host, id)
+		f.isHeld = true
+		if m := counterEnvelope.FindStringSubmatch(message); m != nil && f.sender == "" {
+			f.sender = strings.ToLower(m[1])
 		}
 	}
 }

@@ -21,6 +21,7 @@ var (
 	detailRow   = regexp.MustCompile(`^ *(\d+[km]? .*?)  +(\S.*)$`)
 	detailTotal = regexp.MustCompile(`^( {2,})(\S.*) \(total: (\d+)(?:, 4xx)?\)$`)
 	blanks      = regexp.MustCompile(` +`)
+	detailText  = regexp.MustCompile(`^ +(\d+)   (\S.*)$`)
 	detailTitle = regexp.MustCompile(` *(\(top \d+ of \d+\)|\(\d+\)|: none)? *$`)
 )
 
@@ -44,6 +45,10 @@ func details(text string) map[string]string {
 		case strings.HasPrefix(section, "Host/Domain") || strings.Contains(section, " by message "):
 			if m := detailRow.FindStringSubmatch(line); m != nil {
 				found[section+"|"+m[2]] = blanks.ReplaceAllString(m[1], " ")
+			}
+		case section == "Master daemon messages":
+			if m := detailText.FindStringSubmatch(line); m != nil {
+				found[section+"|"+m[2]] = m[1]
 			}
 		default:
 			if m := detailTotal.FindStringSubmatch(line); m != nil {
@@ -94,7 +99,7 @@ const (
 	cutLine    = "no line is above 78 columns"
 	noDelivery = "discard(8) throws a mail away; it delivers nothing"
 	noMail     = "a client that leaves after RCPT, or is refused at the end of its message, brought no mail; refusals alone are rejected, without warnings, holds and discards"
-	heldMail   = "a mail on hold or discarded has a sender, although no size was logged"
+	heldMail   = "a mail on hold or discarded counts for its sender, although no size was logged"
 	byCleanup  = "what cleanup refuses is told by its stage and reason, not by the daemon's name"
 	byMilter   = "refusals by a mail filter at a command are counted"
 	noClient   = "a reason holds nothing that the client wrote"
@@ -126,7 +131,7 @@ var detailRules = map[string][]detailRule{
 		{`[-+] Host/Domain Summary: SMTPD Connections\|.*no-password-server-v[46].exa(mple|...) \d+`, cutLine},
 		{`- Host/Domain Summary: Message Delivery\|.*example(.org)? [26]`, noDelivery},
 		{`- Recipients by message (count|size)\|(carol|friend)@\S+ \d+`, noDelivery},
-		{`[+] (Senders by message (count|size)|Host/Domain Summary: Messages Received)\|.*<> [02]`, heldMail},
+		{`[-+] (Senders by message count|Host/Domain Summary: Messages Received)\|.*content-v[46].example [12]`, heldMail},
 		{`[-+] Per-Hour Traffic Summary\|03 (28 8 0 0 130|10 0 0 0 128)`, noMail},
 		{`- message (reject|reject warning|discard) detail\|cleanup\|(header|body|END-OF-MESSAGE) 2`, byCleanup},
 		{`[+] message (reject|reject warning|discard) detail\|(header|body)\|.* 2`, byCleanup},

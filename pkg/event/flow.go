@@ -24,7 +24,7 @@ const (
 	FlowDisconnect          // smtpd: a client's session ended
 	FlowTLS                 // smtpd: a TLS handshake succeeded
 	FlowTrouble             // any daemon: warning, error, fatal, panic
-	FlowMaster              // master, postfix-script: start, stop, reload and the like
+	FlowMaster              // master: start, stop, reload and the like
 )
 
 // Action is Postfix's response to a command or mail that matched a rule.

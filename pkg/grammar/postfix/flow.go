@@ -53,7 +53,7 @@ func MayFlow(program, message string) bool {
 		return beginsLikeQueueID(message)
 	case "postscreen":
 		return strings.HasPrefix(message, "CON") || message[0] == 'N' || message[0] == 'r'
-	case "cleanup", "master", "postfix-script":
+	case "cleanup", "master":
 		return true
 	case "qmgr", "oqmgr", "nqmgr", "pickup", "qmqpd", "smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "discard", "relay", "dane":
 		return beginsLikeQueueID(message)
@@ -102,7 +102,7 @@ func flowOf(daemon string) flowGrammar {
 		return qmgrFlow
 	case "smtp", "lmtp", "local", "virtual", "pipe", "error", "retry", "discard", "relay", "dane":
 		return deliveryFlow
-	case "master", "postfix-script":
+	case "master":
 		return masterFlow
 	}
 	if isPostfixDaemon(daemon) {

@@ -42,7 +42,23 @@ func TestParseFlow(t *testing.T) {
 		{"postfix/cleanup", "AABBCC1: removed (canceled)", event.Flow{Kind: event.FlowRemoved, QueueID: "AABBCC1"}},
 		{
 			"postfix/cleanup", "AABBCC1: reject: header Subject: x from b[198.51.100.1]; from=<q> helo=<y>: no from a.example[203.0.113.7]; from=<a@b> to=<c@d> proto=ESMTP helo=<h>: 5.7.1 not this",
-			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.Reject, Stage: "header", Text: "5.7.1 not this"},
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.Reject, Stage: "header", Sender: "a@b", HasSender: true, Text: "5.7.1 not this"},
+		},
+		{ // a line of a log in the body
+			"postfix/cleanup", "AABBCC1: hold: body NOQUEUE: reject: RCPT from b[198.51.100.1]: 450 4.7.1 <x>: no; from=<q@r> to=<s@t> from a.example[203.0.113.7]; from=<a@b> to=<c@d> proto=ESMTP helo=<h>",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.HoldMail, Stage: "body", Sender: "a@b", HasSender: true},
+		},
+		{
+			"postfix/cleanup", "AABBCC1: warning: header Subject: x>: 450 4.7.1 forged from a.example[203.0.113.7]; from=<> to=<c@d> proto=ESMTP helo=<h>: 450 4.7.1 forged>",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.RejectWarning, Stage: "header", HasSender: true},
+		},
+		{
+			"postfix/cleanup", "AABBCC1: discard: header Subject: x from a.example[203.0.113.7]; from=<a@b> to=<c@d> proto=SMTP: bulk",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.DiscardMail, Stage: "header", Sender: "a@b", HasSender: true, Text: "bulk"},
+		},
+		{
+			"postfix/cleanup", "AABBCC1: warning: header Subject: x from local; from=<root@b>: odd",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.RejectWarning, Stage: "header", Sender: "root@b", HasSender: true, Text: "odd"},
 		},
 		{
 			"postfix/qmgr", "AABBCC1: from=<a>, size=1, nrcpt=9 (queue active)@b.example>, size=1000, nrcpt=1 (queue active)",
@@ -56,6 +72,14 @@ func TestParseFlow(t *testing.T) {
 		{
 			"postfix/smtp", "AABBCC1: to=<c@d.example>, orig_to=<root>, relay=mx.d.example[198.51.100.1]:25, conn_use=2, delay=1.5, delays=0/0/1/0.5, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77)",
 			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "c@d.example", Original: "root", Relay: "mx.d.example", Delay: 1500 * time.Millisecond, Status: "sent", Text: "250 2.0.0 Ok: queued as 77"},
+		},
+		{ // a reply that names another relay
+			"postfix/smtp", "AABBCC1: to=<c@d.example>, relay=mx.d.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx said: 550 to=<c@e.example>, relay=none, no such user)",
+			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "c@d.example", Relay: "mx.d.example", Delay: time.Second, Status: "bounced", Text: "host mx said: 550 to=<c@e.example>, relay=none, no such user"},
+		},
+		{ // a recipient that names another relay
+			"postfix/smtp", `AABBCC1: to=<"x>, relay=none, status=sent (ok)"@d.example>, relay=mx.d.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)`,
+			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: `"x>, relay=none, status=sent (ok)"@d.example`, Relay: "mx.d.example", Delay: time.Second, Status: "bounced", Text: "no"},
 		},
 		{
 			"postfix/lmtp", "AABBCC1: to=<c@d.example>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0/0/1/0, dsn=2.0.0, status=deferred (x)",
@@ -97,16 +121,17 @@ func TestParseFlow(t *testing.T) {
 
 func TestParseFlowReadsNothing(t *testing.T) {
 	for program, message := range map[string]string{
-		"dovecot/imap-login":  "Login: user=<bob>",
-		"sshd":                "connect from a[203.0.113.7]",
-		"postfix/smtp":        "connect to mx[198.51.100.1]:25: Connection refused",
-		"postfix/qmgr":        "AABBCC1: from=<a>, size=x, nrcpt=1 (queue active)",
-		"postfix/lmtp":        "AABBCC1: to=<c@d>, relay=x, delay=-1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)",
-		"postfix/smtpd":       "NOQUEUE: client=a.example[203.0.113.7]",
-		"postfix/postgrey":    "warning: x",
-		"postfix/cleanup":     "AABBCC1: info: header Subject: x from a[203.0.113.7]; from=<a>",
-		"postfix/policy-spfx": "connect from a[203.0.113.7]",
-		"postfix/local":       "AABBCC1: to=<x>, relay=a, delay=0, delays=0, dsn=2.0.0, status=sent (a)>, relay=b, delay=0, delays=0, dsn=2.0.0, status=sent (b)",
+		"dovecot/imap-login":     "Login: user=<bob>",
+		"sshd":                   "connect from a[203.0.113.7]",
+		"postfix/smtp":           "connect to mx[198.51.100.1]:25: Connection refused",
+		"postfix/qmgr":           "AABBCC1: from=<a>, size=x, nrcpt=1 (queue active)",
+		"postfix/lmtp":           "AABBCC1: to=<c@d>, relay=x, delay=-1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)",
+		"postfix/smtpd":          "NOQUEUE: client=a.example[203.0.113.7]",
+		"postfix/postgrey":       "warning: x",
+		"postfix/cleanup":        "AABBCC1: info: header Subject: x from a[203.0.113.7]; from=<a>",
+		"postfix/postfix-script": "starting the Postfix mail system",
+		"postfix/policy-spfx":    "connect from a[203.0.113.7]",
+		"postfix/local":          "AABBCC1: to=<x>, relay=a, delay=0, delays=0, dsn=2.0.0, status=sent (a)>, relay=b, delay=0, delays=0, dsn=2.0.0, status=sent (b)",
 	} {
 		var f event.Flow
 		if ParseFlow(program, message, &f) {

@@ -10,9 +10,7 @@ import (
 )
 
 // deliveryFlow reads "QID: to=<R>, orig_to=<O>, relay=HOST[ADDR]:PORT,
-// conn_use=N, delay=D, delays=…, dsn=…, status=S (TEXT)" (log_adhoc.c). The
-// recipient and the text may hold anything. A line in which ">, relay=" occurs
-// twice could be read in two ways, so it is not read at all.
+// conn_use=N, delay=D, delays=…, dsn=…, status=S (TEXT)" (log_adhoc.c).
 func deliveryFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" {
@@ -22,8 +20,8 @@ func deliveryFlow(message string, f *event.Flow) bool {
 	if !ok {
 		return false
 	}
-	who, how, ok := strings.Cut(text, ">, relay=")
-	if !ok || strings.Contains(how, ">, relay=") {
+	who, how, ok := cutRecipient(text)
+	if !ok {
 		return false
 	}
 	relay, how, ok := strings.Cut(how, ", ")
@@ -43,6 +41,44 @@ func deliveryFlow(message string, f *event.Flow) bool {
 	f.Recipient, f.Original, _ = strings.Cut(who, ">, orig_to=<")
 	readRelay(relay, f)
 	return true
+}
+
+// cutRecipient splits "R>, relay=…". The recipient and the text at the end may hold
+// anything, also ">, relay=" itself: the right one has the attributes of a delivery
+// behind it. If that is so of two, the line could be read in two ways, so it is not read
+// at all.
+func cutRecipient(text string) (who, how string, ok bool) {
+	const mark = ">, relay="
+	who, how, ok = strings.Cut(text, mark)
+	if !ok || !strings.Contains(how, mark) {
+		return who, how, ok
+	}
+	ok = false
+	for at := 0; ; at += len(mark) {
+		next := strings.Index(text[at:], mark)
+		if next < 0 {
+			return who, how, ok
+		}
+		at += next
+		if !isDelivery(text[at+len(mark):]) {
+			continue
+		}
+		if ok {
+			return "", "", false
+		}
+		who, how, ok = text[:at], text[at+len(mark):], true
+	}
+}
+
+// isDelivery reports whether a text reads like a relay and the delay of a delivery.
+func isDelivery(how string) bool {
+	_, how, ok := strings.Cut(how, ", ")
+	if !ok {
+		return false
+	}
+	var ignored event.Flow
+	_, ok = readDelay(how, &ignored)
+	return ok
 }
 
 // readDelay skips "conn_use=N, " and reads "delay=D" in seconds.

@@ -112,9 +112,8 @@ func readFlowEnvelope(text string, f *event.Flow) {
 
 // contentFlow reads "ACTION: header CONTENT from CLIENT; from=<S> to=<R>
 // proto=P helo=<H>: TEXT" of header and body checks (cleanup_message.c,
-// cleanup_act_log). CONTENT and HELO are the client's, so neither address nor
-// envelope is read: the queue ID leads to both. TEXT is the administrator's and
-// stands last.
+// cleanup_act_log). CONTENT and HELO are the client's, so no address is read: the
+// queue ID leads to it. TEXT is the administrator's and stands last.
 func contentFlow(text string, f *event.Flow) bool {
 	rest := text
 	if cut, ok := strings.CutPrefix(rest, "milter-header-"); ok {
@@ -137,10 +136,29 @@ func contentFlow(text string, f *event.Flow) bool {
 	if stage == "body" {
 		f.Stage = "body"
 	}
-	if at := strings.LastIndex(content, ">: "); at >= 0 {
-		f.Text = content[at+len(">: "):]
-	}
+	readContentEnd(content, f)
 	return true
+}
+
+// readContentEnd reads "; from=<S> to=<R> proto=P helo=<H>: TEXT" behind the content,
+// which may be a line of a log itself. "to", "proto" and "helo" may be missing, and so may
+// TEXT unless the content was rejected.
+func readContentEnd(content string, f *event.Flow) {
+	const envelope = "; from=<"
+	at := strings.LastIndex(content, envelope)
+	if at < 0 {
+		return
+	}
+	end := content[at+len(envelope):]
+	f.Sender, _, f.HasSender = strings.Cut(end, ">")
+	if f.Action != event.Reject && strings.HasSuffix(end, ">") {
+		return
+	}
+	if at := strings.LastIndex(end, ">: "); at >= 0 {
+		f.Text = end[at+len(">: "):]
+	} else if _, proto, ok := strings.Cut(end, "> proto="); ok {
+		_, f.Text, _ = strings.Cut(proto, ": ")
+	}
 }
 
 func isContentStage(stage string) bool {

@@ -81,7 +81,7 @@ func atHour[T any](hours map[string]*T, key string) *T {
 // deferred counts a delivery that Postfix will try again.
 func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	t.attempt(m, f, true)
-	if m.is(near) && m.parent == nil && len(m.past().deferrals) < maxDeliveries {
+	if m.parent == nil && m.mayBeLinked(momentOf(r.Time)) && len(m.past().deferrals) < maxDeliveries {
 		m.more.deferrals = append(m.more.deferrals, momentOf(r.Time))
 	}
 	figures := t.at(r.Time)
@@ -96,6 +96,12 @@ func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	reason := bounceReason(f.Text)
 	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
 	figures.addText(inner(figures.Deferring, f.Daemon), reason, 1)
+}
+
+// mayBeLinked reports whether a later line may show that a filter brought the mail back.
+// That of a filter on another host ends with the delivery to it.
+func (m *mail) mayBeLinked(at moment) bool {
+	return m.is(near) || m.is(bySMTPD) && m.born != 0 && at.since(m.born) < firstAttempt
 }
 
 // sent counts a delivery, unless it went to a filter, a forwarder or nowhere.

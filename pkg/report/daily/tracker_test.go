@@ -270,6 +270,22 @@ var traps = map[string]struct{ log, want string }{
 		09:30:02 smtp[4]: BBBBBB1: to=<x@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 ok queued as AAAAAA1)`,
 		"received 2, delivered 1, bytes 1300, out 300",
 	},
+	"a filter on another host, whose mail waits before the line of the delivery to it": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
+		09:00:04 smtpd[1]: BBBBBB1: client=scan.example[198.51.100.20]
+		09:00:04 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:04 smtp[4]: BBBBBB1: to=<x@example.com>, relay=none, delay=0, delays=0/0/0/0, dsn=4.0.0, status=deferred (connect to mx.example.com[198.51.100.1]:25: Connection refused)
+		09:00:05 smtp[5]: AAAAAA1: to=<x@example.com>, relay=scan.example[198.51.100.20]:10024, delay=4, delays=0/0/0/4, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as BBBBBB1)
+		09:10:04 smtp[4]: BBBBBB1: to=<x@example.com>, relay=none, delay=600, delays=600/0/0/0, dsn=4.0.0, status=deferred (connect to mx.example.com[198.51.100.1]:25: Connection refused)`,
+		"received 1, requeued 1, deferred 1, deferrals 2, bytes 1000",
+	},
+	"a reply that imitates another status": {
+		`
+		09:00:02 smtp[1]: AAAAAA1: to=<x@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=1/0/0/0, dsn=5.0.0, status=bounced (550 to=<y@example.com>, relay=none, status=sent (250 ok))`,
+		"bounced 1",
+	},
 	"repeated": {
 		`
 		09:00:02 smtp[1]: message repeated 3 times: [ AAAAAA1: to=<y@example.com>, relay=none, delay=1, delays=1/0/0/0, dsn=4.0.0, status=deferred (timeout)]`,
