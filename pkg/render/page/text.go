@@ -316,7 +316,7 @@ func (p *printer) logins(d *document.Document) {
 		return
 	}
 	if p.short {
-		p.line("%d logins of %s, %d failed.", d.Logins.OK, plural(d.Logins.Users, "user"), d.Logins.Failed)
+		p.line("%s of %s, %d failed.", plural(d.Logins.OK, "login"), plural(d.Logins.Users, "user"), d.Logins.Failed)
 		return
 	}
 	p.section("Logins")

@@ -29,6 +29,8 @@ func troubledDay(t *testing.T) []string {
 			lineAt(3*hour, "postfix/smtpd[7]", "warning: TLS library problem: error:14094415:SSL routines:ssl3_read_bytes:sslv3 alert certificate expired:../ssl/record/rec_layer_s3.c:1543:SSL alert number 45:"),
 			lineAt(3*hour, "postfix/postscreen[8]", "warning: dnsblog reply timeout 10s for zen.example"),
 			lineAt(4*hour, "postfix/smtp[5]", "EEEEEE1: to=<u@far.example>, relay=mx.far.example[203.0.113.5]:25, delay=2, delays=0/0/1/1, dsn=5.7.1, status=bounced (host mx.far.example[203.0.113.5] said: 550 5.7.1 [192.0.2.1] blocked using zen.example)"),
+			lineAt(4*hour, "postfix/smtp[5]", "EEEEEE2: to=<u@far.example>, relay=mx.far.example[203.0.113.5]:25, delay=2, delays=0/0/1/1, dsn=5.7.26, status=bounced (host mx.far.example[203.0.113.5] said: 550 5.7.26 no DMARC)"),
+			lineAt(4*hour, "postfix/smtp[5]", "EEEEEE3: to=<u@far.example>, relay=mx.far.example[203.0.113.5]:25, delay=2, delays=0/0/1/1, dsn=4.7.0, status=deferred (host mx.far.example[203.0.113.5] said: 421 4.7.0 rate limited)"),
 			lineAt(5*hour, "postfix/smtpd[7]", "fatal: open database /etc/postfix/virtual.db: No such file or directory"))
 	}
 	lines = append(lines, lineAt(2*hour+minute, "dovecot", "imap-login: Login: user=<bob>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.1, mpid=7, TLS, session=<s>"),

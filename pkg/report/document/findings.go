@@ -39,7 +39,7 @@ type Finding struct {
 
 // FindingIDs are the IDs of all findings, for --fail-on.
 var FindingIDs = []string{
-	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "provider-refused", "backend-fault",
+	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "own-mail-unauthenticated", "own-mail-rate-limited", "provider-refused", "backend-fault",
 	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
 	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
 	"login-from-many-countries", "login-from-new-country", "login-from-new-network", "account-sends-bulk",
@@ -56,7 +56,7 @@ func (d *Document) findings(in Input) []Finding {
 	add(in.Watch.newOrigins(in)...)
 	add(bulkSenders(in)...)
 	add(bannedThenHonest(in)...)
-	add(d.ownAddressListed()...)
+	add(d.refusedElsewhere()...)
 	add(in.Watch.refusedProviders()...)
 	add(in.Watch.troubles()...)
 	add(d.blockListTrouble()...)
@@ -180,34 +180,9 @@ func bannedThenHonest(in Input) []Finding {
 	return found
 }
 
-// listNames are words of remote servers that refuse an address because of a block list.
-// S3140 and S3150 are Microsoft's.
-var listNames = []string{"S3140", "S3150", "spamhaus", "barracuda", "spamcop", "sorbs", "uceprotect", "blocked using", "block list", "blocklist", "blacklist", "listed at", "dnsbl"}
-
-// ownAddressListed looks for other servers' answers that name a block list.
-func (d *Document) ownAddressListed() []Finding {
-	count, example := 0, ""
-	for _, details := range []map[string]Detail{d.BounceDetail, d.DeferralDetail} {
-		for _, relay := range slices.Sorted(maps.Keys(details)) {
-			detail := details[relay]
-			for _, text := range slices.Sorted(maps.Keys(detail.By)) {
-				lower := strings.ToLower(text)
-				if slices.ContainsFunc(listNames, func(name string) bool { return strings.Contains(lower, strings.ToLower(name)) }) {
-					count += detail.By[text]
-					example = cmp.Or(example, text)
-				}
-			}
-		}
-	}
-	if count == 0 {
-		return nil
-	}
-	return []Finding{{
-		ID: "own-address-listed", Severity: Urgent, Count: count,
-		Title:  fmt.Sprintf("Other servers refuse mail from here because of a block list: %s", times(count)),
-		Detail: "Find out what spam left here, then ask the list to take the address off. An answer: " + example, Advice: d.Command("--top 0") + " | grep -iE 'block|list'",
-	}}
-}
+// providerTable is the file that Postfix's POSTSCREEN_README names for exceptions. "permit"
+// means the same there and in access(5).
+const providerTable = "/etc/postfix/postscreen_access.cidr"
 
 // refusedProviders are networks in which a neighbour of the refused servers has brought
 // mail, so they belong to a provider.
@@ -223,8 +198,8 @@ func (w *Watch) refusedProviders() []Finding {
 		found = append(found, Finding{
 			ID: "provider-refused", Severity: Urgent, Count: total, Since: n.first, Until: n.last, Subjects: []string{prefix.String()},
 			Title:  fmt.Sprintf("A mail provider is refused: %s %s", prefix, n.name),
-			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %d mails. If the network is a provider's, the command lets it in.", n.refused.count, times(total), n.reasons(), n.accepted),
-			Advice: fmt.Sprintf("echo '%s permit' >> /etc/postfix/postscreen_access.cidr", prefix),
+			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %s. If the network is a provider's, the command puts it into a table, which postscreen_access_list must name as cidr:%s; if smtpd refuses, check_client_access with it must stand before the block list.", n.refused.count, times(total), n.reasons(), plural(n.accepted, "mail"), providerTable),
+			Advice: fmt.Sprintf("echo '%s permit' >> %s; postconf postscreen_access_list smtpd_client_restrictions smtpd_recipient_restrictions", prefix, providerTable),
 		})
 	}
 	return found
@@ -290,31 +265,6 @@ func (d *Document) blockListTrouble() []Finding {
 		}
 	}
 	return found
-}
-
-// certificates returns expired or invalid certificates that the log reports.
-func (d *Document) certificates() []Finding {
-	count, example := 0, ""
-	for _, t := range []Trouble{d.Warnings, d.Errors, d.Fatals} {
-		for _, daemon := range slices.Sorted(maps.Keys(t.By)) {
-			for _, text := range slices.Sorted(maps.Keys(t.By[daemon].By)) {
-				lower := strings.ToLower(text)
-				for _, sign := range []string{"certificate expired", "certificate has expired", "unknown ca", "bad certificate", "cannot get rsa private key", "cannot get private key", "cannot get rsa certificate", "cannot load certification"} {
-					if strings.Contains(lower, sign) {
-						count += t.By[daemon].By[text]
-						example = cmp.Or(example, text)
-					}
-				}
-			}
-		}
-	}
-	if count < manyTimeouts {
-		return nil
-	}
-	return []Finding{{
-		ID: "certificate", Severity: Urgent, Count: count, Title: fmt.Sprintf("Clients do not accept the server's certificate: %s", times(count)),
-		Detail: "Renew it, and see that it has the name that clients use. The log says: " + example, Advice: "openssl x509 -noout -dates -in $(postconf -h smtpd_tls_cert_file)",
-	}}
 }
 
 // disk returns reports of a full disk.

@@ -1,0 +1,143 @@
+package document
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// refusalCause is why other servers refuse the mail of this host, as far as their answers
+// name a cause that can be mended here. The answers are those that the providers document
+// or were seen to give: Gmail, Outlook, Yahoo, mail.ru, GMX and web.de, T-Online,
+// Proofpoint, Mimecast, and servers with Postfix.
+type refusalCause struct {
+	id       string
+	severity Severity
+	least    int      // so many answers make a finding
+	signs    []string // in lower case; one between blanks must be a word
+	except   []string // signs of an answer that is about something else
+	title    string
+	detail   string
+	advice   func(*Document) string
+}
+
+// refusalCauses are looked for in this order, because an answer may name a second one:
+// Outlook limits the rate "due to IP reputation", Yahoo blocks for DMARC.
+var refusalCauses = []refusalCause{
+	{
+		id: "own-mail-unauthenticated", severity: Warn, least: 1,
+		signs: []string{
+			" dmarc ", " dkim ", " spf ", "sender policy framework", "sender is unauthenticated", "unauthenticated email", "required authentication level",
+			"ptr record", "dns ptr", "cannot find your hostname", "cannot find your reverse hostname", "no reverse dns",
+		},
+		title:  "Other servers refuse mail from here because of SPF, DKIM, DMARC or this host's name",
+		detail: "If the domain is yours, mend its DNS entries or the signing; mail that is forwarded unchanged for others fails so too.",
+		advice: func(d *Document) string {
+			return d.Command("--top 0") + " | grep -iE 'spf|dkim|dmarc|authentic|ptr|hostname'"
+		},
+	},
+	{
+		id: "own-mail-rate-limited", severity: Warn, least: 5,
+		signs: []string{
+			"rate limit", "rate-limit", "ratelimit", "unusual rate", "unexpected volume", "limits for how many messages", "too many messages", "sending rate",
+		},
+		except: []string{"over quota", "quota exceeded", "user unknown", "does not exist"},
+		title:  "Other servers take mail from here only slowly, because it is too much for them",
+		detail: "Look for a newsletter, a stolen password, or spam that is forwarded; the mail waits, and Postfix tries again.",
+		advice: func(*Document) string { return "postqueue -p | grep -iE -A2 'rate|volume|too many'" },
+	},
+	{
+		id: "own-address-listed", severity: Urgent, least: 1,
+		signs: []string{
+			"s3140", "s3150", "banned sending ip", "blocked using", "spamhaus", "barracuda", "spamcop.net", "sorbs", "uceprotect", "block list", "blocklist", "block listed", "blacklist", "denylist",
+			"dnsbl", "listed at", "listed in", "poor reputation", "bad reputation", "low reputation", "ip reputation", "ipcheck.proofpoint.com", "dnsbl-lookup", "tosa@rx.t-online.de",
+		},
+		except: []string{ // the recipient's own list, the content, the sender's domain
+			"recipient's block", "by recipient", "by the user", "by user", "user blacklisted", "blacklisted sender", "sender address", "surbl", "uribl", "dbl.spamhaus.org",
+			"user unknown", "no such user", "does not exist", "domain not found",
+		},
+		title:  "Other servers refuse mail from here because of a block list or a bad reputation",
+		detail: "Find out what spam left here, then ask the list to take the address off.",
+		advice: func(d *Document) string { return d.Command("--top 0") + " | grep -iE 'block|list|reputation|banned'" },
+	},
+}
+
+// causeOf returns the cause that an answer names, -1 if it names none.
+func causeOf(answer string) int {
+	text := words(answer)
+	return slices.IndexFunc(refusalCauses, func(c refusalCause) bool { return containsAny(text, c.signs) && !containsAny(text, c.except) })
+}
+
+// words returns a text in lower case with a blank for each bracket, comma and the like, and
+// at both ends, so that a word between blanks is a whole one. A part of a name or an address
+// is none.
+func words(text string) string {
+	blank := func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("(),;:=!?\"", r) {
+			return ' '
+		}
+		return unicode.ToLower(r)
+	}
+	return " " + strings.Map(blank, text) + " "
+}
+
+func containsAny(text string, signs []string) bool {
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
+}
+
+// refusedElsewhere returns why other servers refuse the mail of this host.
+func (d *Document) refusedElsewhere() []Finding {
+	type seen struct {
+		count   int
+		relays  []string
+		example string
+	}
+	all := make([]seen, len(refusalCauses))
+	add := func(relay string, answers map[string]int) {
+		for _, text := range slices.Sorted(maps.Keys(answers)) {
+			cause := causeOf(text)
+			if cause < 0 {
+				continue
+			}
+			s := &all[cause]
+			s.count += answers[text]
+			if s.example == "" {
+				s.example = text
+			}
+			if relay != "" && !slices.Contains(s.relays, relay) {
+				s.relays = append(s.relays, relay)
+			}
+		}
+	}
+	for _, relay := range slices.Sorted(maps.Keys(d.BounceDetail)) {
+		if d.isElsewhere(relay) {
+			add(relay, d.BounceDetail[relay].By)
+		}
+	}
+	for _, agent := range []string{"smtp", "error"} { // error(8) says it again while a server refuses all
+		add("", d.DeferralDetail[agent].By)
+	}
+	var found []Finding
+	for i, s := range all {
+		if c := refusalCauses[i]; s.count >= c.least {
+			found = append(found, Finding{
+				ID: c.id, Severity: c.severity, Count: s.count, Subjects: s.relays[:min(len(s.relays), 10)],
+				Title: fmt.Sprintf("%s: %s", c.title, times(s.count)), Detail: c.detail + " An answer: " + s.example, Advice: c.advice(d),
+			})
+		}
+	}
+	return found
+}
+
+// isElsewhere reports whether a relay is another host: none of this host's filters,
+// commands and mailboxes.
+func (d *Document) isElsewhere(relay string) bool {
+	if addr, err := netip.ParseAddr(relay); err == nil {
+		return !addr.IsLoopback() && !addr.IsPrivate()
+	}
+	host, _, _ := strings.Cut(relay, ".")
+	return relay != "localhost" && host != strings.ToLower(d.Host) && strings.Contains(relay, ".")
+}
