@@ -298,3 +298,26 @@ func TestGroupsOfNeighbours(t *testing.T) {
 		t.Errorf("got %+v, want one row of five neighbours and one address", got)
 	}
 }
+
+// The numbers are what pflogsumm 1.1.5 writes.
+func TestNumbersArePflogsumms(t *testing.T) {
+	for seconds, want := range map[float64]string{
+		0: "  0.0 s", 59.9: " 59.9 s", 60: " 60.0 s", 89.9: "  1.5 m", 3600: " 60.0 m", 5400: "  1.5 h", 129600: " 36.0 h", 431999: "120.0 h",
+	} {
+		if got := delay(seconds); got != want {
+			t.Errorf("a delay of %v seconds is %q, want %q", seconds, got, want)
+		}
+	}
+	for n, want := range map[int64]string{524288: "524288 ", 524289: "   512k", 536870912: "524288k", 536870913: "   512m"} {
+		if got := scaled(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+	d := document.Document{Delivered: 9304, Rejected: 696, RejectedPercent: 7}
+	if got := percentOfAll(&d, d.Rejected); got != 6 {
+		t.Errorf("696 of 10000 are %d %%, want 6", got)
+	}
+	if got := percentOfAll(&document.Document{}, 0); got != 0 {
+		t.Errorf("nothing of nothing is %d %%, want 0", got)
+	}
+}

@@ -53,10 +53,10 @@ func (p *printer) grandTotals(d *document.Document) {
 	if d.Expired > 0 {
 		p.amount(int64(d.Expired), "expired")
 	}
-	p.amount(int64(d.Rejected), fmt.Sprintf("rejected (%d%%)", int(d.RejectedPercent))+note(d.RejectedTemporary > 0, ", %d of them for now (4xx)", d.RejectedTemporary))
+	p.amount(int64(d.Rejected), fmt.Sprintf("rejected (%d%%)", percentOfAll(d, d.Rejected))+note(d.RejectedTemporary > 0, ", %d of them for now (4xx)", d.RejectedTemporary))
 	p.amount(int64(d.RejectWarnings), "reject warnings")
 	p.amount(int64(d.Held), "held")
-	p.amount(int64(d.Discarded), fmt.Sprintf("discarded (%d%%)", discardedPercent(d)))
+	p.amount(int64(d.Discarded), fmt.Sprintf("discarded (%d%%)", percentOfAll(d, d.Discarded)))
 	p.line("")
 	p.amount(d.BytesReceived, "bytes received")
 	p.amount(d.BytesDelivered, "bytes delivered")
@@ -98,13 +98,14 @@ func (p *printer) shortTotals(d *document.Document) {
 	p.amount(d.BytesDelivered, "bytes delivered")
 }
 
-// discardedPercent is pflogsumm's, of all mail that was delivered, refused or discarded.
-func discardedPercent(d *document.Document) int {
+// percentOfAll returns the whole percents of all mail that was delivered, refused or
+// discarded, cut off like pflogsumm's.
+func percentOfAll(d *document.Document, n int) int {
 	all := d.Delivered + d.Rejected + d.Discarded
 	if all == 0 {
 		return 0
 	}
-	return 100 * d.Discarded / all
+	return 100 * n / all
 }
 
 func note(show bool, format string, n int) string {
@@ -205,15 +206,13 @@ func (p *printer) table(title string, rows int, heads ...string) bool {
 	return true
 }
 
-// delay writes seconds like pflogsumm. For example: "2.5 s", "3.0 m", "1.2 h", by the
-// unit that fits.
+// delay writes seconds like pflogsumm (1.1.5, adj_time_units): up to a minute in seconds,
+// up to an hour in minutes, else in hours. For example: "60.0 s", "3.0 m", "55.6 h".
 func delay(seconds float64) string {
 	switch {
-	case seconds >= 86400:
-		return fmt.Sprintf("%5.1f d", seconds/86400)
-	case seconds >= 3600:
+	case seconds > 3600:
 		return fmt.Sprintf("%5.1f h", seconds/3600)
-	case seconds >= 60:
+	case seconds > 60:
 		return fmt.Sprintf("%5.1f m", seconds/60)
 	}
 	return fmt.Sprintf("%5.1f s", seconds)

@@ -21,7 +21,7 @@ func (t *Tracker) delivery(r *event.Logged, f *event.Flow) {
 		if figures := t.at(r.Time); figures != nil {
 			figures.Bounced++
 			figures.hour(t.hour(r.Time)).Bounced++
-			figures.addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text), 1)
+			figures.addText(inner(figures.Bounces, relayKey(f)), bounceReason(f.Text, f.Recipient), 1)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	figures.hour(t.hour(r.Time)).Deferrals++
 	at := uint32(r.Time.Unix())
 	domain, _ := trafficAt(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)))
-	reason := bounceReason(f.Text)
+	reason := bounceReason(f.Text, f.Recipient)
 	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
 	figures.addText(inner(figures.Deferring, f.Daemon), reason, 1)
 }

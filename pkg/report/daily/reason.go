@@ -174,14 +174,21 @@ func cutAtFirst(text string, marks ...string) string {
 	return text[:end]
 }
 
-// bounceReason makes a remote server's answer comparable.
-func bounceReason(text string) string {
+// bounceReason makes a remote server's answer comparable: it removes what differs from
+// recipient to recipient. For example, "host mx.example[192.0.2.1] said: 550 5.1.1
+// <bob@example.org>: Recipient address rejected: User unknown (in reply to RCPT TO
+// command)" becomes "550 5.1.1 Recipient address rejected: User unknown".
+func bounceReason(text, recipient string) string {
 	if strings.HasPrefix(text, "host ") {
 		if _, said, ok := strings.Cut(text, " said: "); ok {
 			text = said
 		}
 	}
 	text, _, _ = strings.Cut(text, " (in reply to")
+	if recipient != "" {
+		text = strings.ReplaceAll(text, "<"+recipient+">: ", "")
+		text = strings.ReplaceAll(text, "<"+recipient+">", "RECIPIENT")
+	}
 	return clip(strings.TrimSpace(replaceAddresses(text)))
 }
 

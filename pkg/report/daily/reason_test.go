@@ -56,6 +56,24 @@ func TestTroubleText(t *testing.T) {
 	}
 }
 
+// The answers of a server to its recipients count together.
+func TestBounceReason(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"host mx[198.51.100.1] said: 550 5.1.1 <Bob@x.example>: Recipient address rejected: User unknown (in reply to RCPT TO command)", "550 5.1.1 Recipient address rejected: User unknown"},
+		{"host mx[198.51.100.1] said: 550 no mailbox <Bob@x.example> here", "550 no mailbox RECIPIENT here"},
+		{"host mx[198.51.100.1] said: 450 4.2.0 <Bob@x.example>: Recipient address rejected: Greylisted", "450 4.2.0 Recipient address rejected: Greylisted"},
+		{"host mx[198.51.100.1] said: 550 5.1.1 <carol@x.example>: no", "550 5.1.1 <carol@x.example>: no"},
+		{"connect to mx.example[2001:db8::1]:25: Connection timed out", "connect to mx.example[ADDR]:25: Connection timed out"},
+	} {
+		if got := bounceReason(tt.text, "Bob@x.example"); got != tt.want {
+			t.Errorf("bounceReason(%q) = %q, want %q", tt.text, got, tt.want)
+		}
+	}
+	if got := bounceReason("550 <>: x", ""); got != "550 <>: x" {
+		t.Errorf("without a recipient: got %q", got)
+	}
+}
+
 // A reason that is known is the one that would be found again, whichever words share its
 // place.
 func TestKnownReasons(t *testing.T) {
