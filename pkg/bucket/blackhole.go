@@ -46,6 +46,7 @@ func (e *Engine) blackhole(s *scenario.Scenario, g *group, b *bucket, at int64) 
 // Kept is what a bucket keeps of a finding that was held.
 type Kept struct {
 	Attempts []Attempt // that no rule excused
+	Values   []Value   // of these, if the scenario counts accounts or addresses, the oldest first
 	First    time.Time // of the finding's first event
 	Kind     event.Kind
 	Addr     netip.Addr // of the source
@@ -57,6 +58,14 @@ type Attempt struct {
 	Service event.Service
 }
 
+// Value is an account or an address that a scenario counts once, under distinct.
+type Value struct {
+	Account event.AccountHash // zero: the address counts
+	Addr    netip.Addr        // zero: the account counts
+	First   Attempt
+	At      time.Time // of the first attempt
+}
+
 // Held lifts a blackhole, because the guard held the finding. The bucket reports its next
 // overflow, and IsAgain is true for it until the blackhole would have ended. A bucket
 // that was evicted, or has another blackhole by now, is unchanged.
@@ -64,8 +73,9 @@ type Attempt struct {
 // The attempts that no rule excused stay in the bucket of a scenario that counts nothing
 // but kinds. Otherwise a client could hide its guesses between attempts that are excused,
 // for example failures on an account of its own: no run of ten would hold enough of them.
-// They stay in the queue, too, if an overflow filter sums up kinds. A scenario with
-// distinct values starts empty: what it counts, others count as well.
+// They stay in the queue, too, if an overflow filter sums up kinds. If the scenario counts
+// accounts or addresses, those of the attempts stay. Any other scenario with distinct
+// starts empty, because the guard does not know its values.
 func (e *Engine) Held(h Blackhole, k Kept) {
 	i := slices.IndexFunc(e.set.Scenarios(), func(s *scenario.Scenario) bool { return s.Name == h.Scenario })
 	if h.Until == 0 || i < 0 {
@@ -85,6 +95,9 @@ func (e *Engine) Held(h Blackhole, k Kept) {
 	}
 	e.silence(b, -until)
 	s := e.set.Scenarios()[i]
+	if s.CountsNames {
+		e.keepValues(s, e.groups.At(gi), b, k)
+	}
 	if !s.CountsKinds && !s.SumsKinds || len(k.Attempts) == 0 {
 		return
 	}

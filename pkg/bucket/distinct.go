@@ -75,13 +75,8 @@ func (c *current) distinctHash(s *scenario.Scenario) (value uint64, ok bool) {
 	addr := c.in.Event.Addr
 	if addr.IsValid() {
 		switch s.DistinctField {
-		case expression.FieldSourceIP:
-			return c.addrHash(addr), true
-		case expression.FieldSourceBlock:
-			if addr.Is6() {
-				addr = event.RangeOf(addr).Addr()
-			}
-			return c.addrHash(addr), true
+		case expression.FieldSourceIP, expression.FieldSourceBlock:
+			return c.addrHash(distinctAddr(s, addr)), true
 		case expression.FieldSourceRange:
 			return c.addrHash(event.RangeOf(addr).Addr()), true
 		}

@@ -56,7 +56,8 @@ func findingOf(o *bucket.Overflow) guard.Finding {
 	s := o.Scenario
 	return guard.Finding{
 		Scenario: s.Name, Scope: scopeOf(o), Addr: o.Addr, Network: o.Network, Account: o.Account, Sources: o.Sources,
-		Kinds: guard.Kinds(s.Kinds), Needed: s.Capacity + 1, Distinct: s.CountsAccounts(), Leak: s.LeakSpeed,
+		Kinds: guard.Kinds(s.Kinds), Needed: s.Capacity + 1, Leak: s.LeakSpeed,
+		Distinct: s.CountsAccounts(), Addresses: s.CountsNames && s.CountsAddresses(),
 		First: o.First, Last: o.Last, Informational: !s.Labels.Remediation,
 	}
 }

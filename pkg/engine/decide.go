@@ -18,9 +18,9 @@ func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 		for n < len(overflows) && overflows[n].Scenario == overflows[0].Scenario && overflows[n].Blackhole == overflows[0].Blackhole {
 			n++
 		}
-		if counted, held := j.decideBucket(overflows[:n], now); held {
+		if v, held := j.decideBucket(overflows[:n], now); held {
 			o := &overflows[0]
-			j.buckets.Held(o.Blackhole, kept(counted, o.First, o.Kinds, o.Addr))
+			j.buckets.Held(o.Blackhole, kept(&v, o.First, o.Kinds, o.Addr))
 		}
 		overflows = overflows[n:]
 	}
@@ -28,19 +28,22 @@ func (j *Judge) decide(overflows []bucket.Overflow, now time.Time) {
 
 // kept returns what a bucket keeps of a finding that is held: the attempts that count all
 // the same.
-func kept(counted []guard.Attempt, first time.Time, kinds []event.Count, addr netip.Addr) bucket.Kept {
+func kept(v *guard.Verdict, first time.Time, kinds []event.Count, addr netip.Addr) bucket.Kept {
 	k := bucket.Kept{First: first, Kind: firstKind(kinds), Addr: addr}
-	for _, a := range counted {
+	for _, a := range v.Counted {
 		k.Attempts = append(k.Attempts, bucket.Attempt(a))
+	}
+	for _, value := range v.Values {
+		k.Values = append(k.Values, bucket.Value{Account: value.Account, Addr: value.Addr, First: bucket.Attempt(value.First), At: value.At})
 	}
 	return k
 }
 
-// decideBucket reports whether all overflows of a bucket are held, and which attempts of
-// the last one count all the same. If six addresses of
+// decideBucket reports whether all overflows of a bucket are held, and returns the verdict on
+// the last one, which holds the attempts that count all the same. If six addresses of
 // one /64 fill a bucket together, the finding is about the /64, unless a ban must not hit
 // all of it.
-func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counted []guard.Attempt, held bool) {
+func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (last guard.Verdict, held bool) {
 	single := false // the ban before is for a single address
 	held = true
 	for i := range overflows {
@@ -51,7 +54,7 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counte
 		f := findingOf(o)
 		v := j.guard.Decide(f, now)
 		single = v.Action == guard.Ban && !v.Widen.IsValid()
-		counted, held = v.Counted, held && v.Action == guard.Hold && !v.Pending
+		last, held = v, held && v.Action == guard.Hold && !v.Pending
 		switch {
 		case v.Pending:
 			j.waiting[keyOf(f)] = waiting{alertOf(o), f.Needed, o.Blackhole}
@@ -60,7 +63,7 @@ func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (counte
 			j.add(alertOf(o), v, f.Needed, now)
 		}
 	}
-	return counted, held
+	return last, held
 }
 
 // firstKind returns the kind of the first count.
@@ -105,7 +108,7 @@ func (j *Judge) settle(rulings []guard.Ruling) {
 		}
 		delete(j.waiting, key)
 		if r.Verdict.Action == guard.Hold {
-			j.buckets.Held(w.Blackhole, kept(r.Verdict.Counted, w.Alert.First, w.Alert.Kinds, w.Alert.Source))
+			j.buckets.Held(w.Blackhole, kept(&r.Verdict, w.Alert.First, w.Alert.Kinds, w.Alert.Source))
 			if w.Blackhole.IsAgain() {
 				continue
 			}

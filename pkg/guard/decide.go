@@ -70,9 +70,9 @@ func (g *Guard) decideSources(f Finding) Verdict {
 	}
 	var t tally
 	t.left, t.accounts = g.left[:0], g.accounts[:0]
-	var seen map[uint64]struct{}
+	var seen map[uint64]int // place in t.parties, if the finding counts addresses
 	if len(addrs) > 1 {
-		seen = make(map[uint64]struct{}, len(addrs))
+		seen = make(map[uint64]int, len(addrs))
 	}
 	for _, addr := range addrs {
 		if reason, held := g.Never(addr); held {
@@ -82,11 +82,12 @@ func (g *Guard) decideSources(f Finding) Verdict {
 			continue
 		}
 		key := keyOf(addr)
-		if _, twice := seen[key]; twice {
+		if at, twice := seen[key]; twice {
+			t.addToParty(at, addr)
 			continue
 		}
 		if seen != nil {
-			seen[key] = struct{}{}
+			seen[key] = len(t.parties)
 		}
 		s := g.memory.find(key)
 		if s == nil {
@@ -98,7 +99,11 @@ func (g *Guard) decideSources(f Finding) Verdict {
 		if g.now < s.amnesty && f.Scope != event.ScopeAccount {
 			return hold(Amnesty, "forgiven by a person until "+clock(s.amnesty))
 		}
+		left, open := len(t.left), len(t.open)
 		g.weigh(&f, s, &t)
+		if f.Addresses {
+			t.addParty(addr, left, open)
+		}
 	}
 	v := g.sum(f, &t)
 	g.left, g.accounts = t.left, t.accounts
@@ -112,7 +117,8 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		return nothingKnown(f, v)
 	}
 	if !t.reaches(f) {
-		v.Action, v.Rule, v.Counted = Hold, t.dominant(), t.attempts(f.Needed)
+		v.Action, v.Rule = Hold, t.dominant()
+		v.Counted, v.Values = t.attempts(f.Needed), t.values(&f, true)
 		v.Pending = t.notYet > 0 && t.counted+t.notYet >= min(f.Needed, t.total())
 		v.wait = t.wait
 		v.Reason = t.shortfall(f) + ": " + t.reason(v.Rule, g)

@@ -32,6 +32,8 @@ type Finding struct {
 	Needed int   // number that makes a finding: capacity + 1, or the distinct count
 	// Distinct reports whether Needed counts accounts, not attempts.
 	Distinct bool
+	// Addresses reports whether Needed counts addresses, not attempts.
+	Addresses bool
 	// Leak is the leakspeed of a leaky bucket; 0 if nothing leaks. Without the excused
 	// attempts the rest must still overflow the bucket.
 	Leak time.Duration
@@ -84,6 +86,15 @@ type Attempt struct {
 	Service event.Service
 }
 
+// Value is an account or an address that a finding counts once, however many attempts
+// there are with it.
+type Value struct {
+	Account event.AccountHash // zero: the address counts
+	Addr    netip.Addr        // zero: the account counts
+	First   Attempt
+	At      time.Time // of the first attempt, to the second
+}
+
 // Verdict is the answer to a finding, with its reason in words for a person.
 type Verdict struct {
 	Action Action
@@ -103,6 +114,10 @@ type Verdict struct {
 	// Counted are the attempts that count, or may yet, of a Hold because they are too few,
 	// the oldest first: their kinds and services, at most as many as are needed.
 	Counted []Attempt
+
+	// Values are the accounts or addresses of these attempts, if Needed counts those: each
+	// with its first attempt, the oldest first. A guard remembers a bounded number of them.
+	Values []Value
 
 	wait  wait  // evidence and time that a pending one waits for
 	basis basis // of a ban: the attempts that count

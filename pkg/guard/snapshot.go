@@ -19,8 +19,8 @@ import (
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
 // its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
 // their logs, version 15 not the logins of each account, version 16 not when the log of each
-// host began, and they are read.
-const snapshotVersion = 17
+// host began, version 17 not which findings count addresses, and they are read.
+const snapshotVersion = 18
 
 // readableVersion is the oldest version that is read.
 const readableVersion = 12
@@ -156,6 +156,9 @@ func (c *codec) pending(p *pending) {
 	c.ints(&f.Needed)
 	f.Leak = time.Duration(c.number(uint64(f.Leak)))
 	c.bools(&f.Distinct, &f.Informational, &p.isDue)
+	if c.version >= 18 {
+		c.bools(&f.Addresses)
+	}
 	c.time(&f.First)
 	c.time(&f.Last)
 	numbers(c, &p.key)

@@ -121,7 +121,7 @@ func TestRestoreDamaged(t *testing.T) {
 	if err := New(Facts{}, Options{}).Restore(append(whole, 0)); err == nil {
 		t.Error("one byte more: no error")
 	}
-	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 17" {
+	if err := New(Facts{}, Options{}).Restore([]byte{99}); err == nil || err.Error() != "the guard's snapshot is not of version 18" {
 		t.Errorf("another version: %v", err)
 	}
 }

@@ -27,6 +27,7 @@ type tally struct {
 	gap      [ruleCount]uint32   // for Resolver and BlockList: the longest gap without evidence, in seconds, that counts as usual
 	excused  [ruleCount]int
 	proof    string
+	parties  []party   // the addresses, if the finding counts addresses
 	left     []offence // offences that count
 	open     []offence // that are excused only until there is evidence
 }
@@ -185,7 +186,10 @@ func (t *tally) reaches(f Finding) bool {
 	}
 	needed := min(f.Needed, seen+t.lost)
 	if f.Distinct && len(t.accounts) > 0 {
-		return distinct(t.accounts, needed) >= needed
+		return distinct(t.accounts, needed) >= needed && (t.counted == seen || t.valuesOverflow(&f, needed))
+	}
+	if f.Addresses && t.counted != seen {
+		return t.valuesOverflow(&f, needed)
 	}
 	if t.counted+t.lost*t.counted/seen < needed {
 		return false
@@ -196,11 +200,18 @@ func (t *tally) reaches(f Finding) bool {
 // shortfall describes how much is missing for a ban. Without the excused attempts the
 // rest may be enough in number, but spread over too long a time.
 func (t *tally) shortfall(f Finding) string {
-	if f.Distinct && len(t.accounts) > 0 {
-		return fmt.Sprintf("%s count, %d are needed", count(distinct(t.accounts, len(t.accounts)), "account"), f.Needed)
+	counted, text := t.counted, ""
+	switch {
+	case f.Distinct && len(t.accounts) > 0:
+		counted = distinct(t.accounts, len(t.accounts))
+		text = fmt.Sprintf("%s count, %d are needed", count(counted, "account"), f.Needed)
+	case f.Addresses:
+		counted = len(t.values(&f, false))
+		text = fmt.Sprintf("%d of %d attempts count, from %s, %d are needed", t.counted, t.total(), addresses(counted), f.Needed)
+	default:
+		text = strconv.Itoa(t.counted) + " of " + strconv.Itoa(t.total()) + " attempts count, " + strconv.Itoa(f.Needed) + " are needed"
 	}
-	text := strconv.Itoa(t.counted) + " of " + strconv.Itoa(t.total()) + " attempts count, " + strconv.Itoa(f.Needed) + " are needed"
-	if t.counted >= f.Needed {
+	if counted >= f.Needed {
 		text += " within a shorter time"
 	}
 	return text

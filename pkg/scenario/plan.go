@@ -28,6 +28,7 @@ type Plan struct {
 	Threshold      float32                // bayesian_threshold, 0-1: a higher probability overflows
 
 	CountsKinds bool // leaky, and counts each event of Kinds of a source_block, whatever else it holds
+	CountsNames bool // leaky, and counts each account, or each address, with an event of Kinds once, whatever else it holds
 	SumsKinds   bool // as CountsKinds, but an overflow filter looks at the kinds and services of the queue
 
 	QueueLimit int  // events that the queue holds at most; -1: no limit

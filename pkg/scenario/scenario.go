@@ -97,3 +97,9 @@ func labelsOf(raw map[string]any) Labels {
 func (s *Scenario) CountsAccounts() bool {
 	return s.DistinctField == expression.FieldAccount || s.DistinctField == expression.FieldUsername
 }
+
+// CountsAddresses reports whether the scenario counts different addresses (of IPv6 perhaps
+// their /64) rather than attempts.
+func (s *Scenario) CountsAddresses() bool {
+	return s.DistinctField == expression.FieldSourceIP || s.DistinctField == expression.FieldSourceBlock
+}

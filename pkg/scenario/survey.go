@@ -28,6 +28,7 @@ func (l *loader) survey(s *Scenario) {
 	}
 	countsKinds := s.countsAll() && s.Kinds&refuses == 0
 	s.CountsKinds = countsKinds && s.OverflowFilter == nil
+	s.CountsNames = s.countsEachOnce() && s.Kinds&refuses == 0
 	s.SumsKinds = countsKinds && s.OverflowFilter != nil && !s.KeepTimes && !s.KeepEvents
 	for _, x := range slices.Concat([]*expression.Expression{s.filter, s.GroupBy, s.Distinct, s.CancelOn}, s.bucketExpressions()) {
 		if x == nil {
@@ -48,6 +49,31 @@ func (l *loader) survey(s *Scenario) {
 func (s *Scenario) countsAll() bool {
 	return s.IsLeaky && len(s.Rest) == 0 && s.GroupField == expression.FieldSourceBlock && s.Scope == string(event.ScopeIP) &&
 		s.Distinct == nil && s.CancelOn == nil && s.Condition == nil
+}
+
+// countsEachOnce reports whether the bucket counts each account, or each address, that kind,
+// service and shape let pass the filter once. The filter may ask for a name besides.
+func (s *Scenario) countsEachOnce() bool {
+	if !s.IsLeaky || s.Distinct == nil || s.CancelOn != nil || s.Condition != nil || s.OverflowFilter != nil {
+		return false
+	}
+	switch s.GroupField {
+	case expression.FieldSourceBlock:
+		return s.DistinctField == expression.FieldAccount && s.Scope == string(event.ScopeIP) && s.asksForNames()
+	case expression.FieldSourceRange:
+		return s.CountsAddresses() && s.Scope == string(event.ScopeRange) && len(s.Rest) == 0
+	case expression.FieldUsername:
+		return s.CountsAddresses() && s.ScopeField == s.GroupField && s.asksForNames()
+	}
+	return false
+}
+
+// asksForNames reports whether the filter asks for no more than a name, besides kind,
+// service and shape.
+func (s *Scenario) asksForNames() bool {
+	return !slices.ContainsFunc(s.Rest, func(x *expression.Expression) bool {
+		return x.Source() != `evt.Meta.account != ""` && x.Source() != `evt.Meta.username != ""`
+	})
 }
 
 // MayTake reports whether the filter may take an event of the kind, service and shape:
