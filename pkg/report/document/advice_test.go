@@ -39,6 +39,8 @@ func troubledDay(t *testing.T) []string {
 	for _, addr := range []string{"192.0.2.77", "203.9.0.1", "198.51.2.2", "192.88.1.1", "100.64.3.3"} {
 		lines = append(lines, loginAt(6*hour, addr))
 	}
+	lines = append(lines, refusedNetwork("554 5.7.1 Service unavailable; Client host [%s] blocked using zen.example")...)
+	lines = append(lines, toMany(40, 10*minute, false)...)
 	lines = append(lines, sent(7*hour, "FFFFFF1", 300, 200)...)
 	return append(append(lines, deferrals(8*hour, hour, 12, "d.example")...), connects(0, 9)...)
 }

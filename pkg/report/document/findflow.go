@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -35,6 +36,39 @@ func stuckDestinations(in Input) []Finding {
 		})
 	}
 	return found
+}
+
+// manyWaiting is how many domains mail must wait for to be a finding, if they are a third
+// of all or more: some domains are always dead.
+const (
+	manyWaiting  = 10
+	waitingShare = 3
+)
+
+// growingQueue is mail to many domains that waits for hours: nothing was delivered there
+// since the first deferral. Mail that is greylisted is delivered soon.
+func growingQueue(in Input) []Finding {
+	waiting := 0
+	from, to := uint32(math.MaxUint32), uint32(0)
+	reasons := map[string]int{}
+	for _, t := range in.Figures.DeliveryDomains {
+		if t.Deferrals == 0 || t.Delivered >= t.DeferredTo {
+			continue
+		}
+		waiting++
+		reasons[t.Reason]++
+		from, to = min(from, max(t.Delivered, t.DeferredFrom)), max(to, t.DeferredTo)
+	}
+	all := len(in.Figures.DeliveryDomains)
+	if waiting < manyWaiting || waiting*waitingShare < all || time.Duration(int64(to)-int64(from))*time.Second < stuckFor {
+		return nil
+	}
+	return []Finding{{
+		ID: "queue-grows", Severity: Warn, Count: waiting, Since: time.Unix(int64(from), 0).In(in.Zone), Until: time.Unix(int64(to), 0).In(in.Zone),
+		Title:  fmt.Sprintf("The queue grows: mail to %d of %d domains was deferred, and none was delivered there since", waiting, all),
+		Detail: "If it is all of them, look at the way out, at port 25 and the resolver; if not, at who sends so much. The most frequent answer: " + cmp.Or(mostFrequent(reasons), "none"),
+		Advice: "postqueue -p | tail -1; postqueue -p | head -30",
+	}}
 }
 
 func hours(d time.Duration) string { return fmt.Sprintf("%d hours", int(d.Hours())) }

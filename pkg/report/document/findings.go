@@ -40,7 +40,7 @@ type Finding struct {
 // FindingIDs are the IDs of all findings, for --fail-on.
 var FindingIDs = []string{
 	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "own-mail-unauthenticated", "own-mail-rate-limited", "provider-refused", "backend-fault",
-	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "bounces-high", "silent",
+	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "queue-grows", "bounces-high", "silent",
 	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
 	"login-from-many-countries", "login-from-new-country", "login-from-new-network", "account-sends-bulk",
 	"held-waiting", "lapi-unreachable", "outbox-grows", "source-lags", "cap-reached",
@@ -58,11 +58,12 @@ func (d *Document) findings(in Input) []Finding {
 	add(bannedThenHonest(in)...)
 	add(d.refusedElsewhere()...)
 	add(in.Watch.refusedProviders()...)
-	add(in.Watch.troubles()...)
+	add(d.ownTroubles(in)...)
 	add(d.blockListTrouble()...)
 	add(d.certificates()...)
-	add(d.disk()...)
+	add(d.fatals()...)
 	add(stuckDestinations(in)...)
+	add(growingQueue(in)...)
 	add(d.highBounces()...)
 	add(d.silence(in)...)
 	add(d.comparisons()...)
@@ -205,6 +206,14 @@ func (w *Watch) refusedProviders() []Finding {
 	return found
 }
 
+// who begins a sentence with the clients that met the trouble, if the log names any.
+func (f *fault) who() string {
+	if len(f.clients) == 0 {
+		return "The log says: "
+	}
+	return plural(len(f.clients), "client") + " met it: "
+}
+
 // troubles returns the outages of the host's own services.
 func (w *Watch) troubles() []Finding {
 	var found []Finding
@@ -214,7 +223,7 @@ func (w *Watch) troubles() []Finding {
 		severity     Severity
 	}{
 		{event.AuthFault, "backend-fault", "The login service had trouble", "journalctl -u dovecot --since yesterday -p warning", Urgent},
-		{event.LookupFault, "backend-fault", "A lookup table failed", "postconf -n | grep maps", Urgent},
+		{event.LookupFault, "backend-fault", tableTrouble, "postconf -n | grep maps", Urgent},
 		{event.ServerFault, "backend-fault", "The mail server could not do its work", "journalctl -u 'postfix*' --since yesterday -p warning", Urgent},
 		{event.DNSFault, "resolver-trouble", "The resolver did not answer", "dig example.com", Warn},
 		{event.DNSBLFault, "blocklist-trouble", "A block list refuses our queries, so every client looks listed", "postconf postscreen_dnsbl_sites smtpd_recipient_restrictions", Urgent},
@@ -226,7 +235,7 @@ func (w *Watch) troubles() []Finding {
 		found = append(found, Finding{
 			ID: row.id, Severity: row.severity, Count: f.count, Since: f.first, Until: f.last,
 			Title:  fmt.Sprintf("%s: %s", row.what, times(f.count)),
-			Detail: fmt.Sprintf("%s met it: %s.", plural(len(f.clients), "client"), mostFrequent(f.reasons)), Advice: row.do,
+			Detail: f.who() + mostFrequent(f.reasons) + ".", Advice: row.do,
 		})
 		if row.kind == event.DNSBLFault {
 			found[len(found)-1].Detail += " Ask it through a resolver of your own, or take it out."
@@ -263,34 +272,6 @@ func (d *Document) blockListTrouble() []Finding {
 				Detail: "Each time a client had to wait. Take the list out of postscreen_dnsbl_sites if it stays so.", Advice: "dig " + shellWord("2.0.0.127."+list),
 			})
 		}
-	}
-	return found
-}
-
-// disk returns reports of a full disk.
-func (d *Document) disk() []Finding {
-	var found []Finding
-	if n := d.Fatals.Total + d.Panics.Total; n > 0 {
-		found = append(found, Finding{
-			ID: "disk-or-queue", Severity: Urgent, Count: n, Title: fmt.Sprintf("Postfix stopped with a fatal error or panic: %s", times(n)),
-			Detail: "Mail may not come or go until that is mended. The log says: " + strings.TrimSpace(d.Fatals.first()+d.Panics.first()), Advice: "journalctl -u 'postfix*' -p err --since yesterday",
-		})
-	}
-	full := 0
-	for _, t := range []Trouble{d.Warnings, d.Errors} {
-		for _, detail := range t.By {
-			for text, n := range detail.By {
-				if strings.Contains(text, "No space left") || strings.Contains(text, "nsufficient system storage") || strings.Contains(text, "queue file system: ") {
-					full += n
-				}
-			}
-		}
-	}
-	if full > 0 {
-		found = append(found, Finding{
-			ID: "disk-or-queue", Severity: Urgent, Count: full, Title: fmt.Sprintf("The disk of the mail queue is full: %s", times(full)),
-			Detail: "Mail is refused for now. Make room.", Advice: "df -h /var/spool/postfix /var/mail",
-		})
 	}
 	return found
 }

@@ -66,6 +66,53 @@ func delivered(at time.Duration, domain string) string {
 	return lineAt(at, "postfix/smtp[5]", "BBBBBB1: to=<v@%s>, relay=mx[203.0.113.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)", domain)
 }
 
+// refusedNetwork is the log of a network of which one host brings mail and eight are refused.
+func refusedNetwork(refusal string) []string {
+	lines := []string{
+		lineAt(hour-minute, "postfix/smtpd[3]", "connect from mail.d.example[198.51.100.99]"),
+		lineAt(hour-minute, "postfix/smtpd[3]", "DDDDDD1: client=mail.d.example[198.51.100.99]"),
+		lineAt(hour-minute, "postfix/smtpd[3]", "disconnect from mail.d.example[198.51.100.99] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"),
+	}
+	for i := range 8 {
+		addr := fmt.Sprintf("198.51.100.%d", 10+i)
+		lines = append(lines, lineAt(hour+minute, "postfix/smtpd[6]", "NOQUEUE: reject: RCPT from unknown[%s]: "+refusal+"; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>", addr, addr))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// repeated is a line, once a minute.
+func repeated(n int, tag, text string) []string {
+	var lines []string
+	for i := range n {
+		lines = append(lines, lineAt(hour+time.Duration(i)*minute, tag, "%s", text))
+	}
+	return lines
+}
+
+// toMany is the log of mails to domains of which each defers, and takes the mail later if
+// it only greylists.
+func toMany(domains int, step time.Duration, greylists bool) []string {
+	var lines []string
+	for i := range domains {
+		domain := fmt.Sprintf("w%d.example", i)
+		lines = append(lines, deferrals(hour+time.Duration(i)*step, minute, 2, domain)...)
+		if greylists {
+			lines = append(lines, delivered(hour+time.Duration(i)*step+5*minute, domain))
+		}
+	}
+	return lines
+}
+
+// deliveries is the log of mails to domains that take them.
+func deliveries(domains int) []string {
+	var lines []string
+	for i := range domains {
+		lines = append(lines, delivered(hour+time.Duration(i)*minute, fmt.Sprintf("t%d.example", i)))
+	}
+	return lines
+}
+
 func loginAt(at time.Duration, addr string) string {
 	return lineAt(at, "dovecot", "imap-login: Login: user=<alice>, method=PLAIN, rip=%s, lip=192.0.2.1, mpid=7, TLS, session=<s>", addr)
 }
@@ -160,6 +207,51 @@ func TestFindings(t *testing.T) {
 		"an outage without a refusal": {lines: []string{
 			lineAt(hour, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
 		}, id: "resolver-trouble", want: "warn 1 The resolver did not answer: once"},
+		"refusals in an outage of the resolver are no provider's": {lines: slices.Concat([]string{
+			lineAt(hour, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
+		}, refusedNetwork("450 4.7.25 Client host rejected: cannot find your hostname, [%s]")), id: "provider-refused"},
+		"refusals without an outage": {
+			lines: refusedNetwork("450 4.7.25 Client host rejected: cannot find your hostname, [%s]"), id: "provider-refused",
+			want: "urgent 8 A mail provider is refused: 198.51.100.0/24 mail.d.example",
+		},
+		"refusals by a block list in an outage of the resolver": {lines: slices.Concat([]string{
+			lineAt(hour, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
+		}, refusedNetwork("554 5.7.1 Service unavailable; Client host [%s] blocked using zen.example")), id: "provider-refused", want: "urgent 8 A mail provider is refused: 198.51.100.0/24 mail.d.example"},
+
+		"a table that cleanup cannot ask": {
+			lines: repeated(5, "postfix/cleanup[6]", "warning: AAAAAA1: virtual_alias_maps map lookup problem for u@example.org -- message not accepted, try again later"), id: "backend-fault",
+			want: "urgent 5 A lookup table failed: 5 times",
+		},
+		"a table of LDAP":                 {lines: repeated(5, "postfix/trivial-rewrite[6]", "warning: virtual_mailbox_domains: proxy:ldap:/etc/postfix/x.cf: table lookup problem"), id: "backend-fault", want: "urgent 5 A lookup table failed: 5 times"},
+		"a database that is down":         {lines: repeated(5, "postfix/proxymap[6]", "warning: connect to mysql server 127.0.0.1: Can't connect to MySQL server on '127.0.0.1' (111)"), id: "backend-fault", want: "urgent 5 A lookup table failed: 5 times"},
+		"a table that failed once":        {lines: repeated(1, "postfix/cleanup[6]", "warning: AAAAAA1: virtual_alias_maps map lookup problem for u@example.org -- message not accepted, try again later"), id: "backend-fault"},
+		"another warning of a table":      {lines: repeated(5, "postfix/postmap[6]", "warning: /etc/postfix/virtual.db: duplicate entry: \"u@example.org\""), id: "backend-fault"},
+		"a sender who writes of a lookup": {lines: repeated(5, "postfix/smtpd[6]", "warning: Illegal address syntax from unknown[198.51.100.8] in MAIL command: <table lookup problem>"), id: "backend-fault"},
+
+		"a full disk, said by smtpd and cleanup": {lines: slices.Concat(
+			repeated(3, "postfix/cleanup[9]", "warning: write queue file: No space left on device"),
+			repeated(3, "postfix/smtpd[7]", "NOQUEUE: reject: MAIL from c.example[198.51.100.7]: 452 4.3.1 Insufficient system storage; proto=ESMTP helo=<c>"),
+		), id: "backend-fault"},
+		"a full disk of the mailboxes": {
+			lines: repeated(4, "postfix/lmtp[9]", "AAAAAA1: to=<u@example.org>, relay=mx1[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=4.2.0, status=deferred (host mx1[private/dovecot-lmtp] said: 451 4.2.0 <u@example.org> Failed to save mail: No space left on device (in reply to end of DATA command))"),
+			id:    "disk-or-queue", want: "urgent 4 The disk of the mailboxes is full: 4 times",
+		},
+		"a full disk elsewhere": {
+			lines: repeated(4, "postfix/smtp[9]", "AAAAAA1: to=<u@far.example>, relay=mx.far.example[203.0.113.5]:25, delay=1, delays=0/0/0/1, dsn=4.2.0, status=deferred (host mx.far.example[203.0.113.5] said: 452 4.3.1 No space left on device)"),
+			id:    "disk-or-queue",
+		},
+		"a mailbox over its quota": {
+			lines: repeated(4, "postfix/lmtp[9]", "AAAAAA1: to=<u@example.org>, relay=mx1[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=4.2.2, status=deferred (host mx1[private/dovecot-lmtp] said: 452 4.2.2 <u@example.org> Quota exceeded)"),
+			id:    "disk-or-queue",
+		},
+
+		"mail to many domains waits": {
+			lines: toMany(40, 10*minute, false), id: "queue-grows", want: "warn 40 The queue grows: mail to 40 of 40 domains was deferred, and none was delivered there since",
+		},
+		"mail to many domains, greylisted":       {lines: toMany(40, 10*minute, true), id: "queue-grows"},
+		"mail to many domains waits for an hour": {lines: toMany(40, minute, false), id: "queue-grows"},
+		"mail to a few domains waits":            {lines: toMany(9, hour, false), id: "queue-grows"},
+		"a few of many domains are dead":         {lines: slices.Concat(toMany(12, hour, false), deliveries(60)), id: "queue-grows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			since, until := day("2026-11-28")

@@ -116,8 +116,9 @@ func (w *Watch) Add(r *engine.Result) {
 	case r.Kind == event.LoginOK, r.Guessed > 0:
 		w.loggedIn(r)
 	case r.Kind == event.DNSBLListed, r.Kind == event.NoHostname:
-		w.refused(&r.Event)
-		w.refusedInOutage(&r.Event)
+		if !w.refusedInOutage(&r.Event) {
+			w.refused(&r.Event)
+		}
 	case r.Kind.Class() == event.Fault:
 		w.fault(&r.Event)
 	}
@@ -296,16 +297,18 @@ func (w *Watch) refused(e *event.Event) {
 // be due to it.
 const outage = 10 * time.Minute
 
-// refusedInOutage counts clients that were refused for now while the resolver was in
-// trouble.
-func (w *Watch) refusedInOutage(e *event.Event) {
+// refusedInOutage counts a client that was refused for now while the resolver was in
+// trouble, and reports whether it was.
+func (w *Watch) refusedInOutage(e *event.Event) bool {
 	f := w.faults[event.DNSFault]
 	if f == nil || e.Kind != event.NoHostname || !strings.HasPrefix(e.Code, "4") {
-		return
+		return false
 	}
-	if late := e.Time.Sub(f.last); late <= outage && !e.Time.Before(f.first) {
-		f.refused += e.Attempts
+	if late := e.Time.Sub(f.last); late > outage || e.Time.Before(f.first) {
+		return false
 	}
+	f.refused += e.Attempts
+	return true
 }
 
 // fault counts trouble of the host's own services.
