@@ -62,6 +62,7 @@ type reportOptions struct {
 	sendmail        string
 	failOn          []string
 	topSet, sendSet bool
+	mailSet         bool
 }
 
 // newReport returns csmail report, the daily report. For example:
@@ -74,7 +75,7 @@ func newReport(std Streams, configPath *string) *cobra.Command {
 		Short: "The day: what needs you, bans, and the figures of the mail system",
 		Long:  reportHelp,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.topSet, o.sendSet = c.Flags().Changed("top"), c.Flags().Changed("sendmail")
+			o.topSet, o.sendSet, o.mailSet = c.Flags().Changed("top"), c.Flags().Changed("sendmail"), c.Flags().Changed("mail")
 			return runReport(c.Context(), o, *configPath, args, std)
 		},
 	}
@@ -108,6 +109,9 @@ func (o reportOptions) check(ctx context.Context, configPath string, files []str
 	r := dailyReport{reportOptions: o, files: files, now: now}
 	if !slices.Contains([]string{"human", "html", "json", "csv"}, o.output) {
 		return r, usageError{fmt.Errorf("output format %q not supported: must be one of human, html, json, csv", o.output)}
+	}
+	if err := o.checkForm(); err != nil {
+		return r, usageError{err}
 	}
 	if o.top < 0 {
 		return r, usageError{hint.Wrap(fmt.Errorf("--top %d is negative", o.top), "0 shows all")}

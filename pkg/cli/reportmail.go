@@ -5,14 +5,51 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
+	"csmail/pkg/hint"
 	"csmail/pkg/mailer"
 	"csmail/pkg/render/page"
 	"csmail/pkg/report/document"
 )
+
+// checkForm returns an error for flags that have no effect or contradict each other. A
+// variable of a script that is not set leaves --mail empty.
+func (o reportOptions) checkForm() error {
+	isText := o.output == "human" || o.output == "html"
+	switch {
+	case o.pflogsumm && o.output != "human":
+		return hint.Wrap(fmt.Errorf("--pflogsumm is a text, not %s", o.output), "leave -o out, or --pflogsumm: the figures of both are the same")
+	case !o.mailSet:
+		return o.checkUnsent()
+	case !slices.ContainsFunc(o.mail, func(address string) bool { return strings.TrimSpace(address) != "" }):
+		return hint.Wrap(errors.New("--mail names no address"), "--mail admin@example.org; - stands for report.mail.to of the configuration")
+	case o.smtp != "" && o.sendSet:
+		return hint.Wrap(errors.New("--smtp and --sendmail are two ways to send one mail"), "leave one of them out")
+	case o.pflogsumm:
+		return hint.Wrap(errors.New("--mail sends the whole report, not --pflogsumm"), "csmail report --pflogsumm | mail -s pflogsumm root")
+	case !isText:
+		return hint.Wrap(fmt.Errorf("--mail sends the report as text and HTML, not as %s", o.output), "leave -o out")
+	}
+	return nil
+}
+
+// checkUnsent returns an error for flags that only a mail needs.
+func (o reportOptions) checkUnsent() error {
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{{"from", o.from != ""}, {"smtp", o.smtp != ""}, {"sendmail", o.sendSet}} {
+		if flag.given {
+			return hint.Wrap(fmt.Errorf("--%s has no effect without --mail", flag.name), "--mail ADDRESS sends the report instead of printing it")
+		}
+	}
+	return nil
+}
 
 // send mails the report. Settings without a flag come from the configuration.
 func (r dailyReport) send(ctx context.Context, d *document.Document) error {

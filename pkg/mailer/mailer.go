@@ -167,8 +167,8 @@ func (o Options) client(ctx context.Context) (*mail.Client, error) {
 		return nil, hint.Wrap(fmt.Errorf("mail server %q: %w", o.SMTP, err), "write it like localhost:25 or mail.example.org:587")
 	}
 	port, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, hint.Wrap(fmt.Errorf("mail server %q: the port is no number", o.SMTP), "write it like localhost:25 or mail.example.org:587")
+	if err != nil || port < 1 || port > 65535 {
+		return nil, hint.Wrap(fmt.Errorf("mail server %q: the port is no number from 1 to 65535", o.SMTP), "write it like localhost:25 or mail.example.org:587")
 	}
 	// A certificate of this host mostly names the host, not localhost.
 	settings := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: o.roots, InsecureSkipVerify: o.TLS != "required" && isLoopback(host)}
