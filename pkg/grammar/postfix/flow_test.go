@@ -77,6 +77,13 @@ func TestParseFlow(t *testing.T) {
 			"postfix/smtp", "AABBCC1: to=<c@d.example>, relay=mx.d.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx said: 550 to=<c@e.example>, relay=none, no such user)",
 			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "c@d.example", Relay: "mx.d.example", Delay: time.Second, Status: "bounced", Text: "host mx said: 550 to=<c@e.example>, relay=none, no such user"},
 		},
+		{ // a reply that imitates a delivery, but for a part
+			"postfix/smtp", "AABBCC1: to=<c@d.example>, relay=mx.d.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=4.0.0, status=deferred (host mx said: 450 to=<c@e.example>, relay=none, delay=1, delays=0/0/0/0, status=sent (ok))",
+			event.Flow{
+				Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "c@d.example", Relay: "mx.d.example", Delay: time.Second, Status: "deferred",
+				Text: "host mx said: 450 to=<c@e.example>, relay=none, delay=1, delays=0/0/0/0, status=sent (ok)",
+			},
+		},
 		{ // a recipient that names another relay
 			"postfix/smtp", `AABBCC1: to=<"x>, relay=none, status=sent (ok)"@d.example>, relay=mx.d.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)`,
 			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: `"x>, relay=none, status=sent (ok)"@d.example`, Relay: "mx.d.example", Delay: time.Second, Status: "bounced", Text: "no"},

@@ -70,15 +70,22 @@ func cutRecipient(text string) (who, how string, ok bool) {
 	}
 }
 
-// isDelivery reports whether a text reads like a relay and the delay of a delivery.
+// isDelivery reports whether a text reads like the attributes of a delivery, from its
+// relay to its status.
 func isDelivery(how string) bool {
-	_, how, ok := strings.Cut(how, ", ")
+	var ignored event.Flow
+	_, how, _ = strings.Cut(how, ", ")
+	how, ok := readDelay(how, &ignored)
 	if !ok {
 		return false
 	}
-	var ignored event.Flow
-	_, ok = readDelay(how, &ignored)
-	return ok
+	for _, name := range [...]string{", delays=", ", dsn=", ", status="} {
+		if how, ok = strings.CutPrefix(how, name); !ok {
+			return false
+		}
+		how = how[min(strings.IndexByte(how+",", ','), len(how)):]
+	}
+	return true
 }
 
 // readDelay skips "conn_use=N, " and reads "delay=D" in seconds.

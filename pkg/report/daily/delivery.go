@@ -18,6 +18,7 @@ func (t *Tracker) delivery(r *event.Logged, f *event.Flow) {
 		t.deferred(m, r, f)
 	case "bounced":
 		t.attempt(m, f, true)
+		t.matchParent(m, f)
 		if figures := t.at(r.Time); figures != nil {
 			figures.Bounced++
 			figures.hour(t.hour(r.Time)).Bounced++
@@ -81,6 +82,7 @@ func atHour[T any](hours map[string]*T, key string) *T {
 // deferred counts a delivery that Postfix will try again.
 func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	t.attempt(m, f, true)
+	t.matchParent(m, f)
 	if m.parent == nil && m.mayBeLinked(momentOf(r.Time)) && len(m.past().deferrals) < maxDeliveries {
 		m.more.deferrals = append(m.more.deferrals, momentOf(r.Time))
 	}
@@ -156,10 +158,11 @@ func (t *Tracker) deliver(m *mail, r *event.Logged, f *event.Flow, figures *Figu
 	if figures != nil {
 		figures.deliver(&d, 1, t.hour(r.Time))
 	}
-	if !m.is(near) && f.Daemon != "pipe" {
+	isFiltered := f.Daemon == "pipe" || f.Local && m.hasEcho(d.at, f.Delay)
+	if !m.is(near) && !isFiltered {
 		return // no filter has to do with it
 	}
-	m.setIf(f.Daemon == "pipe", piped)
+	m.setIf(isFiltered, piped)
 	d.agent, d.recipient, d.original = agentName(f.Daemon), strings.Clone(d.recipient), strings.Clone(strings.ToLower(f.Original))
 	past := m.past()
 	if len(past.deliveries) >= maxDeliveries {
@@ -299,20 +302,17 @@ func (m *mail) cameBack(at moment, transmitted time.Duration) bool {
 const maxBetween = time.Hour
 
 // matchParent finds mails that a pipe(8) filter handed to sendmail(1) or to this host's
-// smtpd: they have the same Message-ID, sender and recipient within an hour. A mailing
-// list or a Sieve redirect changes the recipient or the sender, so it does not match.
-// Either of the two lines may come first.
+// smtpd, and those of a filter on this host that answers without their queue ID: they have
+// the same Message-ID, sender and recipient within an hour. A mailing list or a Sieve
+// redirect changes the recipient or the sender, so it does not match. Either of the two
+// lines may come first.
 func (t *Tracker) matchParent(m *mail, f *event.Flow) {
-	if m.messageID == 0 || !m.is(local) && f.Daemon != "pipe" {
+	if m.messageID == 0 || !m.is(local) && !m.is(piped) {
 		return
 	}
 	m.index()
-	if past := m.past(); m.is(local) && len(past.recipients) < maxDeliveries {
-		d := past.deliveries[len(past.deliveries)-1]
-		past.recipients = append(past.recipients, d.recipient)
-		if d.original != "" {
-			past.recipients = append(past.recipients, d.original)
-		}
+	if m.is(local) {
+		m.past().addRecipients(f)
 	}
 	for _, other := range m.host.byID[m.messageID] {
 		if other == m {
@@ -323,7 +323,8 @@ func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 	}
 }
 
-// matchFilter links child to parent if a pipe delivery of parent made it.
+// matchFilter links child to parent if a delivery of parent made it: one by pipe(8), or
+// one that was under way when the child was born.
 func (t *Tracker) matchFilter(parent, child *mail) {
 	if !child.is(local) || child.born == 0 || child.sender != parent.sender || parent.root() == child {
 		return
@@ -335,7 +336,7 @@ func (t *Tracker) matchFilter(parent, child *mail) {
 		return
 	}
 	for i, d := range parent.deliveries() {
-		if d.agent != "pipe" || d.requeued {
+		if d.requeued || d.agent != "pipe" && !(child.is(bySMTPD) && isDuring(child.born, d.at, d.delay)) {
 			continue
 		}
 		if slices.Contains(child.more.recipients, d.recipient) || d.original != "" && slices.Contains(child.more.recipients, d.original) {

@@ -55,7 +55,7 @@ const (
 	bySMTPD    facts = 1 << iota
 	local            // from pickup or a loopback address
 	near             // from this host or its own networks, as what a filter brings back
-	piped            // a pipe(8) delivery may have handed it to a filter
+	piped            // a delivery by pipe(8) or to this host may have handed it to a filter
 	indexed          // it can be found by its Message-ID
 	reserved         // held or discarded: it counts although no size was logged
 	received         // it is counted as received
@@ -272,6 +272,9 @@ func (m *mail) forgetID() {
 // queued notes sender and size, by which a queue file becomes a mail.
 func (t *Tracker) queued(r *event.Logged, f *event.Flow) {
 	m := t.queue.open(r, f.QueueID)
+	if m.removedAt != 0 { // a bounce or the like that got the same queue ID
+		m = t.queue.openNew(m.host, f.QueueID, momentOf(r.Time))
+	}
 	if m.size >= 0 {
 		return // a deferred mail that is tried again
 	}

@@ -281,6 +281,114 @@ var traps = map[string]struct{ log, want string }{
 		09:10:04 smtp[4]: BBBBBB1: to=<x@example.com>, relay=none, delay=600, delays=600/0/0/0, dsn=4.0.0, status=deferred (connect to mx.example.com[198.51.100.1]:25: Connection refused)`,
 		"received 1, requeued 1, deferred 1, deferrals 2, bytes 1000",
 	},
+	"a filter that names no queue ID": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:03 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1], orig_client=a.example[203.0.113.7]
+		09:00:03 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:03 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=2 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 lmtp[6]: AAAAAA1: to=<y@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:40 smtp[7]: BBBBBB1: to=<x@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
+		09:00:40 smtp[7]: BBBBBB1: to=<y@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (550 no)`,
+		"received 1, delivered 1, requeued 2, bounced 1, bytes 1000, out 1300",
+	},
+	"a filter that names no queue ID, whose mail is delivered before its own line": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:03 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1], orig_client=a.example[203.0.113.7]
+		09:00:03 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:03 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=2 (queue active)
+		09:00:03 smtp[7]: BBBBBB1: to=<x@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
+		09:00:03 smtp[7]: BBBBBB1: to=<y@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (550 no)
+		09:00:03 lmtp[6]: AAAAAA1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 lmtp[6]: AAAAAA1: to=<y@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 qmgr[3]: AAAAAA1: removed`,
+		"received 1, delivered 1, requeued 2, bounced 1, bytes 1000, out 1300",
+	},
+	"a filter that names no queue ID, whose mail waits": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:03 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1], orig_client=a.example[203.0.113.7]
+		09:00:03 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:03 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=2 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 lmtp[6]: AAAAAA1: to=<y@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 smtp[7]: BBBBBB1: to=<x@example.org>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (timeout)
+		09:00:04 smtp[7]: BBBBBB1: to=<y@example.org>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (timeout)
+		10:30:04 smtp[7]: BBBBBB1: to=<x@example.org>, relay=none, delay=5401, delays=5400/0/0/1, dsn=4.0.0, status=deferred (timeout)`,
+		"received 1, requeued 2, deferred 1, deferrals 3, bytes 1000",
+	},
+	"LMTP on a port of this host, and a redirect": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
+		09:00:03 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1], orig_client=a.example[203.0.113.7]
+		09:00:03 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:03 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=2 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.0.0 <x@example.org> saved)
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 smtp[7]: BBBBBB1: to=<far@example.com>, relay=mx[198.51.100.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)`,
+		"received 2, delivered 2, bytes 2300, out 2300",
+	},
+	"LMTP on a port of this host, and a mailing list": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:03 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1], orig_client=a.example[203.0.113.7]
+		09:00:03 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:03 qmgr[3]: BBBBBB1: from=<list-bounces@example.org>, size=1300, nrcpt=2 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<list@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 lmtp[6]: AAAAAA1: to=<y@example.org>, relay=127.0.0.1[127.0.0.1]:10024, delay=2.1, delays=0/0/0/2.1, dsn=2.5.0, status=sent (250 2.5.0 OK (1A0FF98765))
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 smtp[7]: BBBBBB1: to=<x@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
+		09:00:04 smtp[7]: BBBBBB1: to=<y@example.org>, relay=mx[10.0.0.5]:25, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (550 no)`,
+		"received 2, delivered 3, bounced 1, bytes 2300, out 3300",
+	},
+	"the same mail once more after its delivery": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
+		09:00:02 lmtp[6]: AAAAAA1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 saved)
+		09:00:09 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1]
+		09:00:09 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:09 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:10 lmtp[6]: BBBBBB1: to=<x@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 saved)`,
+		"received 2, delivered 2, bytes 2300, out 2300",
+	},
+	"a filter by sendmail(1), whose mail bounces": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)
+		09:00:02 pickup[8]: BBBBBB1: uid=99 from=<s@a.example>
+		09:00:02 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:02 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:02 pipe[6]: AAAAAA1: to=<x@example.org>, relay=spamassassin, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via spamassassin service)
+		09:00:03 smtp[7]: BBBBBB1: to=<x@example.org>, relay=mx[198.51.100.5]:25, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (550 no)`,
+		"received 1, requeued 1, bounced 1, bytes 1000",
+	},
+	"a queue ID used again by a bounce": {
+		`
+		09:00:01 pickup[1]: AAAAAA1: uid=0 from=<root>
+		09:00:01 qmgr[3]: AAAAAA1: from=<root@a.example>, size=5000, nrcpt=1 (queue active)
+		09:00:02 local[1]: AAAAAA1: to=<x@example.org>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)
+		09:00:02 qmgr[3]: AAAAAA1: removed
+		09:30:05 qmgr[3]: AAAAAA1: from=<>, size=300, nrcpt=1 (queue active)
+		09:30:06 smtp[1]: AAAAAA1: to=<q@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)`,
+		"received 1, delivered 2, bytes 5000, out 5300",
+	},
 	"a reply that imitates another status": {
 		`
 		09:00:02 smtp[1]: AAAAAA1: to=<x@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=1/0/0/0, dsn=5.0.0, status=bounced (550 to=<y@example.com>, relay=none, status=sent (250 ok))`,
