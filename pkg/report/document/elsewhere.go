@@ -36,7 +36,7 @@ var refusalCauses = []refusalCause{
 		title:  "Other servers refuse mail from here because of SPF, DKIM, DMARC or this host's name",
 		detail: "If the domain is yours, mend its DNS entries or the signing; mail that is forwarded unchanged for others fails so too.",
 		advice: func(d *Document) string {
-			return d.Command("--top 0") + " | grep -iE 'spf|dkim|dmarc|authentic|ptr|hostname'"
+			return d.Command("-o csv") + " | grep -iE 'spf|dkim|dmarc|authentic|ptr|hostname'"
 		},
 	},
 	{
@@ -61,7 +61,7 @@ var refusalCauses = []refusalCause{
 		},
 		title:  "Other servers refuse mail from here because of a block list or a bad reputation",
 		detail: "Find out what spam left here, then ask the list to take the address off.",
-		advice: func(d *Document) string { return d.Command("--top 0") + " | grep -iE 'block|list|reputation|banned'" },
+		advice: func(d *Document) string { return d.Command("-o csv") + " | grep -iE 'block|list|reputation|banned'" },
 	},
 }
 
