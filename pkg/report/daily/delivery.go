@@ -97,6 +97,9 @@ func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	domain, _ := trafficAt(figures.DeliveryDomains, domainOf(strings.ToLower(f.Recipient)))
 	reason := bounceReason(f.Text, f.Recipient)
 	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
+	if IsFullMailbox(f.Daemon, reason) {
+		figures.addSpan(MailboxTrouble, Span{r.Time.Unix(), r.Time.Unix()})
+	}
 	figures.addText(inner(figures.Deferring, f.Daemon), reason, 1)
 }
 

@@ -24,6 +24,7 @@ const (
 	entryReason
 	entryTrouble
 	entryConnected
+	entrySpan
 )
 
 // totals are the sums of the figures.
@@ -83,6 +84,9 @@ func (f *Figures) Write(w *wire.Frames) {
 		for key, counts := range reasons {
 			writeCounts(w, entryReason, []string{string(rune('0' + which)), key}, counts)
 		}
+	}
+	for cause, span := range f.Spans {
+		w.Add(entrySpan, func(c *wire.Codec) { c.Text(&cause); span.encode(c) })
 	}
 	for level, daemons := range f.Trouble {
 		for daemon, counts := range daemons {
@@ -209,6 +213,8 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		r.traffic(c)
 	case entryConnected:
 		r.connected(c)
+	case entrySpan:
+		r.span(c)
 	default:
 		return r.hours(kind, c) || r.details(kind, c)
 	}
@@ -259,6 +265,15 @@ func (r *FiguresReader) hours(kind uint8, c *wire.Codec) (known bool) {
 		return false
 	}
 	return true
+}
+
+func (r *FiguresReader) span(c *wire.Codec) {
+	var cause string
+	var span Span
+	c.Text(&cause)
+	if span.encode(c); c.Err == nil {
+		r.into.addSpan(cause, span)
+	}
 }
 
 func (r *FiguresReader) traffic(c *wire.Codec) {

@@ -74,7 +74,8 @@ type Figures struct {
 	Refusals  map[string]map[string]map[string]*Refusal `json:"refusals"` // by action, stage, reason
 	Bounces   map[string]Counts                         `json:"bounces"`  // by relay and reason
 	Deferring map[string]Counts                         `json:"deferring"`
-	Trouble   map[string]map[string]Counts              `json:"trouble"` // by level, daemon, text
+	Trouble   map[string]map[string]Counts              `json:"trouble"`         // by level, daemon, text
+	Spans     map[string]*Span                          `json:"spans,omitempty"` // of this host's own trouble, by cause
 	Master    Counts                                    `json:"master"`
 	TLS       Counts                                    `json:"tls"` // handshakes by protocol version
 

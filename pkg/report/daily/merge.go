@@ -134,6 +134,9 @@ func (f *Figures) mergeMaps(o *Figures) {
 			f.mergeTexts(inner(pair[0], key), counts)
 		}
 	}
+	for cause, span := range o.Spans {
+		f.addSpan(cause, *span)
+	}
 	for level, daemons := range o.Trouble {
 		for daemon, counts := range daemons {
 			f.mergeTexts(inner(inner2(f.Trouble, level), daemon), counts)

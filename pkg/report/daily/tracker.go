@@ -86,13 +86,13 @@ func (t *Tracker) addOnce(r *event.Logged, f *event.Flow) {
 		t.connection(r, f)
 	default:
 		if figures := t.at(r.Time); figures != nil {
-			figures.add(f, t.hour(r.Time))
+			figures.add(f, r.Time, t.hour(r.Time))
 		}
 	}
 }
 
 // add counts a line that stands for itself.
-func (f *Figures) add(flow *event.Flow, hour string) {
+func (f *Figures) add(flow *event.Flow, at time.Time, hour string) {
 	switch flow.Kind {
 	case event.FlowExpired:
 		f.Expired++
@@ -103,7 +103,7 @@ func (f *Figures) add(flow *event.Flow, hour string) {
 	case event.FlowTLS:
 		addCount(f.TLS, flow.Version, 1)
 	case event.FlowTrouble:
-		f.trouble(flow)
+		f.trouble(flow, at)
 	case event.FlowMaster:
 		addCount(f.Master, clip(flow.Text), 1)
 	}
@@ -114,7 +114,7 @@ func (f *Figures) add(flow *event.Flow, hour string) {
 func (t *Tracker) Finish() { t.queue.drain() }
 
 // trouble counts a warning or worse.
-func (f *Figures) trouble(flow *event.Flow) {
+func (f *Figures) trouble(flow *event.Flow, at time.Time) {
 	l := &f.latest.trouble
 	if l.counts == nil || l.level != flow.Level || l.daemon != flow.Daemon {
 		counts := inner(inner2(f.Trouble, levelNames[flow.Level]), flow.Daemon)
@@ -122,9 +122,12 @@ func (f *Figures) trouble(flow *event.Flow) {
 	}
 	f.latest.room = appendTrouble(f.latest.room[:0], flow.Text)
 	if count := l.counts[string(f.latest.room)]; count != nil {
-		*count++
+		if *count++; len(f.Spans) > 0 { // else no text that came before is of this host's own trouble
+			f.noteTrouble(flow.Level, string(f.latest.room), at)
+		}
 		return
 	}
+	f.noteTrouble(flow.Level, string(f.latest.room), at)
 	f.addText(l.counts, string(f.latest.room), 1)
 }
 

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"csmail/pkg/report/daily"
 )
 
 // certificateTrouble is what the log says of this host's certificate.
@@ -45,6 +47,9 @@ func (d *Document) certificates() []Finding {
 		for _, daemon := range slices.Sorted(maps.Keys(t.By)) {
 			isClient := daemon == "smtp" || daemon == "lmtp"
 			for _, text := range slices.Sorted(maps.Keys(t.By[daemon].By)) {
+				if !daily.IsOfCertificate(text) {
+					continue
+				}
 				lower := strings.ToLower(text)
 				at := slices.IndexFunc(certificateTroubles, func(c certificateTrouble) bool { return containsAny(lower, c.signs) && !(c.ofServer && isClient) })
 				if at >= 0 {
@@ -54,11 +59,12 @@ func (d *Document) certificates() []Finding {
 			}
 		}
 	}
+	since, until := d.spans[daily.CertificateTrouble].Times(d.zone)
 	var found []Finding
 	for i, c := range certificateTroubles {
 		if counts[i] >= c.least {
 			found = append(found, Finding{
-				ID: "certificate", Severity: c.severity, Count: counts[i], Title: fmt.Sprintf("%s: %s", c.title, times(counts[i])),
+				ID: "certificate", Severity: c.severity, Count: counts[i], Since: since, Until: until, Title: fmt.Sprintf("%s: %s", c.title, times(counts[i])),
 				Detail: c.detail + " The log says: " + examples[i], Advice: "openssl x509 -noout -dates -ext subjectAltName -in $(postconf -h smtpd_tls_cert_file)",
 			})
 		}

@@ -101,7 +101,8 @@ type Document struct {
 
 	Before []Day `json:"before,omitempty"` // earlier days of the same logs, the oldest first
 	zone   *time.Location
-	files  []string // that it was made of, if any were named
+	spans  map[string]*daily.Span // of this host's own trouble
+	files  []string               // that it was made of, if any were named
 
 	bounded bool // a window was asked for
 }
@@ -267,7 +268,7 @@ type Input struct {
 func New(in Input) *Document {
 	d := &Document{
 		Version: Version, Generated: in.Generated, From: in.From.In(in.Zone), To: in.To.In(in.Zone), Timezone: cmp.Or(in.ZoneName, in.Zone.String()),
-		Lines: in.Lines, Before: in.Before, zone: in.Zone, files: in.Files, bounded: in.Bounded,
+		Lines: in.Lines, Before: in.Before, zone: in.Zone, spans: in.Figures.Spans, files: in.Files, bounded: in.Bounded,
 	}
 	if len(in.Hosts) == 1 {
 		d.Host = in.Hosts[0]

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"csmail/pkg/event"
+	"csmail/pkg/report/daily"
 )
 
 const tableTrouble = "A lookup table failed"
@@ -23,7 +26,7 @@ func (d *Document) withTables(found []Finding) []Finding {
 	count, example := 0, ""
 	for _, daemon := range slices.Sorted(maps.Keys(d.Warnings.By)) {
 		for _, text := range slices.Sorted(maps.Keys(d.Warnings.By[daemon].By)) {
-			if isOfTable(text) {
+			if daily.CauseOf(event.Warning, text) == daily.TableTrouble {
 				count += d.Warnings.By[daemon].By[text]
 				example = daemon + ": " + text
 			}
@@ -38,29 +41,11 @@ func (d *Document) withTables(found []Finding) []Finding {
 	if count < manyTimeouts {
 		return found
 	}
+	since, until := d.spans[daily.TableTrouble].Times(d.zone)
 	return append(found, Finding{
-		ID: "backend-fault", Severity: Urgent, Count: count, Title: tableTrouble + ": " + times(count),
+		ID: "backend-fault", Severity: Urgent, Count: count, Since: since, Until: until, Title: tableTrouble + ": " + times(count),
 		Detail: "Mail waits until the table answers again. The log says: " + example, Advice: "postconf -n | grep maps",
 	})
-}
-
-// isOfTable reports whether a warning is about a table that could not be asked (Postfix
-// 3.7: cleanup_message.c, trivial-rewrite/resolve.c, global/dict_mysql.c, dict_pgsql.c and
-// dict_ldap.c). Before the words that all tables share there is the table's name only, so
-// a client's text with these words is none.
-func isOfTable(text string) bool {
-	for _, start := range []string{"connect to mysql server ", "connect to pgsql server ", "dict_ldap_"} {
-		if strings.HasPrefix(text, start) {
-			return true
-		}
-	}
-	for _, sign := range []string{" table lookup problem", " map lookup problem for ", " lookup error for "} {
-		name, _, ok := strings.Cut(text, sign)
-		if ok && !strings.Contains(strings.ReplaceAll(name, ": ", ":"), " ") {
-			return true
-		}
-	}
-	return false
 }
 
 // fullDisks returns reports of a full disk, that of the queue or that of the mailboxes.
@@ -69,29 +54,30 @@ func (d *Document) fullDisks() []Finding {
 	for _, t := range []Trouble{d.Warnings, d.Errors} {
 		for _, detail := range t.By {
 			for text, n := range detail.By {
-				if containsAny(text, []string{"No space left", "nsufficient system storage", "queue file system: "}) {
+				if daily.CauseOf(event.Warning, text) == daily.DiskTrouble {
 					queue += n
 				}
 			}
 		}
 	}
-	for _, agent := range []string{"lmtp", "local", "virtual", "pipe"} { // smtp quotes other servers
-		for text, n := range d.DeferralDetail[agent].By {
-			if strings.Contains(text, "No space left") {
+	for agent, detail := range d.DeferralDetail {
+		for text, n := range detail.By {
+			if daily.IsFullMailbox(agent, text) {
 				boxes += n
 			}
 		}
 	}
 	var found []Finding
-	add := func(n int, disk, detail, advice string) {
+	add := func(n int, cause, disk, detail, advice string) {
 		if n > 0 {
+			since, until := d.spans[cause].Times(d.zone)
 			found = append(found, Finding{
-				ID: "disk-or-queue", Severity: Urgent, Count: n, Title: "The disk of the " + disk + " is full: " + times(n), Detail: detail, Advice: advice,
+				ID: "disk-or-queue", Severity: Urgent, Count: n, Since: since, Until: until, Title: "The disk of the " + disk + " is full: " + times(n), Detail: detail, Advice: advice,
 			})
 		}
 	}
-	add(queue, "mail queue", "Mail is refused for now. Make room.", "df -h /var/spool/postfix /var/mail")
-	add(boxes, "mailboxes", "Mail waits in the queue. Make room; postqueue -f sends it then.", "df -h /var/mail /home /var/vmail; df -i /var/mail")
+	add(queue, daily.DiskTrouble, "mail queue", "Mail is refused for now. Make room.", "df -h /var/spool/postfix /var/mail")
+	add(boxes, daily.MailboxTrouble, "mailboxes", "Mail waits in the queue. Make room; postqueue -f sends it then.", "df -h /var/mail /home /var/vmail; df -i /var/mail")
 	return found
 }
 
@@ -101,9 +87,10 @@ func (d *Document) fatals() []Finding {
 	if n == 0 {
 		return nil
 	}
+	since, until := d.spans[daily.FatalTrouble].Times(d.zone)
 	said := strings.TrimSpace(d.Fatals.first()) + "; " + strings.TrimSpace(d.Panics.first())
 	return []Finding{{
-		ID: "disk-or-queue", Severity: Urgent, Count: n, Title: "Postfix stopped with a fatal error or panic: " + times(n),
+		ID: "disk-or-queue", Severity: Urgent, Count: n, Since: since, Until: until, Title: "Postfix stopped with a fatal error or panic: " + times(n),
 		Detail: "Mail may not come or go until that is mended. The log says: " + strings.Trim(said, "; "), Advice: "journalctl -u 'postfix*' -p err --since yesterday",
 	}}
 }
