@@ -84,7 +84,7 @@ type Flow struct {
 	HasSender bool
 	Recipient string
 	Original  string // orig_to
-	ID        string // Message-ID, or the queue ID before a content filter (orig_queue_id)
+	ID        string // Message-ID, or the queue ID before a content filter (orig_queue_id) or postsuper -r (orig_id)
 
 	Size  int64         // bytes, of FlowQueued
 	Relay string        // the relay's name without address and port, "none", or a transport's name

@@ -49,8 +49,37 @@ func TestParseFlow(t *testing.T) {
 			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.HoldMail, Stage: "body", Sender: "a@b", HasSender: true},
 		},
 		{
-			"postfix/cleanup", "AABBCC1: warning: header Subject: x>: 450 4.7.1 forged from a.example[203.0.113.7]; from=<> to=<c@d> proto=ESMTP helo=<h>: 450 4.7.1 forged>",
+			"postfix/cleanup", "AABBCC1: warning: header Subject: x>: 450 4.7.1 forged from a.example[203.0.113.7]; from=<> to=<c@d> proto=ESMTP helo=<h?:?forged?>",
 			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.RejectWarning, Stage: "header", HasSender: true},
+		},
+		{
+			"postfix/cleanup", `AABBCC1: reject: header Subject: x from local; from=<"a> b; from=<z>"@c.example> to=<"c> d"@d>: 5.7.1 <b>: 4.7.1 later`,
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.Reject, Stage: "header", Sender: `"a> b; from=<z>"@c.example`, HasSender: true, Text: "5.7.1 <b>: 4.7.1 later"},
+		},
+		{
+			"postfix/cleanup", "AABBCC1: hold: header Subject: x from local; from=<a@b>: wait > here",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.HoldMail, Stage: "header", Sender: "a@b", HasSender: true, Text: "wait > here"},
+		},
+		{ // cut off
+			"postfix/cleanup", "AABBCC1: hold: header Subject: x from local; from=<a@b> to=<c",
+			event.Flow{Kind: event.FlowRefusal, QueueID: "AABBCC1", Action: event.HoldMail, Stage: "header"},
+		},
+		{
+			"postfix/cleanup", "AABBCC1: to=<x@far.example>, relay=none, delay=0.01, delays=0.01/0/0/0, dsn=5.7.1, status=bounced (message content rejected)",
+			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "x@far.example", Relay: "none", Delay: 10 * time.Millisecond, Status: "bounced", Text: "message content rejected"},
+		},
+		{
+			"postfix/qmgr", "AABBCC1: to=<x@far.example>, relay=none, delay=2, delays=2/0/0/0, dsn=4.3.0, status=deferred (mail transport unavailable)",
+			event.Flow{Kind: event.FlowDelivery, QueueID: "AABBCC1", Recipient: "x@far.example", Relay: "none", Delay: 2 * time.Second, Status: "deferred", Text: "mail transport unavailable"},
+		},
+		{"postfix/pickup", "AABBCC1: uid=102 from=<a@b> orig_id=AABBCC0", event.Flow{Kind: event.FlowSubmitted, QueueID: "AABBCC1", Sender: "a@b", HasSender: true, ID: "AABBCC0"}},
+		{"postfix/pickup", "AABBCC1: uid=102 from=<a> orig_id=AABBCC0>", event.Flow{Kind: event.FlowSubmitted, QueueID: "AABBCC1", Sender: "a> orig_id=AABBCC0", HasSender: true}},
+		{
+			"postfix/smtpd", `NOQUEUE: reject: RCPT from a.example[203.0.113.7]: 450 4.1.1 <"a> b; from=<q@z>"@c.example>: no; from=<"a> b; from=<q@z>"@c.example> to=<"x> y"@d.example> proto=SMTP`,
+			event.Flow{
+				Kind: event.FlowRefusal, Client: "a.example", Addr: client, Action: event.Reject, Stage: "RCPT", Sender: `"a> b; from=<q@z>"@c.example`, HasSender: true, Recipient: `"x> y"@d.example`,
+				Text: `450 4.1.1 <"a> b; from=<q@z>"@c.example>: no; from=<"a> b; from=<q@z>"@c.example> to=<"x> y"@d.example> proto=SMTP`,
+			},
 		},
 		{
 			"postfix/cleanup", "AABBCC1: discard: header Subject: x from a.example[203.0.113.7]; from=<a@b> to=<c@d> proto=SMTP: bulk",

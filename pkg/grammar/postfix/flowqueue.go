@@ -52,7 +52,8 @@ func cutUser(text string) (user, rest string) {
 	return text, ""
 }
 
-// pickupFlow reads "QID: uid=N from=<SENDER>" (pickup.c, pickup_copy).
+// pickupFlow reads "QID: uid=N from=<SENDER>" (pickup.c, pickup_copy), behind which
+// " orig_id=QID" names the queue file that postsuper -r put back.
 func pickupFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" || !strings.HasPrefix(rest, "uid=") {
@@ -63,14 +64,22 @@ func pickupFlow(message string, f *event.Flow) bool {
 		return false
 	}
 	f.Kind, f.QueueID = event.FlowSubmitted, id
+	if at := strings.LastIndex(sender, "> orig_id="); at >= 0 && isQueueID(sender[at+len("> orig_id="):]) {
+		sender, f.ID = sender[:at], sender[at+len("> orig_id="):]
+	}
 	f.Sender, f.HasSender = strings.TrimSuffix(sender, ">"), true
 	return true
+}
+
+func isQueueID(text string) bool {
+	id, rest, ok := cutQueueID(text + ": ")
+	return ok && id != "" && rest == ""
 }
 
 // qmgrFlow reads "QID: from=<S>, size=N, nrcpt=N (queue active)", "QID:
 // from=<S>, status=expired, returned to sender" (qmgr_active.c) and "QID:
 // removed". The sender is the client's text, so the attributes behind it are
-// read from the end.
+// read from the end. It logs a delivery itself if the agent does not answer.
 func qmgrFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" {
@@ -83,7 +92,7 @@ func qmgrFlow(message string, f *event.Flow) bool {
 	}
 	text, ok := strings.CutPrefix(rest, "from=<")
 	if !ok {
-		return false
+		return deliveryFlow(message, f)
 	}
 	f.HasSender = true
 	for _, end := range [...]string{">, status=expired, returned to sender", ">, status=force-expired, returned to sender"} {
@@ -117,8 +126,8 @@ func queued(text string, f *event.Flow) bool {
 	return true
 }
 
-// cleanupFlow reads the Message-ID, "removed (canceled)" (cleanup_api.c, since 3.10) and
-// the actions of header checks and filters.
+// cleanupFlow reads the Message-ID, "removed (canceled)" (cleanup_api.c, since 3.10), the
+// actions of header checks and filters, and the bounce of a local mail that they refuse.
 func cleanupFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" {
@@ -132,6 +141,9 @@ func cleanupFlow(message string, f *event.Flow) bool {
 	if strings.HasPrefix(rest, "removed (") || rest == "removed" {
 		f.Kind = event.FlowRemoved
 		return true
+	}
+	if strings.HasPrefix(rest, "to=<") {
+		return deliveryFlow(message, f)
 	}
 	return contentFlow(rest, f) || refusalFlow(message, f)
 }

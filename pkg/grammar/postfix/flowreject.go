@@ -94,20 +94,52 @@ func proxyRefusal(text string, f *event.Flow) bool {
 	return true
 }
 
-// readFlowEnvelope notes the client's claims in "; from=<S> to=<R>" or, at postscreen,
-// "; from=<S>, to=<R>".
+// readFlowEnvelope notes the client's claims in "; from=<S> to=<R> proto=P" or, at
+// postscreen, "; from=<S>, to=<R>, proto=P". The reply before it may quote the sender.
 func readFlowEnvelope(text string, f *event.Flow) {
-	at := strings.Index(text, "; from=<")
-	if at < 0 {
+	for {
+		at := strings.Index(text, envelopePrefix)
+		if at < 0 {
+			return
+		}
+		text = text[at+len(envelopePrefix):]
+		sender, rest, ok := cutMailbox(text)
+		rest = strings.TrimPrefix(rest, ",")
+		recipient, hasRecipient := strings.CutPrefix(rest, " to=<")
+		if !ok || !hasRecipient && rest != "" && !strings.HasPrefix(rest, " proto=") {
+			continue
+		}
+		f.Sender, f.HasSender = sender, true
+		if hasRecipient {
+			f.Recipient, _, _ = cutMailbox(recipient)
+		}
 		return
 	}
-	envelope := text[at+len("; from=<"):]
-	sender, envelope, ok := strings.Cut(envelope, ">")
-	f.Sender, f.HasSender = sender, ok
-	envelope = strings.TrimPrefix(envelope, ",")
-	if rest, ok := strings.CutPrefix(envelope, " to=<"); ok {
-		f.Recipient, _, _ = strings.Cut(rest, ">")
+}
+
+const envelopePrefix = "; from=<"
+
+// cutMailbox takes a mail address and the ">" behind it off the start of text. Postfix
+// logs it as RFC 5321 writes it (info_log_addr_form, since 3.5), so a ">" may stand in
+// quotes before the "@".
+func cutMailbox(text string) (address, rest string, ok bool) {
+	end := 0
+	if strings.HasPrefix(text, `"`) {
+		for end = 1; end < len(text) && text[end] != '"'; end++ {
+			if text[end] == '\\' {
+				end++
+			}
+		}
 	}
+	if end >= len(text) {
+		end = 0 // as older versions write it
+	}
+	closing := strings.IndexByte(text[end:], '>')
+	if closing < 0 {
+		return text, "", false
+	}
+	end += closing
+	return text[:end], text[end+1:], true
 }
 
 // contentFlow reads "ACTION: header CONTENT from CLIENT; from=<S> to=<R>
@@ -141,24 +173,42 @@ func contentFlow(text string, f *event.Flow) bool {
 }
 
 // readContentEnd reads "; from=<S> to=<R> proto=P helo=<H>: TEXT" behind the content,
-// which may be a line of a log itself. "to", "proto" and "helo" may be missing, and so may
-// TEXT unless the content was rejected.
+// which may be a line of a log itself: the last one that ends as Postfix writes it.
 func readContentEnd(content string, f *event.Flow) {
-	const envelope = "; from=<"
-	at := strings.LastIndex(content, envelope)
-	if at < 0 {
-		return
+	for at := len(content); ; {
+		if at = strings.LastIndex(content[:at], envelopePrefix); at < 0 {
+			return
+		}
+		sender, rest, ok := cutMailbox(content[at+len(envelopePrefix):])
+		if !ok {
+			continue
+		}
+		if text, ok := cutEnvelopeEnd(rest); ok {
+			f.Sender, f.HasSender, f.Text = sender, true, text
+			return
+		}
 	}
-	end := content[at+len(envelope):]
-	f.Sender, _, f.HasSender = strings.Cut(end, ">")
-	if f.Action != event.Reject && strings.HasSuffix(end, ">") {
-		return
+}
+
+// cutEnvelopeEnd reads " to=<R> proto=P helo=<H>: TEXT", of which each part may be
+// missing. Postfix puts "?" for each "<", ">" and blank of a HELO (src/smtpd/smtpd.c,
+// NEUTER_CHARACTERS).
+func cutEnvelopeEnd(rest string) (text string, ok bool) {
+	if to, has := strings.CutPrefix(rest, " to=<"); has {
+		if _, rest, ok = cutMailbox(to); !ok {
+			return "", false
+		}
 	}
-	if at := strings.LastIndex(end, ">: "); at >= 0 {
-		f.Text = end[at+len(">: "):]
-	} else if _, proto, ok := strings.Cut(end, "> proto="); ok {
-		_, f.Text, _ = strings.Cut(proto, ": ")
+	if proto, has := strings.CutPrefix(rest, " proto="); has {
+		rest = proto[len(proto)-len(strings.TrimLeft(proto, "ESMTP")):]
 	}
+	if helo, has := strings.CutPrefix(rest, " helo=<"); has {
+		if _, rest, ok = strings.Cut(helo, ">"); !ok {
+			return "", false
+		}
+	}
+	text, hasText := strings.CutPrefix(rest, ": ")
+	return text, hasText || rest == ""
 }
 
 func isContentStage(stage string) bool {

@@ -61,6 +61,7 @@ const (
 	received         // it is counted as received
 	incomplete       // it is counted as given up
 	dropped          // it was removed long ago
+	putBack          // postsuper -r put it back into the queue, so its delays begin with its parent
 	everyFact  facts = 1<<iota - 1
 )
 
@@ -135,7 +136,7 @@ const maxChain = 16
 // seconds.
 func (m *mail) offset() time.Duration {
 	root := m.root()
-	if root == m || root.born == 0 || m.born == 0 || m.born < root.born {
+	if root == m || m.is(putBack) || root.born == 0 || m.born == 0 || m.born < root.born {
 		return 0
 	}
 	return m.born.since(root.born)
@@ -176,8 +177,14 @@ func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
 	if f.ID == "" {
 		return
 	}
-	if parent := h.mails.find(f.ID); parent != nil && parent != m {
+	parent := h.mails.find(f.ID)
+	switch {
+	case parent == nil || parent == m:
+	case m.is(bySMTPD):
 		t.linkByOrigin(m, parent)
+	default:
+		m.set(putBack)
+		t.link(m, parent)
 	}
 }
 

@@ -389,6 +389,28 @@ var traps = map[string]struct{ log, want string }{
 		09:30:06 smtp[1]: AAAAAA1: to=<q@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)`,
 		"received 1, delivered 2, bytes 5000, out 5300",
 	},
+	"postsuper -r": { // recorded
+		`
+		23:40:30 pickup[4]: 3FFD3A106B3: uid=0 from=<a@b.example>
+		23:40:30 cleanup[5]: 3FFD3A106B3: message-id=<20261129234030.3FFD3A106B3@mx1.example>
+		23:40:30 qmgr[6]: 3FFD3A106B3: from=<a@b.example>, size=243, nrcpt=1 (queue active)
+		23:40:30 error[7]: 3FFD3A106B3: to=<x@far.example>, relay=none, delay=0.04, delays=0.03/0.01/0/0.01, dsn=4.0.0, status=deferred (wait)
+		23:40:50 postsuper[8]: Requeued: 1 message
+		23:40:50 pickup[4]: 48C6DA1011C: uid=102 from=<a@b.example> orig_id=3FFD3A106B3
+		23:40:50 cleanup[5]: 48C6DA1011C: message-id=<20261129234030.3FFD3A106B3@mx1.example>
+		23:40:50 qmgr[6]: 48C6DA1011C: from=<a@b.example>, size=352, nrcpt=1 (queue active)
+		23:40:50 error[7]: 48C6DA1011C: to=<x@far.example>, relay=none, delay=20, delays=20/0/0/0, dsn=4.0.0, status=deferred (wait)
+		23:45:50 smtp[7]: 48C6DA1011C: to=<x@far.example>, relay=mx.far.example[198.51.100.1]:25, delay=320, delays=320/0/0/0, dsn=2.0.0, status=sent (250 ok)`,
+		"received 1, delivered 1, deferred 1, deferrals 2, bytes 243, out 352",
+	},
+	"a local mail that a header check refuses": { // recorded
+		`
+		23:41:20 pickup[4]: CE1FEA10179: uid=0 from=<a@b.example>
+		23:41:20 cleanup[5]: CE1FEA10179: message-id=<20261129234120.CE1FEA10179@mx1.example>
+		23:41:20 cleanup[5]: CE1FEA10179: reject: header Subject: reje from local; from=<a@b.example> to=<x@far.example>: 5.7.1 message content rejected
+		23:41:20 cleanup[5]: CE1FEA10179: to=<x@far.example>, relay=none, delay=0.01, delays=0.01/0/0/0, dsn=5.7.1, status=bounced (message content rejected)`,
+		"bounced 1, rejected 1, incomplete 1",
+	},
 	"a reply that imitates another status": {
 		`
 		09:00:02 smtp[1]: AAAAAA1: to=<x@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=1/0/0/0, dsn=5.0.0, status=bounced (550 to=<y@example.com>, relay=none, status=sent (250 ok))`,
@@ -426,6 +448,14 @@ func TestDelayHoldsTheFiltersTime(t *testing.T) {
 		if want := 2 * time.Second; got.DelayMax < want || mean < want {
 			t.Errorf("%s: got mean %s and maximum %s, want at least %s", name, mean, got.DelayMax, want)
 		}
+	}
+}
+
+// The delays of a mail that was put back into the queue begin with its arrival.
+func TestDelayOfRequeuedMail(t *testing.T) {
+	f := figuresOf(t, linesOf(traps["postsuper -r"].log))
+	if got, want := f.DeliveryDomains["far.example"].DelayMax, 320*time.Second; got != want {
+		t.Errorf("got a delay of %s, want %s", got, want)
 	}
 }
 
