@@ -2,6 +2,7 @@ package daily
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -28,7 +29,7 @@ func everyTrap() []string {
 			}
 			// Each trap gets hours and queue IDs of its own.
 			line = at.Add(time.Duration(i)*2*time.Hour).Format("2006-01-02T15:04:05-07:00") + line[25:]
-			lines = append(lines, strings.NewReplacer("AAAAAA", "A"+string(rune('A'+i))+"AA", "BBBBBB", "B"+string(rune('A'+i))+"BB").Replace(line))
+			lines = append(lines, strings.NewReplacer("AAAAAA", fmt.Sprintf("A%03dAA", i), "BBBBBB", fmt.Sprintf("B%03dBB", i)).Replace(line))
 		}
 	}
 	return lines
