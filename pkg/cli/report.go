@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -135,8 +136,13 @@ func (o reportOptions) check(ctx context.Context, configPath string, files []str
 	} else {
 		r.top = 0
 	}
-	r.judgement, err = o.judgeOptions.check(ctx, configPath, std)
-	return r, err
+	if r.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
+		return r, err
+	}
+	if o.mailSet && len(r.recipients()) == 0 {
+		return r, usageError{hint.Wrap(errors.New("--mail - sends to nobody: report.mail.to is empty"), "name an address there, or --mail admin@example.org")}
+	}
+	return r, nil
 }
 
 // checkFailOn returns an error for a name that is no finding.
