@@ -359,7 +359,7 @@ func (c *collected) add(result *engine.Result) {
 	c.bans.Add(result)
 	c.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
-		c.logins.Add(&result.Event)
+		c.logins.Add(result.Record)
 	}
 }
 

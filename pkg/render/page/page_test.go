@@ -53,7 +53,7 @@ func documentOf(t testing.TB, lines []string) *document.Document {
 			collector.Add(&result)
 			watch.Add(&result)
 			if r.Outcome == event.Noted && !result.Folded {
-				logins.Add(&r.Event)
+				logins.Add(&r)
 			}
 		}
 	}

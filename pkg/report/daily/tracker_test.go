@@ -42,7 +42,7 @@ func count(t *testing.T, lines []string, at func(time.Time) *Figures) {
 			tracker.Add(&logged, &f)
 		}
 		if r.Outcome == event.Noted {
-			logins.Add(&r.Event)
+			logins.Add(&r)
 		}
 	}
 	tracker.Finish()
@@ -491,7 +491,7 @@ func TestNoTextOfTheLogIsKept(t *testing.T) {
 			}
 			tracker.Add(&event.Logged{Time: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Host: lent("mx1"), PID: 7}, &f)
 		}
-		NewLogins(Options{At: func(time.Time) *Figures { return figures }}).Add(&event.Event{Kind: event.LoginOK, Service: event.Dovecot, User: lent("carol@b.example"), Attempts: 1})
+		NewLogins(Options{At: func(time.Time) *Figures { return figures }}).Add(&event.Record{Event: event.Event{Kind: event.LoginOK, Service: event.Dovecot, User: lent("carol@b.example"), Session: lent("s1"), Attempts: 1}})
 	}
 	before, err := json.Marshal(figures)
 	if err != nil {

@@ -86,7 +86,7 @@ func (d *Days) AddResult(result *engine.Result) {
 	d.see(result.Time)
 	d.bans.Add(result)
 	if result.Outcome == event.Noted && !result.Folded {
-		d.logins.Add(&result.Event)
+		d.logins.Add(result.Record)
 	}
 	own := d.window(result.Time)
 	if own != nil && len(result.Findings) == 0 && len(result.Excused()) == 0 && len(result.Superseded()) == 0 {

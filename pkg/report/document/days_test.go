@@ -232,7 +232,7 @@ func windowOf(lines []string, scope report.Scope) *Window {
 			result.Findings = nil
 			w.Add(&result)
 			if result.Outcome == event.Noted && !result.Folded {
-				logins.Add(&result.Event)
+				logins.Add(result.Record)
 			}
 		})
 	}
