@@ -141,9 +141,19 @@ func (t *Tracker) sent(m *mail, r *event.Logged, f *event.Flow) {
 	t.matchParent(m, f)
 }
 
-// isDiscarded reports whether discard(8) or a filter threw the mail away.
+// isDiscarded reports whether discard(8) or a filter threw the mail away: amavis answers
+// "250 2.7.0 Ok, discarded, id=12-01 - spam" or "250 2.5.0 Ok, id=12-01,
+// DISCARD(bounce.suppressed)". Another answer may repeat the recipient, which the sender
+// wrote, so the words have to be where amavis puts them.
 func isDiscarded(f *event.Flow) bool {
-	return f.Daemon == "discard" || strings.Contains(f.Text, "Ok, discarded") || strings.Contains(f.Text, "DISCARD")
+	if f.Daemon == "discard" {
+		return true
+	}
+	if !strings.Contains(f.Text, "Ok, ") {
+		return false
+	}
+	_, answer := cutCodes(f.Text)
+	return strings.HasPrefix(answer, "Ok, discarded") || strings.HasPrefix(answer, "Ok, ") && strings.Contains(answer, ", DISCARD")
 }
 
 // handOver counts a delivery to a content filter.

@@ -389,6 +389,14 @@ var traps = map[string]struct{ log, want string }{
 		09:30:06 smtp[1]: AAAAAA1: to=<q@example.com>, relay=mx[198.51.100.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)`,
 		"received 1, delivered 2, bytes 5000, out 5300",
 	},
+	"a recipient that imitates a filter's answer": {
+		`
+		09:00:03 lmtp[6]: AAAAAA1: to=<bob+DISCARD@example.org>, relay=d[private/l], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 <bob+DISCARD@example.org> kX3 Saved)
+		09:00:04 smtp[6]: AAAAAA1: to=<"Ok, discarded"@example.org>, relay=mx[198.51.100.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 "Ok, discarded"@example.org: Ok, DISCARD)
+		09:00:05 smtp[6]: AAAAAA2: to=<bob@example.org>, relay=f[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.5.0, status=sent (250 2.5.0 Ok, id=7-1, DISCARD(bounce.suppressed))
+		09:00:05 smtp[6]: AAAAAA3: to=<bob@example.org>, relay=f[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.7.0, status=sent (250 2.7.0 Ok, discarded, id=7-1 - spam)`,
+		"delivered 2, discarded 2, by filter 2, unsized 2",
+	},
 	"postsuper -r": { // recorded
 		`
 		23:40:30 pickup[4]: 3FFD3A106B3: uid=0 from=<a@b.example>
