@@ -72,11 +72,11 @@ func beginsLikeQueueID(message string) bool {
 	return false
 }
 
-// lastElement returns "submission" of "postfix/submission", and "" where the
-// tag has only one element before the daemon.
+// lastElement returns "submission" of "postfix/submission" and of "submission", which may
+// be the syslog_name of a service, and "" of a tag like "postfix" or "postfix-out".
 func lastElement(tag string) string {
 	slash := strings.LastIndexByte(tag, '/')
-	if slash < 0 {
+	if slash < 0 && strings.HasPrefix(tag, "postfix") {
 		return ""
 	}
 	return tag[slash+1:]

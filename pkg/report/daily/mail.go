@@ -206,7 +206,7 @@ func originOf(m *mail, f *event.Flow) origin {
 	switch {
 	case m.is(local):
 		return fromHere
-	case f.User != "", strings.HasPrefix(f.Service, "submission"), f.Service == "smtps":
+	case f.User != "", strings.HasPrefix(f.Service, "submission"), strings.HasPrefix(f.Service, "smtps"):
 		return fromUser
 	}
 	return fromMX

@@ -459,6 +459,22 @@ func TestDelayHoldsTheFiltersTime(t *testing.T) {
 	}
 }
 
+// A client of a submission service that did not log in, as one in mynetworks, submits, too.
+func TestReceivedBy(t *testing.T) {
+	for tag, want := range map[string]string{
+		"postfix/submission/smtpd": "submission", "postfix/submissions/smtpd": "submission", "postfix/smtps/smtpd": "submission", "postfix/smtps-app/smtpd": "submission",
+		"submission/smtpd": "submission", "postfix/smtpd": "mx", "postfix-in/smtpd": "mx", "mx/smtpd": "mx", "postfix/10025/smtpd": "mx",
+	} {
+		f := figuresOf(t, []string{
+			"2026-11-28T09:00:00+00:00 mx1 " + tag + "[1]: AAAAAA1: client=a.example[203.0.113.7]",
+			"2026-11-28T09:00:00+00:00 mx1 postfix/qmgr[1]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=1 (queue active)",
+		})
+		if f.ReceivedBy[want] == nil || *f.ReceivedBy[want] != 1 {
+			t.Errorf("%s: got %v, want 1 by %s", tag, f.ReceivedBy.Plain(), want)
+		}
+	}
+}
+
 // The delays of a mail that was put back into the queue begin with its arrival.
 func TestDelayOfRequeuedMail(t *testing.T) {
 	f := figuresOf(t, linesOf(traps["postsuper -r"].log))
