@@ -44,6 +44,27 @@ func TestLevels(t *testing.T) {
 	checkHeaders(t, tests)
 }
 
+// Templates write the level in brackets, or leave the priority in front of the tag.
+func TestBracketedLevels(t *testing.T) {
+	checkHeaders(t, map[string]headerOf{
+		"2026-06-03T04:11:09Z [INFO] a/b[1]: x":            {"", "a/b", 1, "x"},
+		"2026-06-03T04:11:09Z [warning] mx1 a/b[1]: x":     {"mx1", "a/b", 1, "x"},
+		"2026-06-03T04:11:09Z mx1 [mail.info] a/b[1]: x":   {"mx1", "a/b", 1, "x"},
+		"2026-06-03T04:11:09Z mx1 [info]  a/b[1]: x":       {"mx1", "a/b", 1, "x"},
+		"Jun  3 04:11:09 mx1 <mail.notice> a/b[1]: x":      {"mx1", "a/b", 1, "x"},
+		"Jun  3 04:11:09 mx1 <err> dovecot: x":             {"mx1", "dovecot", 0, "x"},
+		"Jun  3 04:11:09 mx1 <22>dovecot: x":               {"mx1", "dovecot", 0, "x"},
+		"Jun  3 04:11:09 mx1 <22>a/b[1]: x":                {"mx1", "a/b", 1, "x"},
+		"Jun  3 04:11:09 mx1 <22x>dovecot: x":              {"mx1", "<22x>dovecot", 0, "x"},
+		"Jun  3 04:11:09 mx1 [info] no tag here":           {"mx1", "", 0, "[info] no tag here"},
+		"Jun  3 04:11:09 mx1 [inform] a[1]: x":             {"mx1", "", 0, "[inform] a[1]: x"},
+		"Jun  3 04:11:09 mx1 [info> a[1]: x":               {"mx1", "", 0, "[info> a[1]: x"},
+		"Jun  3 04:11:09 [postfix/smtpd] connect from x":   {"", "postfix/smtpd", 0, "connect from x"},
+		"Jun  3 04:11:09 mx1 app[7]: [info] a/b[1]: x":     {"mx1", "app", 7, "[info] a/b[1]: x"},
+		"2026-06-03T04:11:09Z mx1 app: <22>dovecot: login": {"mx1", "app", 0, "<22>dovecot: login"},
+	})
+}
+
 // Each process of Dovecot's begins the lines of Dovecot's own log file.
 func TestDovecotProcesses(t *testing.T) {
 	tests := map[string]headerOf{

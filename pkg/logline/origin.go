@@ -14,8 +14,8 @@ func (h *Header) readOrigin(text string) (string, bool) {
 		}
 		text = after
 	}
-	if text != "" && text[0] == '[' { // metalog: "[postfix/smtpd] message"
-		return h.readBracketedTag(text)
+	if text != "" && text[0] == '[' {
+		return h.readBracketed(text)
 	}
 	first, rest, ok := strings.Cut(text, " ")
 	switch {
@@ -55,7 +55,7 @@ func (h *Header) readHost(first, text string) (string, bool) {
 	case isLevel(second):
 		text = strings.TrimLeft(after, " ")
 	case !beginsWithTag(after):
-	case isSeverity(second):
+	case isSeverity(second), isBracketedLevel(second):
 		text = strings.TrimLeft(after, " ")
 	case isAddress(first):
 		h.Host, text = second, strings.TrimLeft(after, " ")
@@ -128,9 +128,10 @@ func (h *Header) readTagged(text string) (string, bool) {
 	return skipMessageID(strings.TrimPrefix(text[end:], " ")), true
 }
 
-// readTag reads "postfix/smtpd[4242]:" or "dovecot:".
+// readTag reads "postfix/smtpd[4242]:" or "dovecot:". A relay that adds a header of its own
+// leaves the priority in front of the tag: "<22>dovecot:".
 func (h *Header) readTag(tag string) bool {
-	tag = strings.TrimSuffix(tag, ":")
+	tag, _ = cutPriority(strings.TrimSuffix(tag, ":"))
 	open := strings.IndexByte(tag, '[')
 	if open < 0 {
 		h.Program = tag
@@ -145,10 +146,25 @@ func (h *Header) readTag(tag string) bool {
 	return true
 }
 
-func (h *Header) readBracketedTag(text string) (string, bool) {
+// readBracketed reads "[postfix/smtpd] message" of metalog, and what a template of rsyslog
+// puts in place of the host: "[info] postfix/smtpd[1]: message".
+func (h *Header) readBracketed(text string) (string, bool) {
 	tag, msg, ok := strings.Cut(text[1:], "] ")
+	if ok && (isLevel(tag) || isSeverity(tag)) {
+		return h.readBehindLevel(msg)
+	}
 	h.Program = tag
 	return msg, ok && tag != ""
+}
+
+// isBracketedLevel reports whether a word is a level or a severity in brackets, such as
+// "[info]" or "<mail.info>".
+func isBracketedLevel(word string) bool {
+	if len(word) < 2 || word[0] != '[' && word[0] != '<' {
+		return false
+	}
+	inner := word[1 : len(word)-1]
+	return (word[0] == '[' && word[len(word)-1] == ']' || word[0] == '<' && word[len(word)-1] == '>') && (isLevel(inner) || isSeverity(inner))
 }
 
 // skipMessageID drops the "[ID 197553 mail.info] " of syslog-ng and Solaris.

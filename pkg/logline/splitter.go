@@ -165,7 +165,7 @@ func (s *Splitter) compareTag(text string, h *Header) (string, bool) {
 		program = program[:open]
 	}
 	if program != s.program {
-		if strings.IndexByte(program, '[') >= 0 {
+		if strings.IndexByte(program, '[') >= 0 || program[0] == '<' {
 			return "", false
 		}
 		s.program = program

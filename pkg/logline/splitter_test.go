@@ -57,6 +57,8 @@ func TestSplitter(t *testing.T) {
 		"no digit":              {"Jun  3 04:11:09" + tail, "Jun  3 04:11:0x" + tail, false},
 		"another minute":        {"Jun  3 04:11:09" + tail, "Jun  3 04:12:09" + tail, false},
 		"another host":          {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail2 postfix/smtpd[1]: x", false},
+		"a priority":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail <22>dovecot: x", false},
+		"a level in brackets":   {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail [info] dovecot: x", false},
 		"another program":       {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail dovecot: x", true},
 		"a long pid":            {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[123456789]: x", true},
 		"too long a pid":        {"Jun  3 04:11:09" + tail, "Jun  3 04:11:09 mail a[1234567890]: x", false},

@@ -112,8 +112,14 @@ func Size(sent string) int {
 // ClientHello: 0x16, and a version from 0x0300 to 0x0304 (RFC 8446 section 5.1).
 // Postfix writes such bytes in octal, `\026\003\001`, and before 3.x, by mistake, in
 // decimal, `\22\3\1` (src/util/unescape.c); sshd writes them in octal.
+//
+// Older programs begin with the hello of SSL 2, which offers TLS all the same: 0x80, a
+// length, 0x01, and the version (RFC 5246 appendix E.2).
 func IsTLSHello(sent string) bool {
 	first, rest, ok := cutEscaped(sent)
+	if ok && (first == "200" || first == "128") {
+		return isSSL2Hello(rest)
+	}
 	if !ok || first != "26" && first != "22" {
 		return false
 	}
@@ -123,6 +129,23 @@ func IsTLSHello(sent string) bool {
 	}
 	minor, _, ok := cutEscaped(rest)
 	return ok && len(minor) <= 1 && minor <= "4"
+}
+
+// isSSL2Hello reports whether the text is the hello of SSL 2 behind its first byte. The
+// second byte of its length may be a printable one.
+func isSSL2Hello(rest string) bool {
+	if rest == "" {
+		return false
+	}
+	if _, after, escaped := cutEscaped(rest); escaped {
+		rest = after
+	} else {
+		rest = rest[1:]
+	}
+	kind, rest, ok1 := cutEscaped(rest)
+	major, rest, ok2 := cutEscaped(rest)
+	minor, _, ok3 := cutEscaped(rest)
+	return ok1 && ok2 && ok3 && kind == "1" && major == "3" && len(minor) <= 1 && minor <= "4"
 }
 
 // cutEscaped takes one `\` with up to three digits off and returns the digits

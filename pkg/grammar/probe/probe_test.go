@@ -15,6 +15,15 @@ func TestIsProbe(t *testing.T) {
 		`\026\003\005\000`:                    false,
 		`\026\003`:                            false,
 		`\026\002\001\000`:                    false,
+		`\200\056\001\003\001\000\025`:        true, // the hello of SSL 2
+		`\200F\001\003\001\000-`:              true,
+		`\128\76\1\3\1`:                       true,
+		`\200\056\001\003\000`:                true,
+		`\200\056\001\000\002\000\025`:        false, // without an offer of TLS
+		`\200\056\002\003\001`:                false,
+		`\200\056`:                            false,
+		`\200`:                                false,
+		`\200GET`:                             false,
 		`\027\003\001\000`:                    false, // application data
 		`\025\003\001\000\002\002`:            false, // an alert
 		`\003\000\000/*\340\000\000`:          false, // RDP
