@@ -13,8 +13,10 @@ import (
 // the same text in the same microsecond are taken for one line. Where stamps have full
 // seconds or milliseconds a client may fail twice within one. So these lines are taken for
 // copies only while the host's log shows that it holds lines twice: a process of smtpd
-// gets a client that it has already ([loginHosts.noteTwice]), or a process of sshd, which
-// serves one connection, logs what it logs once for each ([isOnce]).
+// gets a client that it has already ([loginHosts.noteTwice]), a process of sshd, which
+// serves one connection, logs what it logs once for each ([isOnce]), or a session at Dovecot
+// begins or ends a second time ([isOnceASession]). Of Postfix's lines the last one only speaks
+// for those without a process ID, which show nothing by themselves.
 //
 // It is a table of the hashes of the latest lines. Each line has one place in it, and a
 // later line at the same place replaces it.
@@ -31,10 +33,25 @@ func (j *Joiner) compare(r *event.Record) Status {
 	if r.Service == event.SSHD && !isExact {
 		return j.compareSSH(r)
 	}
-	if (isExact || j.isTwice(r.From().Host)) && j.copies.remember(r) {
+	if r.Service == event.Dovecot && !isExact {
+		return j.compareDovecot(r)
+	}
+	if (isExact || j.isTwice(r.From().Host) || r.PID == 0 && j.isTwiceDovecot(r)) && j.copies.remember(r) {
 		return Copy
 	}
 	return New
+}
+
+// compareDovecot compares a line of Dovecot with full seconds with those before it.
+func (j *Joiner) compareDovecot(r *event.Record) Status {
+	isEvidence := isOnceASession(r)
+	if !isEvidence && !j.isTwiceDovecot(r) || !j.copies.remember(r) {
+		return New
+	}
+	if isEvidence {
+		j.daemonsOf(r.From().Host).twiceDovecot = r.Time.UnixNano()
+	}
+	return Copy
 }
 
 // remember reports whether the line of r came before.

@@ -94,3 +94,93 @@ func TestTwiceEnds(t *testing.T) {
 		t.Errorf("after a session that came once: got %d, want %d", got, New)
 	}
 }
+
+// dovecotRecord is a line of Dovecot with a stamp of full seconds.
+func dovecotRecord(program, session string, second int, kind event.Kind, text string) event.Record {
+	r := event.Record{Outcome: event.Noted}
+	r.Service, r.Program, r.Host, r.Session = event.Dovecot, program, "imap1", session
+	r.Addr, r.User, r.Kind, r.Attempts, r.Message = one, "bob", kind, 1, text
+	r.Time = time.Unix(int64(1_700_000_000+second), 0)
+	return r
+}
+
+// On a host without Postfix a session that begins or ends twice shows that the log holds
+// each line twice. Then PAM's lines, which name no session, count once.
+func TestDovecotTwiceInFullSeconds(t *testing.T) {
+	pam := func(second int) event.Record {
+		r := dovecotRecord("dovecot/auth", "", second, event.AuthFailed, "pam_unix(dovecot:auth): authentication failure")
+		r.Mechanism = event.PAM
+		return r
+	}
+	login := func(session string, second int) event.Record {
+		return dovecotRecord("dovecot/imap-login", session, second, event.LoginOK, "imap-login: Login: session=<"+session+">")
+	}
+	end := func(session string, second int) event.Record {
+		return dovecotRecord("dovecot/imap-login", session, second, event.AuthFailed, "imap-login: Disconnected: session=<"+session+">")
+	}
+	for name, tt := range map[string]struct {
+		log  []event.Record
+		want int // attempts of PAM's lines
+	}{
+		"a login twice, then a failure twice":   {[]event.Record{login("a", 0), login("a", 0), pam(10), pam(10)}, 1},
+		"an end twice, then a failure twice":    {[]event.Record{end("a", 0), end("a", 0), pam(10), pam(10)}, 1},
+		"two logins, two failures in a second":  {[]event.Record{login("a", 0), login("b", 0), pam(10), pam(10)}, 2},
+		"logins without sessions":               {[]event.Record{login("", 0), login("", 0), pam(10), pam(10)}, 2},
+		"a failure twice, before any session":   {[]event.Record{pam(10), pam(10), login("a", 12), login("a", 12)}, 2},
+		"more than an hour later":               {[]event.Record{login("a", 0), login("a", 0), pam(3601), pam(3601)}, 2},
+		"each line twice, two real failures":    {[]event.Record{login("a", 0), login("a", 0), pam(10), pam(10), pam(11), pam(11)}, 2},
+		"another host's lines are there twice ": {[]event.Record{onHost("x", login("a", 0)), onHost("x", login("a", 0)), pam(10), pam(10)}, 2},
+	} {
+		for _, restored := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, restored), func(t *testing.T) {
+				j, got := NewJoiner(event.HashKey{}), 0
+				for _, r := range tt.log {
+					if status := j.Join(&r); status == New && r.Mechanism == event.PAM {
+						got += r.Attempts
+					}
+					if restored {
+						again := NewJoiner(event.HashKey{})
+						if err := again.Restore(j.AppendSnapshot(nil)); err != nil {
+							t.Fatal(err)
+						}
+						j = again
+					}
+				}
+				if got != tt.want {
+					t.Errorf("got %d attempts, want %d", got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+// A mail that a doubled log reports twice was taken once, so one answer of a filter
+// withdraws it.
+func TestMailTwice(t *testing.T) {
+	for name, queueID := range map[string]string{"a queue ID": "4Zk1Yq2Lz3z9v", "before the queue": ""} {
+		t.Run(name, func(t *testing.T) {
+			j, taken := NewJoiner(event.HashKey{}), 0
+			for _, r := range []event.Record{
+				twiceRecord(7, 0, event.NoKind, event.Connected, "connect from unknown[192.0.2.1]"),
+				twiceRecord(7, 1, event.NoKind, event.MailAccepted, "client=unknown[192.0.2.1]"),
+				twiceRecord(7, 2, event.NoKind, event.MailAccepted, "client=unknown[192.0.2.1]"),
+				twiceRecord(7, 3, event.NoKind, event.Undelivered, "disconnect from unknown[192.0.2.1] mail=2 commands=3"),
+			} {
+				for range 2 {
+					r := r
+					if r.Testimony == event.MailAccepted && queueID != "" {
+						r.Session = fmt.Sprint(queueID, r.Time.Unix())
+					}
+					status := j.Join(&r)
+					if status == New && r.Testimony == event.MailAccepted {
+						taken++
+					}
+					taken -= r.Withdrawn
+				}
+			}
+			if taken != 0 {
+				t.Errorf("got %d mails that were taken, want 0: the session ended without one", taken)
+			}
+		})
+	}
+}

@@ -19,6 +19,8 @@ type hostDaemons struct {
 
 	twice    bool  // the log holds the host's lines twice
 	twiceSSH int64 // the latest time, a time.Time.UnixNano, at which it held those of sshd twice; 0: never
+	// twiceDovecot is the same for Dovecot.
+	twiceDovecot int64
 
 	explains bool // its auth process logs why a login failed (auth_verbose = yes)
 }
@@ -48,10 +50,10 @@ func (l *loginHosts) isTwice(host uint64) bool {
 	return h != nil && h.twice
 }
 
-// sshTwiceLasts is how long after a line of sshd that was there twice others are taken for
-// copies. sshd's log may be kept in other files than Postfix's, and may have no line that
-// shows that it is not doubled any more.
-const sshTwiceLasts = time.Hour
+// twiceLasts is how long after a line of sshd, or of Dovecot, that was there twice others are
+// taken for copies. Their logs may be kept in other files than Postfix's, and may have no
+// line that shows that they are not doubled any more.
+const twiceLasts = time.Hour
 
 // isTwiceSSH reports whether the log holds the lines of a host's sshd twice, if it holds
 // the line of r twice.
@@ -61,7 +63,19 @@ func (l *loginHosts) isTwiceSSH(r *event.Record) bool {
 		return true
 	}
 	h := l.hosts.get(r.From().Host)
-	return h != nil && h.twiceSSH != 0 && since(h.twiceSSH, r).Abs() <= sshTwiceLasts
+	return h != nil && h.twiceSSH != 0 && since(h.twiceSSH, r).Abs() <= twiceLasts
+}
+
+// isTwiceDovecot reports whether the log holds the lines of a host's Dovecot twice.
+func (l *loginHosts) isTwiceDovecot(r *event.Record) bool {
+	h := l.hosts.get(r.From().Host)
+	return h != nil && (h.twice || h.twiceDovecot != 0 && since(h.twiceDovecot, r).Abs() <= twiceLasts)
+}
+
+// isOnceASession reports whether a login process of Dovecot logs the line of r once for each
+// connection: a login, or an end without one.
+func isOnceASession(r *event.Record) bool {
+	return r.Session != "" && r.Program != "dovecot/auth" && (r.Kind == event.LoginOK || isAttempt(r) && !isMidway(r))
 }
 
 // isOnce reports whether a process of sshd logs the line of r at most once in a second:

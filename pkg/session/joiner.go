@@ -126,7 +126,7 @@ func (j *Joiner) Join(r *event.Record) Status {
 	if j.Waiting() {
 		j.expire(r.Time)
 	}
-	if r.Outcome == event.Noted && r.Message != "" {
+	if r.Message != "" && (r.Outcome == event.Noted || r.Testimony == event.MailAccepted && j.isTwice(r.From().Host)) {
 		if s := j.compare(r); s != New {
 			return s
 		}

@@ -101,7 +101,7 @@ func (a *edgeAttempts) deductFrom(r *event.Record, edge uint64) {
 
 // Encode writes or reads the state. A Relays that is read must be new.
 func (j *Relays) Encode(c *wire.Codec) {
-	own := &codec{*c}
+	own := &codec{*c, snapshotVersion}
 	entries(own, j.known, own.loginKey, func(s *siteRelayed) {
 		own.address(&s.addr)
 		own.account(&s.user)

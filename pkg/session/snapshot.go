@@ -10,18 +10,22 @@ import (
 // snapshotVersion is the first byte of a snapshot. It changes with the layout and with
 // the meaning of the fields.
 const (
-	snapshotVersion = 19
-	oldestVersion   = 6 // the oldest that was ever stored
+	snapshotVersion = 20
+	readableVersion = 19 // it did not know which hosts' lines of Dovecot a log holds twice
+	oldestVersion   = 6  // the oldest that was ever stored
 )
 
 // codec writes or reads the state of a Joiner with pkg/wire. Each type has one function
 // that lists its fields for both.
-type codec struct{ wire.Codec }
+type codec struct {
+	wire.Codec
+	version byte
+}
 
 // AppendSnapshot appends the state of j to b. A Joiner that restores it goes on exactly
 // as j would.
 func (j *Joiner) AppendSnapshot(b []byte) []byte {
-	c := &codec{wire.Codec{B: append(b, snapshotVersion)}}
+	c := &codec{wire.Codec{B: append(b, snapshotVersion)}, snapshotVersion}
 	j.encode(c)
 	return c.B
 }
@@ -40,13 +44,13 @@ func (j *Joiner) Restore(b []byte) error {
 
 // read reads a snapshot into a new Joiner.
 func read(b []byte, fresh *Joiner) error {
-	c := &codec{wire.Codec{B: b, Reading: true}}
-	switch version := c.Byte(0); {
+	c := &codec{Codec: wire.Codec{B: b, Reading: true}}
+	switch c.version = c.Byte(0); {
 	case c.Err != nil:
-	case oldestVersion <= version && version < snapshotVersion:
+	case oldestVersion <= c.version && c.version < readableVersion:
 		return nil
-	case version != snapshotVersion:
-		return fmt.Errorf("session snapshot of version %d, want %d", version, snapshotVersion)
+	case c.version < oldestVersion, c.version > snapshotVersion:
+		return fmt.Errorf("session snapshot of version %d, want %d", c.version, snapshotVersion)
 	}
 	fresh.encode(c)
 	if c.End(); c.Err != nil {

@@ -82,4 +82,7 @@ func (c *codec) modules(m *moduleReports) {
 func (c *codec) hostDaemons(h *hostDaemons) {
 	c.Bools(&h.smtpd, &h.dovecot, &h.twice, &h.explains)
 	c.Int64s(&h.twiceSSH)
+	if c.version > 19 {
+		c.Int64s(&h.twiceDovecot)
+	}
 }

@@ -173,18 +173,24 @@ func twice(snapshot []byte) []byte {
 	return append(append(b, first...), snapshot[head+1:]...)
 }
 
-// A snapshot that an older csmail of the same version wrote is read, and written again
+// A snapshot that an older csmail wrote is read. One of the same version is written again
 // byte by byte.
 func TestSnapshotOfAnOlderRelease(t *testing.T) {
-	want, err := os.ReadFile("testdata/snapshot-19")
+	want, err := os.ReadFile("testdata/snapshot-20")
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := NewJoiner(event.HashKey{})
-	if err := j.Restore(want); err != nil {
-		t.Fatal(err)
-	}
-	if got := j.AppendSnapshot(nil); !bytes.Equal(got, want) {
-		t.Errorf("got %d bytes, want %d others: if the layout has changed, change the version", len(got), len(want))
+	for _, name := range []string{"snapshot-19", "snapshot-20"} {
+		older, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := NewJoiner(event.HashKey{})
+		if err := j.Restore(older); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := j.AppendSnapshot(nil); !bytes.Equal(got, want) {
+			t.Errorf("%s: got %d bytes, want %d others: if the layout has changed, change the version", name, len(got), len(want))
+		}
 	}
 }
