@@ -325,6 +325,7 @@ func (r dailyReport) document(ctx context.Context, files []string, std Streams) 
 
 // make replays the logs and composes the report.
 func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*document.Document, replay.Tally, error) {
+	replay.CollectEarly()
 	c := r.newCollected()
 	var err error
 	if c.places, err = geo.Open(geo.Options{Country: r.config.Geo.Country, ASN: r.config.Geo.ASN}); err != nil {

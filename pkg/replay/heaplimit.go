@@ -38,12 +38,34 @@ func afterCollection(run func()) {
 	}, run)
 }
 
+const (
+	// largeHeap is what only a flood fills.
+	largeHeap = 128 << 20 // bytes
+	// earlyPercent is how much garbage a large heap may hold then, of what is in use.
+	earlyPercent = 25
+	usualPercent = 100 // of package runtime
+)
+
+// CollectEarly makes the runtime collect garbage at a quarter of what is in use once a
+// flood has filled the heap, unless the user has set that (GOGC). It takes a fifth less
+// memory for a tenth more processor time of a flood, and is for a caller that keeps much
+// until the end. A process needs it once.
+func CollectEarly() {
+	afterCollection(func() {
+		if inUse() <= largeHeap {
+			return
+		}
+		if before := debug.SetGCPercent(earlyPercent); before != usualPercent {
+			debug.SetGCPercent(before)
+		}
+	})
+}
+
 // Shrink collects garbage if the heap is so large that a flood has filled it. It is for a
 // caller that has dropped a large part of it, for example an engine, and goes on to use
 // more memory.
 func Shrink() {
-	const large = 128 << 20 // bytes
-	if inUse() > large {
+	if inUse() > largeHeap {
 		runtime.GC()
 	}
 }

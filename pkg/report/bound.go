@@ -22,10 +22,11 @@ type Others struct {
 }
 
 // NewBoundedCollector returns an empty Collector with at most 100,000 sources and as many
-// findings. Those that find no room are summed up in Others.
+// findings. Those that find no room are summed up in Others. It has rows of sources only:
+// Findings returns none.
 func NewBoundedCollector(scope Scope) *Collector {
 	c := NewCollector(scope)
-	c.bounded = true
+	c.bounded, c.findings.brief = true, true
 	return c
 }
 

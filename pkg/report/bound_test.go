@@ -108,7 +108,7 @@ func TestBoundedFindings(t *testing.T) {
 			c.AddFindings([]engine.Finding{f})
 		}
 	}
-	if got := len(c.Findings()); got != maxFindings || c.Others().Findings != 20 {
+	if got := len(c.findings.order); got != maxFindings || c.Others().Findings != 20 {
 		t.Errorf("got %d findings and %d of others, want %d and 20", got, c.Others().Findings, maxFindings)
 	}
 }

@@ -19,11 +19,25 @@ type merged struct {
 	byKey map[findingKey]*mergedFinding
 
 	evidence bool // findings keep theirs
+	brief    bool // the findings are not asked for as a whole, which takes less than half of the memory
 }
 
+// mergedFinding is the part of a finding that the rows of sources need. Attempts and span
+// are those of all findings with its key, the rest is of the gravest.
 type mergedFinding struct {
-	engine.Finding
-	since time.Time // when the first of them was decided
+	scenario, account, reason string
+
+	source      netip.Addr
+	first, last time.Time // of the attempts
+	at          time.Time // of the verdict
+	since       time.Time // when the first of the findings was decided
+	count       int
+	bits        int32
+	scope       event.Scope
+	action      guard.Action
+	rule        guard.Rule
+
+	whole *engine.Finding // nil if the findings are brief
 }
 
 // findingKey is a scenario and a value. A network has many sources, so its key holds its
@@ -51,25 +65,48 @@ func (m *merged) add(f *engine.Finding, since time.Time) {
 	key := keyOf(f.Alert)
 	known := m.byKey[key]
 	if known == nil {
-		first := mergedFinding{m.kept(f), since}
-		first.Alert.Kinds, first.Alert.Services = slices.Clone(f.Alert.Kinds), slices.Clone(f.Alert.Services)
+		first := mergedFinding{since: since, first: f.Alert.First, last: f.Alert.Last}
+		first.take(f)
+		if first.count = f.Alert.Count; !m.brief {
+			whole := m.kept(f)
+			whole.Alert.Kinds, whole.Alert.Services = slices.Clone(f.Alert.Kinds), slices.Clone(f.Alert.Services)
+			first.whole = &whole
+		}
 		m.order = append(m.order, &first)
 		m.byKey[key] = &first
 		return
 	}
-	sum := known.Alert
-	if isGraver(f, &known.Finding) {
-		known.Finding = m.kept(f)
-	}
 	if since.Before(known.since) {
 		known.since = since
 	}
-	sum.Count += f.Alert.Count
-	widen(&sum.First, &sum.Last, f.Alert.First)
-	widen(&sum.First, &sum.Last, f.Alert.Last)
-	known.Alert.Count, known.Alert.First, known.Alert.Last = sum.Count, sum.First, sum.Last
-	known.Alert.Kinds = addCounts(sum.Kinds, f.Alert.Kinds)
-	known.Alert.Services = addNames(sum.Services, f.Alert.Services)
+	known.count += f.Alert.Count
+	widen(&known.first, &known.last, f.Alert.First)
+	widen(&known.first, &known.last, f.Alert.Last)
+	isGraver := known.isLess(f)
+	if isGraver {
+		known.take(f)
+	}
+	if known.whole != nil {
+		m.addWhole(known, f, isGraver)
+	}
+}
+
+// take takes the verdict of a finding and what it is about.
+func (m *mergedFinding) take(f *engine.Finding) {
+	a := &f.Alert
+	m.scenario, m.account, m.source, m.bits, m.scope = a.Scenario, a.Account, a.Source, int32(a.Bits), a.Scope
+	m.at, m.action, m.rule, m.reason = f.At, f.Verdict.Action, f.Verdict.Rule, f.Verdict.Reason
+}
+
+// addWhole adds a finding to a whole one.
+func (m *merged) addWhole(known *mergedFinding, f *engine.Finding, isGraver bool) {
+	kinds, services := known.whole.Alert.Kinds, known.whole.Alert.Services
+	if isGraver {
+		*known.whole = m.kept(f)
+	}
+	a := &known.whole.Alert
+	a.Count, a.First, a.Last = known.count, known.first, known.last
+	a.Kinds, a.Services = addCounts(kinds, f.Alert.Kinds), addNames(services, f.Alert.Services)
 }
 
 // kept returns the part of a finding that is kept.
@@ -81,9 +118,17 @@ func (m *merged) kept(f *engine.Finding) engine.Finding {
 	return kept
 }
 
-// isGraver reports whether a verdict stands in place of another.
-func isGraver(a, b *engine.Finding) bool {
-	return cmp.Or(weight(a.Verdict.Action)-weight(b.Verdict.Action), a.At.Compare(b.At), strings.Compare(a.Verdict.Reason, b.Verdict.Reason)) >= 0
+// isLess reports whether the verdict of another finding stands in place of this one's.
+func (m *mergedFinding) isLess(f *engine.Finding) bool {
+	return cmp.Or(weight(f.Verdict.Action)-weight(m.action), f.At.Compare(m.at), strings.Compare(f.Verdict.Reason, m.reason)) >= 0
+}
+
+// verdict returns the guard's verdict, for a source.
+func (m *mergedFinding) verdict() guard.Verdict {
+	if m.whole != nil {
+		return m.whole.Verdict
+	}
+	return guard.Verdict{Action: m.action, Rule: m.rule, Reason: m.reason}
 }
 
 // weight orders verdicts by their gravity.
@@ -125,9 +170,11 @@ func addNames(names, more []string) []string {
 func (m *merged) list() []engine.Finding {
 	all := make([]engine.Finding, 0, len(m.order))
 	for _, f := range m.order {
-		told := f.Finding
-		told.Alert = engine.Describe(f.Alert)
-		all = append(all, told)
+		if f.whole != nil {
+			described := *f.whole
+			described.Alert = engine.Describe(f.whole.Alert)
+			all = append(all, described)
+		}
 	}
 	return all
 }
@@ -140,20 +187,20 @@ func (m *merged) judge(sources *sourceTable) {
 	var inOrder []*Source           // by address, made for the first network
 	byTime := slices.Clone(m.order) // windows that are merged come in any order
 	slices.SortStableFunc(byTime, func(a, b *mergedFinding) int {
-		return cmp.Or(a.since.Compare(b.since), strings.Compare(a.Alert.Scenario, b.Alert.Scenario))
+		return cmp.Or(a.since.Compare(b.since), strings.Compare(a.scenario, b.scenario))
 	})
 	for _, f := range byTime {
-		switch f.Alert.Scope {
+		switch f.scope {
 		case event.ScopeIP:
-			if s := sources.find(f.Alert.Source); s != nil {
-				s.found(&f.Finding)
+			if s := sources.find(f.source); s != nil {
+				s.found(f)
 			}
 		case event.ScopeRange:
 			if inOrder == nil {
 				inOrder = sources.byAddress(func(*Source) int { return 0 })
 			}
-			for _, s := range within(inOrder, engine.Network(f.Alert)) {
-				s.found(&f.Finding)
+			for _, s := range within(inOrder, engine.Network(f.alert())) {
+				s.found(f)
 			}
 		}
 	}
@@ -171,11 +218,16 @@ func within(inOrder []*Source, network netip.Prefix) []*Source {
 }
 
 // found adds a finding to the source.
-func (s *Source) found(f *engine.Finding) {
-	if !slices.Contains(s.Scenarios, f.Alert.Scenario) {
-		s.Scenarios = append(s.Scenarios, f.Alert.Scenario)
+func (s *Source) found(f *mergedFinding) {
+	if !slices.Contains(s.Scenarios, f.scenario) {
+		s.Scenarios = append(s.Scenarios, f.scenario)
 	}
-	if weight(f.Verdict.Action) > weight(s.Verdict.Action) {
-		s.Verdict, s.By = f.Verdict, f.Alert.Scenario
+	if weight(f.action) > weight(s.Verdict.Action) {
+		s.Verdict, s.By = f.verdict(), f.scenario
 	}
+}
+
+// alert returns what the finding is about, without the attempts.
+func (m *mergedFinding) alert() event.Alert {
+	return event.Alert{Scenario: m.scenario, Scope: m.scope, Account: m.account, Source: m.source, Bits: int(m.bits)}
 }

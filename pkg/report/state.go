@@ -57,11 +57,10 @@ func (s *Source) state() SourceState {
 	return SourceState{Addr: s.Addr, Count: s.Count, Hostile: s.Hostile, First: s.First, Last: s.Last, Users: s.Users, Kinds: s.Kinds, Services: s.Services}
 }
 
-func (f *mergedFinding) state() FindingState {
-	a := &f.Alert
+func (m *mergedFinding) state() FindingState {
 	return FindingState{
-		Scenario: a.Scenario, Scope: string(a.Scope), Account: a.Account, Source: a.Source, Bits: a.Bits, Count: a.Count, First: a.First, Last: a.Last, At: f.At, Since: f.since,
-		Action: f.Verdict.Action.String(), Rule: f.Verdict.Rule.String(), Reason: f.Verdict.Reason,
+		Scenario: m.scenario, Scope: string(m.scope), Account: m.account, Source: m.source, Bits: int(m.bits), Count: m.count, First: m.first, Last: m.last, At: m.at, Since: m.since,
+		Action: m.action.String(), Rule: m.rule.String(), Reason: m.reason,
 	}
 }
 
