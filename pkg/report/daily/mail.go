@@ -156,6 +156,10 @@ func (m *mail) key() uint64 {
 // with the same ID is another mail.
 func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
 	h := t.queue.host(r.Host)
+	if m := h.mails.find(f.QueueID); m != nil && m.opensAgain(f, momentOf(r.Time)) {
+		h.isTwice = true
+		return
+	}
 	m := t.queue.openNew(h, f.QueueID, momentOf(r.Time))
 	m.born, m.client = m.seen, f.Addr
 	m.setIf(f.Kind == event.FlowReceived, bySMTPD)

@@ -35,6 +35,7 @@ type host struct {
 	mails    mailTable          // by queue ID
 	byID     map[uint64][]*mail // by the hash of the Message-ID
 	sessions map[int]*session   // by smtpd process
+	isTwice  bool               // its log holds lines twice
 }
 
 // queue holds the queue files of all hosts: those that are there, and for some time those

@@ -24,6 +24,7 @@ type Tracker struct {
 	counter
 	queue    *queue
 	sessions *sessions
+	copies   copies
 }
 
 // counter finds the figures of a time.
@@ -51,7 +52,7 @@ func (c *counter) hour(at time.Time) string { return c.hours.key(at) }
 
 // NewTracker returns a Tracker without mails.
 func NewTracker(o Options) *Tracker {
-	t := &Tracker{counter: newCounter(o), queue: &queue{hosts: map[string]*host{}}}
+	t := &Tracker{counter: newCounter(o), queue: &queue{hosts: map[string]*host{}}, copies: newCopies()}
 	t.sessions = &sessions{queue: t.queue}
 	t.queue.giveUp = t.giveUp
 	return t
@@ -59,6 +60,9 @@ func NewTracker(o Options) *Tracker {
 
 // Add takes a line about the way of a mail. Lines must come in the order of the log.
 func (t *Tracker) Add(r *event.Logged, f *event.Flow) {
+	if t.isCopy(r, f) {
+		return
+	}
 	for range max(f.Repeat, 1) {
 		t.addOnce(r, f)
 	}

@@ -1,0 +1,73 @@
+package daily
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"time"
+
+	"csmail/pkg/event"
+)
+
+// copies finds lines that a log holds twice. For example, rsyslog on Debian writes mail to
+// mail.log and to syslog, and somebody reads both, or two relays forward the same lines.
+// Two equal lines of one process in the same microsecond are one line. Where stamps have
+// full seconds a client may do the same twice within one, so there they are one line only
+// once the log of their host has shown that it holds lines twice: by another line, or by a
+// queue file that was opened again in the same second.
+//
+// A line replaces the oldest of the lines that share a row of the table with it.
+type copies struct {
+	seed maphash.Seed
+	rows []copyRow
+}
+
+// copyRow holds the hashes of lines, the latest first.
+type copyRow [4]uint64
+
+// copyRows is the number of rows, so that a copy may come thousands of lines later. It is
+// a power of 2.
+const copyRows = 2048
+
+func newCopies() copies { return copies{maphash.MakeSeed(), make([]copyRow, copyRows)} }
+
+// isCopy reports whether the line came before, and remembers it.
+func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
+	hash := t.copies.hash(r, f)
+	row := &t.copies.rows[hash%copyRows]
+	at := slices.Index(row[:], hash)
+	if at < 0 {
+		*row = copyRow{hash, row[0], row[1], row[2]}
+		return false
+	}
+	h := t.queue.host(r.Host)
+	if r.Time.Nanosecond()%int(time.Millisecond) != 0 {
+		h.isTwice = true
+		return true
+	}
+	if !h.isTwice {
+		return false
+	}
+	row[at] = 0 // the next equal line is another one, which the log holds twice as well
+	return true
+}
+
+// hash returns a number, never 0, that is the same for equal lines.
+func (c *copies) hash(r *event.Logged, f *event.Flow) uint64 {
+	addr := f.Addr.As16()
+	sum := uint64(r.Time.UnixNano()) ^ uint64(r.PID)<<40 ^ uint64(f.Kind)<<32
+	sum ^= binary.LittleEndian.Uint64(addr[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(addr[8:]), 32)
+	for _, text := range [...]string{r.Host, f.QueueID, f.Sender, f.Recipient, f.Client, f.Text} {
+		if sum = bits.RotateLeft64(sum, 11); text != "" {
+			sum ^= maphash.String(c.seed, text)
+		}
+	}
+	sum *= 0x9E3779B97F4A7C15
+	return max(sum^sum>>32, 1)
+}
+
+// opensAgain reports whether a queue file is opened a second time: the line is a copy.
+func (m *mail) opensAgain(f *event.Flow, at moment) bool {
+	return m.born == at && m.client == f.Addr && m.is(bySMTPD) == (f.Kind == event.FlowReceived)
+}
