@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"time"
 
@@ -70,7 +71,14 @@ func lineHash(r *event.Record) uint64 {
 	from := r.From()
 	sum := mix(from.Host, from.Program)
 	sum = mix(sum^uint64(r.Time.UnixNano()), uint64(r.PID))
-	text := r.Message
+	sum = mixText(sum, r.Session) // a long message lacks its end, where these stand
+	addr := r.Addr.As16()
+	sum = mix(sum^binary.LittleEndian.Uint64(addr[:8]), binary.LittleEndian.Uint64(addr[8:]))
+	return max(mixText(sum, r.Message), 1)
+}
+
+// mixText mixes a text into a sum.
+func mixText(sum uint64, text string) uint64 {
 	sum = mix(sum, uint64(len(text)))
 	for ; len(text) >= 8; text = text[8:] {
 		sum = mix(sum, uint64(text[0])|uint64(text[1])<<8|uint64(text[2])<<16|uint64(text[3])<<24|
@@ -80,7 +88,7 @@ func lineHash(r *event.Record) uint64 {
 	for i := range len(text) {
 		last |= uint64(text[i]) << (8 * i)
 	}
-	return max(mix(sum, last), 1)
+	return mix(sum, last)
 }
 
 // mix is the step of wyhash: the two halves of a product of 128 bits.

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +152,30 @@ func TestDovecotTwiceInFullSeconds(t *testing.T) {
 					t.Errorf("got %d attempts, want %d", got, tt.want)
 				}
 			})
+		}
+	}
+}
+
+// A client that sends a login name as long as a message fills the part of the line that is
+// kept, so that the lines of other sessions and clients in that second look the same. They
+// are no copies, and no evidence that the log holds each line twice.
+func TestLongNamesAreNoCopies(t *testing.T) {
+	j := NewJoiner(event.HashKey{})
+	long := "imap-login: Disconnected (auth failed, 1 attempts): user=<" + strings.Repeat("x", event.MaxMessage)
+	other := netip.MustParseAddr("192.0.2.99")
+	for i, r := range []event.Record{
+		dovecotRecord("dovecot/imap-login", "a", 0, event.AuthFailed, long), dovecotRecord("dovecot/imap-login", "b", 0, event.AuthFailed, long),
+		dovecotRecord("dovecot/imap-login", "a", 0, event.AuthFailed, long), dovecotRecord("dovecot/imap-login", "a", 0, event.AuthFailed, long),
+	} {
+		want := New
+		if r.Message = r.Message[:event.MaxMessage]; i == 2 {
+			r.Addr = other
+		}
+		if i == 3 {
+			want = Copy
+		}
+		if got := j.Join(&r); got != want {
+			t.Errorf("line %d: got %v, want %v", i+1, got, want)
 		}
 	}
 }
