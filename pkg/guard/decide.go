@@ -138,7 +138,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	if perHour, ok := g.isRoaming(f, t); ok {
 		return roaming(perHour)
 	}
-	v.Action = Ban
+	v.Action, v.Proof = Ban, t.proof
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
 	v.Reason = strconv.Itoa(t.counted) + " attempts count, " + strconv.Itoa(f.Needed) + " are enough"
 	if f.Distinct {

@@ -104,6 +104,10 @@ type Verdict struct {
 	// Checks are the results of the rules, a line each. No line names a user.
 	Checks []string
 
+	// Proof is why the source of a Ban is known to be honest all the same, for example that it
+	// logged in before; "" if it is not known.
+	Proof string
+
 	// Widen is the /64 to ban instead of a single IPv6 address, or the zero Prefix.
 	Widen netip.Prefix
 

@@ -40,6 +40,7 @@ func troubledDay(t *testing.T) []string {
 		lines = append(lines, loginAt(6*hour, addr))
 	}
 	lines = append(lines, refusedNetwork("554 5.7.1 Service unavailable; Client host [%s] blocked using zen.example")...)
+	lines = append(append(lines, loginAt(minute, "198.18.7.7")), guessesAt(3*hour, "198.18.7.7", 40)...)
 	lines = append(lines, toMany(40, 10*minute, false)...)
 	lines = append(lines, sent(7*hour, "FFFFFF1", 300, 200)...)
 	return append(append(lines, deferrals(8*hour, hour, 12, "d.example")...), connects(0, 9)...)

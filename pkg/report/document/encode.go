@@ -23,6 +23,7 @@ const (
 	entryHabits
 	entryHabit
 	entryEnd // without it something is cut
+	entryProof
 )
 
 // write writes the window, for a windowReader. The scope is not among it.
@@ -131,6 +132,9 @@ func (w *Watch) write(f *wire.Frames) {
 		name := kind.String()
 		f.Add(entryFault, func(c *wire.Codec) { c.Text(&name); one.encode(c) })
 	}
+	for value, proof := range w.proofs {
+		f.Add(entryProof, func(c *wire.Codec) { c.Text(&value); c.Text(&proof) })
+	}
 	for _, value := range w.order {
 		one := w.values[value]
 		f.Add(entryVerdicts, func(c *wire.Codec) { c.Text(&value); one.encode(c) })
@@ -167,6 +171,11 @@ func (w *Watch) entry(kind uint8, c *wire.Codec) (known bool) {
 		c.Text(&value)
 		one.encode(c)
 		more.values[value], more.order = one, append(more.order, value)
+	case entryProof:
+		var value, proof string
+		c.Text(&value)
+		c.Text(&proof)
+		more.proofs[value] = proof
 	default:
 		return false
 	}

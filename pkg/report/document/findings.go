@@ -39,7 +39,7 @@ type Finding struct {
 
 // FindingIDs are the IDs of all findings, for --fail-on.
 var FindingIDs = []string{
-	"login-after-guessing", "account-under-attack", "banned-then-honest", "own-address-listed", "own-mail-unauthenticated", "own-mail-rate-limited", "provider-refused", "backend-fault",
+	"login-after-guessing", "account-under-attack", "banned-then-honest", "banned-after-login", "own-address-listed", "own-mail-unauthenticated", "own-mail-rate-limited", "provider-refused", "backend-fault",
 	"resolver-trouble", "blocklist-trouble", "certificate", "disk-or-queue", "destination-stuck", "queue-grows", "bounces-high", "silent",
 	"more-than-usual", "own-network-attacks", "lines-not-understood", "restarted",
 	"login-from-many-countries", "login-from-new-country", "login-from-new-network", "account-sends-bulk",
@@ -56,6 +56,7 @@ func (d *Document) findings(in Input) []Finding {
 	add(in.Watch.newOrigins(in)...)
 	add(bulkSenders(in)...)
 	add(bannedThenHonest(in)...)
+	add(bannedAfterLogin(in)...)
 	add(d.refusedElsewhere()...)
 	add(in.Watch.refusedProviders()...)
 	add(d.ownTroubles(in)...)
@@ -184,6 +185,45 @@ func bannedThenHonest(in Input) []Finding {
 // providerTable is the file that Postfix's POSTSCREEN_README names for exceptions. "permit"
 // means the same there and in access(5).
 const providerTable = "/etc/postfix/postscreen_access.cidr"
+
+// bannedAfterLogin returns banned sources that had got in before. Those that turned out
+// well afterwards, or that broke in, have findings of their own.
+func bannedAfterLogin(in Input) []Finding {
+	w := in.Watch
+	if len(w.proofs) == 0 {
+		return nil
+	}
+	named := w.brokeIn()
+	for _, c := range in.Collateral {
+		named[c.Value] = true
+	}
+	var found []Finding
+	for _, value := range slices.Sorted(maps.Keys(w.proofs)) {
+		first := w.values[value]
+		if first == nil || first.ban == nil || named[value] {
+			continue
+		}
+		ban := first.ban
+		found = append(found, Finding{
+			ID: "banned-after-login", Severity: Warn, Count: ban.Events, Since: ban.StartAt, Until: ban.StopAt, Subjects: []string{value},
+			Title:  fmt.Sprintf("%s was banned, though %s", value, w.proofs[value]),
+			Detail: fmt.Sprintf("%s by %s. Who is behind it, an office or a person, may not get in now; or a thief has a password. csmail unban lets it in.", ban.Reason, ban.Scenario),
+			Advice: "csmail why " + shellWord(value),
+		})
+	}
+	return found
+}
+
+// brokeIn returns the addresses that logged in after they had guessed.
+func (w *Watch) brokeIn() map[string]bool {
+	addresses := map[string]bool{}
+	for _, a := range w.accounts {
+		for _, b := range a.breakIns {
+			addresses[b.addr.String()] = true
+		}
+	}
+	return addresses
+}
 
 // refusedProviders are networks in which a neighbour of the refused servers has brought
 // mail, so they belong to a provider.

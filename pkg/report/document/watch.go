@@ -21,7 +21,8 @@ type Watch struct {
 	networks map[netip.Prefix]*network
 	faults   map[event.Kind]*fault
 	values   map[string]*firstVerdicts
-	order    []string // of values
+	order    []string          // of values
+	proofs   map[string]string // of banned values that got in before: how
 	near     *[nearAccounts]nearAccount
 	tries    int // addresses of all accounts
 }
@@ -86,6 +87,7 @@ const (
 	maxTried    = 10_000  // before a name that nobody logged in with counts no more: clients make them up
 	maxNetworks = 100_000
 	maxValues   = 100_000
+	maxProofs   = 1000
 	maxPerItem  = 1000    // addresses of an account
 	maxTries    = 200_000 // addresses of all accounts together, which attackers choose
 )
@@ -94,7 +96,7 @@ const (
 func NewWatch(counts func(*event.Event) bool) *Watch {
 	return &Watch{
 		counts: counts, accounts: map[string]*account{}, networks: map[netip.Prefix]*network{},
-		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{},
+		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{}, proofs: map[string]string{},
 	}
 }
 
@@ -134,7 +136,16 @@ func (w *Watch) AddFindings(findings []engine.Finding) {
 		if place := first.of(f.Verdict.Action); place != nil && *place == nil {
 			v := verdictOf(f)
 			*place = &v
+			w.addProof(v.Value, f.Verdict.Proof)
 		}
+	}
+}
+
+// addProof keeps how a banned value got in before. The windows of a day may name several.
+func (w *Watch) addProof(value, proof string) {
+	known, isKnown := w.proofs[value]
+	if proof != "" && (isKnown && proof < known || !isKnown && len(w.proofs) < maxProofs) {
+		w.proofs[value] = proof
 	}
 }
 

@@ -128,6 +128,9 @@ func (w *Watch) merge(o *Watch) {
 		}
 		w.faults[kind].merge(f)
 	}
+	for value, proof := range o.proofs {
+		w.addProof(value, proof)
+	}
 	for _, value := range o.order {
 		if into := w.verdictsOf(value); into != nil {
 			into.merge(o.values[value])
