@@ -10,12 +10,12 @@ import (
 )
 
 // keepValues puts the accounts or addresses of a finding that was held back into its
-// bucket, which then is as full as if they alone had been poured.
+// bucket. It is then as full as if they alone had been poured.
 func (e *Engine) keepValues(s *scenario.Scenario, g *group, b *bucket, k Kept) {
 	leak, capacity := int64(s.LeakSpeed), s.Capacity
 	values := k.Values
 	l, w := e.detailOf(b)
-	if w != nil { // what came since counts already
+	if w != nil { // later values count already
 		values = slices.DeleteFunc(slices.Clone(values), func(v Value) bool { return l.holds(w, e.hashOf(s, &v)) })
 	}
 	var alone bucket
@@ -45,8 +45,7 @@ func (e *Engine) roomFor(s *scenario.Scenario, g *group, l layout) int {
 	return max(0, room)
 }
 
-// addBefore adds what another bucket holds, whose events came before those of this one. It
-// reports false if they have leaked since. The sum does not overflow.
+// addBefore adds the level of another bucket with earlier events. It reports false if they have leaked since. The sum does not overflow.
 func (b *bucket) addBefore(earlier bucket, leak int64, capacity int) bool {
 	since := b.last
 	if b.poured > 0 {

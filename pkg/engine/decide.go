@@ -40,7 +40,7 @@ func kept(v *guard.Verdict, first time.Time, kinds []event.Count, addr netip.Add
 }
 
 // decideBucket reports whether all overflows of a bucket are held, and returns the verdict on
-// the last one, which holds the attempts that count all the same. If six addresses of
+// the last one, with the attempts that count all the same. If six addresses of
 // one /64 fill a bucket together, the finding is about the /64, unless a ban must not hit
 // all of it.
 func (j *Judge) decideBucket(overflows []bucket.Overflow, now time.Time) (last guard.Verdict, held bool) {

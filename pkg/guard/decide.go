@@ -135,8 +135,8 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 		return hold(SharedAddress, fmt.Sprintf("%s log in from here, since %s: a ban would lock them out. If it is a webmail or a gateway, add it to guard.relays",
 			count(g.usersAt(s, g.now), "account"), date(s.shared)))
 	}
-	if perHour, ok := g.isRoaming(f, t); ok {
-		return roaming(perHour)
+	if v, ok := g.isRoaming(f, t); ok {
+		return v
 	}
 	v.Action, v.Proof = Ban, t.proof
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"csmail/pkg/event"
 )
@@ -11,21 +12,86 @@ import (
 // and fails from each once or twice. So the network has many addresses that fail to log in,
 // and looks like a botnet. But it fails on one account only, which logs in from elsewhere,
 // and no more often than one device does. A ban would hit all customers of the network.
+//
+// Other customers of the network mistype now and then. So a few addresses more may fail on
+// other accounts. Their failures stay in the scenario's bucket, and count with later ones.
 
-// isRoaming reports whether the failures of a network may be those of one device with an
-// old password, and returns the most of them within an hour.
-func (k *knowledge) isRoaming(f Finding, t *tally) (perHour int, ok bool) {
-	if f.Scope != event.ScopeRange || !f.Network.Addr().Is4() || len(t.left) == 0 || !isOneAccount(t.accounts) {
-		return 0, false
+// roam holds the failures of a network that may be those of one device with an old
+// password.
+type roam struct {
+	account event.AccountHash
+	left    []offence // its failures
+	others  []party   // addresses that did anything else
+}
+
+// roamOf takes the failures of a network apart: those on the account that most of its
+// addresses failed on, and the others.
+func roamOf(t *tally) roam {
+	if len(t.parties) == 0 { // the finding does not count addresses
+		r := roam{left: t.left}
+		for i := range t.left {
+			r.account = t.left[i].account
+		}
+		if !isOneAccount(t.accounts) || slices.ContainsFunc(t.left, func(o offence) bool { return !o.isOn(r.account) }) {
+			return roam{}
+		}
+		return r
 	}
-	for _, o := range t.left {
-		if o.kind != event.AuthFailed || o.account.IsZero() {
-			return 0, false
+	r := roam{account: mostTried(t.parties)}
+	for _, p := range t.parties {
+		if slices.ContainsFunc(p.counts, func(o offence) bool { return !o.isOn(r.account) }) {
+			r.others = append(r.others, p)
+		} else {
+			r.left = append(r.left, p.counts...)
 		}
 	}
-	last := &t.left[len(t.left)-1]
-	perHour = max(mostIn(t.left, hour), k.memory.failedIn(f.Network, last))
-	return perHour, perHour <= k.limits.stale && k.logsIn(last.account, last.at, last.host)
+	return r
+}
+
+// isOn reports whether the offence is a failed login on an account.
+func (o offence) isOn(account event.AccountHash) bool {
+	return o.kind == event.AuthFailed && !o.account.IsZero() && o.account.Is(account)
+}
+
+// mostTried returns the account that most of the addresses failed on, among the first
+// account of each.
+func mostTried(parties []party) event.AccountHash {
+	var best event.AccountHash
+	most := 0
+	for i := range parties {
+		if len(parties[i].counts) == 0 {
+			continue
+		}
+		name, n := parties[i].counts[0].account, 0
+		for k := range parties {
+			if slices.ContainsFunc(parties[k].counts, func(o offence) bool { return o.isOn(name) }) {
+				n++
+			}
+		}
+		if n > most {
+			best, most = name, n
+		}
+	}
+	return best
+}
+
+// isRoaming reports whether the failures of a network may be those of one device with an
+// old password, and returns the verdict if so.
+func (k *knowledge) isRoaming(f Finding, t *tally) (Verdict, bool) {
+	if f.Scope != event.ScopeRange || !f.Network.Addr().Is4() || len(t.left) == 0 {
+		return Verdict{}, false
+	}
+	r := roamOf(t)
+	if len(r.left) == 0 || len(r.others) > k.limits.typing {
+		return Verdict{}, false
+	}
+	inOrder(r.left)
+	last := &r.left[len(r.left)-1]
+	perHour := max(mostIn(r.left, hour), k.memory.failedIn(f.Network, last))
+	if perHour > k.limits.stale || !k.logsIn(last.account, last.at, last.host) {
+		return Verdict{}, false
+	}
+	return r.verdict(perHour), true
 }
 
 // failedIn returns the number of failures on the account of an offence in a network, within
@@ -42,7 +108,16 @@ func (m *memory) failedIn(network netip.Prefix, last *offence) int {
 	return n
 }
 
-// roaming returns the verdict on such a network.
-func roaming(perHour int) Verdict {
-	return hold(Stale, fmt.Sprintf("all failures are on one account, which logs in elsewhere, and at most %d an hour: so does a phone with an old password", perHour))
+// verdict returns the verdict on such a network.
+func (r *roam) verdict(perHour int) Verdict {
+	but := ""
+	if n := len(r.others); n > 0 {
+		but = " but those of " + addresses(n)
+	}
+	v := hold(Stale, fmt.Sprintf("all failures%s are on one account, which logs in elsewhere, and at most %d an hour: so does a phone with an old password", but, perHour))
+	for i := range r.others {
+		v.Values = r.others[i].values(v.Values, false)
+	}
+	slices.SortStableFunc(v.Values, func(a, b Value) int { return a.At.Compare(b.At) })
+	return v
 }

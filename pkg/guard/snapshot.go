@@ -19,7 +19,7 @@ import (
 // version 11 not who reported a proof. Version 12 did not know by which edge, and is read:
 // its proofs weigh everywhere until they lapse. Version 13 knew no addresses of servers by
 // their logs, version 15 not the logins of each account, version 16 not when the log of each
-// host began, version 17 not which findings count addresses, and they are read.
+// host began, version 17 not that findings may count addresses, and they are read.
 const snapshotVersion = 18
 
 // readableVersion is the oldest version that is read.

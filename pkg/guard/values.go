@@ -13,14 +13,14 @@ import (
 // fourteen of them in an outage, and the last one twenty times: then one of them counts.
 
 // party is a source of a finding that counts addresses. Several addresses of an IPv6 /64 are
-// one source to the guard, which does not know whose each attempt was.
+// one source to the guard, so the attempts of each are not known.
 type party struct {
 	addrs  []netip.Addr
 	counts []offence // of the source that count
 	open   []offence // that are excused only until there is evidence
 }
 
-// addParty adds the source of an address with its offences, which are those in left and
+// addParty adds the source of an address with its offences: those in left and
 // open from two places on.
 func (t *tally) addParty(addr netip.Addr, left, open int) {
 	t.parties = append(t.parties, party{[]netip.Addr{addr}, slices.Clone(t.left[min(left, len(t.left)):]), slices.Clone(t.open[open:])})

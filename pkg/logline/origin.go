@@ -146,8 +146,8 @@ func (h *Header) readTag(tag string) bool {
 	return true
 }
 
-// readBracketed reads "[postfix/smtpd] message" of metalog, and what a template of rsyslog
-// puts in place of the host: "[info] postfix/smtpd[1]: message".
+// readBracketed reads "[postfix/smtpd] message" of metalog, and the severity that a template
+// of rsyslog puts in place of the host: "[info] postfix/smtpd[1]: message".
 func (h *Header) readBracketed(text string) (string, bool) {
 	tag, msg, ok := strings.Cut(text[1:], "] ")
 	if ok && (isLevel(tag) || isSeverity(tag)) {

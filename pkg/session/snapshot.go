@@ -11,7 +11,7 @@ import (
 // the meaning of the fields.
 const (
 	snapshotVersion = 20
-	readableVersion = 19 // it did not know which hosts' lines of Dovecot a log holds twice
+	readableVersion = 19 // it did not know that a log may hold only Dovecot's lines twice
 	oldestVersion   = 6  // the oldest that was ever stored
 )
 

@@ -113,8 +113,8 @@ func Size(sent string) int {
 // Postfix writes such bytes in octal, `\026\003\001`, and before 3.x, by mistake, in
 // decimal, `\22\3\1` (src/util/unescape.c); sshd writes them in octal.
 //
-// Older programs begin with the hello of SSL 2, which offers TLS all the same: 0x80, a
-// length, 0x01, and the version (RFC 5246 appendix E.2).
+// Older programs offer TLS in a hello of SSL 2: 0x80, a length, 0x01, and the version
+// (RFC 5246 appendix E.2).
 func IsTLSHello(sent string) bool {
 	first, rest, ok := cutEscaped(sent)
 	if ok && (first == "200" || first == "128") {
