@@ -49,6 +49,10 @@ func nonSMTP(text string, e *event.Event) result {
 	return r
 }
 
+// mostShown is how many characters postscreen logs of what a client sent before the greeting
+// ("%.100s" in postscreen_early.c).
+const mostShown = 100
+
 // isHarmless reports whether postscreen's complaint is about bytes that honest programs
 // send as well. words is the text before the client, said the text behind it
 // (postscreen_early.c, postscreen_smtpd.c):
@@ -58,13 +62,15 @@ func nonSMTP(text string, e *event.Event) result {
 //	NON-SMTP COMMAND from CLIENT after STAGE: COMMAND ARGUMENTS
 //	BARE NEWLINE from CLIENT after COMMAND
 //
-// Of the bytes before the greeting, postscreen shows the first hundred. The count, which
-// a client cannot forge, shows whether that was all.
+// Of the bytes before the greeting, postscreen shows the first hundred in escaped form. A
+// shorter text is the whole. Of another one the count, which a client cannot forge, shows
+// whether that was all.
 func isHarmless(kind event.Kind, words, said string) bool {
 	if kind == event.Pregreet {
 		count, _, _ := strings.Cut(words, " ")
 		n, ok := smallNumber(count)
-		return probe.IsTLSHello(said) || ok && n == probe.Size(said) && (probe.IsAccountSearch(said) || probe.IsVisit(said) || probe.IsProxyHeader(said))
+		isWhole := len(said) < mostShown || ok && n == probe.Size(said)
+		return probe.IsTLSHello(said) || isWhole && (probe.IsAccountSearch(said) || probe.IsVisit(said) || probe.IsProxyHeader(said))
 	}
 	before, ok := strings.CutPrefix(said, "after ")
 	if !ok {

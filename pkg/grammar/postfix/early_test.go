@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"strings"
 	"testing"
 
 	"csmail/pkg/event"
@@ -13,6 +14,7 @@ func TestEarly(t *testing.T) {
 		smtpd  = "unknown[192.0.2.1]"
 		screen = "[192.0.2.1]:4711"
 	)
+	cut := strings.Repeat("x", 83) // a hundred characters are shown
 	tests := map[string]event.Kind{
 		// a TLS hello
 		"improper command pipelining after CONNECT from " + smtpd + `: \026\003\001\002\000\001\000\001\374\003\003`: event.ProtocolError,
@@ -54,13 +56,13 @@ func TestEarly(t *testing.T) {
 		"improper command pipelining after CONNECT from " + smtpd + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\nMAIL FROM:<a>\r\n`: event.Pipelining,
 		"improper command pipelining after EHLO from " + smtpd + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                     event.Pipelining,
 		"PREGREET 41 after 0 from " + screen + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                                       event.ProtocolError,
-		"PREGREET 58 after 0 from " + screen + `: PROXY TCP4 192.0.2.9 192.0.2.2 44520 25\r\n`:                                       event.Pregreet,
 		"PREGREET 20 after 0 from " + screen + `: \r\n\r\n\000\r\nQUIT\n!\021\000\f\313\000q\a`:                                      event.ProtocolError,
 		// the same at postscreen
 		"PREGREET 517 after 0 from " + screen + `: \026\003\001\002\000\001\000\001\374\003\003`: event.ProtocolError,
 		"PREGREET 156 after 0.05 from " + screen + `: \22\3\1\0\151\1\0\0\147`:                   event.ProtocolError,
-		"PREGREET 24 after 0 from " + screen + `: EHLO xymonnet\r\nQUIT\r\n`:                     event.Pregreet,
-		"PREGREET 22 after 0 from " + screen + `: EHLO xymonnet\r\nQUIT\r\n`:                     event.Pregreet,
+		"PREGREET 24 after 0 from " + screen + `: EHLO xymonnet\r\nQUIT\r\n`:                     event.ProtocolError, // shown whole
+		"PREGREET 96 after 0 from " + screen + `: EHLO ` + cut + `\r\nQUIT\r\n`:                  event.ProtocolError,
+		"PREGREET 140 after 0 from " + screen + `: EHLO ` + cut + `\r\nQUIT\r\n`:                 event.Pregreet,
 		"PREGREET 21 after 0 from " + screen + `: EHLO xymonnet\r\nQUIT\r\n`:                     event.ProtocolError,
 		"PREGREET 6 after 0 from " + screen + `: QUIT\r\n`:                                       event.ProtocolError,
 		"PREGREET 11 after 0 from " + screen + `: EHLO User\r\n`:                                 event.Pregreet,

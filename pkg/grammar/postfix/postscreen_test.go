@@ -25,7 +25,7 @@ func TestPostscreen(t *testing.T) {
 		"PREGREET 25 after 0.04 from " + client + ": EHLO we-guess.mozilla.org":                                      event.ProtocolError,
 		"PREGREET 55 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\nMAIL FROM:<a@example.com>\\r\\n": event.Pregreet,
 		"PREGREET 39 after 0.04 from " + client + ": EHLO we-guess.mozilla.org.example.com\\r\\n":                    event.Pregreet,
-		"PREGREET 99 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n":                                event.Pregreet,
+		"PREGREET 99 after 0.04 from " + client + ": EHLO we-guess.mozilla.org\\r\\n":                                event.ProtocolError, // shown whole
 		"DNSBL rank 5 for " + client: event.DNSBLListed,
 		"BLACKLISTED " + client:      event.Denylisted,
 		"DENYLISTED " + client:       event.Denylisted,
