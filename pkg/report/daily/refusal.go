@@ -24,13 +24,14 @@ func (t *Tracker) refusal(r *event.Logged, f *event.Flow) {
 }
 
 // refusedClient returns the client that Postfix names in the line; for a header or body
-// check that of the mail, and for a proxy filter that of the session.
+// check that of the mail, and for a proxy filter that of the session. A log without
+// process IDs does not show whose session it was.
 func (t *Tracker) refusedClient(r *event.Logged, f *event.Flow) clientAddr {
 	if f.Addr.IsValid() {
 		return f.Addr
 	}
 	if f.Proxied {
-		if s := t.sessions.of(r); s != nil {
+		if s := t.sessions.of(r); s != nil && r.PID != 0 {
 			return s.client
 		}
 		return clientAddr{}
@@ -168,7 +169,7 @@ func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
 	}
 	s := t.sessions.of(r)
 	if figures != nil {
-		if seconds, ok := s.lasted(r.Time); ok {
+		if seconds, ok := s.lasted(r.Time); ok && r.PID != 0 {
 			figures.SMTPDSeconds += seconds
 			figures.disconnect(t.hour(r.Time), f, seconds)
 		}

@@ -475,6 +475,23 @@ func TestReceivedBy(t *testing.T) {
 	}
 }
 
+// Where a log has no process IDs, a refusal by a proxy filter is nobody's, and nothing tells
+// how long a client was connected.
+func TestLogWithoutProcessIDs(t *testing.T) {
+	var lines []string
+	for i, text := range []string{
+		"connect from a.example[203.0.113.7]", "connect from b.example[203.0.113.8]",
+		"proxy-reject: END-OF-MESSAGE: 554 5.7.0 Reject, spam; from=<s@a.example> to=<bob@example.org> proto=ESMTP helo=<a>",
+		"disconnect from a.example[203.0.113.7] ehlo=1 quit=1 commands=2", "disconnect from b.example[203.0.113.8] ehlo=1 quit=1 commands=2",
+	} {
+		lines = append(lines, fmt.Sprintf("2026-11-28T09:00:%02d+00:00 mx1 postfix/smtpd: %s", 5*i, text))
+	}
+	f := figuresOf(t, lines)
+	if f.Rejected() != 1 || len(f.RejectedClients) != 0 || f.SMTPDConnections != 2 || f.SMTPDSeconds != 0 || len(f.Connected) != 0 {
+		t.Errorf("got %d refusals of %v, %d connections of %d seconds, hosts %v; want 1 of none, 2 of 0", f.Rejected(), f.RejectedClients, f.SMTPDConnections, f.SMTPDSeconds, f.Connected)
+	}
+}
+
 // The delays of a mail that was put back into the queue begin with its arrival.
 func TestDelayOfRequeuedMail(t *testing.T) {
 	f := figuresOf(t, linesOf(traps["postsuper -r"].log))
