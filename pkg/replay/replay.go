@@ -145,7 +145,7 @@ func newRun(o Options, sources []archive.Input) *run {
 func (r *run) startWorkers() *sync.WaitGroup {
 	var workers sync.WaitGroup
 	keep := keep{missed: r.options.Missed != nil, all: r.options.Line != nil, flow: r.options.Flow != nil}
-	for range max(1, runtime.GOMAXPROCS(0)-1) { // one core steps
+	for range r.workers() {
 		workers.Go(func() {
 			for j := range r.work {
 				j.parse(r.options.Zone, r.options.Reading, keep)
@@ -158,6 +158,17 @@ func (r *run) startWorkers() *sync.WaitGroup {
 		})
 	}
 	return &workers
+}
+
+// workers returns how many goroutines parse: one a core, without the one that steps. The
+// lines about mails are as much work again, so that the one that steps waits at times;
+// then there is a goroutine more, for its core.
+func (r *run) workers() int {
+	workers := max(1, runtime.GOMAXPROCS(0)-1)
+	if r.options.Flow != nil {
+		workers++
+	}
+	return workers
 }
 
 // users returns how many release a block when they are done with it.
