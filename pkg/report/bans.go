@@ -130,7 +130,7 @@ func (b *bans) add(entry *ban) {
 		b.index.Put(hash, n)
 	}
 	*b.rows.At(n) = banRow{key, entry}
-	b.changes++
+	b.forgetNear(value)
 	lengths := &b.lengths4
 	if value.Addr().Is6() {
 		lengths = &b.lengths6
@@ -155,13 +155,32 @@ func (b *bans) of(addr netip.Addr, at time.Time) *ban {
 	if b.near == nil {
 		b.near = new([nearBans]nearBan)
 	}
-	near := &b.near[((hi^lo)*0x9e3779b97f4a7c15)>>(64-nearBits)]
+	near := b.nearOf(hi, lo)
 	if near.changes == b.changes && near.addr == addr && (near.ban == nil || near.ban.lasts(at)) {
 		return near.ban
 	}
 	found, narrowest := b.lookUp(lengths, before, addr, at)
 	*near = nearBan{addr, b.changes, narrowest}
 	return found
+}
+
+// nearOf returns the place of an address among those that were looked up before.
+func (b *bans) nearOf(hi, lo uint64) *nearBan {
+	return &b.near[((hi^lo)*0x9e3779b97f4a7c15)>>(64-nearBits)]
+}
+
+// forgetNear forgets what was found before of the addresses of a value.
+func (b *bans) forgetNear(value netip.Prefix) {
+	if !value.IsSingleIP() {
+		b.changes++
+		return
+	}
+	if b.near == nil {
+		return
+	}
+	if near := b.nearOf(halves(value.Addr())); near.addr == value.Addr() {
+		*near = nearBan{}
+	}
 }
 
 // lookUp returns the ban of an address, and the narrowest one, in force or not. The
