@@ -35,32 +35,12 @@ func (f *Figures) disconnect(hour string, flow *event.Flow, seconds int) {
 		l.endedKey, l.ended = hour, addConnected(f.ConnectedHours, hour, Connected{})
 	}
 	*l.ended = l.ended.Plus(one)
-	slot := l.peer(flow.Addr)
-	if slot.entry == nil || slot.name != flow.Client {
+	client := f.client(flow.Addr)
+	if client.ended == nil || client.name != flow.Client {
 		l.room = appendHost(l.room[:0], flow.Client, flow.Addr)
-		slot.name, slot.entry = strings.Clone(flow.Client), f.peer()
+		client.name, client.ended = strings.Clone(flow.Client), f.peer()
 	}
-	*slot.entry = slot.entry.Plus(one)
-}
-
-// connect counts the client of a connection that begins.
-func (f *Figures) connect(addr clientAddr) {
-	if slot := f.latest.peer(addr); !slot.counted {
-		slot.counted = true
-		f.SMTPDClients.add(addr)
-	}
-}
-
-// peer returns the slot of a client.
-func (l *latest) peer(addr clientAddr) *knownPeer {
-	if l.peers == nil {
-		l.peers = new([peerSlots]knownPeer)
-	}
-	slot := &l.peers[slotOf(addr)]
-	if slot.addr != addr {
-		*slot = knownPeer{addr: addr}
-	}
-	return slot
+	*client.ended = client.ended.Plus(one)
 }
 
 // peer returns the entry of the host in latest.room.
@@ -69,14 +49,6 @@ func (f *Figures) peer() *Connected {
 		return known
 	}
 	return addConnected(f.Connected, string(f.latest.room), Connected{})
-}
-
-// knownPeer is a client that was counted before: many connect again and again.
-type knownPeer struct {
-	addr    clientAddr
-	counted bool // it is in SMTPDClients
-	name    string
-	entry   *Connected // of its host; nil: it is not known yet
 }
 
 // addConnected adds to the entry of a key, or of the others if there is no room for it,

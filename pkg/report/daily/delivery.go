@@ -166,7 +166,7 @@ func (t *Tracker) handOver(figures *Figures) {
 // deliver counts a delivery, and keeps it if it may be taken back.
 func (t *Tracker) deliver(m *mail, r *event.Logged, f *event.Flow, figures *Figures) {
 	d := delivery{
-		at: momentOf(r.Time), agent: f.Daemon, recipient: strings.ToLower(f.Recipient), delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
+		at: momentOf(r.Time), agent: f.Daemon, recipient: t.names.lower(f.Recipient), delay: f.Delay + m.offset(), size: max(m.size, 0), unsized: m.size < 0,
 	}
 	if figures != nil {
 		figures.deliver(&d, 1, t.hour(r.Time))
@@ -176,7 +176,7 @@ func (t *Tracker) deliver(m *mail, r *event.Logged, f *event.Flow, figures *Figu
 		return // no filter has to do with it
 	}
 	m.setIf(isFiltered, piped)
-	d.agent, d.recipient, d.original = agentName(f.Daemon), strings.Clone(d.recipient), strings.Clone(strings.ToLower(f.Original))
+	d.agent, d.original = agentName(f.Daemon), t.names.lower(f.Original)
 	past := m.past()
 	if len(past.deliveries) >= maxDeliveries {
 		past.deliveries = slices.Delete(past.deliveries, 0, 1)
@@ -197,14 +197,17 @@ func agentName(daemon string) string {
 
 // deliver adds a delivery n times, 1 or -1.
 func (f *Figures) deliver(d *delivery, n int, hour string) {
-	addCount(f.DeliveredBy, d.agent, n)
+	f.latest.deliveredBy.add(f.DeliveredBy, d.agent, n)
 	f.hour(hour).Delivered += n
 	bytes := int64(n) * d.size
 	f.BytesDelivered += bytes
 	if d.unsized {
 		f.Unsized += n
 	}
-	recipient, domain := trafficOf(f.Recipients, f.DeliveryDomains, d.recipient)
+	if f.latest.recipients == nil {
+		f.latest.recipients = new(knownTraffic)
+	}
+	recipient, domain := f.latest.recipients.of(f.Recipients, f.DeliveryDomains, d.recipient)
 	recipient.Count += n
 	recipient.Bytes += bytes
 	domain.Count += n

@@ -13,7 +13,6 @@
 package daily
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"strings"
 	"time"
@@ -92,13 +91,14 @@ type latest struct {
 	logins   *LoginHour
 	endedKey string
 	ended    *Connected // of ConnectedHours
-	peers    *[peerSlots]knownPeer
-	refused  *[peerSlots]knownRefused
-	words    [32]knownWords
+	clients  *knownClients
+	reasons  [32]knownReason
 	refusals [8]latestRefusal
 	trouble  latestTrouble
-	screened *knownClients // of ScreenClients
-	room     []byte        // for the text of a reason
+	room     []byte // for the text of a reason
+
+	receivedBy, deliveredBy, rejectedBy, tls knownCounts
+	senders, recipients                      *knownTraffic
 }
 
 type latestRefusal struct {
@@ -111,33 +111,6 @@ type latestTrouble struct {
 	level  event.Level
 	daemon string
 	counts Counts
-}
-
-// knownClients are some of the clients that are in a set.
-type knownClients [peerSlots]netip.Addr
-
-const (
-	peerBits = 10
-	// peerSlots is how many clients are known: one of each of so many groups of addresses.
-	peerSlots = 1 << peerBits
-)
-
-// slotOf returns the group of an address.
-func slotOf(addr netip.Addr) uint64 {
-	raw := addr.As16()
-	return (binary.BigEndian.Uint64(raw[8:]) * 0x9e3779b97f4a7c15) >> (64 - peerBits)
-}
-
-// addKnown adds a client to its set.
-func addKnown(k **knownClients, set Set[netip.Addr], addr netip.Addr) {
-	if *k == nil {
-		*k = new(knownClients)
-	}
-	slot := &(*k)[slotOf(addr)]
-	if *slot != addr {
-		*slot = addr
-		set.add(addr)
-	}
 }
 
 // Hour holds the counts of one hour.

@@ -167,13 +167,13 @@ func (t *Tracker) birth(r *event.Logged, f *event.Flow) {
 	m.setIf(m.is(local) || f.Addr.IsPrivate() || f.Addr.IsLinkLocalUnicast(), near)
 	m.from = originOf(m, f)
 	if f.Kind == event.FlowSubmitted {
-		m.sender = strings.Clone(strings.ToLower(f.Sender))
+		m.sender = t.names.lower(f.Sender)
 	}
 	if m.is(bySMTPD) {
 		t.openedBy(m, t.sessions.of(r), f)
 	}
 	if f.User != "" {
-		m.user = strings.Clone(strings.ToLower(clip(f.User)))
+		m.user = t.names.lower(clip(f.User))
 		if figures := t.at(r.Time); figures != nil {
 			figures.addUser(f.User)
 		}
@@ -290,7 +290,7 @@ func (t *Tracker) queued(r *event.Logged, f *event.Flow) {
 		return // a deferred mail that is tried again
 	}
 	t.unreceive(m) // it was on hold
-	m.sender, m.size = strings.Clone(strings.ToLower(f.Sender)), f.Size
+	m.sender, m.size = t.names.lower(f.Sender), f.Size
 	t.receive(m)
 }
 
@@ -299,7 +299,7 @@ func (t *Tracker) queued(r *event.Logged, f *event.Flow) {
 func (t *Tracker) reserve(m *mail, sender string) {
 	m.set(reserved)
 	if m.sender == "" && !m.is(received) {
-		m.sender = strings.Clone(strings.ToLower(sender))
+		m.sender = t.names.lower(sender)
 	}
 	t.receive(m)
 }
@@ -329,11 +329,14 @@ func (t *Tracker) unreceive(m *mail) {
 
 // receive adds n receipts of a mail, 1 or -1.
 func (f *Figures) receive(m *mail, n int, hour string) {
-	addCount(f.ReceivedBy, originNames[m.from], n)
+	f.latest.receivedBy.add(f.ReceivedBy, originNames[m.from], n)
 	bytes := int64(n) * max(m.size, 0)
 	f.BytesReceived += bytes
 	f.hour(hour).Received += n
-	sender, domain := trafficOf(f.Senders, f.ReceivedDomains, m.sender)
+	if f.latest.senders == nil {
+		f.latest.senders = new(knownTraffic)
+	}
+	sender, domain := f.latest.senders.of(f.Senders, f.ReceivedDomains, m.sender)
 	for _, t := range [...]*Traffic{sender, domain} {
 		t.Count += n
 		t.Bytes += bytes

@@ -75,7 +75,11 @@ func isDotted(word string) bool {
 // IsTemporary reports whether a refusal is temporary: 4xx, 4.x.x, or postscreen's own
 // overload.
 func IsTemporary(text string) bool {
-	digit, rest := cutCodes(text)
+	return isTemporary(cutCodes(text))
+}
+
+// isTemporary does what IsTemporary does, with what cutCodes returned.
+func isTemporary(digit byte, rest string) bool {
 	switch digit {
 	case 0:
 		return strings.HasPrefix(rest, "too many connections") || strings.HasPrefix(rest, "all server ports busy") || strings.HasPrefix(rest, "all screening ports busy")
@@ -108,7 +112,7 @@ func cutQuoted(text string) string {
 			first = at
 		}
 		for _, phrase := range quotedEnds {
-			if strings.HasPrefix(text[at:], phrase) {
+			if at < len(text) && text[at] == phrase[0] && strings.HasPrefix(text[at:], phrase) {
 				return text[at:]
 			}
 		}

@@ -1,6 +1,7 @@
 package daily
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -81,16 +82,25 @@ func TestKnownReasons(t *testing.T) {
 		"", "554 5.7.1 <a@b>: Relay access denied; from=<x@y> to=<a@b>", "554 5.7.1 <c@d.example>: Relay access denied; from=<> to=<c@d.example>", "550 5.1.1 <a@b>: Recipient address rejected: User unknown",
 		"Relay access denied", "Relay access denie!", "450 4.7.1 Client host rejected: cannot find your hostname, [192.0.2.7]; from=<a@b>", "blocked using zen.example", strings.Repeat("x", 300), strings.Repeat("x", 300) + "y",
 	}
-	var l latest
+	f := NewFigures()
 	for round := range 3 {
 		for i := range texts {
 			for _, filter := range []bool{false, true} {
 				text := texts[(i*7+round)%len(texts)]
-				l.reason(&event.Flow{Text: text, Filter: filter})
-				if got, want := string(l.room), Reason(text, filter); got != want {
-					t.Errorf("the reason of %.80q, of a filter: %v, is %q; want %q", text, filter, got, want)
+				reason := Reason(text, filter)
+				before := total(f, clip(reason))
+				f.refuse(&event.Flow{Kind: event.FlowRefusal, Action: event.Reject, Stage: "RCPT", Text: text, Filter: filter}, netip.Addr{}, "")
+				if got := total(f, clip(reason)); got != before+1 {
+					t.Errorf("%.80q, of a filter: %v: %d refusals have the reason %.80q; want %d", text, filter, got, reason, before+1)
 				}
 			}
 		}
 	}
+}
+
+func total(f *Figures, reason string) int {
+	if known := f.Details("reject")["RCPT"][reason]; known != nil {
+		return known.Total
+	}
+	return 0
 }

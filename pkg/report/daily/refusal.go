@@ -44,14 +44,10 @@ func (t *Tracker) refusedClient(r *event.Logged, f *event.Flow) clientAddr {
 
 // refuse counts a refusal by daemon and hour.
 func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
-	temporary := 0
-	if IsTemporary(flow.Text) {
-		temporary = 1
-	}
-	isNew := f.detail(flow, addr, temporary)
+	isNew, temporary := f.detail(flow, addr)
 	switch flow.Action {
 	case event.Reject:
-		addCount(f.RejectedBy, flow.Daemon, 1)
+		f.latest.rejectedBy.add(f.RejectedBy, flow.Daemon, 1)
 		f.RejectedTemporary += temporary
 		f.hour(hour).Rejected++
 		if isNew && addr.IsValid() {
@@ -66,67 +62,73 @@ func (f *Figures) refuse(flow *event.Flow, addr clientAddr, hour string) {
 	}
 }
 
-// detail counts a refusal by stage and reason, and reports whether it is the first one of
-// the client.
-func (f *Figures) detail(flow *event.Flow, addr clientAddr, temporary int) (isNew bool) {
-	f.latest.reason(flow)
-	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
+// detail counts a refusal by stage and reason. It reports whether it is the first one of
+// the client, and how many temporary ones it is, 0 or 1.
+func (f *Figures) detail(flow *event.Flow, addr clientAddr) (isNew bool, temporary int) {
+	digit, rest := cutCodes(flow.Text)
+	words := cutTrailer(cutQuoted(rest))
+	if isTemporary(digit, rest) {
+		temporary = 1
+	}
+	known := f.knownReason(flow, words)
+	entry := known.entry
 	entry.Total++
 	entry.Temporary += temporary
 	isNew = f.refuseClient(entry, addr)
-	switch {
-	case strings.HasPrefix(reason, "Sender address rejected"):
+	switch known.about {
+	case aboutSender:
 		f.addMail(&entry.Senders, flow.Sender, flow)
-	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
+	case aboutRecipient:
 		f.addMail(&entry.Rcpts, flow.Recipient, flow)
 	}
-	return isNew
+	return isNew, temporary
 }
 
-// knownWords are words of the server that many refusals have, with their reason.
-type knownWords struct {
-	text, reason []byte
-	filter       bool
+// knownReason are words of the server that many refusals have, with the entry of their
+// reason.
+type knownReason struct {
+	action event.Action
+	filter bool
+	about  about
+	stage  string
+	words  string
+	entry  *Refusal
 }
 
-// reason writes the reason of a refusal into room.
-func (l *latest) reason(flow *event.Flow) {
-	text := ownWords(flow.Text)
-	if len(text) > maxText {
-		l.room = appendOwnReason(l.room[:0], text, flow.Filter)
-		return
+// about is which mail address a refusal is about.
+type about uint8
+
+const (
+	aboutClient about = iota // none
+	aboutSender
+	aboutRecipient
+)
+
+func aboutOf(reason string) about {
+	switch {
+	case strings.HasPrefix(reason, "Sender address rejected"):
+		return aboutSender
+	case strings.HasPrefix(reason, "Recipient address rejected"), strings.HasPrefix(reason, "User unknown"):
+		return aboutRecipient
 	}
-	slot := &l.words[len(text)%len(l.words)]
-	if len(slot.reason) == 0 || string(slot.text) != text || slot.filter != flow.Filter {
-		slot.text, slot.filter = append(slot.text[:0], text...), flow.Filter
-		slot.reason = appendOwnReason(slot.reason[:0], text, flow.Filter)
-	}
-	l.room = append(l.room[:0], slot.reason...)
+	return aboutClient
 }
 
-// knownRefused is a client that was refused for a reason before, and how often.
-type knownRefused struct {
-	reason *Refusal
-	addr   clientAddr
-	count  *int
-}
-
-// refuseClient counts a refusal of a client, and reports whether it is its first one.
-func (f *Figures) refuseClient(reason *Refusal, addr clientAddr) (isNew bool) {
-	l := &f.latest
-	if l.refused == nil {
-		l.refused = new([peerSlots]knownRefused)
+// knownReason returns the entry of a refusal with these words of the server.
+func (f *Figures) knownReason(flow *event.Flow, words string) *knownReason {
+	slot := &f.latest.reasons[len(words)%len(f.latest.reasons)]
+	if slot.entry != nil && slot.words == words && slot.action == flow.Action && slot.filter == flow.Filter && slot.stage == clip(flow.Stage) {
+		return slot
 	}
-	slot := &l.refused[slotOf(addr)]
-	if slot.reason == reason && slot.addr == addr {
-		*slot.count++
-		return false
+	f.latest.room = appendOwnReason(f.latest.room[:0], words, flow.Filter)
+	entry, reason := f.refusal(flow.Action, clip(flow.Stage), f.latest.room[:min(len(f.latest.room), maxText)])
+	found := knownReason{action: flow.Action, filter: flow.Filter, about: aboutOf(reason), entry: entry}
+	if len(words) > maxText {
+		return &found
 	}
-	isNew = f.addClient(reason.By, addr, 1)
-	if count := reason.By[addr]; count != nil {
-		*slot = knownRefused{reason, addr, count}
-	}
-	return isNew
+	found.stage, found.words = strings.Clone(clip(flow.Stage)), strings.Clone(words)
+	*slot = found
+	return slot
 }
 
 // addMail counts the mail address of a refusal: that of the envelope, or else the one

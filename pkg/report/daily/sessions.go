@@ -25,7 +25,7 @@ type sessions struct {
 
 // nearSessions is how many sessions are found without a look into the map of their host:
 // one of each of so many groups of process numbers.
-const nearSessions = 1 << 9
+const nearSessions = 1 << 11
 
 // nearSession is a session that was found before.
 type nearSession struct {

@@ -25,6 +25,7 @@ type Tracker struct {
 	queue    *queue
 	sessions *sessions
 	copies   copies
+	names    names
 }
 
 // counter finds the figures of a time.
@@ -103,9 +104,9 @@ func (f *Figures) add(flow *event.Flow, at time.Time, hour string) {
 	case event.FlowScreened:
 		f.ScreenConnections++
 		f.hour(hour).Connections++
-		addKnown(&f.latest.screened, f.ScreenClients, flow.Addr)
+		f.screen(flow.Addr)
 	case event.FlowTLS:
-		addCount(f.TLS, flow.Version, 1)
+		f.latest.tls.add(f.TLS, flow.Version, 1)
 	case event.FlowTrouble:
 		f.trouble(flow, at)
 	case event.FlowMaster:
