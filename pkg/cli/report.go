@@ -375,7 +375,7 @@ func (r dailyReport) documentInput(c *collected, tally replay.Tally) document.In
 	}
 	scope := r.input.scope
 	if in.Bounded, in.Files = !scope.Since.IsZero() || !scope.Until.IsZero(), r.files; !scope.Since.IsZero() {
-		in.From, in.To = scope.Since, cmp.Or(scope.Until, r.now)
+		in.From, in.To = scope.Since, cmp.Or(scope.Until, r.now.Truncate(time.Second))
 	}
 	for date, figures := range c.before {
 		in.Before = append(in.Before, document.DayOf(date, figures))
