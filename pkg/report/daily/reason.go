@@ -142,7 +142,7 @@ func cutTrailer(text string) string {
 
 // appendShort appends what is the same in the replies to all clients.
 func appendShort(room []byte, text string) []byte {
-	if at := strings.Index(text, "] blocked using "); at >= 0 {
+	if at := strings.LastIndex(text, "] blocked using "); at >= 0 { // a quoted sender may hold it as well
 		zone, _, _ := strings.Cut(text[at+len("] blocked using "):], ";")
 		zone, _, _ = strings.Cut(zone, " ")
 		return append(append(room, "blocked using "...), strings.Trim(zone, " .,:")...)

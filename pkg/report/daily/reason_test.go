@@ -22,6 +22,7 @@ func TestReason(t *testing.T) {
 		"550 5.7.1 Client 203.0.113.9 is dynamic (2001:db8::1), see https://example.org/why":                                                                                                  "Client ADDR is dynamic (ADDR)",
 		"550 5.7.1 Blocked. Please see https://example.org":                                                                                                                                   "Blocked",
 		"550 5.7.1 Rejected (https://example.org/why)":                                                                                                                                        "Rejected",
+		`554 5.7.1 Service unavailable; Sender address ["x] blocked using other.example"@d.example] blocked using dbl.example; reason`:                                                        "blocked using dbl.example",
 		"550 5.7.1":             "(no reason)",
 		"all server ports busy": "all server ports busy",
 	} {
