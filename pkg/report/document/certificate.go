@@ -40,8 +40,12 @@ var certificateTroubles = []certificateTrouble{
 	},
 }
 
-// certificates returns what the log says of this host's certificates.
-func (d *Document) certificates() []Finding {
+// handshakeSigns are those of the signs that clients send to Dovecot too.
+var handshakeSigns = []string{"certificate expired", "unknown ca", "bad certificate"}
+
+// certificates returns what the log says of this host's certificates: Postfix's warnings,
+// and the handshakes that three clients of Dovecot or more broke off.
+func (d *Document) certificates(handshakes *fault) []Finding {
 	counts, examples := make([]int, len(certificateTroubles)), make([]string, len(certificateTroubles))
 	for _, t := range []Trouble{d.Warnings, d.Errors, d.Fatals} {
 		for _, daemon := range slices.Sorted(maps.Keys(t.By)) {
@@ -60,6 +64,19 @@ func (d *Document) certificates() []Finding {
 		}
 	}
 	since, until := d.spans[daily.CertificateTrouble].Times(d.zone)
+	if handshakes != nil && len(handshakes.clients) >= manyTimeouts {
+		for sign, n := range handshakes.reasons {
+			at := slices.IndexFunc(certificateTroubles, func(c certificateTrouble) bool { return slices.Contains(c.signs, sign) })
+			if at < 0 {
+				continue // of another release
+			}
+			if counts[at] += n; examples[at] == "" {
+				examples[at] = "dovecot: " + sign
+			}
+		}
+		widen(&since, &until, handshakes.first)
+		widen(&since, &until, handshakes.last)
+	}
 	var found []Finding
 	for i, c := range certificateTroubles {
 		if counts[i] >= c.least {

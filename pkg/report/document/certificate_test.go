@@ -1,6 +1,8 @@
 package document
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +45,42 @@ func TestCertificates(t *testing.T) {
 		}
 		if got.Severity != tt.severity || !strings.Contains(got.Title, tt.says) || tt.severity != "" && got.Count != tt.lines {
 			t.Errorf("%s: got %q (%s, %d), want one that says %q (%s, %d)", name, got.Title, got.Severity, got.Count, tt.says, tt.severity, tt.lines)
+		}
+	}
+}
+
+// Dovecot names the client, so that one that tries again and again is none.
+func TestCertificatesOfDovecot(t *testing.T) {
+	const end = "imap-login: Disconnected: Connection closed: SSL_accept() failed: error:0A000415:SSL routines::%[1]s: SSL alert number 45 (no auth attempts in 0 secs): user=<%[2]s>, rip=%[3]s, lip=192.0.2.1, TLS handshaking: SSL_accept() failed: error:0A000415:SSL routines::%[1]s: SSL alert number 45, session=<x%[4]d>"
+	for name, tt := range map[string]struct {
+		says, user string
+		clients    int
+		want       Severity
+	}{
+		"expired, many clients":          {"sslv3 alert certificate expired", "", 6, Urgent},
+		"expired, one client":            {"sslv3 alert certificate expired", "", 1, ""},
+		"unknown ca, many clients":       {"tlsv1 alert unknown ca", "", 6, Warn},
+		"wrong version, many clients":    {"wrong version number", "", 6, ""},
+		"a client's words, many clients": {"wrong version number", "SSL_accept() failed: error: alert certificate expired", 6, ""},
+	} {
+		var lines []string
+		for i := range 12 {
+			lines = append(lines, lineAt(time.Duration(i)*minute, "dovecot", end, tt.says, tt.user, fmt.Sprintf("198.51.%d.7", i%tt.clients), i))
+		}
+		since, until := day("2026-11-28")
+		k, r := newKeeper(t), newReader()
+		for _, line := range lines {
+			k.read(r, line)
+			k.restart()
+		}
+		d := k.report(since, until)
+		at := slices.IndexFunc(d.Findings, func(f Finding) bool { return f.ID == "certificate" })
+		switch {
+		case at < 0 && tt.want == "":
+		case at < 0 || d.Findings[at].Severity != tt.want:
+			t.Errorf("%s: got %+v, want %q", name, d.Findings, tt.want)
+		case d.Findings[at].Count != 12 || !d.Findings[at].Since.Equal(since) || !d.Findings[at].Until.Equal(since.Add(11*minute)):
+			t.Errorf("%s: got %d from %s to %s, want 12 within the first 11 minutes", name, d.Findings[at].Count, d.Findings[at].Since, d.Findings[at].Until)
 		}
 	}
 }

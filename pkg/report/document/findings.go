@@ -61,7 +61,7 @@ func (d *Document) findings(in Input) []Finding {
 	add(in.Watch.refusedProviders()...)
 	add(d.ownTroubles(in)...)
 	add(d.blockListTrouble()...)
-	add(d.certificates()...)
+	add(d.certificates(in.Watch.faults[event.TLSError])...)
 	add(d.fatals()...)
 	add(stuckDestinations(in)...)
 	add(growingQueue(in)...)

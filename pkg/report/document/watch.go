@@ -121,6 +121,8 @@ func (w *Watch) Add(r *engine.Result) {
 		if !w.refusedInOutage(&r.Event) {
 			w.refused(&r.Event)
 		}
+	case r.Kind == event.NoAuth && r.Service == event.Dovecot:
+		w.handshake(&r.Event)
 	case r.Kind.Class() == event.Fault:
 		w.fault(&r.Event)
 	}
@@ -323,18 +325,36 @@ func (w *Watch) refusedInOutage(e *event.Event) bool {
 }
 
 // fault counts trouble of the host's own services.
-func (w *Watch) fault(e *event.Event) {
-	f := w.faults[e.Kind]
+func (w *Watch) fault(e *event.Event) { w.faultOf(e.Kind, e, e.Reason) }
+
+// handshake counts a client of Dovecot that broke off because of the certificate. What
+// OpenSSL says stands behind the address; a client can write nothing there.
+func (w *Watch) handshake(e *event.Event) {
+	_, said, _ := strings.Cut(e.Message, ", TLS handshaking: SSL_accept() failed: error:")
+	if e.User != "" || said == "" {
+		return
+	}
+	for _, sign := range handshakeSigns {
+		if strings.Contains(said, sign) {
+			w.faultOf(event.TLSError, e, sign)
+			return
+		}
+	}
+}
+
+// faultOf counts trouble of a kind.
+func (w *Watch) faultOf(kind event.Kind, e *event.Event, reason string) {
+	f := w.faults[kind]
 	if f == nil {
 		f = &fault{clients: map[netip.Addr]bool{}, reasons: map[string]int{}}
-		w.faults[e.Kind] = f
+		w.faults[kind] = f
 	}
 	f.count += e.Attempts
 	if e.Addr.IsValid() && len(f.clients) < maxPerItem {
 		f.clients[e.Addr] = true
 	}
 	if len(f.reasons) < maxPerItem {
-		f.reasons[strings.Clone(e.Reason)]++
+		f.reasons[strings.Clone(reason)]++
 	}
 	widen(&f.first, &f.last, e.Time)
 }
