@@ -72,8 +72,8 @@ func beginsLikeQueueID(message string) bool {
 	return false
 }
 
-// lastElement returns "submission" of "postfix/submission" and of "submission", which may
-// be the syslog_name of a service, and "" of a tag like "postfix" or "postfix-out".
+// lastElement returns "submission" of "postfix/submission" and of "submission" (a
+// syslog_name of the service's own), and "" of a tag like "postfix" or "postfix-out".
 func lastElement(tag string) string {
 	slash := strings.LastIndexByte(tag, '/')
 	if slash < 0 && strings.HasPrefix(tag, "postfix") {

@@ -52,8 +52,8 @@ func cutUser(text string) (user, rest string) {
 	return text, ""
 }
 
-// pickupFlow reads "QID: uid=N from=<SENDER>" (pickup.c, pickup_copy), behind which
-// " orig_id=QID" names the queue file that postsuper -r put back.
+// pickupFlow reads "QID: uid=N from=<SENDER>" (pickup.c, pickup_copy). " orig_id=QID"
+// behind it names the queue file that postsuper -r put back.
 func pickupFlow(message string, f *event.Flow) bool {
 	id, rest, ok := cutQueueID(message)
 	if !ok || id == "" || !strings.HasPrefix(rest, "uid=") {

@@ -172,8 +172,9 @@ func contentFlow(text string, f *event.Flow) bool {
 	return true
 }
 
-// readContentEnd reads "; from=<S> to=<R> proto=P helo=<H>: TEXT" behind the content,
-// which may be a line of a log itself: the last one that ends as Postfix writes it.
+// readContentEnd reads "; from=<S> to=<R> proto=P helo=<H>: TEXT" behind the content. The
+// content may be a line of a log itself, so the last one that ends as Postfix writes it
+// counts.
 func readContentEnd(content string, f *event.Flow) {
 	for at := len(content); ; {
 		if at = strings.LastIndex(content[:at], envelopePrefix); at < 0 {
@@ -190,8 +191,7 @@ func readContentEnd(content string, f *event.Flow) {
 	}
 }
 
-// cutEnvelopeEnd reads " to=<R> proto=P helo=<H>: TEXT", of which each part may be
-// missing. Postfix puts "?" for each "<", ">" and blank of a HELO (src/smtpd/smtpd.c,
+// cutEnvelopeEnd reads " to=<R> proto=P helo=<H>: TEXT". Each part may be missing. Postfix puts "?" for each "<", ">" and blank of a HELO (src/smtpd/smtpd.c,
 // NEUTER_CHARACTERS).
 func cutEnvelopeEnd(rest string) (text string, ok bool) {
 	if to, has := strings.CutPrefix(rest, " to=<"); has {

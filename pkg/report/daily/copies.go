@@ -11,7 +11,7 @@ import (
 )
 
 // copies finds lines that a log holds twice. For example, rsyslog on Debian writes mail to
-// mail.log and to syslog, and somebody reads both, or two relays forward the same lines.
+// mail.log and to syslog, and both are read, or two relays forward the same lines.
 // Two equal lines of one process in the same microsecond are one line. Where stamps have
 // full seconds a client may do the same twice within one, so there they are one line only
 // once the log of their host has shown that it holds lines twice: by another line, or by a
@@ -49,7 +49,7 @@ func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
 	if !h.isTwice {
 		return false
 	}
-	row[at] = 0 // the next equal line is another one, which the log holds twice as well
+	row[at] = 0 // the next equal line is another one, and the log holds it twice, too
 	return true
 }
 

@@ -143,8 +143,8 @@ func (t *Tracker) sent(m *mail, r *event.Logged, f *event.Flow) {
 
 // isDiscarded reports whether discard(8) or a filter threw the mail away: amavis answers
 // "250 2.7.0 Ok, discarded, id=12-01 - spam" or "250 2.5.0 Ok, id=12-01,
-// DISCARD(bounce.suppressed)". Another answer may repeat the recipient, which the sender
-// wrote, so the words have to be where amavis puts them.
+// DISCARD(bounce.suppressed)". Another answer may repeat the recipient, and so the
+// sender's words, so amavis's have to be where it puts them.
 func isDiscarded(f *event.Flow) bool {
 	if f.Daemon == "discard" {
 		return true

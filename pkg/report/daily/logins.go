@@ -28,7 +28,7 @@ func NewLogins(o Options) *Logins {
 	return &Logins{counter: newCounter(o), seed: maphash.MakeSeed(), passed: map[uint64]bool{}}
 }
 
-// Add takes the record of an event. Folded events, which report attempts a second time,
+// Add takes the record of an event. Folded events report attempts a second time, so they
 // must be left out.
 func (l *Logins) Add(r *event.Record) {
 	isFailure := r.Kind == event.AuthFailed && r.Service != event.SSHD

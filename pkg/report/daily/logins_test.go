@@ -45,7 +45,7 @@ func TestLoginsThroughAProxy(t *testing.T) {
 	}
 }
 
-// One whose lines are before and behind the end of a window counts in one of two windows.
+// One with a line on each side of the end of a window counts in one of two windows.
 func TestLoginOverTheEndOfAWindow(t *testing.T) {
 	lines := []string{
 		"2026-11-28T23:59:59+00:00 back dovecot: imap-login: Logged in: user=<bob>, method=PLAIN, rip=203.0.113.10, lip=198.51.100.1, mpid=82, secured, session=<a>",

@@ -178,8 +178,7 @@ func cutAtFirst(text string, marks ...string) string {
 	return text[:end]
 }
 
-// bounceReason makes a remote server's answer comparable: it removes what differs from
-// recipient to recipient. For example, "host mx.example[192.0.2.1] said: 550 5.1.1
+// bounceReason makes a remote server's answer comparable: it removes the recipient. For example, "host mx.example[192.0.2.1] said: 550 5.1.1
 // <bob@example.org>: Recipient address rejected: User unknown (in reply to RCPT TO
 // command)" becomes "550 5.1.1 Recipient address rejected: User unknown".
 func bounceReason(text, recipient string) string {

@@ -25,7 +25,7 @@ func (t *Tracker) refusal(r *event.Logged, f *event.Flow) {
 
 // refusedClient returns the client that Postfix names in the line; for a header or body
 // check that of the mail, and for a proxy filter that of the session. A log without
-// process IDs does not show whose session it was.
+// process IDs does not show the session.
 func (t *Tracker) refusedClient(r *event.Logged, f *event.Flow) clientAddr {
 	if f.Addr.IsValid() {
 		return f.Addr

@@ -475,8 +475,8 @@ func TestReceivedBy(t *testing.T) {
 	}
 }
 
-// Where a log has no process IDs, a refusal by a proxy filter is nobody's, and nothing tells
-// how long a client was connected.
+// Where a log has no process IDs, a refusal by a proxy filter has no client, and the length
+// of connections is unknown.
 func TestLogWithoutProcessIDs(t *testing.T) {
 	var lines []string
 	for i, text := range []string{
