@@ -84,7 +84,7 @@ func newReport(std Streams, configPath *string) *cobra.Command {
 	f.SortFlags = false
 	f.StringVarP(&o.output, "output", "o", "human", "human, html, json or csv")
 	f.StringVarP(&o.day, "day", "d", "", "this calendar day: today, yesterday, or a date like 2026-11-28")
-	f.IntVar(&o.top, "top", 10, "how many rows of each list to show; 0: all (json and csv show all unless it is given)")
+	f.IntVar(&o.top, "top", 10, "how many rows of each list to show, and twice as many attackers; 0: all (json and csv show all unless it is given)")
 	f.BoolVar(&o.pflogsumm, "pflogsumm", false, "only pflogsumm's figures in its layout, for scripts that read it")
 	f.StringSliceVar(&o.mail, "mail", nil, "send the report to this address instead of printing it; - stands for report.mail.to of the configuration")
 	f.StringVar(&o.from, "from", "", "the sender of the mail (default csmail@HOST)")

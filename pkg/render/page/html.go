@@ -169,7 +169,7 @@ func (v *view) addJudged(d *document.Document, top int) {
 	for _, h := range held {
 		v.Holds = append(v.Holds, holdView{stamp(d, h.StopAt), plain(h.Value), plain(h.Rule + ": " + h.Reason)})
 	}
-	sources, _ := cut(d.Attackers.List, top)
+	sources, _ := cut(d.Attackers.List, attackersShown(top))
 	for _, s := range sources {
 		var kinds []string
 		for _, k := range s.Kinds {

@@ -70,6 +70,10 @@ func byCount(counts map[string]int, top int) (rows []row, more int) {
 	return cut(rows, top)
 }
 
+// attackersShown returns how many attackers a report shows whose other lists have so many
+// rows; 0: all. By default it is 20.
+func attackersShown(top int) int { return 2 * top }
+
 // cut returns the first rows; 0 is all.
 func cut[T any](rows []T, top int) ([]T, int) {
 	if top <= 0 || len(rows) <= top {

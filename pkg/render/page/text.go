@@ -80,8 +80,13 @@ func (p *printer) counted(title string, n int) {
 		p.section(title + note(p.top > 0, " (top %d)", p.top))
 		return
 	}
-	if p.top > 0 && n > p.top {
-		p.section(fmt.Sprintf("%s (top %d of %d)", title, p.top, n))
+	p.ofTop(title, n, p.top)
+}
+
+// ofTop begins a list of n entries, of which the first are shown; 0: all.
+func (p *printer) ofTop(title string, n, top int) {
+	if top > 0 && n > top {
+		p.section(fmt.Sprintf("%s (top %d of %d)", title, top, n))
 		return
 	}
 	p.section(fmt.Sprintf("%s (%d)", title, n))
@@ -291,8 +296,12 @@ func (p *printer) attackers(d *document.Document) {
 		p.empty = append(p.empty, "Attackers")
 		return
 	}
-	p.counted("Attackers", d.Attackers.Total)
-	rows, more := cut(d.Attackers.List, p.top)
+	top := attackersShown(p.top)
+	if p.short {
+		top = p.top
+	}
+	p.ofTop("Attackers", d.Attackers.Total, top)
+	rows, more := cut(d.Attackers.List, top)
 	for _, s := range rows {
 		var kinds []string
 		for _, k := range s.Kinds {
