@@ -34,14 +34,18 @@ func newCopies() copies { return copies{maphash.MakeSeed(), make([]copyRow, copy
 
 // isCopy reports whether the line came before, and remembers it.
 func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
-	hash := t.copies.hash(r, f)
+	switch f.Kind {
+	case event.FlowMessageID, event.FlowQueued, event.FlowRemoved: // change nothing the second time
+		return false
+	}
+	h := t.queue.host(r.Host)
+	hash := t.copies.hash(h, r, f)
 	row := &t.copies.rows[hash%copyRows]
 	at := slices.Index(row[:], hash)
 	if at < 0 {
 		*row = copyRow{hash, row[0], row[1], row[2]}
 		return false
 	}
-	h := t.queue.host(r.Host)
 	if r.Time.Nanosecond()%int(time.Millisecond) != 0 {
 		h.isTwice = true
 		return true
@@ -53,18 +57,24 @@ func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
 	return true
 }
 
-// hash returns a number, never 0, that is the same for equal lines.
-func (c *copies) hash(r *event.Logged, f *event.Flow) uint64 {
+// hash returns a number, never 0, that is the same for equal lines of a host.
+func (c *copies) hash(h *host, r *event.Logged, f *event.Flow) uint64 {
 	addr := f.Addr.As16()
-	sum := uint64(r.Time.UnixNano()) ^ uint64(r.PID)<<40 ^ uint64(f.Kind)<<32
-	sum ^= binary.LittleEndian.Uint64(addr[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(addr[8:]), 32)
-	for _, text := range [...]string{r.Host, f.QueueID, f.Sender, f.Recipient, f.Client, f.Text} {
+	sum := h.hash ^ uint64(r.PID)<<8 ^ uint64(f.Kind)
+	sum = mix(sum, uint64(r.Time.UnixNano()))
+	sum = mix(sum^binary.LittleEndian.Uint64(addr[:8]), binary.LittleEndian.Uint64(addr[8:]))
+	for _, text := range [...]string{f.QueueID, f.Sender, f.Recipient, f.Client, f.Text} {
 		if sum = bits.RotateLeft64(sum, 11); text != "" {
 			sum ^= maphash.String(c.seed, text)
 		}
 	}
-	sum *= 0x9E3779B97F4A7C15
-	return max(sum^sum>>32, 1)
+	return max(mix(sum, 1), 1)
+}
+
+// mix mixes a word into a sum.
+func mix(sum, word uint64) uint64 {
+	high, low := bits.Mul64(sum^0x9E3779B97F4A7C15, word^0xD6E8FEB86659FD93)
+	return high ^ low
 }
 
 // opensAgain reports whether a queue file is opened a second time: the line is a copy.

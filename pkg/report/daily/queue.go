@@ -1,6 +1,7 @@
 package daily
 
 import (
+	"hash/maphash"
 	"strings"
 	"time"
 
@@ -36,12 +37,14 @@ type host struct {
 	byID     map[uint64][]*mail // by the hash of the Message-ID
 	sessions map[int]*session   // by smtpd process
 	isTwice  bool               // its log holds lines twice
+	hash     uint64             // of the name
 }
 
 // queue holds the queue files of all hosts: those that are there, and for some time those
 // that were removed, because the log may show later that a content filter continued them.
 type queue struct {
 	hosts     map[string]*host
+	seed      maphash.Seed
 	latest    *host       // most lines are of the same host as the one before
 	births    fifo[*mail] // in the order that they were first seen
 	removed   fifo[*mail] // in the order of their removal, those that a filter may have to do with
@@ -80,7 +83,7 @@ func (q *queue) host(name string) *host {
 	}
 	h := q.hosts[name]
 	if h == nil {
-		h = &host{name: strings.Clone(name), mails: newMailTable(), byID: map[uint64][]*mail{}, sessions: map[int]*session{}}
+		h = &host{name: strings.Clone(name), mails: newMailTable(), byID: map[uint64][]*mail{}, sessions: map[int]*session{}, hash: maphash.String(q.seed, name)}
 		q.hosts[h.name] = h
 	}
 	q.latest = h

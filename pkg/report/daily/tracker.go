@@ -1,6 +1,7 @@
 package daily
 
 import (
+	"hash/maphash"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func (c *counter) hour(at time.Time) string { return c.hours.key(at) }
 
 // NewTracker returns a Tracker without mails.
 func NewTracker(o Options) *Tracker {
-	t := &Tracker{counter: newCounter(o), queue: &queue{hosts: map[string]*host{}}, copies: newCopies()}
+	t := &Tracker{counter: newCounter(o), queue: &queue{hosts: map[string]*host{}, seed: maphash.MakeSeed()}, copies: newCopies()}
 	t.sessions = &sessions{queue: t.queue}
 	t.queue.giveUp = t.giveUp
 	return t
