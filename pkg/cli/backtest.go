@@ -102,7 +102,7 @@ func (o backtestOptions) check(ctx context.Context, configPath string, files []s
 	if b.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
 		return b, err
 	}
-	b.input.sources = b.judgement.config.Sources
+	b.input.sources, b.input.readAs = b.judgement.config.Sources, b.judgement.config.Sources
 	if len(o.against) > 0 {
 		if b.other, err = detect.Load(o.against); err != nil {
 			return b, usageError{err}

@@ -78,7 +78,7 @@ func runExplain(ctx context.Context, o explainOptions, configPath string, files 
 	if err != nil {
 		return err
 	}
-	judge.tells = true
+	judge.tells, in.readAs = true, judge.config.Sources
 	counted := report.Scope{Since: in.scope.Since, Until: in.scope.Until} // the neighbours count for their network
 	w := &walk{
 		engine: judge.engine(judge.set, counted.Holds), only: in.scope.Only,

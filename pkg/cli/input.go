@@ -55,6 +55,7 @@ type reading struct {
 	lines      *logline.Reading // how lines are read
 	scope      report.Scope
 	sources    []config.Source // of the configuration: read if no log is named
+	readAs     []config.Source // of the configuration: they say how their logs are read, if no flag does
 	mayBeEmpty bool            // the journal, in the time asked for
 }
 
@@ -175,6 +176,9 @@ func (in reading) replay(ctx context.Context, files []string, o replay.Options, 
 		return replay.Tally{}, err
 	}
 	o.Zone, o.Reading = in.zone, in.lines
+	if o.Of, err = in.asConfigured(); err != nil {
+		return replay.Tally{}, err
+	}
 	if isTerminal(std.Err) {
 		meter := render.NewMeter(std.Err, time.Now)
 		defer meter.Clear()

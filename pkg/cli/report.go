@@ -334,6 +334,7 @@ func (r dailyReport) make(ctx context.Context, files []string, std Streams) (*do
 	defer c.places.Close()
 	judge := r.engine(r.set, r.input.scope.Holds)
 	input := r.input
+	input.readAs = r.config.Sources
 	if !input.scope.Since.IsZero() { // the journal is read further back, for the days before
 		input.scope.Since = input.scope.Since.AddDate(0, 0, -daysBefore)
 	}

@@ -121,7 +121,7 @@ func (o scanOptions) check(ctx context.Context, configPath string, files []strin
 	if s.judgement, err = o.judgeOptions.check(ctx, configPath, std); err != nil {
 		return s, err
 	}
-	s.input.sources = s.judgement.config.Sources
+	s.input.sources, s.input.readAs = s.judgement.config.Sources, s.judgement.config.Sources
 	if s.only, err = o.only.check(s.set); err != nil {
 		return s, err
 	}

@@ -163,7 +163,7 @@ func (o whyOptions) ask(ctx context.Context, j judgement, in reading, addr netip
 
 // whyOfLogs reads the logs and keeps the lines and findings about the address.
 func whyOfLogs(ctx context.Context, j judgement, in reading, addr netip.Addr, files []string, std Streams) (report.Why, error) {
-	j.tells = true
+	j.tells, in.readAs = true, j.config.Sources
 	judge := j.engine(j.set, in.scope.Holds)
 	var lines []report.Evidence
 	var told []report.Alert

@@ -17,8 +17,10 @@ const underWay = 4
 
 // feed is a source on its way through the replay.
 type feed struct {
-	source archive.Input
-	index  int
+	source  archive.Input
+	index   int
+	zone    *time.Location
+	reading *logline.Reading
 
 	ordered chan *job // owned by the reader; nil until the feed is opened
 	err     error     // of the reader, set before ordered closes
@@ -33,6 +35,21 @@ type feed struct {
 	consumed int64
 }
 
+func newFeed(source archive.Input, index int, o *Options) *feed {
+	f := &feed{source: source, index: index, zone: o.Zone, reading: o.Reading}
+	if o.Of == nil {
+		return f
+	}
+	zone, reading := o.Of(source.Name())
+	if zone != nil {
+		f.zone = zone
+	}
+	if reading != nil {
+		f.reading = reading
+	}
+	return f
+}
+
 // open starts to read.
 func (f *feed) open(ctx context.Context, r *run) {
 	f.ordered = make(chan *job, underWay)
@@ -40,7 +57,7 @@ func (f *feed) open(ctx context.Context, r *run) {
 	go func() {
 		defer close(f.ordered)
 		f.err = f.source.Read(ctx, func(b archive.Block) error {
-			j := &job{block: b, number: number, done: make(chan struct{})}
+			j := &job{block: b, number: number, zone: f.zone, reading: f.reading, done: make(chan struct{})}
 			number++
 			j.users.Store(r.users())
 			select {
@@ -160,13 +177,13 @@ var errEnough = errors.New("enough")
 // glance dates the first line of a source that can be read again, so that a source that
 // begins later need not be open until then. It returns the zero time if only opening the
 // source would show the date.
-func (f *feed) glance(ctx context.Context, o *Options) time.Time {
+func (f *feed) glance(ctx context.Context) time.Time {
 	var first time.Time
 	if f.source.Size() < 0 {
 		return first
 	}
 	_ = f.source.Read(ctx, func(b archive.Block) error { // an error shows again when it is read
-		line := logline.Line{Received: b.Received, Read: b.Read, Zone: o.Zone, Reading: o.Reading}
+		line := logline.Line{Received: b.Received, Read: b.Read, Zone: f.zone, Reading: f.reading}
 		for text := range strings.SplitSeq(b.Text, "\n") {
 			line.Text = text
 			if header, _, ok := logline.Split(line); ok {

@@ -14,8 +14,10 @@ import (
 // job is a block on its way through a worker; done closes once records and
 // tally are set.
 type job struct {
-	block  archive.Block
-	number int64 // in its source
+	block   archive.Block
+	number  int64            // in its source
+	zone    *time.Location   // of its source
+	reading *logline.Reading // the same
 	room
 	lines   []logline.Line // of the records, if each line is asked for
 	twofold []twofold      // in the order of the records

@@ -11,7 +11,7 @@ func (r *run) merge(ctx context.Context) error {
 	}
 	if len(r.feeds) > 1 {
 		for _, f := range r.feeds {
-			f.latest = f.glance(ctx, &r.options)
+			f.latest = f.glance(ctx)
 		}
 	}
 	for {

@@ -27,6 +27,9 @@ import (
 type Options struct {
 	Zone    *time.Location   // of headers that name no zone; nil means local time
 	Reading *logline.Reading // how the lines are read; nil as they are
+	// Of returns both for one source, by its name. It may be nil, and a nil result of it
+	// stands for Zone or Reading.
+	Of func(source string) (*time.Location, *logline.Reading)
 
 	// Engine steps the records; nil: one that only joins sessions. The caller
 	// settles it when the replay is over.
@@ -131,7 +134,7 @@ func newRun(o Options, sources []archive.Input) *run {
 		work: make(chan *job, 2*cores), spare: make(chan room, 4*cores),
 	}
 	for i, s := range sources {
-		r.feeds = append(r.feeds, &feed{source: s, index: i})
+		r.feeds = append(r.feeds, newFeed(s, i, &o))
 	}
 	if len(sources) == 1 && o.Line == nil {
 		r.joining = newJoining(&r.options)
@@ -148,7 +151,7 @@ func (r *run) startWorkers() *sync.WaitGroup {
 	for range r.workers() {
 		workers.Go(func() {
 			for j := range r.work {
-				j.parse(r.options.Zone, r.options.Reading, keep)
+				j.parse(j.zone, j.reading, keep)
 				if r.joining != nil {
 					r.joining.take(j)
 				} else {

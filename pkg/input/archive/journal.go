@@ -31,6 +31,9 @@ type journal struct{ JournalOptions }
 
 var _ Input = (*journal)(nil)
 
+// TheJournal is the name of the host's journal as an input.
+const TheJournal = "the journal"
+
 // Journal returns the journal as an input. Reading it fails with [ErrJournalEmpty] rather
 // than yield nothing, unless it may be empty.
 func Journal(o JournalOptions) Input {
@@ -44,7 +47,7 @@ func (j *journal) Name() string {
 	if j.File != "" {
 		return j.File
 	}
-	return "the journal"
+	return TheJournal
 }
 
 func (*journal) Size() int64 { return -1 }
