@@ -42,3 +42,24 @@ func TestCommandNamesTheTimeOfTheReport(t *testing.T) {
 		t.Errorf("without a time: got %s, want %s", got, want)
 	}
 }
+
+// What looks into the journal looks at the time of the report, in the forms of
+// systemd.time(7).
+func TestJournalOfTheReport(t *testing.T) {
+	zone := time.FixedZone("", 2*3600)
+	for want, span := range map[string][2]string{
+		"journalctl -u dovecot --since 2026-06-01 --until 2026-06-02":                 {"2026-06-01 00:00:00", "2026-06-02 00:00:00"},
+		"journalctl -u dovecot --since '2026-06-01 07:11' --until '2026-06-01 09:11'": {"2026-06-01 07:11:12", "2026-06-01 09:10:11"},
+		"journalctl -u dovecot --since '2026-06-01 07:00' --until '2026-06-02 00:00'": {"2026-06-01 07:00:00", "2026-06-02 00:00:00"},
+		"journalctl -u dovecot --since '2026-06-01 23:59' --until '2026-06-02 00:00'": {"2026-06-01 23:59:00", "2026-06-01 23:59:59"},
+	} {
+		from, _ := time.ParseInLocation(time.DateTime, span[0], zone)
+		to, _ := time.ParseInLocation(time.DateTime, span[1], zone)
+		if got := (&Document{From: from, To: to}).journal("journalctl -u dovecot"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got, want := (&Document{}).journal("journalctl"), "journalctl --since yesterday"; got != want {
+		t.Errorf("without a time: got %s, want %s", got, want)
+	}
+}

@@ -339,6 +339,23 @@ func (d *Document) Command(flags string) string {
 	return command
 }
 
+// journal adds the time of the report to a journalctl command, in a form of
+// systemd.time(7).
+func (d *Document) journal(command string) string {
+	if d.From.IsZero() {
+		return command + " --since yesterday"
+	}
+	from, to := d.From, d.To
+	if whole := to.Truncate(time.Minute); whole.Before(to) {
+		to = whole.Add(time.Minute)
+	}
+	form := "'2006-01-02 15:04'"
+	if from.Equal(Midnight(from, 0)) && to.Equal(Midnight(to, 0)) {
+		form = time.DateOnly
+	}
+	return command + " --since " + from.Format(form) + " --until " + to.Format(form)
+}
+
 // window returns the flags that name the time of the report. A report of whole files has
 // none. One that ended at the present has its last hour to the end, because the daemon
 // has reports of hours.

@@ -255,16 +255,16 @@ func (f *fault) who() string {
 }
 
 // troubles returns the outages of the host's own services.
-func (w *Watch) troubles() []Finding {
+func (w *Watch) troubles(d *Document) []Finding {
 	var found []Finding
 	for _, row := range []struct {
 		kind         event.Kind
 		id, what, do string
 		severity     Severity
 	}{
-		{event.AuthFault, "backend-fault", "The login service had trouble", "journalctl -u dovecot --since yesterday -p warning", Urgent},
+		{event.AuthFault, "backend-fault", "The login service had trouble", d.journal("journalctl -u dovecot -p warning"), Urgent},
 		{event.LookupFault, "backend-fault", tableTrouble, "postconf -n | grep maps", Urgent},
-		{event.ServerFault, "backend-fault", "The mail server could not do its work", "journalctl -u 'postfix*' --since yesterday -p warning", Urgent},
+		{event.ServerFault, "backend-fault", "The mail server could not do its work", d.journal("journalctl -u 'postfix*' -p warning"), Urgent},
 		{event.DNSFault, "resolver-trouble", "The resolver did not answer", "dig example.com", Warn},
 		{event.DNSBLFault, "blocklist-trouble", "A block list refuses our queries, so every client looks listed", "postconf postscreen_dnsbl_sites smtpd_recipient_restrictions", Urgent},
 	} {
@@ -398,7 +398,7 @@ func (d *Document) restarts() []Finding {
 	}
 	return []Finding{{
 		ID: "restarted", Severity: Note, Count: count, Title: fmt.Sprintf("Postfix was started, stopped or reloaded: %s", times(count)),
-		Detail: "See master daemon messages below.", Advice: "journalctl -u 'postfix*' --since yesterday",
+		Detail: "See master daemon messages below.", Advice: d.journal("journalctl -u 'postfix*'"),
 	}}
 }
 

@@ -13,7 +13,7 @@ const tableTrouble = "A lookup table failed"
 
 // ownTroubles returns the outages of the host's own services, tables and disks.
 func (d *Document) ownTroubles(in Input) []Finding {
-	found, full := in.Watch.troubles(), d.fullDisks()
+	found, full := in.Watch.troubles(d), d.fullDisks()
 	if len(full) > 0 { // smtpd says the same in its own words
 		found = slices.DeleteFunc(found, func(f Finding) bool { return strings.Contains(f.Detail, "Insufficient system storage") })
 	}
@@ -91,6 +91,6 @@ func (d *Document) fatals() []Finding {
 	said := strings.TrimSpace(d.Fatals.first()) + "; " + strings.TrimSpace(d.Panics.first())
 	return []Finding{{
 		ID: "disk-or-queue", Severity: Urgent, Count: n, Since: since, Until: until, Title: "Postfix stopped with a fatal error or panic: " + times(n),
-		Detail: "Mail may not come or go until that is mended. The log says: " + strings.Trim(said, "; "), Advice: "journalctl -u 'postfix*' -p err --since yesterday",
+		Detail: "Mail may not come or go until that is mended. The log says: " + strings.Trim(said, "; "), Advice: d.journal("journalctl -u 'postfix*' -p err"),
 	}}
 }
