@@ -313,6 +313,11 @@ func TestNumbersArePflogsumms(t *testing.T) {
 			t.Errorf("%d is %q, want %q", n, got, want)
 		}
 	}
+	for n, want := range map[int]string{0: "", 306: "  (306  deferrals)", 600000: "  (585k deferrals)"} {
+		if got := (&printer{alone: true}).deferrals(n); got != want {
+			t.Errorf("%d deferrals are %q, want %q", n, got, want)
+		}
+	}
 	d := document.Document{Delivered: 9304, Rejected: 696, RejectedPercent: 7}
 	if got := percentOfAll(&d, d.Rejected); got != 6 {
 		t.Errorf("696 of 10000 are %d %%, want 6", got)

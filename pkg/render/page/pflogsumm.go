@@ -48,7 +48,7 @@ func (p *printer) grandTotals(d *document.Document) {
 		return
 	}
 	p.amount(int64(d.Forwarded), "forwarded")
-	p.amount(int64(d.Deferred), "deferred"+note(d.Deferrals > 0, "  (%d deferrals)", d.Deferrals))
+	p.amount(int64(d.Deferred), "deferred"+p.deferrals(d.Deferrals))
 	p.amount(int64(d.Bounced), "bounced")
 	if d.Expired > 0 {
 		p.amount(int64(d.Expired), "expired")
@@ -106,6 +106,18 @@ func percentOfAll(d *document.Document, n int) int {
 		return 0
 	}
 	return 100 * n / all
+}
+
+// deferrals writes the number of lines behind that of mails, for scripts with pflogsumm's
+// blanks.
+func (p *printer) deferrals(n int) string {
+	switch {
+	case n == 0:
+		return ""
+	case p.alone:
+		return fmt.Sprintf("  (%s deferrals)", strings.TrimLeft(scaled(int64(n)), " "))
+	}
+	return fmt.Sprintf("  (%d deferrals)", n)
 }
 
 func note(show bool, format string, n int) string {
