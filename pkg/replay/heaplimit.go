@@ -39,14 +39,14 @@ func afterCollection(run func()) {
 }
 
 const (
-	// largeHeap is what only a flood fills.
+	// largeHeap is more than a busy day fills.
 	largeHeap = 128 << 20 // bytes
-	// earlyPercent is how much garbage a large heap may hold then, of what is in use.
+	// earlyPercent is how much garbage a large heap may hold then, of the bytes in use.
 	earlyPercent = 25
 	usualPercent = 100 // of package runtime
 )
 
-// CollectEarly makes the runtime collect garbage at a quarter of what is in use once a
+// CollectEarly makes the runtime collect garbage at a quarter of the bytes in use once a
 // flood has filled the heap, unless the user has set that (GOGC). It takes a fifth less
 // memory for a tenth more processor time of a flood, and is for a caller that keeps much
 // until the end. A process needs it once.

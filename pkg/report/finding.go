@@ -19,7 +19,7 @@ type merged struct {
 	byKey map[findingKey]*mergedFinding
 
 	evidence bool // findings keep theirs
-	brief    bool // the findings are not asked for as a whole, which takes less than half of the memory
+	brief    bool // the findings are not asked for as a whole, for less than half of the memory
 }
 
 // mergedFinding is the part of a finding that the rows of sources need. Attempts and span
@@ -91,7 +91,7 @@ func (m *merged) add(f *engine.Finding, since time.Time) {
 	}
 }
 
-// take takes the verdict of a finding and what it is about.
+// take takes the verdict and the subject of a finding.
 func (m *mergedFinding) take(f *engine.Finding) {
 	a := &f.Alert
 	m.scenario, m.account, m.source, m.bits, m.scope = a.Scenario, a.Account, a.Source, int32(a.Bits), a.Scope
@@ -227,7 +227,7 @@ func (s *Source) found(f *mergedFinding) {
 	}
 }
 
-// alert returns what the finding is about, without the attempts.
+// alert returns the subject of the finding, without the attempts.
 func (m *mergedFinding) alert() event.Alert {
 	return event.Alert{Scenario: m.scenario, Scope: m.scope, Account: m.account, Source: m.source, Bits: int(m.bits)}
 }

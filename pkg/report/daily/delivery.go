@@ -98,7 +98,7 @@ func (t *Tracker) deferred(m *mail, r *event.Logged, f *event.Flow) {
 	reason := bounceReason(f.Text, f.Recipient)
 	domain.add(&Traffic{Deferrals: 1, DeferredFrom: at, DeferredTo: at, Reason: reason})
 	if IsFullMailbox(f.Daemon, reason) {
-		figures.addSpan(MailboxTrouble, Span{r.Time.Unix(), r.Time.Unix()})
+		addSpan(figures, MailboxTrouble, Span{r.Time.Unix(), r.Time.Unix()})
 	}
 	figures.addText(inner(figures.Deferring, f.Daemon), reason, 1)
 }

@@ -56,7 +56,7 @@ func (f *Figures) lists() lists {
 
 // Write writes the figures, for Reader.
 func (f *Figures) Write(w *wire.Frames) {
-	w.Add(entryTotals, f.encodeTotals)
+	w.Add(entryTotals, func(c *wire.Codec) { encodeTotals(c, f) })
 	all := f.lists()
 	for which, counts := range all.counts {
 		writeCounts(w, entryCount, []string{string(rune('0' + which))}, counts)
@@ -72,14 +72,14 @@ func (f *Figures) Write(w *wire.Frames) {
 	for user := range f.Users {
 		w.Add(entryUser, func(c *wire.Codec) { c.Text(&user) })
 	}
-	f.writeHours(w)
+	writeHours(w, f)
 	writeConnected(w, all.connected)
 	for which, traffic := range all.traffic {
 		for key, t := range traffic {
 			w.Add(entryTraffic, func(c *wire.Codec) { signed(c, &which); c.Text(&key); t.encode(c) })
 		}
 	}
-	f.writeRefusals(w)
+	writeRefusals(w, f)
 	for which, reasons := range all.reasons {
 		for key, counts := range reasons {
 			writeCounts(w, entryReason, []string{string(rune('0' + which)), key}, counts)
@@ -95,7 +95,7 @@ func (f *Figures) Write(w *wire.Frames) {
 	}
 }
 
-func (f *Figures) encodeTotals(c *wire.Codec) {
+func encodeTotals(c *wire.Codec, f *Figures) {
 	signed(c, f.totals()...)
 	signed(c, &f.BytesReceived, &f.BytesDelivered)
 }
@@ -113,7 +113,7 @@ func writeCounts(w *wire.Frames, kind uint8, above []string, counts Counts) {
 	}
 }
 
-func (f *Figures) writeHours(w *wire.Frames) {
+func writeHours(w *wire.Frames, f *Figures) {
 	for account, hours := range f.Sent {
 		for hour, sent := range hours {
 			w.Add(entrySent, func(c *wire.Codec) { c.Text(&account); c.Text(&hour); signed(c, &sent.Recipients, &sent.Failed) })
@@ -127,7 +127,7 @@ func (f *Figures) writeHours(w *wire.Frames) {
 	}
 }
 
-func (f *Figures) writeRefusals(w *wire.Frames) {
+func writeRefusals(w *wire.Frames, f *Figures) {
 	for action, stages := range f.Refusals {
 		for stage, reasons := range stages {
 			for reason, r := range reasons {
@@ -183,7 +183,7 @@ func (r *FiguresReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 	case entryTotals: // the first entry of each
 		f.sweepSent()
 		var more Figures
-		more.encodeTotals(c)
+		encodeTotals(c, &more)
 		addTotals(f, &more)
 	case entryCount:
 		keys, n := readCount(c, 2)
@@ -272,7 +272,7 @@ func (r *FiguresReader) span(c *wire.Codec) {
 	var span Span
 	c.Text(&cause)
 	if span.encode(c); c.Err == nil {
-		r.into.addSpan(cause, span)
+		addSpan(r.into, cause, span)
 	}
 }
 

@@ -135,7 +135,7 @@ func (f *Figures) mergeMaps(o *Figures) {
 		}
 	}
 	for cause, span := range o.Spans {
-		f.addSpan(cause, *span)
+		addSpan(f, cause, *span)
 	}
 	for level, daemons := range o.Trouble {
 		for daemon, counts := range daemons {

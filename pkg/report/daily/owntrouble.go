@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/wire"
 )
 
-// The causes of trouble of this host's own of which the times are kept.
+// The causes of this host's own trouble. The figures keep the times of each.
 const (
 	FatalTrouble       = "fatal"       // a fatal error or a panic
 	TableTrouble       = "table"       // a lookup table does not answer
@@ -30,7 +30,7 @@ func (s *Span) Times(zone *time.Location) (first, last time.Time) {
 }
 
 // addSpan widens the span of a cause.
-func (f *Figures) addSpan(cause string, more Span) {
+func addSpan(f *Figures, cause string, more Span) {
 	if f.Spans == nil {
 		f.Spans = map[string]*Span{}
 	}
@@ -42,9 +42,9 @@ func (f *Figures) addSpan(cause string, more Span) {
 }
 
 // noteTrouble keeps the time of a warning or worse if it is about this host's own trouble.
-func (f *Figures) noteTrouble(level event.Level, text string, at time.Time) {
+func noteTrouble(f *Figures, level event.Level, text string, at time.Time) {
 	if cause := CauseOf(level, text); cause != "" {
-		f.addSpan(cause, Span{at.Unix(), at.Unix()})
+		addSpan(f, cause, Span{at.Unix(), at.Unix()})
 	}
 }
 
@@ -94,7 +94,7 @@ func isOfDisk(text string) bool {
 }
 
 // IsOfCertificate reports whether a warning is about a certificate (Postfix 3.7,
-// tls/tls_certkey.c) or of OpenSSL's library, which says no client's words.
+// tls/tls_certkey.c) or of OpenSSL's library, without any client's words.
 func IsOfCertificate(text string) bool {
 	return strings.HasPrefix(text, "cannot get ") || strings.HasPrefix(text, "cannot load ") || strings.HasPrefix(text, "TLS library problem: ") && strings.Contains(text, "certificate") ||
 		strings.HasPrefix(text, "TLS library problem: ") && strings.Contains(text, "unknown ca")

@@ -51,7 +51,7 @@ type queue struct {
 	settled   fifo[*mail] // the others, in the order of their removal
 	now       moment
 	swept     moment // time of the last look for old mails
-	odd       int    // lines in a row whose time is far from now
+	odd       int    // lines in a row, each far from now
 	forgotten int    // mails among the births that only wait to be dropped
 
 	giveUp func(*mail) // is told of mails that are dropped before their end
@@ -165,8 +165,8 @@ func (q *queue) forgetRemoved(removed *fifo[*mail], after time.Duration) {
 	}
 }
 
-// isPast reports whether something happened longer ago than the duration. What is days
-// ahead had a wrong date, and nothing would ever end it.
+// isPast reports whether something happened longer ago than the duration. A time that is
+// days ahead was a wrong date, and nothing would ever end it.
 func (q *queue) isPast(at moment, after time.Duration) bool {
 	age := q.now.since(at)
 	return age > after || age < -longestQueued

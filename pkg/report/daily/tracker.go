@@ -129,11 +129,11 @@ func (f *Figures) trouble(flow *event.Flow, at time.Time) {
 	f.latest.room = appendTrouble(f.latest.room[:0], flow.Text)
 	if count := l.counts[string(f.latest.room)]; count != nil {
 		if *count++; len(f.Spans) > 0 { // else no text that came before is of this host's own trouble
-			f.noteTrouble(flow.Level, string(f.latest.room), at)
+			noteTrouble(f, flow.Level, string(f.latest.room), at)
 		}
 		return
 	}
-	f.noteTrouble(flow.Level, string(f.latest.room), at)
+	noteTrouble(f, flow.Level, string(f.latest.room), at)
 	f.addText(l.counts, string(f.latest.room), 1)
 }
 

@@ -9,7 +9,7 @@ import (
 	"csmail/pkg/report/daily"
 )
 
-// certificateTrouble is what the log says of this host's certificate.
+// certificateTrouble is one kind of complaint about this host's certificate.
 type certificateTrouble struct {
 	severity Severity
 	least    int      // so many lines make a finding
@@ -43,7 +43,7 @@ var certificateTroubles = []certificateTrouble{
 // handshakeSigns are those of the signs that clients send to Dovecot too.
 var handshakeSigns = []string{"certificate expired", "unknown ca", "bad certificate"}
 
-// certificates returns what the log says of this host's certificates: Postfix's warnings,
+// certificates returns the complaints about this host's certificates: Postfix's warnings,
 // and the handshakes that three clients of Dovecot or more broke off.
 func (d *Document) certificates(handshakes *fault) []Finding {
 	counts, examples := make([]int, len(certificateTroubles)), make([]string, len(certificateTroubles))

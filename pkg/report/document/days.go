@@ -172,8 +172,8 @@ func ParseDay(date string, zone *time.Location) (time.Time, error) {
 func (d *Days) hourOf(at time.Time) time.Time { return HourOf(at, d.options.Zone) }
 
 // window returns the hour of a time, nil if there is no time. It does not matter how far
-// the hour is from the others: a clock may have been ahead before, and what is too old to
-// be kept is dropped where it is stored.
+// the hour is from the others: a clock may have been ahead before, and an hour that is too
+// old is dropped in the store.
 func (d *Days) window(at time.Time) *Window {
 	if d.latest != nil && d.latest.Holds(at) {
 		return d.latest

@@ -20,7 +20,7 @@ func (d *Document) ownTroubles(in Input) []Finding {
 	return append(d.withTables(found), full...)
 }
 
-// withTables adds what the daemons say of tables that they cannot ask. Where clients were
+// withTables adds the complaints of daemons about tables that they cannot ask. Where clients were
 // refused because of it there is such a finding already.
 func (d *Document) withTables(found []Finding) []Finding {
 	count, example := 0, ""
@@ -81,7 +81,7 @@ func (d *Document) fullDisks() []Finding {
 	return found
 }
 
-// fatals returns what made Postfix stop.
+// fatals returns the errors that made Postfix stop.
 func (d *Document) fatals() []Finding {
 	n := d.Fatals.Total + d.Panics.Total
 	if n == 0 {

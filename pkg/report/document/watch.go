@@ -327,8 +327,8 @@ func (w *Watch) refusedInOutage(e *event.Event) bool {
 // fault counts trouble of the host's own services.
 func (w *Watch) fault(e *event.Event) { w.faultOf(e.Kind, e, e.Reason) }
 
-// handshake counts a client of Dovecot that broke off because of the certificate. What
-// OpenSSL says stands behind the address; a client can write nothing there.
+// handshake counts a client of Dovecot that broke off because of the certificate.
+// OpenSSL's words stand behind the address, and a client can write nothing there.
 func (w *Watch) handshake(e *event.Event) {
 	_, said, _ := strings.Cut(e.Message, ", TLS handshaking: SSL_accept() failed: error:")
 	if e.User != "" || said == "" {
