@@ -10,8 +10,8 @@ import (
 
 // A phone with an old password comes from another address of its mobile network each time,
 // and fails from each once or twice. So the network has many addresses that fail to log in,
-// and looks like a botnet. But it fails on one account only, which logs in from elsewhere,
-// and no more often than one device does. A ban would hit all customers of the network.
+// and looks like a botnet. But it fails on one account only, and no more often than one
+// device does, while the account logs in from elsewhere. A ban would hit all customers of the network.
 //
 // Other customers of the network mistype now and then. So a few addresses more may fail on
 // other accounts. Their failures stay in the scenario's bucket, and count with later ones.

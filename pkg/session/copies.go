@@ -14,8 +14,8 @@ import (
 // the same text in the same microsecond are taken for one line. Where stamps have full
 // seconds or milliseconds a client may fail twice within one. So these lines are taken for
 // copies only while the host's log shows that it holds lines twice: a process of smtpd
-// gets a client that it has already ([loginHosts.noteTwice]), a process of sshd, which
-// serves one connection, logs what it logs once for each ([isOnce]), or a session at Dovecot
+// gets a client that it has already ([loginHosts.noteTwice]), a process of sshd
+// repeats a line that it logs once for its only connection ([isOnce]), or a session at Dovecot
 // begins or ends a second time ([isOnceASession]). Of Postfix's lines the last one only speaks
 // for those without a process ID, which show nothing by themselves.
 //
