@@ -35,20 +35,20 @@ func (f *Figures) disconnect(hour string, flow *event.Flow, seconds int) {
 		l.endedKey, l.ended = hour, addConnected(f.ConnectedHours, hour, Connected{})
 	}
 	*l.ended = l.ended.Plus(one)
-	client := f.client(flow.Addr)
+	client := l.client(flow.Addr)
 	if client.ended == nil || client.name != flow.Client {
 		l.room = appendHost(l.room[:0], flow.Client, flow.Addr)
-		client.name, client.ended = strings.Clone(flow.Client), f.peer()
+		client.name, client.ended = strings.Clone(flow.Client), peerOf(f.Connected, l.room)
 	}
 	*client.ended = client.ended.Plus(one)
 }
 
-// peer returns the entry of the host in latest.room.
-func (f *Figures) peer() *Connected {
-	if known := f.Connected[string(f.latest.room)]; known != nil {
+// peerOf returns the entry of a host.
+func peerOf(all map[string]*Connected, name []byte) *Connected {
+	if known := all[string(name)]; known != nil {
 		return known
 	}
-	return addConnected(f.Connected, string(f.latest.room), Connected{})
+	return addConnected(all, string(name), Connected{})
 }
 
 // addConnected adds to the entry of a key, or of the others if there is no room for it,

@@ -29,7 +29,7 @@ const (
 	groups    = 1 << groupBits
 )
 
-// knownCounts are entries of one Counts, of which few have a name that differs.
+// knownCounts are entries of one Counts, for names that are few.
 type knownCounts [8]struct {
 	key   string
 	count *int // 0 once its entry was dropped
@@ -54,7 +54,7 @@ type knownTraffic [groups]struct {
 	one, domain *Traffic
 }
 
-// of does what trafficOf does. It keeps the address, which must not point into the log.
+// of does what trafficOf does. It keeps the address, so that must not point into the log.
 func (k *knownTraffic) of(addresses, domains map[string]*Traffic, address string) (one, domain *Traffic) {
 	slot := &k[groupOf(address)]
 	if slot.one == nil || slot.address != address {
@@ -71,7 +71,7 @@ type knownClient struct {
 	connected bool // it is in SMTPDClients
 	screened  bool // it is in ScreenClients
 
-	name  string     // with which it left last
+	name  string     // at its last disconnect
 	ended *Connected // of its host, with that name; nil: it is not known yet
 
 	reason  *Refusal // of the last refusal
@@ -100,33 +100,33 @@ func (k *knownClients) of(addr clientAddr) *knownClient {
 }
 
 // client returns the place of a client.
-func (f *Figures) client(addr clientAddr) *knownClient {
-	if f.latest.clients == nil {
-		f.latest.clients = new(knownClients)
+func (l *latest) client(addr clientAddr) *knownClient {
+	if l.clients == nil {
+		l.clients = new(knownClients)
 	}
-	return f.latest.clients.of(addr)
+	return l.clients.of(addr)
 }
 
-// connect counts the client of a connection that begins.
-func (f *Figures) connect(addr clientAddr) {
-	if client := f.client(addr); !client.connected {
+// connect counts the client of a connection that begins, among all of smtpd.
+func (l *latest) connect(all Set[clientAddr], addr clientAddr) {
+	if client := l.client(addr); !client.connected {
 		client.connected = true
-		f.SMTPDClients.add(addr)
+		all.add(addr)
 	}
 }
 
 // screen counts the client of a connection to postscreen.
-func (f *Figures) screen(addr clientAddr) {
-	if client := f.client(addr); !client.screened {
+func (l *latest) screen(all Set[clientAddr], addr clientAddr) {
+	if client := l.client(addr); !client.screened {
 		client.screened = true
-		f.ScreenClients.add(addr)
+		all.add(addr)
 	}
 }
 
 // refuseClient counts a refusal of a client, and reports whether it is its first one for
 // the reason.
 func (f *Figures) refuseClient(reason *Refusal, addr clientAddr) (isNew bool) {
-	client := f.client(addr)
+	client := f.latest.client(addr)
 	if client.reason == reason {
 		*client.refused++
 		return false

@@ -13,7 +13,7 @@ import (
 	"csmail/pkg/event"
 )
 
-// What is counted does not depend on which clients and addresses were found before: more
+// The counts do not depend on the clients and addresses that were found before: more
 // come than there is room for, and each line by itself gives the same sum.
 func TestKnownClientsAndAddresses(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 5))
@@ -33,8 +33,8 @@ func TestKnownClientsAndAddresses(t *testing.T) {
 		reason := fmt.Sprintf("554 5.7.1 Helo command rejected: %d", random.IntN(4))
 		m := &mail{sender: fmt.Sprintf("user%d@d%d.example", random.IntN(900), random.IntN(3)), size: 7, from: origin(random.IntN(3))}
 		d := delivery{agent: []string{"lmtp", "smtp", "virtual"}[random.IntN(3)], recipient: m.sender, size: 7}
-		count(func(f *Figures) { f.connect(addr) })
-		count(func(f *Figures) { f.screen(addr) })
+		count(func(f *Figures) { f.latest.connect(f.SMTPDClients, addr) })
+		count(func(f *Figures) { f.latest.screen(f.ScreenClients, addr) })
 		count(func(f *Figures) { f.disconnect("2026-06-01T07", &event.Flow{Client: name, Addr: addr}, 3) })
 		count(func(f *Figures) {
 			f.refuse(&event.Flow{Daemon: "smtpd", Action: event.Reject, Stage: "RCPT", Text: reason}, addr, "2026-06-01T07")

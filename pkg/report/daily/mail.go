@@ -227,7 +227,7 @@ func (m *mail) nameID(id string) {
 	}
 }
 
-// hashID returns the hash of a Message-ID, which is never 0. Its sender chooses it, so
+// hashID returns the hash of a Message-ID, never 0. Its sender chooses it, so
 // two mails may have the same one anyhow.
 func hashID(id string) uint64 {
 	const prime = 1099511628211
@@ -257,7 +257,7 @@ func (m *mail) index() {
 }
 
 // maxSameID is the number of queue files that are compared because of the same
-// Message-ID, which a client chooses.
+// Message-ID: a client chooses it.
 const maxSameID = 8
 
 // forgetID removes the queue file from the index of Message-IDs.

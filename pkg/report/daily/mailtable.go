@@ -13,7 +13,7 @@ type mailTable struct {
 	index arena.Index
 	rows  []*mail // by place, from 1 on
 	free  []uint32
-	seed  maphash.Seed // clients may choose which queue IDs a log names
+	seed  maphash.Seed // clients may choose the queue IDs that a log names
 
 	latest *mail // mostly the next line is about it, too
 }

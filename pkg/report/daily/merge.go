@@ -131,7 +131,7 @@ func (f *Figures) mergeMaps(o *Figures) {
 	}
 	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
 		for key, counts := range pair[1] {
-			f.mergeTexts(inner(pair[0], key), counts)
+			mergeTexts(f, inner(pair[0], key), counts)
 		}
 	}
 	for cause, span := range o.Spans {
@@ -139,7 +139,7 @@ func (f *Figures) mergeMaps(o *Figures) {
 	}
 	for level, daemons := range o.Trouble {
 		for daemon, counts := range daemons {
-			f.mergeTexts(inner(inner2(f.Trouble, level), daemon), counts)
+			mergeTexts(f, inner(inner2(f.Trouble, level), daemon), counts)
 		}
 	}
 	for action, stages := range o.Refusals {
@@ -152,7 +152,7 @@ func (f *Figures) mergeMaps(o *Figures) {
 	}
 }
 
-// mergeRefusal adds the counts of o to r, which is one of f.
+// mergeRefusal adds the counts of o to r, one of f.
 func (f *Figures) mergeRefusal(r, o *Refusal) {
 	r.Total += o.Total
 	r.Temporary += o.Temporary
@@ -167,7 +167,7 @@ func (f *Figures) mergeRefusal(r, o *Refusal) {
 }
 
 // mergeTexts adds counts by the words of log lines.
-func (f *Figures) mergeTexts(into, from Counts) {
+func mergeTexts(f *Figures, into, from Counts) {
 	for text, n := range from {
 		f.addText(into, text, *n)
 	}
@@ -206,23 +206,23 @@ func (f *Figures) refusal(action event.Action, stage string, reason []byte) (*Re
 	slot := &f.latest.refusals[len(reason)%len(f.latest.refusals)]
 	if slot.entry == nil || slot.reason != string(reason) || slot.stage != stage || slot.action != action {
 		*slot = latestRefusal{action, strings.Clone(stage), string(reason), nil}
-		slot.entry = f.newRefusal(actionNames[action], slot.stage, slot.reason)
+		slot.entry = newRefusal(f.Refusals, actionNames[action], slot.stage, slot.reason)
 	}
 	return slot.entry, slot.reason
 }
 
 // newRefusal finds or makes the entry of a reason. It keeps the texts.
-func (f *Figures) newRefusal(action, stage, reason string) *Refusal {
-	if known := f.Refusals[action][stage][reason]; known != nil {
+func newRefusal(all map[string]map[string]map[string]*Refusal, action, stage, reason string) *Refusal {
+	if known := all[action][stage][reason]; known != nil {
 		return known
 	}
-	if f.Refusals[action] == nil {
-		f.Refusals[action] = map[string]map[string]*Refusal{}
+	if all[action] == nil {
+		all[action] = map[string]map[string]*Refusal{}
 	}
-	stages := f.Refusals[action]
+	stages := all[action]
 	if stages[stage] == nil {
 		if len(stages) >= maxStages && stage != others {
-			return f.newRefusal(action, others, reason)
+			return newRefusal(all, action, others, reason)
 		}
 		stages[stage] = map[string]*Refusal{}
 	}

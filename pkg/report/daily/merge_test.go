@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// everyTrap is a log in which each trap happens after the other.
+// everyTrap is a log where one trap happens after the other.
 func everyTrap() []string {
 	var lines []string
 	var names []string

@@ -95,7 +95,7 @@ type knownReason struct {
 	entry  *Refusal
 }
 
-// about is which mail address a refusal is about.
+// about is the mail address that a refusal is about.
 type about uint8
 
 const (
@@ -165,7 +165,7 @@ func (t *Tracker) connection(r *event.Logged, f *event.Flow) {
 		figures.SMTPDConnections++
 		figures.hour(t.hour(r.Time)).Connections++
 		if f.Addr.IsValid() {
-			figures.connect(f.Addr)
+			figures.latest.connect(figures.SMTPDClients, f.Addr)
 		}
 		return
 	}

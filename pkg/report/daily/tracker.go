@@ -105,7 +105,7 @@ func (f *Figures) add(flow *event.Flow, at time.Time, hour string) {
 	case event.FlowScreened:
 		f.ScreenConnections++
 		f.hour(hour).Connections++
-		f.screen(flow.Addr)
+		f.latest.screen(f.ScreenClients, flow.Addr)
 	case event.FlowTLS:
 		f.latest.tls.add(f.TLS, flow.Version, 1)
 	case event.FlowTrouble:

@@ -89,7 +89,7 @@ func totals(f *Figures) string {
 	return strings.Join(words, ", ")
 }
 
-// Each trap is a set-up in which counting lines counts wrong.
+// Each trap is a set-up where counting lines counts wrong.
 var traps = map[string]struct{ log, want string }{
 	"one mail": {
 		`

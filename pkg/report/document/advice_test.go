@@ -11,7 +11,7 @@ import (
 	"csmail/pkg/report"
 )
 
-// troubledDay is a log in which nearly everything is the matter.
+// troubledDay is a log where nearly everything is the matter.
 func troubledDay(t *testing.T) []string {
 	t.Helper()
 	var lines []string

@@ -74,7 +74,7 @@ var answers = []struct{ status, reply, want string }{
 // causes are the findings about refusals elsewhere.
 var causes = []string{"own-address-listed", "own-mail-unauthenticated", "own-mail-rate-limited"}
 
-// refusalLog is a log in which a provider answers so to ten mails.
+// refusalLog is a log where a provider answers so to ten mails.
 func refusalLog(status, reply string) []string {
 	var lines []string
 	code, _, _ := strings.Cut(reply, " ")
