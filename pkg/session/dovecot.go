@@ -65,7 +65,7 @@ func (j *Joiner) joinLoginProcess(r *event.Record) bool {
 	if !isMidway(r) {
 		return j.endLogin(r)
 	}
-	s := j.openLogin(r)
+	s := openLogin(j.logins, j.ended, r)
 	switch {
 	case s == nil:
 		return false
@@ -84,11 +84,11 @@ func isMidway(r *event.Record) bool { return r.Session != "" && r.Phase == event
 
 // openLogin returns the session of r, or nil if a client with another address has the
 // same session ID.
-func (j *Joiner) openLogin(r *event.Record) *loginSession {
+func openLogin(open, ended *fifoMap[loginKey, loginSession], r *event.Record) *loginSession {
 	k := loginKeyOf(r)
-	s := findLogin(k, j.logins, j.ended)
+	s := findLogin(k, open, ended)
 	if s == nil {
-		s = j.logins.put(k)
+		s = open.put(k)
 		s.addr = r.Addr
 	}
 	if s.addr != r.Addr {
@@ -114,7 +114,7 @@ func findLogin(k loginKey, maps ...*fifoMap[loginKey, loginSession]) *loginSessi
 func (j *Joiner) countLogin(r *event.Record) bool {
 	k := loginKeyOf(r)
 	j.daemonsOf(k.host).explains = true
-	s := j.openLogin(r)
+	s := openLogin(j.logins, j.ended, r)
 	switch {
 	case s == nil:
 		return false
