@@ -14,6 +14,19 @@ import (
 	"csmail/pkg/report/document"
 )
 
+// awaitDay waits until the day has begun if it ends or begins at this moment, so that a
+// test has a single today.
+func awaitDay() {
+	const edge = 30 * time.Second
+	now := time.Now()
+	switch left := midnight(now).AddDate(0, 0, 1).Sub(now); {
+	case left < edge:
+		time.Sleep(left + 3*time.Second)
+	case now.Sub(midnight(now)) < 3*time.Second:
+		time.Sleep(3 * time.Second)
+	}
+}
+
 // mailDay is a log of today, as far as it is, with a line of yesterday before it:
 // mails through a content filter, refusals, logins and guesses.
 func mailDay(now time.Time) []string {
@@ -92,6 +105,7 @@ func (r *rig) todays() map[string]any {
 // killed.
 func TestReportOutlivesKills(t *testing.T) {
 	t.Parallel()
+	awaitDay()
 	parts := mailDay(time.Now())
 	whole := newRig(t)
 	whole.append(strings.Join(parts, ""))
@@ -137,6 +151,7 @@ func TestReportPage(t *testing.T) {
 	for listen, want := range map[string]int{
 		"": http.StatusOK, "\nreport: {enabled: false}": http.StatusNotFound,
 	} {
+		awaitDay()
 		r := newRig(t)
 		port := freePort(t)
 		r.configure(fmt.Sprintf("prometheus: {enabled: true, listen_port: %d}%s", port, listen))
@@ -193,6 +208,7 @@ func TestReportPageBeyondThisHost(t *testing.T) {
 // What is over is on the disk, and is the day that the next ones are compared with.
 func TestReportOfADayThatIsOver(t *testing.T) {
 	t.Parallel()
+	awaitDay()
 	r := newRig(t)
 	then := time.Now().Add(-48 * time.Hour)
 	r.append(strings.Join(mailDay(then), ""))
