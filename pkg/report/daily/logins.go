@@ -15,17 +15,20 @@ import (
 type Logins struct {
 	counter
 	seed   maphash.Seed
-	passed map[uint64]bool // by the hash of the session ID: whether the proxy logged it
-	order  fifo[uint64]
+	passed []passedRow
 }
 
-// maxPassed is the number of logins that are remembered. The two lines about one are
+// passedRow holds some of the latest logins, the latest first: the hash of each session's
+// ID, its lowest bit set if the proxy logged it. 0 stands for none.
+type passedRow [4]uint64
+
+// passedRows is the number of rows, for a thousand logins. The two lines about one are
 // seldom a second apart.
-const maxPassed = 1024
+const passedRows = 256
 
 // NewLogins returns a counter of logins. Zone and At of the options are as for a Tracker.
 func NewLogins(o Options) *Logins {
-	return &Logins{counter: newCounter(o), seed: maphash.MakeSeed(), passed: map[uint64]bool{}}
+	return &Logins{counter: newCounter(o), seed: maphash.MakeSeed(), passed: make([]passedRow, passedRows)}
 }
 
 // Add takes the record of an event. Folded events report attempts a second time, so they
@@ -55,19 +58,20 @@ func (l *Logins) isKnown(r *event.Record) bool {
 	if r.Session == "" {
 		return false
 	}
-	session, isProxy := maphash.String(l.seed, r.Session), r.Cause == event.Relayed
-	before, ok := l.passed[session]
-	if ok && before != isProxy {
-		delete(l.passed, session)
-		return true
+	hash := maphash.String(l.seed, r.Session)
+	row, login := &l.passed[hash%passedRows], hash&^1|2
+	if r.Cause == event.Relayed {
+		login++
 	}
-	if !ok {
-		l.order.push(session)
+	for i, before := range row {
+		switch before {
+		case login:
+			return false
+		case login ^ 1:
+			row[i] = 0
+			return true
+		}
 	}
-	l.passed[session] = isProxy
-	if l.order.len() > maxPassed {
-		oldest, _ := l.order.pop()
-		delete(l.passed, oldest)
-	}
+	*row = passedRow{login, row[0], row[1], row[2]}
 	return false
 }

@@ -63,13 +63,20 @@ func TestLoginOverTheEndOfAWindow(t *testing.T) {
 	}
 }
 
-// The logins that are remembered are bounded.
+// Other logins may come between the two lines about one, but not any number of them.
 func TestLoginsAreForgotten(t *testing.T) {
-	logins := NewLogins(Options{At: func(time.Time) *Figures { return nil }})
-	for i := range 3 * maxPassed {
-		logins.Add(&event.Record{Event: event.Event{Kind: event.LoginOK, Service: event.Dovecot, Session: fmt.Sprint(i)}})
-	}
-	if len(logins.passed) > maxPassed || logins.order.len() > maxPassed {
-		t.Errorf("%d logins are remembered, want at most %d", len(logins.passed), maxPassed)
+	for others, want := range map[int]int{20: 21, 100_000: 100_002} {
+		figures := NewFigures()
+		logins := NewLogins(Options{At: func(time.Time) *Figures { return figures }})
+		add := func(session string, cause event.Cause) {
+			logins.Add(&event.Record{Event: event.Event{Kind: event.LoginOK, Service: event.Dovecot, Session: session, Cause: cause}})
+		}
+		add("a", event.Relayed)
+		for i := range others {
+			add(fmt.Sprint(i), event.NoCause)
+		}
+		if add("a", event.NoCause); figures.LoginsOK != want {
+			t.Errorf("with %d others: got %d logins, want %d", others, figures.LoginsOK, want)
+		}
 	}
 }
