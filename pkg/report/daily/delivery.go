@@ -175,6 +175,7 @@ func (t *Tracker) deliver(m *mail, r *event.Logged, f *event.Flow, figures *Figu
 	if !m.is(near) && !isFiltered {
 		return // no filter has to do with it
 	}
+	m.setIf(isFiled(f.Text), filed)
 	m.setIf(isFiltered, piped)
 	d.agent, d.original = agentName(f.Daemon), t.names.lower(f.Original)
 	past := m.past()
@@ -320,7 +321,8 @@ const maxBetween = time.Hour
 // matchParent finds mails that a pipe(8) filter handed to sendmail(1) or to this host's
 // smtpd, and those of a filter on this host that answers without their queue ID: they have
 // the same Message-ID, sender and recipient within an hour. A mailing list or a Sieve
-// redirect changes the recipient or the sender, so it does not match. Either of the two
+// redirect changes the recipient or the sender, so it does not match, and a redirect to
+// another recipient of the mail is known by the mailbox server's answer. Either of the two
 // lines may come first.
 func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 	if m.messageID == 0 || !m.is(local) && !m.is(piped) {
@@ -340,7 +342,7 @@ func (t *Tracker) matchParent(m *mail, f *event.Flow) {
 }
 
 // matchFilter links child to parent if a delivery of parent made it: one by pipe(8), or
-// one that was under way when the child was born.
+// one that was under way when the child was born and that no mailbox server took.
 func (t *Tracker) matchFilter(parent, child *mail) {
 	if !child.is(local) || child.born == 0 || child.sender != parent.sender || parent.root() == child {
 		return
@@ -352,7 +354,7 @@ func (t *Tracker) matchFilter(parent, child *mail) {
 		return
 	}
 	for i, d := range parent.deliveries() {
-		if d.requeued || d.agent != "pipe" && !(child.is(bySMTPD) && isDuring(child.born, d.at, d.delay)) {
+		if d.requeued || d.agent != "pipe" && (parent.is(filed) || !child.is(bySMTPD) || !isDuring(child.born, d.at, d.delay)) {
 			continue
 		}
 		if slices.Contains(child.more.recipients, d.recipient) || d.original != "" && slices.Contains(child.more.recipients, d.original) {

@@ -33,3 +33,10 @@ func (h *history) addRecipients(f *event.Flow) {
 		}
 	}
 }
+
+// isFiled reports whether an answer is that of a mailbox server to a delivery by LMTP:
+// "250 2.0.0 <u@example.org> SESSION Saved" (Dovecot 2.3, lmtp-local.c), "250 2.1.5 Ok
+// SESSIONID=<...>" (Cyrus 3.4, lmtpengine.c) or "250 2.1.5 Delivery OK" (Zimbra).
+func isFiled(answer string) bool {
+	return strings.HasSuffix(answer, " Saved") || strings.HasSuffix(answer, " Delivery OK") || strings.Contains(answer, " Ok SESSIONID=")
+}

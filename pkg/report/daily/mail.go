@@ -62,6 +62,7 @@ const (
 	incomplete       // it is counted as given up
 	dropped          // it was removed long ago
 	putBack          // postsuper -r put it back into the queue, so its delays begin with its parent
+	filed            // a mailbox server took it, so no filter by LMTP or SMTP did
 	everyFact  facts = 1<<iota - 1
 )
 

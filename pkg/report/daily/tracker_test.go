@@ -340,6 +340,62 @@ var traps = map[string]struct{ log, want string }{
 		09:00:04 smtp[7]: BBBBBB1: to=<far@example.com>, relay=mx[198.51.100.5]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)`,
 		"received 2, delivered 2, bytes 2300, out 2300",
 	},
+	"a redirect to another recipient": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:02 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1]
+		09:00:02 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:02 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<alice@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.0.0 <alice@example.org> 4+ABCDEF Saved)
+		09:00:03 lmtp[6]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.0.0 <bob@example.org> 4+ABCDEF Saved)
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 lmtp[7]: BBBBBB1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2, delays=0/0/0/2, dsn=2.0.0, status=sent (250 2.0.0 <bob@example.org> 4+ABCDEF Saved)`,
+		"received 2, delivered 3, bytes 2300, out 3300",
+	},
+	"a redirect to another recipient, whose delivery is logged first": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:02 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1]
+		09:00:02 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:02 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.0.0 <bob@example.org> 4+ABCDEF Saved)
+		09:00:03 lmtp[6]: AAAAAA1: to=<alice@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.0.0 <alice@example.org> 4+ABCDEF Saved)
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 lmtp[7]: BBBBBB1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2, delays=0/0/0/2, dsn=2.0.0, status=sent (250 2.0.0 <bob@example.org> 4+ABCDEF Saved)`,
+		"received 2, delivered 3, bytes 2300, out 3300",
+	},
+	"a redirect by Cyrus to another recipient": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:02 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1]
+		09:00:02 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:02 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<alice@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.1.5 Ok SESSIONID=<mx1-alice-1>)
+		09:00:03 lmtp[6]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.1.5 Ok SESSIONID=<mx1-bob-1>)
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 lmtp[7]: BBBBBB1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2, delays=0/0/0/2, dsn=2.0.0, status=sent (250 2.1.5 Ok SESSIONID=<mx1-bob-1>)`,
+		"received 2, delivered 3, bytes 2300, out 3300",
+	},
+	"a redirect by Zimbra of a mail from this host": {
+		`
+		09:00:01 smtpd[1]: AAAAAA1: client=b.example[10.0.0.7]
+		09:00:01 cleanup[2]: AAAAAA1: message-id=<1@a.example>
+		09:00:01 qmgr[3]: AAAAAA1: from=<s@a.example>, size=1000, nrcpt=2 (queue active)
+		09:00:02 smtpd[5]: BBBBBB1: client=localhost[127.0.0.1]
+		09:00:02 cleanup[2]: BBBBBB1: message-id=<1@a.example>
+		09:00:02 qmgr[3]: BBBBBB1: from=<s@a.example>, size=1300, nrcpt=1 (queue active)
+		09:00:03 lmtp[6]: AAAAAA1: to=<alice@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.1.5 Delivery OK)
+		09:00:03 lmtp[6]: AAAAAA1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2.1, delays=0/0/0/2.1, dsn=2.0.0, status=sent (250 2.1.5 Delivery OK)
+		09:00:03 qmgr[3]: AAAAAA1: removed
+		09:00:04 lmtp[7]: BBBBBB1: to=<bob@example.org>, relay=127.0.0.1[127.0.0.1]:24, delay=2, delays=0/0/0/2, dsn=2.0.0, status=sent (250 2.1.5 Delivery OK)`,
+		"received 2, delivered 3, bytes 2300, out 3300",
+	},
 	"LMTP on a port of this host, and a mailing list": {
 		`
 		09:00:01 smtpd[1]: AAAAAA1: client=a.example[203.0.113.7]
