@@ -133,11 +133,11 @@ func (d *Document) refusedElsewhere() []Finding {
 }
 
 // isElsewhere reports whether a relay is another host: none of this host's filters,
-// commands and mailboxes.
+// commands and mailboxes. A name without a dot is never another host. A longer name is
+// this host only if it is the same as a whole, since mx1 is the first label of many hosts.
 func (d *Document) isElsewhere(relay string) bool {
 	if addr, err := netip.ParseAddr(relay); err == nil {
 		return !addr.IsLoopback() && !addr.IsPrivate()
 	}
-	host, _, _ := strings.Cut(relay, ".")
-	return relay != "localhost" && host != strings.ToLower(d.Host) && strings.Contains(relay, ".")
+	return strings.Contains(relay, ".") && relay != strings.ToLower(d.Host)
 }

@@ -132,3 +132,30 @@ func TestOneRateLimitIsNoFinding(t *testing.T) {
 		t.Errorf("got %q, want none", got)
 	}
 }
+
+// The first label of a name, such as mx1, says nothing about whose host it is.
+func TestIsElsewhere(t *testing.T) {
+	for _, tt := range []struct {
+		host, relay string
+		want        bool
+	}{
+		{"mx1", "mx1.customer.example", true},
+		{"mx1", "mx2.customer.example", true},
+		{"mx1.example.org", "mx1.customer.example", true},
+		{"MX1.example.org", "mx1.example.org", false},
+		{"mx1.example.org", "mx1.example.org.customer.example", true},
+		{"mx1", "mx1", false},
+		{"mx1", "procmail", false},
+		{"mx1", "localhost", false},
+		{"", "mx1.customer.example", true},
+		{"mx1", "127.0.0.1", false},
+		{"mx1", "10.0.0.4", false},
+		{"mx1", "203.0.113.5", true},
+		{"mx1", "none", false},
+	} {
+		d := &Document{Host: tt.host}
+		if got := d.isElsewhere(tt.relay); got != tt.want {
+			t.Errorf("host %q, relay %q: got %v, want %v", tt.host, tt.relay, got, tt.want)
+		}
+	}
+}
