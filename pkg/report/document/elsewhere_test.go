@@ -69,6 +69,28 @@ var answers = []struct{ status, reply, want string }{
 	{"bounced", "553 5.7.1 <a@example.org>: Sender address rejected: not owned by user info@spfeil.example", ""},
 	{"bounced", "550 5.1.1 <dmarc-reports@far.example>: Recipient address rejected: User unknown in virtual mailbox table", ""},
 	{"deferred", "450 4.1.2 <u@spamcop.example>: Recipient address rejected: Domain not found", ""},
+	{"deferred", "450 4.2.0 Greylisted, see http://postgrey.schweikert.ch/help/blacklist.html", ""},
+	{"bounced", "550 No mailbox postmaster@dnsbl-watch.example here", ""},
+	{"bounced", "550 No mailbox tosa@rx.t-online.de.far.example here", ""},
+	{"bounced", "550 No mailbox <dmarc/spf/blacklist@far.example> here", ""},
+	{"bounced", "550 5.1.1 See https://far.example/?spf=no&dmarc=none&list=dnsbl", ""},
+	{"bounced", "550 5.1.1 See https://www.spamhaus.org.far.example/query/ip/192.0.2.1", ""},
+	{"bounced", "550 User absorbs@x.example not found", ""},
+	{"bounced", "550 the host absorbs no mail", ""},
+	{"bounced", "550 recipient not listed in directory", ""},
+	{"bounced", "550 blacklisted by the recipient", ""},
+	{"bounced", "554 URL listed in SpamHaus SH-DBL", ""},
+	{"bounced", "554 Domain example.net blocked using rhsbl.example", ""},
+	{"bounced", "554 The domain example.net is blocked using a list of domains", ""},
+	{"bounced", "550 domain of the sender is listed in our policy", ""},
+
+	// The same words where they are about this host.
+	{"bounced", "554 5.7.1 Client host [192.0.2.1] blocked using dnsbl.sorbs.net; Currently Sending Spam", "own-address-listed"},
+	{"bounced", "550 192.0.2.1 is in SORBS, ask there", "own-address-listed"},
+	{"bounced", "550 Rejected. See https://www.spamhaus.org/query/ip/192.0.2.1", "own-address-listed"},
+	{"bounced", "550 Rejected. See http://www.barracudanetworks.com/reputation/?r=1&ip=192.0.2.1", "own-address-listed"},
+	{"bounced", "550 Mail for the domain far.example: client host [192.0.2.1] blocked using bl.example", "own-address-listed"},
+	{"bounced", "550 5.7.1 192.0.2.1 is listed in bl.far.example", "own-address-listed"},
 }
 
 // causes are the findings about refusals elsewhere.
@@ -125,6 +147,35 @@ func TestRefusalsOfThisHost(t *testing.T) {
 	}
 }
 
+// Where no server answered, the words are this host's own. A name in them is the
+// recipient's choice. A server that refuses the connection does answer.
+func TestTextsOfThisHost(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"connect to d12345a.ess.barracudanetworks.com[192.0.2.9]:25: Connection timed out", ""},
+		{"Host or domain name not found. Name service error for name=blocklist.attacker.example type=MX: Host not found", ""},
+		{"Host or domain name not found. Name service error for name=dnsbl type=MX: Host not found", ""},
+		{"lost connection with mx1.blacklist.example[192.0.2.1] while receiving the initial server greeting", ""},
+		{"lost connection with mx1[192.0.2.1] while sending DKIM (DATA command)", ""},
+		{"conversation with blacklist[192.0.2.1] timed out while sending RCPT TO", ""},
+		{"connect to barracuda[192.0.2.9]:25: Connection refused", ""},
+		{"delivery temporarily suspended: connect to barracuda[192.0.2.9]:25: Connection refused", ""},
+		{"host mx.barracuda-spf.example[192.0.2.9] refused to talk to me: 421 4.3.2 busy", ""},
+		{"host mx.dnsbl.example[192.0.2.9] refused to talk to me: 450 connect to me later", ""},
+		{"host localhost[127.0.0.1] refused to talk to me: 421 blocked using zen.spamhaus.org", ""},
+		{"host 127.0.0.1[127.0.0.1] refused to talk to me: 421 blocked using zen.spamhaus.org", ""},
+		{"host mx00.t-online.de[192.0.2.9] refused to talk to me: 554 IP=192.0.2.1 - A problem occurred. Ask your postmaster for help or to contact tosa@rx.t-online.de to clarify. (BL)", "own-address-listed"},
+		{"delivery temporarily suspended: host mx.far.example[192.0.2.9] refused to talk to me: 450 blocked using zen.spamhaus.org", "own-address-listed"},
+	} {
+		var lines []string
+		for i := range 10 {
+			lines = append(lines, lineAt(time.Duration(i)*minute, "postfix/smtp[5]", "EEEEEE%d: to=<u@far.example>, relay=none, delay=2, delays=0/0/1/1, dsn=4.4.1, status=deferred (%s)", i, tt.text))
+		}
+		if got := strings.Join(ownFindings(lines), ", "); got != tt.want {
+			t.Errorf("%s\ngot  %q\nwant %q", tt.text, got, tt.want)
+		}
+	}
+}
+
 // One answer about a rate is usual, and the next attempt brings the mail.
 func TestOneRateLimitIsNoFinding(t *testing.T) {
 	line := refusalLog("deferred", "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume")[:1]
@@ -156,6 +207,22 @@ func TestIsElsewhere(t *testing.T) {
 		d := &Document{Host: tt.host}
 		if got := d.isElsewhere(tt.relay); got != tt.want {
 			t.Errorf("host %q, relay %q: got %v, want %v", tt.host, tt.relay, got, tt.want)
+		}
+	}
+}
+
+// The advice shows every answer, also one without a word such as "list".
+func TestAdviceShowsTheAnswers(t *testing.T) {
+	for _, tt := range answers {
+		if tt.want != "own-address-listed" && tt.want != "own-mail-unauthenticated" {
+			continue
+		}
+		in := windowOf(refusalLog(tt.status, tt.reply), report.Scope{}).Input()
+		in.Zone = time.UTC
+		for _, f := range New(in).Findings {
+			if f.ID == tt.want && !strings.HasSuffix(f.Advice, " -o csv | grep -E '^(bounce|deferral)_detail'") {
+				t.Errorf("%s: got the advice %q, want the rows bounce_detail and deferral_detail", tt.reply, f.Advice)
+			}
 		}
 	}
 }
