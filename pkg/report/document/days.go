@@ -26,8 +26,8 @@ type DaysOptions struct {
 // under the hour's key. What comes later still, or corrects what was counted (a mail on
 // hold gets its size when it is released), is a window of its own with the same key: the
 // caller merges it into what it has stored. What is followed over the hours (mails,
-// bans, accounts' habits) is the same for all of them. Use it from one goroutine at a
-// time.
+// bans, accounts' habits, an outage of the resolver) is the same for all of them. Use it
+// from one goroutine at a time.
 type Days struct {
 	options DaysOptions
 	tracker *daily.Tracker
@@ -40,7 +40,8 @@ type Days struct {
 	turn    time.Time          // when the next hour may be over
 	bans    *BanEffect
 	habits  *habits
-	err     error // of the first hour that could not be encoded
+	outage  outage // of the resolver, for all windows
+	err     error  // of the first hour that could not be encoded
 }
 
 const (
@@ -189,10 +190,16 @@ func (d *Days) window(at time.Time) *Window {
 			d.close(slices.Min(slices.Collect(maps.Keys(d.open))))
 		}
 		w = NewWindow(report.Scope{Since: hour, Until: hour.Add(time.Hour)})
-		d.open[key] = w
+		d.adopt(key, w)
 	}
 	d.latest = w
 	return w
+}
+
+// adopt makes a window that of an hour.
+func (d *Days) adopt(key string, w *Window) {
+	w.watch.outage = &d.outage
+	d.open[key] = w
 }
 
 func (d *Days) figures(at time.Time) *daily.Figures {

@@ -30,6 +30,9 @@ func (d *Days) Snapshot(take func(piece []byte)) {
 		version, zone := uint8(daysVersion), d.options.Zone.String()
 		d.encodeHead(c, &version, &zone)
 	})
+	if !d.outage.last.IsZero() {
+		w.Add(entryOutage, d.outage.encode)
+	}
 	d.bans.after.Write(w)
 	w.Add(entryHabits, d.habits.encode)
 	for name, one := range d.habits.Accounts {
@@ -97,6 +100,8 @@ func (r *daysReader) entry(kind uint8, c *wire.Codec) {
 	case !r.isOurs:
 		c.Fail()
 	case kind == entryDays:
+	case kind == entryOutage:
+		d.outage.encode(c)
 	case kind == entryHabits:
 		d.habits.encode(c)
 	case kind == entryHabit:
@@ -123,7 +128,8 @@ func (r *daysReader) hour(c *wire.Codec, key string) {
 		return
 	}
 	window := NewWindow(report.Scope{Since: hour, Until: hour.Add(time.Hour)})
-	r.days.open[key], r.window = window, window.reader()
+	r.days.adopt(key, window)
+	r.window = window.reader()
 }
 
 // daysState is what is read of a snapshot of an older release.
@@ -157,9 +163,11 @@ func RestoreOldDays(o DaysOptions, snapshot []byte) (*Days, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errDays, err)
 		}
-		if d.open[key], err = DecodeWindow(report.Scope{Since: hour, Until: hour.Add(time.Hour)}, text); err != nil {
+		window, err := DecodeWindow(report.Scope{Since: hour, Until: hour.Add(time.Hour)}, text)
+		if err != nil {
 			return nil, err
 		}
+		d.adopt(key, window)
 	}
 	return d, nil
 }

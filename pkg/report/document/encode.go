@@ -24,6 +24,7 @@ const (
 	entryHabit
 	entryEnd // without it something is cut
 	entryProof
+	entryOutage
 )
 
 // write writes the window, for a windowReader. The scope is not among it.

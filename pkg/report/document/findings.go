@@ -282,6 +282,9 @@ func (w *Watch) troubles(d *Document) []Finding {
 		}
 		if f.refused > 0 {
 			last := &found[len(found)-1]
+			if f.count == 0 {
+				last.Count, last.Title, last.Detail = f.refused, row.what+" shortly before", "The log complains before the time of this report."
+			}
 			last.Severity = Urgent
 			last.Detail += fmt.Sprintf(" Meanwhile mail was refused for now for want of a name: %s.", times(f.refused))
 		}

@@ -204,6 +204,10 @@ func TestFindings(t *testing.T) {
 			lineAt(hour, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
 			lineAt(hour+minute, "postfix/smtpd[6]", "NOQUEUE: reject: RCPT from unknown[198.51.100.8]: 450 4.7.25 Client host rejected: cannot find your hostname, [198.51.100.8]; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>"),
 		}, id: "resolver-trouble", want: "urgent 1 The resolver did not answer: once"},
+		"mail refused in an outage that began before the report": {lines: []string{
+			lineAt(-minute, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
+			lineAt(minute, "postfix/smtpd[6]", "NOQUEUE: reject: RCPT from unknown[198.51.100.8]: 450 4.7.25 Client host rejected: cannot find your hostname, [198.51.100.8]; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h>"),
+		}, id: "resolver-trouble", want: "urgent 1 The resolver did not answer shortly before"},
 		"an outage without a refusal": {lines: []string{
 			lineAt(hour, "postfix/smtpd[6]", "warning: hostname c.example does not resolve to address 198.51.100.7: Temporary failure in name resolution"),
 		}, id: "resolver-trouble", want: "warn 1 The resolver did not answer: once"},

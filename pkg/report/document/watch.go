@@ -24,7 +24,8 @@ type Watch struct {
 	order    []string          // of values
 	proofs   map[string]string // of banned values that got in before: how
 	near     *[nearAccounts]nearAccount
-	tries    int // addresses of all accounts
+	tries    int     // addresses of all accounts
+	outage   *outage // of the resolver; it may have begun before the window
 }
 
 // account is one login name.
@@ -58,10 +59,10 @@ type network struct {
 
 // fault is trouble of one kind of the host's own services.
 type fault struct {
-	count   int
+	count   int // 0 if all of it was before the window, and clients were refused in it
 	refused int // clients that were refused for now because of it
 	clients map[netip.Addr]bool
-	first   time.Time
+	first   time.Time // of the trouble, and of the refusals because of it
 	last    time.Time
 	reasons map[string]int
 }
@@ -96,13 +97,16 @@ const (
 func NewWatch(counts func(*event.Event) bool) *Watch {
 	return &Watch{
 		counts: counts, accounts: map[string]*account{}, networks: map[netip.Prefix]*network{},
-		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{}, proofs: map[string]string{},
+		faults: map[event.Kind]*fault{}, values: map[string]*firstVerdicts{}, proofs: map[string]string{}, outage: &outage{},
 	}
 }
 
 // Add takes the next result.
 func (w *Watch) Add(r *engine.Result) {
 	w.AddFindings(r.Findings)
+	if !r.Folded && r.Outcome == event.Noted && r.Kind == event.DNSFault {
+		w.outage.note(r.Time)
+	}
 	if r.Folded || !w.counts(&r.Event) {
 		return
 	}
@@ -306,26 +310,8 @@ func (w *Watch) refused(e *event.Event) {
 	widen(&n.first, &n.last, e.Time)
 }
 
-// outage is how long after a complaint about the resolver a refusal for want of a name may
-// be due to it.
-const outage = 10 * time.Minute
-
-// refusedInOutage counts a client that was refused for now while the resolver was in
-// trouble, and reports whether it was.
-func (w *Watch) refusedInOutage(e *event.Event) bool {
-	f := w.faults[event.DNSFault]
-	if f == nil || e.Kind != event.NoHostname || !strings.HasPrefix(e.Code, "4") {
-		return false
-	}
-	if late := e.Time.Sub(f.last); late > outage || e.Time.Before(f.first) {
-		return false
-	}
-	f.refused += e.Attempts
-	return true
-}
-
 // fault counts trouble of the host's own services.
-func (w *Watch) fault(e *event.Event) { w.faultOf(e.Kind, e, e.Reason) }
+func (w *Watch) fault(e *event.Event) { w.addFault(e.Kind, e, e.Reason) }
 
 // handshake counts a client of Dovecot that broke off because of the certificate.
 // OpenSSL's words stand behind the address, and a client can write nothing there.
@@ -336,19 +322,25 @@ func (w *Watch) handshake(e *event.Event) {
 	}
 	for _, sign := range handshakeSigns {
 		if strings.Contains(said, sign) {
-			w.faultOf(event.TLSError, e, sign)
+			w.addFault(event.TLSError, e, sign)
 			return
 		}
 	}
 }
 
-// faultOf counts trouble of a kind.
-func (w *Watch) faultOf(kind event.Kind, e *event.Event, reason string) {
+// faultOf returns the entry of a kind of trouble.
+func (w *Watch) faultOf(kind event.Kind) *fault {
 	f := w.faults[kind]
 	if f == nil {
 		f = &fault{clients: map[netip.Addr]bool{}, reasons: map[string]int{}}
 		w.faults[kind] = f
 	}
+	return f
+}
+
+// addFault counts trouble of a kind.
+func (w *Watch) addFault(kind event.Kind, e *event.Event, reason string) {
+	f := w.faultOf(kind)
 	f.count += e.Attempts
 	if e.Addr.IsValid() && len(f.clients) < maxPerItem {
 		f.clients[e.Addr] = true

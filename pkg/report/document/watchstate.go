@@ -123,10 +123,7 @@ func (w *Watch) merge(o *Watch) {
 		}
 	}
 	for kind, f := range o.faults {
-		if w.faults[kind] == nil {
-			w.faults[kind] = &fault{clients: map[netip.Addr]bool{}, reasons: map[string]int{}}
-		}
-		w.faults[kind].merge(f)
+		w.faultOf(kind).merge(f)
 	}
 	for value, proof := range o.proofs {
 		w.addProof(value, proof)
