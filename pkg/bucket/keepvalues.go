@@ -13,17 +13,22 @@ import (
 // bucket. It is then as full as if they alone had been poured.
 func (e *Engine) keepValues(s *scenario.Scenario, g *group, b *bucket, k Kept) {
 	leak, capacity := int64(s.LeakSpeed), s.Capacity
-	values := k.Values
 	l, w := e.detailOf(b)
+	values := e.valuesOnce(s, k.Values)
 	if w != nil { // later values count already
-		values = slices.DeleteFunc(slices.Clone(values), func(v Value) bool { return l.holds(w, e.hashOf(s, &v)) })
+		values = slices.DeleteFunc(values, func(v Value) bool { return l.holds(w, e.hashOf(s, &v)) })
 	}
 	var alone bucket
+	leaked := 0
 	for i := range values {
 		at := nanoseconds(values[i].At)
+		if i > 0 && at >= alone.empty(leak) && at >= alone.last {
+			leaked = i // the earlier ones would count again
+		}
 		alone.pour(at, leak, capacity)
 		alone.last = max(alone.last, at)
 	}
+	values = values[leaked:]
 	if !b.addBefore(alone, leak, capacity) {
 		return
 	}
@@ -33,6 +38,18 @@ func (e *Engine) keepValues(s *scenario.Scenario, g *group, b *bucket, k Kept) {
 	for i := max(0, len(values)-e.roomFor(s, g, l)); i < len(values); i++ {
 		e.keepValue(s, g, b, &values[i], k.Addr)
 	}
+}
+
+// valuesOnce returns the values without those that are the same to distinct. For example,
+// bob and bob@example.org are the same account.
+func (e *Engine) valuesOnce(s *scenario.Scenario, values []Value) []Value {
+	once := make([]Value, 0, len(values))
+	for _, v := range values {
+		if hash := e.hashOf(s, &v); !slices.ContainsFunc(once, func(o Value) bool { return e.hashOf(s, &o) == hash }) {
+			once = append(once, v)
+		}
+	}
+	return once
 }
 
 // roomFor returns the number of values that a bucket can take back without a loss of those

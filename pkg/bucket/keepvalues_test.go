@@ -183,6 +183,41 @@ func TestKeptValuesLeak(t *testing.T) {
 	}
 }
 
+// Two forms of a name are one account, and what has leaked before a later value came counts
+// as new when it comes again.
+func TestKeptValuesCountOnce(t *testing.T) {
+	c := countings["accounts"]
+	form := func(login string, at time.Duration) Value {
+		return Value{Account: (event.HashKey{}).Account(login), First: Attempt{event.AuthFailed, event.Dovecot}, At: c.value(0, at).At}
+	}
+	for name, tt := range map[string]struct {
+		kept []Value
+		more []int
+		want int
+	}{
+		"forms of a name":        {[]Value{form("bob", 130*time.Minute), form("bob@example.org", 131*time.Minute), form("bob@mail.example.org", 132*time.Minute)}, []int{5, 6, 7, 8}, 4},
+		"one that leaked before": {[]Value{c.value(0, 0), c.value(1, 2*time.Hour+12*time.Minute)}, []int{0, 5, 6, 7}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := load(t, c.text)
+			var held []Overflow
+			for n := range 5 {
+				held = e.Pour(c.event(10+n, 2*time.Hour+12*time.Minute))
+			}
+			e.Held(held[0].Blackhole, Kept{Values: tt.kept, First: held[0].First, Kind: event.AuthFailed, Addr: held[0].Addr})
+			got := 0
+			for i, n := range tt.more {
+				if len(e.Pour(c.event(n, 2*time.Hour+13*time.Minute))) > 0 && got == 0 {
+					got = i + 1
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got the next overflow with event %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
 // Any other scenario with distinct starts empty: the guard does not know its values.
 func TestOtherValuesAreNotKept(t *testing.T) {
 	e := load(t, bySender)

@@ -86,10 +86,13 @@ func (g *Guard) decideSources(f Finding) Verdict {
 			t.addToParty(at, addr)
 			continue
 		}
+		s := g.memory.find(key)
 		if seen != nil {
 			seen[key] = len(t.parties)
+			if s == nil {
+				seen[key] = -1
+			}
 		}
-		s := g.memory.find(key)
 		if s == nil {
 			continue
 		}
@@ -142,7 +145,7 @@ func (g *Guard) sum(f Finding, t *tally) Verdict {
 	v.basis = basis{t.guesses, t.counted - t.guesses, distinct(t.accounts, manyAccounts)}
 	v.Reason = strconv.Itoa(t.counted) + " attempts count, " + strconv.Itoa(f.Needed) + " are enough"
 	if f.Distinct {
-		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", distinct(t.accounts, len(t.accounts)), f.Needed)
+		v.Reason = fmt.Sprintf("%d accounts count, %d are enough", distinctNames(t.accounts, len(t.accounts)), f.Needed)
 	}
 	return v
 }

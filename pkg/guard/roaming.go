@@ -48,6 +48,18 @@ func roamOf(t *tally) roam {
 	return r
 }
 
+// isOneAccount reports whether the failures are on one account. Each is on the one that
+// most addresses failed on, but info may stand for info@ any domain.
+func (r *roam) isOneAccount() bool {
+	var accounts []event.AccountHash
+	for i := range r.left {
+		if !slices.Contains(accounts, r.left[i].account) {
+			accounts = append(accounts, r.left[i].account)
+		}
+	}
+	return isOneAccount(accounts)
+}
+
 // isOn reports whether the offence is a failed login on an account.
 func (o offence) isOn(account event.AccountHash) bool {
 	return o.kind == event.AuthFailed && !o.account.IsZero() && o.account.Is(account)
@@ -82,7 +94,7 @@ func (k *knowledge) isRoaming(f Finding, t *tally) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	r := roamOf(t)
-	if len(r.left) == 0 || len(r.others) > k.limits.typing {
+	if len(r.left) == 0 || !r.isOneAccount() || len(r.others) > k.limits.typing || k.memory.othersIn(&f, r.account, k.limits.typing) > k.limits.typing {
 		return Verdict{}, false
 	}
 	inOrder(r.left)
@@ -103,6 +115,25 @@ func (m *memory) failedIn(network netip.Prefix, last *offence) int {
 			if o.kind == event.AuthFailed && o.account.Is(last.account) && o.at <= last.at && last.at-o.at < hour {
 				n += int(o.n)
 			}
+		}
+	}
+	return n
+}
+
+// othersIn returns the number of addresses of a finding's network that failed on another
+// account within the finding's time, but not on one that logs in from there; at most one
+// more than most. A finding holds the latest addresses only, so a network in which a phone
+// fails often would hide any number of others.
+func (m *memory) othersIn(f *Finding, account event.AccountHash, most int) int {
+	n, from, to := 0, stamp(f.First), stamp(f.Last)
+	for s := range m.within(f.Network) {
+		if n > most {
+			break
+		}
+		if slices.ContainsFunc(m.offencesOf(s), func(o offence) bool {
+			return o.at >= from && o.at <= to && f.Kinds.Has(o.kind) && !o.isOn(account) && latest(m.accountsIn(s.accounts), o.account) == 0
+		}) {
+			n++
 		}
 	}
 	return n

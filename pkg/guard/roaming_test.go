@@ -64,3 +64,47 @@ func TestRoamingAmongOthers(t *testing.T) {
 		})
 	}
 }
+
+// A network of which the finding holds a phone's failures only is no phone's, if more of its
+// addresses failed before; and info at many domains is no single account.
+func TestRoamingHidesNobody(t *testing.T) {
+	of := func(login func(n int) string, others int) (*Guard, Finding, time.Time) {
+		var f Finding
+		g, _ := told(Options{}, func(s *scene) {
+			s.busy(0, time.Hour)
+			s.login(0, "198.51.100.7", "info@example.org")
+			for i := range others {
+				s.fail(time.Hour+time.Duration(i)*time.Minute, fmt.Sprint("192.0.2.", 100+i), fmt.Sprint("user", i), event.Dovecot)
+			}
+			for i := range 15 {
+				addr := fmt.Sprint("192.0.2.", i+1)
+				s.fail(2*time.Hour+time.Duration(i)*10*time.Minute, addr, login(i), event.Dovecot)
+				f.Sources = append(f.Sources, netip.MustParseAddr(addr))
+			}
+		})
+		now := sceneStart.Add(5 * time.Hour)
+		finding := found("192.0.2.1", 15, now)
+		finding.First = sceneStart.Add(time.Hour)
+		finding.Scope, finding.Addr, finding.Network, finding.Addresses = event.ScopeRange, netip.Addr{}, netip.MustParsePrefix("192.0.2.0/24"), true
+		finding.Sources = f.Sources
+		return g, finding, now
+	}
+	phone := func(int) string { return "info@example.org" }
+	for name, tt := range map[string]struct {
+		login  func(int) string
+		others int
+		want   Action
+	}{
+		"a phone":                        {phone, 0, Hold},
+		"a phone, and five others":       {phone, 5, Hold},
+		"a phone, and six others before": {phone, 6, Ban},
+		"one name at many domains": {func(n int) string {
+			return []string{"info", fmt.Sprintf("info@d%d.example", n), "info@example.org"}[min(n, 14)/7]
+		}, 0, Ban},
+	} {
+		g, f, now := of(tt.login, tt.others)
+		if v := g.Decide(f, now); v.Action != tt.want {
+			t.Errorf("%s: got %s, %q, want %s", name, v.Action, v.Reason, tt.want)
+		}
+	}
+}

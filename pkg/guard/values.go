@@ -28,7 +28,7 @@ func (t *tally) addParty(addr netip.Addr, left, open int) {
 
 // addToParty adds an address of the source at a place in the parties, if there are any.
 func (t *tally) addToParty(at int, addr netip.Addr) {
-	if at < len(t.parties) {
+	if at >= 0 && at < len(t.parties) {
 		t.parties[at].addrs = append(t.parties[at].addrs, addr)
 	}
 }
@@ -52,13 +52,14 @@ func (t *tally) values(f *Finding, open bool) []Value {
 	return values
 }
 
-// accountsOf returns the accounts of offences, each with its first attempt.
+// accountsOf returns the accounts of offences, each with its first attempt. Two forms of a
+// name (bob, bob@example.org) are one, as they are to a scenario with distinct accounts.
 func accountsOf(offences []offence) []Value {
 	sorted := slices.Clone(offences)
 	inOrder(sorted)
 	var values []Value
 	for _, o := range sorted {
-		known := slices.ContainsFunc(values, func(v Value) bool { return v.Account == o.account })
+		known := slices.ContainsFunc(values, func(v Value) bool { return v.Account.Name == o.account.Name })
 		if !o.account.IsZero() && !known {
 			values = append(values, Value{Account: o.account, First: Attempt{o.kind, o.service()}, At: moment(o.at)})
 		}

@@ -78,6 +78,35 @@ func TestValuesDecide(t *testing.T) {
 			build: accounts(time.Minute), change: func(f *Finding) { f.Distinct, f.Leak = true, time.Hour }, action: Ban,
 			reason: "3 accounts count, 3 are enough",
 		},
+		"two forms of a name, and a known account": {
+			build: func(s *scene) {
+				s.login(0, "192.0.2.1", "carol")
+				for i, login := range []string{"carol", "bob", "bob@example.org", "joe"} {
+					s.fail(time.Duration(i+1)*time.Minute, "192.0.2.1", login, event.Dovecot)
+				}
+			},
+			change: func(f *Finding) { f.Distinct, f.Leak = true, time.Hour }, action: Hold,
+			reason: "2 accounts count, 3 are needed: a stale or mistyped password",
+			values: "2 accounts@2",
+		},
+		"a source that is forgotten": {
+			build: func(s *scene) {
+				s.put(0, "192.0.2.1", fault)
+				s.fail(0, "192.0.2.1", "bob", event.Dovecot)
+				for i := range 3 {
+					s.fail(5*time.Minute+time.Duration(i)*time.Second, "2001:db8:0:b::1", fmt.Sprint("user", i), event.Dovecot)
+				}
+			},
+			change: func(f *Finding) {
+				f.Scope, f.Account, f.Addresses, f.Addr = event.ScopeAccount, "", true, netip.Addr{}
+				for _, addr := range []string{"192.0.2.1", "2001:db8:0:a::1", "2001:db8:0:b::1", "2001:db8:0:a::2", "2001:db8:0:a::3"} {
+					f.Sources = append(f.Sources, netip.MustParseAddr(addr))
+				}
+			},
+			action: Hold,
+			reason: "3 of 4 attempts count, from 1 address, 3 are needed: our login service had trouble",
+			values: "192.0.2.1@0 2001:db8:0:b::1@5",
+		},
 		"three accounts, too slowly": {
 			build: accounts(3 * time.Hour), change: func(f *Finding) { f.Distinct, f.Leak = true, time.Hour }, action: Hold,
 			reason: "3 accounts count, 3 are needed within a shorter time: a stale or mistyped password",

@@ -132,6 +132,21 @@ func distinct(accounts []event.AccountHash, most int) int {
 	return n
 }
 
+// distinctNames returns the number of different accounts, at most most, where the forms of
+// a name (bob, bob@example.org) are one.
+func distinctNames(accounts []event.AccountHash, most int) int {
+	n := 0
+	for i, a := range accounts {
+		if n >= most {
+			break
+		}
+		if !slices.ContainsFunc(accounts[:i], func(b event.AccountHash) bool { return a.Name == b.Name }) {
+			n++
+		}
+	}
+	return n
+}
+
 // count adds an offence that counts.
 func (t *tally) count(o offence) {
 	t.counted += int(o.n)
@@ -186,7 +201,7 @@ func (t *tally) reaches(f Finding) bool {
 	}
 	needed := min(f.Needed, seen+t.lost)
 	if f.Distinct && len(t.accounts) > 0 {
-		return distinct(t.accounts, needed) >= needed && (t.counted == seen || t.valuesOverflow(&f, needed))
+		return distinctNames(t.accounts, needed) >= needed && (t.counted == seen || t.valuesOverflow(&f, needed))
 	}
 	if f.Addresses && t.counted != seen {
 		return t.valuesOverflow(&f, needed)
@@ -203,7 +218,7 @@ func (t *tally) shortfall(f Finding) string {
 	counted, text := t.counted, ""
 	switch {
 	case f.Distinct && len(t.accounts) > 0:
-		counted = distinct(t.accounts, len(t.accounts))
+		counted = distinctNames(t.accounts, len(t.accounts))
 		text = fmt.Sprintf("%s count, %d are needed", count(counted, "account"), f.Needed)
 	case f.Addresses:
 		counted = len(t.values(&f, false))
