@@ -15,7 +15,8 @@ import (
 // Two equal lines of one process in the same microsecond are one line. Where stamps have
 // full seconds a client may do the same twice within one, so there they are one line only
 // once the log of their host has shown that it holds lines twice: by another line, or by a
-// queue file that was opened again in the same second.
+// queue file that was opened again in the same second. This ends when few of the host's
+// lines come twice: its log was doubled for a time only.
 //
 // A line replaces the oldest of the lines that share a row of the table with it.
 type copies struct {
@@ -44,8 +45,12 @@ func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
 	at := slices.Index(row[:], hash)
 	if at < 0 {
 		*row = copyRow{hash, row[0], row[1], row[2]}
+		if h.isTwice {
+			h.sawSingle()
+		}
 		return false
 	}
+	h.single = max(h.single-2, 0)
 	if r.Time.Nanosecond()%int(time.Millisecond) != 0 {
 		h.isTwice = true
 		return true
@@ -55,6 +60,18 @@ func (t *Tracker) isCopy(r *event.Logged, f *event.Flow) bool {
 	}
 	row[at] = 0 // the next equal line is another one, and the log holds it twice, too
 	return true
+}
+
+// mostSingle is how many more lines may come once than come twice in a log that holds lines
+// twice: its copies may come later by a second's lines.
+const mostSingle = 1000
+
+// sawSingle notes a line that is no copy in a log that holds lines twice. A copy makes up
+// for two of them.
+func (h *host) sawSingle() {
+	if h.single++; h.single > mostSingle {
+		h.isTwice, h.single = false, 0
+	}
 }
 
 // hash returns a number, never 0, that is the same for equal lines of a host.

@@ -1,18 +1,21 @@
 package daily
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"csmail/pkg/wire"
 )
 
 // mailsOfADay are mails, refusals and connections, with each form of stamp.
 func mailsOfADay(stamp func(at time.Time) string) []string {
 	var lines []string
-	at := time.Date(2026, 11, 28, 9, 0, 0, 1001, time.UTC)
+	at := time.Date(2026, 11, 28, 9, 0, 0, mostSingle+1, time.UTC)
 	say := func(daemon, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("%s mx1 postfix/%s: %s", stamp(at), daemon, fmt.Sprintf(format, args...)))
 		at = at.Add(70 * time.Millisecond)
@@ -85,4 +88,86 @@ func TestEqualLinesThatAreNoCopies(t *testing.T) {
 			t.Errorf("%s: got %d refusals, want 2", name, got)
 		}
 	}
+}
+
+// doubledOnce is a queue file that a log with full seconds holds twice.
+const doubledOnce = "2026-11-28T09:00:00+00:00 mx1 postfix/smtpd[5]: AAAAAA1: client=a.example[203.0.113.7]"
+
+// refusals are n lines of one second.
+func refusals(at time.Time, n int, format string, args ...any) (lines []string) {
+	who := fmt.Sprintf(format, args...)
+	for range n {
+		lines = append(lines, shortStamp(at)+" mx1 postfix/smtpd[5]: NOQUEUE: reject: RCPT from a.example[203.0.113.7]: 554 5.7.1 <x@y.example>: Relay access denied; from=<"+who+"@a.example> to=<x@y.example> proto=ESMTP helo=<h>")
+	}
+	return lines
+}
+
+// A log that held lines twice for a time only counts each line after it.
+func TestALogIsDoubledForATime(t *testing.T) {
+	for name, tt := range map[string]struct{ single, each, want int }{
+		"goes on":                      {0, 2, 40},
+		"a few lines that came late":   {200, 2, 240},
+		"ended":                        {mostSingle + 1, 2, mostSingle + 1 + 80},
+		"ended, and a client repeated": {mostSingle + 1, 4, mostSingle + 1 + 160},
+	} {
+		at := time.Date(2026, 11, 28, 9, 0, 1, 0, time.UTC)
+		lines := []string{doubledOnce, doubledOnce}
+		for i := range tt.single {
+			lines = append(lines, refusals(at, 1, "s%d", i)...)
+		}
+		for i := range 40 {
+			at = at.Add(time.Second)
+			lines = append(lines, refusals(at, tt.each, "t%d", i)...)
+		}
+		if got := figuresOf(t, lines).Rejected(); got != tt.want {
+			t.Errorf("%s: got %d refusals, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// A doubled log counts once also after a restart, and once its mails have left the queue.
+func TestALogStaysDoubled(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"at once": time.Second, "after a pause": 2 * time.Hour} {
+		f := NewFigures()
+		o := Options{At: func(time.Time) *Figures { return f }}
+		tracker := NewTracker(o)
+		at := time.Date(2026, 11, 28, 9, 0, 1, 0, time.UTC)
+		addLines(tracker, nil, doubledOnce, doubledOnce, "2026-11-28T09:00:00+00:00 mx1 postfix/qmgr[3]: AAAAAA1: removed")
+		for i := range 20 {
+			if at = at.Add(time.Second); i == 5 {
+				at = at.Add(pause)
+			}
+			addLines(tracker, nil, refusals(at, 2, "t%d", i)...)
+			if i == 10 {
+				tracker = restarted(t, tracker, o)
+			}
+		}
+		if got := f.Rejected(); got != 20 {
+			t.Errorf("%s: got %d refusals, want 20", name, got)
+		}
+	}
+}
+
+// restarted returns a Tracker that goes on where another left off.
+func restarted(t *testing.T, tracker *Tracker, o Options) *Tracker {
+	t.Helper()
+	var state []byte
+	w := wire.NewFrames(func(piece []byte) { state = append(state, piece...) })
+	tracker.Write(w)
+	w.Close()
+	next, err := wire.Whole(state)()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := NewTracker(o)
+	r := again.Reader()
+	err = wire.ReadFrames(next, func(kind uint8, c *wire.Codec) {
+		if !r.Entry(kind, c) {
+			t.Errorf("an entry of kind %d is not known", kind)
+		}
+	})
+	if err = errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return again
 }

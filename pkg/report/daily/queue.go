@@ -37,6 +37,7 @@ type host struct {
 	byID     map[uint64][]*mail // by the hash of the Message-ID
 	sessions map[int]*session   // by smtpd process
 	isTwice  bool               // its log holds lines twice
+	single   int                // lines that came once since then, less two for each that came twice
 	hash     uint64             // of the name
 }
 
@@ -90,9 +91,9 @@ func (q *queue) host(name string) *host {
 	return h
 }
 
-// leave drops a host without mails and sessions.
+// leave drops a host without mails and sessions, unless its log holds lines twice.
 func (q *queue) leave(h *host) {
-	if h.mails.len() > 0 || len(h.sessions) > 0 || q.hosts[h.name] != h {
+	if h.isTwice || h.mails.len() > 0 || len(h.sessions) > 0 || q.hosts[h.name] != h {
 		return
 	}
 	delete(q.hosts, h.name)

@@ -9,6 +9,7 @@ const (
 	entryHistory // of the mail before it
 	entryPlaces  // of the mail before it in the queues
 	entrySession
+	entryDoubled // a host whose log holds lines twice
 )
 
 // Write writes what a Tracker follows, for Reader.
@@ -52,6 +53,11 @@ func (t *Tracker) Write(w *wire.Frames) {
 		}
 	}
 	t.writeSessions(w)
+	for _, h := range q.hosts {
+		if h.isTwice {
+			w.Add(entryDoubled, func(c *wire.Codec) { c.Text(&h.name); signed(c, &h.single) })
+		}
+	}
 }
 
 func (t *Tracker) writeSessions(w *wire.Frames) {
@@ -166,6 +172,14 @@ func (r *TrackerReader) Entry(kind uint8, c *wire.Codec) (known bool) {
 		if one.encode(c); c.Err == nil {
 			t.queue.host(one.host).sessions[one.pid] = one.session
 			t.sessions.count++
+		}
+	case entryDoubled:
+		var name string
+		var single int
+		c.Text(&name)
+		if signed(c, &single); c.Err == nil {
+			h := t.queue.host(name)
+			h.isTwice, h.single = true, single
 		}
 	default:
 		return false

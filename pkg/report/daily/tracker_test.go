@@ -31,6 +31,12 @@ func linesOf(short string) []string {
 func count(t *testing.T, lines []string, at func(time.Time) *Figures) {
 	t.Helper()
 	tracker, logins := NewTracker(Options{At: at}), NewLogins(Options{At: at})
+	addLines(tracker, logins, lines...)
+	tracker.Finish()
+}
+
+// addLines gives the lines to a tracker, and to logins if there are any.
+func addLines(tracker *Tracker, logins *Logins, lines ...string) {
 	var parser engine.Parser
 	for i, text := range lines {
 		line := logline.Line{Text: text, Number: int64(i + 1), Zone: time.UTC}
@@ -41,11 +47,10 @@ func count(t *testing.T, lines []string, at func(time.Time) *Figures) {
 			logged := r.Logged()
 			tracker.Add(&logged, &f)
 		}
-		if r.Outcome == event.Noted {
+		if r.Outcome == event.Noted && logins != nil {
 			logins.Add(&r)
 		}
 	}
-	tracker.Finish()
 }
 
 // figuresOf counts lines in one window without bounds.
