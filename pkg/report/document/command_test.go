@@ -44,19 +44,37 @@ func TestCommandNamesTheTimeOfTheReport(t *testing.T) {
 }
 
 // What looks into the journal looks at the time of the report, in the forms of
-// systemd.time(7).
+// systemd.time(7). journalctl reads a time without a zone in that of the host.
 func TestJournalOfTheReport(t *testing.T) {
-	zone := time.FixedZone("", 2*3600)
-	for want, span := range map[string][2]string{
-		"journalctl -u dovecot --since 2026-06-01 --until 2026-06-02":                 {"2026-06-01 00:00:00", "2026-06-02 00:00:00"},
-		"journalctl -u dovecot --since '2026-06-01 07:11' --until '2026-06-01 09:11'": {"2026-06-01 07:11:12", "2026-06-01 09:10:11"},
-		"journalctl -u dovecot --since '2026-06-01 07:00' --until '2026-06-02 00:00'": {"2026-06-01 07:00:00", "2026-06-02 00:00:00"},
-		"journalctl -u dovecot --since '2026-06-01 23:59' --until '2026-06-02 00:00'": {"2026-06-01 23:59:00", "2026-06-01 23:59:59"},
+	own, fixed := time.Local, time.FixedZone("", 2*3600)
+	t.Cleanup(func() { time.Local = own })
+	load := func(name string) *time.Location {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return zone
+	}
+	newYork := load("America/New_York")
+	for name, tt := range map[string]struct {
+		host, zone     *time.Location
+		from, to, want string
+	}{
+		"a day":                     {fixed, fixed, "2026-06-01 00:00:00", "2026-06-02 00:00:00", "--since 2026-06-01 --until 2026-06-02"},
+		"a part of a minute":        {fixed, fixed, "2026-06-01 07:11:12", "2026-06-01 09:10:11", "--since '2026-06-01 07:11' --until '2026-06-01 09:11'"},
+		"until midnight":            {fixed, fixed, "2026-06-01 07:00:00", "2026-06-02 00:00:00", "--since '2026-06-01 07:00' --until '2026-06-02 00:00'"},
+		"the last minute":           {fixed, fixed, "2026-06-01 23:59:00", "2026-06-01 23:59:59", "--since '2026-06-01 23:59' --until '2026-06-02 00:00'"},
+		"a day of another zone":     {time.UTC, newYork, "2026-06-01 00:00:00", "2026-06-02 00:00:00", "--since '2026-06-01 04:00 UTC' --until '2026-06-02 04:00 UTC'"},
+		"the day the clock changes": {time.UTC, newYork, "2026-11-01 00:00:00", "2026-11-02 00:00:00", "--since '2026-11-01 04:00 UTC' --until '2026-11-02 05:00 UTC'"},
+		"hours of another zone":     {fixed, newYork, "2026-06-01 20:11:12", "2026-06-01 21:10:11", "--since '2026-06-02 00:11 UTC' --until '2026-06-02 01:11 UTC'"},
+		"a zone of half hours":      {newYork, load("Asia/Kathmandu"), "2026-06-01 00:00:00", "2026-06-02 00:00:00", "--since '2026-05-31 18:15 UTC' --until '2026-06-01 18:15 UTC'"},
+		"UTC of a host elsewhere":   {newYork, time.UTC, "2026-06-01 00:00:00", "2026-06-02 00:00:00", "--since '2026-06-01 00:00 UTC' --until '2026-06-02 00:00 UTC'"},
 	} {
-		from, _ := time.ParseInLocation(time.DateTime, span[0], zone)
-		to, _ := time.ParseInLocation(time.DateTime, span[1], zone)
-		if got := (&Document{From: from, To: to}).journal("journalctl -u dovecot"); got != want {
-			t.Errorf("got %s, want %s", got, want)
+		time.Local = tt.host
+		from, _ := time.ParseInLocation(time.DateTime, tt.from, tt.zone)
+		to, _ := time.ParseInLocation(time.DateTime, tt.to, tt.zone)
+		if got, want := (&Document{From: from, To: to, zone: tt.zone}).journal("journalctl"), "journalctl "+tt.want; got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
 	if got, want := (&Document{}).journal("journalctl"), "journalctl --since yesterday"; got != want {

@@ -340,17 +340,20 @@ func (d *Document) Command(flags string) string {
 }
 
 // journal adds the time of the report to a journalctl command, in a form of
-// systemd.time(7).
+// systemd.time(7). journalctl reads a time without a zone in that of the host, so the time
+// of a report in another zone is in UTC.
 func (d *Document) journal(command string) string {
 	if d.From.IsZero() {
 		return command + " --since yesterday"
 	}
-	from, to := d.From, d.To
+	from, to, form := d.From, d.To, "'2006-01-02 15:04'"
 	if whole := to.Truncate(time.Minute); whole.Before(to) {
 		to = whole.Add(time.Minute)
 	}
-	form := "'2006-01-02 15:04'"
-	if from.Equal(Midnight(from, 0)) && to.Equal(Midnight(to, 0)) {
+	switch {
+	case d.zone != time.Local:
+		from, to, form = from.UTC(), to.UTC(), "'2006-01-02 15:04 UTC'"
+	case from.Equal(Midnight(from, 0)) && to.Equal(Midnight(to, 0)):
 		form = time.DateOnly
 	}
 	return command + " --since " + from.Format(form) + " --until " + to.Format(form)
