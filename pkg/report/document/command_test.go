@@ -38,6 +38,20 @@ func TestCommandNamesTheTimeOfTheReport(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)
 		}
 	}
+	newYork, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := time.Date(2026, 6, 1, 0, 0, 0, 0, newYork)
+	for want, in := range map[string]Input{
+		"csmail report --day 2026-06-01 --timezone America/New_York --top 0 mail.log": {From: from, To: from.AddDate(0, 0, 1), Bounded: true},
+		"csmail report --timezone America/New_York --top 0 mail.log":                  {From: from, To: from.Add(time.Minute)}, // whose lines may name no zone
+	} {
+		in.Zone, in.Files, in.Figures, in.Watch = newYork, []string{"mail.log"}, NewWindow(report.Scope{}).Figures, NewWatch((report.Scope{}).Holds)
+		if got := New(in).Command("--top 0"); got != want {
+			t.Errorf("in another zone: got %s, want %s", got, want)
+		}
+	}
 	if got, want := (&Document{}).Command("-o json"), "csmail report -o json"; got != want {
 		t.Errorf("without a time: got %s, want %s", got, want)
 	}

@@ -332,11 +332,19 @@ func (d *Document) Period() string {
 
 // Command returns the command that makes the report again, of the same time and files.
 func (d *Document) Command(flags string) string {
-	command := "csmail report" + d.window() + " " + flags
+	command := "csmail report" + d.window() + d.inZone() + " " + flags
 	for _, file := range d.files {
 		command += " " + shellWord(file)
 	}
 	return command
+}
+
+// inZone returns the flag that names the zone of the report, if it is not that of the host.
+func (d *Document) inZone() string {
+	if d.zone == time.Local || d.Timezone == "" {
+		return ""
+	}
+	return " --timezone " + shellWord(d.Timezone)
 }
 
 // journal adds the time of the report to a journalctl command, in a form of

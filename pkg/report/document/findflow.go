@@ -105,7 +105,7 @@ func (d *Document) emptiness(in Input) Finding {
 		const form = "2 January 2006 15:04"
 		f.Title = "No line of the log is of this time"
 		f.Detail = fmt.Sprintf("The log was read from %s to %s. The command shows its last day.", in.Outside.First.In(in.Zone).Format(form), in.Outside.Last.In(in.Zone).Format(form))
-		f.Advice = "csmail report --day " + in.Outside.Last.In(in.Zone).Format(time.DateOnly)
+		f.Advice = "csmail report --day " + in.Outside.Last.In(in.Zone).Format(time.DateOnly) + d.inZone()
 		for _, file := range in.Files {
 			f.Advice += " " + shellWord(file)
 		}
