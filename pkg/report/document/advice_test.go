@@ -88,3 +88,16 @@ func (w *Window) emptyFinding() Finding {
 	in.Zone = time.UTC
 	return New(in).Findings[0]
 }
+
+// postscreen(8) opens its tables when it starts, so a changed one needs a reload.
+func TestProviderAdviceReloads(t *testing.T) {
+	in := windowOf(troubledDay(t), report.Scope{}).Input()
+	in.Zone = time.UTC
+	at := slices.IndexFunc(New(in).Findings, func(f Finding) bool { return f.ID == "provider-refused" })
+	if at < 0 {
+		t.Fatal("got no provider-refused, want one")
+	}
+	if got := New(in).Findings[at]; !strings.Contains(got.Advice, providerTable+" && postfix reload") || !strings.Contains(got.Detail, "after postfix reload") {
+		t.Errorf("got the advice %q and the detail %q, want them to say postfix reload", got.Advice, got.Detail)
+	}
+}

@@ -239,8 +239,8 @@ func (w *Watch) refusedProviders() []Finding {
 		found = append(found, Finding{
 			ID: "provider-refused", Severity: Urgent, Count: total, Since: n.first, Until: n.last, Subjects: []string{prefix.String()},
 			Title:  fmt.Sprintf("A mail provider is refused: %s %s", prefix, n.name),
-			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %s. If the network is a provider's, the command puts it into a table, which postscreen_access_list must name as cidr:%s; if smtpd refuses, check_client_access with it must stand before the block list.", n.refused.count, times(total), n.reasons(), plural(n.accepted, "mail"), providerTable),
-			Advice: fmt.Sprintf("echo '%s permit' >> %s; postconf postscreen_access_list smtpd_client_restrictions smtpd_recipient_restrictions", prefix, providerTable),
+			Detail: fmt.Sprintf("%d of its hosts, %s (%s). A neighbour brought %s. If the network is a provider's, the command puts it into a table, which postscreen_access_list must name as cidr:%s; postscreen reads a changed table after postfix reload. If smtpd refuses, check_client_access with it must stand before the block list.", n.refused.count, times(total), n.reasons(), plural(n.accepted, "mail"), providerTable),
+			Advice: fmt.Sprintf("echo '%s permit' >> %s && postfix reload; postconf postscreen_access_list smtpd_client_restrictions smtpd_recipient_restrictions", prefix, providerTable),
 		})
 	}
 	return found

@@ -322,7 +322,7 @@ func (w *Watch) handshake(e *event.Event) {
 	}
 	for _, sign := range handshakeSigns {
 		if strings.Contains(said, sign) {
-			w.addFault(event.TLSError, e, sign)
+			w.addFault(event.TLSError, e, handshakeReason(w.faults[event.TLSError], sign, e.Addr))
 			return
 		}
 	}
