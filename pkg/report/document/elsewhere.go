@@ -87,14 +87,19 @@ func causeOf(text string) int {
 // answered, and the names in them are chosen by whoever sent the mail.
 var noAnswers = []string{"connect to ", "lost connection with ", "conversation with ", "host or domain name not found"}
 
-// serverAnswer returns what another server said, and false if the text is this host's own.
+// filterFailed is in what amavisd answers when one of its own checks broke down. Usually it
+// is this host's filter; elsewhere it says nothing about the mail either.
+const filterFailed = "error in processing, id="
+
+// serverAnswer returns what another server said, and false if the text is this host's own or
+// is no verdict on the mail.
 func serverAnswer(text string) (answer string, ok bool) {
 	text = strings.TrimPrefix(text, "delivery temporarily suspended: ") // by qmgr(8), before the last error
 	if server, said, found := strings.Cut(text, " refused to talk to me: "); found && strings.HasPrefix(server, "host ") {
 		return said, isNamed(strings.TrimPrefix(server, "host "))
 	}
 	lower := strings.ToLower(text)
-	return text, !slices.ContainsFunc(noAnswers, func(start string) bool { return strings.HasPrefix(lower, start) })
+	return text, !strings.Contains(lower, filterFailed) && !slices.ContainsFunc(noAnswers, func(start string) bool { return strings.HasPrefix(lower, start) })
 }
 
 // isNamed reports whether NAME[ADDRESS] has a name of another host. The filters of this
