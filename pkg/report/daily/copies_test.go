@@ -15,7 +15,7 @@ import (
 // mailsOfADay are mails, refusals and connections, with each form of stamp.
 func mailsOfADay(stamp func(at time.Time) string) []string {
 	var lines []string
-	at := time.Date(2026, 11, 28, 9, 0, 0, mostSingle+1, time.UTC)
+	at := time.Date(2026, 11, 28, 9, 0, 0, 1001, time.UTC)
 	say := func(daemon, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("%s mx1 postfix/%s: %s", stamp(at), daemon, fmt.Sprintf(format, args...)))
 		at = at.Add(70 * time.Millisecond)

@@ -1,6 +1,7 @@
 package daily
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 )
@@ -25,14 +26,41 @@ func addCount(counts Counts, key string, n int) { addUpTo(maxKeys, counts, key, 
 
 // addText adds n to the words of a log line, which clients make up in part.
 func (f *Figures) addText(counts Counts, text string, n int) {
-	most := maxTexts
-	if counts[text] == nil {
-		if f.spent.texts >= maxAllTexts {
-			most = 0
+	if counts[text] == nil && text != others {
+		if !f.hasRoom(counts) {
+			text = others
+		} else {
+			f.spent.texts++
 		}
+	}
+	addUpTo(math.MaxInt, counts, text, n)
+}
+
+// addTrouble adds n to the text of a warning or worse of a cause, which may be "". Clients
+// can fill the room of the texts, so this host's own trouble has some more.
+func (f *Figures) addTrouble(counts Counts, cause, text string, n int) {
+	if cause == "" || counts[text] != nil || f.hasRoom(counts) || f.spent.own[cause] >= maxOwnTexts {
+		f.addText(counts, text, n)
+		return
+	}
+	if f.spent.own == nil {
+		f.spent.own = map[string]int{}
+	}
+	f.spent.own[cause]++
+	addUpTo(math.MaxInt, counts, text, n)
+}
+
+// restoreText adds n to a text of stored figures, which had room for it.
+func (f *Figures) restoreText(counts Counts, text string, n int) {
+	if counts[text] == nil && text != others {
 		f.spent.texts++
 	}
-	addUpTo(most, counts, text, n)
+	addUpTo(math.MaxInt, counts, text, n)
+}
+
+// hasRoom reports whether there is room for one more text among the counts.
+func (f *Figures) hasRoom(counts Counts) bool {
+	return len(counts) < maxTexts && f.spent.texts < maxAllTexts
 }
 
 // addAddress adds n to a mail address of a refusal.
@@ -69,7 +97,11 @@ func (f *Figures) addClient(clients Clients, addr netip.Addr, n int) (isNew bool
 }
 
 // spent is how much of the room for all reasons together is taken.
-type spent struct{ clients, addresses, texts int }
+type spent struct {
+	clients, addresses, texts int
+
+	own map[string]int // texts beyond the room for all, by their cause
+}
 
 func addUpTo(most int, counts Counts, key string, n int) {
 	count := counts[key]

@@ -314,12 +314,12 @@ func (r *FiguresReader) details(kind uint8, c *wire.Codec) (known bool) {
 	case entryReason:
 		keys, n := readCount(c, 3)
 		if c.Err == nil && isPlace(c, keys[0], len(r.lists.reasons)) {
-			f.addText(inner(r.lists.reasons[keys[0][0]-'0'], keys[1]), keys[2], n)
+			f.restoreText(inner(r.lists.reasons[keys[0][0]-'0'], keys[1]), keys[2], n)
 		}
 	case entryTrouble:
 		keys, n := readCount(c, 3)
 		if c.Err == nil {
-			f.addText(inner(inner2(f.Trouble, keys[0]), keys[1]), keys[2], n)
+			f.restoreText(inner(inner2(f.Trouble, keys[0]), keys[1]), keys[2], n)
 		}
 	default:
 		return false

@@ -231,6 +231,8 @@ const (
 	// maxAllTexts all of them together.
 	maxTexts    = 5000
 	maxAllTexts = 20_000
+	// maxOwnTexts is how many more there may be of each cause of this host's own trouble.
+	maxOwnTexts = 200
 	// maxRefused bounds the clients of all reasons of refusals together, and the mail
 	// addresses.
 	maxRefused = 200_000
@@ -317,3 +319,13 @@ func actionOf(name string) event.Action {
 
 // levelNames are the keys of Figures.Trouble.
 var levelNames = [...]string{event.NoLevel: "", event.Warning: "warning", event.Error: "error", event.Fatal: "fatal", event.Panic: "panic"}
+
+// levelOf returns the level of a key of Figures.Trouble.
+func levelOf(name string) event.Level {
+	for level, known := range levelNames {
+		if known == name {
+			return event.Level(level)
+		}
+	}
+	return event.NoLevel
+}

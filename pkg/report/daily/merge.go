@@ -3,6 +3,7 @@ package daily
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -129,18 +130,9 @@ func (f *Figures) mergeMaps(o *Figures) {
 			sum.add(t)
 		}
 	}
-	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
-		for key, counts := range pair[1] {
-			mergeTexts(f, inner(pair[0], key), counts)
-		}
-	}
+	mergeAllTexts(f, o)
 	for cause, span := range o.Spans {
 		addSpan(f, cause, *span)
-	}
-	for level, daemons := range o.Trouble {
-		for daemon, counts := range daemons {
-			mergeTexts(f, inner(inner2(f.Trouble, level), daemon), counts)
-		}
 	}
 	for action, stages := range o.Refusals {
 		for stage, reasons := range stages {
@@ -166,10 +158,60 @@ func (f *Figures) mergeRefusal(r, o *Refusal) {
 	}
 }
 
-// mergeTexts adds counts by the words of log lines.
-func mergeTexts(f *Figures, into, from Counts) {
-	for text, n := range from {
-		f.addText(into, text, *n)
+// mergeAllTexts adds the counts by the words of log lines. Where there is no room for all,
+// it takes them in the order of their keys, so that two runs come to the same.
+func mergeAllTexts(f, o *Figures) {
+	isShort := f.spent.texts+o.texts() > maxAllTexts
+	for _, pair := range [...][2]map[string]Counts{{f.Bounces, o.Bounces}, {f.Deferring, o.Deferring}} {
+		for key, counts := range pairs(pair[1], isShort) {
+			into := inner(pair[0], key)
+			for text, n := range pairs(counts, isShort || len(into)+len(counts) > maxTexts) {
+				f.addText(into, text, *n)
+			}
+		}
+	}
+	for name, daemons := range pairs(o.Trouble, isShort) {
+		level := levelOf(name)
+		for daemon, counts := range pairs(daemons, isShort) {
+			into := inner(inner2(f.Trouble, name), daemon)
+			isFull := isShort || len(into)+len(counts) > maxTexts
+			for text, n := range pairs(counts, isFull) {
+				if isFull {
+					f.addTrouble(into, CauseOf(level, text), text, *n)
+				} else {
+					f.addText(into, text, *n)
+				}
+			}
+		}
+	}
+}
+
+// texts returns how many texts are kept.
+func (f *Figures) texts() (n int) {
+	for _, reasons := range [...]map[string]Counts{f.Bounces, f.Deferring} {
+		for _, counts := range reasons {
+			n += len(counts)
+		}
+	}
+	for _, daemons := range f.Trouble {
+		for _, counts := range daemons {
+			n += len(counts)
+		}
+	}
+	return n
+}
+
+// pairs returns the entries of a map, in the order of the keys if it is to be sorted.
+func pairs[V any](m map[string]V, isSorted bool) iter.Seq2[string, V] {
+	if !isSorted {
+		return maps.All(m)
+	}
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
 	}
 }
 

@@ -41,11 +41,13 @@ func addSpan(f *Figures, cause string, more Span) {
 	f.Spans[strings.Clone(cause)] = &more
 }
 
-// noteTrouble keeps the time of a warning or worse if it is about this host's own trouble.
-func noteTrouble(f *Figures, level event.Level, text string, at time.Time) {
-	if cause := CauseOf(level, text); cause != "" {
+// noteTrouble keeps the time of a warning or worse if it is about this host's own trouble,
+// and returns its cause, "" if it is not.
+func noteTrouble(f *Figures, level event.Level, text string, at time.Time) (cause string) {
+	if cause = CauseOf(level, text); cause != "" {
 		addSpan(f, cause, Span{at.Unix(), at.Unix()})
 	}
+	return cause
 }
 
 // CauseOf returns the cause of a warning or worse, "" if it is none of this host's own that

@@ -133,8 +133,8 @@ func (f *Figures) trouble(flow *event.Flow, at time.Time) {
 		}
 		return
 	}
-	noteTrouble(f, flow.Level, string(f.latest.room), at)
-	f.addText(l.counts, string(f.latest.room), 1)
+	cause := noteTrouble(f, flow.Level, string(f.latest.room), at)
+	f.addTrouble(l.counts, cause, string(f.latest.room), 1)
 }
 
 // addUser counts an account that logged in.
