@@ -85,14 +85,21 @@ func isOfTable(text string) bool {
 	return false
 }
 
+// foreignStarts begin warnings that end with a client's or a name server's words: of
+// header_checks(5) and body_checks(5), of DNS (Postfix 3.7, dns/dns_lookup.c and
+// util/valid_hostname.c, smtpd/smtpd_peer.c) and of Cyrus SASL.
+var foreignStarts = []string{"header ", "body ", "malformed domain name ", "numeric domain name ", "valid_", "hostname ", "numeric hostname: ", "SASL authentication "}
+
 // isOfDisk reports whether a warning is about a full disk: the operating system's words at
-// its end (strerror(3)), or those of smtpd (Postfix 3.7, smtpd_check.c). A warning of
-// header_checks(5) quotes the header.
+// its end (strerror(3)), or those of smtpd (Postfix 3.7, smtpd_check.c).
 func isOfDisk(text string) bool {
 	if strings.HasPrefix(text, "not enough free space in mail queue: ") {
 		return true
 	}
-	return strings.HasSuffix(text, ": No space left on device") && !strings.Contains(text, "CLIENT") && !strings.HasPrefix(text, "header ") && !strings.HasPrefix(text, "body ")
+	if !strings.HasSuffix(text, ": No space left on device") || strings.Contains(text, "CLIENT") {
+		return false
+	}
+	return !slices.ContainsFunc(foreignStarts, func(start string) bool { return strings.HasPrefix(text, start) })
 }
 
 // IsOfCertificate reports whether a warning is about a certificate (Postfix 3.7,
@@ -105,9 +112,16 @@ func IsOfCertificate(text string) bool {
 // ownAgents deliver to the mailboxes of this host.
 var ownAgents = []string{"lmtp", "local", "virtual", "pipe"}
 
-// IsFullMailbox reports whether a deferral means that the disk of the mailboxes is full.
+// IsFullMailbox reports whether a deferral means that the disk of the mailboxes is full. What
+// a command wrote may quote the mail, and the recipient is its sender's word.
 func IsFullMailbox(agent, reason string) bool {
-	return slices.Contains(ownAgents, agent) && strings.Contains(reason, "No space left")
+	if !slices.Contains(ownAgents, agent) {
+		return false
+	}
+	reason, _, _ = strings.Cut(reason, "Command output:")
+	before, after, found := strings.Cut(reason, " No space left on device")
+	isQuoted := strings.ContainsAny(after, ">@") || strings.LastIndexByte(before, '<') > strings.LastIndexByte(before, '>')
+	return found && !isQuoted
 }
 
 func (s *Span) encode(c *wire.Codec) { signed(c, &s.First, &s.Last) }

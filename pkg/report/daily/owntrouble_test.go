@@ -32,6 +32,12 @@ func TestCauseOf(t *testing.T) {
 		"header Subject: write queue file: No space left on device":                                                                    "",
 		"header Subject: table lookup problem from local; from=<a@b.example>":                                                          "",
 		"hostname table-lookup-problem.example does not resolve to address 198.51.100.8: hostname nor servname provided, or not known": "",
+		"malformed domain name in resource data of MX record for spam.example: x: No space left on device":                             "",
+		"numeric domain name in resource data of MX record for spam.example: x: No space left on device":                               "",
+		"valid_hostname: invalid character 32(decimal): x: No space left on device":                                                    "",
+		"valid_ipv4_hostaddr: invalid character 32(decimal): x: No space left on device":                                               "",
+		"numeric hostname: x: No space left on device":                                                                                 "",
+		"SASL authentication failure: no user x: No space left on device":                                                              "",
 		"numeric hostname: certificate expired":                                                                                        "",
 		"/etc/postfix/virtual.db: duplicate entry: \"u@example.org\"":                                                                  "",
 	} {
@@ -44,7 +50,26 @@ func TestCauseOf(t *testing.T) {
 			t.Errorf("level %d: got %q, want %q", level, got, FatalTrouble)
 		}
 	}
-	if IsFullMailbox("smtp", "452 No space left on device") || !IsFullMailbox("lmtp", "451 4.2.0 <u@example.org> "+strings.Repeat("x", 20)+" No space left on device") {
-		t.Error("a full disk elsewhere is one of this host, or one of this host is none")
+}
+
+// The disk of the mailboxes is full where this host's servers say so, not where a mail does.
+func TestIsFullMailbox(t *testing.T) {
+	for _, tt := range []struct {
+		agent, text string
+		want        bool
+	}{
+		{"lmtp", "host mx1[private/dovecot-lmtp] said: 451 4.2.0 <u@example.org> " + strings.Repeat("x", 20) + " No space left on device (in reply to end of DATA command)", true},
+		{"virtual", "maildir delivery failed: error writing message: No space left on device", true},
+		{"local", "cannot update mailbox /var/mail/u for user u. error writing message: No space left on device", true},
+		{"smtp", "host mx.example[198.51.100.1] said: 452 No space left on device", false},
+		{"lmtp", `host mx1[private/dovecot-lmtp] said: 451 4.3.0 <No space left@example.org> Temporary internal error (in reply to RCPT TO command)`, false},
+		{"lmtp", `host mx1[private/dovecot-lmtp] said: 451 4.3.0 <a: No space left on device@example.org> Temporary internal error (in reply to RCPT TO command)`, false},
+		{"pipe", `temporary failure. Command output: filter: cannot parse "Subject: No space left" `, false},
+		{"lmtp", "451 4.3.0 <" + strings.Repeat("x", 166) + ": No space left on device@example.org> Temporary internal error", false},
+		{"pipe", `temporary failure. Command output: filter: cannot parse: No space left on device`, false},
+	} {
+		if got := IsFullMailbox(tt.agent, bounceReason(tt.text, "u@example.org")); got != tt.want {
+			t.Errorf("%s, %s: got %v, want %v", tt.agent, tt.text, got, tt.want)
+		}
 	}
 }
