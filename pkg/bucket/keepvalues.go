@@ -62,7 +62,8 @@ func (e *Engine) roomFor(s *scenario.Scenario, g *group, l layout) int {
 	return max(0, room)
 }
 
-// addBefore adds the level of another bucket with earlier events. It reports false if they have leaked since. The sum does not overflow.
+// addBefore adds the level of another bucket with earlier events. It reports false if they
+// have leaked since. The sum does not overflow.
 func (b *bucket) addBefore(earlier bucket, leak int64, capacity int) bool {
 	since := b.last
 	if b.poured > 0 {

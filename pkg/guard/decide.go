@@ -70,7 +70,7 @@ func (g *Guard) decideSources(f Finding) Verdict {
 	}
 	var t tally
 	t.left, t.accounts = g.left[:0], g.accounts[:0]
-	var seen map[uint64]int // place in t.parties, if the finding counts addresses
+	var seen map[uint64]int // place in t.parties, if the finding counts addresses; -1: none
 	if len(addrs) > 1 {
 		seen = make(map[uint64]int, len(addrs))
 	}
@@ -86,12 +86,12 @@ func (g *Guard) decideSources(f Finding) Verdict {
 			t.addToParty(at, addr)
 			continue
 		}
-		s := g.memory.find(key)
+		s, place := g.memory.find(key), len(t.parties)
+		if s == nil {
+			place = -1
+		}
 		if seen != nil {
-			seen[key] = len(t.parties)
-			if s == nil {
-				seen[key] = -1
-			}
+			seen[key] = place
 		}
 		if s == nil {
 			continue

@@ -120,27 +120,22 @@ func (t *tally) noteGap(rule Rule, site *health.Site) {
 
 // distinct returns the number of different accounts, at most most.
 func distinct(accounts []event.AccountHash, most int) int {
-	n := 0
-	for i, a := range accounts {
-		if n >= most {
-			break
-		}
-		if !slices.Contains(accounts[:i], a) {
-			n++
-		}
-	}
-	return n
+	return different(accounts, most, func(a, b event.AccountHash) bool { return a == b })
 }
 
-// distinctNames returns the number of different accounts, at most most, where the forms of
-// a name (bob, bob@example.org) are one.
+// distinctNames does what distinct does, where the forms of a name (bob, bob@example.org)
+// are one.
 func distinctNames(accounts []event.AccountHash, most int) int {
+	return different(accounts, most, func(a, b event.AccountHash) bool { return a.Name == b.Name })
+}
+
+func different(accounts []event.AccountHash, most int, same func(a, b event.AccountHash) bool) int {
 	n := 0
 	for i, a := range accounts {
 		if n >= most {
 			break
 		}
-		if !slices.ContainsFunc(accounts[:i], func(b event.AccountHash) bool { return a.Name == b.Name }) {
+		if !slices.ContainsFunc(accounts[:i], func(b event.AccountHash) bool { return same(a, b) }) {
 			n++
 		}
 	}

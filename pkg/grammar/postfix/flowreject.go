@@ -191,8 +191,8 @@ func readContentEnd(content string, f *event.Flow) {
 	}
 }
 
-// cutEnvelopeEnd reads " to=<R> proto=P helo=<H>: TEXT". Each part may be missing. Postfix puts "?" for each "<", ">" and blank of a HELO (src/smtpd/smtpd.c,
-// NEUTER_CHARACTERS).
+// cutEnvelopeEnd reads " to=<R> proto=P helo=<H>: TEXT". Each part may be missing. Postfix
+// puts "?" for each "<", ">" and blank of a HELO (src/smtpd/smtpd.c, NEUTER_CHARACTERS).
 func cutEnvelopeEnd(rest string) (text string, ok bool) {
 	if to, has := strings.CutPrefix(rest, " to=<"); has {
 		if _, rest, ok = cutMailbox(to); !ok {

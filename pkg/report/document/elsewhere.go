@@ -10,9 +10,9 @@ import (
 )
 
 // refusalCause is why other servers refuse the mail of this host, as far as their answers
-// name a cause that can be mended here. The answers are those that the providers document
-// or were seen to give: Gmail, Outlook, Yahoo, mail.ru, GMX and web.de, T-Online,
-// Proofpoint, Mimecast, and servers with Postfix.
+// name a cause that can be mended here. The signs follow the wording of Gmail, Outlook,
+// Yahoo, mail.ru, GMX and web.de, T-Online, Proofpoint, Mimecast, and servers with Postfix;
+// they were not taken from recorded logs.
 type refusalCause struct {
 	id       string
 	severity Severity
