@@ -74,12 +74,22 @@ func (d *Document) findings(in Input) []Finding {
 	add(d.caps()...)
 	add(in.Others...)
 	for i := range found {
-		if found[i].Subjects == nil {
-			found[i].Subjects = []string{}
+		f := &found[i]
+		f.Since, f.Until = timeIn(f.Since, in.Zone), timeIn(f.Until, in.Zone)
+		if f.Subjects == nil {
+			f.Subjects = []string{}
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
 	return found
+}
+
+// timeIn returns a time in the zone of the report, and no time as it is.
+func timeIn(at time.Time, zone *time.Location) time.Time {
+	if at.IsZero() || zone == nil {
+		return at
+	}
+	return at.In(zone)
 }
 
 func rank(s Severity) int { return slices.Index([]Severity{Urgent, Warn, Note}, s) }

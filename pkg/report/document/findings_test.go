@@ -318,3 +318,21 @@ func TestFirstHour(t *testing.T) {
 		}
 	}
 }
+
+// The times of a finding are in the zone of the report, whatever zone a log or the host has.
+func TestFindingsAreInTheZoneOfTheReport(t *testing.T) {
+	at := time.Date(2026, 11, 28, 9, 0, 0, 0, time.FixedZone("EST", -5*3600))
+	in := NewWindow(report.Scope{}).Input()
+	in.Zone, in.Generated = time.UTC, at
+	in.Collateral = []report.Collateral{{Value: "192.0.2.1", Banned: at, Good: at.Add(time.Hour), Proof: "a login"}}
+	for _, f := range New(in).Findings {
+		if f.ID != "banned-then-honest" {
+			continue
+		}
+		if got, want := f.Since.Format(time.RFC3339), "2026-11-28T14:00:00Z"; got != want {
+			t.Errorf("got it since %s, want %s", got, want)
+		}
+		return
+	}
+	t.Error("no finding of an honest client, want one")
+}
